@@ -1,0 +1,82 @@
+"""Pixel counts of a pore mask against the truth, and the scores that follow from them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from monai.metrics import get_confusion_matrix
+
+
+@dataclass(frozen=True)
+class PoreCounts:
+    """Pixels of one image, or pooled over many: counts add with ``+``.
+
+    Scores are NaN where they are undefined: precision where nothing was called pore, recall where there is none.
+    Dice and IoU of two empty masks are 1: they agree.
+    """
+
+    true_positive: int = 0
+    false_positive: int = 0
+    true_negative: int = 0
+    false_negative: int = 0
+
+    @classmethod
+    def of(cls, predicted: torch.Tensor, truth: torch.Tensor) -> PoreCounts:
+        """Count over masks of 0 and 1 of equal shape, any number of dimensions."""
+        matrix = get_confusion_matrix(predicted.reshape(1, 1, -1), truth.reshape(1, 1, -1))
+        return cls(*(int(count) for count in matrix.flatten()))
+
+    def __add__(self, other: PoreCounts) -> PoreCounts:
+        return PoreCounts(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.true_negative + other.true_negative,
+            self.false_negative + other.false_negative,
+        )
+
+    @property
+    def pixels(self) -> int:
+        return self.true_positive + self.false_positive + self.true_negative + self.false_negative
+
+    @property
+    def dice(self) -> float:
+        """2 TP / (2 TP + FP + FN)."""
+        wrong = self.false_positive + self.false_negative
+        return _ratio(2 * self.true_positive, 2 * self.true_positive + wrong, empty=1.0)
+
+    @property
+    def iou(self) -> float:
+        """TP / (TP + FP + FN), the Jaccard index."""
+        union = self.true_positive + self.false_positive + self.false_negative
+        return _ratio(self.true_positive, union, empty=1.0)
+
+    @property
+    def precision(self) -> float:
+        """TP / (TP + FP)."""
+        return _ratio(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def recall(self) -> float:
+        """TP / (TP + FN)."""
+        return _ratio(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def porosity_true(self) -> float:
+        """Pore pixels over all pixels, in the truth."""
+        return _ratio(self.true_positive + self.false_negative, self.pixels)
+
+    @property
+    def porosity_predicted(self) -> float:
+        """Pore pixels over all pixels, in the prediction."""
+        return _ratio(self.true_positive + self.false_positive, self.pixels)
+
+    @property
+    def porosity_error(self) -> float:
+        """Absolute difference of the two porosities, as published."""
+        return abs(self.porosity_predicted - self.porosity_true)
+
+
+def _ratio(numerator: int, denominator: int, empty: float = math.nan) -> float:
+    return numerator / denominator if denominator else empty

@@ -1,0 +1,141 @@
+"""What the user typed behind ``python -m monai.bundle run``, checked.
+
+MONAI merges every ``--name value`` into the config, also a misspelt one, and then trains with the default.
+Nothing in a config can see what came from the command line, so the command is read from MONAI's own call, which
+is on the stack while ``initialize`` runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pydoc import locate
+from typing import Any
+
+from monai.bundle import ConfigParser, ConfigWorkflow, create_workflow, run
+from monai.bundle.config_item import ComponentLocator
+from monai.bundle.utils import ID_SEP_KEY
+from monai.utils import ensure_tuple
+
+from pipeline.errors import UserError
+
+#: arguments of MONAI's own ``run`` and workflow, which are no config entries
+_MONAI_ARGUMENTS = {
+    "run_id",
+    "init_id",
+    "final_id",
+    "meta_file",
+    "logging_file",
+    "tracking",
+    "workflow_type",
+    "workflow_name",
+    "properties_path",
+}
+
+
+@dataclass(frozen=True)
+class BundleCommand:
+    """The bundle command that is under way.
+
+    Attributes:
+        config_files: the files behind ``--config_file``, in their order.
+        arguments: the other arguments of MONAI's ``run`` or ``create_workflow``: its own, and the overrides.
+        config: the config after the overrides, nothing in it evaluated yet.
+        is_run: True below MONAI's ``run``, False where only ``create_workflow`` was called.
+    """
+
+    config_files: tuple[str, ...]
+    arguments: Mapping[str, Any]
+    config: Mapping[str, Any]
+    is_run: bool
+
+    @classmethod
+    def running(cls) -> BundleCommand:
+        """Read the command from the stack; to be called while a config's ``initialize`` runs.
+
+        Raises:
+            RuntimeError: outside such a call.
+        """
+        parser: ConfigParser | None = None
+        frame = sys._getframe()
+        while frame.f_back is not None:
+            frame = frame.f_back
+            caller = frame.f_locals.get("self")
+            if parser is None and isinstance(caller, ConfigWorkflow):
+                parser = caller.parser
+            if frame.f_code is create_workflow.__code__ and parser is not None:
+                given = frame.f_locals
+                from_file = ConfigParser.load_config_files(given["args_file"]) if given["args_file"] else {}
+                arguments = {**from_file, **{k: v for k, v in given["kwargs"].items() if v is not None}}
+                config_files = ensure_tuple(given["config_file"] or from_file["config_file"])
+                arguments.pop("config_file", None)
+                caller_code = frame.f_back.f_code if frame.f_back else None
+                return cls(
+                    tuple(map(str, config_files)), arguments, parser.get(), caller_code is run.__code__
+                )
+        raise RuntimeError("no MONAI bundle command is under way")
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The config entries that the command set."""
+        return {name: value for name, value in self.arguments.items() if name not in _MONAI_ARGUMENTS}
+
+    def check_overrides(self) -> None:
+        """Refuse an override that changes nothing in the config.
+
+        Raises:
+            UserError: naming the override and the nearest name that exists.
+        """
+        declared = ConfigParser.load_config_files(list(self.config_files))
+        for name in self.overrides:
+            _check_override(name, declared)
+
+
+def _check_override(name: str, declared: Mapping[str, Any]) -> None:
+    path = name.replace("#", ID_SEP_KEY).split(ID_SEP_KEY)
+    node: Any = declared
+    for depth, key in enumerate(path):
+        known = _names_in(node)
+        if key not in known:
+            prefix = "".join(f"{part}{ID_SEP_KEY}" for part in path[:depth])
+            raise UserError(f"there is no option --{name}{_suggestion(prefix, key, known)}")
+        node = _child(node, key)
+
+
+def _child(node: Any, key: str) -> Any:
+    if isinstance(node, Mapping):
+        return node.get(key, {})
+    return node[int(key)]
+
+
+def _names_in(node: Any) -> list[str]:
+    """The names that may stand below a config node: its keys, and the arguments of the class it makes."""
+    if isinstance(node, list):
+        return [str(index) for index in range(len(node))]
+    if not isinstance(node, Mapping):
+        return []
+    names = [str(key) for key in node]
+    target = node.get("_target_")
+    if isinstance(target, str):
+        names += _arguments_of(target)
+    return names
+
+
+def _arguments_of(target: str) -> list[str]:
+    found = ComponentLocator().get_component_module_name(target)
+    made = locate(f"{found}.{target}" if isinstance(found, str) else target)
+    try:
+        return list(inspect.signature(made).parameters)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # not found or without a signature: the declared keys must do
+        return []
+
+
+def _suggestion(prefix: str, key: str, known: Iterable[str]) -> str:
+    options = [name for name in known if not name.startswith("_")]
+    near = difflib.get_close_matches(key, options, n=1, cutoff=0.5)
+    if near:
+        return f"; did you mean --{prefix}{near[0]}?"
+    return f"; the names there are: {', '.join(sorted(options))}"

@@ -1,0 +1,178 @@
+"""The options of the bundle commands: what each accepts, told before anything is loaded or written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import UserError
+
+Check = Callable[[str, Any], None]
+
+#: an MLflow store that `tracking_uri` may name; folders (``./mlruns``) are no longer a store
+_TRACKING_SCHEMES = {"sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks"}
+
+
+def check_options(command: str, config: Mapping[str, Any]) -> None:
+    """Check the options of one bundle command, all of them, before anything is loaded.
+
+    Args:
+        command: ``train``, ``evaluate`` or ``inference``.
+        config: the config with the user's overrides in it.
+
+    Raises:
+        UserError: one line for each option that is missing or wrong.
+    """
+    problems = []
+    for name, check in _OPTIONS[command].items():
+        value = config.get(name)
+        if isinstance(value, str) and value[:1] in "$@":  # left to the config's own expression
+            continue
+        try:
+            check(name, value)
+        except UserError as error:
+            problems.append(str(error))
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _required(kind: str) -> Check:
+    def check(name: str, value: Any) -> None:
+        if value in (None, ""):
+            raise UserError(f"--{name} is missing: give {kind}, as in --{name} {_EXAMPLES[name]}")
+
+    return check
+
+
+def _existing(kind: str, accepts: Callable[[Path], bool]) -> Check:
+    def check(name: str, value: Any) -> None:
+        _required(kind)(name, value)
+        path = Path(str(value))
+        if not path.exists():
+            raise UserError(f"--{name} {value}: no such file or folder; give {kind}")
+        if not accepts(path):
+            raise UserError(f"--{name} {value} is not {kind}")
+
+    return check
+
+
+def _output_folder(name: str, value: Any) -> None:
+    _required("a folder for the results")(name, value)
+    path = Path(str(value)).absolute()
+    existing = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not existing.is_dir():
+        raise UserError(f"--{name} {value}: {existing} is a file; give a folder for the results")
+
+
+def _whole_number(minimum: int, optional: bool = False) -> Check:
+    def check(name: str, value: Any) -> None:
+        if optional and value is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise UserError(f"--{name} {value}: give a whole number, {minimum} or more")
+
+    return check
+
+
+def _number(low: float, high: float) -> Check:
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value < high:
+            raise UserError(f"--{name} {value}: give a number between {low:g} and {high:g}")
+
+    return check
+
+
+def _one_of(*choices: str) -> Check:
+    def check(name: str, value: Any) -> None:
+        if value not in choices:
+            raise UserError(f"--{name} {value}: give one of {', '.join(choices)}")
+
+    return check
+
+
+def _flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise UserError(
+            f"--{name} {value}: it is a switch, true or false; write --{name} alone to turn it on"
+        )
+
+
+def _regex(name: str, value: Any) -> None:
+    if value is None:
+        return
+    try:
+        re.compile(str(value))
+    except re.error as error:
+        raise UserError(f"--{name} {value}: not a regular expression ({error})") from error
+
+
+def _tracking_uri(name: str, value: Any) -> None:
+    if value is None:
+        return
+    scheme = urlsplit(str(value)).scheme.split("+")[0]
+    if scheme not in _TRACKING_SCHEMES:
+        raise UserError(
+            f"--{name} {value}: not an MLflow store; give sqlite:///FILE.db or the address of a server, "
+            "such as http://localhost:5000 (MLflow keeps no runs in plain folders any more)"
+        )
+
+
+_EXAMPLES = {
+    "dataset_dir": "data/my_rock",
+    "output_dir": "runs/my_rock",
+    "checkpoint": "runs/my_rock/checkpoints/best.pt",
+    "input": "scan.tif",
+}
+
+_DATASET = _existing("a folder with images/ and labels/", Path.is_dir)
+_CHECKPOINT = _existing("a checkpoint file (.pt)", Path.is_file)
+_WHOLE_PORE_LABEL = _whole_number(0, optional=True)
+
+_OPTIONS: dict[str, dict[str, Check]] = {
+    "train": {
+        "dataset_dir": _DATASET,
+        "output_dir": _output_folder,
+        "network": _one_of("vlsenet", "unet"),
+        "preset": _one_of("small", "base", "large"),
+        "text_source": _one_of("learned", "clip", "untrained", "random", "none"),
+        "max_epochs": _whole_number(1),
+        "steps_per_epoch": _whole_number(1),
+        "batch_size": _whole_number(1),
+        "patch_size": _whole_number(32),
+        "tile_size": _whole_number(32),
+        "seed": _whole_number(0),
+        "num_workers": _whole_number(0),
+        "early_stop_patience": _whole_number(1),
+        "picture_interval": _whole_number(1),
+        "learning_rate": _number(0, 1),
+        "pore_label": _WHOLE_PORE_LABEL,
+        "group_pattern": _regex,
+        "tracking_uri": _tracking_uri,
+        "skip_bad": _flag,
+        "resume": _flag,
+        "overwrite": _flag,
+    },
+    "evaluate": {
+        "dataset_dir": _DATASET,
+        "output_dir": _output_folder,
+        "checkpoint": _CHECKPOINT,
+        "split": _one_of("train", "val", "test", "all"),
+        "tile_size": _whole_number(32),
+        "pore_label": _WHOLE_PORE_LABEL,
+        "group_pattern": _regex,
+        "tracking_uri": _tracking_uri,
+        "skip_bad": _flag,
+        "overwrite": _flag,
+    },
+    "inference": {
+        "input": _existing("an image or a folder of images", Path.exists),
+        "output_dir": _output_folder,
+        "checkpoint": _CHECKPOINT,
+        "tile_size": _whole_number(32),
+        "resume": _flag,
+        "overwrite": _flag,
+    },
+}

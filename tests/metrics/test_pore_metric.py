@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sk
+
+from pipeline.metrics import PoreCounts, PoreMetric, otsu_mask
+
+
+def random_masks(seed: int, n: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    return (torch.rand(n, 1, 13, 17, generator=rng) < 0.3).float(), (
+        torch.rand(n, 1, 13, 17, generator=rng) < 0.2
+    ).float()
+
+
+def test_counts_equal_scikit_learn():
+    predicted, truth = random_masks(0)
+    counts = PoreCounts.of(predicted, truth)
+    p, t = predicted.flatten().numpy(), truth.flatten().numpy()
+    assert counts.dice == pytest.approx(sk.f1_score(t, p))
+    assert counts.iou == pytest.approx(sk.jaccard_score(t, p))
+    assert counts.precision == pytest.approx(sk.precision_score(t, p))
+    assert counts.recall == pytest.approx(sk.recall_score(t, p))
+    assert counts.porosity_error == pytest.approx(abs(p.mean() - t.mean()))
+    assert counts.pixels == p.size
+
+
+def test_empty_masks():
+    empty, full = torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)
+    both_empty = PoreCounts.of(empty, empty)
+    assert (both_empty.dice, both_empty.iou, both_empty.porosity_error) == (1, 1, 0)
+    assert math.isnan(both_empty.precision)
+    assert math.isnan(both_empty.recall)
+    missed = PoreCounts.of(empty, full)
+    assert (missed.dice, missed.recall, missed.porosity_error) == (0, 0, 1)
+    assert PoreCounts.of(full, full).dice == 1
+
+
+@pytest.mark.parametrize("score", ["dice", "iou", "precision", "recall", "porosity_error"])
+def test_metric_pools_or_averages_over_batches(score):
+    pooled, mean = PoreMetric(score, pooled=True), PoreMetric(score, pooled=False)
+    every = []
+    for seed in range(2):
+        predicted, truth = random_masks(seed)
+        pooled(predicted, truth)
+        mean(list(predicted), list(truth))  # decollated, as evaluators give it
+        every += list(zip(predicted, truth, strict=True))
+    total = PoreCounts.of(torch.stack([p for p, _ in every]), torch.stack([t for _, t in every]))
+    assert pooled.aggregate() == pytest.approx(getattr(total, score))
+    assert mean.aggregate() == pytest.approx(np.mean([getattr(PoreCounts.of(p, t), score) for p, t in every]))
+
+
+def test_metric_refuses_an_unknown_score():
+    with pytest.raises(ValueError, match="sharpness"):
+        PoreMetric("sharpness", pooled=True)
+
+
+def test_otsu_takes_the_dark_side():
+    image = np.array([[10, 12, 200], [11, 210, 190]], dtype=np.uint8)
+    np.testing.assert_array_equal(otsu_mask(image), [[True, True, False], [True, False, False]])
+    assert not otsu_mask(np.full((4, 4), 7)).any()
