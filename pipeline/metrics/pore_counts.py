@@ -13,7 +13,7 @@ from monai.metrics import get_confusion_matrix
 class PoreCounts:
     """Pixels of one image, or pooled over many: counts add with ``+``.
 
-    Scores are NaN where they are undefined: precision where nothing was called pore, recall where there is none.
+    Scores are NaN where undefined: precision where nothing was called pore, recall where there is none.
     Dice and IoU of two empty masks are 1: they agree.
     """
 

@@ -12,6 +12,7 @@ import monai.bundle
 from pipeline.errors import UserError
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.options import check_options
+from pipeline.workflows.output_folder import check_output_folder
 
 COMMON_FILE = "common.yaml"
 
@@ -33,6 +34,12 @@ def begin(command: str) -> None:
         _start_again_with_common_file(running)
     running.check_overrides()
     check_options(command, running.config)
+    check_output_folder(
+        command,
+        str(running.config["output_dir"]),
+        bool(running.config.get("resume")),
+        bool(running.config.get("overwrite")),
+    )
     # the SQLite store needs no reports to MLflow's makers, and offline machines wait for them
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
@@ -43,16 +50,12 @@ def _start_again_with_common_file(running: BundleCommand) -> None:
         raise UserError(f"{running.config_files[0]} needs {COMMON_FILE} beside it, which is missing")
     files = [str(common), *running.config_files]
     if not running.is_run:
-        raise UserError(
-            f"{running.config_files[0]} shares {COMMON_FILE} with the others: give config_file={files}"
-        )
+        raise UserError(f"{running.config_files[0]} shares {COMMON_FILE} with the others: give config_file={files}")
     monai.bundle.run(config_file=files, **running.arguments)
     raise SystemExit(0)
 
 
-def _print_user_error(
-    kind: type[BaseException], error: BaseException, traceback: TracebackType | None
-) -> None:
+def _print_user_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print a user's mistake as its message alone: MONAI wraps it in traces of a hundred lines."""
     cause: BaseException | None = error
     while cause is not None:

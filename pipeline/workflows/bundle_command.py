@@ -1,7 +1,7 @@
 """What the user typed behind ``python -m monai.bundle run``, checked.
 
 MONAI merges every ``--name value`` into the config, also a misspelt one, and then trains with the default.
-Nothing in a config can see what came from the command line, so the command is read from MONAI's own call, which
+Nothing in a config can see what came from the command line, so it is read from MONAI's own call, which
 is on the stack while ``initialize`` runs.
 """
 
@@ -73,9 +73,7 @@ class BundleCommand:
                 config_files = ensure_tuple(given["config_file"] or from_file["config_file"])
                 arguments.pop("config_file", None)
                 caller_code = frame.f_back.f_code if frame.f_back else None
-                return cls(
-                    tuple(map(str, config_files)), arguments, parser.get(), caller_code is run.__code__
-                )
+                return cls(tuple(map(str, config_files)), arguments, parser.get(), caller_code is run.__code__)
         raise RuntimeError("no MONAI bundle command is under way")
 
     @property
@@ -92,6 +90,11 @@ class BundleCommand:
         declared = ConfigParser.load_config_files(list(self.config_files))
         for name in self.overrides:
             _check_override(name, declared)
+
+
+def running_config() -> dict[str, Any]:
+    """The config of the bundle command under way, overrides in it, nothing evaluated: it makes the same run again."""
+    return dict(BundleCommand.running().config)
 
 
 def _check_override(name: str, declared: Mapping[str, Any]) -> None:

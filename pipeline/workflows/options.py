@@ -95,9 +95,7 @@ def _one_of(*choices: str) -> Check:
 
 def _flag(name: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise UserError(
-            f"--{name} {value}: it is a switch, true or false; write --{name} alone to turn it on"
-        )
+        raise UserError(f"--{name} {value}: it is a switch, true or false; write --{name} alone to turn it on")
 
 
 def _regex(name: str, value: Any) -> None:

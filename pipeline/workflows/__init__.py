@@ -1,0 +1,47 @@
+"""Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
+
+from pipeline.workflows.begin import begin
+from pipeline.workflows.bundle_command import running_config
+from pipeline.workflows.checkpoints import TrainingCheckpoints
+from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
+from pipeline.workflows.image_items import image_items
+from pipeline.workflows.inferer import PromptedSlidingWindowInferer
+from pipeline.workflows.model_file import load_model, model_content
+from pipeline.workflows.pictures import ValidationPictures
+from pipeline.workflows.progress import ImageProgress
+from pipeline.workflows.provenance import run_parameters, versions
+from pipeline.workflows.random_state import RandomState
+from pipeline.workflows.samples import data_summary, encode_prompts, open_dataset, sample_items
+from pipeline.workflows.schedule import warmup_cosine
+from pipeline.workflows.scores import EpochMean, pore_metric
+from pipeline.workflows.segmentation import SegmentationResults
+from pipeline.workflows.tracking import TrackedRun
+from pipeline.workflows.training import TrainingRun
+
+__all__ = [
+    "EpochMean",
+    "EvaluationReport",
+    "ImageProgress",
+    "PromptedSlidingWindowInferer",
+    "RandomState",
+    "SegmentationResults",
+    "TrackedRun",
+    "TrainingCheckpoints",
+    "TrainingRun",
+    "ValidationPictures",
+    "begin",
+    "data_summary",
+    "encode_prompts",
+    "evaluation_about",
+    "evaluation_samples",
+    "image_items",
+    "load_model",
+    "model_content",
+    "open_dataset",
+    "pore_metric",
+    "run_parameters",
+    "running_config",
+    "sample_items",
+    "versions",
+    "warmup_cosine",
+]

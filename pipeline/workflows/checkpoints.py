@@ -1,0 +1,113 @@
+"""Checkpoints of a training: the last epoch's, to go on from, and the best one's, to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from ignite.engine import Events
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+
+
+class Stateful(Protocol):
+    def state_dict(self) -> Mapping[str, Any]: ...
+
+    def load_state_dict(self, state: Any) -> Any: ...
+
+
+class TrainingCheckpoints:
+    """Writes ``best.pt`` when validation improved and ``last.pt`` after every epoch, each whole or not at all.
+
+    MONAI's CheckpointSaver writes in place, and forgets the best metric when a training is resumed. Both files hold
+    the model in the same form (:mod:`pipeline.workflows.model_file`), so that each can be evaluated; ``last.pt``
+    holds the state of the training besides.
+
+    Args:
+        directory: folder of the two files.
+        model: gives the model file's content at the time of writing.
+        state: everything that a training needs to go on (network, optimiser, schedule, random state ...).
+        recipe: the settings that may not change when a training is resumed.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        model: Callable[[], dict[str, Any]],
+        state: Mapping[str, Stateful],
+        recipe: Mapping[str, Any],
+    ) -> None:
+        self.best = Path(directory) / "best.pt"
+        self.last = Path(directory) / "last.pt"
+        self._model = model
+        self._state = state
+        self._recipe = dict(recipe)
+
+    def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
+        """Write at the end of each epoch; to be attached after the validation."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._write, evaluator)
+
+    def start_anew(self) -> None:
+        """Remove the checkpoints of an earlier training, which the user asked to overwrite."""
+        for path in (self.best, self.last):
+            path.unlink(missing_ok=True)
+
+    def resume(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator, max_epochs: int) -> None:
+        """Bring a training to where ``last.pt`` left it.
+
+        Raises:
+            UserError: the file is unreadable, was trained with another recipe, or has ``max_epochs`` already.
+        """
+        try:
+            saved = torch.load(self.last, map_location="cpu", weights_only=True)
+            training = saved["training"]
+        except Exception as error:
+            raise UserError(f"{self.last} can't be resumed ({error}); --overwrite starts anew") from error
+        self._check_recipe(training["recipe"])
+        epoch = training["epoch"]
+        if epoch >= max_epochs:
+            raise UserError(
+                f"the training in {self.last.parent.parent} has its {epoch} epochs already; "
+                f"give --max_epochs {epoch + 10}, say, to go on"
+            )
+        for name, part in self._state.items():
+            part.load_state_dict(training["state"][name])
+        trainer.state.epoch = epoch
+        trainer.state.iteration = epoch * trainer.state.epoch_length
+        evaluator.state.best_metric = training["best_metric"]
+        evaluator.state.best_metric_epoch = training["best_metric_epoch"]
+
+    def _check_recipe(self, saved: Mapping[str, Any]) -> None:
+        changed = [
+            f"{name} was {saved.get(name)}, now {value}"
+            for name, value in self._recipe.items()
+            if saved.get(name) != value
+        ]
+        if changed:
+            raise UserError(
+                f"--resume: {self.last} was trained with other settings ({'; '.join(changed)}); "
+                "give the same, or choose another --output_dir"
+            )
+
+    def _write(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
+        epoch = trainer.state.epoch
+        model = self._model()
+        if evaluator.state.best_metric_epoch == epoch:
+            _save(model, self.best)
+        training = {
+            "recipe": self._recipe,
+            "epoch": epoch,
+            "best_metric": float(evaluator.state.best_metric),
+            "best_metric_epoch": int(evaluator.state.best_metric_epoch),
+            "state": {name: part.state_dict() for name, part in self._state.items()},
+        }
+        _save({**model, "training": training}, self.last)
+
+
+def _save(content: dict[str, Any], path: Path) -> None:
+    with atomic_path(path) as partial:
+        torch.save(content, partial)

@@ -1,0 +1,95 @@
+"""The model file: weights with everything that inference needs, readable without running code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import monai
+import torch
+from torch import nn
+
+import pipeline
+from pipeline.errors import UserError
+from pipeline.hashing import sha256_of
+from pipeline.networks import build_network
+from pipeline.text import TextStore, extend_text_store
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model as it was read from its file.
+
+    Attributes:
+        network: in evaluation mode, on the device asked for.
+        network_settings: the arguments of ``build_network`` that make it.
+        text: the text features that it was trained with; more prompts may be added.
+        data: what it was trained on: ``pore_label``, ``fingerprint`` and ``train_images`` (their SHA-256).
+        path: the file.
+        sha256: hash of the file.
+    """
+
+    network: nn.Module
+    network_settings: dict[str, Any]
+    text: TextStore
+    data: dict[str, Any]
+    path: Path
+    sha256: str
+
+    def learn_prompts(self, prompts: Iterable[str], weights: str | None = None) -> TextStore:
+        """Encode the prompts that the model does not know yet, by the text tower that it was trained with.
+
+        Returns:
+            The model's text store, with these prompts in it.
+
+        Raises:
+            UserError: a prompt is new and the tower's weights are out of reach.
+        """
+        extend_text_store(self.text, prompts, weights=weights)
+        return self.text
+
+
+def model_content(
+    network: nn.Module, network_settings: Mapping[str, Any], text: TextStore, data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The content of a model file, for ``torch.save``: tensors and plain values only."""
+    return {
+        "vlsenet_format": _FORMAT,
+        "network": network.state_dict(),
+        "network_settings": dict(network_settings),
+        "text": text.state_dict(),
+        "data": dict(data),
+        "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
+    }
+
+
+def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
+    """Read a model file; nothing in it is executed.
+
+    Args:
+        path: ``best.pt`` or ``last.pt`` of a training.
+        device: where the network shall run.
+
+    Raises:
+        UserError: no model file, a damaged one, or one of a later version.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(f"{path} can't be read as a checkpoint ({reason}); give best.pt of a training") from error
+    if not isinstance(content, dict) or "vlsenet_format" not in content:
+        raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
+    if content["vlsenet_format"] > _FORMAT:
+        raise UserError(f"{path} was written by vlsenet {content['versions']['vlsenet']}; install that or a later one")
+    network = build_network(**content["network_settings"])
+    network.load_state_dict(content["network"])
+    text = TextStore()
+    text.load_state_dict(content["text"])
+    return TrainedModel(
+        network.to(device).eval(), content["network_settings"], text, content["data"], Path(path), sha256_of(path)
+    )

@@ -1,0 +1,37 @@
+"""Nothing in a folder of results is overwritten unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+#: the file that says that a command has written here, and whether the command can go on from it
+_MARKS = {
+    "train": ("checkpoints/last.pt", True),
+    "evaluate": ("per_image.csv", False),
+    "inference": ("porosity.csv", True),
+}
+
+
+def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that holds results, unless the user says what to do with them.
+
+    Args:
+        command: ``train``, ``evaluate`` or ``inference``.
+        output_dir: the folder; it need not exist.
+        resume: go on from what is there.
+        overwrite: replace what is there.
+
+    Raises:
+        UserError: results that would be overwritten, or nothing to resume.
+    """
+    mark, resumable = _MARKS[command]
+    there = (Path(output_dir) / mark).exists()
+    if resume and overwrite:
+        raise UserError("--resume goes on from earlier results and --overwrite replaces them: give one of them")
+    if resume and not there:
+        raise UserError(f"--resume: there is no {mark} in {output_dir} to go on from; leave --resume out to start")
+    if there and not (resume or overwrite):
+        choices = "--resume goes on from it, --overwrite replaces it" if resumable else "--overwrite replaces it"
+        raise UserError(f"{output_dir} already holds {mark}: {choices}, or choose another --output_dir")

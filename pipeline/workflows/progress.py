@@ -1,0 +1,87 @@
+"""Progress of a training: a bar with the time left, and a line for each epoch."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from ignite.engine import Events
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
+from tqdm.auto import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+logger = logging.getLogger("vlsenet")
+
+
+class TrainingProgress:
+    """One bar over all steps of a training, and one logged line per epoch with the scores.
+
+    Args:
+        shown: names of the evaluator's metrics that the line shows.
+    """
+
+    def __init__(self, shown: tuple[str, ...] = ("val_dice", "val_porosity_error")) -> None:
+        self._shown = shown
+        self._bar: tqdm | None = None
+
+    def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
+        """Show the progress of ``trainer``; to be attached after its validation."""
+        trainer.add_event_handler(Events.STARTED, self._open)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._line, evaluator)
+        trainer.add_event_handler(Events.COMPLETED | Events.EXCEPTION_RAISED, self.close)
+
+    def _open(self, trainer: SupervisedTrainer) -> None:
+        total = trainer.state.max_epochs * trainer.state.epoch_length
+        self._bar = tqdm(total=total, initial=trainer.state.iteration, unit="step", desc="training", mininterval=1)
+
+    def _step(self, trainer: SupervisedTrainer) -> None:
+        loss = float(trainer.state.output["loss"])
+        if not math.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss became {loss} in epoch {trainer.state.epoch}; a smaller --learning_rate may help"
+            )
+        if self._bar is not None:
+            self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+            self._bar.update()
+
+    def _line(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
+        scores = {name: evaluator.state.metrics[name] for name in self._shown if name in evaluator.state.metrics}
+        best = " (best so far)" if evaluator.state.best_metric_epoch == trainer.state.epoch else ""
+        with logging_redirect_tqdm([logger, logging.getLogger()]):
+            logger.info(
+                "epoch %d/%d  train_loss %.4f  %s%s",
+                trainer.state.epoch,
+                trainer.state.max_epochs,
+                trainer.state.metrics["train_loss"],
+                "  ".join(f"{name} {value:.4f}" for name, value in scores.items()),
+                best,
+            )
+
+    def close(self, *_: object) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+class ImageProgress:
+    """A bar over the images of an evaluation or inference.
+
+    Args:
+        total: number of images.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._bar = tqdm(total=total, unit="image", desc="images", disable=total == 0, delay=1)
+
+    def attach(self, evaluator: SupervisedEvaluator) -> None:
+        """Count the images of ``evaluator``."""
+        evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._step)
+        evaluator.add_event_handler(Events.COMPLETED | Events.EXCEPTION_RAISED, self._close)
+
+    def _step(self, evaluator: SupervisedEvaluator) -> None:
+        self._bar.update(len(evaluator.state.batch))
+
+    def _close(self, *_: object) -> None:
+        self._bar.close()

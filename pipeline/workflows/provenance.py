@@ -1,0 +1,55 @@
+"""What produced a result: versions of the code and of what it stands on."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+import pipeline
+from pipeline.data import DatasetIndex
+
+_PACKAGES = ("torch", "monai", "pytorch-ignite", "mlflow", "numpy", "open_clip_torch")
+
+
+def code_version() -> str:
+    """The package's version, with the git commit and ``+changed`` where it runs from a checkout."""
+    here = Path(pipeline.__file__).resolve().parents[1]
+    git = ["git", "-C", str(here), "describe", "--always", "--dirty=+changed", "--abbrev=12"]
+    try:
+        commit = subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return pipeline.__version__
+    # a checkout of some other project around an installed copy says nothing of this code
+    return f"{pipeline.__version__} ({commit})" if (here / "setup.cfg").exists() else pipeline.__version__
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that the numbers depend on."""
+    found = {"python": platform.python_version(), "vlsenet": code_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def run_parameters(
+    recipe: Mapping[str, Any], index: DatasetIndex, network: nn.Module, **settings: Any
+) -> dict[str, Any]:
+    """The parameters of an MLflow run: recipe, data set and size of the network."""
+    splits = index.fingerprint()["splits"]
+    return {
+        **recipe,
+        **settings,
+        "dataset_dir": index.root,
+        "pore_label": index.pore_label,
+        "images": {split: totals["images"] for split, totals in splits.items()},
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }

@@ -1,0 +1,82 @@
+"""From a checked data set to the samples that transforms take, and to their text features."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.data import DatasetIndex, Sample, index_dataset
+from pipeline.text import DEFAULT_PROMPT, TextSource, TextStore, build_text_store
+
+logger = logging.getLogger("vlsenet")
+
+
+def open_dataset(
+    dataset_dir: str, pore_label: int | str | None = None, group_pattern: str | None = None, skip_bad: bool = False
+) -> DatasetIndex:
+    """Check and index a data set, and log what a user should know of it: splits, notes, files left out.
+
+    Raises:
+        UserError: everything that is wrong with it, a line each.
+    """
+    index = index_dataset(str(dataset_dir), pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad)
+    for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
+        sources = sorted({sample.source for sample in index.samples if sample.split == split})
+        logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), _shorten(sources))
+    for note in index.notes:
+        logger.warning("%s", note)
+    for problem in index.skipped:
+        logger.warning("left out: %s", problem)
+    return index
+
+
+def sample_items(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source and prompt."""
+    return [
+        {
+            "image": str(sample.image),
+            "label": str(sample.label),
+            "name": sample.name,
+            "source": sample.source,
+            "prompt": prompt_of(sample),
+        }
+        for sample in samples
+    ]
+
+
+def prompt_of(sample: Sample) -> str:
+    """The prompt that came with an image, or the generic one."""
+    return sample.prompt or DEFAULT_PROMPT
+
+
+def encode_prompts(index: DatasetIndex, encoder: TextSource) -> TextStore:
+    """Encode every prompt of a data set once, and the generic one.
+
+    Raises:
+        UserError: the encoder's weights are out of reach.
+    """
+    store = build_text_store(encoder, [DEFAULT_PROMPT, *map(prompt_of, index.samples)])
+    source = store.provenance["source"]
+    logger.info("text prior: %s, %d prompts", source, len(store))
+    if source in ("learned", "none") and len(store) > 1:
+        logger.warning(
+            "text_source %s reads no prompt: the texts of %s have no effect; --text_source clip reads them",
+            source,
+            index.root / "text",
+        )
+    return store
+
+
+def data_summary(index: DatasetIndex) -> dict[str, Any]:
+    """What a model file says of its training data; the hashes tell later whether an image was trained on."""
+    return {
+        "pore_label": index.pore_label,
+        "fingerprint": index.fingerprint()["hash"],
+        "train_images": [sample.image_sha256 for sample in index.samples if sample.split == "train"],
+    }
+
+
+def _shorten(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} ..."

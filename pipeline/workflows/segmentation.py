@@ -1,0 +1,108 @@
+"""Masks, probabilities, overlays and porosity of images, written one by one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import tifffile
+from ignite.engine import Events
+from monai.engines import SupervisedEvaluator
+from PIL import Image
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+from pipeline.visual import mask_overlay, write_png
+from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.provenance import versions
+
+logger = logging.getLogger("vlsenet")
+
+
+class SegmentationResults:
+    """Writes what the network says of each image.
+
+    ``masks/NAME.png`` holds 0 and 255 (255: pore) at the image's own size, ``probability/NAME.tif`` the probability
+    of pore (float32, 0 to 1), ``overlays/NAME.png`` the pores over the image, ``porosity.csv`` one row for each
+    image, ``manifest.json`` what produced them. For a NIfTI image, ``masks/NAME.nii.gz`` lies in its coordinates.
+    ``porosity.csv`` is written anew after each image, last of its files, so that what it lists is whole.
+
+    Args:
+        output_dir: folder of the results.
+        model: what segments.
+        prompt: text prior of the images.
+    """
+
+    def __init__(self, output_dir: str, model: TrainedModel, prompt: str) -> None:
+        self._output_dir = Path(output_dir)
+        self._table = self._output_dir / "porosity.csv"
+        self._manifest = self._output_dir / "manifest.json"
+        self._made_by = {"checkpoint_sha256": model.sha256, "prompt": prompt}
+        self._about = {"checkpoint": str(model.path), **self._made_by, "versions": versions()}
+        self._rows: list[dict[str, Any]] = []
+
+    def finished(self, resume: bool) -> set[str]:
+        """Names of the images that an interrupted run has finished; none unless ``resume``.
+
+        Raises:
+            UserError: the earlier results came from another checkpoint or prompt, or can't be read.
+        """
+        if not resume:
+            return set()
+        try:
+            earlier = json.loads(self._manifest.read_text())
+            self._rows = pd.read_csv(self._table, dtype={"name": str}).to_dict("records")
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"--resume: {self._output_dir} can't be gone on with ({error}); --overwrite starts anew"
+            ) from error
+        for name, value in self._made_by.items():
+            if earlier.get(name) != value:
+                raise UserError(
+                    f"--resume: the results in {self._output_dir} were made with another {name.split('_')[0]} "
+                    f"({earlier.get(name)}, now {value}); give the same, or choose another --output_dir"
+                )
+        return {row["name"] for row in self._rows}
+
+    def attach(self, evaluator: SupervisedEvaluator) -> None:
+        """Write for each image of ``evaluator``, whose output holds image and probability (``pred``), (1, H, W)."""
+        evaluator.add_event_handler(Events.STARTED, self._begin)
+        evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
+        evaluator.add_event_handler(Events.COMPLETED, self._tell)
+
+    def _begin(self, _: SupervisedEvaluator) -> None:
+        with atomic_path(self._manifest) as partial:
+            partial.write_text(json.dumps(self._about, indent=2))
+
+    def _collect(self, evaluator: SupervisedEvaluator) -> None:
+        for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
+            image = np.asarray(output["image"].cpu())[0]
+            probability = np.asarray(output["pred"].float().cpu())[0]
+            self._write_image(Path(batch["image_path"]), batch["name"], image, probability)
+
+    def _write_image(self, file: Path, name: str, image: np.ndarray, probability: np.ndarray) -> None:
+        pore = probability > 0.5
+        mask = np.where(pore, 255, 0).astype(np.uint8)
+        with atomic_path(self._output_dir / "masks" / f"{name}.png") as partial:
+            Image.fromarray(mask).save(partial)
+        if file.name.lower().endswith((".nii", ".nii.gz")):
+            affine = nib.load(file).affine
+            with atomic_path(self._output_dir / "masks" / f"{name}.nii.gz") as partial:
+                nib.save(nib.Nifti1Image(mask.T, affine), partial)  # NIfTI's first axis is x
+        with atomic_path(self._output_dir / "probability" / f"{name}.tif") as partial:
+            tifffile.imwrite(partial, probability.astype(np.float32), compression="zlib", predictor=True)
+        write_png(self._output_dir / "overlays" / f"{name}.png", mask_overlay(image, pore))
+        row = {"name": name, "porosity": pore.mean(), "pore_pixels": int(pore.sum()), "pixels": pore.size}
+        self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "file": str(file)})
+        with atomic_path(self._table) as partial:
+            pd.DataFrame(self._rows).sort_values("name").to_csv(partial, index=False, float_format="%.6f")
+
+    def _tell(self, _: SupervisedEvaluator) -> None:
+        shown = pd.DataFrame(self._rows)[["name", "porosity", "width", "height"]].sort_values("name")
+        print(shown.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
+        logger.info("masks, probabilities, overlays and porosity.csv: %s", self._output_dir)

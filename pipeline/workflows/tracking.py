@@ -1,0 +1,175 @@
+"""One MLflow run for one training: parameters, curves, pictures, the data's fingerprint, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import yaml
+from ignite.engine import Events
+from mlflow.entities import Metric, Param
+from mlflow.exceptions import MlflowException
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
+
+from pipeline.errors import UserError
+
+logger = logging.getLogger("vlsenet")
+
+#: MLflow's limit for the value of a parameter
+_LONGEST_PARAMETER = 6000
+
+
+def default_tracking_uri(output_dir: str) -> str:
+    """The SQLite store of an output folder."""
+    return f"sqlite:///{(Path(output_dir).absolute() / 'mlflow.db').as_posix()}"
+
+
+class TrackedRun:
+    """An MLflow run that says how it ended, also when it was interrupted.
+
+    MONAI's MLFlowHandler appends a new training to one that crashed, leaves a crashed run RUNNING for ever, and lets
+    an environment variable win over the store that the user named.
+
+    Args:
+        tracking_uri: MLflow store; None for SQLite in ``output_dir``.
+        experiment_name: MLflow experiment, made if it is not there.
+        run_name: name of the run; None for the name of ``output_dir``.
+        output_dir: folder of results; holds the store's files where that is SQLite.
+        parameters: logged once; nested ones are flattened with dots.
+        tags: logged with the run.
+    """
+
+    def __init__(
+        self,
+        tracking_uri: str | None,
+        experiment_name: str,
+        run_name: str | None,
+        output_dir: str,
+        parameters: Mapping[str, Any],
+        tags: Mapping[str, str],
+    ) -> None:
+        self.output_dir = Path(output_dir)
+        self.tracking_uri = tracking_uri or default_tracking_uri(output_dir)
+        self.experiment_name = experiment_name
+        self._name = run_name or self.output_dir.absolute().name
+        self._parameters = {name: str(value)[:_LONGEST_PARAMETER] for name, value in _flatten(parameters)}
+        self._tags = dict(tags)
+        self._client: mlflow.MlflowClient | None = None
+        self.run_id: str | None = None
+
+    # the id travels in last.pt, so that a resumed training goes on in its own run
+    def state_dict(self) -> dict[str, str | None]:
+        return {"run_id": self.run_id}
+
+    def load_state_dict(self, state: Mapping[str, str | None]) -> None:
+        self.run_id = state["run_id"]
+
+    def start(self, files: Mapping[str, Any]) -> None:
+        """Open the run, or the one to go on with, and log parameters and files.
+
+        Args:
+            files: file name to content: ``.yaml`` and ``.json`` files that describe the training.
+
+        Raises:
+            UserError: the store can't be reached.
+        """
+        try:
+            self._client = mlflow.MlflowClient(self.tracking_uri)
+            self._open_run()
+            parameters = [Param(name, value) for name, value in self._parameters.items()]
+            if "continued" not in self._tags:
+                for first in range(0, len(parameters), 100):
+                    self._client.log_batch(self.run_id, params=parameters[first : first + 100])
+        except (MlflowException, OSError) as error:
+            raise UserError(
+                f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({str(error).splitlines()[0][:200]})"
+            ) from error
+        for name, content in files.items():
+            text = json.dumps(content, indent=2) if name.endswith(".json") else yaml.safe_dump(content, sort_keys=False)
+            self._client.log_text(self.run_id, text, name)
+
+    def _open_run(self) -> None:
+        if self._client is None:
+            raise RuntimeError("start() opens the run")
+        experiment = self._client.get_experiment_by_name(self.experiment_name)
+        if experiment is None:
+            place = self.output_dir.absolute() / "mlflow_artifacts"
+            local = self.tracking_uri.startswith("sqlite")
+            experiment_id = self._client.create_experiment(
+                self.experiment_name, artifact_location=place.as_uri() if local else None
+            )
+        else:
+            experiment_id = experiment.experiment_id
+        if self.run_id is not None and self._run_exists(self.run_id):
+            self._tags["continued"] = "true"
+            self._client.set_tag(self.run_id, "continued", "true")
+            self._client.update_run(self.run_id, status="RUNNING")
+            return
+        self.run_id = self._client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id
+
+    def _run_exists(self, run_id: str) -> bool:
+        try:
+            self._client.get_run(run_id)  # type: ignore[union-attr]
+        except MlflowException:
+            logger.warning(
+                "the MLflow run %s of the earlier part is not in %s; a new one begins", run_id, self.tracking_uri
+            )
+            return False
+        return True
+
+    def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
+        """Log after each epoch; to be attached after the validation."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._log_epoch, evaluator)
+
+    def _log_epoch(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
+        rate = trainer.optimizer.param_groups[0]["lr"]
+        values = {"learning_rate": rate, **trainer.state.metrics, **evaluator.state.metrics}
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, float(value), now, trainer.state.epoch) for name, value in values.items()]
+        self._log("metrics", lambda client: client.log_batch(self.run_id, metrics=metrics))
+
+    def log_picture(self, picture: np.ndarray, name: str, step: int) -> None:
+        """Log an RGB picture (H, W, 3), uint8, of one epoch."""
+        self._log("a picture", lambda client: client.log_image(self.run_id, picture, key=name, step=step))
+
+    def finish(self, status: str, files: tuple[Path, ...] = (), error: str = "") -> None:
+        """Upload files and close the run.
+
+        Args:
+            status: ``FINISHED``, ``FAILED`` or ``KILLED`` (interrupted).
+            files: uploaded where they exist.
+            error: what went wrong, as a tag.
+        """
+        if self._client is None:
+            return
+        for file in files:
+            if file.exists():
+                self._log(file.name, lambda client, file=file: client.log_artifact(self.run_id, str(file), "model"))
+        if error:
+            self._log("the error", lambda client: client.set_tag(self.run_id, "error", error[:500]))
+        self._log("the end of the run", lambda client: client.set_terminated(self.run_id, status))
+
+    def _log(self, what: str, call: Any) -> None:
+        """A store that goes away in mid-run costs no training: the log says what is missing."""
+        if self._client is None:
+            return
+        try:
+            call(self._client)
+        except (MlflowException, OSError) as error:
+            logger.warning("MLflow at %s did not take %s: %s", self.tracking_uri, what, str(error).splitlines()[0])
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    flat = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat += _flatten(value, f"{prefix}{key}.")
+        else:
+            flat.append((f"{prefix}{key}", value))
+    return flat
