@@ -1,0 +1,25 @@
+"""The text prior: prompts become tensors once, before training, and travel with the checkpoint.
+
+The networks take a global text feature (D,) and token features (L, D) for each image and know nothing of language
+models. `build_text_source` chooses where these come from, `build_text_store` encodes each distinct prompt once.
+"""
+
+from __future__ import annotations
+
+from pipeline.text.features import TextFeatures, TextStore
+from pipeline.text.prompts import DEFAULT_PROMPT, clean_prompt, read_prompt
+from pipeline.text.sources import TEXT_SOURCES, TextSource, build_text_source
+from pipeline.text.store import build_text_store, extend_text_store
+
+__all__ = [
+    "DEFAULT_PROMPT",
+    "TEXT_SOURCES",
+    "TextFeatures",
+    "TextSource",
+    "TextStore",
+    "build_text_source",
+    "build_text_store",
+    "clean_prompt",
+    "extend_text_store",
+    "read_prompt",
+]

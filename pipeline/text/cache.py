@@ -1,0 +1,65 @@
+"""On-disk cache of text features: a prompt is encoded once per model and weights, not once per run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pipeline.atomic import atomic_path
+from pipeline.text.features import TextFeatures
+
+logger = logging.getLogger(__name__)
+
+
+def default_cache_dir() -> Path:
+    """`$XDG_CACHE_HOME/vlsenet/text`, by default `~/.cache/vlsenet/text`."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlsenet" / "text"
+
+
+class FeatureCache:
+    """Features of one source, model and set of weights, a safetensors file for each prompt.
+
+    Args:
+        folder: where the files lie; made when the first one is written.
+        source: name of the source, as in `TextSource`.
+        model: name of the architecture.
+        weights_id: what tells these weights from others: a tag, a hash.
+    """
+
+    def __init__(self, folder: str | Path, source: str, model: str, weights_id: str) -> None:
+        self._folder = Path(folder)
+        self._identity = (source, model, weights_id)
+
+    def path(self, prompt: str) -> Path:
+        """The file of a prompt; its name is the sha256 of prompt, source, model and weights."""
+        key = json.dumps([prompt, *self._identity])
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.safetensors"
+
+    def get(self, prompt: str) -> TextFeatures | None:
+        """The cached features, None where there are none. A damaged file counts as none, and the log names it."""
+        path = self.path(prompt)
+        if not path.exists():
+            return None
+        try:
+            tensors = load_file(path)
+            features = TextFeatures(tensors["text"], tensors["tokens"])
+            if features.text.ndim != 1 or features.tokens.shape[1:] != features.text.shape:
+                raise ValueError(f"shapes {tuple(features.text.shape)} and {tuple(features.tokens.shape)}")
+        except (SafetensorError, OSError, KeyError, ValueError) as error:
+            logger.warning("damaged text feature cache %s (%s): encoded anew", path, error)
+            return None
+        return features
+
+    def put(self, prompt: str, features: TextFeatures) -> None:
+        """Store the features of a prompt, atomically. Where the folder can't be written, the log says so."""
+        try:
+            with atomic_path(self.path(prompt)) as temporary:
+                save_file({"text": features.text, "tokens": features.tokens}, temporary, metadata={"prompt": prompt})
+        except (SafetensorError, OSError) as error:
+            logger.warning("text features are not cached: %s cannot be written (%s)", self._folder, error)

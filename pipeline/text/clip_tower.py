@@ -1,0 +1,102 @@
+"""CLIP's text tower from open_clip."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.text.clip_weights import fetch_pretrained, is_model_folder, weights_file
+from pipeline.text.tower import TextTower
+
+logger = logging.getLogger(__name__)
+
+
+def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
+    """open_clip's description of an architecture: `embed_dim`, `text_cfg` and the rest.
+
+    Args:
+        model: open_clip's name.
+        weights: local weights; a folder with an `open_clip_config.json` brings its own description.
+
+    Raises:
+        UserError: unknown model, or one whose text tower or tokenizer open_clip would fetch from elsewhere.
+    """
+    import open_clip
+
+    name = _identifier(model, weights)
+    try:
+        config = open_clip.get_model_config(name)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{weights}: open_clip_config.json cannot be read ({error})") from error
+    if config is None:
+        near = difflib.get_close_matches(model, open_clip.list_models(), n=3)
+        hint = f"; near are {', '.join(near)}" if near else ""
+        raise UserError(f"text model {model!r} is unknown to open_clip {open_clip.__version__}{hint}")
+    text = config["text_cfg"]
+    if text.get("hf_model_name") or text.get("hf_tokenizer_name") or text.get("embed_cls"):
+        raise UserError(
+            f"text model {model!r} does not have CLIP's own text transformer and tokenizer: choose one that does, "
+            "such as RN50, ViT-B-32 or ViT-L-14"
+        )
+    return config
+
+
+def load_clip_tower(model: str, pretrained: str, weights: Path | None = None) -> TextTower:
+    """Load the text tower with its weights; the image tower is dropped.
+
+    Args:
+        model: open_clip's name of the architecture.
+        pretrained: open_clip's tag of the weights; it also decides on quick-GELU.
+        weights: local file or folder to read from, instead of the hub or its cache.
+
+    Raises:
+        UserError: unknown model or tag; weights that are out of reach, unreadable, or of another architecture.
+    """
+    import open_clip
+
+    config = model_config(model, weights)
+    tag = open_clip.get_pretrained_cfg(model, pretrained)
+    if not tag and not weights:
+        known = open_clip.list_pretrained_tags_by_model(model)
+        raise UserError(f"open_clip has no weights {pretrained!r} for {model}: choose one of {', '.join(known)}")
+    name = _identifier(model, weights)
+    whole_folder = name != model
+    file = weights_file(weights) if weights else fetch_pretrained(model, pretrained)
+    # OpenAI's weights were trained with quick-GELU, which the plain name of a model does not say.
+    quick_gelu = bool(config.get("quick_gelu") or (tag.get("quick_gelu") and not whole_folder))
+    logger.info("text tower %s (%s, quick-GELU %s) from %s", model, pretrained, quick_gelu, file)
+    try:
+        # the random initial weights must not move the caller's random state
+        with torch.random.fork_rng(devices=[]):
+            clip = open_clip.create_model(
+                name,
+                pretrained=None if whole_folder else str(file),
+                force_quick_gelu=quick_gelu,
+                force_custom_text=True,  # keeps the text tower as a module of its own
+                require_pretrained=True,
+                # OpenAI's own files are TorchScript archives, which hold no pickle that could run code
+                weights_only=not _is_torchscript(file),
+            )
+    except Exception as error:  # whatever readers of four formats raise on a file that is not what it should be
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise UserError(
+            f"{file}: these are not readable weights of {model} ({reason}); check the file and the name of the model"
+        ) from error
+    return TextTower(clip.text, open_clip.get_tokenizer(name))
+
+
+def _identifier(model: str, weights: Path | None) -> str:
+    return f"local-dir:{weights}" if weights and is_model_folder(weights) else model
+
+
+def _is_torchscript(file: Path) -> bool:
+    if not zipfile.is_zipfile(file):
+        return False
+    with zipfile.ZipFile(file) as archive:
+        return any(Path(name).name == "constants.pkl" for name in archive.namelist())

@@ -1,0 +1,191 @@
+"""Text features as tensors, and the store that carries them from prompt to network, checkpoint and bundle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+from pipeline.text.ways import THREE_WAYS
+
+#: Layout of a stored text store; raised when it changes.
+_VERSION = 1
+_SHOWN_PROMPTS = 8
+_SHOWN_LENGTH = 60
+
+
+class TextFeatures(NamedTuple):
+    """What the network is told of one image.
+
+    Attributes:
+        text: global feature of the prompt, (D,), float32, L2-normalised (or zero).
+        tokens: one feature for each token of the prompt, (L, D), float32, each L2-normalised (or zero).
+    """
+
+    text: Tensor
+    tokens: Tensor
+
+
+class TextStore:
+    """Features of the prompts in use, and where they came from.
+
+    It is the only form in which text reaches a training step or an inference: a prompt that is stored needs neither
+    CLIP nor a network connection. MONAI's checkpoint handlers can save and load it as it is.
+
+    Args:
+        features: prompt to features, all of the same L and D. Empty for a store that is to be loaded into.
+        provenance: source name, model, weights and whatever else tells how the features were made; primitives only.
+
+    Raises:
+        UserError: features of different sizes.
+    """
+
+    def __init__(
+        self,
+        features: Mapping[str, TextFeatures] | None = None,
+        provenance: Mapping[str, str | int | bool | None] | None = None,
+    ) -> None:
+        self._features: dict[str, TextFeatures] = {}
+        self.provenance: dict[str, str | int | bool | None] = dict(provenance or {})
+        self.add(features or {})
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def __contains__(self, prompt: object) -> bool:
+        return prompt in self._features
+
+    @property
+    def prompts(self) -> tuple[str, ...]:
+        """The stored prompts, in the order in which they came."""
+        return tuple(self._features)
+
+    @property
+    def dim(self) -> int:
+        """Width D of the features.
+
+        Raises:
+            UserError: the store is empty.
+        """
+        if not self._features:
+            raise UserError("the text store holds no prompt yet: encode the prompts or load a checkpoint first")
+        return next(iter(self._features.values())).text.shape[0]
+
+    def missing(self, prompts: Iterable[str]) -> list[str]:
+        """Those of the prompts that are not stored, each once, in order."""
+        return [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._features]
+
+    def add(self, features: Mapping[str, TextFeatures]) -> None:
+        """Store more prompts.
+
+        Raises:
+            UserError: the features do not have the (D,) and (L, D) of those already there.
+        """
+        together = {**self._features, **features}
+        shapes = {(tuple(item.text.shape), tuple(item.tokens.shape)) for item in together.values()}
+        if len(shapes) > 1 or any(len(text) != 1 or len(tokens) != 2 or text != tokens[1:] for text, tokens in shapes):
+            raise UserError(f"text features of different sizes cannot be stored together: {sorted(shapes)}")
+        self._features = {
+            prompt: TextFeatures(*(tensor.detach().to("cpu", torch.float32).contiguous() for tensor in item))
+            for prompt, item in together.items()
+        }
+
+    def get(self, prompt: str) -> TextFeatures:
+        """The features of a stored prompt.
+
+        Raises:
+            UserError: the prompt is not stored; the message names those that are.
+        """
+        try:
+            return self._features[prompt]
+        except KeyError:
+            raise UserError(f"{self.describe_missing([prompt])} Use one of these, or encode it: {THREE_WAYS}") from None
+
+    def describe_missing(self, prompts: Iterable[str]) -> str:
+        """One sentence on prompts that are not stored and those that are, for error messages."""
+        return (
+            f"No text features are stored for {_quote(self.missing(prompts))}; "
+            f"stored are {_quote(self.prompts) if self else 'none'}."
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and primitives only, so that `torch.load(weights_only=True)` reads it.
+
+        Returns:
+            `prompts` (P strings), `text` (P, D), `tokens` (P, L, D), `provenance`, `version`.
+        """
+        items = list(self._features.values())
+        return {
+            "version": _VERSION,
+            "provenance": dict(self.provenance),
+            "prompts": list(self._features),
+            "text": torch.stack([item.text for item in items]) if items else torch.zeros(0, 0),
+            "tokens": torch.stack([item.tokens for item in items]) if items else torch.zeros(0, 0, 0),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the content by what `state_dict` returned.
+
+        Raises:
+            UserError: not a text store, or of a later version.
+        """
+        missing = {"version", "provenance", "prompts", "text", "tokens"} - set(state)
+        if missing:
+            raise UserError(f"this is not a text store: it lacks {', '.join(sorted(missing))}")
+        if state["version"] != _VERSION:
+            raise UserError(
+                f"text store of version {state['version']}, but this program reads version {_VERSION}: "
+                "use the vlsenet version that wrote it"
+            )
+        prompts, text, tokens = list(state["prompts"]), state["text"], state["tokens"]
+        if not len(prompts) == len(text) == len(tokens):
+            raise UserError(f"damaged text store: {len(prompts)} prompts, {len(text)} and {len(tokens)} features")
+        # clones, so that one prompt does not keep the storage of all of them alive
+        features = {p: TextFeatures(a.clone(), b.clone()) for p, a, b in zip(prompts, text, tokens, strict=True)}
+        self._features = {}
+        self.provenance = dict(state["provenance"])
+        self.add(features)
+
+    def save(self, path: str | Path) -> None:
+        """Write the store as a safetensors file, atomically."""
+        state = self.state_dict()
+        tensors = {"text": state.pop("text"), "tokens": state.pop("tokens")}
+        with atomic_path(path) as temporary:
+            save_file(tensors, temporary, metadata={"text_store": json.dumps(state)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> TextStore:
+        """Read a store that `save` wrote.
+
+        Raises:
+            UserError: the file is missing, damaged, or not a text store.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                state = json.loads((file.metadata() or {}).get("text_store", "{}"))
+                state |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        except FileNotFoundError as error:
+            raise UserError(f"{path}: no such file") from error
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(f"{path}: not a readable safetensors file ({error}); write it anew") from error
+        store = cls()
+        try:
+            store.load_state_dict(state)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+        return store
+
+
+def _quote(prompts: Iterable[str]) -> str:
+    prompts = list(prompts)
+    shown = [p if len(p) <= _SHOWN_LENGTH else f"{p[: _SHOWN_LENGTH - 1]}…" for p in prompts[:_SHOWN_PROMPTS]]
+    more = f" and {len(prompts) - len(shown)} more" if len(prompts) > len(shown) else ""
+    return ", ".join(repr(prompt) for prompt in shown) + more

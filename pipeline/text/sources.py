@@ -1,0 +1,141 @@
+"""Where text features come from: one interface, chosen by name."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.errors import UserError
+from pipeline.text.features import TextFeatures
+
+#: The names that `--text_source` takes.
+TEXT_SOURCES = ("clip", "learned", "none", "random", "untrained")
+
+#: Width D and number of tokens L of the sources without a language model.
+PLAIN_DIM = 256
+PLAIN_LENGTH = 8
+
+
+class TextSource(ABC):
+    """Turns prompts into text features."""
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Width D of the features."""
+
+    @abstractmethod
+    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
+        """Encode the prompts, each distinct one once.
+
+        Returns:
+            Prompt to its features: text (D,), tokens (L, D). A prompt's features do not depend on the other prompts.
+
+        Raises:
+            UserError: the weights are out of reach or don't fit.
+        """
+
+    @abstractmethod
+    def describe(self) -> dict[str, str | int | bool | None]:
+        """Source name, model, weights and sizes, as primitives, for logs, run parameters and checkpoints."""
+
+
+class ConstantSource(TextSource):
+    """Zeros, whatever the prompt.
+
+    The source `none` tells the network nothing. `learned` looks the same from here: the network adds learnable
+    vectors of its own to the zeros (as context vectors in CoOp, Zhou et al., IJCV 2022).
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def dim(self) -> int:
+        return PLAIN_DIM
+
+    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
+        return {p: TextFeatures(torch.zeros(PLAIN_DIM), torch.zeros(PLAIN_LENGTH, PLAIN_DIM)) for p in prompts}
+
+    def describe(self) -> dict[str, str | int | bool | None]:
+        return _describe_plain(self._name)
+
+
+class RandomSource(TextSource):
+    """Random unit vectors, the same for a prompt each time: the control that carries identity but no meaning."""
+
+    @property
+    def dim(self) -> int:
+        return PLAIN_DIM
+
+    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
+        features = {}
+        for prompt in dict.fromkeys(prompts):
+            seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little")
+            # NumPy's generator rather than torch's: its stream is the same on each platform
+            vectors = np.random.default_rng(seed).standard_normal((1 + PLAIN_LENGTH, PLAIN_DIM))
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            unit = torch.from_numpy(vectors.astype(np.float32))
+            features[prompt] = TextFeatures(unit[0], unit[1:])
+        return features
+
+    def describe(self) -> dict[str, str | int | bool | None]:
+        return _describe_plain("random")
+
+
+def build_text_source(
+    name: str,
+    *,
+    model: str = "RN50",
+    pretrained: str = "openai",
+    weights: str | Path | None = None,
+    cache_dir: str | Path | None = None,
+) -> TextSource:
+    """Choose a text source by name.
+
+    Args:
+        name: `clip` (open_clip's text tower), `learned`, `none`, `random`, or `untrained` (a small text transformer
+            with random weights, for tests and the demo). Nothing falls back to another source.
+        model: open_clip's name of the architecture, for `clip`.
+        pretrained: open_clip's tag of the weights, for `clip`. With `weights` given it says how these were trained,
+            which decides on quick-GELU (`openai` weights need it).
+        weights: local file or folder to read the weights from instead of the hub, for `clip`.
+        cache_dir: folder of the on-disk feature cache, for `clip`; by default `~/.cache/vlsenet/text`.
+
+    Raises:
+        UserError: unknown name, or `weights` does not exist.
+    """
+    if name in ("none", "learned"):
+        return ConstantSource(name)
+    if name == "random":
+        return RandomSource()
+    # late imports: these lead to open_clip, which takes seconds to import
+    if name == "untrained":
+        from pipeline.text.untrained import UntrainedSource
+
+        return UntrainedSource()
+    if name == "clip":
+        from pipeline.text.clip_source import ClipSource
+
+        return ClipSource(model, pretrained, weights, cache_dir)
+    near = difflib.get_close_matches(str(name).lower(), TEXT_SOURCES, n=1, cutoff=0.4)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise UserError(f"text_source {name!r} is unknown{hint} (one of {', '.join(TEXT_SOURCES)})")
+
+
+def _describe_plain(name: str) -> dict[str, str | int | bool | None]:
+    return {
+        "source": name,
+        "model": None,
+        "pretrained": None,
+        "weights_id": None,
+        "trained": False,
+        "dim": PLAIN_DIM,
+        "length": PLAIN_LENGTH,
+    }

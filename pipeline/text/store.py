@@ -1,0 +1,79 @@
+"""From prompts to a text store, and from a stored one to one that knows more prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.text.features import TextStore
+from pipeline.text.sources import TextSource, build_text_source
+
+#: Features of one tower agree to about 1e-6 between machines; those of another tower have a cosine far below this.
+_SAME_TOWER_COSINE = 0.999
+
+
+def build_text_store(source: TextSource, prompts: Iterable[str]) -> TextStore:
+    """Encode each distinct prompt once.
+
+    Args:
+        source: where the features come from.
+        prompts: the prompts of all images; repeats cost nothing.
+
+    Raises:
+        UserError: the source's weights are out of reach, or don't fit.
+    """
+    return TextStore(source.encode(list(dict.fromkeys(prompts))), source.describe())
+
+
+def extend_text_store(
+    store: TextStore, prompts: Iterable[str], *, weights: str | Path | None = None, cache_dir: str | Path | None = None
+) -> None:
+    """Add the prompts that the store lacks, encoded by the source that made the store.
+
+    Where nothing is lacking this does nothing, and needs neither weights nor a connection.
+
+    Args:
+        store: a store with features in it, as loaded from a checkpoint.
+        prompts: prompts that will be asked for.
+        weights: local file or folder with the weights, for the source `clip`.
+        cache_dir: folder of the feature cache.
+
+    Raises:
+        UserError: the weights are out of reach (the message names the stored prompts), or they are not those that
+            made the store.
+    """
+    lacking = store.missing(prompts)
+    if not lacking:
+        return
+    if not store:
+        raise UserError("the text store is empty: build it from a text source, or load a checkpoint, first")
+    made_by, known = store.provenance, store.prompts[0]
+    try:
+        source = build_text_source(
+            str(made_by.get("source")),
+            model=str(made_by.get("model")),
+            pretrained=str(made_by.get("pretrained")),
+            weights=weights,
+            cache_dir=cache_dir,
+        )
+        features = source.encode([known, *lacking])
+    except UserError as error:
+        raise UserError(f"{store.describe_missing(lacking)} {error}") from error
+    # The features of another tower have the right shape and no meaning for the trained network.
+    stored, again = store.get(known), features[known]
+    if stored.text.shape != again.text.shape or not _same(stored.text, again.text):
+        raise UserError(
+            f"the weights given ({weights or made_by.get('pretrained')}) are not those that made the stored text "
+            f"features (source {made_by.get('source')}, model {made_by.get('model')}, weights "
+            f"{made_by.get('weights_id')}): give those, or use a stored prompt"
+        )
+    store.add({prompt: features[prompt] for prompt in lacking})
+
+
+def _same(stored: torch.Tensor, again: torch.Tensor) -> bool:
+    return torch.equal(stored, again) or bool(
+        torch.nn.functional.cosine_similarity(stored, again, dim=0) > _SAME_TOWER_COSINE
+    )

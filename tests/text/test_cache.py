@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.text.cache import FeatureCache, default_cache_dir
+from pipeline.text.features import TextFeatures
+
+FEATURES = TextFeatures(torch.arange(4.0), torch.arange(12.0).reshape(3, 4))
+
+
+def test_round_trip_leaves_only_the_file(tmp_path):
+    cache = FeatureCache(tmp_path / "new", "clip", "RN50", "openai")
+    assert cache.get("pore") is None
+    cache.put("pore", FEATURES)
+    found = cache.get("pore")
+    assert torch.equal(found.text, FEATURES.text)
+    assert torch.equal(found.tokens, FEATURES.tokens)
+    assert list((tmp_path / "new").iterdir()) == [cache.path("pore")]
+
+
+def test_each_part_of_the_key_counts(tmp_path):
+    keys = [("a", "clip", "RN50", "x"), ("b", "clip", "RN50", "x"), ("a", "untrained", "RN50", "x")]
+    keys += [("a", "clip", "RN101", "x"), ("a", "clip", "RN50", "y"), ("a", "clip", "RN", "50x")]
+    paths = {FeatureCache(tmp_path, *identity).path(prompt) for prompt, *identity in keys}
+    assert len(paths) == len(keys)
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "other"])
+def test_damaged_file_counts_as_none_and_is_logged(damage, tmp_path, caplog):
+    cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
+    cache.put("pore", FEATURES)
+    path = cache.path("pore")
+    if damage == "other":
+        cache.put("pore", TextFeatures(torch.zeros(5), FEATURES.tokens))
+    else:
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:-7])
+    assert cache.get("pore") is None
+    assert path.name in caplog.text
+    cache.put("pore", FEATURES)
+    assert torch.equal(cache.get("pore").text, FEATURES.text)
+
+
+def test_a_folder_that_cannot_be_made_costs_only_the_cache(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    cache = FeatureCache(tmp_path / "file" / "sub", "clip", "RN50", "openai")
+    cache.put("pore", FEATURES)
+    assert cache.get("pore") is None
+    assert "not cached" in caplog.text
+
+
+def test_default_folder(monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    assert default_cache_dir() == Path("/somewhere/vlsenet/text")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", "/home/person")
+    assert default_cache_dir() == Path("/home/person/.cache/vlsenet/text")
