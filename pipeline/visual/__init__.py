@@ -1,0 +1,10 @@
+"""Pictures of results."""
+
+from __future__ import annotations
+
+from pipeline.visual.figure import comparison_figure
+from pipeline.visual.legend import add_legend
+from pipeline.visual.overlay import error_overlay, mask_overlay, to_grey8
+from pipeline.visual.png import write_png
+
+__all__ = ["add_legend", "comparison_figure", "error_overlay", "mask_overlay", "to_grey8", "write_png"]

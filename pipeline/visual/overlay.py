@@ -1,0 +1,105 @@
+"""Masks drawn over the image that they belong to."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.segmentation import find_boundaries
+
+from pipeline.visual.colours import ERROR_LEGEND, FALSE_NEGATIVE, FALSE_POSITIVE, PORE, RGB, TRUE_POSITIVE
+from pipeline.visual.legend import add_legend
+
+#: Share of the pixels that may saturate at either end of the grey scale, in percent.
+_SATURATED = 0.5
+_FILL = 0.35
+#: What is right stays translucent, what is wrong is opaque: errors are what the picture is looked at for.
+_CORRECT = 0.65
+_ERROR = 1.0
+
+
+def to_grey8(image: np.ndarray) -> np.ndarray:
+    """Stretch an image to 8 bit between its 0.5 and 99.5 percentiles, so that single hot pixels do not darken it.
+
+    Args:
+        image: (H, W), any real type; values that are not finite become black.
+
+    Returns:
+        (H, W), uint8. A constant image becomes middle grey.
+
+    Raises:
+        ValueError: not two-dimensional.
+    """
+    if image.ndim != 2:
+        raise ValueError(f"a grey image is (H, W), not {image.shape}")
+    values = image.astype(np.float32)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(image.shape, np.uint8)
+    low, high = np.percentile(values[finite], (_SATURATED, 100 - _SATURATED))
+    if high <= low:  # nearly all pixels are equal: the few others decide
+        low, high = values[finite].min(), values[finite].max()
+    if high <= low:
+        return np.where(finite, 128, 0).astype(np.uint8)
+    stretched = np.clip((values - low) / (high - low), 0, 1)
+    return np.where(finite, np.rint(255 * np.nan_to_num(stretched)), 0).astype(np.uint8)
+
+
+def mask_overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image in grey with the pores in translucent colour.
+
+    The outermost pixels of a pore are drawn in full colour: a pore of one or two pixels' width, which a translucent
+    fill would hide, is seen as a bright line, and a wide one keeps its grey levels within a crisp contour.
+
+    Args:
+        image: (H, W), any real type.
+        mask: (H, W), nonzero where there is pore.
+
+    Returns:
+        (H, W, 3), uint8.
+
+    Raises:
+        ValueError: sizes that do not agree.
+    """
+    pore = _as_mask(mask, image.shape)
+    rgb = _as_rgb(image)
+    _blend(rgb, pore, PORE, _FILL)
+    _blend(rgb, find_boundaries(pore, mode="inner"), PORE, 1.0)
+    return rgb
+
+
+def error_overlay(image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, *, legend: bool = True) -> np.ndarray:
+    """The image in grey with true positive, false positive and false negative pixels in three colours.
+
+    Args:
+        image: (H, W), any real type.
+        predicted: (H, W), nonzero where pore is predicted.
+        truth: (H, W), nonzero where there is pore.
+        legend: write what the colours mean below the picture, which makes it higher.
+
+    Returns:
+        (H, W, 3), uint8; more rows with a legend.
+
+    Raises:
+        ValueError: sizes that do not agree.
+    """
+    predicted, truth = _as_mask(predicted, image.shape), _as_mask(truth, image.shape)
+    rgb = _as_rgb(image)
+    _blend(rgb, predicted & truth, TRUE_POSITIVE, _CORRECT)
+    _blend(rgb, predicted & ~truth, FALSE_POSITIVE, _ERROR)
+    _blend(rgb, truth & ~predicted, FALSE_NEGATIVE, _ERROR)
+    return add_legend(rgb, ERROR_LEGEND) if legend else rgb
+
+
+def _as_mask(mask: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if mask.shape != shape:
+        raise ValueError(f"the mask is {mask.shape}, but its image {shape}")
+    return mask.astype(bool)
+
+
+def _as_rgb(image: np.ndarray) -> np.ndarray:
+    return np.repeat(to_grey8(image)[..., None], 3, axis=2)
+
+
+def _blend(rgb: np.ndarray, where: np.ndarray, colour: RGB, opacity: float) -> None:
+    """Mix the colour into the picture, in place."""
+    mixed = (1 - opacity) * rgb[where] + opacity * np.asarray(colour, np.float32)
+    rgb[where] = np.rint(mixed).astype(np.uint8)
