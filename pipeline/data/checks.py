@@ -1,0 +1,176 @@
+"""Reading every file of a data set once: what is wrong with it, and the numbers that are kept of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.data.decoders import decode
+from pipeline.data.images import grey_from, label_from, read_bytes
+from pipeline.data.pairs import Pair
+from pipeline.data.problems import FileProblem, Problem, some_of
+
+SMALLEST_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of one image, its label and its text.
+
+    Attributes:
+        pair: The files.
+        shape: (H, W), pixels.
+        dtype: The image's, by NumPy's name.
+        counts: Pixels for each label value.
+        image_sha256: Of the image file's bytes.
+        label_sha256: Of the label file's bytes.
+        prompt: The text, stripped; None without a text file.
+        constant: Whether all of the image's pixels are the same.
+        black: Whether all of them are zero.
+        from_jpeg: Whether the label was cut from a JPEG.
+    """
+
+    pair: Pair
+    shape: tuple[int, int]
+    dtype: str
+    counts: dict[int, int]
+    image_sha256: str
+    label_sha256: str
+    prompt: str | None
+    constant: bool
+    black: bool
+    from_jpeg: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The good files' records, sorted by name, all problems, and notes for the log."""
+
+    records: tuple[Record, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+
+def inspect_pairs(pairs: Sequence[Pair]) -> Inspection:
+    """Read all files of a data set, in a pool of threads, and collect what is wrong with them.
+
+    Args:
+        pairs: Images with their labels; not empty.
+
+    Returns:
+        The records of those without a problem, the problems in the order of the pairs, and notes. A broken text
+        costs the sample its prompt only. Where all images or all labels are zero, there are no records left.
+    """
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        results = list(pool.map(_inspect, pairs))
+    records = [record for record, _ in results if record is not None]
+    problems = [problem for _, found in results for problem in found]
+    names = tuple(record.pair.name for record in records)
+    notes: list[str] = []
+    if records and all(record.black for record in records):
+        folder = records[0].pair.image.parent
+        problems.append(Problem(folder, "every image in it is zero (black)", "export the images again", names))
+        records = []
+    elif records and all(set(record.counts) == {0} for record in records):
+        folder = records[0].pair.label.parent
+        what = "every label in it is zero, so that nothing is marked as pore"
+        problems.append(Problem(folder, what, "export the labels again", names))
+        records = []
+    flat = [record.pair.image.name for record in records if record.constant]
+    if flat:
+        notes.append(f"{len(flat)} image(s) hold one single grey value: {some_of(flat)}")
+    cut = [record.pair.label.name for record in records if record.from_jpeg]
+    if cut:
+        notes.append(
+            f"{len(cut)} label(s) are JPEG, whose edges are smeared: black and white were told apart at 128, "
+            f"PNG is better for labels: {some_of(cut)}"
+        )
+    return Inspection(tuple(records), tuple(problems), tuple(notes))
+
+
+def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
+    problems: list[Problem] = []
+    image = label = None
+    image_sha256 = label_sha256 = ""
+    from_jpeg = False
+    try:
+        data = read_bytes(pair.image)
+        image_sha256 = hashlib.sha256(data).hexdigest()
+        image = grey_from(decode(data, pair.image), pair.image)
+        check_image(image, pair.image)
+    except FileProblem as problem:
+        problems.append(problem.problem(pair.name))
+    try:
+        data = read_bytes(pair.label)
+        label_sha256 = hashlib.sha256(data).hexdigest()
+        decoded = decode(data, pair.label)
+        from_jpeg = decoded.kind == "jpeg"
+        label = label_from(decoded, pair.label)
+    except FileProblem as problem:
+        problems.append(problem.problem(pair.name))
+    if image is not None and label is not None and image.shape != label.shape:
+        what = f"it is {_size(label)}, and its image {pair.image.name} is {_size(image)}"
+        problems.append(Problem(pair.label, what, "export both at the same size", (pair.name,)))
+    good = not problems
+
+    prompt = None
+    if pair.text is not None:
+        try:
+            prompt = _read_prompt(pair.text)
+        except FileProblem as problem:
+            problems.append(problem.problem())
+    if not good or image is None or label is None:
+        return None, problems
+    values, counts = np.unique(label, return_counts=True)
+    record = Record(
+        pair=pair,
+        shape=(int(image.shape[0]), int(image.shape[1])),
+        dtype=image.dtype.name,
+        counts={int(v): int(n) for v, n in zip(values, counts, strict=True)},
+        image_sha256=image_sha256,
+        label_sha256=label_sha256,
+        prompt=prompt,
+        constant=bool(image.min() == image.max()),
+        black=not image.any(),
+        from_jpeg=from_jpeg,
+    )
+    return record, problems
+
+
+def check_image(image: np.ndarray, path: Path) -> None:
+    """Check that an image (H, W) can go through a network.
+
+    Raises:
+        FileProblem: It is too small, or some pixels are NaN or infinite.
+    """
+    if min(image.shape) < SMALLEST_SIDE:
+        what = f"it is only {_size(image)}, and each side needs {SMALLEST_SIDE} pixels"
+        raise FileProblem(path, what, "remove it with its label, or take a larger crop")
+    if image.dtype.kind == "f":
+        bad = image.size - int(np.count_nonzero(np.isfinite(image)))
+        if bad:
+            what = f"{bad} of its pixels are NaN or infinite"
+            raise FileProblem(path, what, "fill them with a grey value or crop them away, and save it again")
+
+
+def _read_prompt(path: Path) -> str:
+    try:
+        text = read_bytes(path).decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise FileProblem(path, "the text is not UTF-8", "save it with the encoding UTF-8") from error
+    if not text:
+        raise FileProblem(path, "the text is empty", "write a prompt into it, or remove the file")
+    if "\x00" in text:
+        raise FileProblem(path, "the text holds null bytes", "save it with the encoding UTF-8")
+    return text
+
+
+def _size(image: np.ndarray) -> str:
+    """Width x height, as image viewers show it."""
+    return f"{image.shape[1]}x{image.shape[0]} pixels"

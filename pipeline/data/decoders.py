@@ -1,0 +1,189 @@
+"""From the bytes of an image file to pixels, with what the file says about their meaning.
+
+A file is decoded by its content, not by its suffix: microscope software and users rename files.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from nibabel.nifti1 import Nifti1Image
+from nibabel.nifti2 import Nifti2Image
+from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
+
+from pipeline.data.problems import FileProblem
+
+# tifffile logs a line for every odd tag; vendors write many, and damage is told by an error of our own
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_GZIP = b"\x1f\x8b"
+_SAVE_AGAIN = "copy it again from its origin, or open it in an image viewer and save it anew as PNG or TIFF"
+_SPLIT_STACK = "save the slices as single images, one file each"
+
+# The classes behind `Image.open`, called directly: `Image.open` refuses images above a global pixel limit that is
+# there for web servers, and lifting the limit would change it for the whole process.
+_PILLOW: dict[str, Callable[[io.BytesIO], Image.Image]] = {
+    "png": PngImagePlugin.PngImageFile,
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "bmp": BmpImagePlugin.BmpImageFile,
+}
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The pixels of one 2-D image file, as stored.
+
+    Attributes:
+        pixels: (H, W), or (H, W, C) with C of 2 (grey, alpha), 3 (RGB) or 4 (RGBA); bool for a 1-bit file.
+        kind: png, jpeg, bmp, tiff or nifti: what the content is, whatever the suffix says.
+        palette: (K, 3) uint8 where the pixels are indices into it, else None.
+        white_is_zero: Whether the file is to be shown inverted (TIFF's "MinIsWhite").
+    """
+
+    pixels: np.ndarray
+    kind: str
+    palette: np.ndarray | None = None
+    white_is_zero: bool = False
+
+
+def decode(data: bytes, path: Path) -> Decoded:
+    """Decode the bytes of an image file.
+
+    Args:
+        data: The whole file.
+        path: Its path, for messages.
+
+    Raises:
+        FileProblem: The file is empty, truncated, damaged, of an unknown kind, or not one 2-D image.
+    """
+    if not data:
+        raise FileProblem(path, "the file is empty (0 bytes)", "copy it again from its origin")
+    kind = _kind(data)
+    if kind is None:
+        what = "its content is none of PNG, TIFF, JPEG, BMP or NIfTI"
+        if data.startswith(b"version https://git-lfs"):
+            what = "it is a Git LFS pointer, not the image itself"
+        raise FileProblem(path, what, _SAVE_AGAIN)
+    try:
+        if kind == "tiff":
+            return _decode_tiff(data, path)
+        if kind == "nifti":
+            return _decode_nifti(data, path)
+        return _decode_with_pillow(data, kind)
+    except FileProblem:
+        raise
+    except MemoryError as error:
+        raise FileProblem(path, "there is not enough memory for it", "cut it into smaller images") from error
+    except Exception as error:  # decoders answer damaged data with errors of every type
+        cause = " ".join(str(error).split()) or type(error).__name__
+        raise FileProblem(path, f"it is truncated or damaged ({cause})", _SAVE_AGAIN) from error
+
+
+def _kind(data: bytes) -> str | None:
+    if data.startswith(_PNG):
+        return "png"
+    if data.startswith(_TIFF):
+        return "tiff"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"BM"):
+        return "bmp"
+    # a NIfTI file starts with the length of its header: 348 (version 1) or 540 (version 2), of either endianness
+    lengths = {length.to_bytes(4, order) for length in (348, 540) for order in ("little", "big")}
+    return "nifti" if data.startswith(_GZIP) or data[:4] in lengths else None
+
+
+def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
+    if kind == "png" and data[24] == 16 and data[25] in (2, 4, 6):
+        # Pillow silently cuts 16-bit colour to 8 bits
+        import imagecodecs
+
+        return Decoded(np.asarray(imagecodecs.png_decode(data)), kind)
+    image = _PILLOW[kind](io.BytesIO(data))
+    image.load()
+    if image.mode == "P":
+        palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+        return Decoded(np.asarray(image), kind, palette=palette)
+    if image.mode not in ("1", "L", "LA", "RGB", "RGBA", "I") and not image.mode.startswith("I;16"):
+        image = image.convert("RGB")
+    pixels = np.asarray(image)
+    if image.mode == "I":  # how older Pillow reads 16-bit grey
+        pixels = pixels.astype(np.uint16)
+    return Decoded(pixels, kind)
+
+
+def _decode_tiff(data: bytes, path: Path) -> Decoded:
+    with tifffile.TiffFile(io.BytesIO(data)) as tiff:
+        # thumbnails and pyramid levels beside the image are no images of their own
+        series = [s for s in tiff.series if not s.keyframe.is_reduced] or list(tiff.series)
+        if not series:
+            raise FileProblem(path, "it is truncated or damaged (no image in the TIFF)", _SAVE_AGAIN)
+        slices = sum(_slices_of(s) for s in series)
+        if slices > 1:
+            raise _not_flat(path, slices, "multi-page TIFF")
+        for page in series[0].pages:
+            if page is not None and _end_of(page) > len(data):
+                missing = _end_of(page) - len(data)
+                raise FileProblem(path, f"it is truncated ({missing} bytes are missing)", _SAVE_AGAIN)
+        page = series[0].keyframe
+        photometric = int(page.photometric)
+        if photometric > 3 and not (photometric == 6 and page.compression in (6, 7)):
+            what = f"its colour space ({page.photometric.name}) is not grey, RGB or palette"
+            raise FileProblem(path, what, "save it as grey")
+        axes = series[0].axes
+        single = tuple(i for i, axis in enumerate(axes) if axis not in "YXS")
+        pixels = series[0].asarray().squeeze(axis=single)
+        if axes.find("S") in range(axes.find("Y")):  # planar: channels first
+            pixels = np.moveaxis(pixels, 0, -1)
+        if pixels.ndim == 3 and pixels.shape[-1] > 4:
+            what = f"it has {pixels.shape[-1]} channels, and grey or RGB(A) is needed here"
+            raise FileProblem(path, what, "save one channel as grey")
+        palette = None
+        if photometric == 3 and page.colormap is not None:
+            palette = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+        return Decoded(_native(pixels), "tiff", palette, white_is_zero=photometric == 0)
+
+
+def _slices_of(series: tifffile.TiffPageSeries) -> int:
+    """Return how many 2-D images a series holds."""
+    return math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis not in "YXS")
+
+
+def _end_of(page: tifffile.TiffPage | tifffile.TiffFrame) -> int:
+    """Return the offset at which the page's pixel data ends, in bytes."""
+    return max((o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
+
+
+def _decode_nifti(data: bytes, path: Path) -> Decoded:
+    if data.startswith(_GZIP):
+        data = gzip.decompress(data)
+    version2 = 540 in (int.from_bytes(data[:4], "little"), int.from_bytes(data[:4], "big"))
+    nifti = (Nifti2Image if version2 else Nifti1Image).from_bytes(data)
+    shape = nifti.shape
+    if len(shape) < 2:
+        raise FileProblem(path, f"it holds an array of shape {shape}, not an image", "save it as a 2-D image")
+    slices = math.prod(shape[2:])
+    if slices > 1:
+        raise _not_flat(path, slices, "volume")
+    pixels = np.asanyarray(nifti.dataobj).reshape(shape[:2])
+    if pixels.dtype.names:  # NIfTI's RGB is a record of three bytes
+        pixels = np.stack([pixels[name] for name in pixels.dtype.names], axis=-1)
+    return Decoded(_native(np.swapaxes(pixels, 0, 1)), "nifti")  # NIfTI's first axis is x
+
+
+def _native(pixels: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(pixels, dtype=pixels.dtype.newbyteorder("="))
+
+
+def _not_flat(path: Path, slices: int, what: str) -> FileProblem:
+    return FileProblem(path, f"it is a {what} of {slices} slices, and 2-D images are needed here", _SPLIT_STACK)

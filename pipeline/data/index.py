@@ -1,0 +1,196 @@
+"""From a data set's folder to its index: everything in it read and checked, with sources and splits."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.data.checks import Record, inspect_pairs
+from pipeline.data.labels import choose_pore_label, parse_pore_label
+from pipeline.data.pairs import Pairing, pair_files
+from pipeline.data.problems import Problem, problems_error, some_of
+from pipeline.data.samples import DatasetIndex, Sample
+from pipeline.data.splits import (
+    DEFAULT_FRACTIONS,
+    SPLIT_FILE,
+    SPLITS,
+    SourceSize,
+    read_split_csv,
+    sources_by_pattern,
+    stratified_split,
+)
+from pipeline.errors import UserError
+
+
+def index_dataset(
+    dataset_dir: str | Path,
+    *,
+    pore_label: int | str | None = None,
+    group_pattern: str | None = None,
+    skip_bad: bool = False,
+) -> DatasetIndex:
+    """Check a data set's folder and list its samples with sources and splits.
+
+    Every file is read once, and all problems are told together. The split comes from `split.csv` where the
+    folder has one; otherwise sources come from `group_pattern`, or each file is one, and about 20 % of the pixels
+    go to val, stratified by porosity, the same each time.
+
+    Args:
+        dataset_dir: A folder in one of the layouts of `pipeline.data.pairs`.
+        pore_label: The label value that means pore; may be left out for masks with two values.
+        group_pattern: A regular expression for the source in a file name; see `sources_by_pattern`.
+        skip_bad: Whether to go on without files that have problems.
+
+    Raises:
+        UserError: Anything is wrong with the folder, the options or, without `skip_bad`, any file.
+    """
+    root = _absolute(dataset_dir)
+    split_file = root / SPLIT_FILE
+    if not split_file.exists():
+        return index_with_new_split(
+            root, DEFAULT_FRACTIONS, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad
+        )
+    chosen = parse_pore_label(pore_label)
+    pairing = pair_files(root)
+    table = read_split_csv(split_file, pairing.names)
+    pairing = _restricted(pairing, table.rows)
+    if group_pattern:
+        pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is not used: there is a {SPLIT_FILE}"))
+    pairing = replace(pairing, problems=(*table.problems, *pairing.problems))
+    scan = _scan(root, pairing, chosen, skip_bad)
+    return _index(root, scan, table.rows, notes=())
+
+
+def index_with_new_split(
+    dataset_dir: str | Path,
+    fractions: Mapping[str, float],
+    *,
+    seed: int = 0,
+    pore_label: int | str | None = None,
+    group_pattern: str | None = None,
+    skip_bad: bool = False,
+) -> DatasetIndex:
+    """Do as `index_dataset` does, but make a new split, whether there is a `split.csv` or not.
+
+    Args:
+        dataset_dir: As there.
+        fractions: Share of the pixels wanted for each split.
+        seed: Another one gives another split of the same kind.
+        pore_label: As there.
+        group_pattern: As there.
+        skip_bad: As there.
+
+    Raises:
+        UserError: As there.
+    """
+    root = _absolute(dataset_dir)
+    chosen = parse_pore_label(pore_label)
+    pairing = pair_files(root)
+    if group_pattern:
+        source_of = sources_by_pattern({pair.name: pair.image for pair in pairing.pairs}, group_pattern)
+        note = f"sources by --group_pattern {group_pattern}"
+    else:
+        source_of = {pair.name: pair.name for pair in pairing.pairs}
+        note = (
+            f"each file is taken as a source of its own; where several are parts of one micrograph, say so with "
+            f"--group_pattern or a {SPLIT_FILE}"
+        )
+    scan = _scan(root, pairing, chosen, skip_bad)
+    pixels: Counter[str] = Counter()
+    pore: Counter[str] = Counter()
+    for record in scan.records:
+        pixels[source_of[record.pair.name]] += record.shape[0] * record.shape[1]
+        pore[source_of[record.pair.name]] += record.counts.get(scan.pore_label, 0)
+    try:
+        split_of = stratified_split({s: SourceSize(pixels[s], pore[s]) for s in pixels}, fractions, seed)
+    except UserError as error:
+        raise UserError(f"{root}: {error}") from error
+    rows = {r.pair.name: (source_of[r.pair.name], split_of[source_of[r.pair.name]]) for r in scan.records}
+    sizes = Counter(split_of.values())
+    divided = ", ".join(f"{sizes[s]} to {s}" for s in SPLITS if sizes[s])
+    notes = (note, f"split by source, stratified by porosity: {divided} of {len(split_of)} sources")
+    return _index(root, scan, rows, notes)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """The good records of a data set, before they have sources and splits."""
+
+    records: tuple[Record, ...]
+    pore_label: int
+    notes: tuple[str, ...]
+    skipped: tuple[Problem, ...]
+
+
+def _absolute(dataset_dir: str | Path) -> Path:
+    return Path(os.path.abspath(Path(dataset_dir).expanduser()))
+
+
+def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]]) -> Pairing:
+    """Leave out what `split.csv` does not name: a user may list a part of a folder."""
+    left_out = sorted(pairing.names - rows.keys())
+    notes = pairing.notes
+    if left_out:
+        notes += (f"{len(left_out)} image(s) are not in {SPLIT_FILE} and left out: {some_of(left_out)}",)
+    return Pairing(
+        tuple(pair for pair in pairing.pairs if pair.name in rows),
+        tuple(problem for problem in pairing.problems if rows.keys() & problem.names),
+        notes,
+    )
+
+
+def _scan(root: Path, pairing: Pairing, pore_label: int | None, skip_bad: bool) -> _Scan:
+    """Read all pairs, and tell all problems together."""
+    inspection = inspect_pairs(pairing.pairs)
+    problems = (*pairing.problems, *inspection.problems)
+    counts = {record.pair.label: record.counts for record in inspection.records}
+    if not counts:
+        raise problems_error(root, problems, advice="No usable image is left.")
+    if problems and (not skip_bad or any(problem.fatal for problem in problems)):
+        advice = "" if any(p.fatal for p in problems) else "Mend them, or go on without them by --skip_bad."
+        try:
+            choose_pore_label(counts, pore_label, root)
+        except UserError as error:  # told in the same go, or the user would meet it on the next run
+            advice = f"{error}\n{advice}".strip()
+        raise problems_error(root, problems, advice=advice)
+    return _Scan(
+        inspection.records,
+        choose_pore_label(counts, pore_label, root),
+        (*pairing.notes, *inspection.notes),
+        problems,
+    )
+
+
+def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: tuple[str, ...]) -> DatasetIndex:
+    samples = []
+    for record in scan.records:
+        source, split = rows[record.pair.name]
+        sample = Sample(
+            name=record.pair.name,
+            image=record.pair.image,
+            label=record.pair.label,
+            source=source,
+            split=split,
+            prompt=record.prompt,
+            shape=record.shape,
+            porosity=record.counts.get(scan.pore_label, 0) / (record.shape[0] * record.shape[1]),
+            image_sha256=record.image_sha256,
+            label_sha256=record.label_sha256,
+        )
+        samples.append(sample)
+    notes = (*scan.notes, *notes, *_same_files(samples))
+    return DatasetIndex(root, tuple(samples), scan.pore_label, notes, scan.skipped)
+
+
+def _same_files(samples: Sequence[Sample]) -> list[str]:
+    """Warn of the cheapest leak to find; `pipeline.data.leaks` finds the others."""
+    first: dict[str, Sample] = {}
+    leaks = []
+    for sample in samples:
+        other = first.setdefault(sample.image_sha256, sample)
+        if other.split != sample.split:
+            leaks.append(f"{other.name} ({other.split}) = {sample.name} ({sample.split})")
+    return [f"leak: the same image is in two splits: {some_of(leaks)}"] if leaks else []

@@ -1,0 +1,78 @@
+"""Which value of the label images means pore."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+_MOST_VALUES = 12
+
+
+def parse_pore_label(value: int | float | str | None) -> int | None:
+    """Return `--pore_label` as an integer; None where it was left out.
+
+    Raises:
+        UserError: It is no whole number.
+    """
+    if value is None or (isinstance(value, str) and value.strip().lower() in ("", "none", "null")):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(value, bool) or not number.is_integer():
+        raise UserError(f"--pore_label {value}: this is not a whole number; give the label value that means pore")
+    return int(number)
+
+
+def choose_pore_label(counts: Mapping[Path, Mapping[int, int]], pore_label: int | None, root: Path) -> int:
+    """Return the label value that means pore.
+
+    Without a choice of the user, a data set with two values over all its masks is binary, and the larger value is
+    pore. A mask with fewer values than the data set (all background, say) is fine.
+
+    Args:
+        counts: Pixels for each value, for each label file; not empty.
+        pore_label: The user's choice.
+        root: The data set's folder, for messages.
+
+    Raises:
+        UserError: The chosen value occurs nowhere; or none was chosen, and there are not two values.
+    """
+    total: Counter[int] = Counter()
+    example: dict[int, Path] = {}
+    for path, of_file in sorted(counts.items()):
+        total.update(of_file)
+        for value in of_file:
+            example.setdefault(value, path)
+    if pore_label is not None:
+        if pore_label not in total:
+            raise UserError(
+                f"{root}: --pore_label {pore_label} occurs in no label; the labels hold {_values(total, example)}"
+            )
+        return pore_label
+    if len(total) == 2:
+        return max(total)
+    if len(total) == 1:
+        raise UserError(
+            f"{root}: all labels hold the single value {min(total)}, so that pore and rock can't be told apart; "
+            f"check the labels, or name it with --pore_label"
+        )
+    hint = ""
+    if len(total) > _MOST_VALUES:
+        hint = " (so many values look like grey levels or smoothed edges: were the labels resized or filtered?)"
+    raise UserError(
+        f"{root}: the labels hold more than two values: {_values(total, example)}; "
+        f"say which one is pore with --pore_label{hint}"
+    )
+
+
+def _values(total: Counter[int], example: Mapping[int, Path]) -> str:
+    """Values in order, each with its share of all pixels and a file that holds it."""
+    pixels = sum(total.values())
+    shown = sorted(total)[:_MOST_VALUES]
+    text = ", ".join(f"{v} ({100 * total[v] / pixels:.3g} % of pixels, in {example[v].name})" for v in shown)
+    return text if len(total) <= _MOST_VALUES else f"{text} and {len(total) - _MOST_VALUES} more"

@@ -1,0 +1,138 @@
+"""Which files of a data set's folder belong together: image, label and prompt, by stem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.data.images import is_image, stem_of
+from pipeline.data.problems import Problem, some_of
+from pipeline.errors import UserError
+
+LAYOUTS = (("images", "labels"), ("patch_images", "patch_mask"))
+TEXT_FOLDER = "text"
+_OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "icon\r"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its label, of the same stem; `text` is its prompt's file where there is one."""
+
+    name: str
+    image: Path
+    label: Path
+    text: Path | None
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The content of a data set's folder.
+
+    Attributes:
+        pairs: The complete pairs, sorted by name.
+        problems: Files that don't pair up, each naming its sample.
+        notes: What was left aside, for the log.
+    """
+
+    pairs: tuple[Pair, ...]
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def names(self) -> set[str]:
+        """Every stem that occurs, paired or not."""
+        return {pair.name for pair in self.pairs} | {name for p in self.problems for name in p.names}
+
+
+def find_layout(root: Path) -> tuple[Path, Path]:
+    """Return the folders of images and of labels in a data set's folder.
+
+    Raises:
+        UserError: `root` is missing or no folder, or holds neither layout, or both.
+    """
+    if not root.exists():
+        raise UserError(f"{root}: there is no such folder; give the data set's folder as --dataset_dir")
+    if not root.is_dir():
+        raise UserError(f"{root} is a file; --dataset_dir takes the folder that holds images/ and labels/")
+    found = [(root / a, root / b) for a, b in LAYOUTS if (root / a).is_dir() and (root / b).is_dir()]
+    wanted = " or ".join(f"{a}/ and {b}/" for a, b in LAYOUTS)
+    if not found:
+        there = sorted(p.name + "/" for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
+        seen = f"it holds {some_of(there)}" if there else "it holds no folders"
+        raise UserError(f"{root}: a data set's folder holds {wanted}, but {seen}; rename or move the folders")
+    if len(found) > 1:
+        raise UserError(f"{root}: it holds {wanted}, and only one of the two is expected; move one of them away")
+    return found[0]
+
+
+def pair_files(root: Path) -> Pairing:
+    """List a data set's files and match images, labels and texts by stem.
+
+    Hidden files and those of the operating system are passed over; other files that are no images are noted.
+
+    Args:
+        root: The data set's folder.
+
+    Raises:
+        UserError: The folder has no known layout, or no image at all.
+    """
+    image_folder, label_folder = find_layout(root)
+    notes: list[str] = []
+    images = _by_stem(image_folder, notes)
+    labels = _by_stem(label_folder, notes)
+    if not images:
+        raise UserError(f"{image_folder}: there are no images in it (png, tif, bmp, jpg, nii, nii.gz)")
+    texts = _texts(root / TEXT_FOLDER)
+
+    pairs: list[Pair] = []
+    problems: list[Problem] = []
+    for name in sorted(images.keys() | labels.keys()):
+        own, its = images.get(name, []), labels.get(name, [])
+        doubled = [files for files in (own, its) if len(files) > 1]
+        if doubled:
+            for first, *rest in doubled:
+                what = f"{_names(rest)} has the same stem, so that it is unclear which one is meant"
+                problems.append(Problem(first, what, "keep one of them", (name,)))
+        elif not its:
+            remedy = f"add {label_folder.name}/{name}.png, or remove the image"
+            problems.append(Problem(own[0], "this image has no label", remedy, (name,)))
+        elif not own:
+            remedy = f"add the image of the same stem to {image_folder.name}/, or remove the label"
+            problems.append(Problem(its[0], "this label has no image", remedy, (name,)))
+        else:
+            pairs.append(Pair(name, own[0], its[0], texts.get(name)))
+
+    lonely = sorted(texts.keys() - images.keys())
+    if lonely:
+        notes.append(f"{TEXT_FOLDER}/: {len(lonely)} text(s) of no image: {some_of(lonely)}")
+    without = [pair.name for pair in pairs if pair.text is None]
+    if texts and without:
+        notes.append(f"{TEXT_FOLDER}/: {len(without)} image(s) have no text of their own: {some_of(without)}")
+    return Pairing(tuple(pairs), tuple(problems), tuple(notes))
+
+
+def _by_stem(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
+    stems: dict[str, list[Path]] = {}
+    other: list[str] = []
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.name.lower() in _OF_THE_SYSTEM:
+            continue
+        if is_image(path) and not path.is_dir():
+            stems.setdefault(stem_of(path), []).append(path)
+        else:
+            other.append(path.name + ("/" if path.is_dir() else ""))
+    if other:
+        notes.append(f"{folder.name}/: not images, passed over: {some_of(other)}")
+    return stems
+
+
+def _texts(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        return {}
+    files = [p for p in folder.iterdir() if p.suffix.lower() == ".txt" and not p.name.startswith(".")]
+    return {path.name[: -len(".txt")]: path for path in sorted(files)}
+
+
+def _names(paths: Iterable[Path]) -> str:
+    return ", ".join(path.name for path in paths)

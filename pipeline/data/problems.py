@@ -1,0 +1,79 @@
+"""What is wrong with a data set, file by file, and the one message that tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+MOST_LINES = 50
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with one file of a data set.
+
+    Attributes:
+        path: The file (or folder).
+        what: What is wrong with it, as a clause without a full stop.
+        remedy: What the user can do, as a clause without a full stop.
+        names: The samples that `skip_bad` leaves out because of it; none for a problem with a text file, as
+            its image and label are still good.
+        fatal: Whether `skip_bad` can't go on without it (a contradictory `split.csv`, say).
+    """
+
+    path: Path
+    what: str
+    remedy: str
+    names: tuple[str, ...] = ()
+    fatal: bool = False
+
+    def line(self, root: Path) -> str:
+        """Return the problem as one line, its path relative to `root`."""
+        path = self.path.relative_to(root) if self.path.is_relative_to(root) else self.path
+        return f"{path.as_posix()}: {self.what}; {self.remedy}"
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.what}; {self.remedy}"
+
+
+class FileProblem(UserError):
+    """One file that can't be used, with the cause and the remedy kept apart for a report on many files."""
+
+    def __init__(self, path: Path, what: str, remedy: str) -> None:
+        super().__init__(f"{path}: {what}; {remedy}")
+        self.path, self.what, self.remedy = path, what, remedy
+
+    def __reduce__(self) -> tuple:
+        # an exception with several arguments does not unpickle by itself, and worker processes send it so
+        return type(self), (self.path, self.what, self.remedy)
+
+    def problem(self, *names: str) -> Problem:
+        """Return it as a `Problem` of the samples `names`."""
+        return Problem(self.path, self.what, self.remedy, names)
+
+
+def problems_error(root: Path, problems: Sequence[Problem], *, advice: str = "") -> UserError:
+    """Return one error that tells all problems, a line each.
+
+    Args:
+        root: The data set's folder; paths are told relative to it.
+        problems: What is wrong, in the order in which it is told.
+        advice: A last line.
+    """
+    count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+    lines = [f"{root}: {count} in the data set:"]
+    lines += [f"  {problem.line(root)}" for problem in problems[:MOST_LINES]]
+    if len(problems) > MOST_LINES:
+        lines.append(f"  ... and {len(problems) - MOST_LINES} more")
+    if advice:
+        lines.append(advice)
+    return UserError("\n".join(lines))
+
+
+def some_of(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names as text, and how many more there are: `a, b, c and 4 more`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
