@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from pipeline.data.checks import Inspection, inspect_pairs
+from pipeline.data.pairs import pair_files
+
+
+def _inspect(root: Path) -> Inspection:
+    return inspect_pairs(pair_files(root).pairs)
+
+
+def _lines(root: Path) -> list[str]:
+    return [problem.line(root) for problem in _inspect(root).problems]
+
+
+def test_what_is_kept(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.25, "b": 0.0}, size=(20, 40))
+    (root / "text").mkdir()
+    (root / "text" / "a.txt").write_bytes("\ufeff thin pores – many\r\n".encode())
+    inspection = _inspect(root)
+    a, b = inspection.records
+    assert not inspection.problems
+    assert (a.pair.name, a.shape, a.dtype, a.counts) == ("a", (20, 40), "uint8", {0: 600, 255: 200})
+    assert a.image_sha256 == hashlib.sha256((root / "images" / "a.png").read_bytes()).hexdigest()
+    assert a.label_sha256 == hashlib.sha256((root / "labels" / "a.png").read_bytes()).hexdigest()
+    assert a.prompt == "thin pores – many"
+    assert (b.counts, b.prompt) == ({0: 800}, None)
+
+
+def test_every_problem_is_told_with_its_file(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset(dict.fromkeys(("cut", "fine", "inf", "lab", "nan", "size", "tiny", "txt", "utf"), 0.2))
+    images, labels, text = root / "images", root / "labels", root / "text"
+    whole = (images / "cut.png").read_bytes()
+    (images / "cut.png").write_bytes(whole[: len(whole) // 2])
+    (labels / "lab.png").write_bytes(b"")
+    for name, value in (("nan", np.nan), ("inf", -np.inf)):
+        pixels = np.ones((24, 40), np.float32)
+        pixels[2, 3:5] = value
+        (images / f"{name}.png").unlink()
+        tifffile.imwrite(images / f"{name}.tif", pixels)
+    Image.new("L", (41, 24)).save(labels / "size.png")
+    Image.new("L", (40, 15), 9).save(images / "tiny.png")
+    Image.new("L", (40, 15)).save(labels / "tiny.png")
+    text.mkdir()
+    (text / "txt.txt").write_text(" \n")
+    (text / "utf.txt").write_bytes("Größe".encode("latin-1"))
+    inspection = _inspect(root)
+    expected = [
+        ("images/cut.png: it is truncated", "copy it again"),
+        ("images/inf.tif: 2 of its pixels are NaN or infinite", "fill them"),
+        ("labels/lab.png: the file is empty", "copy it again"),
+        ("images/nan.tif: 2 of its pixels are NaN or infinite", "fill them"),
+        ("labels/size.png: it is 41x24 pixels, and its image size.png is 40x24 pixels", "same size"),
+        ("images/tiny.png: it is only 40x15 pixels", "larger crop"),
+        ("text/txt.txt: the text is empty", "remove the file"),
+        ("text/utf.txt: the text is not UTF-8", "UTF-8"),
+    ]
+    lines = [problem.line(root) for problem in inspection.problems]
+    assert len(lines) == len(expected)
+    for line, (start, remedy) in zip(lines, expected, strict=True):
+        assert line.startswith(start)
+        assert remedy in line.split(";", 1)[1]
+    # a broken text costs its prompt only
+    assert [(r.pair.name, r.prompt) for r in inspection.records] == [("fine", None), ("txt", None), ("utf", None)]
+
+
+def test_image_and_label_of_one_pair_may_both_be_bad(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.2, "b": 0.2})
+    for folder in ("images", "labels"):
+        (root / folder / "a.png").write_bytes(b"")
+    assert [line.split(":")[0] for line in _lines(root)] == ["images/a.png", "labels/a.png"]
+
+
+@pytest.mark.parametrize(("folder", "word"), [("images", "black"), ("labels", "nothing is marked as pore")])
+def test_all_zero_folder(make_dataset: Callable[..., Path], folder: str, word: str) -> None:
+    root = make_dataset({"a": 0.2, "b": 0.2})
+    Image.new("L", (40, 24)).save(root / folder / "a.png")
+    assert not _lines(root)  # a single one may be
+    Image.new("L", (40, 24)).save(root / folder / "b.png")
+    (line,) = _lines(root)
+    assert line.startswith(f"{folder}: every ")
+    assert word in line
+    assert not _inspect(root).records
+
+
+def test_notes_on_flat_images_and_jpeg_labels(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.2, "b": 0.2})
+    Image.new("L", (40, 24), 7).save(root / "images" / "a.png")
+    mask = Image.open(root / "labels" / "b.png").copy()
+    (root / "labels" / "b.png").unlink()
+    mask.save(root / "labels" / "b.jpg")
+    inspection = _inspect(root)
+    assert not inspection.problems
+    assert inspection.records[1].counts.keys() == {0, 255}
+    flat, jpeg = inspection.notes
+    assert "single grey value: a.png" in flat
+    assert "JPEG" in jpeg
+    assert "b.jpg" in jpeg

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import csv
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "make_split.py"
+
+
+@pytest.fixture
+def main() -> Callable[[list[str]], int]:
+    spec = importlib.util.spec_from_file_location("make_split", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    """Eight wells of two tiles, of rising porosity."""
+    root = tmp_path / "set"
+    rng = np.random.default_rng(0)
+    for folder in ("images", "labels"):
+        (root / folder).mkdir(parents=True)
+    for i in range(16):
+        pixels = gaussian_filter(rng.random((96, 112)), 1)
+        threshold = np.quantile(pixels, 0.03 * (i // 2 + 1))
+        name = f"w{i // 2}_{i % 2}.png"
+        grey = (255 * (pixels - pixels.min()) / np.ptp(pixels)).astype(np.uint8)
+        Image.fromarray(grey).save(root / "images" / name)
+        Image.fromarray(np.where(pixels < threshold, 2, 0).astype(np.uint8)).save(root / "labels" / name)
+    return root
+
+
+def _rows(root: Path) -> list[dict[str, str]]:
+    with open(root / "split.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_writes_a_split_by_source(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--dataset_dir", str(dataset), "--group_pattern", "^(w.)_", "--val", "0.25", "--test", "0.25"]
+    assert main(arguments) == 0
+    rows = _rows(dataset)
+    assert len(rows) == 16
+    assert all(row["source"] == row["name"][:2] for row in rows)
+    of_split = {split: {r["source"] for r in rows if r["split"] == split} for split in ("train", "val", "test")}
+    assert [len(of_split[s]) for s in ("train", "val", "test")] == [4, 2, 2]
+    assert set.union(*of_split.values()) == {f"w{i}" for i in range(8)}
+    out = capsys.readouterr().out
+    assert "no leaks" in out
+    assert [line.split()[:3] for line in out.splitlines() if line.startswith(("train", "val", "test"))] == [
+        ["train", "4", "8"],
+        ["val", "2", "4"],
+        ["test", "2", "4"],
+    ]
+    assert not [p for p in dataset.iterdir() if p.name.startswith(".")]  # no temporary file is left
+
+
+def test_it_refuses_to_overwrite(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (dataset / "split.csv").write_text("mine")
+    assert main(["--dataset_dir", str(dataset)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert "--overwrite" in captured.err
+    assert (dataset / "split.csv").read_text() == "mine"
+    assert main(["--dataset_dir", str(dataset), "--overwrite"]) == 0
+    assert len(_rows(dataset)) == 16
+
+
+def test_seeds(main, dataset: Path) -> None:
+    written = {}
+    for seed in (0, 0, 1, 2, 3):
+        main(["--dataset_dir", str(dataset), "--overwrite", "--seed", str(seed)])
+        text = (dataset / "split.csv").read_text()
+        assert written.setdefault(seed, text) == text
+    assert len(set(written.values())) > 1
+
+
+def test_check_reports_leaks_and_writes_nothing(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dataset_dir", str(dataset), "--check"]) == 2
+    assert "no such file to check" in capsys.readouterr().err
+    assert main(["--dataset_dir", str(dataset)]) == 0
+    rows = _rows(dataset)
+    train = next(row["name"] for row in rows if row["split"] == "train")
+    val = next(row["name"] for row in rows if row["split"] == "val")
+    shutil.copy(dataset / "images" / f"{train}.png", dataset / "images" / f"{val}.png")
+    before = (dataset / "split.csv").read_bytes()
+    capsys.readouterr()
+    assert main(["--dataset_dir", str(dataset), "--check"]) == 1
+    out = capsys.readouterr().out
+    assert "1 leak(s)" in out
+    assert train in out
+    assert "are the same image" in out
+    assert (dataset / "split.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--val", "0"], "--val"),
+        (["--val", "0.6", "--test", "0.4"], "left for training"),
+        (["--pore_label", "7"], "--pore_label 7 occurs in no label"),
+        (["--group_pattern", "(x"], "no regular expression"),
+        (["--group_pattern", "^(w)"], "only one source (w)"),
+    ],
+)
+def test_mistakes(main, dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
+    assert main(["--dataset_dir", str(dataset), *options]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (dataset / "split.csv").exists()
+
+
+def test_skip_bad_lists_what_it_skips(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (dataset / "images" / "w0_0.png").write_bytes(b"")
+    assert main(["--dataset_dir", str(dataset)]) == 2
+    assert main(["--dataset_dir", str(dataset), "--skip_bad"]) == 0
+    assert "skipped: images/w0_0.png: the file is empty" in capsys.readouterr().out
+    assert len(_rows(dataset)) == 15
+
+
+def test_missing_folder(main, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--dataset_dir", str(tmp_path / "none")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['make_split.py', '--help']\n"
+        "try:\n"
+        f"    runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    heavy = {'numpy', 'torch', 'pandas', 'scipy'} & set(sys.modules)\n"
+        "    sys.exit(end.code or (f'loaded {heavy}' if heavy else 0))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "examples:" in done.stdout
+    assert "--group_pattern" in done.stdout
