@@ -18,6 +18,8 @@ _MODULE_OF = {
     "RandShadingd": "augmentd",
     "RandShotNoise": "augment",
     "RandShotNoised": "augmentd",
+    "SEMReader": "reader",
+    "TextFeaturesd": "text",
 }
 
 __all__ = list(_MODULE_OF)

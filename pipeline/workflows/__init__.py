@@ -11,7 +11,7 @@ from pipeline.workflows.pictures import ValidationPictures
 from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import run_parameters, versions
 from pipeline.workflows.random_state import RandomState
-from pipeline.workflows.samples import data_summary, encode_prompts, open_dataset, sample_items
+from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric
 from pipeline.workflows.segmentation import SegmentationResults
@@ -30,7 +30,6 @@ __all__ = [
     "TrainingRun",
     "ValidationPictures",
     "begin",
-    "data_summary",
     "encode_prompts",
     "evaluation_about",
     "evaluation_samples",

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from pipeline.data import IMAGE_SUFFIXES, check_image, read_image, stem_of
+from pipeline.data import IMAGE_SUFFIXES, check_image, is_image, read_image, stem_of
 from pipeline.errors import UserError
 
 logger = logging.getLogger("vlsenet")
@@ -54,9 +54,7 @@ def _image_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     files = sorted(
-        file
-        for file in path.iterdir()
-        if file.is_file() and not file.name.startswith(".") and file.name.lower().endswith(tuple(IMAGE_SUFFIXES))
+        file for file in path.iterdir() if file.is_file() and is_image(file) and not file.name.startswith(".")
     )
     if not files:
         inner = next((folder for folder in ("images", "patch_images") if (path / folder).is_dir()), None)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import pipeline
+from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.hashing import sha256_of
 from pipeline.networks import build_network
@@ -54,7 +55,7 @@ class TrainedModel:
 
 
 def model_content(
-    network: nn.Module, network_settings: Mapping[str, Any], text: TextStore, data: Mapping[str, Any]
+    network: nn.Module, network_settings: Mapping[str, Any], text: TextStore, data: DatasetIndex
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only."""
     return {
@@ -62,7 +63,12 @@ def model_content(
         "network": network.state_dict(),
         "network_settings": dict(network_settings),
         "text": text.state_dict(),
-        "data": dict(data),
+        "data": {
+            "pore_label": data.pore_label,
+            "fingerprint": data.fingerprint()["hash"],
+            # the hashes tell later whether an image was trained on
+            "train_images": [sample.image_sha256 for sample in data.samples if sample.split == "train"],
+        },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
     }
 

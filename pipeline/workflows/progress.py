@@ -36,7 +36,7 @@ class TrainingProgress:
         self._bar = tqdm(total=total, initial=trainer.state.iteration, unit="step", desc="training", mininterval=1)
 
     def _step(self, trainer: SupervisedTrainer) -> None:
-        loss = float(trainer.state.output["loss"])
+        loss = trainer.state.output["loss"].item()
         if not math.isfinite(loss):
             raise FloatingPointError(
                 f"the loss became {loss} in epoch {trainer.state.epoch}; a smaller --learning_rate may help"

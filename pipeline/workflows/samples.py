@@ -69,14 +69,5 @@ def encode_prompts(index: DatasetIndex, encoder: TextSource) -> TextStore:
     return store
 
 
-def data_summary(index: DatasetIndex) -> dict[str, Any]:
-    """What a model file says of its training data; the hashes tell later whether an image was trained on."""
-    return {
-        "pore_label": index.pore_label,
-        "fingerprint": index.fingerprint()["hash"],
-        "train_images": [sample.image_sha256 for sample in index.samples if sample.split == "train"],
-    }
-
-
 def _shorten(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} ..."

@@ -35,4 +35,4 @@ class EpochMean:
         Average(output_transform=self._value).attach(trainer, self._name)
 
     def _value(self, output: dict[str, Any]) -> float:
-        return float(output[self._key])
+        return output[self._key].item()

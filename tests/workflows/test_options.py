@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.workflows.options import check_options
+
+
+@pytest.fixture
+def train(tmp_path):
+    return {
+        "dataset_dir": str(tmp_path),
+        "output_dir": str(tmp_path / "new" / "run"),
+        "network": "vlsenet",
+        "preset": "small",
+        "text_source": "learned",
+        "max_epochs": 1,
+        "steps_per_epoch": 1,
+        "batch_size": 8,
+        "patch_size": 64,
+        "tile_size": 512,
+        "seed": 0,
+        "num_workers": "$0 if True else 4",
+        "early_stop_patience": 3,
+        "picture_interval": 5,
+        "learning_rate": 1e-3,
+        "pore_label": None,
+        "group_pattern": None,
+        "tracking_uri": None,
+        "skip_bad": False,
+        "resume": False,
+        "overwrite": False,
+    }
+
+
+def test_good_options_pass_and_nothing_is_written(train, tmp_path):
+    check_options("train", train)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("dataset_dir", None, "--dataset_dir is missing"),
+        ("dataset_dir", "no/such/folder", "no such file or folder"),
+        ("output_dir", None, "--output_dir is missing"),
+        ("network", "unett", "vlsenet, unet"),
+        ("max_epochs", 0, "whole number, 1 or more"),
+        ("max_epochs", "ten", "whole number"),
+        ("max_epochs", 2.5, "whole number"),
+        ("seed", True, "whole number"),
+        ("learning_rate", "1e-3x", "number between 0 and 1"),
+        ("learning_rate", -1.0, "number between"),
+        ("pore_label", "two", "whole number"),
+        ("group_pattern", "(", "regular expression"),
+        ("tracking_uri", "./mlruns", "sqlite:///"),
+        ("resume", "yes", "switch"),
+    ],
+)
+def test_a_wrong_option_is_told_with_its_value(train, name, value, told):
+    with pytest.raises(UserError, match=f"--{name}") as caught:
+        check_options("train", {**train, name: value})
+    assert told in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_all_wrong_options_are_told_at_once(train):
+    with pytest.raises(UserError) as caught:
+        check_options("train", {**train, "seed": -1, "preset": "huge", "dataset_dir": None})
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_the_output_folder_may_not_be_a_file(train, tmp_path):
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(UserError, match="is a file"):
+        check_options("train", {**train, "output_dir": str(tmp_path / "taken" / "run")})
+
+
+def test_the_checkpoint_must_be_a_file(tmp_path):
+    options = {"dataset_dir": str(tmp_path), "output_dir": str(tmp_path), "split": "val", "tile_size": 512}
+    options |= {"pore_label": None, "group_pattern": None, "skip_bad": False, "overwrite": False}
+    with pytest.raises(UserError, match="not a checkpoint file"):
+        check_options("evaluate", {**options, "checkpoint": str(tmp_path)})
+    with pytest.raises(UserError, match="no such file"):
+        check_options("evaluate", {**options, "checkpoint": str(tmp_path / "best.pt")})
