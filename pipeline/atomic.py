@@ -26,7 +26,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem[:80]}-{uuid4().hex[:12]}{path.suffix}")
+    # `.nii.gz` is one suffix: nibabel looks at both parts
+    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    stem = path.name.removesuffix(suffix)
+    temporary = path.with_name(f".{stem[:80]}-{uuid4().hex[:12]}{suffix}")
     try:
         yield temporary
         os.replace(temporary, path)

@@ -1,0 +1,201 @@
+"""The real bundle commands, as a user types them: train, interrupt, resume, evaluate, segment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import monai.bundle
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.metrics import PoreCounts
+from pipeline.synthetic import write_dataset
+
+CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
+QUICK = {"steps_per_epoch": 2, "batch_size": 2, "patch_size": 64, "text_source": "untrained", "picture_interval": 2}
+
+
+def command(config: str, **options: object) -> list[str]:
+    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
+    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", str(files)]
+    for name, value in options.items():
+        line += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+    return line
+
+
+def bundle(folder: Path, config: str, status: int = 0, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run a command from ``folder``, with one thread, so that numbers repeat to the bit."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    done = subprocess.run(
+        command(config, **options), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+    )
+    assert done.returncode == status, done.stderr[-3000:]
+    return done
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory) -> Path:
+    """A folder with a small data set, from which every command is started by relative paths."""
+    folder = tmp_path_factory.mktemp("work")
+    write_dataset(folder / "rock", 5, shape=(96, 112), seed=3, val=2, test=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(work) -> Path:
+    bundle(work, "train", dataset_dir="rock", output_dir="run", max_epochs=2, **QUICK)
+    return work / "run"
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return torch.load(path, weights_only=True)["network"]
+
+
+def test_training_leaves_checkpoints_pictures_and_a_run(trained):
+    names = {path.relative_to(trained).as_posix() for path in trained.rglob("*") if path.is_file()}
+    assert {"checkpoints/best.pt", "checkpoints/last.pt", "mlflow.db"} <= names
+    assert sum(name.startswith("pictures/epoch_0001") for name in names) == 2
+    best = torch.load(trained / "checkpoints" / "best.pt", weights_only=True)
+    assert not any("clip" in key or "transformer" in key for key in best["network"])
+
+
+def test_mlflow_tells_what_was_done(trained):
+    client = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert run.data.params["network.network"] == "vlsenet"
+    assert run.data.params["text.source"] == "untrained"
+    for name in (
+        "train_loss",
+        "learning_rate",
+        "val_dice",
+        "val_iou",
+        "val_precision",
+        "val_recall",
+        "val_porosity_error",
+    ):
+        history = client.get_metric_history(run.info.run_id, name)
+        assert [value.step for value in history] == [1, 2], name
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert {"config.yaml", "data.json", "model", "images"} <= files
+
+
+def test_more_epochs_go_on_in_the_same_run(work, trained):
+    bundle(work, "train", dataset_dir="rock", output_dir="run", max_epochs=3, resume=True, **QUICK)
+    client = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+    assert run.info.status == "FINISHED"
+    assert [value.step for value in client.get_metric_history(run.info.run_id, "val_dice")] == [1, 2, 3]
+
+
+def test_an_interrupted_training_goes_on_to_the_same_weights(work):
+    options = {"dataset_dir": "rock", "max_epochs": 3, **QUICK}
+    bundle(work, "train", output_dir="whole", **options)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    process = subprocess.Popen(
+        command("train", output_dir="stopped", **options), cwd=work, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    last = work / "stopped" / "checkpoints" / "last.pt"
+    deadline = time.monotonic() + 300
+    while not last.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    told = process.communicate(timeout=300)[1]
+    assert process.returncode == 130, told[-3000:]
+    assert "--resume" in told
+    client = mlflow.MlflowClient(f"sqlite:///{work}/stopped/mlflow.db")
+    experiment = client.get_experiment_by_name("vlsenet").experiment_id
+    assert client.search_runs([experiment])[0].info.status == "KILLED"
+
+    bundle(work, "train", output_dir="stopped", resume=True, **options)
+    assert client.search_runs([experiment])[0].info.status == "FINISHED"
+    whole, resumed = weights(work / "whole/checkpoints/last.pt"), weights(last)
+    for name, value in whole.items():
+        torch.testing.assert_close(resumed[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_evaluation_agrees_with_the_masks_of_inference(work, trained):
+    checkpoint = "run/checkpoints/best.pt"
+    bundle(work, "evaluate", dataset_dir="rock", output_dir="scores", checkpoint=checkpoint, split="val")
+    bundle(work, "inference", input="rock/images", output_dir="masks", checkpoint=checkpoint)
+    table = pd.read_csv(work / "scores" / "per_image.csv")
+    summary = json.loads((work / "scores" / "summary.json").read_text())
+    porosity = pd.read_csv(work / "masks" / "porosity.csv").set_index("name")
+    assert len(porosity) == 5
+    prompts = {(work / "rock" / "text" / f"{name}.txt").read_text().strip() for name in table["name"]}
+    assert len(table) == len(prompts) == 2
+    total = PoreCounts()
+    for row in table.itertuples():
+        truth = np.asarray(Image.open(work / "rock" / "labels" / f"{row.name}.png")) > 0
+        mask = np.asarray(Image.open(work / "masks" / "masks" / f"{row.name}.png"))
+        assert mask.shape == truth.shape
+        assert set(np.unique(mask)) <= {0, 255}
+        assert row.porosity_true == pytest.approx(truth.mean(), abs=1e-6)
+        assert porosity.loc[row.name, "porosity"] == pytest.approx((mask > 0).mean(), abs=1e-6)
+        total += PoreCounts.of(torch.from_numpy(mask > 0), torch.from_numpy(truth))
+        for folder in ("scores/overlays", "masks/overlays"):
+            assert (work / folder / f"{row.name}.png").exists()
+    assert summary["images"] == 2
+    assert summary["mean"]["dice"] == pytest.approx(table["dice"].mean(), abs=1e-6)
+    assert summary["pixels"] == total.pixels
+
+
+def test_a_training_without_prompts_or_vlsenet_can_be_evaluated_too(work):
+    bundle(work, "train", dataset_dir="rock", output_dir="unet", network="unet", max_epochs=1, steps_per_epoch=1)
+    done = bundle(
+        work, "evaluate", dataset_dir="rock", output_dir="unet", checkpoint="unet/checkpoints/last.pt", split="all"
+    )
+    assert "in the model's training data" in done.stderr
+    assert len(pd.read_csv(work / "unet" / "per_image.csv")) == 5
+
+
+def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):
+    done = bundle(work, "train", status=1, dataset_dir="rock", output_dir="new", max_epoch=3)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert errors == ["error: there is no option --max_epoch; did you mean --max_epochs?"]
+    assert "Traceback" not in done.stderr
+    assert not (work / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "told"),
+    [
+        ("train", {"dataset_dir": "rok", "output_dir": "new"}, "--dataset_dir rok: no such file or folder"),
+        ("train", {"dataset_dir": "rock"}, "--output_dir is missing"),
+        ("train", {"dataset_dir": "rock", "output_dir": "run"}, "--resume goes on from it"),
+        ("train", {"dataset_dir": "rock", "output_dir": "run", "resume": True, "seed": 7}, "seed was 0, now 7"),
+        ("evaluate", {"dataset_dir": "rock", "output_dir": "new", "checkpoint": "rock/split.csv"}, "checkpoint"),
+        ("inference", {"input": "rock", "output_dir": "new", "checkpoint": "run/checkpoints/best.pt"}, "rock/images?"),
+    ],
+)
+def test_other_mistakes(work, trained, monkeypatch, config, options, told):
+    monkeypatch.chdir(work)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # begin() replaces it
+    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
+    quick = {**QUICK, "max_epochs": 9} if "run" in options.values() else {}
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI wraps it
+        monai.bundle.run(config_file=files, logging_file=False, **quick, **options)
+    cause = caught.value
+    while not isinstance(cause, UserError):
+        cause = cause.__cause__
+    assert told in str(cause)
+    assert not (work / "new").exists()
+
+
+def test_a_config_without_the_common_file_finds_it(work, trained):
+    line = command("inference", input="rock/images/", output_dir="alone", checkpoint="run/checkpoints/best.pt")
+    line[line.index("--config_file") + 1] = str(CONFIGS / "inference.yaml")
+    done = subprocess.run(line, cwd=work, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(pd.read_csv(work / "alone" / "porosity.csv")) == 5

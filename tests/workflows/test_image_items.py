@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.workflows import image_items
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("b.png", "a.tif"):
+        Image.fromarray(np.arange(400, dtype=np.uint8).reshape(20, 20)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "._b.png").write_bytes(b"a file of another system")
+    return tmp_path
+
+
+def test_a_folder_gives_its_images_in_order(folder):
+    items = image_items(str(folder), "thin pores")
+    assert [item["name"] for item in items] == ["a", "b"]
+    assert {item["prompt"] for item in items} == {"thin pores"}
+    assert [item["name"] for item in image_items(str(folder / "b.png"), "pore")] == ["b"]
+
+
+def test_finished_images_are_left_out(folder):
+    assert [item["name"] for item in image_items(str(folder), "pore", done={"a"})] == ["b"]
+
+
+def test_bad_images_are_told_together_or_skipped(folder, caplog):
+    (folder / "c.png").write_bytes((folder / "b.png").read_bytes()[:60])
+    Image.fromarray(np.zeros((4, 4), np.uint8)).save(folder / "d.png")
+    with pytest.raises(UserError) as caught:
+        image_items(str(folder), "pore")
+    message = str(caught.value)
+    assert "c.png" in message
+    assert "d.png" in message
+    assert "--skip_bad" in message
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        assert [item["name"] for item in image_items(str(folder), "pore", skip_bad=True)] == ["a", "b"]
+    assert "c.png" in caplog.text
+
+
+def test_folders_that_can_not_be_segmented(tmp_path, folder):
+    Image.fromarray(np.zeros((20, 20), np.uint8)).save(folder / "a.png")
+    with pytest.raises(UserError, match="several images are called a"):
+        image_items(str(folder), "pore")
+    empty = tmp_path / "empty"
+    (empty / "images").mkdir(parents=True)
+    with pytest.raises(UserError, match="images\\?"):
+        image_items(str(empty), "pore")

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pickle
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.networks import build_network
+from pipeline.text import build_text_source, build_text_store
+from pipeline.workflows import load_model, model_content
+
+SETTINGS = {"network": "vlsenet", "preset": "small", "text_dim": 256, "switches": {"context": False}}
+
+
+@pytest.fixture
+def saved(tmp_path):
+    torch.manual_seed(0)
+    network = build_network(**SETTINGS)
+    text = build_text_store(build_text_source("random"), ["pore", "thin pores"])
+    samples = [SimpleNamespace(image_sha256="11", split="train"), SimpleNamespace(image_sha256="22", split="val")]
+    data = SimpleNamespace(pore_label=2, samples=samples, fingerprint=lambda: {"hash": "f00d"})
+    path = tmp_path / "best.pt"
+    torch.save(model_content(network, SETTINGS, text, data), path)
+    return path, network
+
+
+def test_a_model_comes_back_with_its_text_and_gives_the_same_answer(saved):
+    path, network = saved
+    model = load_model(str(path))
+    text = model.text.get("thin pores")
+    inputs = torch.rand(1, 1, 32, 48), text.text[None], text.tokens[None]
+    with torch.no_grad():
+        torch.testing.assert_close(model.network(*inputs), network.eval()(*inputs), rtol=0, atol=0)
+    assert model.data == {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"]}
+
+
+def test_a_new_prompt_is_encoded_by_the_tower_of_the_training(saved):
+    model = load_model(str(saved[0]))
+    expected = build_text_source("random").encode(["round pores"])["round pores"]
+    torch.testing.assert_close(model.learn_prompts(["round pores"]).get("round pores").text, expected.text)
+
+
+def test_what_is_no_model_is_told(tmp_path, saved):
+    text = tmp_path / "a.pt"
+    text.write_text("hello")
+    with pytest.raises(UserError, match="can't be read as a checkpoint"):
+        load_model(str(text))
+    torch.save({"weights": torch.zeros(1)}, text)
+    with pytest.raises(UserError, match="no VLSE-Net checkpoint"):
+        load_model(str(text))
+    whole = saved[0].read_bytes()
+    text.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match="can't be read as a checkpoint"):
+        load_model(str(text))
+
+
+class Attack:
+    def __reduce__(self):
+        return (print, ("executed",))
+
+
+def test_code_in_a_checkpoint_is_not_executed(tmp_path, capsys):
+    path = tmp_path / "evil.pt"
+    path.write_bytes(pickle.dumps(Attack()))
+    with pytest.raises(UserError):
+        load_model(str(path))
+    assert "executed" not in capsys.readouterr().out

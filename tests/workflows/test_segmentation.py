@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+from ignite.engine import Engine
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.workflows import SegmentationResults
+
+MODEL = SimpleNamespace(sha256="abc", path="best.pt")
+
+
+def segment(results: SegmentationResults, names: list[str], folder, suffix: str = ".png") -> None:
+    """Run the handler on an engine whose probabilities are a ramp from 0 to 1 along x."""
+
+    def infer(engine, name):
+        ramp = torch.linspace(0, 1, 10).repeat(1, 6, 1)
+        engine.state.batch = [{"name": name, "image_path": str(folder / f"{name}{suffix}")}]
+        return [{"image": ramp, "pred": ramp}]
+
+    engine = Engine(infer)
+    results.attach(engine)
+    engine.run(names)
+
+
+def test_files_hold_mask_probability_and_porosity(tmp_path):
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore"), ["b", "a"], tmp_path)
+    mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
+    np.testing.assert_array_equal(mask, np.repeat([[0] * 5 + [255] * 5], 6, axis=0))
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "probability" / "a.tif")[0], np.linspace(0, 1, 10), atol=1e-6)
+    table = pd.read_csv(tmp_path / "porosity.csv")
+    assert list(table["name"]) == ["a", "b"]
+    assert list(table["porosity"]) == [0.5, 0.5]
+    assert list(table[["width", "height"]].iloc[0]) == [10, 6]
+    assert json.loads((tmp_path / "manifest.json").read_text())["checkpoint_sha256"] == "abc"
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_nifti_mask_lies_in_the_image(tmp_path):
+    affine = np.diag([0.5, 0.25, 1, 1])
+    nib.save(nib.Nifti1Image(np.zeros((10, 6), np.float32), affine), tmp_path / "a.nii.gz")
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore"), ["a"], tmp_path, ".nii.gz")
+    mask = nib.load(tmp_path / "masks" / "a.nii.gz")
+    np.testing.assert_allclose(mask.affine, affine)
+    assert mask.shape == (10, 6)
+    np.testing.assert_array_equal(np.asarray(mask.dataobj)[:, 0] > 0, [False] * 5 + [True] * 5)
+
+
+def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore"), ["a"], tmp_path)
+    again = SegmentationResults(str(tmp_path), MODEL, "pore")
+    assert again.finished(resume=True) == {"a"}
+    segment(again, ["b"], tmp_path)
+    assert list(pd.read_csv(tmp_path / "porosity.csv")["name"]) == ["a", "b"]
+    assert SegmentationResults(str(tmp_path), MODEL, "pore").finished(resume=False) == set()
+    with pytest.raises(UserError, match="another prompt"):
+        SegmentationResults(str(tmp_path), MODEL, "thin pores").finished(resume=True)
+    with pytest.raises(UserError, match="another checkpoint"):
+        SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore").finished(resume=True)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import logging
+
+import mlflow
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.workflows import TrackedRun
+
+
+def make(folder, **changes) -> TrackedRun:
+    arguments = {
+        "tracking_uri": None,
+        "experiment_name": "rock",
+        "run_name": None,
+        "output_dir": str(folder),
+        "parameters": {"network": {"preset": "small", "depth": {"levels": 4}}, "seed": 0},
+        "tags": {"torch": "2.0"},
+    }
+    return TrackedRun(**{**arguments, **changes})
+
+
+def only_run(folder):
+    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("rock").experiment_id])
+    return client, run
+
+
+def test_parameters_files_and_pictures_reach_the_store(tmp_path):
+    model = tmp_path / "best.pt"
+    model.write_bytes(b"weights")
+    run = make(tmp_path / "out")
+    run.start({"config.yaml": {"seed": 0}, "data.json": {"hash": "abc"}})
+    run.log_picture(np.zeros((4, 5, 3), np.uint8), "val", 3)
+    run.finish("FINISHED", (model, tmp_path / "missing.pt"))
+    client, found = only_run(tmp_path / "out")
+    assert found.info.run_name == "out"
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"network.preset": "small", "network.depth.levels": "4", "seed": "0"}
+    assert found.data.tags["torch"] == "2.0"
+    assert {item.path for item in client.list_artifacts(found.info.run_id)} == {
+        "config.yaml",
+        "data.json",
+        "model",
+        "images",
+    }
+    assert [item.path for item in client.list_artifacts(found.info.run_id, "model")] == ["model/best.pt"]
+
+
+def test_a_resumed_run_goes_on_and_a_new_one_does_not(tmp_path):
+    first = make(tmp_path)
+    first.start({})
+    first.finish("KILLED")
+    resumed = make(tmp_path)
+    resumed.load_state_dict(first.state_dict())
+    resumed.start({})
+    assert resumed.run_id == first.run_id
+    resumed.finish("FAILED", error="boom")
+    _, found = only_run(tmp_path)
+    assert found.info.status == "FAILED"
+    assert found.data.tags["error"] == "boom"
+    other = make(tmp_path)
+    other.start({})
+    assert other.run_id != first.run_id
+
+
+def test_a_store_that_lost_the_run_begins_a_new_one(tmp_path, caplog):
+    first = make(tmp_path / "a")
+    first.start({})
+    moved = make(tmp_path / "b")
+    moved.load_state_dict(first.state_dict())
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        moved.start({})
+    assert moved.run_id != first.run_id
+    assert "a new one begins" in caplog.text
+
+
+def test_the_named_store_wins_over_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/other.db")
+    run = make(tmp_path / "out", tracking_uri=f"sqlite:///{tmp_path}/mine.db")
+    run.start({})
+    assert (tmp_path / "mine.db").exists()
+    assert not (tmp_path / "other.db").exists()
+
+
+def test_a_store_out_of_reach_is_told_before_training(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    run = make(tmp_path, tracking_uri="http://127.0.0.1:9")  # the discard port: nothing listens
+    with pytest.raises(UserError, match=r"--tracking_uri http://127.0.0.1:9"):
+        run.start({})
+
+
+def test_a_store_that_goes_away_costs_no_training(tmp_path, caplog):
+    run = make(tmp_path)
+    run.start({})
+    _, found = only_run(tmp_path)
+    mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db").delete_run(found.info.run_id)
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        run.log_picture(np.zeros((4, 5, 3), np.uint8), "val", 1)
+        run.finish("FINISHED")
+    assert "did not take" in caplog.text
