@@ -50,6 +50,7 @@ def main() -> int:
 
     step(4, f"segmenting a scan of {SCAN_SIDE} x {SCAN_SIDE} pixels")
     bundle("inference", input=scan / "images", output_dir=out / "segmentation", checkpoint=checkpoint)
+    draw(out, scan)
     return report(out, scan, time.monotonic() - started)
 
 
@@ -72,6 +73,23 @@ def bundle(config: str, **options: object) -> None:
     subprocess.run(command, check=True)
 
 
+def draw(out: Path, scan: Path) -> None:
+    """One picture for a first look: a part of the scan, the truth, and what the network made of it."""
+    import numpy as np
+    from PIL import Image
+
+    from pipeline.visual import comparison_figure
+
+    name = only_row(out / "segmentation" / "porosity.csv")["name"]
+    part = np.s_[:640, :640]
+    image, truth, mask = (
+        np.asarray(Image.open(folder / f"{name}.png"))[part]
+        for folder in (scan / "images", scan / "labels", out / "segmentation" / "masks")
+    )
+    figure = comparison_figure(image, truth, mask, "Part of the demo's synthetic scan")
+    figure.savefig(out / "picture.png", dpi=110)
+
+
 def report(out: Path, scan: Path, seconds: float) -> int:
     summary = json.loads((out / "evaluation" / "summary.json").read_text())
     network, otsu = summary["pooled"]["dice"], summary["pooled"]["otsu_dice"]
@@ -84,6 +102,7 @@ Dice on {summary["images"]} held-out images    VLSE-Net {network:.3f}    Otsu's 
 Porosity of the scan          VLSE-Net {float(measured["porosity"]):.4f}   truth {float(truth["porosity"]):.4f}
 
 Look at
+  a part of it, with errors   {out / "picture.png"}
   the scan with its pores     {out / "segmentation" / "overlays" / (measured["name"] + ".png")}
   held-out images, errors     {out / "evaluation" / "overlays"}
   the run in MLflow           {sys.executable} -m mlflow ui --workers 1 --backend-store-uri sqlite:///{out}/training/mlflow.db

@@ -30,7 +30,7 @@ def begin(command: str) -> None:
     """
     sys.excepthook = _print_user_error
     running = BundleCommand.running()
-    if not any(Path(file).name == COMMON_FILE for file in running.config_files):
+    if running.config_files and not any(Path(file).name == COMMON_FILE for file in running.config_files):
         _start_again_with_common_file(running)
     running.check_overrides()
     check_options(command, running.config)

@@ -41,7 +41,8 @@ class BundleCommand:
     """The bundle command that is under way.
 
     Attributes:
-        config_files: the files behind ``--config_file``, in their order.
+        config_files: the files behind ``--config_file``, in their order; none where a program made the
+            ``ConfigWorkflow`` itself, which does not keep them.
         arguments: the other arguments of MONAI's ``run`` or ``create_workflow``: its own, and the overrides.
         config: the config after the overrides, nothing in it evaluated yet.
         is_run: True below MONAI's ``run``, False where only ``create_workflow`` was called.
@@ -74,7 +75,9 @@ class BundleCommand:
                 arguments.pop("config_file", None)
                 caller_code = frame.f_back.f_code if frame.f_back else None
                 return cls(tuple(map(str, config_files)), arguments, parser.get(), caller_code is run.__code__)
-        raise RuntimeError("no MONAI bundle command is under way")
+        if parser is None:
+            raise RuntimeError("no MONAI bundle command is under way")
+        return cls((), {}, parser.get(), False)
 
     @property
     def overrides(self) -> dict[str, Any]:
@@ -87,6 +90,8 @@ class BundleCommand:
         Raises:
             UserError: naming the override and the nearest name that exists.
         """
+        if not self.config_files:
+            return
         declared = ConfigParser.load_config_files(list(self.config_files))
         for name in self.overrides:
             _check_override(name, declared)

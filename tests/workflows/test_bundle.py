@@ -175,6 +175,7 @@ def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):
         ("train", {"dataset_dir": "rock"}, "--output_dir is missing"),
         ("train", {"dataset_dir": "rock", "output_dir": "run"}, "--resume goes on from it"),
         ("train", {"dataset_dir": "rock", "output_dir": "run", "resume": True, "seed": 7}, "seed was 0, now 7"),
+        ("train", {"dataset_dir": "rock", "output_dir": "run", "resume": True, "max_epochs": 2}, "epochs already"),
         ("evaluate", {"dataset_dir": "rock", "output_dir": "new", "checkpoint": "rock/split.csv"}, "checkpoint"),
         ("inference", {"input": "rock", "output_dir": "new", "checkpoint": "run/checkpoints/best.pt"}, "rock/images?"),
     ],
@@ -183,9 +184,10 @@ def test_other_mistakes(work, trained, monkeypatch, config, options, told):
     monkeypatch.chdir(work)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # begin() replaces it
     files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
-    quick = {**QUICK, "max_epochs": 9} if "run" in options.values() else {}
+    if options.get("resume"):  # as the training was, but for what is wrong
+        options = {**QUICK, "max_epochs": 9, **options}
     with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI wraps it
-        monai.bundle.run(config_file=files, logging_file=False, **quick, **options)
+        monai.bundle.run(config_file=files, logging_file=False, **options)
     cause = caught.value
     while not isinstance(cause, UserError):
         cause = cause.__cause__

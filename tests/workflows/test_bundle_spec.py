@@ -1,0 +1,77 @@
+"""The bundle keeps to MONAI's specification, by MONAI's own checks."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
+
+from pipeline.networks import build_network
+from pipeline.synthetic import write_dataset
+from pipeline.text import build_text_source, build_text_store
+from pipeline.workflows import model_content, open_dataset
+
+CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
+
+
+@pytest.fixture(scope="module")
+def rock(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("spec") / "rock"
+    write_dataset(folder, 3, shape=(64, 64), seed=0, val=1, test=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(rock) -> Path:
+    settings = {"network": "vlsenet", "preset": "small", "text_dim": 256}
+    text = build_text_store(build_text_source("none"), ["pore"])
+    path = rock.parent / "best.pt"
+    torch.save(model_content(build_network(**settings), settings, text, open_dataset(str(rock))), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "options"),
+    [
+        ("train", "train", {"dataset_dir": "rock"}),
+        ("train", "train", {"dataset_dir": "rock", "network": "unet"}),
+        ("evaluate", "infer", {"dataset_dir": "rock"}),
+        ("inference", "infer", {"input": "rock/images"}),
+    ],
+)
+def test_properties(rock, checkpoint, tmp_path, monkeypatch, config, kind, options):
+    monkeypatch.chdir(rock.parent)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # begin() replaces it
+    if config != "train":
+        options = {**options, "checkpoint": str(checkpoint)}
+    workflow = ConfigWorkflow(
+        config_file=[str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")],
+        workflow_type=kind,
+        logging_file=False,
+        output_dir=str(tmp_path),
+        **options,
+    )
+    workflow.initialize()
+    assert not workflow.check_properties()
+
+
+@pytest.mark.parametrize("network", ["vlsenet", "unet"])
+def test_the_network_takes_and_gives_what_the_metadata_says(network):
+    verify_net_in_out(
+        net_id="network_def",
+        config_file=[str(CONFIGS / "common.yaml"), str(CONFIGS / "train.yaml")],
+        meta_file=str(CONFIGS / "metadata.json"),
+        device="cpu",
+        n=37,
+        network=network,
+    )
+
+
+def test_every_switch_of_the_network_stands_in_the_config():
+    from pipeline.networks import Switches
+
+    train = ConfigParser.load_config_file(CONFIGS / "train.yaml")
+    assert train["switches"] == dict.fromkeys(Switches.names(), True)
