@@ -1,0 +1,32 @@
+"""Networks and their loss: tensors in, tensors out."""
+
+from __future__ import annotations
+
+from pipeline.networks.asrm import ASRM
+from pipeline.networks.context import ContextBlock
+from pipeline.networks.factory import NETWORKS, build_network
+from pipeline.networks.losses import PoreSegmentationLoss
+from pipeline.networks.lscm import LSCM
+from pipeline.networks.output import SegmentationOutput
+from pipeline.networks.presets import preset_features
+from pipeline.networks.skip_gate import SkipGate
+from pipeline.networks.snake import SnakeConvolution
+from pipeline.networks.switches import Switches
+from pipeline.networks.unet import UNet
+from pipeline.networks.vlsenet import VLSENet
+
+__all__ = [
+    "ASRM",
+    "LSCM",
+    "NETWORKS",
+    "ContextBlock",
+    "PoreSegmentationLoss",
+    "SegmentationOutput",
+    "SkipGate",
+    "SnakeConvolution",
+    "Switches",
+    "UNet",
+    "VLSENet",
+    "build_network",
+    "preset_features",
+]

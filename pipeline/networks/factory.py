@@ -1,0 +1,63 @@
+"""Networks by name, as the configs ask for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from pipeline.errors import UserError
+from pipeline.networks.blocks import NORMS
+from pipeline.networks.names import check_name
+from pipeline.networks.presets import preset_features
+from pipeline.networks.switches import Switches
+from pipeline.networks.unet import UNet
+from pipeline.networks.vlsenet import VLSENet
+
+NETWORKS = ("vlsenet", "unet")
+
+
+def build_network(
+    network: str = "vlsenet",
+    preset: str = "small",
+    text_dim: int = 1024,
+    in_channels: int = 1,
+    out_channels: int = 1,
+    norm: str = "batch",
+    learned_text: bool = False,
+    switches: Mapping[str, bool] | None = None,
+) -> nn.Module:
+    """Build a network.
+
+    Args:
+        network: `vlsenet`, or `unet` (the baseline, which reads no text).
+        preset: widths, `small`, `base` or `large`.
+        text_dim: D of the text features.
+        in_channels: channels of the image.
+        out_channels: logits per pixel.
+        norm: `batch`, `instance` or `group`.
+        learned_text: add a learned text prior (`vlsenet` only).
+        switches: parts of VLSE-Net to set on or off, see `Switches`; those not named are on.
+
+    Returns:
+        A network that is called as `network(image, text, tokens, mask)`.
+
+    Raises:
+        UserError: an unknown network, preset, norm or switch, or switches for the U-Net.
+    """
+    check_name("network", network, NETWORKS)
+    check_name("norm", norm, NORMS)
+    features = preset_features(preset)
+    if network == "unet":
+        if switches:
+            raise UserError(f"the U-Net has no parts to switch: leave out {', '.join(switches)}, or use vlsenet")
+        return UNet(in_channels, out_channels, features, norm)
+    return VLSENet(
+        in_channels,
+        out_channels,
+        features,
+        text_dim,
+        norm=norm,
+        learned_text=learned_text,
+        switches=Switches.from_mapping(switches or {}),
+    )

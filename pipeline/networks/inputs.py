@@ -1,0 +1,79 @@
+"""Checks and padding of what a network is given."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+STRIDE = 16
+"""Four poolings by two: the bottleneck sees one value for every 16 x 16 pixels."""
+
+
+def check_image(image: torch.Tensor, in_channels: int) -> None:
+    """Check an image batch against a network's input.
+
+    Args:
+        image: (N, C, H, W).
+        in_channels: the C that the network was built for.
+
+    Raises:
+        ValueError: not four dimensions, an empty batch, another channel count, or a side below 16 pixels.
+    """
+    if image.dim() != 4:
+        raise ValueError(f"image must be (N, C, H, W), not {tuple(image.shape)}")
+    if image.shape[0] == 0:
+        raise ValueError("image is an empty batch: N is 0")
+    if image.shape[1] != in_channels:
+        raise ValueError(f"image has {image.shape[1]} channels, the network was built for {in_channels}")
+    if image.shape[2] < STRIDE or image.shape[3] < STRIDE:
+        raise ValueError(f"image is {image.shape[2]} x {image.shape[3]} pixels, the smallest is {STRIDE} x {STRIDE}")
+
+
+def check_text(name: str, feature: torch.Tensor | None, dims: int, batch: int, text_dim: int) -> torch.Tensor:
+    """Check one text input against the image batch and the network's text width.
+
+    Args:
+        name: `text` or `tokens`, for the message.
+        feature: (N, D) or (N, L, D), or None where the caller gave none.
+        dims: 2 for `text`, 3 for `tokens`.
+        batch: N of the image.
+        text_dim: the D that the network was built for.
+
+    Returns:
+        `feature` itself.
+
+    Raises:
+        ValueError: missing, another number of dimensions or samples, an empty sequence, or another width.
+    """
+    layout = "(N, D)" if dims == 2 else "(N, L, D)"
+    if feature is None:
+        raise ValueError(f"the network reads text: give `{name}` {layout} with N = {batch} and D = {text_dim}")
+    if feature.dim() != dims or 0 in feature.shape:
+        raise ValueError(f"`{name}` must be {layout} and not empty, not {tuple(feature.shape)}")
+    if feature.shape[0] != batch:
+        raise ValueError(f"`{name}` holds {feature.shape[0]} samples, the image {batch}")
+    if feature.shape[-1] != text_dim:
+        raise ValueError(f"`{name}` has width {feature.shape[-1]}, the network was built for {text_dim}")
+    return feature
+
+
+def check_mask(mask: torch.Tensor, image: torch.Tensor) -> None:
+    """Check the true mask (N, 1, H, W) against its image.
+
+    Raises:
+        ValueError: any other shape.
+    """
+    expected = (image.shape[0], 1, image.shape[2], image.shape[3])
+    if tuple(mask.shape) != expected:
+        raise ValueError(f"mask must be {expected} as the image is {tuple(image.shape)}, not {tuple(mask.shape)}")
+
+
+def pad_to_stride(x: torch.Tensor, mode: str = "replicate") -> torch.Tensor:
+    """Pad (N, C, H, W) below and to the right, so that four poolings by two leave no remainder.
+
+    The image's border is replicated, as MONAI's `UpCat` does for odd sizes; a mask is padded with zeros
+    (`mode="constant"`), as what lies outside of the image belongs to no region.
+    """
+    # a side of 16 would leave one value at the bottleneck, on which batch and instance norm can't train
+    bottom, right = (-side % STRIDE + (STRIDE if side <= STRIDE else 0) for side in x.shape[2:])
+    return F.pad(x, (0, right, 0, bottom), mode=mode)

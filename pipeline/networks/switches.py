@@ -1,0 +1,74 @@
+"""Which parts of VLSE-Net are built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from pipeline.errors import UserError
+from pipeline.networks.names import check_name
+
+
+@dataclass(frozen=True)
+class Switches:
+    """One boolean per part of VLSE-Net; with all of them off it is the U-Net.
+
+    Attributes:
+        skip_gate: gate the skips by the decoder.
+        modulate_skips: semantic modulation of the four skips.
+        modulate_bottleneck: semantic modulation of the bottleneck.
+        modulate_decoder: semantic modulation of the four decoder stages.
+        renormalise: re-normalisation after every semantic modulation.
+        text_adapters: text adapters after the three deepest decoder stages.
+        cross_attention: token cross-attention at the bottleneck.
+        alignment: region alignment loss.
+        asrm_skip: ASRM on the deepest skip.
+        asrm_bottleneck: ASRM on the bottleneck.
+        asrm_decoder: ASRM on the first decoder stage.
+        snake_horizontal: the horizontal branch of every ASRM.
+        snake_vertical: the vertical branch of every ASRM.
+        context: multi-scale context at the bottleneck.
+    """
+
+    skip_gate: bool = True
+    modulate_skips: bool = True
+    modulate_bottleneck: bool = True
+    modulate_decoder: bool = True
+    renormalise: bool = True
+    text_adapters: bool = True
+    cross_attention: bool = True
+    alignment: bool = True
+    asrm_skip: bool = True
+    asrm_bottleneck: bool = True
+    asrm_decoder: bool = True
+    snake_horizontal: bool = True
+    snake_vertical: bool = True
+    context: bool = True
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """All switches."""
+        return tuple(field.name for field in fields(cls))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, bool]) -> Switches:
+        """All on, except what a config sets otherwise.
+
+        Raises:
+            UserError: an unknown switch, or a value that is not a boolean (the string "false" would count as true).
+        """
+        for name, value in values.items():
+            check_name("switch", name, cls.names())
+            if not isinstance(value, bool):
+                raise UserError(f"switch {name} is {value!r}: write true or false")
+        return cls(**values)
+
+    @classmethod
+    def all_off(cls) -> Switches:
+        """Every part left out: the U-Net."""
+        return cls(**dict.fromkeys(cls.names(), False))
+
+    @property
+    def read_text(self) -> bool:
+        """Whether some part reads the global text feature in the forward pass."""
+        return self.modulate_skips or self.modulate_bottleneck or self.modulate_decoder or self.text_adapters

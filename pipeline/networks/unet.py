@@ -1,0 +1,81 @@
+"""The U-Net baseline: MONAI's BasicUNet behind the interface of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from monai.networks.nets.basic_unet import BasicUNet, UpCat
+from torch import nn
+
+from pipeline.networks.blocks import ACTIVATION, norm_spec
+from pipeline.networks.inputs import check_image, pad_to_stride
+
+
+class UNet(BasicUNet):
+    """MONAI's BasicUNet in 2-D with four poolings and bilinear upsampling.
+
+    Against BasicUNet as it comes: inputs of any size from 16 x 16 are padded to what the poolings need and cropped
+    again; convolutions before a norm have no bias; and upsampling is aligned to pixel corners, not to the centres of
+    the first and last pixel, because the latter shifts features by an amount that depends on the tile's size.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        features: Sequence[int] = (16, 32, 64, 128, 256),
+        norm: str = "batch",
+    ) -> None:
+        """
+        Args:
+            in_channels: channels of the image.
+            out_channels: logits per pixel.
+            features: widths of the four levels and the bottleneck.
+            norm: `batch`, `instance` or `group`.
+
+        Raises:
+            ValueError: not five widths, or an unknown norm.
+        """
+        if len(features) != 5:
+            raise ValueError(f"features must be five widths, four levels and the bottleneck, not {list(features)}")
+        super().__init__(
+            spatial_dims=2,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            features=(*features, features[0]),
+            act=ACTIVATION,
+            norm=norm_spec(norm, *features),
+            bias=False,
+            upsample="nontrainable",
+        )
+        self.in_channels = in_channels
+        for module in self.modules():
+            if isinstance(module, nn.Upsample):
+                module.align_corners = False
+            elif isinstance(module, UpCat):
+                module.is_pad = False  # the input is padded once instead, which saves a copy at every level
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        text: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """
+        Args:
+            image: (N, C, H, W), sides of 16 pixels or more.
+            text: not read; here so that all networks are called alike.
+            tokens: not read.
+            mask: not read.
+
+        Returns:
+            Logits (N, out_channels, H, W).
+
+        Raises:
+            ValueError: an image that does not fit the network.
+        """
+        check_image(image, self.in_channels)
+        logits = super().forward(pad_to_stride(image))
+        return logits[..., : image.shape[2], : image.shape[3]]
