@@ -1,0 +1,42 @@
+"""Small networks and random inputs for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pipeline.networks import Switches, UNet, VLSENet
+
+FEATURES = (8, 8, 16, 16, 32)
+TEXT_DIM = 12
+
+CASES: dict[str, Callable[[int, int], nn.Module]] = {
+    "unet-batch": lambda i, o: UNet(i, o, FEATURES),
+    "unet-group": lambda i, o: UNet(i, o, FEATURES, norm="group"),
+    "vlsenet-batch": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM),
+    "vlsenet-instance": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="instance"),
+    "vlsenet-group": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="group"),
+    "vlsenet-learned-text": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, learned_text=True),
+    "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, switches=Switches.all_off()),
+}
+"""Every network that must keep the contract of this package, by name: (in_channels, out_channels) -> network."""
+
+
+def build(case: str, in_channels: int = 1, out_channels: int = 1, seed: int = 0) -> nn.Module:
+    """A network of `CASES` with seeded weights."""
+    torch.manual_seed(seed)
+    return CASES[case](in_channels, out_channels)
+
+
+def batch(n: int = 2, channels: int = 1, height: int = 48, width: int = 32, seed: int = 1) -> dict[str, torch.Tensor]:
+    """Random image, text, tokens and mask, as keyword arguments of `forward`."""
+    generator = torch.Generator().manual_seed(seed)
+    return {
+        "image": torch.rand(n, channels, height, width, generator=generator),
+        "text": F.normalize(torch.randn(n, TEXT_DIM, generator=generator), dim=-1),
+        "tokens": F.normalize(torch.randn(n, 5, TEXT_DIM, generator=generator), dim=-1),
+        "mask": (torch.rand(n, 1, height, width, generator=generator) < 0.2).float(),
+    }

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.networks import UNet, VLSENet, build_network
+
+
+def test_builds_by_name() -> None:
+    assert type(build_network("unet")) is UNet
+    network = build_network("vlsenet", text_dim=8, in_channels=3, learned_text=True, switches={"context": False})
+    assert type(network) is VLSENet
+    assert network.in_channels == 3
+    assert network.text_dim == 8
+    assert network.learned_text is not None
+    assert not network.switches.context
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"network": "vlse-net"}, "unknown network 'vlse-net': did you mean vlsenet"),
+        ({"preset": "smal"}, "unknown preset 'smal': did you mean small"),
+        ({"norm": "bach"}, "unknown norm 'bach': did you mean batch"),
+        ({"switches": {"contxt": False}}, "unknown switch 'contxt': did you mean context"),
+        ({"network": "unet", "switches": {"context": False}}, "U-Net has no parts to switch: leave out context"),
+        ({"network": "transformer"}, "choose from vlsenet, unet"),
+    ],
+)
+def test_mistakes_are_told_with_the_nearest_right_name(wrong: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        build_network(**wrong)

@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.networks.inputs import pad_to_stride
+
+
+@pytest.mark.parametrize(("side", "padded"), [(16, 32), (31, 32), (32, 32), (33, 48), (67, 80)])
+def test_padded_sides(side: int, padded: int) -> None:
+    assert pad_to_stride(torch.rand(1, 1, side, 64)).shape == (1, 1, padded, 64)
+
+
+def test_pads_below_and_right_as_numpy_does() -> None:
+    x = torch.rand(1, 2, 33, 50)
+    widths = ((0, 0), (0, 0), (0, 15), (0, 14))
+    np.testing.assert_array_equal(pad_to_stride(x).numpy(), np.pad(x.numpy(), widths, mode="edge"))
+    np.testing.assert_array_equal(pad_to_stride(x, "constant").numpy(), np.pad(x.numpy(), widths))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pipeline.networks.snake import TAPS, SnakeConvolution, sample_along_snake, snake_offsets
+
+
+def brute_force(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """The definition, one value at a time, in scalars that autograd follows."""
+    batch, channels, height, width = x.shape
+    values = []
+    for n in range(batch):
+        for c in range(channels):
+            for k in range(TAPS):
+                for i in range(height):
+                    for j in range(width):
+                        row = i + offsets[n, k, i, j]
+                        if not 0 <= row <= height - 1:
+                            row = row.detach().clamp(0, height - 1)
+                        column = min(max(j + k - TAPS // 2, 0), width - 1)
+                        low = math.floor(row.item())
+                        high = min(low + 1, height - 1)
+                        weight = row - low
+                        values.append((1 - weight) * x[n, c, low, column] + weight * x[n, c, high, column])
+    return torch.stack(values).view(batch, channels, TAPS, height, width)
+
+
+def random_case(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(sum(shape))
+    x = torch.randn(*shape, generator=generator, dtype=torch.float64)
+    # anywhere in reach; never exactly on the border, where clamping has no derivative
+    offsets = torch.rand(shape[0], TAPS, *shape[2:], generator=generator, dtype=torch.float64) * 4 - 2
+    return x.requires_grad_(), offsets.requires_grad_()
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 4, 5), (1, 2, 1, 6), (1, 2, 6, 1), (1, 1, 1, 1), (1, 1, 2, 2)])
+def test_sampling_against_brute_force(shape: tuple[int, ...]) -> None:
+    x, offsets = random_case(*shape)
+    ours, reference = sample_along_snake(x, offsets), brute_force(x, offsets)
+    torch.testing.assert_close(ours, reference, rtol=0, atol=1e-12)
+
+    weight = torch.randn(ours.shape, dtype=torch.float64)
+    for got, expected in zip(
+        torch.autograd.grad((ours * weight).sum(), (x, offsets)),
+        torch.autograd.grad((reference * weight).sum(), (x, offsets), materialize_grads=True),
+        strict=True,
+    ):
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-12)
+
+
+def test_sampling_against_grid_sample() -> None:
+    x, offsets = random_case(2, 3, 9, 7)
+    rows = torch.arange(9, dtype=torch.float64).view(9, 1) + offsets
+    columns = (torch.arange(7, dtype=torch.float64) + torch.arange(-2, 3).view(TAPS, 1, 1)).expand_as(rows)
+    grid = torch.stack([2 * columns / 6 - 1, 2 * rows / 8 - 1], dim=-1).flatten(1, 2)
+    expected = F.grid_sample(x, grid, padding_mode="border", align_corners=True).unflatten(2, (TAPS, 9))
+    torch.testing.assert_close(sample_along_snake(x, offsets), expected, rtol=0, atol=1e-12)
+
+
+def test_offsets_are_accumulated_from_the_centre_outwards() -> None:
+    steps = torch.tensor([0.1, 0.2, 0.4, 0.8]).view(1, 4, 1, 1)
+    torch.testing.assert_close(snake_offsets(steps).flatten(), torch.tensor([0.3, 0.2, 0.0, 0.4, 1.2]))
+
+
+def test_without_offsets_it_is_a_plain_line_convolution() -> None:
+    torch.manual_seed(0)
+    layer = SnakeConvolution(4, vertical=False, norm="batch").eval()
+    torch.nn.init.zeros_(layer.to_steps.conv.weight)
+    x = torch.randn(2, 4, 6, 8)
+    kernel = layer.weigh_taps.conv.weight.view(4, 4, 1, TAPS)
+    line = F.conv2d(F.pad(x, (2, 2, 0, 0), mode="replicate"), kernel)
+    expected = layer.weigh_taps.adn(line)
+    torch.testing.assert_close(layer(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_vertical_is_the_transpose_of_horizontal() -> None:
+    torch.manual_seed(0)
+    horizontal = SnakeConvolution(4, vertical=False, norm="batch").eval()
+    vertical = SnakeConvolution(4, vertical=True, norm="batch").eval()
+    state = horizontal.state_dict()
+    state["to_steps.conv.weight"] = state["to_steps.conv.weight"].transpose(2, 3)
+    vertical.load_state_dict(state)
+    x = torch.randn(2, 4, 6, 9)
+    torch.testing.assert_close(vertical(x.transpose(2, 3)).transpose(2, 3), horizontal(x), rtol=1e-4, atol=1e-5)

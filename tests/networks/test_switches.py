@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.networks import Switches
+
+
+def test_what_is_not_named_is_on() -> None:
+    switches = Switches.from_mapping({"alignment": False})
+    assert [name for name in Switches.names() if not getattr(switches, name)] == ["alignment"]
+
+
+def test_all_off() -> None:
+    assert not any(getattr(Switches.all_off(), name) for name in Switches.names())
+
+
+def test_mistyped_switch_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean alignment"):
+        Switches.from_mapping({"alignement": False})
+
+
+@pytest.mark.parametrize("value", ["false", 0, None])
+def test_only_booleans(value: object) -> None:
+    with pytest.raises(UserError, match=r"skip_gate is .*: write true or false"):
+        Switches.from_mapping({"skip_gate": value})
