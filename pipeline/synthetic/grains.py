@@ -73,12 +73,13 @@ def _laguerre_cells(shape: tuple[int, int], rng: np.random.Generator, settings: 
     height, width = shape
     angle = np.deg2rad(settings.orientation_deg)
     stretch = 1 + 1.2 * settings.anisotropy
-    y, x = np.meshgrid(np.arange(height, dtype=np.float32), np.arange(width, dtype=np.float32), indexing="ij")
+    y, x = np.ogrid[:height, :width]
     warp = 0.06 * settings.grain_size
-    x = x + warp * random_field(shape, rng, settings.grain_size / 5) + 0.8 * random_field(shape, rng, 3.0)
-    y = y + warp * random_field(shape, rng, settings.grain_size / 5) + 0.8 * random_field(shape, rng, 3.0)
-    along = (x * np.cos(angle) - y * np.sin(angle)) / np.sqrt(stretch)
-    across = (x * np.sin(angle) + y * np.cos(angle)) * np.sqrt(stretch)
+    wave = settings.grain_size / 5
+    warped_x = x + warp * random_field(shape, rng, wave) + 0.8 * random_field(shape, rng, 3.0)
+    warped_y = y + warp * random_field(shape, rng, wave) + 0.8 * random_field(shape, rng, 3.0)
+    along = (warped_x * np.cos(angle) - warped_y * np.sin(angle)) / np.sqrt(stretch)
+    across = (warped_x * np.sin(angle) + warped_y * np.cos(angle)) * np.sqrt(stretch)
 
     low = np.array([along.min(), across.min()]) - settings.grain_size
     high = np.array([along.max(), across.max()]) + settings.grain_size

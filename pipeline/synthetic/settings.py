@@ -45,12 +45,12 @@ class SceneSettings:
     pore_length: float = 26.0
     grain_size: float = 60.0
     grain_fraction: float = 0.45
-    organic_fraction: float = 0.05
+    organic_fraction: float = 0.06
     pyrite_fraction: float = 0.006
     pixel_size_nm: float = 20.0
     info_bar: bool = False
     blur: float = 0.8
-    noise: float = 0.06
+    noise: float = 0.045
     shading: float = 0.06
     curtaining: float = 0.012
     charging: float = 0.25

@@ -134,9 +134,7 @@ def add_charging(
     return image + np.float32(strength / peak) * glow if peak > 1e-6 else image.copy()
 
 
-def add_shot_noise(
-    image: np.ndarray, shot: float, read: float, rng: Rng, black: float, white: float
-) -> np.ndarray:
+def add_shot_noise(image: np.ndarray, shot: float, read: float, rng: Rng, black: float, white: float) -> np.ndarray:
     """Add Poisson-Gaussian noise: its variance grows linearly with the signal.
 
     The normal approximation of Foi et al., IEEE Trans. Image Process. 17 (2008) 1737,
@@ -175,9 +173,7 @@ def jitter_lines(image: np.ndarray, amplitude: float, rng: Rng) -> np.ndarray:
     columns = np.arange(image.shape[1])
     left = np.clip(columns + whole[:, None], 0, image.shape[1] - 1)
     right = np.minimum(left + 1, image.shape[1] - 1)
-    return (
-        np.take_along_axis(image, left, 1) * (1 - fraction) + np.take_along_axis(image, right, 1) * fraction
-    )
+    return np.take_along_axis(image, left, 1) * (1 - fraction) + np.take_along_axis(image, right, 1) * fraction
 
 
 def _coarse_field(shape: tuple[int, int], rng: Rng, cell: int) -> np.ndarray:

@@ -31,7 +31,7 @@ class RandArtifact(RandomizableTransform):
     its metadata).
     """
 
-    backend = (TransformBackends.NUMPY,)
+    backend = [TransformBackends.NUMPY]  # noqa: RUF012  (MONAI declares a list)
 
     def __init__(self, prob: float) -> None:
         RandomizableTransform.__init__(self, prob)
@@ -72,14 +72,8 @@ class RandArtifact(RandomizableTransform):
                 f"{type(self).__name__} needs one image of shape (C, H, W), got {tuple(channels.shape)}: "
                 "put it after the loading of a two-dimensional, channel-first image"
             )
-        out = np.stack(
-            [self.apply(channel, recipe, np.random.default_rng(recipe["seed"])) for channel in channels]
-        )
-        is_float = (
-            img.is_floating_point()
-            if isinstance(img, torch.Tensor)
-            else np.issubdtype(img.dtype, np.floating)
-        )
+        out = np.stack([self.apply(channel, recipe, np.random.default_rng(recipe["seed"])) for channel in channels])
+        is_float = img.is_floating_point() if isinstance(img, torch.Tensor) else np.issubdtype(img.dtype, np.floating)
         return convert_to_dst_type(out, img, dtype=img.dtype if is_float else np.float32)[0]
 
     def uniform(self, limits: Range) -> float:
@@ -120,11 +114,11 @@ class RandShading(RandArtifact, InvertibleTransform):
         self.push_transform(out, extra_info=dict(self.recipe) if self._do_transform else {})
         return out
 
-    def inverse(self, data: torch.Tensor) -> torch.Tensor:
+    def inverse(self, data: NdarrayOrTensor) -> NdarrayOrTensor:
         """Subtract the field that was added last."""
         return self.undo(data, self.pop_transform(data))
 
-    def undo(self, data: torch.Tensor, trace: dict[str, Any]) -> torch.Tensor:
+    def undo(self, data: NdarrayOrTensor, trace: dict[str, Any]) -> NdarrayOrTensor:
         """Subtract the field that `trace`, an entry of a MetaTensor's applied operations, describes."""
         if not trace[TraceKeys.DO_TRANSFORM]:
             return data
@@ -198,9 +192,7 @@ class RandCharging(RandArtifact):
 
     def apply(self, image: np.ndarray, recipe: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
         source = artifacts.dark_phase(image)
-        return artifacts.add_charging(
-            image, source, recipe["strength"], rng, recipe["halo"], recipe["length"]
-        )
+        return artifacts.add_charging(image, source, recipe["strength"], rng, recipe["halo"], recipe["length"])
 
 
 class RandShotNoise(RandArtifact):

@@ -32,16 +32,12 @@ class RandArtifactd(RandomizableTransform, MapTransform):
 
     backend = RandArtifact.backend
 
-    def __init__(
-        self, keys: KeysCollection, artifact: RandArtifact, prob: float, allow_missing_keys: bool
-    ) -> None:
+    def __init__(self, keys: KeysCollection, artifact: RandArtifact, prob: float, allow_missing_keys: bool) -> None:
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, prob)
         self.artifact = artifact
 
-    def set_random_state(
-        self, seed: int | None = None, state: np.random.RandomState | None = None
-    ) -> RandArtifactd:
+    def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> RandArtifactd:
         super().set_random_state(seed, state)
         self.artifact.set_random_state(seed, state)
         return self
@@ -76,10 +72,9 @@ class RandShadingd(RandArtifactd, InvertibleTransform):
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
         d = super().__call__(data)
         for key in self.key_iterator(d):
-            if d[key] is data[key] and isinstance(d[key], torch.Tensor):
-                d[key] = d[
-                    key
-                ].clone()  # the trace goes onto the result, and must leave the caller's tensor alone
+            image = d[key]
+            if image is data[key] and isinstance(image, torch.Tensor):
+                d[key] = image.clone()  # the trace goes onto the result, and must leave the caller's tensor alone
             self.push_transform(d[key], extra_info=dict(self.artifact.recipe) if self._do_transform else {})
         return d
 
