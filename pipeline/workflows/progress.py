@@ -29,7 +29,8 @@ class TrainingProgress:
         trainer.add_event_handler(Events.STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._line, evaluator)
-        trainer.add_event_handler(Events.COMPLETED | Events.EXCEPTION_RAISED, self.close)
+        # not on EXCEPTION_RAISED: Ignite then takes the exception for handled, and the run goes on as if it had ended well
+        trainer.add_event_handler(Events.COMPLETED, self.close)
 
     def _open(self, trainer: SupervisedTrainer) -> None:
         total = trainer.state.max_epochs * trainer.state.epoch_length
@@ -78,7 +79,7 @@ class ImageProgress:
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Count the images of ``evaluator``."""
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._step)
-        evaluator.add_event_handler(Events.COMPLETED | Events.EXCEPTION_RAISED, self._close)
+        evaluator.add_event_handler(Events.COMPLETED, self._close)
 
     def _step(self, evaluator: SupervisedEvaluator) -> None:
         self._bar.update(len(evaluator.state.batch))

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+import logging
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from ignite.engine import Engine
+from skimage.filters import threshold_otsu
+from sklearn.metrics import f1_score
+
+from pipeline.workflows import EvaluationReport, evaluation_samples
+
+
+def masks(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    truth = (torch.rand(1, 20, 31, generator=rng) < 0.2).float()
+    wrong = (torch.rand(1, 20, 31, generator=rng) < 0.1).float()
+    image = 1 - truth + 0.4 * torch.randn(1, 20, 31, generator=rng)
+    return image, (truth + wrong) % 2, truth
+
+
+def evaluate(folder, names) -> None:
+    def infer(engine, name):
+        image, pred, label = masks(names.index(name))
+        engine.state.batch = [{"name": name, "source": name[0]}]
+        return [{"image": image, "pred": pred, "label": label}]
+
+    engine = Engine(infer)
+    EvaluationReport(str(folder), {"checkpoint_sha256": "abc"}).attach(engine)
+    engine.run(names)
+
+
+def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys):
+    names = ["b1", "a1", "a2"]
+    evaluate(tmp_path, names)
+    table = pd.read_csv(tmp_path / "per_image.csv").set_index("name")
+    assert list(table.index) == ["a1", "a2", "b1"]
+    every = [masks(index) for index in range(3)]
+    for name, (image, pred, label) in zip(names, every, strict=True):
+        row, truth = table.loc[name], label.flatten().numpy()
+        assert row["dice"] == pytest.approx(f1_score(truth, pred.flatten().numpy()), abs=1e-6)
+        assert row["porosity_error"] == pytest.approx(abs(float(pred.mean() - label.mean())), abs=1e-6)
+        otsu = image.numpy() <= threshold_otsu(image.numpy())
+        assert row["otsu_dice"] == pytest.approx(f1_score(truth, otsu.ravel()), abs=1e-6)
+        assert (tmp_path / "overlays" / f"{name}.png").exists()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    pooled = [torch.cat([item[i].flatten() for item in every]).numpy() for i in (1, 2)]
+    assert summary["pooled"]["dice"] == pytest.approx(f1_score(pooled[1], pooled[0]))
+    assert summary["mean"]["dice"] == pytest.approx(table["dice"].mean(), abs=1e-6)
+    assert summary["checkpoint_sha256"] == "abc"
+    assert sum(summary["counts"].values()) == summary["pixels"] == 3 * 20 * 31
+    assert "pooled pixels" in capsys.readouterr().out
+
+
+def test_an_image_of_the_training_is_told(caplog):
+    samples = [SimpleNamespace(name=n, image_sha256=n * 2, split="val") for n in "abc"]
+    index = SimpleNamespace(samples=samples, select=lambda split: samples)
+    model = SimpleNamespace(data={"train_images": ["bb"]})
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        assert evaluation_samples(index, "val", model) == samples
+    assert "1 of 3 images" in caplog.text
+    assert "b" in caplog.text
+
+
+def test_scores_that_are_undefined_are_null(tmp_path):
+    def infer(engine, name):
+        engine.state.batch = [{"name": name, "source": name}]
+        empty = torch.zeros(1, 8, 8)
+        return [{"image": torch.rand(1, 8, 8), "pred": empty, "label": empty}]
+
+    engine = Engine(infer)
+    EvaluationReport(str(tmp_path), {}).attach(engine)
+    engine.run(["solid"])
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["pooled"]["precision"] is None
+    assert summary["pooled"]["dice"] == 1
+    assert np.isnan(pd.read_csv(tmp_path / "per_image.csv").loc[0, "recall"])
