@@ -3,12 +3,15 @@
 from pipeline.data.checks import check_image
 from pipeline.data.images import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
 from pipeline.data.index import index_dataset, index_with_new_split
+from pipeline.data.intensity import Intensity
 from pipeline.data.problems import Problem
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
+from pipeline.data.splits import sources_by_pattern
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "DatasetIndex",
+    "Intensity",
     "Problem",
     "Sample",
     "check_image",
@@ -17,6 +20,7 @@ __all__ = [
     "is_image",
     "read_image",
     "read_label",
+    "sources_by_pattern",
     "split_totals",
     "stem_of",
 ]

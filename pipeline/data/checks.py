@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.data.decoders import decode
 from pipeline.data.images import grey_from, label_from, read_bytes
+from pipeline.data.intensity import Intensity
 from pipeline.data.pairs import Pair
 from pipeline.data.problems import FileProblem, Problem, some_of
 
@@ -31,6 +32,7 @@ class Record:
         image_sha256: Of the image file's bytes.
         label_sha256: Of the label file's bytes.
         prompt: The text, stripped; None without a text file.
+        intensity: The image's grey-level statistics.
         constant: Whether all of the image's pixels are the same.
         black: Whether all of them are zero.
         from_jpeg: Whether the label was cut from a JPEG.
@@ -43,6 +45,7 @@ class Record:
     image_sha256: str
     label_sha256: str
     prompt: str | None
+    intensity: Intensity
     constant: bool
     black: bool
     from_jpeg: bool
@@ -136,6 +139,7 @@ def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
         image_sha256=image_sha256,
         label_sha256=label_sha256,
         prompt=prompt,
+        intensity=Intensity.of(image),
         constant=bool(image.min() == image.max()),
         black=not image.any(),
         from_jpeg=from_jpeg,

@@ -177,6 +177,7 @@ def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: 
             prompt=record.prompt,
             shape=record.shape,
             porosity=record.counts.get(scan.pore_label, 0) / (record.shape[0] * record.shape[1]),
+            intensity=record.intensity,
             image_sha256=record.image_sha256,
             label_sha256=record.label_sha256,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.data.intensity import Intensity
 from pipeline.data.problems import Problem
 from pipeline.data.splits import SPLITS
 from pipeline.errors import UserError
@@ -28,6 +29,7 @@ class Sample:
         prompt: Its own text, where there is one.
         shape: (H, W), pixels.
         porosity: Share of pore pixels in the label, 0 to 1.
+        intensity: The image's grey-level statistics.
         image_sha256: Of the image file's bytes.
         label_sha256: Of the label file's bytes.
     """
@@ -40,6 +42,7 @@ class Sample:
     prompt: str | None
     shape: tuple[int, int]
     porosity: float
+    intensity: Intensity
     image_sha256: str
     label_sha256: str
 

@@ -33,9 +33,7 @@ class PoreMetric(CumulativeIterationMetric):
         if y is None:
             raise ValueError("a pore score needs the truth")
         counts = [PoreCounts.of(p, t) for p, t in zip(y_pred, y, strict=True)]
-        return torch.tensor(
-            [[c.true_positive, c.false_positive, c.true_negative, c.false_negative] for c in counts]
-        )
+        return torch.tensor([[c.true_positive, c.false_positive, c.true_negative, c.false_negative] for c in counts])
 
     def aggregate(self) -> float:
         """The score over everything since the last reset; 0 for no image or where it is undefined for all."""

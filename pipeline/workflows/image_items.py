@@ -8,13 +8,24 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from pipeline.data import IMAGE_SUFFIXES, check_image, is_image, read_image, stem_of
+from pipeline.data import (
+    IMAGE_SUFFIXES,
+    Intensity,
+    check_image,
+    is_image,
+    read_image,
+    sources_by_pattern,
+    stem_of,
+)
 from pipeline.errors import UserError
+from pipeline.workflows.samples import pool_intensities
 
 logger = logging.getLogger("vlsenet")
 
 
-def image_items(path: str, prompt: str, skip_bad: bool = False, done: Collection[str] = ()) -> list[dict[str, Any]]:
+def image_items(
+    path: str, prompt: str, group_pattern: str | None = None, skip_bad: bool = False, done: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """The image at ``path``, or the images in the folder, as the dictionaries that MONAI's transforms take.
 
     Each image is read once before the first is segmented, so that a bad one is not found hours later.
@@ -22,6 +33,8 @@ def image_items(path: str, prompt: str, skip_bad: bool = False, done: Collection
     Args:
         path: image file, or folder (its own files, not those of folders in it).
         prompt: text prior of every image.
+        group_pattern: regular expression for the part of a file name that names the micrograph that the image was
+            cut from; None: each image is a micrograph. Grey levels are normalised over a micrograph.
         skip_bad: go on without images that can't be used.
         done: names that are left out, as they have been segmented.
 
@@ -29,25 +42,28 @@ def image_items(path: str, prompt: str, skip_bad: bool = False, done: Collection
         UserError: no image there, two images of the same name, or images that can't be used, a line each.
     """
     files = _image_files(Path(path))
+    sources = sources_by_pattern({stem_of(file): file for file in files}, group_pattern) if group_pattern else {}
     problems = []
     items = []
     for file in files:
-        if stem_of(file) in done:
-            continue
         try:
-            check_image(read_image(file), file)
+            image = read_image(file)
+            check_image(image, file)
         except UserError as error:
             problems.append(str(error))
         else:
-            items.append({"image": str(file), "image_path": str(file), "name": stem_of(file), "prompt": prompt})
+            name = stem_of(file)
+            item = {"image": str(file), "image_path": str(file), "name": name, "prompt": prompt}
+            items.append({**item, "source": sources.get(name, name), "intensity": Intensity.of(image)})
+    items = pool_intensities(items)
     if problems and (not skip_bad or not items):
         advice = "--skip_bad goes on without" if items else "no other image is there"
         raise UserError("\n".join([*problems, f"{len(problems)} of {len(files)} images can't be used; {advice}"]))
     for problem in problems:
         logger.warning("left out: %s", problem)
     if done:
-        logger.info("%d of %d images were done before", len(files) - len(items) - len(problems), len(files))
-    return items
+        logger.info("%d of %d images were done before", sum(item["name"] in done for item in items), len(files))
+    return [item for item in items if item["name"] not in done]
 
 
 def _image_files(path: Path) -> list[Path]:

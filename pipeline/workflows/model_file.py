@@ -97,5 +97,10 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
     text = TextStore()
     text.load_state_dict(content["text"])
     return TrainedModel(
-        network.to(device).eval(), content["network_settings"], text, content["data"], Path(path), sha256_of(path)
+        network.to(device, memory_format=torch.channels_last).eval(),
+        content["network_settings"],
+        text,
+        content["data"],
+        Path(path),
+        sha256_of(path),
     )

@@ -29,7 +29,7 @@ class TrainingProgress:
         trainer.add_event_handler(Events.STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._line, evaluator)
-        # not on EXCEPTION_RAISED: Ignite then takes the exception for handled, and the run goes on as if it had ended well
+        # not on EXCEPTION_RAISED: Ignite would take the exception for handled, and the run for well ended
         trainer.add_event_handler(Events.COMPLETED, self.close)
 
     def _open(self, trainer: SupervisedTrainer) -> None:
@@ -47,7 +47,8 @@ class TrainingProgress:
             self._bar.update()
 
     def _line(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
-        scores = {name: evaluator.state.metrics[name] for name in self._shown if name in evaluator.state.metrics}
+        validated = evaluator.state.epoch == trainer.state.epoch
+        scores = {name: evaluator.state.metrics[name] for name in self._shown} if validated else {}
         best = " (best so far)" if evaluator.state.best_metric_epoch == trainer.state.epoch else ""
         with logging_redirect_tqdm([logger, logging.getLogger()]):
             logger.info(

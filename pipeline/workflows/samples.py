@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.data import DatasetIndex, Sample, index_dataset
+from pipeline.data import DatasetIndex, Intensity, Sample, index_dataset
 from pipeline.text import DEFAULT_PROMPT, TextSource, TextStore, build_text_store
 
 logger = logging.getLogger("vlsenet")
@@ -33,17 +33,31 @@ def open_dataset(
 
 
 def sample_items(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source and prompt."""
-    return [
+    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt and intensity.
+
+    The intensity is that of the sample's source.
+    """
+    items = [
         {
             "image": str(sample.image),
             "label": str(sample.label),
             "name": sample.name,
             "source": sample.source,
             "prompt": prompt_of(sample),
+            "intensity": sample.intensity,
         }
         for sample in samples
     ]
+    return pool_intensities(items)
+
+
+def pool_intensities(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Items with the intensity of their source: of all images that were cut from the same micrograph."""
+    by_source: dict[str, list[Intensity]] = {}
+    for item in items:
+        by_source.setdefault(item["source"], []).append(item["intensity"])
+    pooled = {source: Intensity.pooled(parts) for source, parts in by_source.items()}
+    return [{**item, "intensity": pooled[item["source"]]} for item in items]
 
 
 def prompt_of(sample: Sample) -> str:

@@ -129,7 +129,9 @@ class TrackedRun:
 
     def _log_epoch(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         rate = trainer.optimizer.param_groups[0]["lr"]
-        values = {"learning_rate": rate, **trainer.state.metrics, **evaluator.state.metrics}
+        values = {"learning_rate": rate, **trainer.state.metrics}
+        if evaluator.state.epoch == trainer.state.epoch:  # validated in this epoch
+            values |= evaluator.state.metrics
         now = int(time.time() * 1000)
         metrics = [Metric(name, float(value), now, trainer.state.epoch) for name, value in values.items()]
         self._log("metrics", lambda client: client.log_batch(self.run_id, metrics=metrics))

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.data.images import read_image
 from pipeline.data.index import index_dataset
+from pipeline.data.intensity import Intensity
 from pipeline.data.leaks import Leak, find_leaks
 from pipeline.data.samples import Sample
 
@@ -34,7 +35,9 @@ def _search(tmp_path: Path, train: list[np.ndarray], val: list[np.ndarray]) -> l
                 pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(path)
             shape = pixels.shape[0], pixels.shape[1]
-            samples.append(Sample(path.stem, path, path, path.stem, split, None, shape, 0.1, "", ""))
+            samples.append(
+                Sample(path.stem, path, path, path.stem, split, None, shape, 0.1, Intensity(1, 0.0, 1.0), "", "")
+            )
     return find_leaks(samples)
 
 

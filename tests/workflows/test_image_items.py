@@ -52,3 +52,19 @@ def test_folders_that_can_not_be_segmented(tmp_path, folder):
     (empty / "images").mkdir(parents=True)
     with pytest.raises(UserError, match="images\\?"):
         image_items(str(empty), "pore")
+
+
+def test_images_of_one_micrograph_share_their_grey_level_statistics(tmp_path):
+    rng = np.random.default_rng(0)
+    tiles = {name: rng.integers(0, 255, (20, 20), dtype=np.uint8) for name in ("7_1", "7_2", "8_1")}
+    for name, tile in tiles.items():
+        Image.fromarray(tile).save(tmp_path / f"{name}.png")
+    alone = {item["name"]: item["intensity"] for item in image_items(str(tmp_path), "pore")}
+    shared = {item["name"]: item["intensity"] for item in image_items(str(tmp_path), "pore", r"^(\d+)_")}
+    assert alone["7_1"].mean == pytest.approx(tiles["7_1"].mean())
+    assert shared["7_1"] == shared["7_2"]
+    assert shared["7_1"].mean == pytest.approx(np.stack([tiles["7_1"], tiles["7_2"]]).mean())
+    assert shared["8_1"] == alone["8_1"]
+    # also when one of them was done before the interrupt
+    resumed = image_items(str(tmp_path), "pore", r"^(\d+)_", done={"7_1"})
+    assert {item["name"]: item["intensity"] for item in resumed}["7_2"] == shared["7_2"]

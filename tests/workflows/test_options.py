@@ -23,6 +23,7 @@ def train(tmp_path):
         "num_workers": "$0 if True else 4",
         "early_stop_patience": 3,
         "picture_interval": 5,
+        "val_interval": 1,
         "learning_rate": 1e-3,
         "pore_label": None,
         "group_pattern": None,
