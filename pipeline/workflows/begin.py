@@ -57,6 +57,9 @@ def _start_again_with_common_file(running: BundleCommand) -> None:
 
 def _print_user_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print a user's mistake as its message alone: MONAI wraps it in traces of a hundred lines."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        return
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, UserError):

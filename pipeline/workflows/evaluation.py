@@ -44,7 +44,7 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
     return samples
 
 
-def evaluation_about(model: TrainedModel, index: DatasetIndex, split: str) -> dict[str, Any]:
+def evaluation_about(model: TrainedModel, index: DatasetIndex, split: str, threshold: float) -> dict[str, Any]:
     """What a summary says of how its numbers came about."""
     return {
         "checkpoint": str(model.path),
@@ -53,6 +53,7 @@ def evaluation_about(model: TrainedModel, index: DatasetIndex, split: str) -> di
         "dataset_dir": str(index.root),
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
+        "threshold": threshold,
         "pore_label": index.pore_label,
         "versions": versions(),
     }

@@ -29,6 +29,7 @@ class TrainedModel:
         network: in evaluation mode, on the device asked for.
         network_settings: the arguments of ``build_network`` that make it.
         text: the text features that it was trained with; more prompts may be added.
+        threshold: probability from which a pixel is pore, chosen on the validation images.
         data: what it was trained on: ``pore_label``, ``fingerprint`` and ``train_images`` (their SHA-256).
         path: the file.
         sha256: hash of the file.
@@ -37,6 +38,7 @@ class TrainedModel:
     network: nn.Module
     network_settings: dict[str, Any]
     text: TextStore
+    threshold: float
     data: dict[str, Any]
     path: Path
     sha256: str
@@ -55,14 +57,22 @@ class TrainedModel:
 
 
 def model_content(
-    network: nn.Module, network_settings: Mapping[str, Any], text: TextStore, data: DatasetIndex
+    network: nn.Module,
+    network_settings: Mapping[str, Any],
+    text: TextStore,
+    data: DatasetIndex,
+    metrics: Mapping[str, float],
 ) -> dict[str, Any]:
-    """The content of a model file, for ``torch.save``: tensors and plain values only."""
+    """The content of a model file, for ``torch.save``: tensors and plain values only.
+
+    ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model.
+    """
     return {
         "vlsenet_format": _FORMAT,
         "network": network.state_dict(),
         "network_settings": dict(network_settings),
         "text": text.state_dict(),
+        "threshold": float(metrics.get("val_threshold", 0.5)),
         "data": {
             "pore_label": data.pore_label,
             "fingerprint": data.fingerprint()["hash"],
@@ -100,6 +110,7 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
         network.to(device, memory_format=torch.channels_last).eval(),
         content["network_settings"],
         text,
+        content["threshold"],
         content["data"],
         Path(path),
         sha256_of(path),

@@ -30,7 +30,7 @@ class ValidationPictures:
         self._seen = 0
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
-        """Draw while ``evaluator`` runs; its output holds image, mask (``pred``) and label."""
+        """Draw while ``evaluator`` runs; its output holds image, probability (``pred``) and label."""
         evaluator.add_event_handler(Events.STARTED, self._begin)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._draw)
 
@@ -41,11 +41,13 @@ class ValidationPictures:
         epoch = evaluator.state.epoch
         if epoch != 1 and epoch % self._interval:
             return
+        # this epoch's threshold is known at its end only
+        threshold = evaluator.state.metrics.get("val_threshold", 0.5)
         for item, batch in zip(evaluator.state.output, evaluator.state.batch, strict=True):
             if self._seen == self._count:
                 return
             self._seen += 1
-            image, mask, truth = (np.asarray(item[key].cpu())[0] for key in ("image", "pred", "label"))
-            picture = error_overlay(image, mask > 0, truth > 0)
+            image, probability, truth = (np.asarray(item[key].cpu())[0] for key in ("image", "pred", "label"))
+            picture = error_overlay(image, probability >= threshold, truth > 0)
             write_png(self._directory / f"epoch_{epoch:04d}_{batch['name']}.png", picture)
             self._run.log_picture(picture, f"validation_{batch['name']}", epoch)

@@ -10,6 +10,8 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from tqdm.auto import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from pipeline.errors import UserError
+
 logger = logging.getLogger("vlsenet")
 
 
@@ -39,8 +41,9 @@ class TrainingProgress:
     def _step(self, trainer: SupervisedTrainer) -> None:
         loss = trainer.state.output["loss"].item()
         if not math.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss} in epoch {trainer.state.epoch}; a smaller --learning_rate may help"
+            raise UserError(
+                f"the loss became {loss} in epoch {trainer.state.epoch}: the training diverged; "
+                "start anew with a smaller --learning_rate"
             )
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)

@@ -36,13 +36,15 @@ class SegmentationResults:
         output_dir: folder of the results.
         model: what segments.
         prompt: text prior of the images.
+        threshold: probability from which a pixel is pore.
     """
 
-    def __init__(self, output_dir: str, model: TrainedModel, prompt: str) -> None:
+    def __init__(self, output_dir: str, model: TrainedModel, prompt: str, threshold: float) -> None:
         self._output_dir = Path(output_dir)
         self._table = self._output_dir / "porosity.csv"
         self._manifest = self._output_dir / "manifest.json"
-        self._made_by = {"checkpoint_sha256": model.sha256, "prompt": prompt}
+        self._threshold = threshold
+        self._made_by = {"checkpoint_sha256": model.sha256, "prompt": prompt, "threshold": threshold}
         self._about = {"checkpoint": str(model.path), **self._made_by, "versions": versions()}
         self._rows: list[dict[str, Any]] = []
 
@@ -86,7 +88,7 @@ class SegmentationResults:
             self._write_image(Path(batch["image_path"]), batch["name"], image, probability)
 
     def _write_image(self, file: Path, name: str, image: np.ndarray, probability: np.ndarray) -> None:
-        pore = probability > 0.5
+        pore = probability >= self._threshold
         mask = np.where(pore, 255, 0).astype(np.uint8)
         with atomic_path(self._output_dir / "masks" / f"{name}.png") as partial:
             Image.fromarray(mask).save(partial)

@@ -79,6 +79,7 @@ class TrackedRun:
         Raises:
             UserError: the store can't be reached.
         """
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports on its database at length
         try:
             self._client = mlflow.MlflowClient(self.tracking_uri)
             self._open_run()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from pipeline.metrics import PoreCounts, PoreMetric, otsu_mask
+from pipeline.metrics import PoreCounts, PoreMetric, ProbabilityHistogram, otsu_mask
 
 
 def random_masks(seed: int, n: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -45,13 +45,34 @@ def test_metric_pools_or_averages_over_batches(score):
     pooled, mean = PoreMetric(score, pooled=True), PoreMetric(score, pooled=False)
     every = []
     for seed in range(2):
-        predicted, truth = random_masks(seed)
+        predicted, truth = random_masks(seed)  # masks are probabilities of 0 and 1: any threshold gives the same
         pooled(predicted, truth)
         mean(list(predicted), list(truth))  # decollated, as evaluators give it
         every += list(zip(predicted, truth, strict=True))
     total = PoreCounts.of(torch.stack([p for p, _ in every]), torch.stack([t for _, t in every]))
     assert pooled.aggregate() == pytest.approx(getattr(total, score))
     assert mean.aggregate() == pytest.approx(np.mean([getattr(PoreCounts.of(p, t), score) for p, t in every]))
+
+
+def test_the_threshold_is_the_one_of_the_best_dice():
+    rng = torch.Generator().manual_seed(0)
+    truth = (torch.rand(2, 1, 40, 40, generator=rng) < 0.2).float()
+    probability = (0.35 * truth + 0.4 * torch.rand(2, 1, 40, 40, generator=rng)).clamp(0, 1)
+    threshold, dice = PoreMetric("threshold", pooled=True), PoreMetric("dice", pooled=True)
+    for metric in (threshold, dice):
+        metric(probability, truth)
+    tried = {k / 256: sk.f1_score(truth.flatten(), (probability >= k / 256).flatten()) for k in range(52, 205)}
+    assert dice.aggregate() == pytest.approx(max(tried.values()))
+    assert tried[threshold.aggregate()] == pytest.approx(max(tried.values()))
+    assert dice.aggregate() > tried[0.5]
+
+
+def test_histogram_counts_equal_the_mask():
+    rng = torch.Generator().manual_seed(1)
+    probability, truth = torch.rand(30, 30, generator=rng), (torch.rand(30, 30, generator=rng) < 0.3).float()
+    histogram = ProbabilityHistogram.of(probability, truth)
+    for threshold in (0.25, 0.5, 0.75):
+        assert histogram.counts_at(threshold) == PoreCounts.of((probability >= threshold).float(), truth)
 
 
 def test_metric_refuses_an_unknown_score():

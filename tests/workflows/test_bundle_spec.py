@@ -29,7 +29,7 @@ def checkpoint(rock) -> Path:
     settings = {"network": "vlsenet", "preset": "small", "text_dim": 256}
     text = build_text_store(build_text_source("none"), ["pore"])
     path = rock.parent / "best.pt"
-    torch.save(model_content(build_network(**settings), settings, text, open_dataset(str(rock))), path)
+    torch.save(model_content(build_network(**settings), settings, text, open_dataset(str(rock)), {}), path)
     return path
 
 
@@ -75,3 +75,28 @@ def test_every_switch_of_the_network_stands_in_the_config():
 
     train = ConfigParser.load_config_file(CONFIGS / "train.yaml")
     assert train["switches"] == dict.fromkeys(Switches.names(), True)
+
+
+def test_augmentation_leaves_the_cached_images_alone(rock, tmp_path):
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / "common.yaml"), str(CONFIGS / "train.yaml")])
+    parser.read_meta(str(CONFIGS / "metadata.json"))
+    parser.update({"dataset_dir": str(rock), "output_dir": str(tmp_path), "patch_size": 48, "steps_per_epoch": 10})
+    dataset = parser.get_parsed_content("train::dataset")
+    before = [{key: item[key].clone() for key in ("image", "label")} for item in dataset._cache]
+    batches = list(parser.get_parsed_content("train::dataloader"))
+    assert len(batches) == 10
+    assert batches[0]["image"].shape == batches[0]["label"].shape == (8, 1, 48, 48)
+    assert not torch.equal(batches[0]["image"][0], batches[0]["image"][1])
+    assert all(set(batch["label"].unique().tolist()) <= {0.0, 1.0} for batch in batches)
+    for item, kept in zip(dataset._cache, before, strict=True):
+        assert torch.equal(item["image"], kept["image"])
+        assert torch.equal(item["label"], kept["label"])
+
+
+@pytest.mark.parametrize("overlay", ["unet", "published"])
+def test_overlays_set_only_what_train_declares(overlay):
+    common, train, over = (
+        ConfigParser.load_config_file(CONFIGS / f"{name}.yaml") for name in ("common", "train", overlay)
+    )
+    assert set(over) <= set(common) | set(train)

@@ -78,7 +78,13 @@ def test_the_output_folder_may_not_be_a_file(train, tmp_path):
 
 
 def test_the_checkpoint_must_be_a_file(tmp_path):
-    options = {"dataset_dir": str(tmp_path), "output_dir": str(tmp_path), "split": "val", "tile_size": 512}
+    options = {
+        "dataset_dir": str(tmp_path),
+        "output_dir": str(tmp_path),
+        "split": "val",
+        "tile_size": 512,
+        "threshold": 0.5,
+    }
     options |= {"pore_label": None, "group_pattern": None, "skip_bad": False, "overwrite": False}
     with pytest.raises(UserError, match="not a checkpoint file"):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path)})

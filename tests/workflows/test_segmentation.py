@@ -32,7 +32,7 @@ def segment(results: SegmentationResults, names: list[str], folder, suffix: str 
 
 
 def test_files_hold_mask_probability_and_porosity(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore"), ["b", "a"], tmp_path)
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["b", "a"], tmp_path)
     mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
     np.testing.assert_array_equal(mask, np.repeat([[0] * 5 + [255] * 5], 6, axis=0))
     np.testing.assert_allclose(tifffile.imread(tmp_path / "probability" / "a.tif")[0], np.linspace(0, 1, 10), atol=1e-6)
@@ -47,7 +47,7 @@ def test_files_hold_mask_probability_and_porosity(tmp_path):
 def test_a_nifti_mask_lies_in_the_image(tmp_path):
     affine = np.diag([0.5, 0.25, 1, 1])
     nib.save(nib.Nifti1Image(np.zeros((10, 6), np.float32), affine), tmp_path / "a.nii.gz")
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore"), ["a"], tmp_path, ".nii.gz")
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["a"], tmp_path, ".nii.gz")
     mask = nib.load(tmp_path / "masks" / "a.nii.gz")
     np.testing.assert_allclose(mask.affine, affine)
     assert mask.shape == (10, 6)
@@ -55,13 +55,13 @@ def test_a_nifti_mask_lies_in_the_image(tmp_path):
 
 
 def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore"), ["a"], tmp_path)
-    again = SegmentationResults(str(tmp_path), MODEL, "pore")
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["a"], tmp_path)
+    again = SegmentationResults(str(tmp_path), MODEL, "pore", 0.5)
     assert again.finished(resume=True) == {"a"}
     segment(again, ["b"], tmp_path)
     assert list(pd.read_csv(tmp_path / "porosity.csv")["name"]) == ["a", "b"]
-    assert SegmentationResults(str(tmp_path), MODEL, "pore").finished(resume=False) == set()
+    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5).finished(resume=False) == set()
     with pytest.raises(UserError, match="another prompt"):
-        SegmentationResults(str(tmp_path), MODEL, "thin pores").finished(resume=True)
+        SegmentationResults(str(tmp_path), MODEL, "thin pores", 0.5).finished(resume=True)
     with pytest.raises(UserError, match="another checkpoint"):
-        SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore").finished(resume=True)
+        SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5).finished(resume=True)
