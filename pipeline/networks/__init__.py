@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipeline.networks.asrm import ASRM
+from pipeline.networks.blocks import memory_format
 from pipeline.networks.context import ContextBlock
 from pipeline.networks.factory import NETWORKS, build_network
 from pipeline.networks.losses import PoreSegmentationLoss
@@ -28,5 +29,6 @@ __all__ = [
     "UNet",
     "VLSENet",
     "build_network",
+    "memory_format",
     "preset_features",
 ]

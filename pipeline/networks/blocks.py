@@ -38,6 +38,11 @@ def norm_spec(norm: str, *channels: int) -> tuple[str, dict]:
     raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")
 
 
+def memory_format(norm: str) -> torch.memory_format:
+    """The faster layout of a network with this norm: convolutions prefer channels-last, instance norm would copy."""
+    return torch.contiguous_format if norm == "instance" else torch.channels_last
+
+
 class LeftOut(nn.Module):
     """Stands where a part is switched off: features pass unchanged, no parameters."""
 

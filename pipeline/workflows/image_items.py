@@ -42,7 +42,9 @@ def image_items(
         UserError: no image there, two images of the same name, or images that can't be used, a line each.
     """
     files = _image_files(Path(path))
-    sources = sources_by_pattern({stem_of(file): file for file in files}, group_pattern) if group_pattern else {}
+    by_name = {stem_of(file): file for file in files}
+    # the command line gives a pattern of digits as a number
+    sources = {} if group_pattern is None else sources_by_pattern(by_name, str(group_pattern))
     problems = []
     items = []
     for file in files:

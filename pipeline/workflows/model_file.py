@@ -15,7 +15,7 @@ import pipeline
 from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.hashing import sha256_of
-from pipeline.networks import build_network
+from pipeline.networks import build_network, memory_format
 from pipeline.text import TextStore, extend_text_store
 
 _FORMAT = 1
@@ -107,7 +107,7 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
     text = TextStore()
     text.load_state_dict(content["text"])
     return TrainedModel(
-        network.to(device, memory_format=torch.channels_last).eval(),
+        network.to(device, memory_format=memory_format(content["network_settings"]["norm"])).eval(),
         content["network_settings"],
         text,
         content["threshold"],

@@ -21,7 +21,9 @@ def open_dataset(
     Raises:
         UserError: everything that is wrong with it, a line each.
     """
-    index = index_dataset(str(dataset_dir), pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad)
+    # the command line gives a folder or a pattern of digits as a number
+    pattern = None if group_pattern is None else str(group_pattern)
+    index = index_dataset(str(dataset_dir), pore_label=pore_label, group_pattern=pattern, skip_bad=skip_bad)
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
         logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), _shorten(sources))

@@ -26,7 +26,7 @@ def rock(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def checkpoint(rock) -> Path:
-    settings = {"network": "vlsenet", "preset": "small", "text_dim": 256}
+    settings = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "batch"}
     text = build_text_store(build_text_source("none"), ["pore"])
     path = rock.parent / "best.pt"
     torch.save(model_content(build_network(**settings), settings, text, open_dataset(str(rock)), {}), path)

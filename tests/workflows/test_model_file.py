@@ -11,7 +11,7 @@ from pipeline.networks import build_network
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
 
-SETTINGS = {"network": "vlsenet", "preset": "small", "text_dim": 256, "switches": {"context": False}}
+SETTINGS = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "batch", "switches": {"context": False}}
 
 
 @pytest.fixture
