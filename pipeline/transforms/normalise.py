@@ -32,7 +32,8 @@ class NormaliseByIntensityd(MapTransform):
         """Normalise; an image of one grey value, which has no spread, becomes 0. The statistics are left out."""
         out = dict(data)
         intensity = out.pop(self._intensity_key)
-        normalise = NormalizeIntensity(subtrahend=intensity.mean, divisor=intensity.std or 1.0)
+        # MONAI takes numbers as well as the arrays that it declares
+        normalise = NormalizeIntensity(intensity.mean, intensity.std or 1.0)  # type: ignore[arg-type]
         for key in self.key_iterator(out):
             out[key] = normalise(out[key])
         return out

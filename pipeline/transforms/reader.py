@@ -46,7 +46,7 @@ class SEMReader(ImageReader):
 
     def get_data(self, img: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
         """The array (H, W) and MONAI's metadata for it: no channel axis, pixel size unknown (affine of 1)."""
-        meta = {
+        meta: dict[str, Any] = {
             MetaKeys.AFFINE: np.eye(3),
             MetaKeys.ORIGINAL_AFFINE: np.eye(3),
             MetaKeys.SPATIAL_SHAPE: np.array(img.shape),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 from monai.inferers import Inferer, SlidingWindowInferer
@@ -55,7 +55,7 @@ class PromptedSlidingWindowInferer(Inferer):
             mode="gaussian",
             padding_mode="replicate",
         )
-        return inferer(image, predict)
+        return cast(torch.Tensor, inferer(image, predict))
 
 
 def _round_up(side: int) -> int:

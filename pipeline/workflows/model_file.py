@@ -107,7 +107,7 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
     text = TextStore()
     text.load_state_dict(content["text"])
     return TrainedModel(
-        network.to(device, memory_format=memory_format(content["network_settings"]["norm"])).eval(),
+        network.to(device).to(memory_format=memory_format(content["network_settings"]["norm"])).eval(),
         content["network_settings"],
         text,
         content["threshold"],

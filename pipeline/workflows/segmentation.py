@@ -93,7 +93,7 @@ class SegmentationResults:
         with atomic_path(self._output_dir / "masks" / f"{name}.png") as partial:
             Image.fromarray(mask).save(partial)
         if file.name.lower().endswith((".nii", ".nii.gz")):
-            affine = nib.load(file).affine
+            affine = nib.Nifti1Image.from_filename(file).affine
             with atomic_path(self._output_dir / "masks" / f"{name}.nii.gz") as partial:
                 nib.save(nib.Nifti1Image(mask.T, affine), partial)  # NIfTI's first axis is x
         with atomic_path(self._output_dir / "probability" / f"{name}.tif") as partial:

@@ -82,41 +82,39 @@ class TrackedRun:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports on its database at length
         try:
             self._client = mlflow.MlflowClient(self.tracking_uri)
-            self._open_run()
+            run_id, continued = self._open_run(self._client)
             parameters = [Param(name, value) for name, value in self._parameters.items()]
-            if "continued" not in self._tags:
+            if not continued:  # parameters of a run can't be logged twice
                 for first in range(0, len(parameters), 100):
-                    self._client.log_batch(self.run_id, params=parameters[first : first + 100])
+                    self._client.log_batch(run_id, params=parameters[first : first + 100])
         except (MlflowException, OSError) as error:
             raise UserError(
                 f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({str(error).splitlines()[0][:200]})"
             ) from error
         for name, content in files.items():
             text = json.dumps(content, indent=2) if name.endswith(".json") else yaml.safe_dump(content, sort_keys=False)
-            self._client.log_text(self.run_id, text, name)
+            self._client.log_text(run_id, text, name)
 
-    def _open_run(self) -> None:
-        if self._client is None:
-            raise RuntimeError("start() opens the run")
-        experiment = self._client.get_experiment_by_name(self.experiment_name)
+    def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, bool]:
+        """The id of the run, and whether it is the one of an earlier part of this training."""
+        experiment = client.get_experiment_by_name(self.experiment_name)
         if experiment is None:
             place = self.output_dir.absolute() / "mlflow_artifacts"
             local = self.tracking_uri.startswith("sqlite")
-            experiment_id = self._client.create_experiment(
+            experiment_id = client.create_experiment(
                 self.experiment_name, artifact_location=place.as_uri() if local else None
             )
         else:
             experiment_id = experiment.experiment_id
-        if self.run_id is not None and self._run_exists(self.run_id):
-            self._tags["continued"] = "true"
-            self._client.set_tag(self.run_id, "continued", "true")
-            self._client.update_run(self.run_id, status="RUNNING")
-            return
-        self.run_id = self._client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id
+        if self.run_id is not None and self._run_exists(client, self.run_id):
+            client.update_run(self.run_id, status="RUNNING")
+            return self.run_id, True
+        self.run_id = str(client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id)
+        return self.run_id, False
 
-    def _run_exists(self, run_id: str) -> bool:
+    def _run_exists(self, client: mlflow.MlflowClient, run_id: str) -> bool:
         try:
-            self._client.get_run(run_id)  # type: ignore[union-attr]
+            client.get_run(run_id)
         except MlflowException:
             logger.warning(
                 "the MLflow run %s of the earlier part is not in %s; a new one begins", run_id, self.tracking_uri
