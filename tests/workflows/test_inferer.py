@@ -31,3 +31,16 @@ def test_a_small_image_is_not_padded_to_the_tile():
 
     PromptedSlidingWindowInferer(tile_size=512)(torch.rand(1, 1, 343, 398), network)
     assert sizes == [(352, 400)]
+
+
+def test_mirroring_gives_an_answer_that_mirrors_with_the_image():
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(1, 1, 5, padding=2)  # not symmetric
+    image = torch.rand(1, 1, 64, 48)
+    inferer = PromptedSlidingWindowInferer(tile_size=64, mirror=True)
+    with torch.no_grad():
+        out = inferer(image, network)
+        torch.testing.assert_close(inferer(image.flip(3), network), out.flip(3), rtol=1e-4, atol=1e-5)
+        every = [network(image.flip(axes)).flip(axes) for axes in ((), (2,), (3,), (2, 3))]
+    torch.testing.assert_close(out, sum(every) / 4, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(every[0], out)

@@ -19,6 +19,7 @@ def train(tmp_path):
         "batch_size": 8,
         "patch_size": 64,
         "tile_size": 512,
+        "mirror": False,
         "seed": 0,
         "num_workers": "$0 if True else 4",
         "early_stop_patience": 3,
