@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "bundle" / "configs"
 
 # small enough for two cores, large enough to learn
-TRAIN_IMAGES, HELD_OUT_IMAGES, IMAGE_SIDE, SCAN_SIDE = 24, 8, 384, 2048
+TRAIN_IMAGES, VALIDATION_IMAGES, HELD_OUT_IMAGES, IMAGE_SIDE, SCAN_SIDE = 24, 4, 8, 384, 2048
 TRAINING = {
     "max_epochs": 10,
     "steps_per_epoch": 20,
@@ -38,15 +38,16 @@ def main() -> int:
 
     data, scan = out / "data", out / "scan"
     step(1, "making synthetic SEM images")
-    synthesise(data, TRAIN_IMAGES + HELD_OUT_IMAGES, IMAGE_SIDE, seed=1, held_out=HELD_OUT_IMAGES)
-    synthesise(scan, 1, SCAN_SIDE, seed=1000, held_out=0)
+    images = TRAIN_IMAGES + VALIDATION_IMAGES + HELD_OUT_IMAGES
+    synthesise(data, images, IMAGE_SIDE, seed=1, val=VALIDATION_IMAGES, test=HELD_OUT_IMAGES)
+    synthesise(scan, 1, SCAN_SIDE, seed=1000, val=0, test=0)
 
     step(2, "training VLSE-Net (small)")
     bundle("train", dataset_dir=data, output_dir=out / "training", **TRAINING)
     checkpoint = out / "training" / "checkpoints" / "best.pt"
 
     step(3, "evaluating it on held-out images")
-    bundle("evaluate", dataset_dir=data, output_dir=out / "evaluation", checkpoint=checkpoint, split="val")
+    bundle("evaluate", dataset_dir=data, output_dir=out / "evaluation", checkpoint=checkpoint, split="test")
 
     step(4, f"segmenting a scan of {SCAN_SIDE} x {SCAN_SIDE} pixels")
     bundle("inference", input=scan / "images", output_dir=out / "segmentation", checkpoint=checkpoint)
@@ -58,10 +59,10 @@ def step(number: int, what: str) -> None:
     print(f"\n[{number}/4] {what}", flush=True)
 
 
-def synthesise(folder: Path, count: int, side: int, seed: int, held_out: int) -> None:
+def synthesise(folder: Path, count: int, side: int, seed: int, val: int, test: int) -> None:
     command = [sys.executable, str(ROOT / "scripts" / "make_synthetic.py"), "--output_dir", str(folder)]
     command += ["--count", str(count), "--size", str(side), str(side), "--seed", str(seed), "--overwrite"]
-    command += ["--val", str(held_out), "--test", "0"]
+    command += ["--val", str(val), "--test", str(test)]
     subprocess.run(command, check=True)
 
 

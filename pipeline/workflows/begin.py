@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.options import check_options
 from pipeline.workflows.output_folder import check_output_folder
+from pipeline.workflows.typed_values import as_typed
 
 COMMON_FILE = "common.yaml"
 
@@ -20,7 +21,7 @@ COMMON_FILE = "common.yaml"
 def begin(command: str) -> None:
     """Check overrides and options of a bundle command; first entry of ``initialize`` in each config.
 
-    A config given without ``common.yaml`` is started again with it.
+    A config given without ``common.yaml`` is started again with it, and so is a command whose values MONAI misread.
 
     Args:
         command: ``train``, ``evaluate`` or ``inference``.
@@ -30,8 +31,7 @@ def begin(command: str) -> None:
     """
     sys.excepthook = _print_user_error
     running = BundleCommand.running()
-    if running.config_files and not any(Path(file).name == COMMON_FILE for file in running.config_files):
-        _start_again_with_common_file(running)
+    _start_again_if_needed(running)
     running.check_overrides()
     check_options(command, running.config)
     check_output_folder(
@@ -42,23 +42,32 @@ def begin(command: str) -> None:
     )
     # the SQLite store needs no reports to MLflow's makers, and offline machines wait for them
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    # MLflow tries a server that is down for minutes, at every call
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 
-def _start_again_with_common_file(running: BundleCommand) -> None:
-    common = Path(running.config_files[0]).with_name(COMMON_FILE)
-    if not common.is_file():
-        raise UserError(f"{running.config_files[0]} needs {COMMON_FILE} beside it, which is missing")
-    files = [str(common), *running.config_files]
-    if not running.is_run:
-        raise UserError(f"{running.config_files[0]} shares {COMMON_FILE} with the others: give config_file={files}")
-    monai.bundle.run(config_file=files, **running.arguments)
-    raise SystemExit(0)
+def _start_again_if_needed(running: BundleCommand) -> None:
+    """Run the command anew with the shared config in front and its values as typed; a config can't change itself."""
+    if not running.config_files:
+        return
+    files = list(running.config_files)
+    if not any(Path(file).name == COMMON_FILE for file in files):
+        common = Path(files[0]).with_name(COMMON_FILE)
+        if not common.is_file():
+            raise UserError(f"{files[0]} needs {COMMON_FILE} beside it, which is missing")
+        files = [str(common), *files]
+        if not running.is_run:
+            raise UserError(f"{files[1]} shares {COMMON_FILE} with the others: give config_file={files}")
+    arguments = as_typed(running.arguments, sys.argv) if running.is_run else dict(running.arguments)
+    if files != list(running.config_files) or arguments != dict(running.arguments):
+        monai.bundle.run(config_file=files, **arguments)
+        raise SystemExit(0)
 
 
 def _print_user_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print a user's mistake as its message alone: MONAI wraps it in traces of a hundred lines."""
     if issubclass(kind, KeyboardInterrupt):
-        print("interrupted; what was finished is kept", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         return
     cause: BaseException | None = error
     while cause is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,9 @@ from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.hashing import sha256_of
 from pipeline.networks import build_network, memory_format
-from pipeline.text import TextStore, extend_text_store
+from pipeline.text import DEFAULT_PROMPT, TextStore, extend_text_store
+
+logger = logging.getLogger("vlsenet")
 
 _FORMAT = 1
 
@@ -52,6 +55,10 @@ class TrainedModel:
         Raises:
             UserError: a prompt is new and the tower's weights are out of reach.
         """
+        prompts = list(prompts)
+        source = self.text.provenance.get("source")
+        if source in ("learned", "none") and set(prompts) - {DEFAULT_PROMPT}:
+            logger.warning("this model was trained with text_source %s and reads no prompt", source)
         extend_text_store(self.text, prompts, weights=weights)
         return self.text
 

@@ -28,6 +28,8 @@ def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: 
     """
     mark, resumable = _MARKS[command]
     there = (Path(output_dir) / mark).exists()
+    if resume and not resumable:
+        raise UserError(f"--resume: {command} starts anew each time; --overwrite replaces earlier results")
     if resume and overwrite:
         raise UserError("--resume goes on from earlier results and --overwrite replaces them: give one of them")
     if resume and not there:

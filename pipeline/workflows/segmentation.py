@@ -58,7 +58,7 @@ class SegmentationResults:
             return set()
         try:
             earlier = json.loads(self._manifest.read_text())
-            self._rows = pd.read_csv(self._table, dtype={"name": str}).to_dict("records")
+            self._rows = pd.read_csv(self._table, dtype={"name": str}, keep_default_na=False).to_dict("records")
         except (OSError, ValueError) as error:
             raise UserError(
                 f"--resume: {self._output_dir} can't be gone on with ({error}); --overwrite starts anew"
@@ -78,6 +78,8 @@ class SegmentationResults:
         evaluator.add_event_handler(Events.COMPLETED, self._tell)
 
     def _begin(self, _: SupervisedEvaluator) -> None:
+        if not self._rows:  # earlier rows must not pass for this manifest's
+            self._table.unlink(missing_ok=True)
         with atomic_path(self._manifest) as partial:
             partial.write_text(json.dumps(self._about, indent=2))
 
@@ -93,7 +95,7 @@ class SegmentationResults:
         with atomic_path(self._output_dir / "masks" / f"{name}.png") as partial:
             Image.fromarray(mask).save(partial)
         if file.name.lower().endswith((".nii", ".nii.gz")):
-            affine = nib.Nifti1Image.from_filename(file).affine
+            affine = nib.load(file).affine  # type: ignore[attr-defined]
             with atomic_path(self._output_dir / "masks" / f"{name}.nii.gz") as partial:
                 nib.save(nib.Nifti1Image(mask.T, affine), partial)  # NIfTI's first axis is x
         with atomic_path(self._output_dir / "probability" / f"{name}.tif") as partial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -99,11 +100,7 @@ class TrackedRun:
         """The id of the run, and whether it is the one of an earlier part of this training."""
         experiment = client.get_experiment_by_name(self.experiment_name)
         if experiment is None:
-            place = self.output_dir.absolute() / "mlflow_artifacts"
-            local = self.tracking_uri.startswith("sqlite")
-            experiment_id = client.create_experiment(
-                self.experiment_name, artifact_location=place.as_uri() if local else None
-            )
+            experiment_id = client.create_experiment(self.experiment_name, artifact_location=self._artifact_location())
         else:
             experiment_id = experiment.experiment_id
         if self.run_id is not None and self._run_exists(client, self.run_id):
@@ -111,6 +108,12 @@ class TrackedRun:
             return self.run_id, True
         self.run_id = str(client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id)
         return self.run_id, False
+
+    def _artifact_location(self) -> str | None:
+        """Beside a SQLite file, which may serve many trainings; a server has a place of its own."""
+        if not self.tracking_uri.startswith("sqlite:///"):
+            return None
+        return (Path(self.tracking_uri.removeprefix("sqlite:///")).absolute().parent / "mlflow_artifacts").as_uri()
 
     def _run_exists(self, client: mlflow.MlflowClient, run_id: str) -> bool:
         try:
@@ -137,7 +140,8 @@ class TrackedRun:
 
     def log_picture(self, picture: np.ndarray, name: str, step: int) -> None:
         """Log an RGB picture (H, W, 3), uint8, of one epoch."""
-        self._log("a picture", lambda client: client.log_image(self.run_id, picture, key=name, step=step))
+        key = re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)  # MLflow refuses other characters
+        self._log("a picture", lambda client: client.log_image(self.run_id, picture, key=key, step=step))
 
     def finish(self, status: str, files: tuple[Path, ...] = (), error: str = "") -> None:
         """Upload files and close the run.

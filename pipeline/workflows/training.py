@@ -64,9 +64,9 @@ class TrainingRun:
         if resume:
             self._checkpoints.resume(self._trainer, self._evaluator, self._max_epochs)
             logger.info("resuming after epoch %d", self._trainer.state.epoch)
-        else:
-            self._checkpoints.start_anew()
         self._run.start(files)
+        if not resume:
+            self._checkpoints.start_anew()  # not before the store has answered: until then nothing is lost
         self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
         self._run.attach(self._trainer, self._evaluator)
         self._progress.attach(self._trainer, self._evaluator)
@@ -80,7 +80,10 @@ class TrainingRun:
         except KeyboardInterrupt:
             self._progress.close()
             self._finish("KILLED")
-            logger.warning("interrupted; the same command with --resume goes on from %s", self._checkpoints.last)
+            if self._checkpoints.last.exists():
+                logger.warning("interrupted; with --resume the training goes on from %s", self._checkpoints.last)
+            else:
+                logger.warning("interrupted before the first epoch ended: nothing to go on from")
             raise SystemExit(INTERRUPTED) from None
         except BaseException as error:
             self._progress.close()
@@ -92,7 +95,7 @@ class TrainingRun:
         state = self._evaluator.state
         logger.info("best %s %.4f in epoch %d", state.key_metric_name, state.best_metric, state.best_metric_epoch)
         logger.info("model: %s", self._checkpoints.best)
-        logger.info("curves and pictures: mlflow ui --backend-store-uri %s", self._run.tracking_uri)
+        logger.info("curves and pictures: mlflow ui --workers 1 --backend-store-uri '%s'", self._run.tracking_uri)
 
     def _finish(self, status: str, error: str = "") -> None:
         self._run.finish(status, (self._checkpoints.best,), error)

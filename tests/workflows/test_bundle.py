@@ -152,12 +152,14 @@ def test_evaluation_agrees_with_the_masks_of_inference(work, trained):
 
 
 def test_a_training_without_prompts_or_vlsenet_can_be_evaluated_too(work):
-    bundle(work, "train", dataset_dir="rock", output_dir="unet", network="unet", max_epochs=1, steps_per_epoch=1)
+    options = {"network": "unet", "max_epochs": 1, "steps_per_epoch": 1, "patch_size": 64}
+    bundle(work, "train", dataset_dir="rock", output_dir="unet #1", **options)
+    checkpoint = "unet #1/checkpoints/last.pt"
     done = bundle(
-        work, "evaluate", dataset_dir="rock", output_dir="unet", checkpoint="unet/checkpoints/last.pt", split="all"
+        work, "evaluate", dataset_dir="rock", output_dir="unet #1", checkpoint=checkpoint, split="all", mirror="false"
     )
     assert "in the model's training data" in done.stderr
-    assert len(pd.read_csv(work / "unet" / "per_image.csv")) == 5
+    assert len(pd.read_csv(work / "unet #1" / "per_image.csv")) == 5
 
 
 def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):

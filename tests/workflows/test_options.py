@@ -13,6 +13,7 @@ def train(tmp_path):
         "output_dir": str(tmp_path / "new" / "run"),
         "network": "vlsenet",
         "preset": "small",
+        "norm": "instance",
         "text_source": "learned",
         "max_epochs": 1,
         "steps_per_epoch": 1,

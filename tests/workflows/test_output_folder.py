@@ -12,6 +12,13 @@ from pipeline.workflows.output_folder import check_output_folder
 )
 def test_results_are_kept_unless_asked(tmp_path, command, mark):
     check_output_folder(command, str(tmp_path), resume=False, overwrite=False)
+    if command == "evaluate":
+        (tmp_path / mark).write_text("x")
+        with pytest.raises(UserError, match="--overwrite replaces it"):
+            check_output_folder(command, str(tmp_path), resume=False, overwrite=False)
+        with pytest.raises(UserError, match="starts anew each time"):
+            check_output_folder(command, str(tmp_path), resume=True, overwrite=False)
+        return
     with pytest.raises(UserError, match="leave --resume out"):
         check_output_folder(command, str(tmp_path), resume=True, overwrite=False)
     (tmp_path / mark).parent.mkdir(exist_ok=True)

@@ -1,0 +1,56 @@
+"""Values as the user typed them: MONAI's command line (fire) reads each as a Python literal first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: options that are text, whatever they look like: `exp#2` would lose its end, `2024_11_22` its underscores
+TEXT_OPTIONS = (
+    "dataset_dir",
+    "output_dir",
+    "input",
+    "checkpoint",
+    "prompt",
+    "group_pattern",
+    "run_name",
+    "experiment_name",
+    "text_weights",
+    "tracking_uri",
+)
+_SWITCH_WORDS = {"true": True, "false": False}
+
+
+def as_typed(arguments: Mapping[str, Any], command_line: Sequence[str]) -> dict[str, Any]:
+    """The arguments with text as it was typed, and with ``true`` and ``false`` as switches.
+
+    Args:
+        arguments: as fire read them.
+        command_line: ``sys.argv``.
+    """
+    typed = _typed(command_line)
+    corrected = {}
+    for name, value in arguments.items():
+        if name in TEXT_OPTIONS and name in typed:
+            value = typed[name]
+        elif isinstance(value, str):
+            value = _SWITCH_WORDS.get(value.lower(), value)
+        corrected[name] = value
+    return corrected
+
+
+def _typed(command_line: Sequence[str]) -> dict[str, str]:
+    typed = {}
+    for position, token in enumerate(command_line):
+        if not token.startswith("--"):
+            continue
+        name, separator, value = token[2:].partition("=")
+        if not separator:
+            following = command_line[position + 1 : position + 2]
+            if not following or following[0].startswith("--"):
+                continue
+            value = following[0]
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]  # quoted for fire
+        typed[name] = value
+    return typed

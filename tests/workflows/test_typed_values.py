@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.workflows.typed_values import as_typed
+
+
+@pytest.mark.parametrize(
+    ("line", "read", "typed"),
+    [
+        (["--output_dir", "exp#2"], {"output_dir": "exp"}, {"output_dir": "exp#2"}),
+        (["--output_dir=2024_11_22"], {"output_dir": 20241122}, {"output_dir": "2024_11_22"}),
+        (["--prompt", "pore, crack"], {"prompt": ("pore", "crack")}, {"prompt": "pore, crack"}),
+        (["--prompt", "'5'"], {"prompt": "5"}, {"prompt": "5"}),
+        (["--group_pattern", "well#(a)"], {"group_pattern": "well"}, {"group_pattern": "well#(a)"}),
+        (["--mirror", "false"], {"mirror": "false"}, {"mirror": False}),
+        (["--switches::context", "False"], {"switches::context": False}, {"switches::context": False}),
+        (["--resume", "--seed", "3"], {"resume": True, "seed": 3}, {"resume": True, "seed": 3}),
+    ],
+)
+def test_values_are_those_that_were_typed(line, read, typed):
+    assert as_typed(read, ["run", *line]) == typed
+
+
+def test_what_came_from_elsewhere_stays():
+    assert as_typed({"output_dir": "a", "seed": 1}, ["pytest", "-q"]) == {"output_dir": "a", "seed": 1}
