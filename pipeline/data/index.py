@@ -31,6 +31,7 @@ def index_dataset(
     pore_label: int | str | None = None,
     group_pattern: str | None = None,
     skip_bad: bool = False,
+    divide: bool = True,
 ) -> DatasetIndex:
     """Check a data set's folder and list its samples with sources and splits.
 
@@ -43,6 +44,8 @@ def index_dataset(
         pore_label: The label value that means pore; may be left out for masks with two values.
         group_pattern: A regular expression for the source in a file name; see `sources_by_pattern`.
         skip_bad: Whether to go on without files that have problems.
+        divide: Whether to make a split where there is no `split.csv`; otherwise all samples are of the split test,
+            and a single source will do.
 
     Raises:
         UserError: Anything is wrong with the folder, the options or, without `skip_bad`, any file.
@@ -50,8 +53,9 @@ def index_dataset(
     root = _absolute(dataset_dir)
     split_file = root / SPLIT_FILE
     if not split_file.exists():
+        fractions = DEFAULT_FRACTIONS if divide else None
         return index_with_new_split(
-            root, DEFAULT_FRACTIONS, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad
+            root, fractions, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad
         )
     chosen = parse_pore_label(pore_label)
     pairing = pair_files(root)
@@ -66,7 +70,7 @@ def index_dataset(
 
 def index_with_new_split(
     dataset_dir: str | Path,
-    fractions: Mapping[str, float],
+    fractions: Mapping[str, float] | None,
     *,
     seed: int = 0,
     pore_label: int | str | None = None,
@@ -77,7 +81,7 @@ def index_with_new_split(
 
     Args:
         dataset_dir: As there.
-        fractions: Share of the pixels wanted for each split.
+        fractions: Share of the pixels wanted for each split; None puts all samples into the split test.
         seed: Another one gives another split of the same kind.
         pore_label: As there.
         group_pattern: As there.
@@ -104,6 +108,9 @@ def index_with_new_split(
     for record in scan.records:
         pixels[source_of[record.pair.name]] += record.shape[0] * record.shape[1]
         pore[source_of[record.pair.name]] += record.counts.get(scan.pore_label, 0)
+    if fractions is None:
+        rows = {r.pair.name: (source_of[r.pair.name], "test") for r in scan.records}
+        return _index(root, scan, rows, (note,))
     try:
         split_of = stratified_split({s: SourceSize(pixels[s], pore[s]) for s in pixels}, fractions, seed)
     except UserError as error:

@@ -14,16 +14,24 @@ logger = logging.getLogger("vlsenet")
 
 
 def open_dataset(
-    dataset_dir: str, pore_label: int | str | None = None, group_pattern: str | None = None, skip_bad: bool = False
+    dataset_dir: str,
+    pore_label: int | str | None = None,
+    group_pattern: str | None = None,
+    skip_bad: bool = False,
+    divide: bool = True,
 ) -> DatasetIndex:
     """Check and index a data set, and log what a user should know of it: splits, notes, files left out.
+
+    The arguments are those of :func:`pipeline.data.index_dataset`.
 
     Raises:
         UserError: everything that is wrong with it, a line each.
     """
     # the command line gives a folder or a pattern of digits as a number
     pattern = None if group_pattern is None else str(group_pattern)
-    index = index_dataset(str(dataset_dir), pore_label=pore_label, group_pattern=pattern, skip_bad=skip_bad)
+    index = index_dataset(
+        str(dataset_dir), pore_label=pore_label, group_pattern=pattern, skip_bad=skip_bad, divide=divide
+    )
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
         logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), _shorten(sources))

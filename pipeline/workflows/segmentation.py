@@ -75,7 +75,7 @@ class SegmentationResults:
         """Write for each image of ``evaluator``, whose output holds image and probability (``pred``), (1, H, W)."""
         evaluator.add_event_handler(Events.STARTED, self._begin)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
-        evaluator.add_event_handler(Events.COMPLETED, self._tell)
+        evaluator.add_event_handler(Events.COMPLETED, lambda _: self.tell())
 
     def _begin(self, _: SupervisedEvaluator) -> None:
         if not self._rows:  # earlier rows must not pass for this manifest's
@@ -106,7 +106,8 @@ class SegmentationResults:
         with atomic_path(self._table) as partial:
             pd.DataFrame(self._rows).sort_values("name").to_csv(partial, index=False, float_format="%.6f")
 
-    def _tell(self, _: SupervisedEvaluator) -> None:
+    def tell(self) -> None:
+        """Print the porosity of every image, and where the files are."""
         shown = pd.DataFrame(self._rows)[["name", "porosity", "width", "height"]].sort_values("name")
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
         logger.info("masks, probabilities, overlays and porosity.csv: %s", self._output_dir)

@@ -189,3 +189,12 @@ def test_the_published_layout(shared: Path) -> None:
     assert index.pore_label == 255
     assert all(s.prompt and s.prompt.startswith("A rock core microscopy image") for s in index.samples)
     assert all(0.001 <= s.porosity <= 0.03 for s in index.samples)
+
+
+def test_a_single_source_can_be_indexed_undivided(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"w0_1": 0.1, "w0_2": 0.2})
+    with pytest.raises(UserError):
+        index_dataset(root, group_pattern=r"^w(\d)")
+    index = index_dataset(root, group_pattern=r"^w(\d)", divide=False)
+    assert _splits(index) == {"w0_1": "test", "w0_2": "test"}
+    assert {sample.source for sample in index.samples} == {"0"}

@@ -197,6 +197,20 @@ def test_other_mistakes(work, trained, monkeypatch, config, options, told):
     assert not (work / "new").exists()
 
 
+def test_a_finished_inference_has_nothing_left_to_do(work, trained):
+    options = {
+        "input": "rock/images",
+        "output_dir": "twice",
+        "checkpoint": "run/checkpoints/best.pt",
+        "mirror": "false",
+    }
+    bundle(work, "inference", **options)
+    before = (work / "twice" / "porosity.csv").stat().st_mtime_ns
+    done = bundle(work, "inference", resume=True, **options)
+    assert "5 of 5 images were done before" in done.stderr
+    assert (work / "twice" / "porosity.csv").stat().st_mtime_ns == before
+
+
 def test_a_config_without_the_common_file_finds_it(work, trained):
     line = command("inference", input="rock/images/", output_dir="alone", checkpoint="run/checkpoints/best.pt")
     line[line.index("--config_file") + 1] = str(CONFIGS / "inference.yaml")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 
 import nibabel as nib
@@ -52,6 +53,17 @@ def test_a_nifti_mask_lies_in_the_image(tmp_path):
     np.testing.assert_allclose(mask.affine, affine)
     assert mask.shape == (10, 6)
     np.testing.assert_array_equal(np.asarray(mask.dataobj)[:, 0] > 0, [False] * 5 + [True] * 5)
+
+
+def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["a", "NA"], tmp_path)
+    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5).finished(resume=True) == {"a", "NA"}
+    other = SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5)
+    killed = Engine(lambda engine, name: sys.exit())  # --overwrite, killed before the first image
+    other.attach(killed)
+    with pytest.raises(SystemExit):
+        killed.run(["a"])
+    assert not (tmp_path / "porosity.csv").exists()
 
 
 def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):

@@ -101,3 +101,18 @@ def test_a_store_that_goes_away_costs_no_training(tmp_path, caplog):
         run.log_picture(np.zeros((4, 5, 3), np.uint8), "val", 1)
         run.finish("FINISHED")
     assert "did not take" in caplog.text
+
+
+def test_a_name_that_mlflow_refuses_is_made_fit(tmp_path):
+    run = make(tmp_path)
+    run.start({})
+    run.log_picture(np.zeros((4, 5, 3), np.uint8), "validation_probe (1) µ", 1)
+    client, found = only_run(tmp_path)
+    assert [item.path for item in client.list_artifacts(found.info.run_id)] == ["images"]
+
+
+def test_the_artifacts_of_a_shared_store_lie_beside_it(tmp_path):
+    run = make(tmp_path / "first", tracking_uri=f"sqlite:///{tmp_path}/all.db")
+    run.start({"data.json": {}})
+    assert (tmp_path / "mlflow_artifacts").is_dir()
+    assert not (tmp_path / "first" / "mlflow_artifacts").exists()
