@@ -19,17 +19,19 @@ class SceneSettings:
 
     Attributes:
         porosity: pore area over imaged area, 0 to `MAX_POROSITY`; reached to the pixel.
-        anisotropy: how strongly the thin pores, the clay and the grains are aligned: the mean resultant
-        length of the
-            doubled angles, 0 (any direction) to 1 (all parallel).
-        orientation_deg: preferred direction of the long axes, degrees, counter-clockwise from the image's x
-        axis. elongated_fraction: share of the pore area in thin, elongated pores; the rest is rounded or lies
-        between grains. pore_length: median length of a thin pore. grain_size: median diameter of a mineral
-        grain. grain_fraction: area of mineral grains; the rest is clay. organic_fraction: area of dark
-        organic matter, which is not pore. pyrite_fraction: area of bright pyrite. pixel_size_nm: pixel size,
-        for the scale bar and the sizes in the prompt, nanometres. info_bar: write the microscope's strip with
-        text and scale bar over the lowest rows (label 0 there, and no part
-            of the imaged area).
+        anisotropy: how strongly the thin pores, the clay and the grains are aligned: the mean resultant length of
+            the doubled angles, 0 (any direction) to 1 (all parallel).
+        orientation_deg: preferred direction of the long axes, degrees, counter-clockwise from the image's x axis.
+        elongated_fraction: share of the pore area in thin, elongated pores; the rest is rounded or lies between
+            grains.
+        pore_length: median length of a thin pore.
+        grain_size: median diameter of a mineral grain.
+        grain_fraction: area of mineral grains; the rest is clay.
+        organic_fraction: area of dark organic matter, which is not pore.
+        pyrite_fraction: area of bright pyrite.
+        pixel_size_nm: pixel size, for the scale bar and the sizes in the prompt, nanometres.
+        info_bar: write the microscope's strip with text and scale bar over the lowest rows (label 0 there, and no
+            part of the imaged area).
         blur: standard deviation of the point spread function.
         noise: standard deviation of the counting noise at full brightness, grey levels of 1.
         shading: largest change of brightness across the image, grey levels of 1.

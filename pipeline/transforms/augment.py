@@ -8,6 +8,7 @@ dictionary versions are in `augmentd`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -43,13 +44,13 @@ class RandArtifact(RandomizableTransform):
         if self._do_transform:
             self.recipe = self.draw() | {"seed": int(self.R.randint(MAX_SEED, dtype="uint32"))}
 
+    @abstractmethod
     def draw(self) -> dict[str, Any]:
         """Draw the parameters of one artefact from ``self.R``."""
-        raise NotImplementedError
 
+    @abstractmethod
     def apply(self, image: np.ndarray, recipe: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
         """Add the artefact to one float32 channel of shape ``(H, W)``."""
-        raise NotImplementedError
 
     def __call__(self, img: NdarrayOrTensor, randomize: bool = True) -> NdarrayOrTensor:
         """

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: options that are text, whatever they look like: `exp#2` would lose its end, `2024_11_22` its underscores
+from pipeline.errors import UserError
+
+#: options that are text, whatever they look like: `2024_11_22` would lose its underscores
 TEXT_OPTIONS = (
     "dataset_dir",
     "output_dir",
@@ -27,12 +29,19 @@ def as_typed(arguments: Mapping[str, Any], command_line: Sequence[str]) -> dict[
     Args:
         arguments: as fire read them.
         command_line: ``sys.argv``.
+
+    Raises:
+        UserError: a text with ``#``, which MONAI takes for a path in its configs and replaces, wherever it stands.
     """
     typed = _typed(command_line)
     corrected = {}
     for name, value in arguments.items():
         if name in TEXT_OPTIONS and name in typed:
             value = typed[name]
+            if "#" in value:
+                raise UserError(
+                    f"--{name} {value}: MONAI's configs can't hold the character #; choose a name without it"
+                )
         elif isinstance(value, str):
             value = _SWITCH_WORDS.get(value.lower(), value)
         corrected[name] = value

@@ -153,13 +153,13 @@ def test_evaluation_agrees_with_the_masks_of_inference(work, trained):
 
 def test_a_training_without_prompts_or_vlsenet_can_be_evaluated_too(work):
     options = {"network": "unet", "max_epochs": 1, "steps_per_epoch": 1, "patch_size": 64}
-    bundle(work, "train", dataset_dir="rock", output_dir="unet #1", **options)
-    checkpoint = "unet #1/checkpoints/last.pt"
+    bundle(work, "train", dataset_dir="rock", output_dir="2024_11", **options)
+    checkpoint = "2024_11/checkpoints/last.pt"
     done = bundle(
-        work, "evaluate", dataset_dir="rock", output_dir="unet #1", checkpoint=checkpoint, split="all", mirror="false"
+        work, "evaluate", dataset_dir="rock", output_dir="2024_11", checkpoint=checkpoint, split="all", mirror="false"
     )
     assert "in the model's training data" in done.stderr
-    assert len(pd.read_csv(work / "unet #1" / "per_image.csv")) == 5
+    assert len(pd.read_csv(work / "2024_11" / "per_image.csv")) == 5
 
 
 def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):

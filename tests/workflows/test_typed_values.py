@@ -2,17 +2,18 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.workflows.typed_values import as_typed
 
 
 @pytest.mark.parametrize(
     ("line", "read", "typed"),
     [
-        (["--output_dir", "exp#2"], {"output_dir": "exp"}, {"output_dir": "exp#2"}),
+        (["--output_dir", "5.10"], {"output_dir": 5.1}, {"output_dir": "5.10"}),
         (["--output_dir=2024_11_22"], {"output_dir": 20241122}, {"output_dir": "2024_11_22"}),
         (["--prompt", "pore, crack"], {"prompt": ("pore", "crack")}, {"prompt": "pore, crack"}),
         (["--prompt", "'5'"], {"prompt": "5"}, {"prompt": "5"}),
-        (["--group_pattern", "well#(a)"], {"group_pattern": "well"}, {"group_pattern": "well#(a)"}),
+        (["--group_pattern", "(1)"], {"group_pattern": 1}, {"group_pattern": "(1)"}),
         (["--mirror", "false"], {"mirror": "false"}, {"mirror": False}),
         (["--switches::context", "False"], {"switches::context": False}, {"switches::context": False}),
         (["--resume", "--seed", "3"], {"resume": True, "seed": 3}, {"resume": True, "seed": 3}),
@@ -20,6 +21,11 @@ from pipeline.workflows.typed_values import as_typed
 )
 def test_values_are_those_that_were_typed(line, read, typed):
     assert as_typed(read, ["run", *line]) == typed
+
+
+def test_a_character_that_monai_replaces_is_refused():
+    with pytest.raises(UserError, match="--output_dir exp#2"):
+        as_typed({"output_dir": "exp"}, ["run", "--output_dir", "exp#2"])
 
 
 def test_what_came_from_elsewhere_stays():
