@@ -35,6 +35,12 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
             check(name, value)
         except UserError as error:
             problems.append(str(error))
+    if not problems and command == "train" and config["val_interval"] > config["max_epochs"]:
+        epochs = config["max_epochs"]
+        problems.append(
+            f"--val_interval {config['val_interval']}: none of the {epochs} epochs would be validated, "
+            f"and no best model kept; give {epochs} or less"
+        )
     if problems:
         raise UserError("\n".join(problems))
 

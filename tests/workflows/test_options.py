@@ -73,6 +73,11 @@ def test_all_wrong_options_are_told_at_once(train):
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_a_training_without_a_validation_is_refused(train):
+    with pytest.raises(UserError, match="--val_interval 3"):
+        check_options("train", {**train, "max_epochs": 2, "val_interval": 3})
+
+
 def test_the_output_folder_may_not_be_a_file(train, tmp_path):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(UserError, match="is a file"):
