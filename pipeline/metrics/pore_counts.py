@@ -25,7 +25,7 @@ class PoreCounts:
     @classmethod
     def of(cls, predicted: torch.Tensor, truth: torch.Tensor) -> PoreCounts:
         """Count over masks of 0 and 1 of equal shape, any number of dimensions."""
-        matrix = get_confusion_matrix(predicted.reshape(1, 1, -1), truth.reshape(1, 1, -1))
+        matrix = get_confusion_matrix(predicted.reshape(1, 1, -1).float(), truth.reshape(1, 1, -1).float())
         return cls(*(int(count) for count in matrix.flatten()))
 
     def __add__(self, other: PoreCounts) -> PoreCounts:

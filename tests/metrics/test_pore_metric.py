@@ -84,3 +84,8 @@ def test_otsu_takes_the_dark_side():
     image = np.array([[10, 12, 200], [11, 210, 190]], dtype=np.uint8)
     np.testing.assert_array_equal(otsu_mask(image), [[True, True, False], [True, False, False]])
     assert not otsu_mask(np.full((4, 4), 7)).any()
+
+
+def test_boolean_masks_count_as_numbers_do():
+    predicted, truth = random_masks(0)
+    assert PoreCounts.of(predicted > 0, truth > 0) == PoreCounts.of(predicted, truth)
