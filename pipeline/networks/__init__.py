@@ -5,11 +5,12 @@ from __future__ import annotations
 from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import memory_format
 from pipeline.networks.context import ContextBlock
+from pipeline.networks.equal_parameters import parameter_count, parameters_of, unet_of_equal_parameters
 from pipeline.networks.factory import NETWORKS, build_network
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
 from pipeline.networks.output import SegmentationOutput
-from pipeline.networks.presets import preset_features
+from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
 from pipeline.networks.switches import Switches
@@ -29,6 +30,10 @@ __all__ = [
     "UNet",
     "VLSENet",
     "build_network",
+    "check_features",
     "memory_format",
+    "parameter_count",
+    "parameters_of",
     "preset_features",
+    "unet_of_equal_parameters",
 ]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.networks.blocks import NORMS
 from pipeline.networks.names import check_name
-from pipeline.networks.presets import preset_features
+from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
@@ -26,6 +26,7 @@ def build_network(
     norm: str = "batch",
     learned_text: bool = False,
     switches: Mapping[str, bool] | None = None,
+    features: Sequence[int] | None = None,
 ) -> nn.Module:
     """Build a network.
 
@@ -39,23 +40,25 @@ def build_network(
         learned_text: add a learned text prior (`vlsenet` only).
         switches: parts of VLSE-Net to set on or off, see `Switches`; those not named are on.
 
+        features: widths of the four levels and the bottleneck, in place of the preset's.
+
     Returns:
         A network that is called as `network(image, text, tokens, mask)`.
 
     Raises:
-        UserError: an unknown network, preset, norm or switch, or switches for the U-Net.
+        UserError: an unknown network, preset, norm or switch, switches for the U-Net, or widths that are none.
     """
     check_name("network", network, NETWORKS)
     check_name("norm", norm, NORMS)
-    features = preset_features(preset)
+    widths = preset_features(preset) if features is None else check_features(features)
     if network == "unet":
         if switches:
             raise UserError(f"the U-Net has no parts to switch: leave out {', '.join(switches)}, or use vlsenet")
-        return UNet(in_channels, out_channels, features, norm)
+        return UNet(in_channels, out_channels, widths, norm)
     return VLSENet(
         in_channels,
         out_channels,
-        features,
+        widths,
         text_dim,
         norm=norm,
         learned_text=learned_text,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from importlib import resources
+from typing import Any
 
+from pipeline.errors import UserError
 from pipeline.networks.names import check_name
 
 
@@ -19,3 +21,20 @@ def preset_features(preset: str) -> tuple[int, ...]:
     """
     presets = json.loads(resources.files(__package__).joinpath("presets.json").read_text(encoding="utf-8"))
     return tuple(presets[check_name("preset", preset, presets)])
+
+
+def check_features(features: Any) -> tuple[int, ...]:
+    """Return widths that a user gave, if they are: of the four levels and the bottleneck.
+
+    Raises:
+        UserError: anything but five positive whole numbers.
+    """
+    if not isinstance(features, (list, tuple)) or len(features) != 5 or not all(map(_is_width, features)):
+        raise UserError(
+            f'features {features}: give the widths of four levels and the bottleneck, as in "[16, 32, 64, 128, 256]"'
+        )
+    return tuple(features)
+
+
+def _is_width(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
+from pipeline.networks import check_features
 
 Check = Callable[[str, Any], None]
 
@@ -104,6 +105,15 @@ def _flag(name: str, value: Any) -> None:
         raise UserError(f"--{name} {value}: it is a switch, true or false; write --{name} alone to turn it on")
 
 
+def _widths(name: str, value: Any) -> None:
+    if value is None:
+        return
+    try:
+        check_features(value)
+    except UserError as error:
+        raise UserError(f"--{error}") from error
+
+
 def _regex(name: str, value: Any) -> None:
     if value is None:
         return
@@ -141,6 +151,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "output_dir": _output_folder,
         "network": _one_of("vlsenet", "unet"),
         "preset": _one_of("small", "base", "large"),
+        "features": _widths,
         "norm": _one_of("instance", "group", "batch"),
         "text_source": _one_of("learned", "clip", "untrained", "random", "none"),
         "max_epochs": _whole_number(1),

@@ -16,6 +16,23 @@ def test_builds_by_name() -> None:
     assert not network.switches.context
 
 
+@pytest.mark.parametrize("name", ["unet", "vlsenet"])
+def test_widths_may_stand_in_place_of_the_presets(name: str) -> None:
+    network = build_network(name, preset="large", text_dim=8, features=[8, 16, 24, 32, 40])
+    widths = [network.conv_0.conv_1.conv.out_channels] + [
+        getattr(network, f"down_{level}").convs.conv_1.conv.out_channels for level in (1, 2, 3, 4)
+    ]
+    assert widths == [8, 16, 24, 32, 40]
+
+
+@pytest.mark.parametrize(
+    "wrong", [[16, 32, 64, 128], [16, 32, 64, 128, 0], [16, 32, 64, 128, 2.5], 16, "16", [True] * 5]
+)
+def test_widths_that_are_none_are_told(wrong: object) -> None:
+    with pytest.raises(UserError, match="give the widths of four levels and the bottleneck"):
+        build_network("unet", features=wrong)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
