@@ -16,7 +16,7 @@ from monai.engines import SupervisedEvaluator
 
 from pipeline.atomic import atomic_path
 from pipeline.data import DatasetIndex, Sample
-from pipeline.metrics import PoreCounts, otsu_mask
+from pipeline.metrics import CentrelineCounts, PoreCounts, otsu_mask
 from pipeline.visual import error_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
@@ -63,7 +63,8 @@ class EvaluationReport:
     """Collects the scores of each image; at the end writes them, and prints a table.
 
     Writes ``per_image.csv``, ``summary.json`` and ``overlays/NAME.png`` (true positive, false positive, false
-    negative) to ``output_dir``. ``otsu_dice`` is the Dice of Otsu's threshold on the same image.
+    negative) to ``output_dir``. ``cl_dice`` is the centreline Dice, ``otsu_dice`` the Dice of Otsu's threshold on the
+    same image, and ``dice_at_half`` that of a probability of 0.5, where the evaluator's output has a ``probability``.
 
     Args:
         output_dir: folder of the results.
@@ -75,7 +76,8 @@ class EvaluationReport:
         self._about = dict(about)
         self._rows: list[dict[str, Any]] = []
         self._pooled = PoreCounts()
-        self._pooled_otsu = PoreCounts()
+        self._pooled_centreline = CentrelineCounts()
+        self._pooled_other = {"otsu_dice": PoreCounts()}
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Collect from ``evaluator``, whose output holds image, mask (``pred``) and label (1, H, W)."""
@@ -86,14 +88,21 @@ class EvaluationReport:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             image = np.asarray(output["image"].cpu())[0]
             mask, truth = output["pred"].cpu(), output["label"].cpu()
+            pores, true_pores = np.asarray(mask)[0] > 0, np.asarray(truth)[0] > 0
             counts = PoreCounts.of(mask, truth)
-            otsu = PoreCounts.of(torch.from_numpy(otsu_mask(image)), truth[0])
+            centreline = CentrelineCounts.of(pores, true_pores)
+            other = {"otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(image)), truth[0])}
+            if "probability" in output:
+                other["dice_at_half"] = PoreCounts.of(output["probability"].cpu() >= 0.5, truth)
             self._pooled += counts
-            self._pooled_otsu += otsu
+            self._pooled_centreline += centreline
+            for name, compared in other.items():
+                self._pooled_other[name] = self._pooled_other.get(name, PoreCounts()) + compared
             row = {"name": batch["name"], "source": batch["source"]}
-            row |= {score: getattr(counts, score) for score in _SCORES}
-            self._rows.append({**row, "otsu_dice": otsu.dice, "pixels": counts.pixels})
-            picture = error_overlay(image, np.asarray(mask)[0] > 0, np.asarray(truth)[0] > 0)
+            row |= {score: getattr(counts, score) for score in _SCORES} | {"cl_dice": centreline.cl_dice}
+            row |= {name: compared.dice for name, compared in other.items()}
+            self._rows.append({**row, "pixels": counts.pixels})
+            picture = error_overlay(image, pores, true_pores)
             write_png(self._output_dir / "overlays" / f"{batch['name']}.png", picture)
 
     def _write(self, _: SupervisedEvaluator) -> None:
@@ -102,21 +111,23 @@ class EvaluationReport:
             partial.write_text(json.dumps(self._summary(table), indent=2, allow_nan=False))
         with atomic_path(self._output_dir / "per_image.csv") as partial:
             table.to_csv(partial, index=False, float_format="%.6f")
-        print(_printed(table, self._pooled, self._pooled_otsu))
+        print(_printed(table, self._pooled_scores()))
         logger.info("scores and overlays: %s", self._output_dir)
 
+    def _pooled_scores(self) -> dict[str, float]:
+        scores = {score: getattr(self._pooled, score) for score in _SCORES}
+        scores["cl_dice"] = self._pooled_centreline.cl_dice
+        return scores | {name: compared.dice for name, compared in self._pooled_other.items()}
+
     def _summary(self, table: pd.DataFrame) -> dict[str, Any]:
-        scores = [*_SCORES, "otsu_dice"]
+        pooled = self._pooled_scores()
         return {
             **self._about,
             "images": len(table),
             "pixels": self._pooled.pixels,
-            "mean": {score: _number(table[score].mean()) for score in scores},
-            "std": {score: _number(table[score].std()) for score in scores},
-            "pooled": {
-                **{score: _number(getattr(self._pooled, score)) for score in _SCORES},
-                "otsu_dice": self._pooled_otsu.dice,
-            },
+            "mean": {score: _number(table[score].mean()) for score in pooled},
+            "std": {score: _number(table[score].std()) for score in pooled},
+            "pooled": {score: _number(value) for score, value in pooled.items()},
             "counts": {
                 name: getattr(self._pooled, name)
                 for name in ("true_positive", "false_positive", "true_negative", "false_negative")
@@ -129,11 +140,10 @@ def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _printed(table: pd.DataFrame, pooled: PoreCounts, pooled_otsu: PoreCounts) -> str:
-    columns = [
-        "name",
-        "source",
+def _printed(table: pd.DataFrame, pooled: Mapping[str, float]) -> str:
+    scores = [
         "dice",
+        "cl_dice",
         "iou",
         "precision",
         "recall",
@@ -141,8 +151,7 @@ def _printed(table: pd.DataFrame, pooled: PoreCounts, pooled_otsu: PoreCounts) -
         "porosity_predicted",
         "otsu_dice",
     ]
-    mean = {"name": "mean of images", "source": "", **table[columns[2:]].mean().to_dict()}
-    total = {"name": "pooled pixels", "source": "", "otsu_dice": pooled_otsu.dice}
-    total |= {score: getattr(pooled, score) for score in columns[2:-1]}
-    rows = pd.concat([table[columns], pd.DataFrame([mean, total])], ignore_index=True)
+    mean = {"name": "mean of images", "source": "", **table[scores].mean().to_dict()}
+    total = {"name": "pooled pixels", "source": "", **{score: pooled[score] for score in scores}}
+    rows = pd.concat([table[["name", "source", *scores]], pd.DataFrame([mean, total])], ignore_index=True)
     return rows.to_string(index=False, float_format=lambda value: f"{value:.3f}")

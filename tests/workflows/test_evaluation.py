@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 import torch
 from ignite.engine import Engine
+from scipy.stats import hmean
 from skimage.filters import threshold_otsu
+from skimage.morphology import skeletonize
 from sklearn.metrics import f1_score
 
 from pipeline.workflows import EvaluationReport, evaluation_samples
@@ -27,7 +29,9 @@ def evaluate(folder, names) -> None:
     def infer(engine, name):
         image, pred, label = masks(names.index(name))
         engine.state.batch = [{"name": name, "source": name[0]}]
-        return [{"image": image, "pred": pred, "label": label}]
+        # at 0.5 all of `pred` and the first row: another mask than at the model's threshold
+        probability = torch.where(torch.arange(20)[:, None] == 0, 0.6, 0.8 * pred)
+        return [{"image": image, "pred": pred, "label": label, "probability": probability}]
 
     engine = Engine(infer)
     EvaluationReport(str(folder), {"checkpoint_sha256": "abc"}).attach(engine)
@@ -46,6 +50,12 @@ def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys)
         assert row["porosity_error"] == pytest.approx(abs(float(pred.mean() - label.mean())), abs=1e-6)
         otsu = image.numpy() <= threshold_otsu(image.numpy())
         assert row["otsu_dice"] == pytest.approx(f1_score(truth, otsu.ravel()), abs=1e-6)
+        half = pred.clone()
+        half[0, 0] = 1
+        assert row["dice_at_half"] == pytest.approx(f1_score(truth, half.flatten().numpy()), abs=1e-6)
+        skeletons = skeletonize(pred[0].numpy() > 0), skeletonize(label[0].numpy() > 0)
+        shares = [mask[0].numpy()[skeleton].mean() for skeleton, mask in zip(skeletons, (label, pred), strict=True)]
+        assert row["cl_dice"] == pytest.approx(hmean(shares), abs=1e-6)
         assert (tmp_path / "overlays" / f"{name}.png").exists()
     summary = json.loads((tmp_path / "summary.json").read_text())
     pooled = [torch.cat([item[i].flatten() for item in every]).numpy() for i in (1, 2)]
@@ -53,7 +63,10 @@ def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys)
     assert summary["mean"]["dice"] == pytest.approx(table["dice"].mean(), abs=1e-6)
     assert summary["checkpoint_sha256"] == "abc"
     assert sum(summary["counts"].values()) == summary["pixels"] == 3 * 20 * 31
-    assert "pooled pixels" in capsys.readouterr().out
+    assert min(table["cl_dice"]) < summary["pooled"]["cl_dice"] < max(table["cl_dice"])
+    printed = capsys.readouterr().out
+    assert "pooled pixels" in printed
+    assert f"{summary['pooled']['cl_dice']:.3f}" in printed
 
 
 def test_an_image_of_the_training_is_told(caplog):
