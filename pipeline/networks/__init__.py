@@ -6,7 +6,7 @@ from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import memory_format
 from pipeline.networks.context import ContextBlock
 from pipeline.networks.equal_parameters import parameter_count, parameters_of, unet_of_equal_parameters
-from pipeline.networks.factory import NETWORKS, build_network
+from pipeline.networks.factory import NETWORKS, build_network, equal_unet_features
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
 from pipeline.networks.output import SegmentationOutput
@@ -31,6 +31,7 @@ __all__ = [
     "VLSENet",
     "build_network",
     "check_features",
+    "equal_unet_features",
     "memory_format",
     "parameter_count",
     "parameters_of",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.networks.blocks import NORMS
+from pipeline.networks.equal_parameters import parameters_of, unet_of_equal_parameters
 from pipeline.networks.names import check_name
 from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.switches import Switches
@@ -64,3 +66,14 @@ def build_network(
         learned_text=learned_text,
         switches=Switches.from_mapping(switches or {}),
     )
+
+
+def equal_unet_features(preset: str, **settings: Any) -> tuple[int, ...]:
+    """Widths of the U-Net that has as many parameters as the VLSE-Net of a preset, in its proportions.
+
+    Args:
+        preset: widths of the VLSE-Net.
+        settings: its other settings, as for `build_network`.
+    """
+    parameters = parameters_of(lambda: build_network("vlsenet", preset, **settings))
+    return unet_of_equal_parameters(parameters, preset_features(preset), settings.get("in_channels", 1))

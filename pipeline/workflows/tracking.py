@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,20 @@ _LONGEST_PARAMETER = 6000
 def default_tracking_uri(output_dir: str) -> str:
     """The SQLite store of an output folder."""
     return f"sqlite:///{(Path(output_dir).absolute() / 'mlflow.db').as_posix()}"
+
+
+def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -> str:
+    """The id of an MLflow experiment, which is made if it is not there.
+
+    Its files lie beside a SQLite store, which may serve many trainings; a server has a place of its own.
+    """
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    location = None
+    if tracking_uri.startswith("sqlite:///"):
+        location = (Path(tracking_uri.removeprefix("sqlite:///")).absolute().parent / "mlflow_artifacts").as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
 
 
 class TrackedRun:
@@ -98,22 +112,12 @@ class TrackedRun:
 
     def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, bool]:
         """The id of the run, and whether it is the one of an earlier part of this training."""
-        experiment = client.get_experiment_by_name(self.experiment_name)
-        if experiment is None:
-            experiment_id = client.create_experiment(self.experiment_name, artifact_location=self._artifact_location())
-        else:
-            experiment_id = experiment.experiment_id
+        experiment_id = open_experiment(client, self.tracking_uri, self.experiment_name)
         if self.run_id is not None and self._run_exists(client, self.run_id):
             client.update_run(self.run_id, status="RUNNING")
             return self.run_id, True
         self.run_id = str(client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id)
         return self.run_id, False
-
-    def _artifact_location(self) -> str | None:
-        """Beside a SQLite file, which may serve many trainings; a server has a place of its own."""
-        if not self.tracking_uri.startswith("sqlite:///"):
-            return None
-        return (Path(self.tracking_uri.removeprefix("sqlite:///")).absolute().parent / "mlflow_artifacts").as_uri()
 
     def _run_exists(self, client: mlflow.MlflowClient, run_id: str) -> bool:
         try:
@@ -134,8 +138,12 @@ class TrackedRun:
         values = {"learning_rate": rate, **trainer.state.metrics}
         if evaluator.state.epoch == trainer.state.epoch:  # validated in this epoch
             values |= evaluator.state.metrics
+        self.log_metrics(values, trainer.state.epoch)
+
+    def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log scores, by name."""
         now = int(time.time() * 1000)
-        metrics = [Metric(name, float(value), now, trainer.state.epoch) for name, value in values.items()]
+        metrics = [Metric(name, float(value), now, step) for name, value in values.items()]
         self._log("metrics", lambda client: client.log_batch(self.run_id, metrics=metrics))
 
     def log_picture(self, picture: np.ndarray, name: str, step: int) -> None:
@@ -143,8 +151,14 @@ class TrackedRun:
         key = re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)  # MLflow refuses other characters
         self._log("a picture", lambda client: client.log_image(self.run_id, picture, key=key, step=step))
 
+    def log_files(self, files: Iterable[Path], folder: str) -> None:
+        """Upload files, those that exist, into a folder of the run's artifacts."""
+        for file in files:
+            if file.exists():
+                self._log(file.name, lambda client, file=file: client.log_artifact(self.run_id, str(file), folder))
+
     def finish(self, status: str, files: tuple[Path, ...] = (), error: str = "") -> None:
-        """Upload files and close the run.
+        """Upload the model and close the run.
 
         Args:
             status: ``FINISHED``, ``FAILED`` or ``KILLED`` (interrupted).
@@ -153,9 +167,7 @@ class TrackedRun:
         """
         if self._client is None:
             return
-        for file in files:
-            if file.exists():
-                self._log(file.name, lambda client, file=file: client.log_artifact(self.run_id, str(file), "model"))
+        self.log_files(files, "model")
         if error:
             self._log("the error", lambda client: client.set_tag(self.run_id, "error", error[:500]))
         self._log("the end of the run", lambda client: client.set_terminated(self.run_id, status))

@@ -1,0 +1,112 @@
+"""What is known of one run, on disk: its settings, how far it is, and what it took."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+from pipeline.experiments.plan import Run
+
+FILE = "run.json"
+
+
+@dataclass
+class Record:
+    """The state of a run, kept as ``run.json`` in its folder.
+
+    Attributes:
+        variant: name of the variant.
+        seed: random seed.
+        training: overrides of ``train.yaml``, without the places of results.
+        evaluation: overrides of ``evaluate.yaml``, without the places of results.
+        state: ``running`` (or stopped without a word), ``interrupted``, ``finished`` or ``failed``.
+        error: what went wrong, of a failed run.
+        training_seconds: time of the training, over all its parts; None where a part ended without a word.
+        evaluation_seconds: time of the evaluation.
+        parameters: of the network; known when it is trained.
+        code: version of the code.
+    """
+
+    variant: str
+    seed: int
+    training: dict[str, Any]
+    evaluation: dict[str, Any]
+    state: str = "running"
+    error: str = ""
+    training_seconds: float | None = 0.0
+    evaluation_seconds: float | None = None
+    parameters: int | None = None
+    code: str = ""
+
+    def write(self, folder: Path) -> None:
+        """Write it to the run's folder."""
+        with atomic_path(folder / FILE) as partial:
+            partial.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Record | None:
+        """The record of a folder, None where nothing was begun.
+
+        Raises:
+            UserError: a damaged file.
+        """
+        path = folder / FILE
+        if not path.exists():
+            return None
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(f"{path} can't be read ({error}); remove {folder} to run it again") from error
+
+    @classmethod
+    def of(cls, run: Run) -> Record:
+        """The record of a run's folder, or a new one.
+
+        Raises:
+            UserError: the folder was begun with other settings.
+        """
+        # through JSON, as what is on disk: tuples become lists
+        asked = cls(run.variant, run.seed, *json.loads(json.dumps([run.training, run.evaluation], default=str)))
+        found = cls.read(run.folder)
+        if found is None:
+            return asked
+        for command in ("training", "evaluation"):
+            before, now = getattr(found, command), getattr(asked, command)
+            changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+            if changed:
+                told = ", ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in changed)
+                raise UserError(
+                    f"{run.folder} was begun with other settings of the {command} ({told}): "
+                    "give the same, or choose another --output_dir"
+                )
+        return found
+
+
+def read_records(output_dir: Path) -> list[tuple[Path, Record]]:
+    """Folder and record of every run of an experiment that was begun."""
+    folders = sorted(path.parent for path in output_dir.glob(f"*/seed*/{FILE}"))
+    return [(folder, record) for folder in folders if (record := Record.read(folder)) is not None]
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[int | None]:
+    """Hold a lock on a file, which is made; gives its descriptor, or None where another process holds the lock.
+
+    A process that inherits the descriptor holds the lock too, and it is free when the last of them has ended, however
+    that came about.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+        else:
+            yield file.fileno()
