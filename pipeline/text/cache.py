@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from pipeline.atomic import atomic_path
 from pipeline.text.features import TextFeatures
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("vlsenet")
 
 
 def default_cache_dir() -> Path:

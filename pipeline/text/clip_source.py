@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +12,6 @@ from pipeline.text.clip_weights import check_local, weights_digest
 from pipeline.text.features import TextFeatures
 from pipeline.text.sources import TextSource
 from pipeline.text.tower import TextTower
-
-logger = logging.getLogger(__name__)
 
 
 class ClipSource(TextSource):
@@ -40,14 +37,14 @@ class ClipSource(TextSource):
     def dim(self) -> int:
         return model_config(self._model, self._weights)["embed_dim"]
 
-    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
         features = {}
-        for prompt in dict.fromkeys(prompts):
-            found = self._cache.get(prompt)
+        for phrase in phrases:
+            found = self._cache.get(phrase)
             if found is None:
-                found = self._tower.encode(prompt)
-                self._cache.put(prompt, found)
-            features[prompt] = found
+                found = self._tower.encode(phrase)
+                self._cache.put(phrase, found)
+            features[phrase] = found
         return features
 
     def describe(self) -> dict[str, str | int | bool | None]:

@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.text.clip_weights import fetch_pretrained, is_model_folder, weights_file
 from pipeline.text.tower import TextTower
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("vlsenet")
 
 
 def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:

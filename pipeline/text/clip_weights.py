@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.hashing import sha256_of
 from pipeline.text.ways import THREE_WAYS
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("vlsenet")
 
 _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 _CONFIG_NAME = "open_clip_config.json"

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from pipeline.errors import UserError
+from pipeline.text.ensemble import averaged, phrases_of
 from pipeline.text.features import TextFeatures
 
 #: The names that `--text_source` takes.
@@ -30,16 +31,23 @@ class TextSource(ABC):
     def dim(self) -> int:
         """Width D of the features."""
 
-    @abstractmethod
     def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
-        """Encode the prompts, each distinct one once.
+        """Encode the prompts; each distinct phrase in them is encoded once, and an ensemble gets its phrases' mean.
 
         Returns:
             Prompt to its features: text (D,), tokens (L, D). A prompt's features do not depend on the other prompts.
 
         Raises:
-            UserError: the weights are out of reach or don't fit.
+            UserError: the weights are out of reach or don't fit, or an ensemble holds no phrase.
         """
+        phrases = {prompt: phrases_of(prompt) for prompt in prompts}
+        distinct = dict.fromkeys(phrase for together in phrases.values() for phrase in together)
+        features = self.encode_phrases(list(distinct))
+        return {prompt: averaged([features[phrase] for phrase in together]) for prompt, together in phrases.items()}
+
+    @abstractmethod
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
+        """Encode single phrases, all distinct: phrase to its features."""
 
     @abstractmethod
     def describe(self) -> dict[str, str | int | bool | None]:
@@ -60,8 +68,8 @@ class ConstantSource(TextSource):
     def dim(self) -> int:
         return PLAIN_DIM
 
-    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
-        return {p: TextFeatures(torch.zeros(PLAIN_DIM), torch.zeros(PLAIN_LENGTH, PLAIN_DIM)) for p in prompts}
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
+        return {p: TextFeatures(torch.zeros(PLAIN_DIM), torch.zeros(PLAIN_LENGTH, PLAIN_DIM)) for p in phrases}
 
     def describe(self) -> dict[str, str | int | bool | None]:
         return _describe_plain(self._name)
@@ -74,19 +82,21 @@ class RandomSource(TextSource):
     def dim(self) -> int:
         return PLAIN_DIM
 
-    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
-        features = {}
-        for prompt in dict.fromkeys(prompts):
-            seed = int.from_bytes(hashlib.sha256(prompt.encode()).digest()[:8], "little")
-            # NumPy's generator rather than torch's: its stream is the same on each platform
-            vectors = np.random.default_rng(seed).standard_normal((1 + PLAIN_LENGTH, PLAIN_DIM))
-            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-            unit = torch.from_numpy(vectors.astype(np.float32))
-            features[prompt] = TextFeatures(unit[0], unit[1:])
-        return features
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
+        return {phrase: random_features(phrase, PLAIN_LENGTH, PLAIN_DIM) for phrase in phrases}
 
     def describe(self) -> dict[str, str | int | bool | None]:
         return _describe_plain("random")
+
+
+def random_features(key: str, length: int, dim: int) -> TextFeatures:
+    """Random unit vectors, text (D,) and tokens (L, D), the same for a key each time and on each machine."""
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
+    # NumPy's generator rather than torch's: its stream is the same on each platform
+    vectors = np.random.default_rng(seed).standard_normal((1 + length, dim))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = torch.from_numpy(vectors.astype(np.float32))
+    return TextFeatures(unit[0], unit[1:])
 
 
 def build_text_source(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from open_clip import SimpleTokenizer
     from open_clip.transformer import TextTransformer
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("vlsenet")
 
 
 class TextTower:

@@ -11,7 +11,7 @@ from pipeline.text.features import TextFeatures
 from pipeline.text.sources import TextSource
 from pipeline.text.tower import TextTower
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("vlsenet")
 
 _SIZES = {"width": 128, "heads": 4, "layers": 2, "output_dim": 256}
 _SEED = 0
@@ -31,14 +31,14 @@ class UntrainedSource(TextSource):
     def dim(self) -> int:
         return _SIZES["output_dim"]
 
-    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
         logger.warning(
             "UNTRAINED TEXT TOWER (text_source untrained): the text features carry no meaning. "
             "For results, use text_source clip, or learned."
         )
         if self._tower is None:
             self._tower = _build_tower()
-        return {prompt: self._tower.encode(prompt) for prompt in dict.fromkeys(prompts)}
+        return {phrase: self._tower.encode(phrase) for phrase in phrases}
 
     def describe(self) -> dict[str, str | int | bool | None]:
         return {

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from pipeline.visual.dot_plot import Dots, dot_figure
 from pipeline.visual.figure import comparison_figure
 from pipeline.visual.legend import add_legend
 from pipeline.visual.overlay import error_overlay, mask_overlay, to_grey8
 from pipeline.visual.png import write_png
 
-__all__ = ["add_legend", "comparison_figure", "error_overlay", "mask_overlay", "to_grey8", "write_png"]
+__all__ = [
+    "Dots",
+    "add_legend",
+    "comparison_figure",
+    "dot_figure",
+    "error_overlay",
+    "mask_overlay",
+    "to_grey8",
+    "write_png",
+]

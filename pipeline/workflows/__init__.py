@@ -1,5 +1,7 @@
 """Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
 
+from pipeline.workflows.audit import TextAudit
+from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
 from pipeline.workflows.begin import begin
 from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
@@ -19,16 +21,19 @@ from pipeline.workflows.tracking import TrackedRun
 from pipeline.workflows.training import TrainingRun
 
 __all__ = [
+    "ConditionFeatures",
     "EpochMean",
     "EvaluationReport",
     "ImageProgress",
     "PromptedSlidingWindowInferer",
     "RandomState",
     "SegmentationResults",
+    "TextAudit",
     "TrackedRun",
     "TrainingCheckpoints",
     "TrainingRun",
     "ValidationPictures",
+    "audit_items",
     "begin",
     "encode_prompts",
     "evaluation_about",
@@ -41,6 +46,7 @@ __all__ = [
     "run_parameters",
     "running_config",
     "sample_items",
+    "text_conditions",
     "versions",
     "warmup_cosine",
 ]

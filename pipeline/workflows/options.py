@@ -21,7 +21,7 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
     """Check the options of one bundle command, all of them, before anything is loaded.
 
     Args:
-        command: ``train``, ``evaluate`` or ``inference``.
+        command: ``train``, ``evaluate``, ``inference`` or ``audit``.
         config: the config with the user's overrides in it.
 
     Raises:
@@ -145,6 +145,20 @@ _DATASET = _existing("a folder with images/ and labels/", Path.is_dir)
 _CHECKPOINT = _existing("a checkpoint file (.pt)", Path.is_file)
 _WHOLE_PORE_LABEL = _whole_number(0, optional=True)
 
+_EVALUATION: dict[str, Check] = {
+    "dataset_dir": _DATASET,
+    "output_dir": _output_folder,
+    "checkpoint": _CHECKPOINT,
+    "split": _one_of("train", "val", "test", "all"),
+    "threshold": _number(0, 1),
+    "tile_size": _whole_number(32),
+    "mirror": _flag,
+    "pore_label": _WHOLE_PORE_LABEL,
+    "group_pattern": _regex,
+    "skip_bad": _flag,
+    "overwrite": _flag,
+}
+
 _OPTIONS: dict[str, dict[str, Check]] = {
     "train": {
         "dataset_dir": _DATASET,
@@ -173,19 +187,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "resume": _flag,
         "overwrite": _flag,
     },
-    "evaluate": {
-        "dataset_dir": _DATASET,
-        "output_dir": _output_folder,
-        "checkpoint": _CHECKPOINT,
-        "split": _one_of("train", "val", "test", "all"),
-        "threshold": _number(0, 1),
-        "tile_size": _whole_number(32),
-        "mirror": _flag,
-        "pore_label": _WHOLE_PORE_LABEL,
-        "group_pattern": _regex,
-        "skip_bad": _flag,
-        "overwrite": _flag,
-    },
+    "evaluate": _EVALUATION,
     "inference": {
         "input": _existing("an image or a folder of images", Path.exists),
         "output_dir": _output_folder,
@@ -198,4 +200,5 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "resume": _flag,
         "overwrite": _flag,
     },
+    "audit": {**_EVALUATION, "seed": _whole_number(0), "tracking_uri": _tracking_uri},
 }

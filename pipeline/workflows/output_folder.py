@@ -11,6 +11,7 @@ _MARKS = {
     "train": ("checkpoints/last.pt", True),
     "evaluate": ("per_image.csv", False),
     "inference": ("porosity.csv", True),
+    "audit": ("audit.csv", False),
 }
 
 
@@ -18,7 +19,7 @@ def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: 
     """Refuse a folder that holds results, unless the user says what to do with them.
 
     Args:
-        command: ``train``, ``evaluate`` or ``inference``.
+        command: ``train``, ``evaluate``, ``inference`` or ``audit``.
         output_dir: the folder; it need not exist.
         resume: go on from what is there.
         overwrite: replace what is there.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.data import DatasetIndex, Intensity, Sample, index_dataset
-from pipeline.text import DEFAULT_PROMPT, TextSource, TextStore, build_text_store
+from pipeline.text import DEFAULT_PROMPT, EMPTY_PROMPT, TextSource, TextStore, build_text_store, clean_prompt
 
 logger = logging.getLogger("vlsenet")
 
@@ -71,20 +71,21 @@ def pool_intensities(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def prompt_of(sample: Sample) -> str:
-    """The prompt that came with an image, or the generic one."""
-    return sample.prompt or DEFAULT_PROMPT
+    """The prompt that came with an image, in one line, or the generic one."""
+    return clean_prompt(sample.prompt) if sample.prompt else DEFAULT_PROMPT
 
 
 def encode_prompts(index: DatasetIndex, encoder: TextSource) -> TextStore:
-    """Encode every prompt of a data set once, and the generic one.
+    """Encode every prompt of a data set once, and those that an audit compares them with: generic and empty.
 
     Raises:
         UserError: the encoder's weights are out of reach.
     """
-    store = build_text_store(encoder, [DEFAULT_PROMPT, *map(prompt_of, index.samples)])
+    prompts = set(map(prompt_of, index.samples))
+    store = build_text_store(encoder, [DEFAULT_PROMPT, EMPTY_PROMPT, *sorted(prompts)])
     source = store.provenance["source"]
-    logger.info("text prior: %s, %d prompts", source, len(store))
-    if source in ("learned", "none") and len(store) > 1:
+    logger.info("text prior: %s, %d prompts", source, len(prompts))
+    if source in ("learned", "none") and prompts != {DEFAULT_PROMPT}:
         logger.warning(
             "text_source %s reads no prompt: the texts of %s have no effect; --text_source clip reads them",
             source,

@@ -1,0 +1,192 @@
+"""A prompt by a language model behind an OpenAI-compatible endpoint, from an image's statistics alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util import Retry
+
+from pipeline.errors import UserError
+from pipeline.text.ensemble import SEPARATOR
+from pipeline.text.image_statistics import ImageStatistics
+from pipeline.text.prompts import clean_prompt
+
+URL_VARIABLE, KEY_VARIABLE, MODEL_VARIABLE = "VLSENET_LLM_URL", "VLSENET_LLM_KEY", "VLSENET_LLM_MODEL"
+
+#: Words of an answer that CLIP's 77 tokens hold for sure, at some 1.3 tokens a word.
+MOST_WORDS = 55
+#: Seconds to connect, and to wait for the answer.
+_TIMEOUT = (10.0, 90.0)
+#: Further tries where the endpoint is busy or broken, and the seconds between them: 0, then this times 2, 4, 8.
+_RETRIES, _BACKOFF = 4, 1.0
+_BUSY_OR_BROKEN = (429, 500, 502, 503, 504)
+
+_INSTRUCTION = (
+    "You describe scanning electron micrographs of rock for a program that segments pores. You do not see the image, "
+    "only statistics of it. Grey values run from 0 (the image's dark end) to 1 (its bright end); pores are dark, but "
+    "so is organic matter. The entropy is in bits, 6 at most; the edge density is a share of the pixels; the gradient "
+    "is per pixel. Write one short English sentence on the pores' density, size, shape, connectivity and "
+    'heterogeneity, such as: "A rock micrograph showing sparse, small, irregular pores scattered in a mostly solid '
+    'matrix, with little connectivity." State no numbers, and nothing that the statistics do not suggest. At most 40 '
+    "words. Answer with the sentence alone."
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a language model answers.
+
+    Attributes:
+        url: base address (`https://host/v1`) or that of the chat completions.
+        model: name of the model there.
+        key: sent as bearer token; empty where the endpoint needs none.
+    """
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Endpoint:
+        """Read `VLSENET_LLM_URL`, `VLSENET_LLM_MODEL` and `VLSENET_LLM_KEY`.
+
+        Raises:
+            UserError: no address or no model, or values that can't be such; the key is never shown.
+        """
+        url, model, key = (environment.get(name, "").strip() for name in (URL_VARIABLE, MODEL_VARIABLE, KEY_VARIABLE))
+        missing = [name for name, value in ((URL_VARIABLE, url), (MODEL_VARIABLE, model)) if not value]
+        if missing:
+            raise UserError(
+                f"the language model needs {' and '.join(missing)} in the environment ({URL_VARIABLE}: address of an "
+                f"OpenAI-compatible endpoint, such as http://localhost:8000/v1; {MODEL_VARIABLE}: the model's name "
+                f"there; {KEY_VARIABLE}: its key, if it wants one)"
+            )
+        if not _is_address(url):
+            raise UserError(f"{URL_VARIABLE} is no http or https address; give one such as http://localhost:8000/v1")
+        if not (key.isascii() and key.isprintable()):
+            raise UserError(f"{KEY_VARIABLE} holds characters that no key has (a line end, say); set it anew")
+        return cls(url, model, key)
+
+    @property
+    def completions(self) -> str:
+        """Address of the chat completions."""
+        base = self.url.rstrip("/")
+        return base if base.endswith("/chat/completions") else f"{base}/chat/completions"
+
+    @property
+    def host(self) -> str:
+        """The host, for messages: an address may hold a password."""
+        parts = urlsplit(self.url)
+        return f"{parts.hostname}" if parts.port is None else f"{parts.hostname}:{parts.port}"
+
+
+class LanguageModelWriter:
+    """Has a language model write prompts. It is sent the statistics of an image: no pixel, and no name.
+
+    Args:
+        endpoint: where it answers.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        retry = Retry(
+            total=_RETRIES,
+            connect=1,
+            read=False,  # an answer that did not come in time would not come in twice the time
+            status_forcelist=_BUSY_OR_BROKEN,
+            allowed_methods=None,
+            backoff_factor=_BACKOFF,
+            respect_retry_after_header=False,  # it may ask for hours
+            raise_on_status=False,
+        )
+        self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=retry))
+        self._session.auth = _Bearer(endpoint.key)
+
+    def __call__(self, statistics: ImageStatistics) -> str:
+        """Write one prompt.
+
+        Raises:
+            UserError: no answer, a refusal, or an answer that is no short sentence.
+        """
+        host = self._endpoint.host
+        rounded = {name: round(value, 4) for name, value in asdict(statistics).items()}
+        messages = [{"role": "system", "content": _INSTRUCTION}, {"role": "user", "content": json.dumps(rounded)}]
+        try:
+            response = self._session.post(
+                self._endpoint.completions,
+                json={"model": self._endpoint.model, "messages": messages},
+                timeout=_TIMEOUT,
+                allow_redirects=False,  # a redirected POST arrives without its content
+            )
+        except requests.ReadTimeout as error:
+            raise UserError(f"the language model at {host} did not answer within {_TIMEOUT[1]:g} s") from error
+        except requests.RequestException as error:
+            reason = "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
+            raise UserError(
+                f"the language model at {host} can't be reached ({reason}); check {URL_VARIABLE} and that it runs"
+            ) from None  # the error's own text shows the address with what it may hold
+        if response.status_code != requests.codes.ok:
+            raise UserError(self._refusal(response))
+        return self._sentence(response)
+
+    def _refusal(self, response: requests.Response) -> str:
+        host, status = self._endpoint.host, response.status_code
+        if status in (401, 403):
+            return f"the language model at {host} refuses the key (status {status}): check {KEY_VARIABLE}"
+        if status in _BUSY_OR_BROKEN:
+            return f"the language model at {host} is busy or broken (status {status}, {_RETRIES + 1} tries); try later"
+        if status == 404:
+            return f"{host} knows no such address or model (status 404): check {URL_VARIABLE} and {MODEL_VARIABLE}"
+        told = " ".join(response.text[:2000].split())
+        if self._endpoint.key:
+            told = told.replace(self._endpoint.key, "***")
+        return f"the language model at {host} refuses the request (status {status}): {told[:200]}"
+
+    def _sentence(self, response: requests.Response) -> str:
+        host = self._endpoint.host
+        try:
+            content = response.json()["choices"][0]["message"]["content"]
+        except (ValueError, LookupError, TypeError):
+            raise UserError(
+                f"{host} does not answer as an OpenAI-compatible endpoint does; check {URL_VARIABLE}"
+            ) from None
+        # a bar would make an ensemble of it
+        sentence = clean_prompt(content.replace(SEPARATOR, " ")) if isinstance(content, str) else ""
+        if not sentence:
+            raise UserError(f"the language model {self._endpoint.model} gave an empty answer; try again or another one")
+        words = len(sentence.split())
+        if words > MOST_WORDS:
+            raise UserError(
+                f"the language model {self._endpoint.model} gave {words} words where one sentence of at most "
+                f"{MOST_WORDS} was asked for ({sentence[:60]!r} ...); try again or another one"
+            )
+        return sentence
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number
+        return False
+
+
+class _Bearer(AuthBase):
+    """Also without a key it stands in the session: requests would send a password from `.netrc` instead."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._key:
+            request.headers["Authorization"] = f"Bearer {self._key}"
+        return request

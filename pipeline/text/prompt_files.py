@@ -1,0 +1,104 @@
+"""Prompts for the images of a data set: from each image's statistics to its file in `text/`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from pipeline.atomic import atomic_path
+from pipeline.data import check_image, is_image, read_image, stem_of
+from pipeline.data.pairs import TEXT_FOLDER, find_layout
+from pipeline.errors import UserError
+from pipeline.text.image_statistics import ImageStatistics
+from pipeline.text.language_model import Endpoint, LanguageModelWriter
+from pipeline.text.prompt_writer import write_prompt
+
+PromptWriter = Callable[[ImageStatistics], str]
+WRITERS = ("rules", "language_model")
+
+
+@dataclass(frozen=True)
+class WrittenPrompts:
+    """What became of a data set's images.
+
+    Attributes:
+        prompts: image name to the prompt that was written (or would be).
+        kept: names that had a text of their own already.
+        problems: one line for each image that can't be used.
+    """
+
+    prompts: dict[str, str]
+    kept: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def build_writer(name: str) -> PromptWriter:
+    """The writer of a name: `rules`, or `language_model` (its address comes from the environment).
+
+    Raises:
+        UserError: no address of a language model.
+    """
+    return write_prompt if name == "rules" else LanguageModelWriter(Endpoint.from_environment())
+
+
+def write_prompts(
+    dataset_dir: str | Path, writer: PromptWriter, *, overwrite: bool = False, dry_run: bool = False
+) -> WrittenPrompts:
+    """Write `text/<image stem>.txt` for each image of a data set that has none; a broken-off run goes on so.
+
+    Args:
+        dataset_dir: folder with `images/` and `labels/` (or `patch_images/` and `patch_mask/`).
+        writer: makes a prompt from an image's statistics.
+        overwrite: also replace the texts that are there.
+        dry_run: write no file.
+
+    Raises:
+        UserError: no data set there, two images of the same name, or a writer or a folder that fails. What was
+            written before stays.
+    """
+    root = Path(dataset_dir).expanduser().absolute()
+    images = _images(find_layout(root)[0])
+    folder = root / TEXT_FOLDER
+    there = set() if overwrite else _texts(folder)
+    prompts: dict[str, str] = {}
+    problems = []
+    todo = {name: file for name, file in images.items() if name not in there}
+    for name, file in tqdm(todo.items(), unit="image", desc="prompts", delay=1):
+        try:
+            image = read_image(file)
+            check_image(image, file)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        prompts[name] = writer(ImageStatistics.of(image))
+        if not dry_run:
+            _write(folder / f"{name}.txt", prompts[name])
+    return WrittenPrompts(prompts, tuple(name for name in images if name in there), tuple(problems))
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    files = sorted(file for file in folder.iterdir() if is_image(file) and not file.name.startswith("."))
+    twice = [name for name, count in Counter(map(stem_of, files)).items() if count > 1]
+    if twice:
+        raise UserError(f"{folder}: several images are called {', '.join(twice[:5])}, and share one text; rename them")
+    if not files:
+        raise UserError(f"{folder}: there are no images in it")
+    return {stem_of(file): file for file in files}
+
+
+def _texts(folder: Path) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    return {file.name[: -len(".txt")] for file in folder.iterdir() if file.suffix.lower() == ".txt"}
+
+
+def _write(path: Path, prompt: str) -> None:
+    try:
+        with atomic_path(path) as partial:
+            partial.write_text(prompt + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: it can't be written ({error.strerror}); check the folder's permissions") from error

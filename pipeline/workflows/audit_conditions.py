@@ -1,0 +1,172 @@
+"""What a prompt audit tells a model instead of its own prompts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from pipeline.errors import UserError
+from pipeline.networks import VLSENet
+from pipeline.text import DEFAULT_PROMPT, EMPTY_PROMPT, random_features
+from pipeline.text.features import TextFeatures
+from pipeline.workflows.model_file import TrainedModel
+
+logger = logging.getLogger("vlsenet")
+
+Item = Mapping[str, Any]
+#: Sources whose features are the same for each prompt.
+_READ_NO_PROMPT = ("learned", "none")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to tell the model something of an image.
+
+    Attributes:
+        name: short, as in the files.
+        features: what the model is told of an item; None where the condition is not run.
+        note: why it is not run, or what is special about it.
+    """
+
+    name: str
+    features: Callable[[Item], TextFeatures] | None
+    note: str = ""
+
+
+def text_conditions(
+    model: TrainedModel, items: Sequence[Item], seed: int = 0, weights: str | None = None
+) -> tuple[Condition, ...]:
+    """The conditions of an audit: own, shuffled, generic and empty prompts, random features and zeros.
+
+    A model with a learned prior reads no prompt: its prior, taken out of the network, is its own condition then, and
+    random features and zeros are put in its place.
+
+    Args:
+        model: what is audited; a learned prior is taken out of its network.
+        items: the images, with name and prompt.
+        seed: of the shuffling and the random features.
+        weights: local weights of the text tower, for prompts that the checkpoint does not hold.
+
+    Returns:
+        The conditions, ``own`` first. Those that can't be run, or would repeat the own one, say why.
+
+    Raises:
+        UserError: the network reads no text, or an own prompt is new and the tower's weights are out of reach.
+    """
+    network = _reading_network(model)
+    source = model.text.provenance["source"]
+    if source in _READ_NO_PROMPT:
+        own, conditions = _without_prompts(model, network, str(source))
+    else:
+        own, conditions = _with_prompts(model, items, seed, weights)
+    length, dim = own.tokens.shape
+    zeros = TextFeatures(torch.zeros(dim), torch.zeros(length, dim))
+
+    def random(item: Item) -> TextFeatures:
+        return random_features(f"{seed} {item['name']}", length, dim)
+
+    conditions.append(Condition("random", random, "unit vectors, others for each image"))
+    if source == "none":
+        conditions.append(Condition("zeros", None, "not run: these are its own features"))
+    else:
+        conditions.append(Condition("zeros", lambda item: zeros))
+    return tuple(conditions)
+
+
+def audit_items(items: Sequence[Item], conditions: Sequence[Condition]) -> list[dict[str, Any]]:
+    """Each image under each condition that is run; an image's conditions follow each other."""
+    return [{**item, "condition": c.name} for item in items for c in conditions if c.features is not None]
+
+
+class ConditionFeatures:
+    """Adds ``text`` (D,) and ``tokens`` (L, D) of an item's condition, for MONAI's ``Compose``.
+
+    Args:
+        conditions: those that may come.
+    """
+
+    def __init__(self, conditions: Sequence[Condition]) -> None:
+        self._features = {condition.name: condition.features for condition in conditions}
+
+    def __call__(self, item: Item) -> dict[str, Any]:
+        features = self._features[item["condition"]]
+        if features is None:
+            raise ValueError(f"the condition {item['condition']} is not run")
+        text, tokens = features(item)
+        return {**item, "text": text, "tokens": tokens}
+
+
+def _reading_network(model: TrainedModel) -> VLSENet:
+    network = model.network
+    if isinstance(network, VLSENet) and (network.switches.read_text or network.switches.cross_attention):
+        return network
+    raise UserError(
+        f"{model.path}: this {model.network_settings['network']} reads no text, so that there is nothing to audit; "
+        "give a checkpoint of a vlsenet with the parts of LSCM that read text"
+    )
+
+
+def _with_prompts(
+    model: TrainedModel, items: Sequence[Item], seed: int, weights: str | None
+) -> tuple[TextFeatures, list[Condition]]:
+    prompts = sorted({item["prompt"] for item in items})
+    store = model.learn_prompts(prompts, weights)
+    conditions = [Condition("own", lambda item: store.get(item["prompt"]))]
+    if len(prompts) > 1:
+        other = _other_prompts(prompts, seed)
+        conditions.append(Condition("shuffled", lambda item: store.get(other[item["prompt"]])))
+    else:
+        conditions.append(Condition("shuffled", None, f"not run: all images have the prompt {prompts[0]!r}"))
+    for name, prompt in (("generic", DEFAULT_PROMPT), ("empty", EMPTY_PROMPT)):
+        conditions.append(_one_prompt(name, prompt, prompts, model, weights))
+    return store.get(prompts[0]), conditions
+
+
+def _one_prompt(name: str, prompt: str, own: Sequence[str], model: TrainedModel, weights: str | None) -> Condition:
+    if list(own) == [prompt]:
+        return Condition(name, None, f"not run: {prompt!r} is the prompt of all images")
+    try:
+        features = model.learn_prompts([prompt], weights).get(prompt)
+    except UserError as error:
+        logger.warning("the condition %s is not run: %s", name, error)
+        return Condition(name, None, f"not run: the checkpoint holds no {prompt!r}, and its text tower is out of reach")
+    return Condition(name, lambda item: features, f"{prompt!r} for all images")
+
+
+def _other_prompts(prompts: Sequence[str], seed: int) -> dict[str, str]:
+    """Each prompt's successor on a random round through all of them: none keeps its own."""
+    order = [prompts[i] for i in np.random.default_rng(seed).permutation(len(prompts))]
+    return dict(zip(order, order[1:] + order[:1], strict=True))
+
+
+def _without_prompts(model: TrainedModel, network: VLSENet, source: str) -> tuple[TextFeatures, list[Condition]]:
+    prior = "its text prior is learned and part of the weights" if source == "learned" else "its text prior is zeros"
+    logger.warning(
+        "this model reads no prompt (text_source %s): %s. The audit shows what other features in its place do; what a "
+        "prior is worth is seen by training with another --text_source and comparing",
+        source,
+        prior,
+    )
+    stored = model.text.get(model.text.prompts[0])
+    own = stored if source == "none" else _take_out_learned_prior(network, stored)
+    note = f"not run: this model reads no prompt (text_source {source})"
+    prompted = [Condition(name, None, note) for name in ("shuffled", "generic", "empty")]
+    return own, [Condition("own", lambda item: own, prior), *prompted]
+
+
+@torch.no_grad()
+def _take_out_learned_prior(network: VLSENet, given: TextFeatures) -> TextFeatures:
+    """The features that the network makes of its learned vectors; from now on it reads what it is given instead."""
+    learned = network.learned_text
+    if learned is None:
+        return given
+    device = learned.context.device
+    text = learned.text(given.text[None].to(device), 1)[0]
+    tokens = learned.tokens(given.tokens[None].to(device), 1)[0]
+    network.learned_text = None
+    return TextFeatures(text.cpu(), tokens.cpu())
