@@ -3,6 +3,7 @@
 Nothing here imports MONAI at once: the trainings run in processes of their own.
 """
 
+from pipeline.experiments.check import check_runs
 from pipeline.experiments.plan import Plan, Run, read_plan
 from pipeline.experiments.record import Record, read_records
 from pipeline.experiments.runner import Runner
@@ -13,6 +14,7 @@ __all__ = [
     "Record",
     "Run",
     "Runner",
+    "check_runs",
     "markdown",
     "read_plan",
     "read_records",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import hashlib
 import signal
 import sys
 import time
@@ -17,8 +18,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.experiments.record import Record
-
-INTERRUPTED = 130
+from pipeline.experiments.runner import INTERRUPTED
 
 
 def main() -> int:
@@ -54,10 +54,8 @@ def main() -> int:
 
 def train(record: Record, folder: Path, options: argparse.Namespace) -> None:
     """Train, or go on with it; afterwards the record knows the parameters."""
-    from pipeline.workflows.provenance import code_version
-
     went_silently = record.state == "running" and (folder / "checkpoints" / "last.pt").exists()
-    record.state, record.error, record.code = "running", "", code_version()
+    record.state, record.error, record.code = "running", "", _code(options.configs)
     if went_silently:
         record.training_seconds = None
     record.write(folder)
@@ -101,7 +99,11 @@ def _bundle(command: str, overrides: dict[str, Any], configs: Path) -> None:
     import monai.bundle
 
     files = [str(configs / "common.yaml"), str(configs / f"{command}.yaml")]
-    monai.bundle.run(config_file=files, **overrides)
+    try:
+        monai.bundle.run(config_file=files, **overrides)
+    except SystemExit as end:  # also after a command that had to start itself again
+        if end.code:
+            raise
 
 
 def _epochs_left(folder: Path, overrides: dict[str, Any], configs: Path) -> int | None:
@@ -115,6 +117,14 @@ def _epochs_left(folder: Path, overrides: dict[str, Any], configs: Path) -> int 
     declared = ConfigParser.load_config_files([str(configs / "train.yaml")])
     epoch = torch.load(last, map_location="cpu", weights_only=True)["training"]["epoch"]
     return max(0, overrides.get("max_epochs", declared["max_epochs"]) - epoch)
+
+
+def _code(configs: Path) -> str:
+    """Version of the code and of the configs: runs that differ in it are not alike."""
+    from pipeline.workflows.provenance import code_version
+
+    content = b"".join((configs / name).read_bytes() for name in ("common.yaml", "train.yaml", "evaluate.yaml"))
+    return f"{code_version()}, configs {hashlib.sha256(content).hexdigest()[:8]}"
 
 
 def _parameters(checkpoint: Path) -> int:

@@ -31,7 +31,7 @@ class Record:
         training_seconds: time of the training, over all its parts; None where a part ended without a word.
         evaluation_seconds: time of the evaluation.
         parameters: of the network; known when it is trained.
-        code: version of the code.
+        code: version of the code and of the configs.
     """
 
     variant: str

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from pipeline.experiments.check import check_runs
 from pipeline.experiments.plan import Run
 from pipeline.experiments.record import Record, locked
 
 logger = logging.getLogger("vlsenet")
 
 LOG = "log.txt"
+#: exit status of a run that was stopped and can go on
+INTERRUPTED = 130
+WORKER = (sys.executable, "-W", "ignore", "-m", "pipeline.experiments.one_run")
 #: seconds that a training has after an interrupt to mark its MLflow run
 _GRACE = 60.0
 _POLL = 0.2
@@ -74,7 +78,7 @@ class Runner:
         """Run everything that is not finished; returns the number of runs that failed, now or before.
 
         Raises:
-            UserError: a folder holds a run with other settings.
+            UserError: a folder holds a run with other settings, or the settings or data can't be trained with.
             KeyboardInterrupt: the runs under way were stopped, and go on at the next call.
         """
         failed = 0
@@ -88,6 +92,8 @@ class Runner:
             else:
                 self._waiting.append(run)
         logger.info("%d of %d runs are left to do", len(self._waiting), len(self._runs))
+        if self._waiting:
+            check_runs(self._waiting, self._configs)
         with _terminated_as_interrupted():
             try:
                 while self._waiting or self._started:
@@ -108,9 +114,12 @@ class Runner:
             logger.warning("%s is being run by another process: left to it", run.name)
             lock.close()
             return
-        Record.of(run).write(run.folder)
-        command = [sys.executable, "-W", "ignore", "-m", "pipeline.experiments.one_run"]
-        command += ["--folder", str(run.folder.absolute()), "--configs", str(self._configs)]
+        record = Record.of(run)
+        if record.state == "finished":  # by another process, since this one looked
+            lock.close()
+            return
+        record.write(run.folder)
+        command = [*WORKER, "--folder", str(run.folder.absolute()), "--configs", str(self._configs)]
         command += ["--tracking_uri", f"sqlite:///{(self._output_dir / 'mlflow.db').as_posix()}"]
         command += ["--experiment_name", self._output_dir.name]
         threads = str(self._threads)
@@ -134,7 +143,7 @@ class Runner:
         self._started.remove(started)
         run, status = started.run, started.process.returncode
         record = Record.of(run)
-        if record.state == "running":  # it had no time to tell
+        if record.state in ("running", "interrupted") and status != INTERRUPTED:  # it had no time to tell
             record.state, record.error = "failed", f"the process ended with status {status}; see {run.folder / LOG}"
             record.training_seconds = None
             record.write(run.folder)

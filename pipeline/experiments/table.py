@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
 from pipeline.experiments.record import Record, read_records
 
 #: column of the table of runs: where it stands in an evaluation's summary
@@ -100,16 +101,16 @@ def markdown(table: pd.DataFrame, runs: pd.DataFrame, baseline: str) -> str:
     for row in table.to_dict("records"):
         cells = [
             row["variant"],
-            f"{row['parameters'] / 1e6:.2f} M",
+            _cell("{:.2f} M", row["parameters"] / 1e6),
             f"{row['runs']}" + (f" ({row['failed']} failed)" if row["failed"] else ""),
             *(
-                _spread(row[f"{s}_mean"], row[f"{s}_std"])
+                _cell("{:.4f}", row[f"{s}_mean"], row[f"{s}_std"])
                 for s in ("dice", "dice_at_half", "cl_dice", "porosity_error")
             ),
             *(_gain(row, score) for score in ("dice", "porosity_error")),
-            f"{row['training_seconds'] / 60:.1f} min",
+            _cell("{:.1f} min", row["training_seconds"] / 60),
         ]
-        lines.append("| " + " | ".join("-" if "nan" in cell else cell for cell in cells) + " |")
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", *_notes(table, runs, baseline)]) + "\n"
 
 
@@ -117,9 +118,12 @@ def write_tables(output_dir: Path, baseline: str, order: Sequence[str] = ()) -> 
     """Write ``ablation.md`` and ``ablation.csv`` (variants) and ``runs.csv`` anew; returns the first.
 
     Raises:
-        UserError: a damaged record.
+        UserError: no run was begun there, or a damaged record.
     """
-    runs = run_table(read_records(output_dir))
+    records = read_records(output_dir)
+    if not records:
+        raise UserError(f"{output_dir} holds no runs (VARIANT/seedK/run.json): there is nothing to make a table of")
+    runs = run_table(records)
     table = summary_table(runs, baseline, order)
     text = markdown(table, runs, baseline)
     with atomic_path(output_dir / "ablation.md") as partial:
@@ -130,14 +134,16 @@ def write_tables(output_dir: Path, baseline: str, order: Sequence[str] = ()) -> 
     return text
 
 
-def _spread(mean: float, std: float) -> str:
-    return f"{mean:.4f}" if math.isnan(std) else f"{mean:.4f} ± {std:.4f}"
+def _cell(form: str, value: float, std: float = math.nan) -> str:
+    """A number with its spread, as far as they are known."""
+    if math.isnan(value):
+        return "-"
+    return form.format(value) + ("" if math.isnan(std) else f" ± {std:.4f}")
 
 
 def _gain(row: dict[str, Any], score: str) -> str:
-    gain, std = row[f"{score}_gain"], row[f"{score}_gain_std"]
-    text = f"{gain:+.4f}" if math.isnan(std) else f"{gain:+.4f} ± {std:.4f}"
-    return f"{text} ({row[f'{score}_gain_percent']:+.1f} %)"
+    text = _cell("{:+.4f}", row[f"{score}_gain"], row[f"{score}_gain_std"])
+    return text if text == "-" else f"{text} ({row[f'{score}_gain_percent']:+.1f} %)"
 
 
 def _notes(table: pd.DataFrame, runs: pd.DataFrame, baseline: str) -> list[str]:

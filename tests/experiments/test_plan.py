@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.experiments import Plan, read_plan
+from pipeline.networks import Switches
+
+SHIPPED = Path(__file__).parents[2] / "scripts" / "ablation.yaml"
+
+
+def plan_file(folder: Path, text: str) -> Path:
+    path = folder / "plan.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_every_variant_has_a_result_before_the_second_seed(tmp_path):
+    plan = Plan({"b": {}, "a": {"network": "unet"}}, "b", seeds=(3, 1))
+    runs = plan.runs(tmp_path)
+    assert [(run.seed, run.variant) for run in runs] == [(3, "b"), (3, "a"), (1, "b"), (1, "a")]
+    assert [run.folder for run in runs[:2]] == [tmp_path / "b" / "seed3", tmp_path / "a" / "seed3"]
+    assert [(run.seed, run.variant) for run in plan.runs(tmp_path, ["a"], [7])] == [(7, "a")]
+
+
+def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
+    text = """
+        baseline: a
+        common: {max_epochs: 3, norm: batch, tile_size: 256}
+        evaluation: {split: test, mirror: false}
+        variants:
+          a: {norm: group}
+          b: {switches: {context: false}, train: {handlers: {a: {b: 1}}}}
+    """
+    plan = read_plan(plan_file(tmp_path, text)).with_common({"dataset_dir": "rock", "max_epochs": 5})
+    a, b = plan.runs(tmp_path)
+    shared = {"max_epochs": 5, "tile_size": 256, "dataset_dir": "rock", "seed": 0}
+    assert a.training == {**shared, "norm": "group"}
+    assert b.training == {**shared, "norm": "batch", "switches::context": False, "train::handlers::a::b": 1}
+    # windows and data are those of the training, the training's recipe is no matter of the evaluation
+    assert a.evaluation == {"dataset_dir": "rock", "tile_size": 256, "split": "test", "mirror": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("variants: [", "not YAML"),
+        ("variants: {}", "must hold `variants`"),
+        ("variants: {a: {}}\nvariant: {}", "nothing besides"),
+        ("variants: {a: {}}\nbaseline: b", "baseline 'b' is not among the variants a"),
+        ("variants: {a/b: {}}", "name of letters"),
+        ("variants: {a: unet}", "variant a must be a list"),
+        ("variants: {a: {output_dir: x}}", "output_dir: it is set for each run"),
+        ("variants: {a: {}}\ncommon: {seed: 1}", "seed: it is set for each run"),
+        ("variants: {a: {}}\nseeds: [0, 0]", "different whole numbers"),
+        ("variants: {a: {}}\nseeds: [-1]", "different whole numbers"),
+        ("variants: {a: {}}\nseeds: 3", "different whole numbers"),
+    ],
+)
+def test_mistakes_in_a_plan_are_told_with_its_file(tmp_path, text, told):
+    path = plan_file(tmp_path, text)
+    with pytest.raises(UserError) as caught:
+        read_plan(path)
+    assert str(caught.value).startswith(str(path))
+    assert told in str(caught.value)
+
+
+def test_a_variant_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match="no such variant: c; there are a, b"):
+        Plan({"a": {}, "b": {}}, "a").runs(tmp_path, ["a", "c"])
+    with pytest.raises(UserError, match="can't be read"):
+        read_plan(tmp_path / "none.yaml")
+
+
+def test_the_shipped_plan_leaves_out_what_its_names_say(tmp_path):
+    plan = read_plan(SHIPPED)
+    assert plan.baseline == "unet"
+    assert len(plan.seeds) == 3
+
+    def left_out(variant: str) -> set[str]:
+        return {name.removeprefix("switches::") for name, value in plan.variants[variant].items() if value is False}
+
+    asrm = {name for name in Switches.names() if name.startswith("asrm_")}
+    language = {name for name in Switches.names() if name.startswith("modulate_")}
+    language |= {"renormalise", "text_adapters", "cross_attention", "alignment"}
+    assert left_out("without_asrm") == asrm
+    assert left_out("without_lscm") == language
+    assert left_out("without_alignment") == {"alignment"}
+    assert {plan.variants[f"text_{source}"]["text_source"] for source in ("none", "random")} == {"none", "random"}
+    assert not plan.variants["vlsenet"]
