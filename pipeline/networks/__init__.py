@@ -13,6 +13,7 @@ from pipeline.networks.output import SegmentationOutput
 from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
+from pipeline.networks.statistics import pin_statistics, reads_tile
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
@@ -33,8 +34,10 @@ __all__ = [
     "check_features",
     "equal_unet_features",
     "memory_format",
+    "pin_statistics",
     "parameter_count",
     "parameters_of",
     "preset_features",
+    "reads_tile",
     "unet_of_equal_parameters",
 ]

@@ -43,6 +43,17 @@ def memory_format(norm: str) -> torch.memory_format:
     return torch.contiguous_format if norm == "instance" else torch.channels_last
 
 
+class SpatialMean(nn.Module):
+    """The mean over the tile: (N, C, H, W) -> (N, C).
+
+    A module of its own, so that `pin_statistics` finds it and can put the mean of a whole scan in its place.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Average the features (N, C, H, W) over H and W."""
+        return features.mean((2, 3))
+
+
 class LeftOut(nn.Module):
     """Stands where a part is switched off: features pass unchanged, no parameters."""
 

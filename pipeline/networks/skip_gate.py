@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.networks.blocks import SpatialMean
+
 REDUCTION = 8
 FEWEST_HIDDEN = 8
 START_STRENGTH = 0.01
@@ -19,7 +21,8 @@ class SkipGate(nn.Module):
     spatial gate is the same at a quarter of the cost. The strengths a start at 0.01: at the published 0 the gate's
     layers have no gradient in the first step.
 
-    The averages are the tile's: the same pixel gets another channel gate in another tile.
+    The averages are the tile's, and the same pixel gets another channel gate in another tile, unless they are pinned
+    to a scan's (`pin_statistics`).
     """
 
     def __init__(self, skip_channels: int, decoder_channels: int) -> None:
@@ -35,6 +38,8 @@ class SkipGate(nn.Module):
             nn.ReLU(inplace=True),
             nn.Linear(hidden, skip_channels),
         )
+        self.decoder_mean = SpatialMean()
+        self.skip_mean = SpatialMean()
         self.skip_to_spatial = nn.Conv2d(skip_channels, 1, kernel_size=1)
         self.decoder_to_spatial = nn.Conv2d(decoder_channels, 1, kernel_size=1, bias=False)
         self.channel_strength = nn.Parameter(torch.tensor(START_STRENGTH))
@@ -49,7 +54,7 @@ class SkipGate(nn.Module):
         Returns:
             The gated skip (N, C, H, W).
         """
-        averages = torch.cat([decoder.mean((2, 3)), skip.mean((2, 3))], dim=1)
+        averages = torch.cat([self.decoder_mean(decoder), self.skip_mean(skip)], dim=1)
         channel = 1 + self.channel_strength.tanh() * self.to_channel_delta(averages).tanh()
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
         spatial = 1 + self.spatial_strength.tanh() * (coarse + self.skip_to_spatial(skip)).tanh()

@@ -7,9 +7,7 @@ from monai.networks.blocks import Convolution
 from torch import nn
 
 from pipeline.networks.blocks import ACTIVATION, at_least_single, norm_spec
-
-TAPS = 5
-_CENTRE = TAPS // 2
+from pipeline.networks.snake_sampling import CENTRE, TAPS, sample_along_snake
 
 
 def snake_offsets(steps: torch.Tensor) -> torch.Tensor:
@@ -23,42 +21,9 @@ def snake_offsets(steps: torch.Tensor) -> torch.Tensor:
     Returns:
         Offsets in pixels (N, TAPS, H, W); the centre's is zero.
     """
-    before = steps[:, :_CENTRE].flip(1).cumsum(1).flip(1)
-    after = steps[:, _CENTRE:].cumsum(1)
+    before = steps[:, :CENTRE].flip(1).cumsum(1).flip(1)
+    after = steps[:, CENTRE:].cumsum(1)
     return torch.cat([before, torch.zeros_like(steps[:, :1]), after], dim=1)
-
-
-def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """Values of x at the taps of a horizontal line that is bent vertically.
-
-    Tap k of the line centred on (row, column) reads x at (row + offsets[k], column + k - TAPS // 2). The column is a
-    grid point, so that only the row needs (linear) interpolation. Coordinates beyond the border are clamped to it.
-
-    Args:
-        x: (N, C, H, W).
-        offsets: in pixels, (N, TAPS, H, W).
-
-    Returns:
-        (N, C, TAPS, H, W).
-    """
-    batch, channels, height, width = x.shape
-    # torch.arange keeps the size free in an exported graph, torch.linspace does not
-    rows = torch.arange(height, device=x.device).view(height, 1) + offsets
-    rows = rows.clamp(0, height - 1)
-    taps = torch.arange(-_CENTRE, _CENTRE + 1, device=x.device).view(TAPS, 1, 1)
-    columns = (torch.arange(width, device=x.device) + taps).clamp(0, width - 1)
-
-    above = rows.detach().floor()
-    weight = (rows - above).to(x.dtype).unsqueeze(1)
-    above = above.long()
-    below = (above + 1).clamp(max=height - 1)
-    flat = x.flatten(2)
-
-    def read(row: torch.Tensor) -> torch.Tensor:
-        index = (row * width + columns).reshape(batch, 1, -1).expand(-1, channels, -1)
-        return flat.gather(2, index).view(batch, channels, TAPS, height, width)
-
-    return torch.lerp(read(above), read(below), weight)
 
 
 class SnakeConvolution(nn.Module):

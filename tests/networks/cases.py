@@ -16,6 +16,7 @@ TEXT_DIM = 12
 CASES: dict[str, Callable[[int, int], nn.Module]] = {
     "unet-batch": lambda i, o: UNet(i, o, FEATURES),
     "unet-group": lambda i, o: UNet(i, o, FEATURES, norm="group"),
+    "unet-instance": lambda i, o: UNet(i, o, FEATURES, norm="instance"),
     "vlsenet-batch": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM),
     "vlsenet-instance": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="instance"),
     "vlsenet-group": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="group"),

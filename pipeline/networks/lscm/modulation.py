@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pipeline.networks.blocks import at_least_single
+from pipeline.networks.blocks import SpatialMean, at_least_single
 
 HIDDEN = 256
 GAMMA_LIMIT = 0.5
@@ -22,7 +22,8 @@ class SemanticModulation(nn.Module):
     `1 / |1 + gamma|`, with no deviation to measure; what remains is to know the mean of F:
     `F'' = sign(1 + gamma) (F - mean(F)) + (1 + gamma) mean(F) + beta`.
     So with re-normalisation the text moves each channel up or down, and gamma acts through the channel's mean alone.
-    That mean is the tile's: the same pixel gets another value in another tile. Without re-normalisation it does not.
+    That mean is the tile's, and the same pixel gets another value in another tile, unless it is pinned to a scan's
+    (`pin_statistics`).
 
     Two deviations from the published form, both for stability at learning rates that suit a U-Net. gamma is bounded
     to +-0.5, so that no channel vanishes or changes its sign. And the MLP's output is divided by the square root of
@@ -38,7 +39,7 @@ class SemanticModulation(nn.Module):
             renormalise: keep the spatial standard deviation of F.
         """
         super().__init__()
-        self.renormalise = renormalise
+        self.mean = SpatialMean() if renormalise else None
         last = nn.Linear(HIDDEN, 2 * channels)
         # not zero, which would leave the first layer without a gradient
         nn.init.normal_(last.weight, std=START)
@@ -57,8 +58,8 @@ class SemanticModulation(nn.Module):
         coefficients = at_least_single(self.to_gamma_beta(text)) * HIDDEN**-0.5
         gamma, beta = coefficients[..., None, None].chunk(2, dim=1)
         scale, shift = 1 + GAMMA_LIMIT * torch.tanh(gamma / GAMMA_LIMIT), beta
-        if self.renormalise:
-            mean = features.detach().mean((2, 3), keepdim=True) * scale.detach() + beta.detach()
+        if self.mean is not None:
+            mean = self.mean(features.detach())[..., None, None] * scale.detach() + beta.detach()
             keep = 1 / scale.detach()
             scale, shift = scale * keep, shift * keep + mean * (1 - keep)
         return torch.addcmul(shift.to(features.dtype), features, scale.to(features.dtype))

@@ -1,0 +1,162 @@
+"""Values along a bent line of taps, interpolated in one direction only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+TAPS = 5
+CENTRE = TAPS // 2
+
+#: elements of one slice of x that are worked on together on a CPU: about what its cache holds
+_CHUNK = 1 << 18
+
+
+def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """Values of x at the taps of a horizontal line that is bent vertically.
+
+    Tap k of the line centred on (row, column) reads x at (row + offsets[k], column + k - CENTRE). The column is a
+    grid point, so that only the row needs (linear) interpolation. Coordinates beyond the border are clamped to it.
+
+    A tap d columns from the centre is at most d rows away, as neighbouring taps differ by one step of at most one
+    pixel. Linear interpolation over these few rows is a sum of shifted maps with no gather, the same for every pixel:
+    `x[row] + sum_j clamp(o - j, 0, 1) (x[row + j + 1] - x[row + j])` for the rows below, and alike for those above.
+
+    Args:
+        x: (N, C, H, W).
+        offsets: in pixels, (N, TAPS, H, W), `|offsets[:, k]| <= |k - CENTRE|`.
+
+    Returns:
+        (N, C, TAPS, H, W).
+    """
+    # a compiler fuses the plain sum; step by step, it would write each term to memory
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return _sum_of_shifts(x, offsets)
+    sampled: torch.Tensor = _ChunkedSum.apply(x, offsets)
+    return sampled
+
+
+class _Term(NamedTuple):
+    """One shifted difference map of the sum.
+
+    Attributes:
+        tap: k.
+        row: first row of the padded difference map that is read.
+        coefficient: how much of the difference is added, (N, 1, H, W) in [-1, 1].
+        slope: where the tap lies between the two rows, so that the offset acts on it: (N, 1, H, W), boolean.
+    """
+
+    tap: int
+    row: int
+    coefficient: torch.Tensor
+    slope: torch.Tensor
+
+
+def _terms(offsets: torch.Tensor, dtype: torch.dtype) -> Iterator[_Term]:
+    for tap in range(TAPS):
+        offset = offsets[:, tap : tap + 1]
+        for j in range(abs(tap - CENTRE)):
+            below, above = offset - j, offset + j
+            yield _Term(tap, CENTRE + j, below.clamp(0, 1).to(dtype), (below >= 0) & (below < 1))
+            yield _Term(tap, CENTRE - 1 - j, above.clamp(-1, 0).to(dtype), (above < 0) & (above >= -1))
+
+
+def _replicate(x: torch.Tensor) -> torch.Tensor:
+    """x (N, C, H, W) with its border repeated CENTRE times; the backward of replicate padding can't be compiled."""
+    top, bottom = x[:, :, :1].expand(-1, -1, CENTRE, -1), x[:, :, -1:].expand(-1, -1, CENTRE, -1)
+    x = torch.cat([top, x, bottom], dim=2)
+    left, right = x[..., :1].expand(-1, -1, -1, CENTRE), x[..., -1:].expand(-1, -1, -1, CENTRE)
+    return torch.cat([left, x, right], dim=3)
+
+
+def _sum_of_shifts(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    height, width = x.shape[2:]
+    padded = _replicate(x)
+    differences = padded[:, :, 1:] - padded[:, :, :-1]
+    taps = [padded[:, :, CENTRE : CENTRE + height, tap : tap + width] for tap in range(TAPS)]
+    for tap, row, coefficient, _ in _terms(offsets, x.dtype):
+        taps[tap] = taps[tap] + coefficient * differences[:, :, row : row + height, tap : tap + width]
+    return torch.stack(taps, dim=2)
+
+
+class _ChunkedSum(torch.autograd.Function):
+    """The same sum in place, a part of the samples and channels at a time, that a CPU's cache holds.
+
+    Keeps x and the offsets for the backward pass, and nothing else.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+        batch, channels, height, width = x.shape
+        terms = list(_terms(offsets, x.dtype))
+        out = x.new_empty(batch, channels, TAPS, height, width)
+        for samples, part in _chunks(x):
+            padded, differences = _padded(x[samples, part])
+            taps = out[samples, part].unbind(2)
+            for tap in range(TAPS):
+                taps[tap].copy_(padded[:, :, CENTRE : CENTRE + height, tap : tap + width])
+            for tap, row, coefficient, _ in terms:
+                taps[tap].addcmul_(coefficient[samples], differences[:, :, row : row + height, tap : tap + width])
+        ctx.save_for_backward(x, offsets)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x, offsets = ctx.saved_tensors
+        batch, _, height, width = x.shape
+        terms = list(_terms(offsets, x.dtype))
+        to_x = torch.empty_like(x, memory_format=torch.contiguous_format)
+        to_coefficients = offsets.new_zeros(len(terms), batch, height, width)
+        for samples, part in _chunks(x):
+            padded, differences = _padded(x[samples, part])
+            taps = gradient[samples, part].unbind(2)
+            to_padded, to_differences = torch.zeros_like(padded), torch.zeros_like(differences)
+            product = torch.empty_like(x[samples, part], memory_format=torch.contiguous_format)
+            for tap in range(TAPS):
+                to_padded[:, :, CENTRE : CENTRE + height, tap : tap + width] += taps[tap]
+            for i, (tap, row, coefficient, _) in enumerate(terms):
+                window = (slice(None), slice(None), slice(row, row + height), slice(tap, tap + width))
+                to_differences[window].addcmul_(coefficient[samples], taps[tap])
+                torch.mul(taps[tap], differences[window], out=product)
+                to_coefficients[i, samples] += product.sum(1, dtype=offsets.dtype)
+            to_padded[:, :, 1:] += to_differences
+            to_padded[:, :, :-1] -= to_differences
+            to_x[samples, part] = _fold_border(to_padded)
+        to_offsets = torch.zeros_like(offsets)
+        for (tap, _, _, slope), part_of_offset in zip(terms, to_coefficients, strict=True):
+            to_offsets[:, tap] += part_of_offset.where(slope[:, 0], 0)
+        return to_x, to_offsets
+
+
+def _chunks(x: torch.Tensor) -> Iterator[tuple[slice, slice]]:
+    """Slices of samples and channels; on an accelerator all at once."""
+    batch, channels, height, width = x.shape
+    if x.device.type != "cpu":
+        yield slice(None), slice(None)
+        return
+    together = max(1, _CHUNK // (height * width))
+    samples = max(1, together // channels)
+    for first in range(0, batch, samples):
+        for channel in range(0, channels, together):
+            yield slice(first, first + samples), slice(channel, channel + together)
+
+
+def _padded(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    padded = F.pad(x, (CENTRE,) * 4, mode="replicate")
+    return padded, padded[:, :, 1:] - padded[:, :, :-1]
+
+
+def _fold_border(gradient: torch.Tensor) -> torch.Tensor:
+    """The backward of `_padded`'s padding, in place: what went to a copy of the border goes to the border."""
+    for axis in (2, 3):
+        size = gradient.shape[axis] - 2 * CENTRE
+        before, inside, after = gradient.split([CENTRE, size, CENTRE], dim=axis)
+        inside.select(axis, 0).add_(before.sum(axis))
+        inside.select(axis, size - 1).add_(after.sum(axis))
+        gradient = inside
+    return gradient

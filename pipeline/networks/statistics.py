@@ -1,0 +1,111 @@
+"""What a network reads from the whole tile, and how it is fixed to the statistics of a whole scan."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from pipeline.networks.blocks import SpatialMean, at_least_single
+
+
+class PinnedMean(SpatialMean):
+    """`SpatialMean` with the mean of a scan: the same for every tile of it.
+
+    Args:
+        mean: (C,).
+    """
+
+    mean: torch.Tensor
+
+    def __init__(self, mean: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The scan's mean (N, C), whatever the features (N, C, H, W)."""
+        return self.mean.to(features.dtype).expand(features.shape[0], -1)
+
+
+def reads_tile(network: nn.Module) -> bool:
+    """Whether some part of the network takes statistics over the tile, so that tiles of a scan may disagree."""
+    return any(_reads_tile(module) for module in network.modules())
+
+
+def pin_statistics(
+    network: nn.Module,
+    image: torch.Tensor,
+    text: torch.Tensor | None = None,
+    tokens: torch.Tensor | None = None,
+) -> nn.Module:
+    """Fix everything that a network reads from the whole tile to the statistics of a batch of tiles.
+
+    Instance and group norm, the skip gates' averages and the mean of the re-normalisation are taken over the batch
+    together, layer by layer, each from features that the layers before it have already normalised so. Afterwards
+    nothing depends on the tile but what lies in the receptive field: the same pixel gets the same answer in every
+    tile that holds its surroundings. The norms become `nn.BatchNorm2d` in evaluation mode, which can be fused with
+    the convolutions before them (`fuse_norms`).
+
+    With a single tile, the answer on that tile is what the network gave before.
+
+    Args:
+        network: any network of this package; it is left as it is. Batch norm has fixed statistics already.
+        image: tiles that stand for the scan (N, C, H, W), all in one batch.
+        text: global text feature (N, D), as for the network's forward pass.
+        tokens: text token features (N, L, D).
+
+    Returns:
+        A copy of the network, in evaluation mode.
+    """
+    pinned = copy.deepcopy(network).eval()
+    gathered: dict[str, nn.Module] = {}
+    handles = [
+        module.register_forward_hook(_gather(name, gathered))
+        for name, module in pinned.named_modules()
+        if _reads_tile(module)
+    ]
+    with torch.no_grad():
+        pinned(image, text, tokens)
+    for handle in handles:
+        handle.remove()
+    for name, module in gathered.items():
+        parent, _, child = name.rpartition(".")
+        setattr(pinned.get_submodule(parent), child, module)
+    return pinned
+
+
+def _reads_tile(module: nn.Module) -> bool:
+    if isinstance(module, nn.InstanceNorm2d):
+        return not module.track_running_stats
+    return isinstance(module, nn.GroupNorm) or (isinstance(module, SpatialMean) and not isinstance(module, PinnedMean))
+
+
+def _gather(name: str, gathered: dict[str, nn.Module]) -> Callable[..., torch.Tensor]:
+    """A forward hook that keeps the pinned form of a module, and gives its output in place of the module's own."""
+
+    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
+        (features,) = inputs
+        gathered[name] = _pinned_form(module, features)
+        result: torch.Tensor = gathered[name](features)
+        return result
+
+    return hook
+
+
+def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
+    wide = at_least_single(features)
+    if isinstance(module, SpatialMean):
+        return PinnedMean(wide.mean((0, 2, 3)))
+    groups = module.num_groups if isinstance(module, nn.GroupNorm) else features.shape[1]
+    members = wide.unflatten(1, (groups, -1)).transpose(0, 1).flatten(1)
+    # biased, as the norms take it in every pass
+    variance, mean = torch.var_mean(members, dim=1, correction=0)
+    channels = features.shape[1]
+    norm = nn.BatchNorm2d(channels, eps=module.eps, device=features.device).eval()
+    norm.running_mean = mean.repeat_interleave(channels // groups)
+    norm.running_var = variance.repeat_interleave(channels // groups)
+    if module.affine:
+        norm.weight, norm.bias = module.weight, module.bias
+    return norm

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.networks.statistics import pin_statistics, reads_tile
+from tests.networks.cases import CASES, TEXT_DIM, batch, build
+
+HALO = 256  # beyond the receptive field
+SHIFT = 16  # the poolings' grid: tiles at other places see other blocks of pixels
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_pinned_on_one_tile_the_answer_on_it_is_the_same(case: str) -> None:
+    network, inputs = build(case).eval(), batch(1, 1, 48, 64)
+    pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    assert not reads_tile(pinned)
+    with torch.no_grad():
+        torch.testing.assert_close(pinned(**inputs), network(**inputs), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("norm", ["instance", "group"])
+@pytest.mark.parametrize("name", ["unet", "vlsenet"])
+def test_the_same_pixel_gets_the_same_answer_in_another_tile(name: str, norm: str) -> None:
+    torch.manual_seed(0)
+    network = CASES[f"{name}-{norm}"](1, 1).double().eval()
+    text, tokens = torch.randn(1, TEXT_DIM).double(), torch.randn(1, 4, TEXT_DIM).double()
+    scan = torch.randn(1, 1, 48, 2 * HALO + 48).double()
+    scan *= torch.linspace(0.2, 3, scan.shape[-1])  # another contrast in every tile
+    left, right = scan[..., :-SHIFT], scan[..., SHIFT:]
+
+    def differ(network: nn.Module) -> float:
+        with torch.no_grad():
+            a, b = (network(tile, text, tokens).sigmoid()[..., HALO:-HALO] for tile in (left, right))
+        return float((a[..., SHIFT:] - b[..., :-SHIFT]).abs().max())
+
+    assert differ(network) > 1e-4
+    assert differ(pin_statistics(network, left, text, tokens)) < 1e-9
+
+
+def test_statistics_are_those_of_the_whole_batch() -> None:
+    torch.manual_seed(0)
+    tiles = torch.randn(5, 6, 8, 8) * torch.arange(1.0, 6).view(5, 1, 1, 1) + 3
+    instance = nn.Sequential(nn.InstanceNorm2d(6, affine=True))
+    nn.init.uniform_(instance[0].weight), nn.init.uniform_(instance[0].bias)
+    pinned = pin_statistics(OneInput(instance), tiles)
+    # batch norm that trains takes the same statistics
+    expected = nn.functional.batch_norm(tiles, None, None, instance[0].weight, instance[0].bias, training=True)
+    torch.testing.assert_close(pinned(tiles), expected, rtol=1e-5, atol=1e-5)
+
+    group = nn.Sequential(nn.GroupNorm(2, 6))
+    pinned = pin_statistics(OneInput(group), tiles)
+    halves = tiles.view(5, 2, -1).transpose(0, 1).reshape(2, -1)
+    halves = (halves - halves.mean(1, keepdim=True)) / (halves.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
+    expected = halves.view(2, 5, -1).transpose(0, 1).reshape(tiles.shape)
+    torch.testing.assert_close(pinned(tiles), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_the_network_itself_stays_as_it_is() -> None:
+    network, inputs = build("vlsenet-instance"), batch()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    after = network.state_dict()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert network.training
+
+
+class OneInput(nn.Module):
+    """A layer behind the networks' interface."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(
+        self, image: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        output: torch.Tensor = self.layer(image)
+        return output
