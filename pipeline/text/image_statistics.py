@@ -64,28 +64,35 @@ class ImageStatistics:
         Args:
             image: (H, W), any real type, finite.
         """
-        rock = image[rock_area(image)]
-        windows = [window.astype(np.float32) for window in _windows(rock)]
-        values = np.concatenate([window.ravel() for window in windows])
-        low, high = np.percentile(values, (_DARK_END, _BRIGHT_END))
-        if high <= low:  # nearly all pixels are equal: the few others decide
-            low, high = values.min(), values.max()
+        windows = [window.astype(np.float32) for window in _windows(image[rock_area(image)])]
+        low, high = _ends(np.concatenate([window.ravel() for window in windows]))
         if high <= low:
             return cls(mean=0, std=0, median=0, p10=0, p90=0, entropy=0, edge_density=0, gradient_strength=0)
-        scaled = [np.clip((window - low) / (high - low), 0, 1) for window in windows]
-        values = np.concatenate([window.ravel() for window in scaled])
-        gradient = np.concatenate([gaussian_gradient_magnitude(window, _EDGE_SCALE).ravel() for window in scaled])
+        for window in windows:
+            window -= low
+            window /= high - low
+            window.clip(0, 1, out=window)
+        values = np.concatenate([window.ravel() for window in windows])
+        gradients = [gaussian_gradient_magnitude(window, _EDGE_SCALE) for window in windows]
         p10, median, p90 = np.percentile(values, (10, 50, 90))
         return cls(
-            mean=float(values.mean(dtype=np.float64)),
-            std=float(values.std(dtype=np.float64)),
+            mean=float(values.mean()),
+            std=float(values.std()),
             median=float(median),
             p10=float(p10),
             p90=float(p90),
             entropy=float(shannon_entropy(np.minimum(values * LEVELS, LEVELS - 1).astype(np.uint8))),
-            edge_density=float((gradient > EDGE_GRADIENT).mean()),
-            gradient_strength=float(gradient.mean(dtype=np.float64)),
+            edge_density=sum(int((gradient > EDGE_GRADIENT).sum()) for gradient in gradients) / values.size,
+            gradient_strength=sum(float(gradient.sum()) for gradient in gradients) / values.size,
         )
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """The grey values that become 0 and 1."""
+    low, high = np.percentile(values, (_DARK_END, _BRIGHT_END))
+    if high <= low:  # nearly all pixels are equal: the few others decide
+        low, high = values.min(), values.max()
+    return float(low), float(high)
 
 
 def _windows(image: np.ndarray) -> Iterator[np.ndarray]:

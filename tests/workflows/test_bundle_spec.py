@@ -40,6 +40,7 @@ def checkpoint(rock) -> Path:
         ("train", "train", {"dataset_dir": "rock", "network": "unet"}),
         ("evaluate", "infer", {"dataset_dir": "rock"}),
         ("inference", "infer", {"input": "rock/images"}),
+        ("audit", "infer", {"dataset_dir": "rock"}),
     ],
 )
 def test_properties(rock, checkpoint, tmp_path, monkeypatch, config, kind, options):

@@ -86,6 +86,24 @@ def test_the_output_folder_may_not_be_a_file(train, tmp_path):
         check_options("train", {**train, "output_dir": str(tmp_path / "taken" / "run")})
 
 
+def test_an_audit_is_checked_as_an_evaluation_and_its_own_options_too(tmp_path):
+    (tmp_path / "best.pt").write_text("")
+    options = {
+        "dataset_dir": str(tmp_path),
+        "output_dir": str(tmp_path / "audit"),
+        "checkpoint": str(tmp_path / "best.pt"),
+        "split": "val",
+        "tile_size": 512,
+        "threshold": 0.5,
+        "seed": 0,
+        **dict.fromkeys(("mirror", "skip_bad", "overwrite"), False),
+    }
+    check_options("audit", options)
+    with pytest.raises(UserError) as caught:
+        check_options("audit", {**options, "split": "vall", "seed": -1, "tracking_uri": "./mlruns"})
+    assert [line.split()[0] for line in str(caught.value).splitlines()] == ["--split", "--seed", "--tracking_uri"]
+
+
 def test_the_checkpoint_must_be_a_file(tmp_path):
     options = {
         "dataset_dir": str(tmp_path),

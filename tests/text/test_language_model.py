@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import threading
+import time
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.text import language_model
+from pipeline.text.image_statistics import ImageStatistics
+from pipeline.text.language_model import Endpoint, LanguageModelWriter
+
+KEY = "sk-secret-0123456789"
+STATISTICS = ImageStatistics(
+    mean=0.51234567, std=0.2, median=0.5, p10=0.2, p90=0.8, entropy=4.5, edge_density=0.05, gradient_strength=0.04
+)
+SENTENCE = "A rock image showing sparse, small pores."
+
+
+def answer(content: object) -> bytes:
+    return json.dumps({"choices": [{"message": {"role": "assistant", "content": content}}]}).encode()
+
+
+class FakeServer:
+    """Answers as told, the last answer again and again, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, bytes]] = [(200, answer(SENTENCE))]
+        self.delay = 0.0
+        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        fake = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                content = self.rfile.read(int(self.headers["Content-Length"]))
+                fake.asked.append((self.path, dict(self.headers), content))
+                status, body = fake.answers.pop(0) if len(fake.answers) > 1 else fake.answers[0]
+                time.sleep(fake.delay)
+                self.send_response(status)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Retry-After", "3600")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # nobody waits for a late answer
+                    self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(language_model, "_BACKOFF", 0.01)
+    fake = FakeServer()
+    yield fake
+    fake.server.shutdown()
+    fake.server.server_close()
+
+
+def write(server: FakeServer, key: str = KEY, url: str = "") -> str:
+    return LanguageModelWriter(Endpoint(url or server.url, "some-model", key))(STATISTICS)
+
+
+def test_it_is_sent_the_statistics_and_nothing_else(server):
+    assert write(server) == SENTENCE
+    ((path, headers, content),) = server.asked
+    assert path == "/v1/chat/completions"
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    sent = json.loads(content)
+    assert set(sent) == {"model", "messages"}
+    assert sent["model"] == "some-model"
+    system, user = sent["messages"]
+    assert system["content"] == language_model._INSTRUCTION
+    assert json.loads(user["content"]) == {**asdict(STATISTICS), "mean": 0.5123}
+
+
+def test_without_a_key_none_is_sent(server, tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password other-secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    write(server, key="", url=server.url + "/chat/completions/")
+    ((path, headers, _),) = server.asked
+    assert path == "/v1/chat/completions"
+    assert "Authorization" not in headers
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_it_tries_again_where_the_server_is_busy_or_broken(server, status):
+    server.answers = [(status, b"wait"), (status, b"wait"), (200, answer(SENTENCE))]
+    assert write(server) == SENTENCE
+    assert len(server.asked) == 3
+
+
+def test_it_gives_up_after_some_tries(server):
+    server.answers = [(503, b"down")]
+    with pytest.raises(UserError, match=r"busy or broken \(status 503, 5 tries\)"):
+        write(server)
+    assert len(server.asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, b"Incorrect API key: " + KEY.encode(), "VLSENET_LLM_KEY"),
+        (403, b"", "VLSENET_LLM_KEY"),
+        (404, b"", "VLSENET_LLM_MODEL"),
+        (400, b"bad request of " + KEY.encode(), r"status 400\): bad request of \*\*\*"),
+        (307, b"", "status 307"),
+        (200, b"<html>", "VLSENET_LLM_URL"),
+        (200, b"[]", "VLSENET_LLM_URL"),
+        (200, b'{"choices": []}', "VLSENET_LLM_URL"),
+        (200, answer(None), "empty answer"),
+        (200, answer(" \n "), "empty answer"),
+        (200, answer("pore " * 56), "56 words"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_without_the_key(server, caplog, status, body, told):
+    server.answers = [(status, body)]
+    with caplog.at_level(logging.DEBUG), pytest.raises(UserError, match=told) as caught:
+        write(server)
+    assert len(server.asked) == 1
+    assert len(str(caught.value).splitlines()) == 1
+    assert KEY not in str(caught.value) + caplog.text
+
+
+def test_an_answer_becomes_one_line_and_no_ensemble(server):
+    server.answers = [(200, answer("Sparse |\n small\tpores. "))]
+    assert write(server) == "Sparse small pores."
+
+
+def test_a_silent_server_is_told_once(server, monkeypatch):
+    monkeypatch.setattr(language_model, "_TIMEOUT", (1.0, 0.2))
+    server.delay = 1.0
+    with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
+        write(server)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_is_not_there(server):
+    with pytest.raises(UserError, match=r"127\.0\.0\.1:9 can't be reached \(no connection\)") as caught:
+        write(server, url="http://user:hidden@127.0.0.1:9/v1")  # the discard port: nothing listens
+    assert "hidden" not in str(caught.value)
+
+
+def test_the_environment():
+    variables = {"VLSENET_LLM_URL": " http://host/v1 ", "VLSENET_LLM_MODEL": "m", "VLSENET_LLM_KEY": f"{KEY}\n"}
+    endpoint = Endpoint.from_environment(variables)
+    assert endpoint == Endpoint("http://host/v1", "m", KEY)
+    assert KEY not in repr(endpoint)
+    with pytest.raises(UserError, match="VLSENET_LLM_URL and VLSENET_LLM_MODEL"):
+        Endpoint.from_environment({})
+    with pytest.raises(UserError, match="needs VLSENET_LLM_MODEL in"):
+        Endpoint.from_environment({**variables, "VLSENET_LLM_MODEL": ""})
+    for address in ("host/v1", "ftp://host", "http://", "http://host:port/v1"):
+        with pytest.raises(UserError, match="http or https"):
+            Endpoint.from_environment({**variables, "VLSENET_LLM_URL": address})
+    with pytest.raises(UserError, match="VLSENET_LLM_KEY") as caught:
+        Endpoint.from_environment({**variables, "VLSENET_LLM_KEY": "sec\nret"})
+    assert "ret" not in str(caught.value).split(";")[0]

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.data import index_dataset
+from pipeline.errors import UserError
+from pipeline.text.image_statistics import ImageStatistics
+from pipeline.text.language_model import LanguageModelWriter
+from pipeline.text.prompt_files import build_writer, write_prompts
+from pipeline.text.prompt_writer import write_prompt
+
+
+@pytest.fixture
+def rock(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder in ("patch_images", "patch_mask"):
+        (tmp_path / folder).mkdir()
+    for number, name in enumerate(("a", "b", "depth-3729.2m")):
+        image = rng.normal(120, 5 + 10 * number, (48, 64)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(image).save(tmp_path / "patch_images" / f"{name}.png")
+        Image.fromarray((image < 110).astype(np.uint8)).save(tmp_path / "patch_mask" / f"{name}.png")
+    return tmp_path
+
+
+def test_each_image_gets_the_sentence_that_its_data_set_then_carries(rock):
+    done = write_prompts(rock, write_prompt)
+    assert (set(done.prompts), done.kept, done.problems) == ({"a", "b", "depth-3729.2m"}, (), ())
+    image = np.asarray(Image.open(rock / "patch_images" / "a.png"))
+    assert done.prompts["a"] == write_prompt(ImageStatistics.of(image))
+    assert {sample.name: sample.prompt for sample in index_dataset(rock).samples} == done.prompts
+
+
+def test_texts_are_kept_unless_told_otherwise(rock):
+    (rock / "text").mkdir()
+    (rock / "text" / "a.TXT").write_text("mine")
+    done = write_prompts(rock, lambda _: "new")
+    assert done.kept == ("a",)
+    assert sorted(path.name for path in (rock / "text").iterdir()) == ["a.TXT", "b.txt", "depth-3729.2m.txt"]
+    again = write_prompts(rock, lambda _: "newer", overwrite=True)
+    assert len(again.prompts) == 3
+    assert (rock / "text" / "b.txt").read_text() == "newer\n"
+
+
+def test_a_writer_that_fails_leaves_what_is_done_and_the_next_run_goes_on(rock):
+    asked = []
+
+    def failing(statistics):
+        asked.append(statistics)
+        if len(asked) == 2:
+            raise UserError("out of reach")
+        return "sparse pores"
+
+    with pytest.raises(UserError, match="out of reach"):
+        write_prompts(rock, failing)
+    assert [path.name for path in (rock / "text").iterdir()] == ["a.txt"]
+    assert write_prompts(rock, failing).kept == ("a",)
+    assert len(asked) == 4
+
+
+def test_a_dry_run_writes_nothing(rock):
+    assert len(write_prompts(rock, write_prompt, dry_run=True).prompts) == 3
+    assert not (rock / "text").exists()
+
+
+def test_a_bad_image_is_told_and_the_others_get_their_text(rock):
+    (rock / "patch_images" / "a.png").write_bytes(b"no image")
+    done = write_prompts(rock, write_prompt)
+    assert set(done.prompts) == {"b", "depth-3729.2m"}
+    (problem,) = done.problems
+    assert "a.png" in problem
+
+
+def test_two_images_of_one_name_are_refused(rock):
+    (rock / "patch_images" / "a.tif").write_bytes(b"")
+    with pytest.raises(UserError, match="several images are called a"):
+        write_prompts(rock, write_prompt)
+
+
+def test_writers(monkeypatch):
+    assert build_writer("rules") is write_prompt
+    monkeypatch.delenv("VLSENET_LLM_URL", raising=False)
+    with pytest.raises(UserError, match="VLSENET_LLM_URL"):
+        build_writer("language_model")
+    monkeypatch.setenv("VLSENET_LLM_URL", "http://localhost:1/v1")
+    monkeypatch.setenv("VLSENET_LLM_MODEL", "m")
+    assert isinstance(build_writer("language_model"), LanguageModelWriter)
