@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.errors import UserError
 
-#: options of both commands: the data set, and how an image is cut into windows
+#: options of both commands: the data set, and how an image is segmented
 _SHARED = (
     "dataset_dir",
     "pore_label",
@@ -22,6 +22,8 @@ _SHARED = (
     "tile_size",
     "tile_overlap",
     "tile_batch",
+    "precision",
+    "statistics",
     "text_weights",
 )
 #: options that belong to one run, which neither a plan nor a command line may set for all
