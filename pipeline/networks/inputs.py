@@ -74,6 +74,25 @@ def pad_to_stride(x: torch.Tensor, mode: str = "replicate") -> torch.Tensor:
     The image's border is replicated, as MONAI's `UpCat` does for odd sizes; a mask is padded with zeros
     (`mode="constant"`), as what lies outside of the image belongs to no region.
     """
-    # a side of 16 would leave one value at the bottleneck, on which batch and instance norm can't train
-    bottom, right = (-side % STRIDE + (STRIDE if side <= STRIDE else 0) for side in x.shape[2:])
+    bottom, right = (_padded(side) - side for side in x.shape[2:])
     return F.pad(x, (0, right, 0, bottom), mode=mode)
+
+
+def crop_to(x: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    """Undo `pad_to_stride`: the upper left part of (N, C, H', W') at the size of the image (N, C, H, W).
+
+    By index, not as a slice: `torch.export` asks of a slice whether it is the whole, and the exported graph would then
+    take only images that need padding, or only those that need none.
+    """
+    for dim in (2, 3):
+        x = x.index_select(dim, torch.arange(image.shape[dim], device=x.device))
+    return x
+
+
+def _padded(side: int) -> int:
+    """The next multiple of 16 pixels from 32 on, for a side of 16 or more.
+
+    One of 16 would leave one value at the bottleneck, on which batch and instance norm can't train. Written without
+    a condition, so that an exported or traced graph keeps the size free.
+    """
+    return STRIDE * ((side + STRIDE - 1) // STRIDE + STRIDE // side)

@@ -9,7 +9,7 @@ from monai.networks.nets.basic_unet import BasicUNet, UpCat
 from torch import nn
 
 from pipeline.networks.blocks import ACTIVATION, norm_spec
-from pipeline.networks.inputs import check_image, pad_to_stride
+from pipeline.networks.inputs import check_image, crop_to, pad_to_stride
 
 
 class UNet(BasicUNet):
@@ -77,5 +77,4 @@ class UNet(BasicUNet):
             ValueError: an image that does not fit the network.
         """
         check_image(image, self.in_channels)
-        logits = super().forward(pad_to_stride(image))
-        return logits[..., : image.shape[2], : image.shape[3]]
+        return crop_to(super().forward(pad_to_stride(image)), image)

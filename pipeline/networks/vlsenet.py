@@ -11,7 +11,7 @@ from torch import nn
 from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import part
 from pipeline.networks.context import ContextBlock
-from pipeline.networks.inputs import check_image, check_mask, check_text, pad_to_stride
+from pipeline.networks.inputs import check_image, check_mask, check_text, crop_to, pad_to_stride
 from pipeline.networks.learned_text import LearnedText
 from pipeline.networks.lscm import LSCM
 from pipeline.networks.output import SegmentationOutput
@@ -131,7 +131,7 @@ class VLSENet(UNet):
         x = self.upcat_1(x, self.skip_gates[0](skips[0], x))
         x = self.lscm.calibrate_decoder(0, x, text)
 
-        logits = self.final_conv(x)[..., : image.shape[2], : image.shape[3]]
+        logits = crop_to(self.final_conv(x), image)
         if region is None:
             return logits
         return SegmentationOutput(logits, self.lscm.alignment(bottleneck, text, pad_to_stride(region, "constant")))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.networks.inputs import pad_to_stride
+from pipeline.networks.inputs import crop_to, pad_to_stride
 
 
 @pytest.mark.parametrize(("side", "padded"), [(16, 32), (31, 32), (32, 32), (33, 48), (67, 80)])
@@ -17,3 +17,9 @@ def test_pads_below_and_right_as_numpy_does() -> None:
     widths = ((0, 0), (0, 0), (0, 15), (0, 14))
     np.testing.assert_array_equal(pad_to_stride(x).numpy(), np.pad(x.numpy(), widths, mode="edge"))
     np.testing.assert_array_equal(pad_to_stride(x, "constant").numpy(), np.pad(x.numpy(), widths))
+
+
+@pytest.mark.parametrize("size", [(16, 16), (33, 50), (64, 48)])
+def test_cropping_undoes_the_padding(size: tuple[int, int]) -> None:
+    x = torch.rand(2, 3, *size)
+    assert torch.equal(crop_to(pad_to_stride(x), x), x)
