@@ -7,6 +7,7 @@ from pipeline.networks.blocks import memory_format
 from pipeline.networks.context import ContextBlock
 from pipeline.networks.equal_parameters import parameter_count, parameters_of, unet_of_equal_parameters
 from pipeline.networks.factory import NETWORKS, build_network, equal_unet_features
+from pipeline.networks.fusion import fuse_norms
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
 from pipeline.networks.output import SegmentationOutput
@@ -33,10 +34,11 @@ __all__ = [
     "build_network",
     "check_features",
     "equal_unet_features",
+    "fuse_norms",
     "memory_format",
-    "pin_statistics",
     "parameter_count",
     "parameters_of",
+    "pin_statistics",
     "preset_features",
     "reads_tile",
     "unet_of_equal_parameters",

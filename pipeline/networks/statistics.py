@@ -57,9 +57,10 @@ def pin_statistics(
         tokens: text token features (N, L, D).
 
     Returns:
-        A copy of the network, in evaluation mode.
+        A copy of the network, in evaluation mode, that shares its weights.
     """
-    pinned = copy.deepcopy(network).eval()
+    shared = {id(parameter): parameter for parameter in network.parameters()}
+    pinned = copy.deepcopy(network, shared).eval()
     gathered: dict[str, nn.Module] = {}
     handles = [
         module.register_forward_hook(_gather(name, gathered))
@@ -98,6 +99,7 @@ def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
     wide = at_least_single(features)
     if isinstance(module, SpatialMean):
         return PinnedMean(wide.mean((0, 2, 3)))
+    assert isinstance(module, (nn.InstanceNorm2d, nn.GroupNorm))  # for mypy
     groups = module.num_groups if isinstance(module, nn.GroupNorm) else features.shape[1]
     members = wide.unflatten(1, (groups, -1)).transpose(0, 1).flatten(1)
     # biased, as the norms take it in every pass

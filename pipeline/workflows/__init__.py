@@ -10,10 +10,12 @@ from pipeline.workflows.image_items import image_items
 from pipeline.workflows.inferer import PromptedSlidingWindowInferer
 from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.pictures import ValidationPictures
+from pipeline.workflows.precision import MixedPrecisionInferer
 from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import run_parameters, versions
 from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
+from pipeline.workflows.scan_statistics import MicrographStatistics
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric
 from pipeline.workflows.segmentation import SegmentationResults
@@ -25,6 +27,8 @@ __all__ = [
     "EpochMean",
     "EvaluationReport",
     "ImageProgress",
+    "MicrographStatistics",
+    "MixedPrecisionInferer",
     "PromptedSlidingWindowInferer",
     "RandomState",
     "SegmentationResults",

@@ -79,8 +79,12 @@ def text_conditions(
 
 
 def audit_items(items: Sequence[Item], conditions: Sequence[Condition]) -> list[dict[str, Any]]:
-    """Each image under each condition that is run; an image's conditions follow each other."""
-    return [{**item, "condition": c.name} for item in items for c in conditions if c.features is not None]
+    """Each image under each condition that is run; an image's conditions follow each other.
+
+    Under another text the network has other statistics over a micrograph: each condition is a source of its own.
+    """
+    run = [condition.name for condition in conditions if condition.features is not None]
+    return [{**item, "condition": name, "source": f"{item['source']} {name}"} for item in items for name in run]
 
 
 class ConditionFeatures:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
 from monai.inferers import Inferer, SlidingWindowInferer
+from torch import nn
+from torch.nn import functional as F
 
-#: every network here halves the image four times
-_STRIDE = 16
+from pipeline.networks.inputs import STRIDE
+from pipeline.workflows.precision import autocast
+from pipeline.workflows.scan_statistics import MicrographStatistics
 
 
 class PromptedSlidingWindowInferer(Inferer):
@@ -17,7 +20,8 @@ class PromptedSlidingWindowInferer(Inferer):
 
     MONAI gives every window of a batch the same extra arguments, or pairs them wrongly when several images are in
     the batch; here each image is run on its own and its text is repeated for its windows. A window is never larger
-    than the image needs, so that a small image is not padded to a large window.
+    than the image needs, so that a small image is not padded to a large window; and all windows start on the grid
+    of the poolings, so that they pool the same blocks of pixels.
 
     Args:
         tile_size: longest side of a window (px), rounded up to a multiple of 16.
@@ -25,43 +29,74 @@ class PromptedSlidingWindowInferer(Inferer):
         batch_size: windows in one forward pass.
         mirror: average the logits over the four mirrorings of each window: four times the work for a steadier
             answer, as a pore is one from every side.
+        precision: `auto`, `bfloat16` or `float32`.
+        statistics: gives the network of an image's micrograph. None: the network takes what it reads from each
+            window.
     """
 
-    def __init__(self, tile_size: int = 512, overlap: float = 0.25, batch_size: int = 4, mirror: bool = False) -> None:
+    def __init__(
+        self,
+        tile_size: int = 512,
+        overlap: float = 0.25,
+        batch_size: int = 4,
+        mirror: bool = False,
+        precision: str = "float32",
+        statistics: MicrographStatistics | None = None,
+    ) -> None:
         super().__init__()
         self.tile_size = tile_size
         self.overlap = overlap
         self.batch_size = batch_size
         self.mirrorings: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3)) if mirror else ((),)
+        self.precision = precision
+        self.statistics = statistics
 
     def __call__(
-        self, inputs: torch.Tensor, network: Callable[..., torch.Tensor], *args: Any, **text: torch.Tensor
+        self,
+        inputs: torch.Tensor,
+        network: Callable[..., torch.Tensor],
+        *args: Any,
+        source: Sequence[str] | None = None,
+        **text: torch.Tensor,
     ) -> torch.Tensor:
-        """Logits (N, 1, H, W) of images (N, C, H, W); each keyword (N, ...) holds one text feature per image."""
-        return torch.cat(
-            [
-                self._one_image(inputs[i : i + 1], network, {key: value[i] for key, value in text.items()})
-                for i in range(len(inputs))
-            ]
-        )
+        """Logits (N, 1, H, W) in float32.
+
+        Args:
+            inputs: images (N, C, H, W).
+            network: called as `network(windows, **text)`.
+            args: none; they belong to the interface.
+            source: the micrograph of each image, where statistics are pinned.
+            text: each keyword (N, ...) holds one text feature per image.
+        """
+        logits = []
+        for i in range(len(inputs)):
+            own = network
+            if self.statistics is not None and source is not None:
+                own = self.statistics.network_for(source[i], cast(nn.Module, network))
+            logits.append(self._one_image(inputs[i : i + 1], own, {key: value[i] for key, value in text.items()}))
+        return torch.cat(logits)
 
     def _one_image(
         self, image: torch.Tensor, network: Callable[..., torch.Tensor], text: dict[str, torch.Tensor]
     ) -> torch.Tensor:
         def predict(windows: torch.Tensor) -> torch.Tensor:
             repeated = {key: value.expand(len(windows), *value.shape) for key, value in text.items()}
-            logits = [network(windows.flip(axes), **repeated).flip(axes) for axes in self.mirrorings]
+            with autocast(self.precision, windows.device):
+                logits = [network(windows.flip(axes), **repeated).flip(axes).float() for axes in self.mirrorings]
             return torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
 
+        height, width = image.shape[2:]
+        # MONAI moves the last window of a row back to the image's border, which is on the grid only then
+        image = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
         inferer = SlidingWindowInferer(
-            roi_size=[min(_round_up(self.tile_size), _round_up(side)) for side in image.shape[2:]],
+            roi_size=[min(_round_up(self.tile_size), side) for side in image.shape[2:]],
             sw_batch_size=self.batch_size,
             overlap=self.overlap,
             mode="gaussian",
-            padding_mode="replicate",
         )
-        return cast(torch.Tensor, inferer(image, predict))
+        logits = cast(torch.Tensor, inferer(image, predict))
+        return logits[..., :height, :width]
 
 
 def _round_up(side: int) -> int:
-    return -(-side // _STRIDE) * _STRIDE
+    return -(-side // STRIDE) * STRIDE

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
 from pipeline.networks import check_features
+from pipeline.workflows.precision import PRECISIONS
+from pipeline.workflows.scan_statistics import STATISTICS
 
 Check = Callable[[str, Any], None]
 
@@ -92,6 +94,11 @@ def _number(low: float, high: float) -> Check:
     return check
 
 
+def _share(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
+        raise UserError(f"--{name} {value}: give a share, from 0 to below 1")
+
+
 def _one_of(*choices: str) -> Check:
     def check(name: str, value: Any) -> None:
         if value not in choices:
@@ -145,14 +152,22 @@ _DATASET = _existing("a folder with images/ and labels/", Path.is_dir)
 _CHECKPOINT = _existing("a checkpoint file (.pt)", Path.is_file)
 _WHOLE_PORE_LABEL = _whole_number(0, optional=True)
 
+_SLIDING_WINDOW: dict[str, Check] = {
+    "tile_size": _whole_number(32),
+    "tile_overlap": _share,
+    "tile_batch": _whole_number(1),
+    "mirror": _flag,
+    "precision": _one_of(*PRECISIONS),
+    "statistics": _one_of(*STATISTICS),
+}
+
 _EVALUATION: dict[str, Check] = {
     "dataset_dir": _DATASET,
     "output_dir": _output_folder,
     "checkpoint": _CHECKPOINT,
     "split": _one_of("train", "val", "test", "all"),
     "threshold": _number(0, 1),
-    "tile_size": _whole_number(32),
-    "mirror": _flag,
+    **_SLIDING_WINDOW,
     "pore_label": _WHOLE_PORE_LABEL,
     "group_pattern": _regex,
     "skip_bad": _flag,
@@ -172,8 +187,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "steps_per_epoch": _whole_number(1),
         "batch_size": _whole_number(1),
         "patch_size": _whole_number(32),
-        "tile_size": _whole_number(32),
-        "mirror": _flag,
+        **_SLIDING_WINDOW,
         "seed": _whole_number(0),
         "num_workers": _whole_number(0),
         "early_stop_patience": _whole_number(1),
@@ -192,8 +206,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "input": _existing("an image or a folder of images", Path.exists),
         "output_dir": _output_folder,
         "checkpoint": _CHECKPOINT,
-        "tile_size": _whole_number(32),
-        "mirror": _flag,
+        **_SLIDING_WINDOW,
         "threshold": _number(0, 1),
         "group_pattern": _regex,
         "skip_bad": _flag,

@@ -5,6 +5,15 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.workflows.options import check_options
 
+SLIDING_WINDOW = {
+    "tile_size": 512,
+    "tile_overlap": 0.25,
+    "tile_batch": 4,
+    "mirror": False,
+    "precision": "auto",
+    "statistics": "micrograph",
+}
+
 
 @pytest.fixture
 def train(tmp_path):
@@ -20,8 +29,7 @@ def train(tmp_path):
         "steps_per_epoch": 1,
         "batch_size": 8,
         "patch_size": 64,
-        "tile_size": 512,
-        "mirror": False,
+        **SLIDING_WINDOW,
         "seed": 0,
         "num_workers": "$0 if True else 4",
         "early_stop_patience": 3,
@@ -60,6 +68,9 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("group_pattern", "(", "regular expression"),
         ("tracking_uri", "./mlruns", "sqlite:///"),
         ("resume", "yes", "switch"),
+        ("tile_overlap", 1.0, "below 1"),
+        ("precision", "float16", "float32, bfloat16"),
+        ("statistics", "scan", "micrograph, tile"),
     ],
 )
 def test_a_wrong_option_is_told_with_its_value(train, name, value, told):
@@ -93,7 +104,7 @@ def test_an_audit_is_checked_as_an_evaluation_and_its_own_options_too(tmp_path):
         "output_dir": str(tmp_path / "audit"),
         "checkpoint": str(tmp_path / "best.pt"),
         "split": "val",
-        "tile_size": 512,
+        **SLIDING_WINDOW,
         "threshold": 0.5,
         "seed": 0,
         **dict.fromkeys(("mirror", "skip_bad", "overwrite"), False),
@@ -109,7 +120,7 @@ def test_the_checkpoint_must_be_a_file(tmp_path):
         "dataset_dir": str(tmp_path),
         "output_dir": str(tmp_path),
         "split": "val",
-        "tile_size": 512,
+        **SLIDING_WINDOW,
         "threshold": 0.5,
     }
     options |= {"pore_label": None, "group_pattern": None, "skip_bad": False, "overwrite": False}

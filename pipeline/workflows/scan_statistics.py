@@ -1,0 +1,82 @@
+"""The network for one micrograph: what it reads from a tile is fixed to the statistics of the whole."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.networks import pin_statistics, reads_tile
+from pipeline.networks.inputs import STRIDE
+
+STATISTICS = ("micrograph", "tile")
+
+#: tiles that stand for a micrograph, and their side (px): a megapixel in all
+_TILES = 16
+_SIDE = 256
+
+
+class MicrographStatistics:
+    """Networks with their statistics pinned to a micrograph, one for each source of a data set.
+
+    The statistics are taken over tiles that are spread over all images of the source. A micrograph's network is made
+    when its first image comes, and anew when the weights have changed since.
+
+    Args:
+        items: what the data set was made of; `source` says from which micrograph an image was cut.
+        dataset: the images (C, H, W) with their text features, in the order of the items.
+    """
+
+    def __init__(self, items: Sequence[Mapping[str, Any]], dataset: Sequence[Mapping[str, Any]]) -> None:
+        self._dataset = dataset
+        self._members: dict[str, list[int]] = {}
+        for index, item in enumerate(items):
+            self._members.setdefault(item["source"], []).append(index)
+        self._pinned: dict[str, nn.Module] = {}
+        self._made_of: tuple[int, ...] = ()
+
+    def network_for(self, source: str, network: nn.Module) -> nn.Module:
+        """The network for images of a source; the network itself where it reads nothing from the tile."""
+        if not reads_tile(network):
+            return network
+        weights = id(network), sum(tensor._version for tensor in network.state_dict().values())
+        if weights != self._made_of:
+            self._made_of = weights
+            self._pinned.clear()
+        if source not in self._pinned:
+            device = next(network.parameters()).device
+            tiles = {name: tensor.to(device) for name, tensor in self._tiles(source).items()}
+            self._pinned[source] = pin_statistics(network, **tiles)
+        return self._pinned[source]
+
+    def _tiles(self, source: str) -> dict[str, torch.Tensor]:
+        members = self._members[source]
+        chosen = [members[i * len(members) // min(_TILES, len(members))] for i in range(min(_TILES, len(members)))]
+        images = [self._dataset[index] for index in chosen]
+        # all of one size, in one batch
+        height, width = (
+            min(_SIDE, min(item["image"].shape[axis] for item in images) // STRIDE * STRIDE or STRIDE)
+            for axis in (1, 2)
+        )
+        tiles = []
+        for item in images:
+            crops = _spread(item["image"], (height, width), -(-_TILES // len(images)))
+            tiles += [{**item, "image": crop} for crop in crops]
+        keys = [key for key in ("image", "text", "tokens") if key in tiles[0]]
+        return {key: torch.stack([torch.as_tensor(tile[key]) for tile in tiles]) for key in keys}
+
+
+def _spread(image: torch.Tensor, size: tuple[int, int], count: int) -> list[torch.Tensor]:
+    """About `count` crops of a size (px) from an image (C, H, W), evenly spread over it and not overlapping."""
+    fitting = [side // length for side, length in zip(image.shape[1:], size, strict=True)]
+    rows = min(fitting[0], max(1, round((count * fitting[0] / max(fitting[1], 1)) ** 0.5)))
+    columns = min(fitting[1], max(1, -(-count // max(rows, 1))))
+
+    def starts(side: int, length: int, number: int) -> list[int]:
+        return [round((i + 0.5) * side / number - length / 2) for i in range(number)]
+
+    places = itertools.product(starts(image.shape[1], size[0], rows), starts(image.shape[2], size[1], columns))
+    return [image[:, top : top + size[0], left : left + size[1]] for top, left in places]
