@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from pipeline.text.ways import THREE_WAYS
 
@@ -153,35 +148,6 @@ class TextStore:
         self._features = {}
         self.provenance = dict(state["provenance"])
         self.add(features)
-
-    def save(self, path: str | Path) -> None:
-        """Write the store as a safetensors file, atomically."""
-        state = self.state_dict()
-        tensors = {"text": state.pop("text"), "tokens": state.pop("tokens")}
-        with atomic_path(path) as temporary:
-            save_file(tensors, temporary, metadata={"text_store": json.dumps(state)})
-
-    @classmethod
-    def load(cls, path: str | Path) -> TextStore:
-        """Read a store that `save` wrote.
-
-        Raises:
-            UserError: the file is missing, damaged, or not a text store.
-        """
-        try:
-            with safe_open(path, framework="pt") as file:
-                state = json.loads((file.metadata() or {}).get("text_store", "{}"))
-                state |= {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-        except FileNotFoundError as error:
-            raise UserError(f"{path}: no such file") from error
-        except (SafetensorError, OSError, ValueError) as error:
-            raise UserError(f"{path}: not a readable safetensors file ({error}); write it anew") from error
-        store = cls()
-        try:
-            store.load_state_dict(state)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from error
-        return store
 
 
 def _quote(prompts: Iterable[str]) -> str:

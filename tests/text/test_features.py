@@ -72,22 +72,6 @@ def test_empty_store_round_trips_and_says_that_it_is_empty():
         store.get("pore")
 
 
-def test_safetensors_round_trip_leaves_one_file(store, tmp_path):
-    store.save(tmp_path / "sub" / "text.safetensors")
-    assert_equal(store, TextStore.load(tmp_path / "sub" / "text.safetensors"))
-    assert [path.name for path in (tmp_path / "sub").iterdir()] == ["text.safetensors"]
-
-
-@pytest.mark.parametrize("content", [b"", b"\x08\0\0\0\0\0\0\0{}      ", b"no tensors"])
-def test_damaged_files_are_named(content, tmp_path):
-    path = tmp_path / "bad.safetensors"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=r"bad\.safetensors"):
-        TextStore.load(path)
-    with pytest.raises(UserError, match="no such file"):
-        TextStore.load(tmp_path / "none.safetensors")
-
-
 def test_states_of_something_else_are_refused(store):
     with pytest.raises(UserError, match="lacks prompts, provenance"):
         TextStore().load_state_dict({"version": 1, "text": torch.zeros(1), "tokens": torch.zeros(1)})

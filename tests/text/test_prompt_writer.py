@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
+from pipeline.data import read_image, read_label
 from pipeline.text import phrases_of
 from pipeline.text.image_statistics import ImageStatistics
 from pipeline.text.prompt_writer import (
@@ -18,6 +21,7 @@ from pipeline.text.prompt_writer import (
     write_prompt,
 )
 
+NANKAI = Path(__file__).resolve().parents[3] / "shared" / "data" / "nankai"
 PLAIN = ImageStatistics(
     mean=0.5, std=0.2, median=0.5, p10=0.2, p90=0.8, entropy=4.5, edge_density=0.05, gradient_strength=0.04
 )
@@ -80,3 +84,13 @@ def test_darker_pores_make_it_denser_and_coarser_ones_larger():
 
 def test_an_image_without_contrast_is_told_as_such():
     assert "without contrast" in write_prompt(ImageStatistics.of(np.zeros((20, 20), np.uint8)))
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not NANKAI.is_dir(), reason="the Nankai images are not here")
+def test_the_word_for_density_follows_the_labelled_porosity_of_a_mudrock():
+    tails, porosity = [], []
+    for file in sorted((NANKAI / "images").iterdir()):
+        tails.append(dark_tail(ImageStatistics.of(read_image(file))))
+        porosity.append((read_label(NANKAI / "labels" / file.name) == 2).mean())
+    assert spearmanr(tails, porosity).statistic > 0.5

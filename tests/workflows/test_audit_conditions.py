@@ -13,7 +13,10 @@ from pipeline.workflows import ConditionFeatures, audit_items, text_conditions
 from pipeline.workflows.audit_conditions import _other_prompts
 from pipeline.workflows.model_file import TrainedModel
 
-ITEMS = [{"name": n, "prompt": p} for n, p in (("a", "thin pores"), ("b", "round pores"), ("c", "thin pores"))]
+ITEMS = [
+    {"name": name, "source": "well", "prompt": prompt}
+    for name, prompt in (("a", "thin pores"), ("b", "round pores"), ("c", "thin pores"))
+]
 NAMES = ["own", "shuffled", "generic", "empty", "random", "zeros"]
 
 
