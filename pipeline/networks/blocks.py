@@ -19,8 +19,8 @@ LARGEST_GROUP_COUNT = 8
 def norm_spec(norm: str, *channels: int) -> tuple[str, dict]:
     """A MONAI norm specification that fits every given width.
 
-    Batch statistics are fixed at inference, so a pixel's answer does not depend on the tile that it is cut into;
-    instance and group norm take theirs from the tile.
+    Batch norm keeps its statistics of the training, instance and group norm take theirs from the tile; at inference
+    `pin_statistics` gives each of them those of a whole micrograph.
 
     Args:
         norm: `batch`, `instance` or `group`.

@@ -31,7 +31,7 @@ class PinnedMean(SpatialMean):
 
 def reads_tile(network: nn.Module) -> bool:
     """Whether some part of the network takes statistics over the tile, so that tiles of a scan may disagree."""
-    return any(_reads_tile(module) for module in network.modules())
+    return any(_can_be_pinned(module) and not isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
 
 def pin_statistics(
@@ -40,18 +40,19 @@ def pin_statistics(
     text: torch.Tensor | None = None,
     tokens: torch.Tensor | None = None,
 ) -> nn.Module:
-    """Fix everything that a network reads from the whole tile to the statistics of a batch of tiles.
+    """Fix all statistics that a network normalises by to those of a batch of tiles.
 
-    Instance and group norm, the skip gates' averages and the mean of the re-normalisation are taken over the batch
+    The norms' statistics, the skip gates' averages and the mean of the re-normalisation are taken over the batch
     together, layer by layer, each from features that the layers before it have already normalised so. Afterwards
     nothing depends on the tile but what lies in the receptive field: the same pixel gets the same answer in every
-    tile that holds its surroundings. The norms become `nn.BatchNorm2d` in evaluation mode, which can be fused with
+    tile that holds its surroundings. All norms become `nn.BatchNorm2d` in evaluation mode, which can be fused with
     the convolutions before them (`fuse_norms`).
 
-    With a single tile, the answer on that tile is what the network gave before.
+    For instance norm, a single tile's own answer stays what it was. For batch norm, the statistics of the training
+    give way to those of the scan at hand (prediction-time batch normalisation: Nado et al., arXiv 2006.10963).
 
     Args:
-        network: any network of this package; it is left as it is. Batch norm has fixed statistics already.
+        network: any network of this package; it is left as it is.
         image: tiles that stand for the scan (N, C, H, W), all in one batch.
         text: global text feature (N, D), as for the network's forward pass.
         tokens: text token features (N, L, D).
@@ -65,7 +66,7 @@ def pin_statistics(
     handles = [
         module.register_forward_hook(_gather(name, gathered))
         for name, module in pinned.named_modules()
-        if _reads_tile(module)
+        if _can_be_pinned(module)
     ]
     with torch.no_grad():
         pinned(image, text, tokens)
@@ -77,10 +78,9 @@ def pin_statistics(
     return pinned
 
 
-def _reads_tile(module: nn.Module) -> bool:
-    if isinstance(module, nn.InstanceNorm2d):
-        return not module.track_running_stats
-    return isinstance(module, nn.GroupNorm) or (isinstance(module, SpatialMean) and not isinstance(module, PinnedMean))
+def _can_be_pinned(module: nn.Module) -> bool:
+    kinds = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, SpatialMean)
+    return isinstance(module, kinds) and not isinstance(module, PinnedMean)
 
 
 def _gather(name: str, gathered: dict[str, nn.Module]) -> Callable[..., torch.Tensor]:
@@ -99,7 +99,7 @@ def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
     wide = at_least_single(features)
     if isinstance(module, SpatialMean):
         return PinnedMean(wide.mean((0, 2, 3)))
-    assert isinstance(module, (nn.InstanceNorm2d, nn.GroupNorm))  # for mypy
+    assert isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm))  # for mypy
     groups = module.num_groups if isinstance(module, nn.GroupNorm) else features.shape[1]
     members = wide.unflatten(1, (groups, -1)).transpose(0, 1).flatten(1)
     # biased, as the norms take it in every pass

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.networks import pin_statistics, reads_tile
+from pipeline.networks import pin_statistics
 from pipeline.networks.inputs import STRIDE
 
-STATISTICS = ("micrograph", "tile")
+STATISTICS = ("micrograph", "network")
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
 _TILES = 16
@@ -39,9 +39,7 @@ class MicrographStatistics:
         self._made_of: tuple[int, ...] = ()
 
     def network_for(self, source: str, network: nn.Module) -> nn.Module:
-        """The network for images of a source; the network itself where it reads nothing from the tile."""
-        if not reads_tile(network):
-            return network
+        """The network for images of a source."""
         weights = id(network), sum(tensor._version for tensor in network.state_dict().values())
         if weights != self._made_of:
             self._made_of = weights

@@ -16,6 +16,9 @@ def test_pinned_on_one_tile_the_answer_on_it_is_the_same(case: str) -> None:
     network, inputs = build(case).eval(), batch(1, 1, 48, 64)
     pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
     assert not reads_tile(pinned)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean = module.running_var = None  # then it takes the tile's own, too
     with torch.no_grad():
         torch.testing.assert_close(pinned(**inputs), network(**inputs), rtol=1e-4, atol=1e-4)
 
@@ -47,6 +50,11 @@ def test_statistics_are_those_of_the_whole_batch() -> None:
     pinned = pin_statistics(OneInput(instance), tiles)
     # batch norm that trains takes the same statistics
     expected = nn.functional.batch_norm(tiles, None, None, instance[0].weight, instance[0].bias, training=True)
+    torch.testing.assert_close(pinned(tiles), expected, rtol=1e-5, atol=1e-5)
+
+    batch_norm = nn.Sequential(nn.BatchNorm2d(6))
+    pinned = pin_statistics(OneInput(batch_norm), tiles)
+    expected = nn.functional.batch_norm(tiles, None, None, training=True)
     torch.testing.assert_close(pinned(tiles), expected, rtol=1e-5, atol=1e-5)
 
     group = nn.Sequential(nn.GroupNorm(2, 6))

@@ -70,7 +70,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("resume", "yes", "switch"),
         ("tile_overlap", 1.0, "below 1"),
         ("precision", "float16", "float32, bfloat16"),
-        ("statistics", "scan", "micrograph, tile"),
+        ("statistics", "scan", "micrograph, network"),
     ],
 )
 def test_a_wrong_option_is_told_with_its_value(train, name, value, told):

@@ -44,11 +44,6 @@ def test_changed_weights_have_other_statistics() -> None:
     torch.testing.assert_close(norms[1].running_mean, 2 * norms[0].running_mean)
 
 
-def test_a_network_that_reads_nothing_from_the_tile_stays() -> None:
-    plain = network("batch")
-    assert micrographs(a=(64, 64)).network_for("a", plain) is plain
-
-
 def test_tiles_come_from_every_image_of_the_source_and_have_one_size() -> None:
     items = [{"source": "a"}] * 3
     images = [{"image": torch.full((1, *size), float(i))} for i, size in enumerate([(700, 600), (70, 300), (500, 100)])]
