@@ -1,0 +1,38 @@
+"""Peak memory of a piece of work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+MEGABYTE = 1e6
+#: the profiler's library tells of its starts and of missing GPUs, unless its level is above that of errors
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+
+
+def peak_memory(work: Callable[[], object], device: torch.device) -> float:
+    """Peak memory (MB) that PyTorch's allocator hands out during a piece of work, beyond what is there before it.
+
+    Weights and inputs are there before. What a library takes for itself (oneDNN's or cuDNN's own buffers) is not seen.
+
+    Args:
+        work: has run before, so that it makes nothing that stays.
+        device: where it runs, a CUDA device or the CPU.
+    """
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        return (torch.cuda.max_memory_allocated(device) - before) / MEGABYTE
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+        work()
+    events = [event for event in profiled.profiler.kineto_results.events() if event.name() == "[memory]"]
+    held = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        held += event.nbytes()
+        peak = max(peak, held)
+    return peak / MEGABYTE
