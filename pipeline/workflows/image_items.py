@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ logger = logging.getLogger("vlsenet")
 
 
 def image_items(
-    path: str, prompt: str, group_pattern: str | None = None, skip_bad: bool = False, done: Collection[str] = ()
+    path: str, prompt: str, group_pattern: str | None = None, skip_bad: bool = False
 ) -> list[dict[str, Any]]:
     """The image at ``path``, or the images in the folder, as the dictionaries that MONAI's transforms take.
 
@@ -36,7 +36,6 @@ def image_items(
         group_pattern: regular expression for the part of a file name that names the micrograph that the image was
             cut from; None: each image is a micrograph. Grey levels are normalised over a micrograph.
         skip_bad: go on without images that can't be used.
-        done: names that are left out, as they have been segmented.
 
     Raises:
         UserError: no image there, two images of the same name, or images that can't be used, a line each.
@@ -63,9 +62,15 @@ def image_items(
         raise UserError("\n".join([*problems, f"{len(problems)} of {len(files)} images can't be used; {advice}"]))
     for problem in problems:
         logger.warning("left out: %s", problem)
+    return items
+
+
+def items_left(items: Sequence[dict[str, Any]], done: Collection[str]) -> list[dict[str, Any]]:
+    """The items whose names are not among those that an interrupted run has done."""
+    left = [item for item in items if item["name"] not in done]
     if done:
-        logger.info("%d of %d images were done before", sum(item["name"] in done for item in items), len(files))
-    return [item for item in items if item["name"] not in done]
+        logger.info("%d of %d images were done before", len(items) - len(left), len(items))
+    return left
 
 
 def _image_files(path: Path) -> list[Path]:

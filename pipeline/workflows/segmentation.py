@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,17 @@ class SegmentationResults:
         model: what segments.
         prompt: text prior of the images.
         threshold: probability from which a pixel is pore.
+        settings: what else decides on the results; an interrupted run goes on with the same only.
     """
 
-    def __init__(self, output_dir: str, model: TrainedModel, prompt: str, threshold: float) -> None:
+    def __init__(
+        self, output_dir: str, model: TrainedModel, prompt: str, threshold: float, settings: Mapping[str, Any]
+    ) -> None:
         self._output_dir = Path(output_dir)
         self._table = self._output_dir / "porosity.csv"
         self._manifest = self._output_dir / "manifest.json"
         self._threshold = threshold
-        self._made_by = {"checkpoint_sha256": model.sha256, "prompt": prompt, "threshold": threshold}
+        self._made_by = {"checkpoint_sha256": model.sha256, "prompt": prompt, "threshold": threshold, **settings}
         self._about = {"checkpoint": str(model.path), **self._made_by, "versions": versions()}
         self._rows: list[dict[str, Any]] = []
 
@@ -65,8 +69,9 @@ class SegmentationResults:
             ) from error
         for name, value in self._made_by.items():
             if earlier.get(name) != value:
+                what = name.removesuffix("_sha256")
                 raise UserError(
-                    f"--resume: the results in {self._output_dir} were made with another {name.split('_')[0]} "
+                    f"--resume: the results in {self._output_dir} were made with another {what} "
                     f"({earlier.get(name)}, now {value}); give the same, or choose another --output_dir"
                 )
         return {row["name"] for row in self._rows}

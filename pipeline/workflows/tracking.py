@@ -102,13 +102,14 @@ class TrackedRun:
             if not continued:  # parameters of a run can't be logged twice
                 for first in range(0, len(parameters), 100):
                     self._client.log_batch(run_id, params=parameters[first : first + 100])
+            for name, content in files.items():
+                self._client.log_text(run_id, _as_text(name, content), name)
         except (MlflowException, OSError) as error:
+            if self.run_id is not None:  # it must not be left as running
+                self.finish("FAILED", error=repr(error))
             raise UserError(
                 f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({str(error).splitlines()[0][:200]})"
             ) from error
-        for name, content in files.items():
-            text = json.dumps(content, indent=2) if name.endswith(".json") else yaml.safe_dump(content, sort_keys=False)
-            self._client.log_text(run_id, text, name)
 
     def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, bool]:
         """The id of the run, and whether it is the one of an earlier part of this training."""
@@ -190,3 +191,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any
         else:
             flat.append((f"{prefix}{key}", value))
     return flat
+
+
+def _as_text(name: str, content: Any) -> str:
+    return json.dumps(content, indent=2) if name.endswith(".json") else yaml.safe_dump(content, sort_keys=False)

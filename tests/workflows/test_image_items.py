@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.workflows import image_items
+from pipeline.workflows import image_items, items_left
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_folder_gives_its_images_in_order(folder):
 
 
 def test_finished_images_are_left_out(folder):
-    assert [item["name"] for item in image_items(str(folder), "pore", done={"a"})] == ["b"]
+    assert [item["name"] for item in items_left(image_items(str(folder), "pore"), {"a"})] == ["b"]
 
 
 def test_bad_images_are_told_together_or_skipped(folder, caplog):
@@ -66,5 +66,5 @@ def test_images_of_one_micrograph_share_their_grey_level_statistics(tmp_path):
     assert shared["7_1"].mean == pytest.approx(np.stack([tiles["7_1"], tiles["7_2"]]).mean())
     assert shared["8_1"] == alone["8_1"]
     # also when one of them was done before the interrupt
-    resumed = image_items(str(tmp_path), "pore", r"^(\d+)_", done={"7_1"})
+    resumed = items_left(image_items(str(tmp_path), "pore", r"^(\d+)_"), {"7_1"})
     assert {item["name"]: item["intensity"] for item in resumed}["7_2"] == shared["7_2"]

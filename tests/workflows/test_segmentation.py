@@ -17,6 +17,7 @@ from pipeline.errors import UserError
 from pipeline.workflows import SegmentationResults
 
 MODEL = SimpleNamespace(sha256="abc", path="best.pt")
+SETTINGS = {"tile_size": 512, "mirror": True, "group_pattern": None}
 
 
 def segment(results: SegmentationResults, names: list[str], folder, suffix: str = ".png") -> None:
@@ -33,7 +34,7 @@ def segment(results: SegmentationResults, names: list[str], folder, suffix: str 
 
 
 def test_files_hold_mask_probability_and_porosity(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["b", "a"], tmp_path)
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["b", "a"], tmp_path)
     mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
     np.testing.assert_array_equal(mask, np.repeat([[0] * 5 + [255] * 5], 6, axis=0))
     np.testing.assert_allclose(tifffile.imread(tmp_path / "probability" / "a.tif")[0], np.linspace(0, 1, 10), atol=1e-6)
@@ -48,7 +49,7 @@ def test_files_hold_mask_probability_and_porosity(tmp_path):
 def test_a_nifti_mask_lies_in_the_image(tmp_path):
     affine = np.diag([0.5, 0.25, 1, 1])
     nib.save(nib.Nifti1Image(np.zeros((10, 6), np.float32), affine), tmp_path / "a.nii.gz")
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["a"], tmp_path, ".nii.gz")
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, ".nii.gz")
     mask = nib.load(tmp_path / "masks" / "a.nii.gz")
     np.testing.assert_allclose(mask.affine, affine)
     assert mask.shape == (10, 6)
@@ -56,9 +57,9 @@ def test_a_nifti_mask_lies_in_the_image(tmp_path):
 
 
 def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["a", "NA"], tmp_path)
-    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5).finished(resume=True) == {"a", "NA"}
-    other = SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5)
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a", "NA"], tmp_path)
+    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=True) == {"a", "NA"}
+    other = SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS)
     killed = Engine(lambda engine, name: sys.exit())  # --overwrite, killed before the first image
     other.attach(killed)
     with pytest.raises(SystemExit):
@@ -67,13 +68,17 @@ def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
 
 
 def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5), ["a"], tmp_path)
-    again = SegmentationResults(str(tmp_path), MODEL, "pore", 0.5)
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path)
+    again = SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS)
     assert again.finished(resume=True) == {"a"}
     segment(again, ["b"], tmp_path)
     assert list(pd.read_csv(tmp_path / "porosity.csv")["name"]) == ["a", "b"]
-    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5).finished(resume=False) == set()
+    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=False) == set()
     with pytest.raises(UserError, match="another prompt"):
-        SegmentationResults(str(tmp_path), MODEL, "thin pores", 0.5).finished(resume=True)
+        SegmentationResults(str(tmp_path), MODEL, "thin pores", 0.5, SETTINGS).finished(resume=True)
+    with pytest.raises(UserError, match=r"another tile_size .512, now 256"):
+        SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "tile_size": 256}).finished(resume=True)
     with pytest.raises(UserError, match="another checkpoint"):
-        SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5).finished(resume=True)
+        SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS).finished(
+            resume=True
+        )

@@ -116,3 +116,14 @@ def test_the_artifacts_of_a_shared_store_lie_beside_it(tmp_path):
     run.start({"data.json": {}})
     assert (tmp_path / "mlflow_artifacts").is_dir()
     assert not (tmp_path / "first" / "mlflow_artifacts").exists()
+
+
+def test_a_store_that_fails_at_the_start_leaves_no_run_running(tmp_path, monkeypatch):
+    def refuse(self, run_id, text, name):
+        raise mlflow.MlflowException("no room for artifacts")
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_text", refuse)
+    with pytest.raises(UserError, match="no room for artifacts"):
+        make(tmp_path).start({"config.yaml": {}})
+    _, found = only_run(tmp_path)
+    assert found.info.status == "FAILED"
