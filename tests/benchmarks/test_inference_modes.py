@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+def test_the_modes_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import inference_modes
+
+    output = tmp_path / "modes.json"
+    line = ["--network", "unet", "--size", "64", "--repeats", "2", "--device", "cpu", "--no-compile"]
+    inference_modes.main([*line, "--output", str(output)])
+    rows = {row["mode"]: row for row in json.loads(output.read_text())["modes"]}
+    assert set(rows) == {str(mode) for mode in inference_modes.modes(with_compile=False)}
+    assert len(rows) == 8
+    reference = rows[str(inference_modes.REFERENCE)]
+    assert reference["largest_difference"] == reference["flipped"] == 0
+    assert reference["ratio"]["median"] == 1
+    for row in rows.values():
+        assert row["largest_difference"] >= row["mean_difference"] >= 0
+        if row["precision"] == "float32":
+            assert row["largest_difference"] < 1e-5
+    assert 1e-5 < rows["contiguous bfloat16"]["largest_difference"] < 0.1
+    assert "contiguous float32 fused" in capsys.readouterr().out
+
+
+def test_windows_of_an_image() -> None:
+    import inference_modes
+
+    images = inference_modes.images_of(None, 64, 3)
+    assert images.shape == (3, 1, 64, 64)
+    assert abs(float(images.mean())) < 1e-5
+    assert abs(float(images.std()) - 1) < 1e-3

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+
+def test_the_numbers_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import networks
+
+    from pipeline.networks import build_network
+
+    output = tmp_path / "numbers.json"
+    networks.main(["--presets", "small", "--size", "32", "--repeats", "2", "--device", "cpu", "--output", str(output)])
+    (result,) = json.loads(output.read_text())["results"]
+    assert set(result["ratio"]) == set(networks.KINDS)
+    assert result["unet"]["parameters"] == sum(p.numel() for p in build_network("unet").parameters())
+    for kind in networks.KINDS:
+        for name in ("vlsenet", "unet"):
+            assert result[name][kind]["peak_memory_mb"] > 0
+        assert result["vlsenet"][kind]["operations"] > result["unet"][kind]["operations"] > 0
+    forward, both = (result["unet"][kind] for kind in networks.KINDS)
+    # each convolution but the first has two gradients
+    assert 2 * forward["operations"] < both["operations"] < 3.01 * forward["operations"]
+    assert set(result["shares"]) == {*networks.PARTS, "other"}
+    assert "preset small" in capsys.readouterr().out
+
+
+def test_operations_of_a_convolution() -> None:
+    import networks
+
+    convolution = nn.Conv2d(3, 5, 3, padding=1)
+    image = torch.rand(1, 3, 20, 30)
+    assert networks.operations(lambda: convolution(image)) == 2 * 3 * 5 * 9 * 20 * 30
+
+
+def test_every_part_of_the_network_has_a_name() -> None:
+    import networks
+
+    from pipeline.networks import build_network
+
+    parts = "|".join(networks.PARTS.values())
+    names = [name for name, _ in build_network().named_parameters() if not name.startswith("lscm.alignment.")]
+    assert [name for name in names if not re.match(rf"({parts})\.", name)] == []
