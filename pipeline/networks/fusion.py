@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 from monai.networks.blocks import Convolution
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-NORM = "N"
-"""MONAI's name of the norm in the norm, dropout and activation after a convolution."""
 
 
 def fuse_norms(network: nn.Module) -> nn.Module:
@@ -28,11 +26,11 @@ def fuse_norms(network: nn.Module) -> nn.Module:
     """
     fused = copy.deepcopy(network).eval()
     for block in list(fused.modules()):
-        if not isinstance(block, Convolution) or "adn" not in block._modules:
+        children = dict(block.named_children())
+        if not isinstance(block, Convolution) or "adn" not in children:
             continue
-        after = block.adn
-        # only what follows the convolution at once
-        if next(iter(after._modules), None) == NORM and isinstance(after.N, nn.BatchNorm2d):
-            block.conv = fuse_conv_bn_eval(block.conv, after.N)
-            del after.N
+        for name, norm in list(children["adn"].named_children())[:1]:  # what follows the convolution at once
+            if isinstance(norm, nn.BatchNorm2d):
+                block.conv = fuse_conv_bn_eval(cast(nn.Conv2d, children["conv"]), norm)
+                delattr(children["adn"], name)
     return fused
