@@ -1,0 +1,1 @@
+"""Segmentation of scans of any size: what is read, what is written, what is counted."""

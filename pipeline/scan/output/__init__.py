@@ -1,0 +1,25 @@
+"""What a segmentation of a scan writes: chunks, journal, pyramid, exports."""
+
+from __future__ import annotations
+
+from pipeline.scan.output.export import export_nifti, export_tiff
+from pipeline.scan.output.journal import Entry, Journal, request_differences, request_hash
+from pipeline.scan.output.plan import Chunk, ChunkPlan
+from pipeline.scan.output.pyramid import build_pyramid
+from pipeline.scan.output.store import CHANNELS, FORMAT_VERSION, BlockCounts, ScanStore
+
+__all__ = [
+    "CHANNELS",
+    "FORMAT_VERSION",
+    "BlockCounts",
+    "Chunk",
+    "ChunkPlan",
+    "Entry",
+    "Journal",
+    "ScanStore",
+    "build_pyramid",
+    "export_nifti",
+    "export_tiff",
+    "request_differences",
+    "request_hash",
+]

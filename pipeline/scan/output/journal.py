@@ -1,0 +1,211 @@
+"""Which chunks are finished: a record that survives a kill and a power cut at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.scan.output.durable import make_folders, sync_folder, write_durably, write_error
+from pipeline.scan.output.store import BlockCounts
+
+_REQUEST = "request.json"
+_FINISHED = "finished.json"
+
+
+class Entry(NamedTuple):
+    """A finished chunk.
+
+    Attributes:
+        counts: its pore and rock pixels in blocks.
+        extra: what else the engine noted, such as whether the chunk was skipped.
+    """
+
+    counts: BlockCounts
+    extra: dict[str, Any]
+
+
+class Journal:
+    """The finished chunks of one request, one file for each process and one line for each chunk.
+
+    A line is put onto the disk before `add` returns; the chunk must be there before (`ScanStore.write_chunk` sees to
+    it). A line carries a checksum and the key of its run: a torn line, or one of an earlier run, does not count, and
+    its chunk is written again.
+
+    Process 0 calls `open`; the others call `join` after it.
+    """
+
+    def __init__(self, folder: Path, begun: Mapping[str, Any], rank: int) -> None:
+        self.folder = folder
+        self.request: dict[str, Any] = begun["request"]
+        #: hash of the request, for the store
+        self.hash = request_hash(self.request)
+        self._key: str = begun["key"]
+        self._path = folder / f"chunks-{rank:04d}.jsonl"
+        self._lock = threading.Lock()
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+            sync_folder(folder)
+        except OSError as error:
+            raise write_error(self._path, error) from error
+        #: whether the output of an earlier run is to be removed: the user allowed it, and nothing is finished yet
+        self.replaces: bool = begun["overwrite"] and not self.entries()
+
+    @classmethod
+    def open(cls, folder: str | Path, request: Mapping[str, Any], overwrite: bool = False) -> Journal:
+        """Begin a journal, or go on with the one of the same request.
+
+        Args:
+            folder: of the journal; made if missing.
+            request: everything that decides the result, by name: fingerprint of the input, hash of the checkpoint,
+                prompt, threshold, plan of the chunks and tiles, versions of the formats. JSON values; mappings may be
+                nested.
+            overwrite: begin anew, whatever is there.
+
+        Raises:
+            UserError: the folder belongs to another request (the message names what differs) or to a finished
+                segmentation, and `overwrite` is off; or the disk is full or refuses.
+        """
+        folder = Path(folder)
+        request = json.loads(json.dumps(request))  # as it will be read back: tuples become lists
+        begun = None if overwrite else _read(folder / _REQUEST)
+        if begun is None:
+            # Earlier lines and an earlier finish carry another key: one rename begins the new run and ends the old one.
+            begun = {"request": request, "key": os.urandom(8).hex(), "overwrite": overwrite}
+            make_folders(folder)
+            write_durably(folder / _REQUEST, json.dumps(begun, indent=1, sort_keys=True).encode() + b"\n")
+            return cls(folder, begun, 0)
+        if differences := request_differences(begun["request"], request):
+            raise UserError(
+                f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Give those of then "
+                "to go on with it, choose another output folder, or --overwrite it"
+            )
+        if (_read(folder / _FINISHED) or {}).get("key") == begun["key"]:
+            raise UserError(f"{folder} says that this segmentation is finished: --overwrite does it again")
+        return cls(folder, begun, 0)
+
+    @classmethod
+    def join(cls, folder: str | Path, rank: int) -> Journal:
+        """The journal that process 0 opened, for another process.
+
+        Args:
+            folder: of the journal.
+            rank: number of this process, from 1.
+        """
+        begun = _read(Path(folder) / _REQUEST)
+        if begun is None:
+            raise UserError(f"{folder} holds no {_REQUEST}: process 0 did not begin there, or on another disk")
+        return cls(Path(folder), begun, rank)
+
+    def add(self, index: int, counts: BlockCounts, **extra: Any) -> None:
+        """Note that a chunk is finished; when this returns, the note is on the disk. Threads may call it at once.
+
+        Args:
+            index: of the chunk.
+            counts: what `ScanStore.write_chunk` returned.
+            extra: JSON values to keep with it.
+
+        Raises:
+            UserError: the disk is full or refuses. The chunk then counts as unfinished.
+        """
+        record = {"chunk": index, "pore": counts.pore.tolist(), "rock": counts.rock.tolist(), "extra": extra}
+        text = json.dumps([self._key, record], separators=(",", ":")).encode()
+        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        with self._lock:
+            try:
+                # a line that a kill or a full disk tore is closed off, so that this one stands alone
+                size = os.fstat(self._file).st_size
+                if size and os.pread(self._file, 1, size - 1) != b"\n":
+                    line = b"\n" + line
+                written = 0
+                while written < len(line):
+                    written += os.write(self._file, line[written:])
+                os.fsync(self._file)
+            except OSError as error:
+                raise write_error(self._path, error) from error
+
+    def entries(self) -> dict[int, Entry]:
+        """The finished chunks of all processes, by number, in ascending order."""
+        found: dict[int, Entry] = {}
+        for path in sorted(self.folder.glob("chunks-*.jsonl")):
+            with path.open("rb") as lines:
+                for line in lines:
+                    record = self._parse(line)
+                    if record is not None:
+                        counts = BlockCounts(np.array(record["pore"]), np.array(record["rock"]))
+                        found[record["chunk"]] = Entry(counts, record["extra"])
+        return dict(sorted(found.items()))
+
+    def finish(self, summary: Mapping[str, Any]) -> None:
+        """Mark the whole segmentation as finished: the same request is then refused without `overwrite`.
+
+        Args:
+            summary: JSON values, kept in ``finished.json``.
+        """
+        content = {"key": self._key, **summary}
+        write_durably(self.folder / _FINISHED, json.dumps(content, indent=1, sort_keys=True).encode() + b"\n")
+
+    def close(self) -> None:
+        """Close the file of this process."""
+        os.close(self._file)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _parse(self, line: bytes) -> dict[str, Any] | None:
+        """The record of a line, or None where it is torn, damaged or of another run."""
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if checksum != b"%08x" % zlib.crc32(text):
+            return None
+        key, record = json.loads(text)
+        return record if key == self._key else None
+
+
+def request_hash(request: Mapping[str, Any]) -> str:
+    """SHA-256 of a request, in hexadecimal, whatever the order of its names."""
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
+
+
+def request_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs, as ``threshold was 0.5, now 0.6``; names inside mappings are joined by dots."""
+    before, now = _flat(old), _flat(new)
+    return [
+        f"{name} was {_shown(before, name)}, now {_shown(now, name)}"
+        for name in sorted(before.keys() | now.keys())
+        if _shown(before, name) != _shown(now, name)
+    ]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _shown(values: Mapping[str, Any], name: str) -> str:
+    return json.dumps(values[name], ensure_ascii=False) if name in values else "not given"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A JSON file of the journal, or None where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): --overwrite starts the segmentation anew") from error

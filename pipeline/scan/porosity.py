@@ -1,0 +1,149 @@
+"""Porosity of a scan, of its fields of view, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.scan.output.journal import Entry
+from pipeline.scan.output.plan import ChunkPlan
+
+#: below some 30 fields, the ends of an interval are not worth much
+_FIELDS = 30
+
+
+@dataclass(frozen=True)
+class Porosity:
+    """Porosity of a scan.
+
+    Attributes:
+        porosity: pore pixels over rock pixels (rock includes its pores); NaN where there is no rock.
+        low: lower end of the 95 % interval; NaN with fewer than two fields that hold rock.
+        high: its upper end.
+        fields: porosity of each field of view (slices, rows, columns); NaN where a field holds no rock.
+        field: side of a field of view, pixels.
+        pore: pore pixels of the scan.
+        rock: rock pixels of the scan.
+    """
+
+    porosity: float
+    low: float
+    high: float
+    fields: np.ndarray
+    field: int
+    pore: int
+    rock: int
+
+
+def measure_porosity(
+    plan: ChunkPlan, entries: Mapping[int, Entry], field: int | None = None, seed: int = 0
+) -> Porosity:
+    """Porosity from the journal's counts; no pixel is read again.
+
+    Args:
+        plan: the chunks.
+        entries: of all chunks (`Journal.entries`).
+        field: side of a field of view, pixels, a multiple of the plan's block; by default `field_side`.
+        seed: of the bootstrap.
+
+    Raises:
+        UserError: a field that is no multiple of the block.
+        ValueError: chunks are missing.
+    """
+    field = field_side(plan) if field is None else field
+    if field < 1 or field % plan.block:
+        raise UserError(f"field {field}: give a multiple of the {plan.block} pixels in which pores were counted")
+    pore, rock = block_counts(plan, entries)
+    pore, rock = _in_fields(pore, field // plan.block), _in_fields(rock, field // plan.block)
+    low, high = bootstrap_interval(pore, rock, seed=seed)
+    total_pore, total_rock = int(pore.sum()), int(rock.sum())
+    whole = total_pore / total_rock if total_rock else float("nan")
+    return Porosity(whole, low, high, porosity_map(pore, rock), field, total_pore, total_rock)
+
+
+def field_side(plan: ChunkPlan) -> int:
+    """Side of a field of view, pixels: the block, doubled as long as the scan holds at least 30 fields.
+
+    Fields as large as can be, as neighbouring pixels are alike; as many as an interval takes to mean something.
+    """
+    depth, height, width = plan.shape
+    side = plan.block
+    while depth * (height // (2 * side)) * (width // (2 * side)) >= _FIELDS:
+        side *= 2
+    return side
+
+
+def block_counts(plan: ChunkPlan, entries: Mapping[int, Entry]) -> tuple[np.ndarray, np.ndarray]:
+    """Pore and rock pixels of each block of the scan, (slices, rows, columns) each.
+
+    Raises:
+        ValueError: chunks are missing.
+    """
+    if missing := len(plan) - len(entries):
+        raise ValueError(f"{missing} of {len(plan)} chunks are not finished")
+    depth, height, width = plan.shape
+    shape = (depth, ceil(height / plan.block), ceil(width / plan.block))
+    pore, rock = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    for index, entry in entries.items():
+        chunk = plan[index]
+        rows, columns = entry.counts.pore.shape
+        y, x = chunk.y // plan.block, chunk.x // plan.block
+        pore[chunk.slice, y : y + rows, x : x + columns] = entry.counts.pore
+        rock[chunk.slice, y : y + rows, x : x + columns] = entry.counts.rock
+    return pore, rock
+
+
+def porosity_map(pore: np.ndarray, rock: np.ndarray) -> np.ndarray:
+    """Pore over rock of each field, of the same shape; NaN where there is no rock."""
+    return np.divide(pore, rock, out=np.full(pore.shape, np.nan), where=rock > 0)
+
+
+def bootstrap_interval(
+    pore: np.ndarray, rock: np.ndarray, *, level: float = 0.95, replicates: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of porosity, by a block bootstrap over fields of view.
+
+    Pixels are no independent samples: their neighbours show the same pore. So whole fields are drawn, n of the n with
+    replacement, and each draw b gives porosity as a ratio of sums,
+
+        phi_b = sum_i pore_i / sum_i rock_i over the fields i of the draw,
+
+    of which the (1 - level) / 2 and (1 + level) / 2 quantiles are the ends. Fields should be larger than the distance
+    over which porosity is alike; smaller ones make the interval too narrow. It speaks of the spread within this scan,
+    not of the network's errors.
+
+    B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval), section
+    8.6 (blocks of data that depend on each other; there they move, here they are a grid).
+
+    Args:
+        pore: pore pixels of each field, any shape.
+        rock: rock pixels of each field, of the same shape; fields without rock are left out.
+        level: share of draws inside the interval.
+        replicates: number of draws.
+        seed: of the draws.
+
+    Returns:
+        Lower and upper end; NaN with fewer than two fields.
+    """
+    there = rock > 0
+    pore, rock = pore[there].astype(np.float64), rock[there].astype(np.float64)
+    count = len(rock)
+    if count < 2:
+        return float("nan"), float("nan")
+    random = np.random.default_rng(seed)
+    draws = np.empty(replicates)
+    for replicate in range(replicates):  # one at a time: all at once would take memory with the size of the scan
+        chosen = random.integers(0, count, count)
+        draws[replicate] = pore[chosen].sum() / rock[chosen].sum()
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _in_fields(counts: np.ndarray, blocks: int) -> np.ndarray:
+    """Sums of blocks x blocks counts, (slices, rows, columns); the fields at the edge may hold fewer."""
+    rows = np.add.reduceat(counts, np.arange(0, counts.shape[1], blocks), axis=1)
+    return np.add.reduceat(rows, np.arange(0, counts.shape[2], blocks), axis=2)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.scan.output import BlockCounts, ChunkPlan, Entry
+from pipeline.scan.porosity import bootstrap_interval, field_side, measure_porosity
+
+
+def entries_of(plan: ChunkPlan, mask: np.ndarray, rock: np.ndarray) -> dict[int, Entry]:
+    entries = {}
+    for index in range(len(plan)):
+        c = plan[index]
+        starts = [(y, x) for y in range(c.y, c.y + c.height, plan.block) for x in range(c.x, c.x + c.width, plan.block)]
+        columns = -(-c.width // plan.block)
+        sums = [
+            np.reshape([a[c.slice, y : y + plan.block, x : x + plan.block].sum() for y, x in starts], (-1, columns))
+            for a in (mask & rock, rock)
+        ]
+        entries[index] = Entry(BlockCounts(*sums), {})
+    return entries
+
+
+def test_porosity_is_that_of_the_pixels() -> None:
+    plan = ChunkPlan(150, 117, depth=2, chunk=32, block=16)
+    random = np.random.default_rng(0)
+    mask, rock = random.random(plan.shape) < 0.2, random.random(plan.shape) < 0.9
+    rock[:, 64:128, 0:64] = False
+    result = measure_porosity(plan, entries_of(plan, mask, rock), field=64)
+    assert result.rock == rock.sum()
+    assert result.pore == (mask & rock).sum()
+    assert result.porosity == pytest.approx((mask & rock).sum() / rock.sum())
+    assert result.fields.shape == (2, 3, 2)
+    assert np.isnan(result.fields[:, 1, 0]).all()
+    part = np.s_[1, 128:150, 64:117]
+    assert result.fields[1, 2, 1] == pytest.approx((mask & rock)[part].sum() / rock[part].sum())
+    assert result.low < result.porosity < result.high
+    assert result.field == 64
+
+
+def test_interval_of_many_equal_fields_is_that_of_the_mean() -> None:
+    """With equal areas the ratio is a mean, whose interval the central limit theorem gives."""
+    pore = np.random.default_rng(0).integers(0, 1000, (20, 20))
+    low, high = bootstrap_interval(pore, np.full(pore.shape, 10000), replicates=8000)
+    half = 1.96 * pore.std() / 1e4 / math.sqrt(pore.size)
+    assert (low, high) == pytest.approx((pore.mean() / 1e4 - half, pore.mean() / 1e4 + half), abs=half / 20)
+
+
+def test_interval_of_two_fields_is_known_exactly() -> None:
+    """Draws are 0, 1/4 and 1 with probabilities 1/4, 1/2, 1/4, the fields being unequal."""
+    pore, rock = np.array([0, 100]), np.array([300, 100])
+    assert bootstrap_interval(pore, rock) == (0.0, 1.0)
+    assert bootstrap_interval(pore, rock, level=0.4) == (0.25, 0.25)
+
+
+def test_interval_is_seeded_and_leaves_empty_fields_out() -> None:
+    pore, rock = np.array([10, 0, 30, 20]), np.array([100, 0, 100, 100])
+    assert bootstrap_interval(pore, rock, seed=1) == bootstrap_interval(pore[rock > 0], rock[rock > 0], seed=1)
+
+
+def test_no_interval_from_one_field_and_no_porosity_without_rock() -> None:
+    plan = ChunkPlan(16, 16, chunk=16, block=16)
+    empty = np.zeros(plan.shape, bool)
+    result = measure_porosity(plan, entries_of(plan, ~empty, ~empty))
+    assert result.porosity == 1
+    assert math.isnan(result.low)
+    assert math.isnan(measure_porosity(plan, entries_of(plan, empty, empty)).porosity)
+
+
+def test_side_of_a_field() -> None:
+    assert field_side(ChunkPlan(1000, 1000)) == 256
+    side = field_side(ChunkPlan(32768, 32768))
+    assert (32768 // side) ** 2 >= 30 > (32768 // (2 * side)) ** 2
+
+
+def test_missing_chunks_and_odd_fields_are_refused() -> None:
+    plan = ChunkPlan(64, 64, chunk=32, block=16)
+    with pytest.raises(ValueError, match="4 of 4"):
+        measure_porosity(plan, {})
+    with pytest.raises(UserError, match="multiple of the 16"):
+        measure_porosity(plan, {}, field=24)
