@@ -6,7 +6,8 @@ from pipeline.workflows.begin import begin
 from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
-from pipeline.workflows.image_items import image_items
+from pipeline.workflows.export import export_model
+from pipeline.workflows.image_items import image_items, items_left
 from pipeline.workflows.inferer import PromptedSlidingWindowInferer
 from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.pictures import ValidationPictures
@@ -42,7 +43,9 @@ __all__ = [
     "encode_prompts",
     "evaluation_about",
     "evaluation_samples",
+    "export_model",
     "image_items",
+    "items_left",
     "load_model",
     "model_content",
     "open_dataset",

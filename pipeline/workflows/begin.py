@@ -24,7 +24,7 @@ def begin(command: str) -> None:
     A config given without ``common.yaml`` is started again with it, and so is a command whose values MONAI misread.
 
     Args:
-        command: ``train``, ``evaluate``, ``inference`` or ``audit``.
+        command: ``train``, ``evaluate``, ``inference``, ``audit`` or ``export``.
 
     Raises:
         UserError: an override without effect, an option that is missing or wrong.

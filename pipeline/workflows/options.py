@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
 from pipeline.networks import check_features
+from pipeline.workflows.export import check_formats
 from pipeline.workflows.precision import PRECISIONS
 from pipeline.workflows.scan_statistics import STATISTICS
 
@@ -23,7 +24,7 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
     """Check the options of one bundle command, all of them, before anything is loaded.
 
     Args:
-        command: ``train``, ``evaluate``, ``inference`` or ``audit``.
+        command: ``train``, ``evaluate``, ``inference``, ``audit`` or ``export``.
         config: the config with the user's overrides in it.
 
     Raises:
@@ -121,6 +122,12 @@ def _widths(name: str, value: Any) -> None:
         raise UserError(f"--{error}") from error
 
 
+def _formats(name: str, value: Any) -> None:
+    if not isinstance(value, (str, list, tuple)):
+        raise UserError(f"--{name} {value}: give names of formats, as in --{name} onnx,torchscript")
+    check_formats(value)
+
+
 def _regex(name: str, value: Any) -> None:
     if value is None:
         return
@@ -181,7 +188,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "network": _one_of("vlsenet", "unet"),
         "preset": _one_of("small", "base", "large"),
         "features": _widths,
-        "norm": _one_of("instance", "group", "batch"),
+        "norm": _one_of("batch", "instance", "group"),
         "text_source": _one_of("learned", "clip", "untrained", "random", "none"),
         "max_epochs": _whole_number(1),
         "steps_per_epoch": _whole_number(1),
@@ -214,4 +221,12 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "overwrite": _flag,
     },
     "audit": {**_EVALUATION, "seed": _whole_number(0), "tracking_uri": _tracking_uri},
+    "export": {
+        "output_dir": _output_folder,
+        "checkpoint": _CHECKPOINT,
+        "formats": _formats,
+        "text_inputs": _flag,
+        "threshold": _number(0, 1),
+        "overwrite": _flag,
+    },
 }

@@ -12,6 +12,7 @@ _MARKS = {
     "evaluate": ("per_image.csv", False),
     "inference": ("porosity.csv", True),
     "audit": ("audit.csv", False),
+    "export": ("export.json", False),
 }
 
 
@@ -19,7 +20,7 @@ def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: 
     """Refuse a folder that holds results, unless the user says what to do with them.
 
     Args:
-        command: ``train``, ``evaluate``, ``inference`` or ``audit``.
+        command: ``train``, ``evaluate``, ``inference``, ``audit`` or ``export``.
         output_dir: the folder; it need not exist.
         resume: go on from what is there.
         overwrite: replace what is there.

@@ -1,0 +1,9 @@
+"""A trained network for other programs: `torch.export`, ONNX and TorchScript, each checked against PyTorch."""
+
+from __future__ import annotations
+
+from pipeline.workflows.export.command import export_model
+from pipeline.workflows.export.formats import FORMATS, check_formats
+from pipeline.workflows.export.graph import ExportSource, PoreProbability
+
+__all__ = ["FORMATS", "ExportSource", "PoreProbability", "check_formats", "export_model"]

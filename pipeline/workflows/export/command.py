@@ -1,0 +1,104 @@
+"""The export of a model, from checkpoint to checked files and a manifest."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline.atomic import atomic_path
+from pipeline.hashing import sha256_of
+from pipeline.networks import reads_tile
+from pipeline.networks.inputs import STRIDE
+from pipeline.workflows.export.formats import FORMATS, check_formats
+from pipeline.workflows.export.graph import OUTPUT, ExportSource
+from pipeline.workflows.export.text_file import write_text_features
+from pipeline.workflows.export.verify import TOLERANCE, verify
+from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.provenance import versions
+
+logger = logging.getLogger("vlsenet")
+
+MANIFEST = "export.json"
+TEXT_FILE = "text_features.safetensors"
+
+
+def export_model(
+    model: TrainedModel,
+    output_dir: str,
+    prompt: str,
+    threshold: float,
+    formats: str | Iterable[str],
+    text_inputs: bool = False,
+) -> None:
+    """Write a model in several formats, each checked against PyTorch before it takes its name.
+
+    The graph takes images (N, C, H, W) of any number and size and gives the probability of pore. `export.json`, which
+    is written last, says what a user of the files must know; the same stands in each file.
+
+    Args:
+        model: on the CPU, with the prompt in its text store.
+        output_dir: folder of the files.
+        prompt: built into the graph.
+        threshold: probability from which a pixel is pore, for the manifest.
+        formats: names, see `FORMATS`.
+        text_inputs: leave the text features as inputs; `text_features.safetensors` then holds the stored ones.
+
+    Raises:
+        UserError: an unknown format, one whose packages are missing, text inputs for a network without text, or an
+            exported network that does not do what the network does.
+    """
+    chosen = check_formats(formats)
+    source = ExportSource(model, model.text.get(prompt), text_inputs)
+    folder = Path(output_dir)
+    about = _about(source, prompt, threshold)
+    for name in (MANIFEST, TEXT_FILE, *(kind.file for kind in FORMATS.values())):
+        (folder / name).unlink(missing_ok=True)  # an earlier export's files must not pass for this one's
+    files: dict[str, Any] = {}
+    for name in chosen:
+        kind = FORMATS[name]
+        logger.info("%s: exporting to %s", name, folder / kind.file)
+        with atomic_path(folder / kind.file) as partial:
+            kind.write(source, partial, json.dumps(about))
+            differences = verify(source, kind.load(partial), kind.file)
+        files[name] = {
+            "file": kind.file,
+            "sha256": sha256_of(folder / kind.file),
+            "largest_difference": max(differences.values()),
+            "difference_by_size": differences,
+            "versions": {package: version(package) for package in kind.needs},
+        }
+    if text_inputs:
+        write_text_features(model.text, folder / TEXT_FILE)
+    with atomic_path(folder / MANIFEST) as partial:
+        partial.write_text(json.dumps({**about, "checkpoint": str(model.path), "files": files}, indent=2))
+    for name, file in files.items():
+        print(f"{name:<14}{folder / file['file']}   largest difference from PyTorch {file['largest_difference']:.1e}")
+
+
+def _about(source: ExportSource, prompt: str, threshold: float) -> dict[str, Any]:
+    model = source.model
+    shapes = {}
+    for name, example in source.inputs(1, STRIDE, STRIDE).items():
+        axes = source.axes[name]
+        shapes[name] = [axes.get(axis, size) for axis, size in enumerate(example.shape)]
+    inputs: dict[str, Any] = {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()}
+    inputs["image"] |= {
+        "normalisation": "mean 0 and standard deviation 1 over the whole micrograph",
+        "smallest_side": STRIDE,
+    }
+    return {
+        "inputs": inputs,
+        "output": {"name": OUTPUT, "shape": ["batch", 1, "height", "width"], "meaning": "probability of pore"},
+        "threshold": threshold,
+        "prompt": prompt if source.reads_text and not source.text_inputs else None,
+        "text": {**model.text.provenance, "file": TEXT_FILE if source.text_inputs else None},
+        "statistics": "of each image given" if reads_tile(model.network) else "fixed",
+        "tolerance": TOLERANCE,
+        "checkpoint_sha256": model.sha256,
+        "network": model.network_settings,
+        "versions": versions(),
+    }

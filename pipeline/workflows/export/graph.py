@@ -1,0 +1,116 @@
+"""What is exported: image to probability, with the text built in or as inputs."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import nn
+from torch.export import Dim, ExportedProgram
+
+from pipeline.errors import UserError
+from pipeline.networks import VLSENet
+from pipeline.networks.inputs import STRIDE
+from pipeline.text import TextFeatures
+from pipeline.workflows.model_file import TrainedModel
+
+OUTPUT = "probability"
+#: N, H, W while tracing: no two alike and none of a special form, so that no size is taken for a constant.
+TRACED_SIZE = (2, 80, 52)
+
+Inputs = dict[str, torch.Tensor]
+Axes = dict[int, str]
+
+
+class PoreProbability(nn.Module):
+    """A network with the text features that it was given: image to probability of pore.
+
+    Args:
+        network: called as `network(image, text, tokens)`.
+        features: built into the graph, for every image. None: the graph's inputs give them, or the network reads none.
+    """
+
+    text: torch.Tensor | None
+    tokens: torch.Tensor | None
+
+    def __init__(self, network: nn.Module, features: TextFeatures | None = None) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("text", None if features is None else features.text.clone())
+        self.register_buffer("tokens", None if features is None else features.tokens.clone())
+        self.eval()
+
+    def forward(
+        self, image: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """
+        Args:
+            image: (N, C, H, W), mean 0 and spread 1 over the micrograph, sides of 16 pixels or more.
+            text: global text feature (N, D), where it is not built in.
+            tokens: text token features (N, L, D), where they are not built in.
+
+        Returns:
+            Probability of pore (N, 1, H, W).
+        """
+        batch = image.shape[0]
+        if self.text is not None:
+            text = self.text.expand(batch, -1)
+        if self.tokens is not None:
+            tokens = self.tokens.expand(batch, -1, -1)
+        logits: torch.Tensor = self.network(image, text, tokens)
+        return logits.sigmoid()
+
+
+class ExportSource:
+    """A trained model ready for export, on the CPU and in float32.
+
+    Args:
+        model: what is exported.
+        features: text features of the prompt.
+        text_inputs: leave the text features as inputs, rather than building in those given.
+
+    Raises:
+        UserError: text inputs for a network that reads no text.
+    """
+
+    def __init__(self, model: TrainedModel, features: TextFeatures, text_inputs: bool) -> None:
+        reads_text = isinstance(model.network, VLSENet) and (
+            model.network.switches.read_text or model.network.switches.cross_attention
+        )
+        if text_inputs and not reads_text:
+            raise UserError(f"--text_inputs: the network in {model.path} reads no text; leave the option out")
+        self.model = model
+        self.features = features
+        self.reads_text = reads_text
+        self.text_inputs = text_inputs
+        network = model.network.to("cpu", torch.float32).to(memory_format=torch.contiguous_format)
+        self.graph = PoreProbability(network, features if reads_text and not text_inputs else None)
+
+    @property
+    def axes(self) -> dict[str, Axes]:
+        """Each input's axes of free size, by name."""
+        axes: dict[str, Axes] = {"image": {0: "batch", 2: "height", 3: "width"}}
+        if self.text_inputs:
+            axes |= {"text": {0: "batch"}, "tokens": {0: "batch"}}
+        return axes
+
+    def inputs(self, batch: int, height: int, width: int) -> Inputs:
+        """Noise of mean 0 and spread 1 as images (N, C, H, W), and the features for each where they are inputs."""
+        generator = torch.Generator().manual_seed(height * width)
+        channels = int(self.model.network_settings.get("in_channels", 1))
+        inputs = {"image": torch.randn(batch, channels, height, width, generator=generator)}
+        if self.text_inputs:
+            inputs["text"] = self.features.text.repeat(batch, 1)
+            inputs["tokens"] = self.features.tokens.repeat(batch, 1, 1)
+        return inputs
+
+    @cached_property
+    def program(self) -> ExportedProgram:
+        """The graph by `torch.export`, which the ONNX file is made from too."""
+        smallest = {"batch": 1, "height": STRIDE, "width": STRIDE}
+        free = {
+            name: {axis: Dim.DYNAMIC(min=smallest[size]) for axis, size in axes.items()}
+            for name, axes in self.axes.items()
+        }
+        with torch.no_grad():
+            return torch.export.export(self.graph, (), self.inputs(*TRACED_SIZE), dynamic_shapes=free)

@@ -1,0 +1,55 @@
+"""Tiny trained models, as a checkpoint gives them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch import nn
+
+from pipeline.networks import Switches, build_network
+from pipeline.text import build_text_source, build_text_store
+from pipeline.workflows import load_model, model_content
+from pipeline.workflows.model_file import TrainedModel
+
+FEATURES = [8, 8, 16, 16, 32]
+PROMPT = "thin pores"
+#: what is quick to trace and still reads the text
+FEW_PARTS = {name: name == "modulate_bottleneck" for name in Switches.names()}
+#: N, H, W: neither traced nor among those that the export itself checks
+OTHER_SIZES = ((1, 16, 33), (2, 65, 47), (1, 96, 128))
+
+
+def write_checkpoint(
+    path: Path, network: str = "vlsenet", norm: str = "instance", text_source: str = "random", **settings: object
+) -> None:
+    """A model file whose norms are not the identity and whose text matters."""
+    torch.manual_seed(0)
+    source = build_text_source(text_source)
+    settings = {"network": network, "features": FEATURES, "text_dim": source.dim, "norm": norm, **settings}
+    made = build_network(**settings)
+    for name, parameter in made.named_parameters():
+        if "to_gamma_beta" in name or "to_channel_delta" in name:
+            nn.init.normal_(parameter, std=0.3)
+    with torch.no_grad():
+        made(torch.randn(4, 1, 64, 64), torch.zeros(4, source.dim), torch.zeros(4, 3, source.dim))
+    data = SimpleNamespace(pore_label=2, samples=[], fingerprint=lambda: {"hash": "f00d"})
+    store = build_text_store(source, ["pore", PROMPT])
+    torch.save(model_content(made, settings, store, data, {"val_threshold": 0.375}), path)
+
+
+def trained_model(folder: Path, **settings: object) -> TrainedModel:
+    """The model of such a file."""
+    path = folder / "best.pt"
+    write_checkpoint(path, **settings)
+    return load_model(str(path))
+
+
+def probability(model: TrainedModel, inputs: dict[str, torch.Tensor], prompt: str) -> torch.Tensor:
+    """What the network itself says, (N, 1, H, W)."""
+    features = model.text.get(prompt)
+    batch = len(inputs["image"])
+    with torch.no_grad():
+        logits = model.network(inputs["image"], features.text.repeat(batch, 1), features.tokens.repeat(batch, 1, 1))
+    return logits.sigmoid()

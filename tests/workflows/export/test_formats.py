@@ -1,0 +1,107 @@
+"""Every format gives what the network gives, at sizes that it has not been traced or checked at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from monai.data import load_net_with_metadata
+
+from pipeline.errors import UserError
+from pipeline.workflows.export import FORMATS, ExportSource, check_formats
+from tests.workflows.export.cases import OTHER_SIZES, PROMPT, probability, trained_model
+
+ABOUT = json.dumps({"threshold": 0.375})
+
+
+def source_of(folder: Path, text_inputs: bool = False, **settings: object) -> ExportSource:
+    model = trained_model(folder, **settings)
+    return ExportSource(model, model.text.get(PROMPT), text_inputs)
+
+
+def check_format(source: ExportSource, kind: str, folder: Path) -> Path:
+    """Write a file, load it, and compare what it gives."""
+    path = folder / FORMATS[kind].file
+    FORMATS[kind].write(source, path, ABOUT)
+    run = FORMATS[kind].load(path)
+    for size in OTHER_SIZES:
+        inputs = source.inputs(*size)
+        assert tuple(inputs) == (("image", "text", "tokens") if source.text_inputs else ("image",))
+        with torch.no_grad():
+            torch.testing.assert_close(run(inputs), probability(source.model, inputs, PROMPT), rtol=0, atol=1e-4)
+    if source.text_inputs:
+        other = source.inputs(1, 48, 48)
+        features = source.model.text.get("pore")
+        other |= {"text": features.text[None], "tokens": features.tokens[None]}
+        expected = probability(source.model, other, "pore")
+        assert (expected - probability(source.model, other, PROMPT)).abs().max() > 1e-3
+        with torch.no_grad():
+            torch.testing.assert_close(run(other), expected, rtol=0, atol=1e-4)
+    return path
+
+
+@pytest.fixture(scope="module")
+def unet(tmp_path_factory: pytest.TempPathFactory) -> ExportSource:
+    return source_of(tmp_path_factory.mktemp("unet"), network="unet")
+
+
+def test_unet_by_torch_export(unet: ExportSource, tmp_path: Path) -> None:
+    path = check_format(unet, "torch_export", tmp_path)
+    extra = {"about.json": ""}
+    torch.export.load(path, extra_files=extra)
+    assert extra["about.json"] == ABOUT
+
+
+def test_unet_as_onnx(unet: ExportSource, tmp_path: Path) -> None:
+    file = onnx.load(check_format(unet, "onnx", tmp_path))
+    onnx.checker.check_model(file)
+    assert {entry.key: entry.value for entry in file.metadata_props}["about"] == ABOUT
+    assert [opset.version for opset in file.opset_import if not opset.domain] == [18]
+    axes = [axis.dim_param or axis.dim_value for axis in file.graph.input[0].type.tensor_type.shape.dim]
+    assert axes == ["batch", 1, "height", "width"]
+
+
+def test_unet_as_torchscript_that_monai_reads(unet: ExportSource, tmp_path: Path) -> None:
+    path = check_format(unet, "torchscript", tmp_path)
+    network, about, files = load_net_with_metadata(str(path), more_extra_files=("network.json",))
+    assert about == json.loads(ABOUT)
+    assert json.loads(files["network.json"])["network_def"]["network"]["network"] == "unet"
+    inputs = unet.inputs(1, 40, 56)
+    torch.testing.assert_close(network(inputs["image"]), probability(unet.model, inputs, PROMPT))
+
+
+@pytest.mark.parametrize("text_inputs", [False, True])
+def test_vlsenet_as_torchscript(tmp_path: Path, text_inputs: bool) -> None:
+    check_format(source_of(tmp_path, text_inputs), "torchscript", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"norm": "instance"},
+        {"norm": "group", "text_inputs": True},
+        {"norm": "batch", "text_source": "learned", "learned_text": True},
+    ],
+    ids=["instance", "group-text-inputs", "batch-learned-text"],
+)
+def test_vlsenet_by_torch_export_and_as_onnx(tmp_path: Path, settings: dict[str, object]) -> None:
+    source = source_of(tmp_path, **settings)
+    check_format(source, "torch_export", tmp_path)
+    check_format(source, "onnx", tmp_path)
+
+
+def test_formats_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_formats("onnx, torchscript,onnx") == ("onnx", "torchscript")
+    assert check_formats(["torch_export"]) == ("torch_export",)
+    with pytest.raises(UserError, match="did you mean onnx"):
+        check_formats("onx")
+    with pytest.raises(UserError, match="empty"):
+        check_formats([])
+    monkeypatch.setattr("pipeline.workflows.export.formats.find_spec", lambda name: None)
+    assert check_formats("torchscript") == ("torchscript",)
+    with pytest.raises(UserError, match="onnxruntime: install"):
+        check_formats("onnx")
