@@ -9,10 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.networks import pin_statistics
+from pipeline.networks import fuse_norms, pin_statistics
 from pipeline.networks.inputs import STRIDE
 
 STATISTICS = ("micrograph", "network")
+
+#: networks that are kept at a time; images of a micrograph mostly come together
+_KEPT = 8
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
 _TILES = 16
@@ -39,7 +42,7 @@ class MicrographStatistics:
         self._made_of: tuple[int, ...] = ()
 
     def network_for(self, source: str, network: nn.Module) -> nn.Module:
-        """The network for images of a source."""
+        """The network for images of a source, for inference only."""
         weights = id(network), sum(tensor._version for tensor in network.state_dict().values())
         if weights != self._made_of:
             self._made_of = weights
@@ -47,7 +50,11 @@ class MicrographStatistics:
         if source not in self._pinned:
             device = next(network.parameters()).device
             tiles = {name: tensor.to(device) for name, tensor in self._tiles(source).items()}
-            self._pinned[source] = pin_statistics(network, **tiles)
+            if len(self._pinned) == _KEPT:
+                del self._pinned[next(iter(self._pinned))]
+            # fixed norms are folded away, and what is left prefers channels-last
+            pinned = fuse_norms(pin_statistics(network, **tiles))
+            self._pinned[source] = pinned.to(memory_format=torch.channels_last)
         return self._pinned[source]
 
     def _tiles(self, source: str) -> dict[str, torch.Tensor]:
