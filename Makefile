@@ -4,7 +4,7 @@ BIN := .venv/bin
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint constraints clean
+.PHONY: help setup demo test lint benchmark constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,10 @@ test: .venv/installed ## run the tests
 
 lint: .venv/installed ## style, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+benchmark: .venv/installed ## VLSE-Net against U-Net, and the ways to run inference (some minutes)
+	@$(BIN)/python benchmarks/networks.py
+	@$(BIN)/python benchmarks/inference_modes.py
 
 constraints: .venv/installed ## pin the newest set of packages that fits setup.cfg
 	$(BIN)/uv pip compile --quiet setup.cfg --extra dev --universal --python-version 3.10 --upgrade \
