@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -43,19 +44,15 @@ class Journal:
     Process 0 calls `open`; the others call `join` after it.
     """
 
-    def __init__(self, folder: Path, begun: Mapping[str, Any], rank: int) -> None:
+    def __init__(self, folder: Path, file: int, path: Path, begun: Mapping[str, Any]) -> None:
         self.folder = folder
         self.request: dict[str, Any] = begun["request"]
         #: hash of the request, for the store
         self.hash = request_hash(self.request)
         self._key: str = begun["key"]
-        self._path = folder / f"chunks-{rank:04d}.jsonl"
+        self._path = path
+        self._file = file
         self._lock = threading.Lock()
-        try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
-            sync_folder(folder)
-        except OSError as error:
-            raise write_error(self._path, error) from error
         #: whether the output of an earlier run is to be removed: the user allowed it, and nothing is finished yet
         self.replaces: bool = begun["overwrite"] and not self.entries()
 
@@ -72,25 +69,29 @@ class Journal:
 
         Raises:
             UserError: the folder belongs to another request (the message names what differs) or to a finished
-                segmentation, and `overwrite` is off; or the disk is full or refuses.
+                segmentation, and `overwrite` is off; another process is at work on it; the disk is full or refuses.
         """
         folder = Path(folder)
         request = json.loads(json.dumps(request))  # as it will be read back: tuples become lists
-        begun = None if overwrite else _read(folder / _REQUEST)
-        if begun is None:
-            # Earlier lines and an earlier finish carry another key: one rename begins the new run and ends the old one.
-            begun = {"request": request, "key": os.urandom(8).hex(), "overwrite": overwrite}
-            make_folders(folder)
-            write_durably(folder / _REQUEST, json.dumps(begun, indent=1, sort_keys=True).encode() + b"\n")
-            return cls(folder, begun, 0)
-        if differences := request_differences(begun["request"], request):
-            raise UserError(
-                f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Give those of then "
-                "to go on with it, choose another output folder, or --overwrite it"
-            )
-        if (_read(folder / _FINISHED) or {}).get("key") == begun["key"]:
-            raise UserError(f"{folder} says that this segmentation is finished: --overwrite does it again")
-        return cls(folder, begun, 0)
+        make_folders(folder)
+        file, path = _open_locked(folder, rank=0)
+        try:
+            begun = None if overwrite else _read(folder / _REQUEST)
+            if begun is None:
+                # Earlier lines and an earlier finish carry another key: one rename begins the new run.
+                begun = {"request": request, "key": os.urandom(8).hex(), "overwrite": overwrite}
+                write_durably(folder / _REQUEST, json.dumps(begun, indent=1, sort_keys=True).encode() + b"\n")
+            if differences := request_differences(begun["request"], request):
+                raise UserError(
+                    f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Give those of "
+                    "then to go on with it, choose another output folder, or --overwrite it"
+                )
+            if (_read(folder / _FINISHED) or {}).get("key") == begun["key"]:
+                raise UserError(f"{folder} says that this segmentation is finished: --overwrite does it again")
+            return cls(folder, file, path, begun)
+        except BaseException:
+            os.close(file)
+            raise
 
     @classmethod
     def join(cls, folder: str | Path, rank: int) -> Journal:
@@ -103,7 +104,7 @@ class Journal:
         begun = _read(Path(folder) / _REQUEST)
         if begun is None:
             raise UserError(f"{folder} holds no {_REQUEST}: process 0 did not begin there, or on another disk")
-        return cls(Path(folder), begun, rank)
+        return cls(Path(folder), *_open_locked(Path(folder), rank), begun)
 
     def add(self, index: int, counts: BlockCounts, **extra: Any) -> None:
         """Note that a chunk is finished; when this returns, the note is on the disk. Threads may call it at once.
@@ -170,6 +171,25 @@ class Journal:
             return None
         key, record = json.loads(text)
         return record if key == self._key else None
+
+
+def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
+    """The file of a process and its path, locked until it is closed or the process dies.
+
+    Two runs in one folder would rename each other's half-written chunks into place.
+    """
+    path = folder / f"chunks-{rank:04d}.jsonl"
+    try:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        sync_folder(folder)
+    except OSError as error:
+        raise write_error(path, error) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(file)
+        raise UserError(f"another process is writing this segmentation ({path}): wait for it, or end it") from error
+    return file, path
 
 
 def request_hash(request: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -21,12 +21,14 @@ def windows(pixels: np.ndarray) -> list[list[np.ndarray]]:
     return [[pixels[y : y + 2, x : x + 2] for x in range(0, width, 2)] for y in range(0, height, 2)]
 
 
+@settings(max_examples=30)
 @given(IMAGES)
 def test_probability_is_the_mean_rounded_half_to_even(pixels: np.ndarray) -> None:
     expected = [[np.rint(window.mean()) for window in row] for row in windows(pixels)]
     np.testing.assert_array_equal(halve_probability(pixels), expected)
 
 
+@settings(max_examples=30)
 @given(IMAGES)
 def test_mask_is_pore_from_half_the_area_on(pixels: np.ndarray) -> None:
     mask = np.where(pixels > 127, 255, 0).astype(np.uint8)
