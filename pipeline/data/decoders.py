@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tifffile
@@ -32,7 +33,7 @@ _SPLIT_STACK = "save the slices as single images, one file each"
 
 # The classes behind `Image.open`, called directly: `Image.open` refuses images above a global pixel limit that is
 # there for web servers, and lifting the limit would change it for the whole process.
-_PILLOW: dict[str, Callable[[io.BytesIO], Image.Image]] = {
+_PILLOW: dict[str, Callable[[BinaryIO], Image.Image]] = {
     "png": PngImagePlugin.PngImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
@@ -68,7 +69,7 @@ def decode(data: bytes, path: Path) -> Decoded:
     """
     if not data:
         raise FileProblem(path, "the file is empty (0 bytes)", "copy it again from its origin")
-    kind = _kind(data)
+    kind = kind_of(data)
     if kind is None:
         what = "its content is none of PNG, TIFF, JPEG, BMP or NIfTI"
         if data.startswith(b"version https://git-lfs"):
@@ -89,7 +90,8 @@ def decode(data: bytes, path: Path) -> Decoded:
         raise FileProblem(path, f"it is truncated or damaged ({cause})", _SAVE_AGAIN) from error
 
 
-def _kind(data: bytes) -> str | None:
+def kind_of(data: bytes) -> str | None:
+    """Return png, jpeg, bmp, tiff or nifti by the first bytes of a file; any gzip counts as nifti."""
     if data.startswith(_PNG):
         return "png"
     if data.startswith(_TIFF):
@@ -104,13 +106,28 @@ def _kind(data: bytes) -> str | None:
 
 
 def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
-    if kind == "png" and data[24] == 16 and data[25] in (2, 4, 6):
+    if kind == "png" and is_deep_colour(data):
         # Pillow silently cuts 16-bit colour to 8 bits
         import imagecodecs
 
         return Decoded(np.asarray(imagecodecs.png_decode(data)), kind)
-    image = _PILLOW[kind](io.BytesIO(data))
+    image = open_with_pillow(io.BytesIO(data), kind)
     image.load()
+    return decoded_with_pillow(image, kind)
+
+
+def is_deep_colour(png: bytes) -> bool:
+    """Return whether a PNG, of which the first 26 bytes suffice, is colour or grey with alpha at 16 bits."""
+    return png[24] == 16 and png[25] in (2, 4, 6)
+
+
+def open_with_pillow(stream: BinaryIO, kind: str) -> Image.Image:
+    """Read the header of a png, jpeg or bmp file of any size; its pixels are decoded when they are asked for."""
+    return _PILLOW[kind](stream)
+
+
+def decoded_with_pillow(image: Image.Image, kind: str) -> Decoded:
+    """Return the pixels of an image that was opened by `open_with_pillow`, or of a crop of it."""
     if image.mode == "P":
         palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
         return Decoded(np.asarray(image), kind, palette=palette)

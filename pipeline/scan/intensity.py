@@ -1,0 +1,81 @@
+"""Grey-level statistics of a whole scan from a part of it that is spread over all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pipeline.data.intensity import Intensity
+from pipeline.errors import UserError
+from pipeline.scan.sources.source import ScanSource
+
+#: side of the least that is read at a place (px): it is more expensive to get there than to read it
+_SIDE = 256
+
+Window = tuple[int, int, int, int]
+
+
+def scan_intensity(
+    source: ScanSource, most_pixels: int = 1 << 24, skip: Callable[[int, int, int, int], bool] | None = None
+) -> Intensity:
+    """Measure mean and standard deviation of a scan's grey values.
+
+    The scan is divided into cells of whole blocks, as they are stored. Where all cells together have more than
+    `most_pixels`, they are grouped into as many rectangles as may be read, and one cell of each is. Which one is
+    drawn (always the same), for regular steps may fall in with the fields of a mosaic. One cell is in memory at a
+    time.
+
+    Args:
+        source: the scan.
+        most_pixels: about how many are read; 16 megapixels fix the mean of 8-bit rock to a small part of a grey
+            level. One cell is read in any case.
+        skip: whether a window (top, left, height, width) is to be left out, as empty ground.
+
+    Raises:
+        UserError: all pixels that were read have one value, a value is NaN or infinite, or all is left out.
+    """
+    parts: list[Intensity] = []
+    lowest, highest = float("inf"), float("-inf")
+    for window in sample_windows(source.shape, source.block, most_pixels):
+        if skip is not None and skip(*window):
+            continue
+        pixels = source.read(*window)
+        parts.append(Intensity.of(pixels))
+        lowest, highest = min(lowest, float(pixels.min())), max(highest, float(pixels.max()))
+    if not parts:
+        raise UserError(f"{source.name}: no rock was found in it; segment it with empty ground not skipped")
+    if lowest == highest:
+        pixels_read = sum(part.pixels for part in parts)
+        raise UserError(
+            f"{source.name}: all of the {pixels_read} pixels that were looked at have the value {lowest:g}; export "
+            "the scan again, or name a roi with something in it"
+        )
+    return Intensity.pooled(parts)
+
+
+def sample_windows(shape: tuple[int, int], block: tuple[int, int], most_pixels: int) -> Iterator[Window]:
+    """Windows (top, left, height, width) of whole blocks that are spread over a scan, from top to bottom.
+
+    Args:
+        shape: the scan's height and width (px).
+        block: height and width of the blocks (px).
+        most_pixels: all windows together have about as many at most.
+    """
+    high, wide = block
+    if high * wide < _SIDE**2:
+        high, wide = (-(-_SIDE // side) * side if side < _SIDE else side for side in block)
+    high, wide = min(high, shape[0]), min(wide, shape[1])
+    down, across = -(-shape[0] // high), -(-shape[1] // wide)
+    wanted = max(1, most_pixels // (high * wide))
+    rows = min(down, max(1, round((wanted * down / across) ** 0.5)))
+    columns = min(across, max(1, wanted // rows))
+    rows = min(down, max(1, wanted // columns))
+    draw = np.random.default_rng(0)
+    for i in range(rows):
+        for j in range(columns):
+            # with one cell in each rectangle there is nothing to draw, and all are read
+            row = int(draw.integers(i * down // rows, (i + 1) * down // rows))
+            column = int(draw.integers(j * across // columns, (j + 1) * across // columns))
+            top, left = row * high, column * wide
+            yield top, left, min(high, shape[0] - top), min(wide, shape[1] - left)

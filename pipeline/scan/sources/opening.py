@@ -1,0 +1,97 @@
+"""From a path or URL to a source, whatever the format."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from pipeline.data.decoders import kind_of
+from pipeline.data.images import is_image
+from pipeline.errors import UserError
+from pipeline.scan.sources.nifti import open_nifti
+from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.tiff import open_tiff
+from pipeline.scan.sources.whole import open_whole
+from pipeline.scan.sources.zarr_image import is_zarr, open_zarr
+
+_ZIP = b"PK\x03\x04"
+
+
+def open_scan(
+    path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str] | None = None, page: int | None = None
+) -> ScanSource:
+    """Open one 2-D image of any size.
+
+    Files are told by their content: TIFF (BigTIFF, OME-TIFF), NIfTI, PNG, JPEG, BMP, zipped Zarr. A folder or a URL
+    is a Zarr.
+
+    Args:
+        path: a file, a folder, or a URL that fsspec knows.
+        spill_dir: where large images go that can only be decoded whole, to be found again by a later run; the
+            caller removes it. Without it they stay in memory.
+        page: which image of a file of several, from 0.
+
+    Raises:
+        UserError: one line that names the file, what is wrong with it and what to do.
+    """
+    name = os.fspath(path)
+    spill = None if spill_dir is None else Path(spill_dir)
+    kind = kind_of_scan(name)
+    file = Path(name)
+    if kind == "zarr":
+        return open_zarr(name, page=page, spill_dir=spill)
+    if kind == "folder":
+        raise UserError(
+            f"{name}: it is a folder of {len(slices_in(file))} images, and one is needed; open it as a stack"
+        )
+    if kind == "tiff":
+        return open_tiff(file, name=name, page=page, spill_dir=spill)
+    if kind == "nifti":
+        return open_nifti(file, name=name, page=page, spill_dir=spill)
+    if page:
+        raise UserError(f"{name}: there is no page {page}; a {kind.upper()} holds one image")
+    return open_whole(file, kind, name=name, spill_dir=spill)
+
+
+def kind_of_scan(name: str) -> str:
+    """zarr, folder, tiff, nifti, png, jpeg or bmp.
+
+    Raises:
+        UserError: it is missing, can't be read, or of no kind that is known.
+    """
+    if "://" in name:
+        return "zarr"
+    path = Path(name)
+    try:
+        if path.is_dir():
+            if is_zarr(path):
+                return "zarr"
+            if slices_in(path):
+                return "folder"
+            raise UserError(f"{name}: this folder is no Zarr and holds no images; check the path")
+        with path.open("rb") as file:
+            start = file.read(16)
+    except FileNotFoundError as error:
+        raise UserError(f"{name}: there is no such file; check the path") from error
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise UserError(f"{name}: it can't be opened ({cause}); check its permissions and the disk") from error
+    if not start:
+        raise UserError(f"{name}: the file is empty (0 bytes); {COPY_AGAIN}")
+    kind = "zarr" if start.startswith(_ZIP) else kind_of(start)
+    if kind is None:
+        what = "its content is none of TIFF, Zarr, PNG, JPEG, BMP or NIfTI"
+        raise UserError(f"{name}: {what}; save it as a tiled TIFF")
+    return kind
+
+
+def slices_in(folder: Path) -> list[Path]:
+    """The images in a folder, in the order of the numbers in their names."""
+    files = [path for path in folder.iterdir() if is_image(path) and not path.name.startswith(".") and path.is_file()]
+    return sorted(files, key=lambda path: natural(path.name))
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts slice2 before slice10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name.lower())]

@@ -1,0 +1,69 @@
+"""Pixel sizes as the standard fields of OME-XML, OME-Zarr and NIfTI tell them, in nm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree
+
+PixelSize = tuple[float, float]
+
+_NM = {
+    "pm": 1e-3, "picometer": 1e-3,
+    "Å": 0.1, "angstrom": 0.1,
+    "nm": 1.0, "nanometer": 1.0,
+    "µm": 1e3, "μm": 1e3, "um": 1e3, "micrometer": 1e3, "micron": 1e3,
+    "mm": 1e6, "millimeter": 1e6,
+    "cm": 1e7, "centimeter": 1e7,
+    "m": 1e9, "meter": 1e9,
+}  # fmt: skip
+
+
+def in_nm(height: float, width: float, units: tuple[str | None, str | None]) -> PixelSize | None:
+    """Pixel height and width in nm; None where a unit is missing or unknown, or a size is not positive."""
+    factors = [_NM.get(unit or "") for unit in units]
+    if factors[0] is None or factors[1] is None:
+        return None
+    sizes = float(height) * factors[0], float(width) * factors[1]
+    return sizes if all(math.isfinite(size) and size > 0 for size in sizes) else None
+
+
+def from_ome_xml(xml: str, image: int) -> PixelSize | None:
+    """From the OME-XML of an OME-TIFF, for one of its images (from 0); its default unit is the micrometre."""
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return None  # a scan can be segmented without
+    pixels = [element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
+    if image >= len(pixels):
+        return None
+    fields = pixels[image].attrib
+    try:
+        height, width = float(fields["PhysicalSizeY"]), float(fields["PhysicalSizeX"])
+    except (KeyError, ValueError):
+        return None
+    return in_nm(height, width, (fields.get("PhysicalSizeYUnit", "µm"), fields.get("PhysicalSizeXUnit", "µm")))
+
+
+def from_multiscale(multiscale: Mapping[str, Any]) -> PixelSize | None:
+    """From one entry of OME-Zarr's `multiscales`, for its first (largest) image."""
+    axes = multiscale.get("axes") or []
+    if len(axes) < 2 or not all(isinstance(axis, Mapping) for axis in axes):
+        return None  # before version 0.4 there were no units
+    scale = [1.0] * len(axes)
+    transforms = [*multiscale["datasets"][0].get("coordinateTransformations", [])]
+    if not any(transform.get("type") == "scale" for transform in transforms):
+        return None
+    for transform in [*transforms, *multiscale.get("coordinateTransformations", [])]:
+        factors = transform.get("scale")
+        if transform.get("type") == "scale" and isinstance(factors, Sequence) and len(factors) == len(axes):
+            scale = [a * float(b) for a, b in zip(scale, factors, strict=True)]
+    return in_nm(scale[-2], scale[-1], (axes[-2].get("unit"), axes[-1].get("unit")))
+
+
+def from_nifti(zooms: Sequence[float], unit: str) -> PixelSize | None:
+    """From NIfTI's voxel sizes (x, y, ...) and unit; 1 mm is what writers put in that know nothing of it."""
+    if unit == "mm" and zooms[0] == zooms[1] == 1:
+        return None
+    return in_nm(zooms[1], zooms[0], (unit, unit))

@@ -1,0 +1,158 @@
+"""What the engine reads from: one large 2-D image, window by window."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.data.decoders import Decoded
+from pipeline.data.images import grey_from
+from pipeline.errors import UserError
+
+#: what a network can be given without a choice of grey levels that the user has not made
+_DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
+
+COPY_AGAIN = "copy it again from its origin"
+
+
+class ScanSource(ABC):
+    """A 2-D image that may be larger than memory; its grey values are read window by window.
+
+    Reading is safe from several threads at once.
+
+    Attributes:
+        path: the file, folder or URL, as the user gave it.
+        page: which image of a file of several; None where it holds one.
+        shape: height and width (px).
+        channels: as stored; `read` returns grey all the same.
+        dtype: of what `read` returns: uint8, uint16 or float32, of the machine's byte order.
+        block: height and width (px) of what has to be decoded at once to get at one pixel; (1, 1) where any
+            window costs no more than itself.
+        decoded_whole: whether the file could only be decoded as a whole, which was done when it was opened.
+        pixel_size_nm: pixel height and width (nm), where the standard fields of the format tell them.
+    """
+
+    decoded_whole = False
+
+    def __init__(
+        self,
+        path: str,
+        shape: tuple[int, int],
+        dtype: np.dtype,
+        *,
+        page: int | None = None,
+        channels: int = 1,
+        block: tuple[int, int] = (1, 1),
+        pixel_size_nm: tuple[float, float] | None = None,
+        palette: np.ndarray | None = None,
+        white_is_zero: bool = False,
+    ) -> None:
+        self.path, self.page = path, page
+        self.shape = int(shape[0]), int(shape[1])
+        self.channels, self.block, self.pixel_size_nm = channels, block, pixel_size_nm
+        self._palette, self._white_is_zero = palette, white_is_zero
+        self.dtype = np.dtype(np.uint8) if palette is not None else np.dtype(dtype).newbyteorder("=")
+        if min(self.shape) < 1:
+            raise UserError(f"{self.name}: it has no pixels ({self.size}); export it again")
+        if channels > 4:
+            raise UserError(f"{self.name}: it has {channels} channels, not grey or RGB(A); save one channel as grey")
+        if self.dtype not in _DTYPES:
+            what = f"its pixels are of type {self.dtype}, and uint8, uint16 or float32 is needed"
+            raise UserError(f"{self.name}: {what}; save it as 8 or 16 bit unsigned grey")
+
+    @property
+    def name(self) -> str:
+        """The path, with the page where there are several."""
+        return self.path if self.page is None else f"{self.path} (page {self.page})"
+
+    @property
+    def size(self) -> str:
+        """Width x height, as image viewers show it."""
+        return f"{self.shape[1]} x {self.shape[0]} pixels"
+
+    def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Read the grey values of a window.
+
+        Colour becomes grey as in `pipeline.data.read_image`, pixel by pixel, so that a window does not depend on
+        what lies around it.
+
+        Args:
+            top: its first row.
+            left: its first column.
+            height: number of rows (px).
+            width: number of columns (px).
+
+        Returns:
+            (height, width), of the source's `dtype`, the caller's to change.
+
+        Raises:
+            ValueError: the window is not inside the scan.
+            UserError: this part of the file is missing or damaged, or holds NaN or infinite values.
+        """
+        inside = 0 <= top < top + height <= self.shape[0] and 0 <= left < left + width <= self.shape[1]
+        if not inside:
+            raise ValueError(f"window {left},{top},{width},{height} (x, y, width, height) is not inside {self.size}")
+        region = f"x {left} to {left + width - 1}, y {top} to {top + height - 1}"
+        try:
+            window = self._read(top, left, height, width)
+        except UserError:
+            raise
+        except MemoryError as error:
+            raise UserError(f"{self.name}: not enough memory to read {region}; take smaller tiles") from error
+        except Exception as error:  # decoders answer damaged data with errors of every type
+            cause = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(
+                f"{self.name}: it is truncated or damaged in the region {region} ({cause}); {COPY_AGAIN}"
+            ) from error
+        if window.dtype.kind == "f" and not np.isfinite(window).all():
+            bad = int(window.size - np.count_nonzero(np.isfinite(window)))
+            raise UserError(
+                f"{self.name}: {bad} pixels in the region {region} are NaN or infinite; fill them with a grey value "
+                "or leave them out with a ROI"
+            )
+        return window
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this scan from another or a changed one, cheap for huge files, for JSON.
+
+        Returns:
+            `name`, `page`, `bytes`, `modified` (seconds since 1970; None where the storage tells none), `shape`,
+            `dtype` and `sha256_of_samples`, a hash of the size and of parts that are spread over the data.
+        """
+        return {"page": self.page, "shape": list(self.shape), "dtype": self.dtype.name, **self._stored()}
+
+    def describe(self) -> str:
+        """One line for the log."""
+        parts = [self.size, self.dtype.name, f"{self.channels} channel" + ("s" if self.channels > 1 else "")]
+        if self.decoded_whole:
+            parts.append("decoded whole")
+        elif self.block != (1, 1):
+            parts.append(f"stored in blocks of {self.block[1]} x {self.block[0]} pixels")
+        if self.pixel_size_nm is not None:
+            parts.append(f"pixels of {self.pixel_size_nm[1]:.4g} x {self.pixel_size_nm[0]:.4g} nm")
+        return f"{self.name}: " + ", ".join(parts)
+
+    def close(self) -> None:  # noqa: B027 - many sources hold nothing open
+        """Give back what is held open; reading is over."""
+
+    def __enter__(self) -> ScanSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @abstractmethod
+    def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """The window's grey values; any exception means damage."""
+
+    @abstractmethod
+    def _stored(self) -> dict[str, Any]:
+        """`name`, `bytes`, `modified` and `sha256_of_samples`."""
+
+    def _grey(self, pixels: np.ndarray) -> np.ndarray:
+        """Grey values (H, W) of pixels as stored, (H, W) or (H, W, C)."""
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        return grey_from(Decoded(pixels, "scan", self._palette, self._white_is_zero), Path(self.path))

@@ -1,0 +1,221 @@
+"""TIFF, BigTIFF and OME-TIFF: which image of the file, and how its pixels are stored."""
+
+from __future__ import annotations
+
+import math
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from pipeline.errors import UserError
+from pipeline.scan.sources.blocks import BlockSource
+from pipeline.scan.sources.fingerprint import file_fingerprint
+from pipeline.scan.sources.pixel_size import PixelSize, from_ome_xml
+from pipeline.scan.sources.raw import RawSource
+from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.whole import unless_one_large_block
+
+
+@dataclass(frozen=True)
+class _Plane:
+    """One 2-D image of a file: either a page, or a place in a contiguous array of several images."""
+
+    series: tifffile.TiffPageSeries
+    page: tifffile.TiffPage | tifffile.TiffFrame | None
+    offset: int | None
+
+
+def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None) -> ScanSource:
+    """Open one image of a TIFF; of a pyramid, its largest level.
+
+    Args:
+        path: the file.
+        name: the path as the user gave it.
+        page: which of its images, from 0; None where there is but one.
+        spill_dir: for a file that has to be decoded whole.
+
+    Raises:
+        UserError: it is damaged, truncated, not grey or RGB, or holds several images and `page` names none.
+    """
+    tiff = _parsed(path, name)
+    try:
+        planes = _planes(tiff, name)
+        if page is None and len(planes) > 1:
+            raise UserError(
+                f"{name}: it holds {len(planes)} images, and one is needed; name one with page=0 to "
+                f"page={len(planes) - 1}, or open it as a stack"
+            )
+        if page is not None and not 0 <= page < len(planes):
+            raise UserError(f"{name}: there is no page {page}; it has pages 0 to {len(planes) - 1}")
+        return _opened(tiff, planes[page or 0], path, name, page, spill_dir)
+    except UserError:
+        tiff.close()
+        raise
+    except Exception as error:  # tifffile answers damaged tags with errors of every type
+        tiff.close()
+        raise _damaged(name, error) from error
+
+
+def count_images(path: Path, name: str) -> int:
+    """How many 2-D images a TIFF holds, thumbnails and pyramid levels not counted."""
+    with _parsed(path, name) as tiff:
+        return len(_planes(tiff, name))
+
+
+def _parsed(path: Path, name: str) -> tifffile.TiffFile:
+    try:
+        return tifffile.TiffFile(path)
+    except Exception as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> UserError:
+    cause = " ".join(str(error).split()) or type(error).__name__
+    return UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}")
+
+
+def _planes(tiff: tifffile.TiffFile, name: str) -> list[_Plane]:
+    series = [s for s in tiff.series if not s.keyframe.is_reduced] or list(tiff.series)
+    planes = []
+    for one in series:
+        count = math.prod(n for axis, n in zip(one.axes, one.shape, strict=True) if axis not in "YXS")
+        pages = list(one.pages)
+        if len(pages) == count:
+            planes += [_Plane(one, page, None) for page in pages]
+        elif one.dataoffset is not None and one.axes.endswith(("YX", "YXS")):
+            # ImageJ writes one page and the other images behind it, without pages of their own
+            step = one.size // count * one.dtype.itemsize
+            planes += [_Plane(one, None, one.dataoffset + i * step) for i in range(count)]
+        else:
+            raise UserError(f"{name}: its {count} images lie in {len(pages)} pages; save them one file each")
+    if not planes:
+        raise UserError(f"{name}: it is truncated or damaged (no image in the TIFF); {COPY_AGAIN}")
+    return planes
+
+
+def _opened(
+    tiff: tifffile.TiffFile, plane: _Plane, path: Path, name: str, page: int | None, spill_dir: Path | None
+) -> ScanSource:
+    key = plane.series.keyframe
+    photometric = int(key.photometric)
+    if photometric > 3 and not (photometric == 6 and key.compression in (6, 7)):
+        what = f"its colour space ({tifffile.PHOTOMETRIC(photometric).name}) is not grey, RGB or palette"
+        raise UserError(f"{name}: {what}; save it as grey")
+    samples, depth, height, width, contiguous = key.shaped
+    if depth != 1:
+        raise UserError(f"{name}: its pages are volumes of {depth} slices; save the slices one file each")
+    if key.bitspersample < 8:
+        raise UserError(f"{name}: it has {key.bitspersample} bits for each pixel; save it as 8 or 16 bit grey")
+    options: dict[str, Any] = {
+        "page": page,
+        "palette": None,
+        "white_is_zero": photometric == 0,
+        "pixel_size_nm": _pixel_size(tiff, plane.series),
+    }
+    if photometric == 3 and key.colormap is not None:
+        options["palette"] = (np.asarray(key.colormap).T >> 8).astype(np.uint8)
+    if key.dtype is None:
+        raise UserError(f"{name}: pixels of {key.bitspersample} bits are not known; save it as 8 or 16 bit grey")
+    dtype = key.dtype.newbyteorder(tiff.byteorder)
+    shape: tuple[int, ...] = (height, width) if samples == contiguous == 1 else (height, width, contiguous)
+    planar = samples > 1
+    if planar:
+        shape = (samples, height, width)
+
+    offset = plane.offset
+    if plane.page is None:
+        tiff.close()
+        return RawSource(name, path, shape, dtype, offset=offset or 0, planar=planar, **options)
+    offsets, counts = list(plane.page.dataoffsets), list(plane.page.databytecounts)
+    if key.is_memmappable and plane.page.is_contiguous and offsets and counts[0]:
+        tiff.close()
+        return RawSource(name, path, shape, dtype, offset=offsets[0], planar=planar, **options)
+    source = SegmentedTiff(tiff, key, (offsets, counts), name, shape, planar=planar, **options)
+    return unless_one_large_block(source, math.prod(source.block) * dtype.itemsize * samples * contiguous, spill_dir)
+
+
+def _pixel_size(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> PixelSize | None:
+    xml = tiff.ome_metadata
+    return (
+        None if xml is None else from_ome_xml(xml, [s.keyframe.index for s in tiff.series].index(series.keyframe.index))
+    )
+
+
+class SegmentedTiff(BlockSource):
+    """An image in tiles or strips, compressed or not; it owns the open file.
+
+    tifffile decodes the segments; which ones, and in which order, is decided here. Its Zarr store would do the same
+    with a third layer in between, and needs another Zarr on Python 3.10 than on later ones.
+
+    Args:
+        tiff: the open file.
+        key: the page that says how segments are encoded.
+        segments: their offsets and sizes in the file (bytes).
+        name: the path as the user gave it.
+        shape: (H, W), (H, W, C), or (C, H, W) with `planar`.
+        planar: whether each channel has segments of its own.
+        options: as for `ScanSource`.
+    """
+
+    def __init__(
+        self,
+        tiff: tifffile.TiffFile,
+        key: tifffile.TiffPage,
+        segments: tuple[list[int], list[int]],
+        name: str,
+        shape: tuple[int, ...],
+        *,
+        planar: bool,
+        **options: Any,
+    ) -> None:
+        height, width = shape[1:] if planar else shape[:2]
+        block = (key.tilelength, key.tilewidth) if key.is_tiled else (min(key.rowsperstrip, height), width)
+        self._planes = shape[0] if planar else 1
+        channels = shape[0] if planar else shape[2] if len(shape) == 3 else 1
+        super().__init__(name, (height, width), key.dtype, channels=channels, block=block, **options)
+        self._across, self._down = -(-width // block[1]), -(-height // block[0])
+        self._tiff, self._key, (self._offsets, self._counts) = tiff, key, segments
+        self._file_lock = threading.Lock()
+        self._options = {}
+        if key.compression in (6, 7):
+            self._options = {"jpegtables": key.jpegtables, "jpegheader": key.jpegheader}
+        needed = self._across * self._down * self._planes
+        if min(len(self._offsets), len(self._counts)) < needed:
+            what = f"{len(self._offsets)} of {needed} tiles or strips are there"
+            raise UserError(f"{self.name}: its size and its data do not fit together ({what}); {COPY_AGAIN}")
+        end = max((o + n for o, n in zip(self._offsets, self._counts, strict=False)), default=0)
+        if end > tiff.filehandle.size:
+            raise UserError(
+                f"{self.name}: it is truncated ({end - tiff.filehandle.size} of its bytes are missing); {COPY_AGAIN}"
+            )
+
+    def _block(self, row: int, column: int) -> np.ndarray:
+        index = row * self._across + column
+        planes = [self._segment(index + plane * self._across * self._down) for plane in range(self._planes)]
+        pixels = planes[0] if len(planes) == 1 else np.concatenate(planes, axis=-1)
+        return self._grey(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+    def _segment(self, index: int) -> np.ndarray:
+        """One segment as stored (h, w, C)."""
+        data = None
+        if self._counts[index]:
+            with self._file_lock:
+                self._tiff.filehandle.seek(self._offsets[index])
+                data = self._tiff.filehandle.read(self._counts[index])
+        pixels, _, shape = self._key.decode(data, index, **self._options)
+        if pixels is None:  # a segment that was left out to save space
+            return np.full(shape[1:], self._key.nodata, self._key.dtype)
+        return pixels[0]
+
+    def _stored(self) -> dict[str, Any]:
+        return file_fingerprint(Path(self.path))
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        with self._file_lock:
+            self._tiff.close()
