@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.data.images import read_image
+from pipeline.scan.sources import open_scan, open_stack
+from tests.scan.sources.cases import assert_reads
+
+SHARED = Path(__file__).parents[4] / "shared" / "data"
+pytestmark = [
+    pytest.mark.data,
+    pytest.mark.skipif(not SHARED.is_dir(), reason=f"no real images: {SHARED} is missing"),
+]
+
+
+@pytest.mark.parametrize("name", ["vendor_tiff/zeiss.tif", "vendor_tiff/thermo_fei.tif", "nankai/mosaics/11_image.png"])
+def test_single_files(name: str) -> None:
+    with open_scan(SHARED / name) as source:
+        assert_reads(source, read_image(SHARED / name))
+
+
+def test_fib_sem_slices() -> None:
+    stack = open_stack(SHARED / "shale_stack")
+    assert len(stack) == 14
+    assert stack.names[13].endswith("13")
+    assert_reads(stack[13], read_image(SHARED / "shale_stack" / f"{stack.names[13]}.png"))
