@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,15 +16,18 @@ OPSET = 18
 
 def write(source: ExportSource, path: Path, about: str) -> None:
     """Write one file, weights inside, with `about` (JSON) in its metadata."""
-    exported = torch.onnx.export(
-        source.program,
-        input_names=list(source.axes),
-        output_names=[OUTPUT],
-        opset_version=OPSET,
-        dynamic_shapes=source.axes,  # the names of the axes; their sizes are free in the program already
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # text and tokens share the image's batch, and its name
+        warnings.filterwarnings("ignore", message="# The axis name: batch will not be used")
+        exported = torch.onnx.export(
+            source.program,
+            input_names=list(source.axes),
+            output_names=[OUTPUT],
+            opset_version=OPSET,
+            dynamic_shapes=source.axes,  # the names of the axes; their sizes are free in the program already
+            dynamo=True,
+            verbose=False,
+        )
     assert exported is not None  # as it is with dynamo=True
     exported.model.metadata_props["about"] = about
     exported.save(path, external_data=False)
