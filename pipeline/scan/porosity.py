@@ -38,6 +38,11 @@ class Porosity:
     pore: int
     rock: int
 
+    def __str__(self) -> str:
+        if np.isfinite(self.low):
+            return f"{self.porosity:.4f} (95 % interval {self.low:.4f} to {self.high:.4f})"
+        return f"{self.porosity:.4f} (no interval: fewer than two fields hold rock)"
+
 
 def measure_porosity(
     plan: ChunkPlan, entries: Mapping[int, Entry], field: int | None = None, seed: int = 0

@@ -16,6 +16,7 @@ from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import run_parameters, versions
 from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
+from pipeline.workflows.scan import ScanSegmentation
 from pipeline.workflows.scan_statistics import MicrographStatistics
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric
@@ -32,6 +33,7 @@ __all__ = [
     "MixedPrecisionInferer",
     "PromptedSlidingWindowInferer",
     "RandomState",
+    "ScanSegmentation",
     "SegmentationResults",
     "TextAudit",
     "TrackedRun",

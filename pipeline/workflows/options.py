@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
 from pipeline.networks import check_features
+from pipeline.networks.inputs import STRIDE
+from pipeline.scan.sources import Roi
 from pipeline.workflows.export import check_formats
 from pipeline.workflows.precision import PRECISIONS
 from pipeline.workflows.scan_statistics import STATISTICS
@@ -122,6 +124,25 @@ def _widths(name: str, value: Any) -> None:
         raise UserError(f"--{error}") from error
 
 
+def _multiple_of(step: int) -> Check:
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int) or value < step or value % step:
+            raise UserError(f"--{name} {value}: give a multiple of {step}")
+
+    return check
+
+
+def _roi(name: str, value: Any) -> None:
+    if value is not None:
+        Roi.parse(value if isinstance(value, str) else ",".join(map(str, value)))
+
+
+def _scan_formats(name: str, value: Any) -> None:
+    known = ("tiff", "nifti")
+    if not isinstance(value, (list, tuple)) or any(item not in known for item in value):
+        raise UserError(f"--{name} {value}: give a list of {', '.join(known)}, as in --{name} \"['tiff']\"")
+
+
 def _formats(name: str, value: Any) -> None:
     if not isinstance(value, (str, list, tuple)):
         raise UserError(f"--{name} {value}: give names of formats, as in --{name} onnx,torchscript")
@@ -221,6 +242,22 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "overwrite": _flag,
     },
     "audit": {**_EVALUATION, "seed": _whole_number(0), "tracking_uri": _tracking_uri},
+    "scan": {
+        "input": _required("a scan"),
+        "output_dir": _output_folder,
+        "checkpoint": _CHECKPOINT,
+        "threshold": _number(0, 1),
+        "roi": _roi,
+        "page": _whole_number(0, optional=True),
+        "chunk_size": _multiple_of(256),
+        "halo": _multiple_of(STRIDE),
+        "batch": _whole_number(1, optional=True),
+        "precision": _one_of(*PRECISIONS),
+        "statistics": _one_of(*STATISTICS),
+        "skip_empty": _flag,
+        "formats": _scan_formats,
+        "overwrite": _flag,
+    },
     "export": {
         "output_dir": _output_folder,
         "checkpoint": _CHECKPOINT,

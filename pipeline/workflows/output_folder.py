@@ -13,6 +13,7 @@ _MARKS = {
     "inference": ("porosity.csv", True),
     "audit": ("audit.csv", False),
     "export": ("export.json", False),
+    "scan": ("manifest.json", False),
 }
 
 

@@ -18,8 +18,8 @@ STATISTICS = ("micrograph", "network")
 _KEPT = 8
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
-_TILES = 16
-_SIDE = 256
+TILES = 16
+SIDE = 256
 
 
 class MicrographStatistics:
@@ -59,16 +59,15 @@ class MicrographStatistics:
 
     def _tiles(self, source: str) -> dict[str, torch.Tensor]:
         members = self._members[source]
-        chosen = [members[i * len(members) // min(_TILES, len(members))] for i in range(min(_TILES, len(members)))]
+        chosen = [members[i * len(members) // min(TILES, len(members))] for i in range(min(TILES, len(members)))]
         images = [self._dataset[index] for index in chosen]
         # all of one size, in one batch
         height, width = (
-            min(_SIDE, min(item["image"].shape[axis] for item in images) // STRIDE * STRIDE or STRIDE)
-            for axis in (1, 2)
+            min(SIDE, min(item["image"].shape[axis] for item in images) // STRIDE * STRIDE or STRIDE) for axis in (1, 2)
         )
         tiles = []
         for item in images:
-            crops = _spread(item["image"], (height, width), -(-_TILES // len(images)))
+            crops = _spread(item["image"], (height, width), -(-TILES // len(images)))
             tiles += [{**item, "image": crop} for crop in crops]
         keys = [key for key in ("image", "text", "tokens") if key in tiles[0]]
         return {key: torch.stack([torch.as_tensor(tile[key]) for tile in tiles]) for key in keys}

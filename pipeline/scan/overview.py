@@ -1,0 +1,75 @@
+"""One picture of a segmented scan, for a person without special software."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from pipeline.atomic import atomic_path
+from pipeline.scan.output import ScanStore
+from pipeline.scan.porosity import Porosity
+from pipeline.scan.sources import ScanSource
+from pipeline.visual import mask_overlay, to_grey8
+
+#: longest side of a panel (px)
+_SIDE = 1500
+
+
+def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: Porosity) -> None:
+    """Scan, pores over the scan, probability and porosity of the fields, side by side.
+
+    Read from a coarse level of the output, and from the scan a row of chunks at a time.
+
+    Args:
+        path: of the PNG.
+        source: the scan.
+        store: with its pyramid.
+        porosity: of the same scan.
+    """
+    level = next((i for i, shape in enumerate(store.shapes) if max(shape[1:]) <= _SIDE), len(store.shapes) - 1)
+    mask, probability = (_level(store, level, channel) for channel in (0, 1))
+    scan = _shrunk(source, store, 2**level)
+    height, width = mask.shape
+    across = width >= 2 * height  # wide scans stand one above the other
+    rows, columns = (4, 1) if across else (2, 2)
+    aspect = rows * height / (columns * width)
+    figure = Figure(figsize=(12, max(4.0, min(24.0, 12 * aspect + 0.4 * rows))), layout="constrained")
+    panels = figure.subplots(rows, columns).ravel()
+    figure.suptitle(f"{Path(source.path).name}: porosity {porosity}")
+    panels[0].imshow(to_grey8(scan), cmap="gray", vmin=0, vmax=255)
+    panels[1].imshow(mask_overlay(scan, mask))
+    shown = panels[2].imshow(probability / 255, cmap="viridis", vmin=0, vmax=1)
+    figure.colorbar(shown, ax=panels[2], shrink=0.7)
+    shown = panels[3].imshow(porosity.fields[0], cmap="magma", vmin=0)
+    figure.colorbar(shown, ax=panels[3], shrink=0.7)
+    field = f"porosity of fields of {porosity.field} px"
+    for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):
+        panel.set_title(title)
+        panel.set_axis_off()
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=110)
+
+
+def _level(store: ScanStore, level: int, channel: int) -> np.ndarray:
+    _, rows, columns = store.grid(level)
+    chunks = [[store.read(level, channel, (0, row, column)) for column in range(columns)] for row in range(rows)]
+    return np.block(chunks)
+
+
+def _shrunk(source: ScanSource, store: ScanStore, factor: int) -> np.ndarray:
+    """Mean of factor x factor pixels of the segmented region, like the pyramid's levels; the edge is repeated."""
+    x, y, width, height = store.plan.region
+    step = -(-store.plan.chunk // factor) * factor
+    rows = []
+    for top in range(0, height, step):
+        parts = []
+        for left in range(0, width, step):
+            part = source.read(y + top, x + left, min(step, height - top), min(step, width - left))
+            edges = [(0, -side % factor) for side in part.shape]
+            part = np.pad(part.astype(np.float32), edges, mode="edge")
+            high, wide = (side // factor for side in part.shape)
+            parts.append(part.reshape(high, factor, wide, factor).mean((1, 3)))
+        rows.append(np.concatenate(parts, axis=1))
+    return np.concatenate(rows)
