@@ -42,7 +42,11 @@ def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: P
     panels[1].imshow(mask_overlay(scan, mask))
     shown = panels[2].imshow(probability / 255, cmap="viridis", vmin=0, vmax=1)
     figure.colorbar(shown, ax=panels[2], shrink=0.7)
-    shown = panels[3].imshow(porosity.fields[0], cmap="magma", vmin=0)
+    fields = porosity.fields[0]
+    extent = (0, fields.shape[1] * porosity.field, fields.shape[0] * porosity.field, 0)
+    shown = panels[3].imshow(fields, cmap="magma", vmin=0, extent=extent)
+    # the last fields are cut, as the scan is
+    panels[3].set(xlim=(0, store.plan.shape[2]), ylim=(store.plan.shape[1], 0))
     figure.colorbar(shown, ax=panels[3], shrink=0.7)
     field = f"porosity of fields of {porosity.field} px"
     for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):

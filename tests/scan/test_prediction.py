@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.data import Intensity
+from pipeline.errors import UserError
+from pipeline.scan.certificate import certify
+from pipeline.scan.output import ChunkPlan, ScanStore
+from pipeline.scan.prediction import ChunkPredictor, Network
+from tests.scan.arrays import ArraySource
+
+CPU = torch.device("cpu")
+HALO = 16
+
+
+def local_network() -> Network:
+    """Reads 8 pixels around each, less than the halo; zero padding at the window's border, as real networks have."""
+    torch.manual_seed(0)
+    layers = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 4, 9, padding=4), torch.nn.Tanh(), torch.nn.Conv2d(4, 1, 9, padding=4)
+    )
+    return layers.double()
+
+
+def predictor(network: Network, batch: int = 3, roi: tuple[int, int, int, int] | None = None) -> ChunkPredictor:
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 420), dtype=np.uint8)
+    plan = ChunkPlan(*pixels.shape, chunk=64, block=32, roi=roi)
+    as_double = lambda windows: network(windows.double())  # noqa: E731
+    return ChunkPredictor(ArraySource(pixels), plan, as_double, Intensity.of(pixels), HALO, batch, CPU)
+
+
+def assembled(chunked: ChunkPredictor) -> np.ndarray:
+    out = np.full(chunked.plan.shape[1:], np.nan, np.float32)
+    for index, probability in chunked(range(len(chunked.plan))):
+        chunk = chunked.plan[index]
+        out[chunk.y : chunk.y + chunk.height, chunk.x : chunk.x + chunk.width] = probability
+    return out
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+@pytest.mark.parametrize("roi", [None, (21, 35, 200, 150)])
+def test_chunks_together_are_the_untiled_prediction(batch: int, roi: tuple[int, int, int, int] | None) -> None:
+    network = local_network()
+    chunked = predictor(network, batch, roi)
+    grey = torch.from_numpy(chunked.source.read(0, 0, *chunked.source.shape).astype(np.float32))
+    with torch.no_grad():
+        whole = network(((grey - chunked.intensity.mean) / chunked.intensity.std)[None, None].double()).sigmoid()[0, 0]
+    x, y, width, height = chunked.plan.region
+    np.testing.assert_allclose(assembled(chunked), whole.numpy()[y : y + height, x : x + width], atol=1e-6)
+
+
+def test_chunks_come_in_the_order_asked_for_and_windows_stay_small() -> None:
+    chunked = predictor(local_network())
+    assert [index for index, _ in chunked([7, 2, 30])] == [7, 2, 30]
+    assert chunked.source.largest <= (64 + 2 * HALO) ** 2
+
+
+def test_a_damaged_part_is_told_and_what_came_before_is_given() -> None:
+    chunked = predictor(local_network(), batch=1)
+    read = chunked.source._read
+
+    def damaged(top: int, left: int, height: int, width: int) -> np.ndarray:
+        if top > 100:
+            raise OSError("bad sector")
+        return read(top, left, height, width)
+
+    chunked.source._read = damaged
+    seen: list[int] = []
+    with pytest.raises(UserError, match="bad sector"):
+        seen.extend(index for index, _ in chunked(range(len(chunked.plan))))
+    assert seen[:7] == list(range(7))
+
+
+def test_out_of_memory_steps_the_batch_down() -> None:
+    network = local_network()
+
+    def small_device(windows: torch.Tensor) -> torch.Tensor:
+        if len(windows) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return network(windows)
+
+    chunked = predictor(small_device, batch=8)
+    np.testing.assert_allclose(assembled(chunked), assembled(predictor(network)), atol=1e-6)
+    assert chunked.batch == 2
+
+    def no_device(windows: torch.Tensor) -> torch.Tensor:
+        raise torch.OutOfMemoryError("out of memory")
+
+    with pytest.raises(UserError, match="--chunk_size"):
+        next(predictor(no_device)([0]))
+
+
+def segmented(chunked: ChunkPredictor, path) -> ScanStore:
+    store = ScanStore.create(path, chunked.plan, "request")
+    for index, probability in chunked(range(len(chunked.plan))):
+        store.write_chunk(index, probability, 0.5)
+    return store
+
+
+def test_the_certificate_finds_a_seam_where_there_is_one_only(tmp_path) -> None:
+    network = local_network()
+    seamless = predictor(network)
+    clean = certify(seamless, segmented(seamless, tmp_path / "a.ome.zarr"), 0.5)
+    assert clean["crops"] == 4
+    assert clean["pixels"] == 4 * 64**2
+    assert clean["largest"] < 1.01 / 255
+    # statistics of the window
+    reading = predictor(lambda windows: 5 * network(windows) + 40 * windows.mean((1, 2, 3), keepdim=True))
+    seam = certify(reading, segmented(reading, tmp_path / "b.ome.zarr"), 0.5)
+    assert seam["largest"] > 10 / 255
+
+
+def test_a_scan_of_one_chunk_has_no_seam_to_certify(tmp_path) -> None:
+    chunked = predictor(local_network(), roi=(0, 0, 64, 64))
+    assert certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5) == {"crops": 0}

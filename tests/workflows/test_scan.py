@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.scan.prediction import ChunkPredictor
+from pipeline.synthetic import generate
+from pipeline.workflows import ScanSegmentation
+from pipeline.workflows.model_file import TrainedModel
+from tests.workflows.export.cases import trained_model
+
+SIZE = (600, 1100)
+
+
+@pytest.fixture(scope="module")
+def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rock beside a border of no data."""
+    path = tmp_path_factory.mktemp("scan") / "scan.tif"
+    image = generate(SIZE, seed=0).image.copy()
+    image[:, 560:] = 0
+    tifffile.imwrite(path, image, tile=(128, 128), compression="zlib")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    return trained_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
+    options: dict[str, Any] = {
+        "path": str(scan),
+        "output_dir": str(folder),
+        "model": model,
+        "prompt": "pore",
+        "threshold": 0.5,
+        "roi": None,
+        "page": None,
+        "chunk_size": 256,
+        "halo": 128,
+        "batch": None,
+        "precision": "float32",
+        "statistics": "micrograph",
+        "skip_empty": True,
+        "formats": (),
+        "device": torch.device("cpu"),
+        "overwrite": False,
+    }
+    return ScanSegmentation(**{**options, **changes})
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All bytes of the store."""
+    store = folder / "segmentation.ome.zarr"
+    content = {str(file.relative_to(store)): file.read_bytes() for file in store.rglob("*") if file.is_file()}
+    return {name: data for name, data in content.items() if not name.endswith(".zattrs")}  # it holds the run's own mark
+
+
+def interrupted_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ChunkPredictor.__call__
+
+    def broken(self, indices):
+        for count, answer in enumerate(whole(self, indices)):
+            if count == chunks:
+                raise KeyboardInterrupt
+            yield answer
+
+    monkeypatch.setattr(ChunkPredictor, "__call__", broken)
+
+
+def test_mask_porosity_certificate_and_pictures(scan: Path, tmp_path: Path, model: TrainedModel, capsys) -> None:
+    import zarr
+
+    segmentation(scan, tmp_path, model, formats=("tiff", "nifti")).run()
+    written = zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"]
+    mask, probability = (np.asarray(written[0, channel, 0]) for channel in (0, 1))
+    assert mask.shape == SIZE
+    assert set(np.unique(mask)) == {0, 255}
+    # the mask is the probability at the threshold, but for the rounding to 8 bit
+    assert ((mask > 0) == (probability >= 127.5))[np.abs(probability.astype(int) - 127.5) > 1].all()
+    porosity = json.loads((tmp_path / "porosity.json").read_text())
+    rock = porosity["rock_pixels"]
+    assert rock < SIZE[0] * 1000  # the empty border is not counted
+    assert porosity["porosity"] == pytest.approx((mask > 0).sum() / rock)
+    assert f"{porosity['porosity']:.4f}" in capsys.readouterr().out
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "mask.ome.tif"), mask)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    # the statistics are the scan's and the halo covers the receptive field: nothing shows where it was cut
+    assert manifest["seam_certificate"]["largest"] < 1.01 / 255
+    assert manifest["seam_certificate"]["crops"] > 0
+    assert manifest["skipped_share"] >= 0
+    assert Image.open(tmp_path / "overview.png").size[0] > 500
+    assert (tmp_path / "mask.nii.gz").exists()
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    scan: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmentation(scan, tmp_path / "whole", model).run()
+    with monkeypatch.context() as patch:
+        interrupted_after(4, patch)
+        with pytest.raises(SystemExit):
+            segmentation(scan, tmp_path / "parts", model).run()
+    assert not (tmp_path / "parts" / "manifest.json").exists()
+    with pytest.raises(UserError, match=r"threshold was 0\.5, now 0\.6"):
+        segmentation(scan, tmp_path / "parts", model, threshold=0.6).run()
+    segmentation(scan, tmp_path / "parts", model).run()
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    with pytest.raises(UserError, match="finished"):
+        segmentation(scan, tmp_path / "parts", model).run()
+    segmentation(scan, tmp_path / "parts", model, threshold=0.6, overwrite=True).run()
+    assert files(tmp_path / "parts") != files(tmp_path / "whole")
+
+
+def test_a_region_is_the_same_part_of_the_whole_scan(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
+    import zarr
+
+    segmentation(scan, tmp_path / "whole", model).run()
+    segmentation(scan, tmp_path / "part", model, roi="112,96,300,200").run()
+    whole, part = (
+        np.asarray(zarr.open_group(str(tmp_path / name / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0]).astype(int)
+        for name in ("whole", "part")
+    )
+    assert part.shape == (200, 300)
+    assert np.abs(part - whole[96:296, 112:412]).max() <= 1
+
+
+@pytest.mark.parametrize("statistics", ["network", "micrograph"])
+def test_what_statistics_of_each_window_do_to_seams(
+    scan: Path, tmp_path: Path, model: TrainedModel, statistics: str
+) -> None:
+    segmentation(scan, tmp_path, model, statistics=statistics, skip_empty=False).run()
+    largest = json.loads((tmp_path / "manifest.json").read_text())["seam_certificate"]["largest"]
+    assert largest > 5 / 255 if statistics == "network" else largest < 1.01 / 255
+
+
+def test_bad_scans_are_told(tmp_path: Path, model: TrainedModel) -> None:
+    constant = tmp_path / "constant.png"
+    Image.fromarray(np.full((64, 64), 9, np.uint8)).save(constant)
+    with pytest.raises(UserError, match="constant"):
+        segmentation(constant, tmp_path / "a", model).run()
+    with pytest.raises(UserError, match="roi"):
+        segmentation(constant, tmp_path / "b", model, roi="0,0,100,100").run()
