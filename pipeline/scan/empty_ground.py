@@ -79,12 +79,12 @@ def find_empty_ground(source: ScanSource) -> EmptyGround:
 
 def _regions_at_the_border(candidates: np.ndarray) -> np.ndarray:
     around = np.ones((3, 3), bool)
-    # what lies beyond the scan counts as empty
-    padded = np.pad(candidates, 2, constant_values=True)
+    # what lies beyond the scan counts as empty: a frame of three cells, which the opening leaves whole
+    padded = np.pad(candidates, 3, constant_values=True)
     opened = ndimage.binary_opening(padded, around)
     labels, _ = ndimage.label(opened, around)
     kept = labels == labels[0, 0]
-    return ndimage.binary_erosion(kept, around, border_value=1)[2:-2, 2:-2] & candidates
+    return ndimage.binary_erosion(kept, around, border_value=1)[3:-3, 3:-3] & candidates
 
 
 def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

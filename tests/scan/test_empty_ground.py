@@ -87,3 +87,18 @@ def test_scans_smaller_than_a_cell(tmp_path: Path) -> None:
     ground = ground_of(tmp_path, np.zeros((100, 300), np.uint8))
     assert ground.share == 0
     assert not ground.covers(0, 0, 100, 300)
+
+
+def test_background_on_one_side_only(tmp_path: Path) -> None:
+    image = generate((6 * CELL, 12 * CELL), 3).image.copy()
+    image[:, 6 * CELL :] = 0
+    ground = ground_of(tmp_path, image)
+    # less one cell of margin
+    assert ground.empty[:, 7:].all()
+    assert not ground.empty[:, :7].any()
+
+
+def test_a_single_saturated_cell_in_the_rock_is_no_empty_ground(tmp_path: Path) -> None:
+    image = generate((8 * CELL, 8 * CELL), 3).image.copy()
+    image[3 * CELL : 5 * CELL, 3 * CELL : 4 * CELL] = 0
+    assert not ground_of(tmp_path, image).empty.any()
