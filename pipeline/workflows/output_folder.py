@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.workflows.export import FORMATS, MANIFEST
 
-#: the file that says that a command has written here, and whether the command can go on from it
-_MARKS = {
-    "train": ("checkpoints/last.pt", True),
-    "evaluate": ("per_image.csv", False),
-    "inference": ("porosity.csv", True),
-    "audit": ("audit.csv", False),
-    "export": ("export.json", False),
-    "scan": ("manifest.json", False),
+#: the files that say that a command has written here, and whether the command can go on from them
+_MARKS: dict[str, tuple[tuple[str, ...], bool]] = {
+    "train": (("checkpoints/last.pt",), True),
+    "evaluate": (("per_image.csv",), False),
+    "inference": (("porosity.csv",), True),
+    "audit": (("audit.csv",), False),
+    "export": ((MANIFEST, *(kind.file for kind in FORMATS.values())), False),
+    "scan": (("manifest.json",), False),
 }
 
 
@@ -29,14 +30,14 @@ def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: 
     Raises:
         UserError: results that would be overwritten, or nothing to resume.
     """
-    mark, resumable = _MARKS[command]
-    there = (Path(output_dir) / mark).exists()
+    marks, resumable = _MARKS[command]
+    there = [mark for mark in marks if (Path(output_dir) / mark).exists()]
     if resume and not resumable:
         raise UserError(f"--resume: {command} starts anew each time; --overwrite replaces earlier results")
     if resume and overwrite:
         raise UserError("--resume goes on from earlier results and --overwrite replaces them: give one of them")
     if resume and not there:
-        raise UserError(f"--resume: there is no {mark} in {output_dir} to go on from; leave --resume out to start")
+        raise UserError(f"--resume: there is no {marks[0]} in {output_dir} to go on from; leave --resume out to start")
     if there and not (resume or overwrite):
         choices = "--resume goes on from it, --overwrite replaces it" if resumable else "--overwrite replaces it"
-        raise UserError(f"{output_dir} already holds {mark}: {choices}, or choose another --output_dir")
+        raise UserError(f"{output_dir} already holds {there[0]}: {choices}, or choose another --output_dir")

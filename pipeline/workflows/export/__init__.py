@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.workflows.export.command import export_model
+from pipeline.workflows.export.command import MANIFEST, export_model
 from pipeline.workflows.export.formats import FORMATS, check_formats
 from pipeline.workflows.export.graph import ExportSource, PoreProbability
 
-__all__ = ["FORMATS", "ExportSource", "PoreProbability", "check_formats", "export_model"]
+__all__ = ["FORMATS", "MANIFEST", "ExportSource", "PoreProbability", "check_formats", "export_model"]

@@ -54,6 +54,10 @@ def test_the_command_writes_checked_files_and_a_manifest(tmp_path: Path, monkeyp
         bundle_export(monkeypatch, tmp_path, prompt="pore")
     assert "--overwrite replaces it" in mistake(caught)
     assert json.loads((out / "export.json").read_text()) == manifest
+    (out / "export.json").unlink()  # the network alone, of whatever origin, is kept too
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI wraps it
+        bundle_export(monkeypatch, tmp_path, prompt="pore")
+    assert "already holds model.ts" in mistake(caught)
     bundle_export(monkeypatch, tmp_path, prompt="pore", overwrite=True)
     assert json.loads((out / "export.json").read_text())["prompt"] == "pore"
 
