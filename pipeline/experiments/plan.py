@@ -119,7 +119,7 @@ def read_plan(path: str | Path) -> Plan:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: it can't be read ({error.strerror}); give a YAML file of variants") from error
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
     known = {"variants", "baseline", "seeds", "common", "evaluation"}
     if not isinstance(content, dict) or not content.get("variants") or set(content) - known:

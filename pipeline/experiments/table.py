@@ -27,16 +27,21 @@ COMPARED = ("dice", "porosity_error", "cl_dice")
 
 
 def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
-    """One row for each run, with the scores of the finished ones."""
+    """One row for each run, with the scores of the finished ones.
+
+    One whose scores can't be read counts as failed: the other runs' table must not wait for it.
+    """
     rows = []
     for folder, record in records:
         row: dict[str, Any] = {"variant": record.variant, "seed": record.seed, "state": record.state}
         row |= {"parameters": record.parameters, "training_seconds": record.training_seconds}
+        error = record.error
         if record.state == "finished":
-            summary = json.loads((folder / "evaluation" / "summary.json").read_text(encoding="utf-8"))
-            row |= {name: summary[part][score] for name, (part, score) in SCORES.items()}
-            row["threshold"] = summary["threshold"]
-        rows.append({**row, "error": record.error, "code": record.code})
+            try:
+                row |= _scores(folder / "evaluation" / "summary.json")
+            except UserError as unreadable:
+                row["state"], error = "failed", f"{unreadable}; remove {folder} to run it again"
+        rows.append({**row, "error": error, "code": record.code})
     columns = ["variant", "seed", "state", "parameters", "training_seconds", *SCORES, "threshold", "error", "code"]
     table = pd.DataFrame(rows, columns=columns)
     numbers = ["parameters", "training_seconds", *SCORES, "threshold"]
@@ -132,6 +137,15 @@ def write_tables(output_dir: Path, baseline: str, order: Sequence[str] = ()) -> 
         with atomic_path(output_dir / name) as partial:
             content.to_csv(partial, index=False, float_format="%.6g")
     return text
+
+
+def _scores(path: Path) -> dict[str, float | None]:
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        scores = {name: summary[part][score] for name, (part, score) in SCORES.items()}
+        return {**scores, "threshold": summary["threshold"]}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{path} can't be read ({type(error).__name__}: {error})") from error
 
 
 def _cell(form: str, value: float, std: float = math.nan) -> str:

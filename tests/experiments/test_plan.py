@@ -67,6 +67,13 @@ def test_mistakes_in_a_plan_are_told_with_its_file(tmp_path, text, told):
     assert told in str(caught.value)
 
 
+def test_a_plan_that_is_no_text_is_told_with_its_file(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_bytes(b"\xff\xfe\x00v")
+    with pytest.raises(UserError, match="not YAML"):
+        read_plan(path)
+
+
 def test_a_variant_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="no such variant: c; there are a, b"):
         Plan({"a": {}, "b": {}}, "a").runs(tmp_path, ["a", "c"])

@@ -116,3 +116,14 @@ def test_without_the_baseline_there_is_nothing_to_compare_with(tmp_path):
     assert "nan" not in text
     with pytest.raises(UserError, match="holds no runs"):
         write_tables(tmp_path / "empty", "unet")
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]"])
+def test_a_damaged_summary_is_told_and_the_other_runs_stand(experiment, content):
+    summary = experiment / "unet" / "seed2" / "evaluation" / "summary.json"
+    summary.unlink()
+    if content is not None:
+        summary.write_text(content)
+    text = write_tables(experiment, "unet")
+    assert f"Failed: unet seed 2: {summary} can't be read" in text
+    assert run_table(read_records(experiment)).set_index(["variant", "seed"]).loc[("unet", 1), "dice"] == 0.84
