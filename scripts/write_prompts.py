@@ -18,8 +18,9 @@ examples:
   VLSENET_LLM_URL=http://localhost:8000/v1 VLSENET_LLM_MODEL=NAME VLSENET_LLM_KEY=KEY \
       python scripts/write_prompts.py --dataset_dir DIR --writer language_model
 
-exit status: 0 when each image has a text, 1 when an image can't be used (the others get theirs all the same), 2 for a
-mistake in the options or the data, or a language model that does not answer (the same command goes on later)
+exit status: 0 when each image has a text, 1 when an image can't be used or the language model's answer to it (the
+others get theirs all the same), 2 for a mistake in the options or the data, or a language model that does not answer
+(the same command goes on later)
 """
 
 

@@ -87,6 +87,10 @@ class Endpoint:
         return f"{parts.hostname}" if parts.port is None else f"{parts.hostname}:{parts.port}"
 
 
+class UnusableAnswer(UserError):
+    """The language model answered, and not with a short sentence: another image may fare better."""
+
+
 class LanguageModelWriter:
     """Has a language model write prompts. It is sent the statistics of an image: no pixel, and no name.
 
@@ -115,7 +119,8 @@ class LanguageModelWriter:
         """Write one prompt.
 
         Raises:
-            UserError: no answer, a refusal, or an answer that is no short sentence.
+            UserError: no answer, or a refusal.
+            UnusableAnswer: an answer that is no short sentence.
         """
         host = self._endpoint.host
         rounded = {name: round(value, 4) for name, value in asdict(statistics).items()}
@@ -162,10 +167,12 @@ class LanguageModelWriter:
         # a bar would make an ensemble of it
         sentence = clean_prompt(content.replace(SEPARATOR, " ")) if isinstance(content, str) else ""
         if not sentence:
-            raise UserError(f"the language model {self._endpoint.model} gave an empty answer; try again or another one")
+            raise UnusableAnswer(
+                f"the language model {self._endpoint.model} gave an empty answer; try again or another one"
+            )
         words = len(sentence.split())
         if words > MOST_WORDS:
-            raise UserError(
+            raise UnusableAnswer(
                 f"the language model {self._endpoint.model} gave {words} words where one sentence of at most "
                 f"{MOST_WORDS} was asked for ({sentence[:60]!r} ...); try again or another one"
             )

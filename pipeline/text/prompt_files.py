@@ -14,7 +14,7 @@ from pipeline.data import check_image, is_image, read_image, stem_of
 from pipeline.data.pairs import TEXT_FOLDER, find_layout
 from pipeline.errors import UserError
 from pipeline.text.image_statistics import ImageStatistics
-from pipeline.text.language_model import Endpoint, LanguageModelWriter
+from pipeline.text.language_model import Endpoint, LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_writer import write_prompt
 
 PromptWriter = Callable[[ImageStatistics], str]
@@ -28,7 +28,7 @@ class WrittenPrompts:
     Attributes:
         prompts: image name to the prompt that was written (or would be).
         kept: names that had a text of their own already.
-        problems: one line for each image that can't be used.
+        problems: one line for each image that can't be used, or of which the writer made no sentence.
     """
 
     prompts: dict[str, str]
@@ -74,7 +74,11 @@ def write_prompts(
         except UserError as error:
             problems.append(str(error))
             continue
-        prompts[name] = writer(ImageStatistics.of(image))
+        try:
+            prompts[name] = writer(ImageStatistics.of(image))
+        except UnusableAnswer as error:  # the others need not wait for it
+            problems.append(f"{file}: {error}")
+            continue
         if not dry_run:
             _write(folder / f"{name}.txt", prompts[name])
     return WrittenPrompts(prompts, tuple(name for name in images if name in there), tuple(problems))

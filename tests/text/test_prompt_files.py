@@ -7,7 +7,7 @@ from PIL import Image
 from pipeline.data import index_dataset
 from pipeline.errors import UserError
 from pipeline.text.image_statistics import ImageStatistics
-from pipeline.text.language_model import LanguageModelWriter
+from pipeline.text.language_model import LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_files import build_writer, write_prompts
 from pipeline.text.prompt_writer import write_prompt
 
@@ -57,6 +57,22 @@ def test_a_writer_that_fails_leaves_what_is_done_and_the_next_run_goes_on(rock):
     assert [path.name for path in (rock / "text").iterdir()] == ["a.txt"]
     assert write_prompts(rock, failing).kept == ("a",)
     assert len(asked) == 4
+
+
+def test_an_unusable_answer_costs_one_image_its_text_and_no_other(rock):
+    asked = []
+
+    def wordy_on_the_first(statistics):
+        asked.append(statistics)
+        if len(asked) == 1:
+            raise UnusableAnswer("56 words")
+        return "sparse pores"
+
+    done = write_prompts(rock, wordy_on_the_first)
+    assert set(done.prompts) == {"b", "depth-3729.2m"}
+    (problem,) = done.problems
+    assert "a.png" in problem
+    assert "56 words" in problem
 
 
 def test_a_dry_run_writes_nothing(rock):
