@@ -106,8 +106,10 @@ def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
     variance, mean = torch.var_mean(members, dim=1, correction=0)
     channels = features.shape[1]
     norm = nn.BatchNorm2d(channels, eps=module.eps, device=features.device).eval()
-    norm.running_mean = mean.repeat_interleave(channels // groups)
-    norm.running_var = variance.repeat_interleave(channels // groups)
     if module.affine:
         norm.weight, norm.bias = module.weight, module.bias
+    # all of one type, as batch norm wants it: that of the weights, which autocast leaves alone
+    norm.to(norm.weight.dtype if module.affine else features.dtype)
+    norm.running_mean = mean.repeat_interleave(channels // groups).to(norm.weight.dtype)
+    norm.running_var = variance.repeat_interleave(channels // groups).to(norm.weight.dtype)
     return norm

@@ -44,8 +44,10 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
     return samples
 
 
-def evaluation_about(model: TrainedModel, index: DatasetIndex, split: str, threshold: float) -> dict[str, Any]:
-    """What a summary says of how its numbers came about."""
+def evaluation_about(
+    model: TrainedModel, index: DatasetIndex, split: str, threshold: float, settings: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a summary says of how its numbers came about; ``settings`` are those of the inference."""
     return {
         "checkpoint": str(model.path),
         "checkpoint_sha256": model.sha256,
@@ -54,6 +56,7 @@ def evaluation_about(model: TrainedModel, index: DatasetIndex, split: str, thres
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
         "threshold": threshold,
+        **settings,
         "pore_label": index.pore_label,
         "versions": versions(),
     }

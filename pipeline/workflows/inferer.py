@@ -88,14 +88,22 @@ class PromptedSlidingWindowInferer(Inferer):
         height, width = image.shape[2:]
         # MONAI moves the last window of a row back to the image's border, which is on the grid only then
         image = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+        window = [min(_round_up(self.tile_size), side) for side in image.shape[2:]]
         inferer = SlidingWindowInferer(
-            roi_size=[min(_round_up(self.tile_size), side) for side in image.shape[2:]],
+            roi_size=window,
             sw_batch_size=self.batch_size,
-            overlap=self.overlap,
+            overlap=[_overlap_on_grid(side, self.overlap) for side in window],
             mode="gaussian",
         )
         logits = cast(torch.Tensor, inferer(image, predict))
         return logits[..., :height, :width]
+
+
+def _overlap_on_grid(window: int, overlap: float) -> float:
+    """The least overlap from the one asked for on, whose step from window to window is a multiple of 16 pixels."""
+    step = max(STRIDE, int(window * (1 - overlap)) // STRIDE * STRIDE)
+    # MONAI rounds the step down: half a pixel more, so that no rounding of floats takes one off
+    return max(0.0, 1 - (step + 0.5) / window)
 
 
 def _round_up(side: int) -> int:

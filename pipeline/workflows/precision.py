@@ -18,8 +18,9 @@ def has_fast_bfloat16(device: torch.device | str) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
-        return supported is not None and bool(supported())
+        # not oneDNN's own answer, which counts AVX-512 without BF16 too: slower there than float32
+        checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+        return any(check is not None and check() for check in checks)
     return False
 
 

@@ -50,37 +50,44 @@ class MicrographStatistics:
         if source not in self._pinned:
             device = next(network.parameters()).device
             tiles = {name: tensor.to(device) for name, tensor in self._tiles(source).items()}
-            if len(self._pinned) == _KEPT:
+            if len(self._pinned) == _KEPT:  # the one that was not asked for longest
                 del self._pinned[next(iter(self._pinned))]
             # fixed norms are folded away, and what is left prefers channels-last
             pinned = fuse_norms(pin_statistics(network, **tiles))
             self._pinned[source] = pinned.to(memory_format=torch.channels_last)
+        self._pinned[source] = self._pinned.pop(source)
         return self._pinned[source]
 
     def _tiles(self, source: str) -> dict[str, torch.Tensor]:
         members = self._members[source]
         chosen = [members[i * len(members) // min(TILES, len(members))] for i in range(min(TILES, len(members)))]
         images = [self._dataset[index] for index in chosen]
-        # all of one size, in one batch
-        height, width = (
-            min(SIDE, min(item["image"].shape[axis] for item in images) // STRIDE * STRIDE or STRIDE) for axis in (1, 2)
-        )
+        # all of one size, in one batch: that of the largest image; smaller ones are left out
+        largest = max((item["image"].shape[1:] for item in images), key=lambda shape: min(shape) * max(shape))
+        size = [min(SIDE, max(STRIDE, side // STRIDE * STRIDE)) for side in largest]
+        images = [item for item in images if all(a >= b for a, b in zip(item["image"].shape[1:], size, strict=True))]
         tiles = []
-        for item in images:
-            crops = _spread(item["image"], (height, width), -(-TILES // len(images)))
+        for number, item in enumerate(images):
+            crops = _spread(item["image"], size, -(-TILES // len(images)), number)
             tiles += [{**item, "image": crop} for crop in crops]
         keys = [key for key in ("image", "text", "tokens") if key in tiles[0]]
         return {key: torch.stack([torch.as_tensor(tile[key]) for tile in tiles]) for key in keys}
 
 
-def _spread(image: torch.Tensor, size: tuple[int, int], count: int) -> list[torch.Tensor]:
-    """About `count` crops of a size (px) from an image (C, H, W), evenly spread over it and not overlapping."""
-    fitting = [side // length for side, length in zip(image.shape[1:], size, strict=True)]
-    rows = min(fitting[0], max(1, round((count * fitting[0] / max(fitting[1], 1)) ** 0.5)))
-    columns = min(fitting[1], max(1, -(-count // max(rows, 1))))
+def _spread(image: torch.Tensor, size: Sequence[int], most: int, start: int = 0) -> list[torch.Tensor]:
+    """Crops that cover an image (C, H, W), or `most` of them, spread over it; they overlap where it is no multiple.
 
-    def starts(side: int, length: int, number: int) -> list[int]:
-        return [round((i + 0.5) * side / number - length / 2) for i in range(number)]
-
-    places = itertools.product(starts(image.shape[1], size[0], rows), starts(image.shape[2], size[1], columns))
-    return [image[:, top : top + size[0], left : left + size[1]] for top, left in places]
+    Args:
+        image: at least as large as the crops.
+        size: height and width of a crop (px).
+        most: number of crops.
+        start: with which crop to begin, where not all are taken, so that images differ in what is taken.
+    """
+    axes = []
+    for side, length in zip(image.shape[1:], size, strict=True):
+        count = -(-side // length)
+        axes.append([round(i * (side - length) / max(count - 1, 1)) for i in range(count)])
+    places = list(itertools.product(*axes))
+    number = min(most, len(places))
+    taken = [places[(start + i * len(places) // number) % len(places)] for i in range(number)]
+    return [image[:, top : top + size[0], left : left + size[1]] for top, left in taken]

@@ -7,7 +7,7 @@ import io
 import pytest
 import torch
 
-from pipeline.networks import PoreSegmentationLoss, SegmentationOutput
+from pipeline.networks import PoreSegmentationLoss, SegmentationOutput, fuse_norms, pin_statistics
 from tests.networks.cases import CASES, batch, build
 
 pytestmark = pytest.mark.parametrize("case", CASES)
@@ -66,6 +66,18 @@ def test_trains_in_bfloat16(case: str) -> None:
     loss = PoreSegmentationLoss()(output, inputs["mask"])
     loss.backward()
     assert all(p.grad.isfinite().all() for p in network.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_all_weights_in_half_precision(case: str, dtype: torch.dtype) -> None:
+    network = build(case).to(dtype)
+    inputs = {name: tensor.to(dtype) for name, tensor in batch().items()}
+    assert PoreSegmentationLoss()(network(**inputs), inputs["mask"]).isfinite()
+    pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    with torch.no_grad():
+        logits = fuse_norms(pinned)(**inputs)
+    assert logits.dtype == dtype
+    assert logits.isfinite().all()
 
 
 def test_state_dict_round_trip(case: str) -> None:

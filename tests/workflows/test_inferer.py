@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
@@ -44,3 +46,23 @@ def test_mirroring_gives_an_answer_that_mirrors_with_the_image():
         every = [network(image.flip(axes)).flip(axes) for axes in ((), (2,), (3,), (2, 3))]
     torch.testing.assert_close(out, sum(every) / 4, rtol=1e-4, atol=1e-5)
     assert not torch.allclose(every[0], out)
+
+
+@pytest.mark.parametrize("overlap", [0, 0.1, 0.25, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("tile", [*range(32, 512, 48), 96, 352, 512])
+def test_windows_start_on_the_grid_of_the_poolings(tile, overlap):
+    width = 1111
+    ramp = torch.arange(float(width)).expand(1, 1, 16, width)
+    starts = set()
+
+    def network(windows):
+        starts.update(int(window[0, 0, 0]) for window in windows)
+        return windows
+
+    out = PromptedSlidingWindowInferer(tile, overlap)(ramp, network)
+    assert len(starts) > 1
+    assert {start % 16 for start in starts} == {0}
+    places = sorted(starts)
+    size = min(-(-tile // 16) * 16, 1120)
+    assert max(b - a for a, b in itertools.pairwise(places)) <= max(16, size * (1 - overlap))
+    torch.testing.assert_close(out, ramp, rtol=1e-4, atol=1e-2)

@@ -56,21 +56,30 @@ def test_few_networks_are_kept() -> None:
 
 
 def test_tiles_come_from_every_image_of_the_source_and_have_one_size() -> None:
-    items = [{"source": "a"}] * 3
-    images = [{"image": torch.full((1, *size), float(i))} for i, size in enumerate([(700, 600), (70, 300), (500, 100)])]
+    items = [{"source": "a"}] * 4
+    images = [
+        {"image": torch.full((1, *size), float(i))}
+        for i, size in enumerate([(700, 600), (70, 300), (500, 100), (300, 300)])
+    ]
     tiles = MicrographStatistics(items, images)._tiles("a")["image"]
-    assert tiles.shape[1:] == (1, 64, 96)
-    assert tiles[:, 0, 0, 0].unique().tolist() == [0, 1, 2]
+    # images that are smaller than a tile of the largest are left out: their size would make all tiles small
+    assert tiles.shape[1:] == (1, 256, 256)
+    assert tiles[:, 0, 0, 0].unique().tolist() == [0, 3]
 
 
-def test_crops_lie_apart_and_inside() -> None:
-    image = torch.arange(100 * 210.0).view(1, 100, 210)
-    crops = _spread(image, (32, 48), 16)
-    assert 8 <= len(crops) <= 16
-    values = torch.cat([crop.flatten() for crop in crops])
-    assert all(crop.shape == (1, 32, 48) for crop in crops)
-    assert len(values.unique()) == len(values)
-    assert len(_spread(image, (96, 208), 16)) == 1
+def test_crops_cover_the_image_or_are_spread_over_it() -> None:
+    image = torch.arange(398 * 343.0).view(1, 343, 398)
+    crops = _spread(image, (256, 256), 16)
+    assert len(torch.cat([crop.flatten() for crop in crops]).unique()) == image.numel()
+    assert len(crops) == 4
+    strip = torch.arange(25600 * 256.0).view(1, 25600, 256)
+    starts = [int(crop[0, 0, 0]) // 256 for crop in _spread(strip, (256, 256), 16)]
+    assert len(starts) == 16
+    assert starts == sorted(starts)
+    assert starts[-1] > 20000
+    # several images, one crop of each: not always the same corner
+    corners = {int(_spread(image, (256, 256), 1, start)[0][0, 0, 0]) for start in range(4)}
+    assert len(corners) == 4
 
 
 def test_the_inferer_takes_the_network_of_the_images_micrograph() -> None:

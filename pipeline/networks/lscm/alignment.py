@@ -54,7 +54,7 @@ class RegionAlignment(nn.Module):
             The loss per sample (N,); zero for a sample without pores, as it has no region to align.
         """
         region, weight = pool_region(features, mask)
-        visual, words = self.visual_projection(region), self.text_projection(text)
+        visual, words = self.visual_projection(region.to(text.dtype)), self.text_projection(text)
         loss = 1 - F.cosine_similarity(at_least_single(visual), at_least_single(words), dim=1)
         return torch.where(weight > 0, loss, torch.zeros_like(loss))
 
