@@ -13,7 +13,7 @@ TAPS = 5
 CENTRE = TAPS // 2
 
 #: elements of one slice of x that are worked on together on a CPU: about what its cache holds
-_CHUNK = 1 << 18
+_CHUNK = 1 << 19
 
 
 def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
@@ -97,10 +97,12 @@ class _ChunkedSum(torch.autograd.Function):
         for samples, part in _chunks(x):
             padded, differences = _padded(x[samples, part])
             taps = out[samples, part].unbind(2)
-            for tap in range(TAPS):
-                taps[tap].copy_(padded[:, :, CENTRE : CENTRE + height, tap : tap + width])
+            # what a tap starts from: x itself, then what its earlier terms came to
+            sums = [padded[:, :, CENTRE : CENTRE + height, tap : tap + width] for tap in range(TAPS)]
+            taps[CENTRE].copy_(sums[CENTRE])
             for tap, row, coefficient, _ in terms:
-                taps[tap].addcmul_(coefficient[samples], differences[:, :, row : row + height, tap : tap + width])
+                difference = differences[:, :, row : row + height, tap : tap + width]
+                sums[tap] = torch.addcmul(sums[tap], coefficient[samples], difference, out=taps[tap])
         ctx.save_for_backward(x, offsets)
         return out
 
