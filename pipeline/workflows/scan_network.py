@@ -9,14 +9,13 @@ import torch
 from torch import nn
 
 from pipeline.data import Intensity
-from pipeline.networks import fuse_norms, pin_statistics
 from pipeline.networks.inputs import STRIDE
 from pipeline.scan.empty_ground import EmptyGround
 from pipeline.scan.intensity import sample_windows
 from pipeline.scan.sources import ScanSource
 from pipeline.text import TextFeatures
 from pipeline.workflows.precision import autocast
-from pipeline.workflows.scan_statistics import SIDE, TILES
+from pipeline.workflows.scan_statistics import SIDE, TILES, network_for_tiles
 
 
 def scan_network(
@@ -45,8 +44,7 @@ def scan_network(
         tiles = torch.from_numpy(_tiles(source, empty)).to(device)
         tiles = ((tiles - intensity.mean) / intensity.std).unsqueeze(1)
         count = len(tiles)
-        network = fuse_norms(pin_statistics(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1)))
-        network = network.to(memory_format=torch.channels_last)
+        network = network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
 
     def run(windows: torch.Tensor) -> torch.Tensor:
         count = len(windows)

@@ -22,6 +22,15 @@ TILES = 16
 SIDE = 256
 
 
+def network_for_tiles(
+    network: nn.Module, image: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+) -> nn.Module:
+    """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
+    `pin_statistics`. For inference only."""
+    # fixed norms are folded away, and what is left prefers channels-last
+    return fuse_norms(pin_statistics(network, image, text, tokens)).to(memory_format=torch.channels_last)
+
+
 class MicrographStatistics:
     """Networks with their statistics pinned to a micrograph, one for each source of a data set.
 
@@ -52,9 +61,7 @@ class MicrographStatistics:
             tiles = {name: tensor.to(device) for name, tensor in self._tiles(source).items()}
             if len(self._pinned) == _KEPT:  # the one that was not asked for longest
                 del self._pinned[next(iter(self._pinned))]
-            # fixed norms are folded away, and what is left prefers channels-last
-            pinned = fuse_norms(pin_statistics(network, **tiles))
-            self._pinned[source] = pinned.to(memory_format=torch.channels_last)
+            self._pinned[source] = network_for_tiles(network, **tiles)
         self._pinned[source] = self._pinned.pop(source)
         return self._pinned[source]
 
