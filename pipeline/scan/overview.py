@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.atomic import atomic_path
+from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
 from pipeline.scan.output import ScanStore
 from pipeline.scan.porosity import Porosity
 from pipeline.scan.sources import ScanSource
@@ -28,9 +28,9 @@ def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: P
         store: with its pyramid.
         porosity: of the same scan.
     """
-    level = next((i for i, shape in enumerate(store.shapes) if max(shape[1:]) <= _SIDE), len(store.shapes) - 1)
-    mask, probability = (_level(store, level, channel) for channel in (0, 1))
-    scan = _shrunk(source, store, 2**level)
+    level = level_within(store, _SIDE)
+    mask, probability = (coarse_channel(store, level, channel) for channel in (0, 1))
+    scan = coarse_scan(source, store, level)
     height, width = mask.shape
     across = width >= 2 * height  # wide scans stand one above the other
     rows, columns = (4, 1) if across else (2, 2)
@@ -54,26 +54,3 @@ def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: P
         panel.set_axis_off()
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=110)
-
-
-def _level(store: ScanStore, level: int, channel: int) -> np.ndarray:
-    _, rows, columns = store.grid(level)
-    chunks = [[store.read(level, channel, (0, row, column)) for column in range(columns)] for row in range(rows)]
-    return np.block(chunks)
-
-
-def _shrunk(source: ScanSource, store: ScanStore, factor: int) -> np.ndarray:
-    """Mean of factor x factor pixels of the segmented region, like the pyramid's levels; the edge is repeated."""
-    x, y, width, height = store.plan.region
-    step = -(-store.plan.chunk // factor) * factor
-    rows = []
-    for top in range(0, height, step):
-        parts = []
-        for left in range(0, width, step):
-            part = source.read(y + top, x + left, min(step, height - top), min(step, width - left))
-            edges = [(0, -side % factor) for side in part.shape]
-            part = np.pad(part.astype(np.float32), edges, mode="edge")
-            high, wide = (side // factor for side in part.shape)
-            parts.append(part.reshape(high, factor, wide, factor).mean((1, 3)))
-        rows.append(np.concatenate(parts, axis=1))
-    return np.concatenate(rows)
