@@ -87,6 +87,8 @@ def evaluate(record: Record, folder: Path, options: argparse.Namespace) -> None:
         "checkpoint": str(folder / "checkpoints" / "best.pt"),
         "output_dir": str(folder / "evaluation"),
         "overwrite": True,
+        "tracking_uri": options.tracking_uri,
+        "run_id": _mlflow_run(folder),
     }
     started = time.monotonic()
     _bundle("evaluate", overrides, options.configs)
@@ -104,6 +106,14 @@ def _bundle(command: str, overrides: dict[str, Any], configs: Path) -> None:
     except SystemExit as end:  # also after a command that had to start itself again
         if end.code:
             raise
+
+
+def _mlflow_run(folder: Path) -> str:
+    """The run of the training, to which its evaluation belongs."""
+    import torch
+
+    last = torch.load(folder / "checkpoints" / "last.pt", map_location="cpu", weights_only=True)
+    return str(last["training"]["state"]["mlflow_run"]["run_id"])
 
 
 def _epochs_left(folder: Path, overrides: dict[str, Any], configs: Path) -> int | None:

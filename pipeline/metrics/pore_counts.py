@@ -77,6 +77,12 @@ class PoreCounts:
         """Absolute difference of the two porosities, as published."""
         return abs(self.porosity_predicted - self.porosity_true)
 
+    @property
+    def porosity_error_relative(self) -> float:
+        """Absolute difference over the true porosity; NaN where there is no pore."""
+        true = self.true_positive + self.false_negative
+        return _ratio(abs(self.false_positive - self.false_negative), true)
+
 
 def _ratio(numerator: int, denominator: int, empty: float = math.nan) -> float:
     return numerator / denominator if denominator else empty

@@ -6,11 +6,13 @@ from pipeline.workflows.begin import begin
 from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
+from pipeline.workflows.evaluation_log import EvaluationLog
 from pipeline.workflows.export import export_model
 from pipeline.workflows.image_items import image_items, items_left
 from pipeline.workflows.inferer import PromptedSlidingWindowInferer
 from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.pictures import ValidationPictures
+from pipeline.workflows.pixel_sizes import pixel_sizes
 from pipeline.workflows.precision import MixedPrecisionInferer
 from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import run_parameters, versions
@@ -27,6 +29,7 @@ from pipeline.workflows.training import TrainingRun
 __all__ = [
     "ConditionFeatures",
     "EpochMean",
+    "EvaluationLog",
     "EvaluationReport",
     "ImageProgress",
     "MicrographStatistics",
@@ -51,6 +54,7 @@ __all__ = [
     "load_model",
     "model_content",
     "open_dataset",
+    "pixel_sizes",
     "pore_metric",
     "run_parameters",
     "running_config",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,12 @@ from monai.engines import SupervisedEvaluator
 
 from pipeline.atomic import atomic_path
 from pipeline.data import DatasetIndex, Sample
-from pipeline.metrics import CentrelineCounts, PoreCounts, otsu_mask
-from pipeline.visual import error_overlay, write_png
+from pipeline.metrics import PoreCounts, PoreScores, Tolerances, TruePores, otsu_mask
+from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 
 logger = logging.getLogger("vlsenet")
-
-_SCORES = ("dice", "iou", "precision", "recall", "porosity_true", "porosity_predicted", "porosity_error")
 
 
 def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> list[Sample]:
@@ -65,22 +64,37 @@ def evaluation_about(
 class EvaluationReport:
     """Collects the scores of each image; at the end writes them, and prints a table.
 
-    Writes ``per_image.csv``, ``summary.json`` and ``overlays/NAME.png`` (true positive, false positive, false
-    negative) to ``output_dir``. ``cl_dice`` is the centreline Dice, ``otsu_dice`` the Dice of Otsu's threshold on the
-    same image, and ``dice_at_half`` that of a probability of 0.5, where the evaluator's output has a ``probability``.
+    Writes to ``output_dir``:
+
+    - ``per_image.csv``: the scores of :class:`pipeline.metrics.PoreScores`; ``otsu_dice`` is the Dice of Otsu's
+      threshold on the same image, and ``dice_at_half`` that of a probability of 0.5, where the evaluator's output has a
+      ``probability``;
+    - ``per_pore.csv``: every true pore, and how much of it was found (:class:`pipeline.metrics.TruePores`);
+    - ``summary.json``: means over the images, pooled scores, and the counts that they come from;
+    - ``overlays/NAME.png`` (true positive, false positive, false negative) and ``truth/NAME.png`` (true pores).
 
     Args:
         output_dir: folder of the results.
         about: goes into the summary as it is.
+        tolerances: of the surface Dice, the boundary F1 and the recall of small pores.
+        pixel_sizes: nm, by the image's name, where known.
     """
 
-    def __init__(self, output_dir: str, about: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        output_dir: str,
+        about: Mapping[str, Any],
+        tolerances: Tolerances | None = None,
+        pixel_sizes: Mapping[str, float] | None = None,
+    ) -> None:
         self._output_dir = Path(output_dir)
         self._about = dict(about)
+        self._tolerances = tolerances or Tolerances()
+        self._pixel_sizes = pixel_sizes or {}
         self._rows: list[dict[str, Any]] = []
-        self._pooled = PoreCounts()
-        self._pooled_centreline = CentrelineCounts()
-        self._pooled_other = {"otsu_dice": PoreCounts()}
+        self._pores: list[pd.DataFrame] = []
+        self._pooled: PoreScores | None = None
+        self._pooled_other: dict[str, PoreCounts] = {}
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Collect from ``evaluator``, whose output holds image, mask (``pred``) and label (1, H, W)."""
@@ -90,51 +104,56 @@ class EvaluationReport:
     def _collect(self, evaluator: SupervisedEvaluator) -> None:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             image = np.asarray(output["image"].cpu())[0]
-            mask, truth = output["pred"].cpu(), output["label"].cpu()
-            pores, true_pores = np.asarray(mask)[0] > 0, np.asarray(truth)[0] > 0
-            counts = PoreCounts.of(mask, truth)
-            centreline = CentrelineCounts.of(pores, true_pores)
-            other = {"otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(image)), truth[0])}
-            if "probability" in output:
-                other["dice_at_half"] = PoreCounts.of(output["probability"].cpu() >= 0.5, truth)
-            self._pooled += counts
-            self._pooled_centreline += centreline
+            label = output["label"].cpu()[0]
+            predicted, truth = np.asarray(output["pred"].cpu())[0] > 0, np.asarray(label) > 0
+            probability = np.asarray(output["probability"].float().cpu())[0] if "probability" in output else None
+            pores = TruePores.of(predicted, truth)
+            scores = PoreScores.of(predicted, truth, probability, pores, self._tolerances)
+            other = {"otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(image)), label)}
+            if probability is not None:
+                other["dice_at_half"] = PoreCounts.of(torch.from_numpy(probability >= 0.5), label)
+            self._pooled = scores if self._pooled is None else self._pooled + scores
             for name, compared in other.items():
                 self._pooled_other[name] = self._pooled_other.get(name, PoreCounts()) + compared
-            row = {"name": batch["name"], "source": batch["source"]}
-            row |= {score: getattr(counts, score) for score in _SCORES} | {"cl_dice": centreline.cl_dice}
+            row = {"name": batch["name"], "source": batch["source"], **scores.scores()}
             row |= {name: compared.dice for name, compared in other.items()}
-            self._rows.append({**row, "pixels": counts.pixels})
-            picture = error_overlay(image, pores, true_pores)
-            write_png(self._output_dir / "overlays" / f"{batch['name']}.png", picture)
+            row |= {"pixels": scores.pixels.pixels, "pixel_size_nm": self._pixel_sizes.get(batch["name"])}
+            self._rows.append(row)
+            measured = {"name": batch["name"], "source": batch["source"], **vars(pores)}
+            self._pores.append(pd.DataFrame(measured))
+            for folder, picture in {
+                "overlays": error_overlay(image, predicted, truth),
+                "truth": mask_overlay(image, truth),
+            }.items():
+                write_png(self._output_dir / folder / f"{batch['name']}.png", picture)
 
     def _write(self, _: SupervisedEvaluator) -> None:
         table = pd.DataFrame(self._rows).sort_values("name", ignore_index=True)
+        pores = pd.concat(self._pores, ignore_index=True).sort_values("name", kind="stable", ignore_index=True)
         with atomic_path(self._output_dir / "summary.json") as partial:
             partial.write_text(json.dumps(self._summary(table), indent=2, allow_nan=False))
-        with atomic_path(self._output_dir / "per_image.csv") as partial:
-            table.to_csv(partial, index=False, float_format="%.6f")
+        for name, rows, form in (("per_image.csv", table, "%.6f"), ("per_pore.csv", pores, "%.4g")):
+            with atomic_path(self._output_dir / name) as partial:
+                rows.to_csv(partial, index=False, float_format=form)
         print(_printed(table, self._pooled_scores()))
         logger.info("scores and overlays: %s", self._output_dir)
 
     def _pooled_scores(self) -> dict[str, float]:
-        scores = {score: getattr(self._pooled, score) for score in _SCORES}
-        scores["cl_dice"] = self._pooled_centreline.cl_dice
+        scores = {} if self._pooled is None else self._pooled.scores()
         return scores | {name: compared.dice for name, compared in self._pooled_other.items()}
 
     def _summary(self, table: pd.DataFrame) -> dict[str, Any]:
         pooled = self._pooled_scores()
+        counts = {} if self._pooled is None else self._pooled.to_dict()
         return {
             **self._about,
+            "tolerances": asdict(self._tolerances),
             "images": len(table),
-            "pixels": self._pooled.pixels,
+            "pixels": int(table["pixels"].sum()),
             "mean": {score: _number(table[score].mean()) for score in pooled},
             "std": {score: _number(table[score].std()) for score in pooled},
             "pooled": {score: _number(value) for score, value in pooled.items()},
-            "counts": {
-                name: getattr(self._pooled, name)
-                for name in ("true_positive", "false_positive", "true_negative", "false_negative")
-            },
+            "counts": counts,
         }
 
 

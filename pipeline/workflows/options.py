@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -169,6 +170,11 @@ def _tracking_uri(name: str, value: Any) -> None:
         )
 
 
+def _tolerances(name: str, value: Any) -> None:
+    for key, size in value.items():
+        _number(0, math.inf)(f"{name}::{key}", size)
+
+
 _EXAMPLES = {
     "dataset_dir": "data/my_rock",
     "output_dir": "runs/my_rock",
@@ -229,7 +235,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "resume": _flag,
         "overwrite": _flag,
     },
-    "evaluate": _EVALUATION,
+    "evaluate": {**_EVALUATION, "tolerances": _tolerances, "tracking_uri": _tracking_uri},
     "inference": {
         "input": _existing("an image or a folder of images", Path.exists),
         "output_dir": _output_folder,

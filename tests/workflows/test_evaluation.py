@@ -14,6 +14,7 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import skeletonize
 from sklearn.metrics import f1_score
 
+from pipeline.metrics import PoreScores, Tolerances
 from pipeline.workflows import EvaluationReport, evaluation_samples
 
 
@@ -34,7 +35,9 @@ def evaluate(folder, names) -> None:
         return [{"image": image, "pred": pred, "label": label, "probability": probability}]
 
     engine = Engine(infer)
-    EvaluationReport(str(folder), {"checkpoint_sha256": "abc"}).attach(engine)
+    EvaluationReport(str(folder), {"checkpoint_sha256": "abc", "split": "val"}, Tolerances(), {"a1": 20.0}).attach(
+        engine
+    )
     engine.run(names)
 
 
@@ -62,8 +65,18 @@ def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys)
     assert summary["pooled"]["dice"] == pytest.approx(f1_score(pooled[1], pooled[0]))
     assert summary["mean"]["dice"] == pytest.approx(table["dice"].mean(), abs=1e-6)
     assert summary["checkpoint_sha256"] == "abc"
-    assert sum(summary["counts"].values()) == summary["pixels"] == 3 * 20 * 31
+    assert sum(summary["counts"]["pixels"].values()) == summary["pixels"] == 3 * 20 * 31
+    assert PoreScores.from_dict(summary["counts"]).scores()["dice"] == summary["pooled"]["dice"]
+    assert sum(summary["counts"]["calibration"]["pixels"]) == summary["pixels"]
+    pores = pd.read_csv(tmp_path / "per_pore.csv")
+    for name, (_, pred, label) in zip(names, every, strict=True):
+        mine = pores[pores["name"] == name]
+        assert (mine["source"] == name[0]).all()
+        assert mine["area"].sum() == label.sum()
+        assert (mine["area"] * mine["found"]).sum() == pytest.approx(float((pred * label).sum()), rel=1e-3)
+        assert (tmp_path / "truth" / f"{name}.png").exists()
     assert min(table["cl_dice"]) < summary["pooled"]["cl_dice"] < max(table["cl_dice"])
+    assert table["pixel_size_nm"].to_dict() == pytest.approx({"a1": 20, "a2": np.nan, "b1": np.nan}, nan_ok=True)
     printed = capsys.readouterr().out
     assert "pooled pixels" in printed
     assert f"{summary['pooled']['cl_dice']:.3f}" in printed

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.ndimage import label
+
+from pipeline.metrics import SmallPores, TruePores
+from tests.metrics.masks import EMPTY, FULL, PIXEL, blobs, disturbed
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_size_shape_and_share_agree_with_principal_components_of_subpixels(seed):
+    truth = blobs(seed)
+    predicted = disturbed(truth, seed)
+    pores = TruePores.of(predicted, truth)
+    labels, count = label(truth, np.ones((3, 3)))
+    assert len(pores) == count
+    for k in range(count):
+        mask = labels == k + 1
+        assert pores.area[k] == mask.sum()
+        assert pores.found[k] == pytest.approx(predicted[mask].mean())
+        # 8 x 8 points in each pixel
+        rows, columns = np.nonzero(np.kron(mask, np.ones((8, 8))))
+        covariance = np.cov([columns, -rows], bias=True)  # x to the right, y up
+        values, vectors = np.linalg.eigh(covariance)
+        assert pores.aspect_ratio[k] == pytest.approx(math.sqrt(values[1] / values[0]), rel=0.01)
+        if pores.aspect_ratio[k] > 1.2:
+            angle = math.degrees(math.atan2(vectors[1, 1], vectors[0, 1]))
+            assert abs((pores.orientation[k] - angle + 90) % 180 - 90) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("mask", "degrees", "ratio"),
+    [
+        (np.ones((1, 9)), 0, 9),
+        (np.ones((9, 1)), 90, 9),
+        (np.eye(9), 135, None),  # down to the right
+        (np.eye(9)[::-1], 45, None),
+    ],
+)
+def test_directions(mask, degrees, ratio):
+    pores = TruePores.of(np.zeros((15, 15)), np.pad(mask, ((3, 12 - len(mask)), (3, 12 - len(mask[0])))))
+    assert pores.orientation == pytest.approx(degrees)
+    assert ratio is None or pores.aspect_ratio == pytest.approx(ratio)
+
+
+def test_masks_with_little_in_them():
+    assert len(TruePores.of(FULL, EMPTY)) == 0
+    one = TruePores.of(PIXEL, PIXEL)
+    assert (one.area, one.aspect_ratio, one.found) == (1, 1, 1)
+    assert 0 <= one.orientation[0] < 180
+    assert TruePores.of(EMPTY, PIXEL).found == 0
+    whole = TruePores.of(PIXEL, FULL)
+    assert (whole.area, whole.found) == (600, 1 / 600)
+    assert whole.aspect_ratio == pytest.approx(1.5)
+
+
+def test_small_pores_are_hit_where_half_of_them_is_found():
+    truth, predicted = np.zeros((20, 30)), np.zeros((20, 30))
+    truth[2, 2:6] = predicted[2, 2:4] = 1  # half of 4
+    truth[6, 2:7] = predicted[6, 2:4] = 1  # less than half of 5
+    truth[10:16, 2:8] = predicted[10:16, 2:8] = 1  # 36 are not small
+    pores = TruePores.of(predicted, truth)
+    small = SmallPores.among(pores, 25)
+    assert small == SmallPores(total=2, hit=1)
+    assert (small + SmallPores.among(pores, 36)).recall == pytest.approx((1 + 2) / (2 + 3))
+    assert math.isnan(SmallPores.among(TruePores.of(FULL, EMPTY), 25).recall)
+
+
+def test_masks_of_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="equal shape"):
+        TruePores.of(PIXEL, PIXEL[:, :5])
