@@ -1,0 +1,78 @@
+"""Pore-size distribution, by number and by area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+#: cumulative shares whose sizes are told
+PERCENTILES = (10, 50, 90)
+
+
+@dataclass(frozen=True)
+class SizeDistribution:
+    """How many pores, and how much pore area, there are of each size. Lengths are in the unit of the diameters given.
+
+    Attributes:
+        edges: of the bins, ascending, equally wide in the logarithm, (bins + 1,).
+        by_number: share of the pores in each bin, (bins,); its sum is 1.
+        by_area: share of the pore area in each bin, (bins,); its sum is 1.
+        number_percentiles: D10, D50 and D90 by number.
+        area_percentiles: D10, D50 and D90 by area.
+        count: number of pores.
+    """
+
+    edges: np.ndarray
+    by_number: np.ndarray
+    by_area: np.ndarray
+    number_percentiles: tuple[float, float, float]
+    area_percentiles: tuple[float, float, float]
+    count: int
+
+
+def size_distribution(diameter: np.ndarray, area: np.ndarray, bins_per_decade: int = 10) -> SizeDistribution:
+    """Distribution of the equivalent diameters of pores.
+
+    Dx is the smallest diameter for which the pores up to it hold at least x % of the number, or of the area, as in
+    ISO 9276-1 (cumulative distribution Q_0 by number; Q_2 by area).
+
+    Args:
+        diameter: equivalent diameter of each pore, (pores,), positive.
+        area: of each pore, (pores,).
+        bins_per_decade: bins in each factor of ten.
+
+    Raises:
+        ValueError: no pore.
+    """
+    diameter, area = np.asarray(diameter, np.float64), np.asarray(area, np.float64)
+    if not len(diameter):
+        raise ValueError("there is no pore to measure")
+    low = np.floor(np.log10(diameter.min()) * bins_per_decade)
+    high = np.floor(np.log10(diameter.max()) * bins_per_decade) + 1
+    edges = 10 ** (np.arange(low, high + 1) / bins_per_decade)
+    edges[0], edges[-1] = min(edges[0], diameter.min()), max(edges[-1], diameter.max())  # rounding of powers
+    number, _ = np.histogram(diameter, edges)
+    by_area, _ = np.histogram(diameter, edges, weights=area)
+    return SizeDistribution(
+        edges,
+        number / number.sum(),
+        by_area / by_area.sum(),
+        _percentiles(diameter, np.ones_like(diameter)),
+        _percentiles(diameter, area),
+        len(diameter),
+    )
+
+
+def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
+    """The smallest value up to which the values hold at least this share of the weight."""
+    order = np.argsort(values, kind="stable")
+    cumulative = np.cumsum(np.asarray(weights, np.float64)[order])
+    # a share that is met exactly must not be missed by the rounding of the sum
+    place = np.searchsorted(cumulative, share * cumulative[-1] * (1 - 1e-12))
+    return float(np.asarray(values)[order][min(place, len(order) - 1)])
+
+
+def _percentiles(values: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
+    low, middle, high = (weighted_quantile(values, weights, percent / 100) for percent in PERCENTILES)
+    return low, middle, high

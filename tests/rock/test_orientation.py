@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import i0e, i1e
+
+from pipeline.rock import orientation_rose
+
+
+def test_resultant_of_a_von_mises_sample() -> None:
+    random = np.random.default_rng(0)
+    angle = np.rad2deg(random.vonmises(np.deg2rad(2 * 30), 2.0, 100_000)) / 2
+    found = orientation_rose(angle, np.ones_like(angle))
+    assert found.resultant_length == pytest.approx(i1e(2.0) / i0e(2.0), abs=0.01)
+    assert found.mean_deg == pytest.approx(30, abs=0.5)
+    assert found.p_uniform < 1e-9
+
+
+def test_a_direction_and_its_opposite_are_the_same() -> None:
+    angle = np.array([88.0, 90.0, -89.0, -87.0])
+    found, turned = (orientation_rose(a, np.ones(4)) for a in (angle, angle + 180))
+    assert found.resultant_length == pytest.approx(turned.resultant_length)
+    assert found.share.max() == pytest.approx(1)  # one petal, centred on 90 degrees
+    assert abs(found.mean_deg) == pytest.approx(90, abs=1.1)
+
+
+def test_weights_count() -> None:
+    found = orientation_rose(np.array([0.0, 90.0]), np.array([3.0, 1.0]))
+    assert found.resultant_length == pytest.approx(0.5)
+    assert found.mean_deg == pytest.approx(0)
+    middle = (found.edges[:-1] + found.edges[1:]) / 2
+    assert found.share[np.abs(middle) < 1] == pytest.approx(0.75)
+    assert found.share[np.abs(middle + 90) < 1] == pytest.approx(0.25)
+
+
+def test_rayleighs_p_is_uniform_without_a_direction() -> None:
+    random = np.random.default_rng(2)
+    p = np.array([orientation_rose(random.uniform(-90, 90, 40), np.ones(40)).p_uniform for _ in range(2000)])
+    assert np.mean(p < 0.05) == pytest.approx(0.05, abs=0.015)
+    assert np.mean(p < 0.5) == pytest.approx(0.5, abs=0.04)
+
+
+def test_opposed_directions_have_no_mean() -> None:
+    found = orientation_rose(np.array([0.0, 90.0]), np.ones(2))
+    assert found.resultant_length == pytest.approx(0)
+    assert np.isnan(found.mean_deg)
+
+
+def test_no_pore_is_refused() -> None:
+    with pytest.raises(ValueError, match="no pore"):
+        orientation_rose(np.array([]), np.array([]))
