@@ -88,7 +88,7 @@ def evaluate(record: Record, folder: Path, options: argparse.Namespace) -> None:
         "output_dir": str(folder / "evaluation"),
         "overwrite": True,
         "tracking_uri": options.tracking_uri,
-        "run_id": _mlflow_run(folder),
+        "mlflow_run_id": _mlflow_run(folder),
     }
     started = time.monotonic()
     _bundle("evaluate", overrides, options.configs)

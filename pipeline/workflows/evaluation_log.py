@@ -47,7 +47,7 @@ class EvaluationLog:
         """
         if self._tracking_uri is None:
             if self._run_id is not None:
-                raise UserError(f"--run_id {self._run_id}: in which MLflow store? give --tracking_uri too")
+                raise UserError(f"--mlflow_run_id {self._run_id}: in which MLflow store? give --tracking_uri too")
             return
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         try:
