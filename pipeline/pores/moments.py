@@ -1,0 +1,106 @@
+"""Area, centroid and axes from sums over pixels that add up exactly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+#: the columns of sums over the pixels of a pore: their number, row, column, row², row x column, column² (both from the
+#: pore's upper left corner), probability (0 to 255), and number of pixels of the three kinds on the border
+AREA, ROW, COLUMN, ROW_ROW, ROW_COLUMN, COLUMN_COLUMN, PROBABILITY, KINDS = range(8)
+SUMS = KINDS + 3
+
+#: products of sums below this fit into 64 bits
+_SAFE = 2.0**61
+
+
+class Ellipse(NamedTuple):
+    """The ellipse with a pore's second moments.
+
+    Attributes:
+        major: long axis (px).
+        minor: short axis (px).
+        orientation: of the long axis to the x axis, counter-clockwise on the screen, in (-90, 90] degrees; NaN where
+            no axis is the longer one.
+    """
+
+    major: np.ndarray
+    minor: np.ndarray
+    orientation: np.ndarray
+
+
+def moved(sums: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Sums of pixels that lie `rows` and `columns` farther from the corner.
+
+    Args:
+        sums: (N, `SUMS`), Python's integers, which know no largest one.
+        rows: (N,).
+        columns: (N,).
+    """
+    result = sums.copy()
+    down, right = rows.astype(object), columns.astype(object)
+    area, row, column = sums[:, AREA], sums[:, ROW], sums[:, COLUMN]
+    result[:, ROW] += down * area
+    result[:, COLUMN] += right * area
+    result[:, ROW_ROW] += 2 * down * row + down * down * area
+    result[:, ROW_COLUMN] += down * column + right * row + down * right * area
+    result[:, COLUMN_COLUMN] += 2 * right * column + right * right * area
+    return result
+
+
+def ellipses(sums: np.ndarray) -> Ellipse:
+    """From sums (N, `SUMS`), as 64-bit or Python's integers.
+
+    With variances v_x, v_y and covariance c of the pixels' centres, x to the right and y upwards, the axes are
+
+        4 sqrt((v_x + v_y ± sqrt((v_x - v_y)² + 4 c²)) / 2),    tan 2 theta = 2 c / (v_x - v_y),
+
+    as in `skimage.measure.regionprops` (there the orientation is the angle from the row axis, smaller by 90 degrees).
+    The short axis comes from the determinant, as a difference of nearly equal axes would lose the digits of a long thin
+    pore; the sums are whole numbers, and so is what the determinant is made of.
+    """
+    v_x, v_y, c, determinant = _variances(sums)
+    area = sums[:, AREA].astype(np.float64)
+    spread = np.hypot(v_x - v_y, 2 * c)
+    larger = (v_x + v_y + spread) / 2
+    smaller = np.divide(determinant, larger, out=np.zeros_like(larger), where=larger > 0)
+    orientation = np.where(spread > 0, np.degrees(np.arctan2(2 * c, v_x - v_y)) / 2, np.nan)
+    return Ellipse(4 * np.sqrt(larger) / area, 4 * np.sqrt(smaller) / area, orientation)
+
+
+def centroid(sums: np.ndarray, corner: np.ndarray, axis: int) -> np.ndarray:
+    """Mean row or column (px).
+
+    Args:
+        sums: (N, `SUMS`).
+        corner: the row or column from which the sums count (N,).
+        axis: `ROW` or `COLUMN`.
+    """
+    whole, rest = sums[:, axis] // sums[:, AREA], sums[:, axis] % sums[:, AREA]
+    return (corner + whole).astype(np.float64) + rest.astype(np.float64) / sums[:, AREA].astype(np.float64)
+
+
+def _variances(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Variances along x and y and covariance (y upwards), each times the squared area, and their determinant."""
+    floats = sums[:, : COLUMN_COLUMN + 1].astype(np.float64)
+    largest = floats[:, AREA] * np.maximum(floats[:, ROW_ROW], floats[:, COLUMN_COLUMN])
+    v_x, v_y, c = np.empty((3, len(sums)))
+    for rows, kind in ((largest < _SAFE, np.int64), (largest >= _SAFE, object)):
+        v_x[rows], v_y[rows], c[rows] = _exact_variances(sums[rows].astype(kind))
+    determinant = v_x * v_y - c * c
+    # products of numbers of 26 bits are exact; of larger ones, where little is left of them, the rounding would be seen
+    inexact = (determinant < 1e-3 * v_x * v_y) & (np.maximum(v_x, v_y) > 2.0**26)
+    if inexact.any():
+        x, y, xy = _exact_variances(sums[inexact].astype(object))
+        determinant[inexact] = x * y - xy * xy
+    return v_x, v_y, c, determinant
+
+
+def _exact_variances(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    area, row, column = sums[:, AREA], sums[:, ROW], sums[:, COLUMN]
+    return (
+        area * sums[:, COLUMN_COLUMN] - column * column,
+        area * sums[:, ROW_ROW] - row * row,
+        row * column - area * sums[:, ROW_COLUMN],
+    )

@@ -1,0 +1,154 @@
+"""The table of all pores of a scan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+from pipeline.pores.columns import describe
+from pipeline.pores.pieces import Pieces
+from pipeline.pores.segmentation import Segmentation
+from pipeline.pores.sorting import SortedRows
+from pipeline.pores.strips import strips
+from pipeline.pores.tracker import PoreTracker
+from pipeline.pores.writer import PoreTableWriter
+from pipeline.scan.output.durable import write_error
+
+CSV = "pores.csv"
+PARQUET = "pores.parquet"
+
+#: pores below this are left out by default (px): with three pixels or fewer, shape is chance
+MIN_AREA_PX = 4
+#: rows that wait for their place in the order; some 160 bytes each
+_ROWS_IN_MEMORY = 1 << 18
+#: sums of squared columns over a strip fit into 64 bits
+_WIDEST = 1_000_000
+#: sides that differ by no more, relatively, are taken for equal
+_SQUARE = 1e-3
+
+
+@dataclass
+class PoreSummary:
+    """What the table holds, and what it leaves out.
+
+    Attributes:
+        min_area_px: smallest area in the table (px).
+        pores: in the table.
+        area_px: of them together (px).
+        touching_border: of them, those that reach the border of the segmented region: only a part of each is seen.
+        dropped: pores smaller than `min_area_px`.
+        dropped_area_px: of them together (px).
+    """
+
+    min_area_px: int
+    pores: int = 0
+    area_px: int = 0
+    touching_border: int = 0
+    dropped: int = 0
+    dropped_area_px: int = 0
+
+
+def write_pore_table(
+    segmentation: Segmentation,
+    output_dir: str | Path,
+    *,
+    pixel_size_nm: tuple[float, float] | None = None,
+    min_area_px: int = MIN_AREA_PX,
+    progress: Callable[[int], None] | None = None,
+) -> PoreSummary:
+    """Measure every pore of a segmented scan once, and write ``pores.csv`` and ``pores.parquet``.
+
+    A pore is a set of pore pixels of one slice that touch at edges or corners (8-connectivity). The values are those of
+    `skimage.measure.regionprops_table` on the whole mask; docs/measurements.md defines each. The files do not depend
+    on how the segmentation is cut into bands, to the byte.
+
+    In memory are a band, the vertices of the hulls of the pores that reach the row where it ends, and a fixed number of
+    rows of the table; other rows wait in files in ``output_dir``, which are removed.
+
+    Args:
+        segmentation: mask and probability.
+        output_dir: folder of both files.
+        pixel_size_nm: pixel height and width (nm), if known; adds columns in micrometres.
+        min_area_px: smaller pores are counted in the summary only (px); 1 keeps all.
+        progress: called with the number of rows of pixels that are finished since the last call.
+
+    Raises:
+        UserError: pixels that are not square, an impossible `min_area_px`, a scan of more than a million columns,
+            or a disk that is full or refuses.
+    """
+    if min_area_px < 1:
+        raise UserError(f"min_area_px {min_area_px}: give 1 or more pixels; 1 keeps all pores")
+    if segmentation.shape[2] > _WIDEST:
+        raise UserError(f"{segmentation.shape[2]} columns: pores are measured in scans of up to {_WIDEST} columns")
+    side = None if pixel_size_nm is None else square_side(pixel_size_nm)
+    folder = Path(output_dir)
+    x, y = segmentation.origin
+    _, height, width = segmentation.shape
+    settings = {
+        "connectivity": 8,
+        "min_area_px": min_area_px,
+        "pixel_size_nm": side,
+        "region_px": [x, y, width, height],
+    }
+    summary = PoreSummary(min_area_px)
+    try:
+        with (
+            atomic_path(folder / CSV) as csv,
+            atomic_path(folder / PARQUET) as parquet,
+            TemporaryDirectory(prefix=".pores-", dir=folder) as waiting,
+            PoreTableWriter(csv, parquet, side, settings) as writer,
+        ):
+            for slice_ in range(segmentation.shape[0]):
+                rows = SortedRows(Path(waiting), _ROWS_IN_MEMORY)
+                for pores in _complete_pores(segmentation, slice_, progress):
+                    kept = pores.area >= min_area_px
+                    summary.dropped += int((~kept).sum())
+                    summary.dropped_area_px += int(pores.area[~kept].sum())
+                    rows.add(describe(pores.take(kept), slice_, (height, width), segmentation.origin))
+                for batch in rows.batches():
+                    _count(summary, batch)
+                    writer.add(batch)
+    except OSError as error:
+        raise write_error(folder / PARQUET, error) from error
+    return summary
+
+
+def square_side(pixel_size_nm: tuple[float, float]) -> float:
+    """Side of a pixel (nm) from its height and width (nm).
+
+    Raises:
+        UserError: not positive, or not square: perimeter and hull are defined on square pixels.
+    """
+    height, width = pixel_size_nm
+    if not all(math.isfinite(side) and side > 0 for side in (height, width)):
+        raise UserError(f"pixel size {height:g} x {width:g} nm: give the side of a pixel in nm, above 0")
+    if abs(height - width) > _SQUARE * max(height, width):
+        raise UserError(
+            f"pixels of {height:g} nm (height) x {width:g} nm (width) are not square, as the pores' shapes need: "
+            "resample the image to square pixels"
+        )
+    return math.sqrt(height * width)
+
+
+def _complete_pores(
+    segmentation: Segmentation, slice_: int, progress: Callable[[int], None] | None
+) -> Iterator[Pieces]:
+    tracker = PoreTracker()
+    for strip in strips(segmentation.bands(slice_), segmentation.shape[2]):
+        yield from tracker.add(strip)
+        if progress is not None:
+            progress(len(strip.probability))
+    yield tracker.finish()
+
+
+def _count(summary: PoreSummary, rows: np.ndarray) -> None:
+    summary.pores += len(rows)
+    summary.area_px += int(rows["area_px"].sum())
+    summary.touching_border += int(rows["touches_border"].sum())
