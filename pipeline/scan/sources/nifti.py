@@ -12,8 +12,8 @@ import nibabel
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+from pipeline.microscope.pixel_size import from_nifti
 from pipeline.scan.sources.fingerprint import file_fingerprint
-from pipeline.scan.sources.pixel_size import from_nifti
 from pipeline.scan.sources.raw import RawSource
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 from pipeline.scan.sources.whole import MOST_IN_MEMORY, log

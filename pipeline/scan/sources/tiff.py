@@ -12,9 +12,9 @@ import numpy as np
 import tifffile
 
 from pipeline.errors import UserError
+from pipeline.microscope.pixel_size import PixelSize, from_ome_xml
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
-from pipeline.scan.sources.pixel_size import PixelSize, from_ome_xml
 from pipeline.scan.sources.raw import RawSource
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 from pipeline.scan.sources.whole import unless_one_large_block

@@ -17,12 +17,27 @@ _NM = {
     "mm": 1e6, "millimeter": 1e6,
     "cm": 1e7, "centimeter": 1e7,
     "m": 1e9, "meter": 1e9,
+    "fm": 1e-6, "femtometer": 1e-6,
+    "inch": 2.54e7, "in": 2.54e7,
 }  # fmt: skip
+
+
+def nm_per(unit: str) -> float | None:
+    """How many nm a unit of length has; None where it is not known.
+
+    Case, a plural and British spelling don't matter, nor that Unicode has two signs for micro and that UTF-8 read as
+    Latin-1 has another letter before it; ImageJ writes the sign as an escape.
+    """
+    if unit in _NM:
+        return _NM[unit]
+    unit = unit.strip().strip("[]().").replace("\\u00B5", "u").replace("Â", "").replace("metre", "meter")
+    unit = unit.replace("µ", "u").replace("μ", "u").lower()
+    return _NM.get(unit) or _NM.get(unit.removesuffix("s"))
 
 
 def in_nm(height: float, width: float, units: tuple[str | None, str | None]) -> PixelSize | None:
     """Pixel height and width in nm; None where a unit is missing or unknown, or a size is not positive."""
-    factors = [_NM.get(unit or "") for unit in units]
+    factors = [nm_per(unit or "") for unit in units]
     if factors[0] is None or factors[1] is None:
         return None
     sizes = float(height) * factors[0], float(width) * factors[1]

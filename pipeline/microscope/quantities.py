@@ -1,0 +1,83 @@
+"""Numbers and lengths as microscopes write them: with a unit or without, decimal point or comma."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from typing import Any
+
+from pipeline.microscope.pixel_size import nm_per
+
+_NUMBER = re.compile(r"\s*([+-]?(?:[0-9]{1,40}(?:[.,][0-9]{0,40})?|[.,][0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?)(.*)", re.S)
+_THOUSAND = ("k", "kx", "k x", "kv")
+
+
+def quantity(value: Any) -> tuple[float, str] | None:
+    """A number and the unit behind it ("" where there is none).
+
+    A comma is a decimal comma: microscopes write no separators of thousands. What has both point and comma is not
+    taken, as either could be meant.
+
+    Args:
+        value: a number, text, or a tuple of a number and its unit.
+
+    Returns:
+        None where it doesn't start with a number, or the number is NaN or infinite.
+    """
+    if isinstance(value, (tuple, list)):
+        value = " ".join(str(part) for part in value)
+    if isinstance(value, bool) or value is None:
+        return None
+    match = _NUMBER.match(str(value)[:200])
+    if match is None:
+        return None
+    try:
+        number = float(match[1].replace(",", "."))
+    except OverflowError:
+        return None
+    unit = unicodedata.normalize("NFKC", match[2]).strip()
+    if not math.isfinite(number) or unit.startswith((".", ",")) or unit[:1].isdigit():
+        return None
+    return number, unit
+
+
+def length_nm(value: Any, unit: str | None = None) -> float | None:
+    """A length in nm.
+
+    Args:
+        value: as for `quantity`.
+        unit: of a value that names none; a unit in the value itself goes first.
+
+    Returns:
+        None where there is no number, or its unit is missing or unknown. The length may be zero or negative.
+    """
+    found = quantity(value)
+    if found is None:
+        return None
+    factor = nm_per(found[1] or unit or "")
+    return None if factor is None else found[0] * factor
+
+
+def volts(value: Any) -> float | None:
+    """A voltage in V; a bare number is taken as volts."""
+    found = quantity(value)
+    if found is None or found[1].lower() not in ("", "v", "volt", "volts", "kv", "mv", "ev", "kev"):
+        return None
+    return found[0] * (1e3 if found[1].lower().startswith("k") else 1e-3 if found[1] == "mV" else 1.0)
+
+
+def magnification(value: Any) -> float | None:
+    """A magnification: 2000, 2000x, x2000, 2.00 K X."""
+    found = quantity(str(value).lstrip(" xX×")) if isinstance(value, str) else quantity(value)
+    if found is None:
+        return None
+    return found[0] * (1e3 if found[1].lower() in _THOUSAND else 1.0)
+
+
+def plain_text(value: Any, most: int = 80) -> str | None:
+    """Text on one line, without what doesn't print; None where nothing is left."""
+    if value is None or isinstance(value, (dict, bytes)):
+        return None
+    kept = "".join(c if c.isprintable() else " " for c in str(value)[: 4 * most])
+    return " ".join(kept.split())[:most] or None

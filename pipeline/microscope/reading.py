@@ -1,0 +1,139 @@
+"""From a file to how its image was taken, whoever made the microscope."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.microscope import hitachi, jeol, standard, tescan
+from pipeline.microscope.acquisition import Acquisition
+from pipeline.microscope.finding import Finding, same
+from pipeline.microscope.side_files import side_file
+from pipeline.microscope.tiff_tags import tiff_adapters
+
+Adapter = tuple[str, Callable[[], Finding | None]]
+
+_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))  # type: ignore[arg-type]
+_FIELDS = ("magnification", "detector", "voltage_kv", "working_distance_mm", "date", "instrument", "bar_height")
+
+
+def read_acquisition(path: str | os.PathLike[str], *, image: int = 0) -> Acquisition:
+    """Read how an image was taken from its file and from what the microscope wrote beside it.
+
+    Where several places tell the same, the first counts: the maker's own tag (Thermo Fisher, ZEISS, TESCAN), the
+    maker's side file (TESCAN .hdr, Hitachi and JEOL .txt), OME-XML, ImageJ, TIFF's resolution tags. NIfTI, MRC and
+    OME-Zarr have one place each. Pixel sizes that differ by more than 1 % from place to place are told. A pixel size
+    that is zero, negative, not finite, or outside 0.01 nm to 100 um is left out, which is told.
+
+    It never fails: what is broken is left out, with a warning. It reads tags and headers, no pixels.
+
+    Args:
+        path: the file; or an OME-Zarr's folder.
+        image: which image of a file of several, from 0.
+
+    Returns:
+        What was found.
+    """
+    file = Path(path)
+    findings: list[Finding] = []
+    warnings: list[str] = []
+    try:
+        findings = _found(_adapters(file, image), warnings)
+    except Exception as error:  # files that lie about themselves get errors of every type out of a parser
+        warnings.append(f"the file's metadata can't be read ({_cause(error)})")
+    return merged(findings, warnings)
+
+
+def merged(findings: list[Finding], warnings: list[str]) -> Acquisition:
+    """One acquisition out of findings, of which the first goes first."""
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    scaled = [finding for finding in findings if finding.pixel_size_nm is not None]
+    if scaled:
+        values["pixel_height_nm"], values["pixel_width_nm"] = scaled[0].pixel_size_nm or (None, None)
+        sources["pixel_size"] = scaled[0].source
+    for name in _FIELDS:
+        finding = next((finding for finding in findings if getattr(finding, name) is not None), None)
+        if finding is not None:
+            values[name], sources[name] = getattr(finding, name), finding.source
+    for finding in findings:
+        warnings += finding.warnings
+    for finding in scaled[1:]:
+        warnings += _disagreement(scaled[0], finding)
+    return Acquisition(**values, sources=MappingProxyType(sources), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _disagreement(taken: Finding, other: Finding) -> list[str]:
+    (height, width), (other_height, other_width) = taken.pixel_size_nm or (0, 0), other.pixel_size_nm or (0, 0)
+    if same(height, other_height) and same(width, other_width):
+        return []
+    return [
+        f"the pixel size is {width:.5g} x {height:.5g} nm by the {taken.source}, and {other_width:.5g} x "
+        f"{other_height:.5g} nm by the {other.source}; the former is taken"
+    ]
+
+
+def _found(adapters: list[Adapter], warnings: list[str]) -> list[Finding]:
+    findings = []
+    for name, adapter in adapters:
+        try:
+            finding = adapter()
+        except Exception as error:  # broken metadata, of any kind
+            warnings.append(f"{name}: it is broken ({_cause(error)})")
+        else:
+            if finding is not None:
+                findings.append(finding)
+    return findings
+
+
+def _adapters(file: Path, image: int) -> list[Adapter]:
+    if file.is_dir():
+        return [("OME-Zarr", partial(standard.from_zarr_folder, file))]
+    with file.open("rb") as stream:
+        start = stream.read(212)
+    if start.startswith(_TIFF):
+        own, others, shape = tiff_adapters(file, image)
+        return [*own, *_beside(file, shape), *others]
+    if start.startswith((b"\x1f\x8b", *_NIFTI)):
+        return [("NIfTI header", partial(standard.from_nifti_file, file))]
+    if start[208:211] == b"MAP":
+        return [("MRC header", partial(standard.from_mrc_file, file))]
+    return _beside(file, _shape(file))
+
+
+def _beside(file: Path, shape: tuple[int, int] | None) -> list[Adapter]:
+    """The adapters of the side files that are there."""
+    adapters: list[Adapter] = []
+    header = side_file(file, ".hdr")
+    if header is not None:
+        adapters.append(("TESCAN side file", partial(tescan.from_text, header, "TESCAN side file", shape)))
+    text = side_file(file, ".txt")
+    if text is not None:
+        adapters.append(("Hitachi side file", partial(hitachi.from_text, text, shape)))
+        adapters.append(("JEOL side file", partial(jeol.from_text, text, shape)))
+    return adapters
+
+
+def _shape(file: Path) -> tuple[int, int] | None:
+    """Height and width (px) of a PNG, JPEG or BMP."""
+    from pipeline.data.decoders import kind_of, open_with_pillow
+
+    with file.open("rb") as stream:
+        kind = kind_of(stream.read(16))
+        stream.seek(0)
+        if kind not in ("png", "jpeg", "bmp"):
+            return None
+        try:
+            picture = open_with_pillow(stream, kind)
+        except Exception:  # Pillow answers damaged files with errors of every type; a reader will tell
+            return None
+        return picture.height, picture.width
+
+
+def _cause(error: Exception) -> str:
+    return " ".join(str(error).split())[:120] or type(error).__name__

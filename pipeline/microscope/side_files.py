@@ -1,0 +1,68 @@
+"""Text files that microscopes write beside an image, and the pairs of key and value in them."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+
+_MOST = 1 << 20  # bytes; these files have a few kilobytes
+
+
+def side_file(image: Path, suffix: str) -> str | None:
+    """The text of the file beside an image that has its name and another suffix.
+
+    `a.tif` goes with `a.txt`, `a.tif.txt` and (TESCAN) `a-tif.txt`, in either case of the suffix.
+
+    Args:
+        image: the image's path.
+        suffix: of the side file, like `.txt`.
+
+    Returns:
+        None where there is none, or it can't be read.
+    """
+    stem, own = image.name, image.suffix
+    if own:
+        stem = image.name[: -len(own)]
+    names = [stem, image.name, f"{stem}-{own[1:]}"]
+    for name in dict.fromkeys(names):
+        for written in (suffix, suffix.upper()):
+            path = image.with_name(name + written)
+            try:
+                if path != image and path.is_file():
+                    with path.open("rb") as file:
+                        return text_of(file.read(_MOST))
+            except (OSError, ValueError):
+                continue
+    return None
+
+
+def text_of(data: bytes) -> str:
+    """Decode text of an encoding that nobody named: UTF-8, UTF-16 with or without its mark, else Latin-1."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    if data[:200].count(0) > len(data[:200]) // 4:
+        # ASCII in UTF-16 has a zero in every other byte
+        high = data[:200:2].count(0)
+        return data.decode("utf-16-be" if high > data[1:200:2].count(0) else "utf-16-le", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def pairs_of(text: str, separators: Sequence[str] = ("=",)) -> dict[str, str]:
+    """Key and value of each line; the first of a key counts, and lines without a separator are left out.
+
+    Args:
+        text: of a side file or tag.
+        separators: the first one that a line has divides it; " " stands for any white space.
+    """
+    pairs: dict[str, str] = {}
+    for line in text.splitlines()[:20_000]:
+        for separator in separators:
+            parts = line.strip().split(None if separator == " " else separator, 1)
+            if len(parts) == 2:
+                pairs.setdefault(parts[0].strip(), parts[1].strip())
+                break
+    return pairs

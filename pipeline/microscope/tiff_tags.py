@@ -1,0 +1,125 @@
+"""The places in a TIFF that may tell how its image was taken."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import tifffile
+
+from pipeline.microscope import fei, standard, tescan, zeiss
+from pipeline.microscope.finding import Finding
+from pipeline.microscope.side_files import text_of
+
+Adapter = tuple[str, Callable[[], Finding | None]]
+
+# tifffile logs a line for every odd tag; what bears on the scale is told by warnings of our own
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+
+
+def tiff_adapters(path: Path, image: int) -> tuple[list[Adapter], list[Adapter], tuple[int, int]]:
+    """What reads the tags of one image of a TIFF.
+
+    Args:
+        path: the file.
+        image: which of its images, from 0.
+
+    Returns:
+        The adapters of makers' own tags, those of what anybody writes, and the image's height and width (px).
+    """
+    with tifffile.TiffFile(path) as tiff:
+        page, series = _page(tiff, image)
+        shape = int(page.imagelength), int(page.imagewidth)
+        own: list[Adapter] = []
+        for tag in fei.TAGS:
+            value = _value(tiff, page, tag)
+            if value is not None:
+                metadata = value if isinstance(value, Mapping) else {}
+                own.append(("Thermo Fisher tag", partial(fei.from_tag, metadata, shape)))
+                break
+        value = _value(tiff, page, fei.XML_TAG)
+        if value is not None and "<" in (text := _text(value)):
+            own.append(("Thermo Fisher XML", partial(fei.from_xml, text, shape)))
+        value = _value(tiff, page, zeiss.TAG)
+        if value is not None:
+            metadata = value if isinstance(value, Mapping) else {}
+            own.append(("ZEISS tag", partial(zeiss.from_tag, metadata, shape)))
+        value = _value(tiff, page, zeiss.XML_TAG)
+        if value is not None:
+            own.append(("ZEISS Atlas XML", partial(zeiss.from_fibics, _text(value))))
+        value = _value(tiff, page, tescan.TAG)
+        if value is not None:
+            own.append(("TESCAN tag", partial(_tescan, _text(value), shape)))
+
+        others: list[Adapter] = []
+        xml = tiff.ome_metadata
+        if xml is not None:
+            others.append(("OME-XML", partial(standard.from_ome, xml, series)))
+        resolution = _resolution(page)
+        imagej = tiff.imagej_metadata
+        if imagej is not None:
+            others.append(("ImageJ", partial(standard.from_imagej, imagej, resolution)))
+        unit = int(getattr(page, "resolutionunit", 1) or 1)
+        others.append(("TIFF resolution tags", partial(standard.from_resolution, resolution, unit)))
+    return own, others, shape
+
+
+def _page(tiff: tifffile.TiffFile, image: int) -> tuple[tifffile.TiffPage, int]:
+    """The keyframe of an image, and the number of its series in the OME-XML."""
+    if image:
+        at = 0
+        for number, series in enumerate(tiff.series):
+            if series.keyframe.is_reduced:
+                continue
+            # ImageJ writes one page, and the other images behind it without pages of their own
+            at += math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis not in "YXS")
+            if image < at:
+                return series.keyframe, number
+    return tiff.pages.first, 0
+
+
+def _value(tiff: tifffile.TiffFile, page: tifffile.TiffPage, code: int) -> Any:
+    """A tag's value; that of the first page where the image's own has none. None where it is missing or empty."""
+    for place in (page, tiff.pages.first):
+        tag = place.tags.get(code)
+        if tag is not None:
+            try:
+                return tag.value if tag.count else None
+            except Exception:  # tifffile answers damaged tags with errors of every type
+                return ""  # it is there, and broken
+    return None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return text_of(value)
+    if isinstance(value, (tuple, list)):
+        try:
+            return text_of(bytes(value))
+        except (TypeError, ValueError):
+            return ""
+    return str(value)
+
+
+def _tescan(text: str, shape: tuple[int, int]) -> Finding:
+    finding = tescan.from_text(text, "TESCAN tag", shape)
+    if finding is None:
+        finding = Finding("TESCAN tag")
+        finding.warn("it has no pixel size")
+    return finding
+
+
+def _resolution(page: tifffile.TiffPage) -> tuple[float, float] | None:
+    """Pixels for each unit along y and x."""
+    values = []
+    for code in (283, 282):
+        tag = page.tags.get(code)
+        value = None if tag is None else tag.value
+        if not isinstance(value, tuple) or len(value) != 2 or not value[1]:
+            return None
+        values.append(value[0] / value[1])
+    return values[0], values[1]
