@@ -1,11 +1,10 @@
-"""Pixel sizes as the standard fields of OME-XML, OME-Zarr and NIfTI tell them, in nm."""
+"""Pixel sizes as the standard fields of OME-Zarr and NIfTI tell them, in nm."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
-from xml.etree import ElementTree
 
 PixelSize = tuple[float, float]
 
@@ -42,23 +41,6 @@ def in_nm(height: float, width: float, units: tuple[str | None, str | None]) -> 
         return None
     sizes = float(height) * factors[0], float(width) * factors[1]
     return sizes if all(math.isfinite(size) and size > 0 for size in sizes) else None
-
-
-def from_ome_xml(xml: str, image: int) -> PixelSize | None:
-    """From the OME-XML of an OME-TIFF, for one of its images (from 0); its default unit is the micrometre."""
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return None  # a scan can be segmented without
-    pixels = [element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"]
-    if image >= len(pixels):
-        return None
-    fields = pixels[image].attrib
-    try:
-        height, width = float(fields["PhysicalSizeY"]), float(fields["PhysicalSizeX"])
-    except (KeyError, ValueError):
-        return None
-    return in_nm(height, width, (fields.get("PhysicalSizeYUnit", "µm"), fields.get("PhysicalSizeXUnit", "µm")))
 
 
 def from_multiscale(multiscale: Mapping[str, Any]) -> PixelSize | None:

@@ -98,24 +98,24 @@ def _adapters(file: Path, image: int) -> list[Adapter]:
         start = stream.read(212)
     if start.startswith(_TIFF):
         own, others, shape = tiff_adapters(file, image)
-        return [*own, *_beside(file, shape), *others]
+        return [*own, *_beside(file, lambda: shape), *others]
     if start.startswith((b"\x1f\x8b", *_NIFTI)):
         return [("NIfTI header", partial(standard.from_nifti_file, file))]
     if start[208:211] == b"MAP":
         return [("MRC header", partial(standard.from_mrc_file, file))]
-    return _beside(file, _shape(file))
+    return _beside(file, partial(_shape, file))
 
 
-def _beside(file: Path, shape: tuple[int, int] | None) -> list[Adapter]:
-    """The adapters of the side files that are there."""
+def _beside(file: Path, shape: Callable[[], tuple[int, int] | None]) -> list[Adapter]:
+    """The adapters of the side files that are there; most images have none, and their size is not looked up."""
     adapters: list[Adapter] = []
     header = side_file(file, ".hdr")
     if header is not None:
-        adapters.append(("TESCAN side file", partial(tescan.from_text, header, "TESCAN side file", shape)))
+        adapters.append(("TESCAN side file", partial(tescan.from_text, header, "TESCAN side file", shape())))
     text = side_file(file, ".txt")
     if text is not None:
-        adapters.append(("Hitachi side file", partial(hitachi.from_text, text, shape)))
-        adapters.append(("JEOL side file", partial(jeol.from_text, text, shape)))
+        adapters.append(("Hitachi side file", partial(hitachi.from_text, text, shape())))
+        adapters.append(("JEOL side file", partial(jeol.from_text, text, shape())))
     return adapters
 
 

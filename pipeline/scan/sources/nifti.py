@@ -12,7 +12,7 @@ import nibabel
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.microscope.pixel_size import from_nifti
+from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
@@ -59,7 +59,7 @@ class NiftiVolume:
         width, height = self._shape[:2]
         pixels = (height, width) if self._dtype.names is None else (height, width, len(self._dtype.names))
         dtype = self._dtype if self._dtype.names is None else self._dtype[0]
-        options: dict[str, Any] = {"page": page, "pixel_size_nm": self._pixel_size, "scaling": self._scaling}
+        options: dict[str, Any] = {"page": page, "acquisition": self._acquisition, "scaling": self._scaling}
         offset = self._offset + index * math.prod(pixels) * dtype.itemsize
         return RawSource(
             self._name, self._storage, pixels, dtype, offset=offset, decoded_whole=self._compressed,
@@ -84,7 +84,7 @@ class NiftiVolume:
         self._dtype, self._offset = header.get_data_dtype(), int(header.get_data_offset())
         slope, intercept = header.get_slope_inter()
         self._scaling = None if slope in (None, 1.0) and intercept in (None, 0.0) else (slope, intercept or 0.0)
-        self._pixel_size = from_nifti(header.get_zooms(), header.get_xyzt_units()[0])
+        self._acquisition = read_acquisition(self._path)
         self._bytes = self._offset + math.prod(self._shape) * self._dtype.itemsize
 
     def _decompressed(self, spill_dir: Path | None) -> Path | bytes:

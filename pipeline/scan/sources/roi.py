@@ -67,6 +67,7 @@ class _Cropped(ScanSource):
             channels=source.channels,
             block=source.block,
             pixel_size_nm=source.pixel_size_nm,
+            acquisition=source.acquisition,
         )
         self.decoded_whole = source.decoded_whole
         self._source, self._roi = source, roi

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.data.decoders import Decoded
 from pipeline.data.images import grey_from
 from pipeline.errors import UserError
+from pipeline.microscope import Acquisition
 
 #: what a network can be given without a choice of grey levels that the user has not made
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
@@ -32,7 +33,8 @@ class ScanSource(ABC):
         block: height and width (px) of what has to be decoded at once to get at one pixel; (1, 1) where any
             window costs no more than itself.
         decoded_whole: whether the file could only be decoded as a whole, which was done when it was opened.
-        pixel_size_nm: pixel height and width (nm), where the standard fields of the format tell them.
+        acquisition: how the image was taken, as far as the file tells; None where nothing was looked up.
+        pixel_size_nm: pixel height and width (nm), where the file tells them.
     """
 
     decoded_whole = False
@@ -47,12 +49,14 @@ class ScanSource(ABC):
         channels: int = 1,
         block: tuple[int, int] = (1, 1),
         pixel_size_nm: tuple[float, float] | None = None,
+        acquisition: Acquisition | None = None,
         palette: np.ndarray | None = None,
         white_is_zero: bool = False,
     ) -> None:
         self.path, self.page = path, page
         self.shape = int(shape[0]), int(shape[1])
-        self.channels, self.block, self.pixel_size_nm = channels, block, pixel_size_nm
+        self.channels, self.block, self.acquisition = channels, block, acquisition
+        self.pixel_size_nm = pixel_size_nm if acquisition is None else acquisition.pixel_size_nm
         self._palette, self._white_is_zero = palette, white_is_zero
         self.dtype = np.dtype(np.uint8) if palette is not None else np.dtype(dtype).newbyteorder("=")
         if min(self.shape) < 1:

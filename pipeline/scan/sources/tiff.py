@@ -12,7 +12,7 @@ import numpy as np
 import tifffile
 
 from pipeline.errors import UserError
-from pipeline.microscope.pixel_size import PixelSize, from_ome_xml
+from pipeline.microscope import Acquisition, read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
@@ -51,7 +51,8 @@ def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None
             )
         if page is not None and not 0 <= page < len(planes):
             raise UserError(f"{name}: there is no page {page}; it has pages 0 to {len(planes) - 1}")
-        return _opened(tiff, planes[page or 0], path, name, page, spill_dir)
+        acquisition = read_acquisition(path, image=page or 0)
+        return _opened(tiff, planes[page or 0], path, name, page, spill_dir, acquisition)
     except UserError:
         tiff.close()
         raise
@@ -98,7 +99,13 @@ def _planes(tiff: tifffile.TiffFile, name: str) -> list[_Plane]:
 
 
 def _opened(
-    tiff: tifffile.TiffFile, plane: _Plane, path: Path, name: str, page: int | None, spill_dir: Path | None
+    tiff: tifffile.TiffFile,
+    plane: _Plane,
+    path: Path,
+    name: str,
+    page: int | None,
+    spill_dir: Path | None,
+    acquisition: Acquisition,
 ) -> ScanSource:
     key = plane.series.keyframe
     photometric = int(key.photometric)
@@ -114,7 +121,7 @@ def _opened(
         "page": page,
         "palette": None,
         "white_is_zero": photometric == 0,
-        "pixel_size_nm": _pixel_size(tiff, plane.series),
+        "acquisition": acquisition,
     }
     if photometric == 3 and key.colormap is not None:
         options["palette"] = (np.asarray(key.colormap).T >> 8).astype(np.uint8)
@@ -136,13 +143,6 @@ def _opened(
         return RawSource(name, path, shape, dtype, offset=offsets[0], planar=planar, **options)
     source = SegmentedTiff(tiff, key, (offsets, counts), name, shape, planar=planar, **options)
     return unless_one_large_block(source, math.prod(source.block) * dtype.itemsize * samples * contiguous, spill_dir)
-
-
-def _pixel_size(tiff: tifffile.TiffFile, series: tifffile.TiffPageSeries) -> PixelSize | None:
-    xml = tiff.ome_metadata
-    return (
-        None if xml is None else from_ome_xml(xml, [s.keyframe.index for s in tiff.series].index(series.keyframe.index))
-    )
 
 
 class SegmentedTiff(BlockSource):

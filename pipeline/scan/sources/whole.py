@@ -18,6 +18,7 @@ from pipeline.atomic import atomic_path
 from pipeline.data.decoders import Decoded, decode, decoded_with_pillow, is_deep_colour, open_with_pillow
 from pipeline.data.images import grey_from, read_bytes
 from pipeline.errors import UserError
+from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
@@ -73,7 +74,7 @@ def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> S
             with closing(image):
                 return decoded_once(
                     name, (height, width), bands, height * width * pixel_bytes, file_fingerprint(path), spill_dir,
-                    channels=channels,
+                    channels=channels, acquisition=read_acquisition(path),
                 )  # fmt: skip
     except UserError:
         raise
@@ -106,6 +107,7 @@ def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Pat
             channels=source.channels,
             page=source.page,
             pixel_size_nm=source.pixel_size_nm,
+            acquisition=source.acquisition,
         )
 
 
