@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
+    "CropInfoBard": "info_bar",
     "NormaliseByIntensityd": "normalise",
     "RandCharging": "augment",
     "RandChargingd": "augmentd",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,24 @@ from monai.data import ImageReader
 from monai.utils import MetaKeys, ensure_tuple
 
 from pipeline.data import IMAGE_SUFFIXES, read_image, read_label
+from pipeline.microscope import Acquisition, read_acquisition
+
+#: the metadata's keys for the unit of the affine (nm, or px where the pixel size is unknown), and for how an image
+#: was taken
+UNIT_KEY, ACQUISITION_KEY = "space_unit", "acquisition"
+
+
+@dataclass(frozen=True)
+class SEMImage:
+    """An image, and how it was taken.
+
+    Attributes:
+        pixels: values (H, W), in the file's own range.
+        acquisition: as far as the file tells.
+    """
+
+    pixels: np.ndarray
+    acquisition: Acquisition
 
 
 class SEMReader(ImageReader):
@@ -19,6 +39,11 @@ class SEMReader(ImageReader):
 
     MONAI's own readers find none for ``.tif``, transpose, and cut 16 bit or colour in their own ways. Here axis 0 is
     the image's row (y) and axis 1 its column (x), whatever the file.
+
+    The pixel size that the microscope wrote becomes the affine, in nm, so that ``MetaTensor.pixdim`` is the pixels'
+    height and width. The metadata's ``space_unit`` is ``nm``; it is ``px``, with an affine of 1, where the pixel size
+    is unknown. Its ``acquisition`` holds the other findings (:class:`pipeline.microscope.Acquisition`) as numbers (NaN
+    where unknown) and text (empty where unknown), so that batches collate.
 
     Args:
         label: True for label masks, whose values are kept as they are.
@@ -32,24 +57,48 @@ class SEMReader(ImageReader):
         """True for the formats of :data:`pipeline.data.IMAGE_SUFFIXES`."""
         return all(str(name).lower().endswith(tuple(IMAGE_SUFFIXES)) for name in ensure_tuple(filename))
 
-    def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> np.ndarray:
+    def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> SEMImage:
         """Read one file.
-
-        Returns:
-            Values (H, W), in the file's own range.
 
         Raises:
             UserError: the file can't be read, or holds more than one 2-D image.
         """
         (path,) = ensure_tuple(data)
-        return self._read(Path(path))
+        file = Path(path)
+        pixels = self._read(file)
+        return SEMImage(pixels, _acquisition(file, file.stat().st_mtime_ns))
 
-    def get_data(self, img: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
-        """The array (H, W) and MONAI's metadata for it: no channel axis, pixel size unknown (affine of 1)."""
+    def get_data(self, img: SEMImage) -> tuple[np.ndarray, dict[str, Any]]:
+        """The array (H, W) and MONAI's metadata for it: no channel axis, and an affine in nm or px."""
+        size = img.acquisition.pixel_size_nm
+        affine = np.diag([*(size or (1.0, 1.0)), 1.0])
         meta: dict[str, Any] = {
-            MetaKeys.AFFINE: np.eye(3),
-            MetaKeys.ORIGINAL_AFFINE: np.eye(3),
-            MetaKeys.SPATIAL_SHAPE: np.array(img.shape),
+            MetaKeys.AFFINE: affine,
+            MetaKeys.ORIGINAL_AFFINE: affine.copy(),
+            MetaKeys.SPATIAL_SHAPE: np.array(img.pixels.shape),
             MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),  # MONAI's sign for "there is none"
+            UNIT_KEY: "px" if size is None else "nm",
+            ACQUISITION_KEY: _plain(img.acquisition),
         }
-        return img, meta
+        return img.pixels, meta
+
+
+@lru_cache(maxsize=8192)
+def _acquisition(file: Path, _modified: int) -> Acquisition:
+    """Tags are parsed once for all epochs."""
+    return read_acquisition(file)
+
+
+def _plain(acquisition: Acquisition) -> dict[str, Any]:
+    """Numbers and text without None, which does not collate."""
+    plain: dict[str, Any] = {}
+    for name, value in acquisition.to_dict().items():
+        if name in ("detector", "date", "instrument"):
+            plain[name] = value or ""
+        elif name == "sources":
+            plain["pixel_size_source"] = value.get("pixel_size", "")
+        elif name == "warnings":
+            plain[name] = "; ".join(value)
+        else:
+            plain[name] = float("nan") if value is None else float(value)
+    return plain
