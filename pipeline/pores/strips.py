@@ -10,7 +10,7 @@ import numpy as np
 #: rows above and below a strip: whether a neighbour lies at a pore's border is told by the neighbour's neighbours
 CONTEXT = 2
 #: of a strip; some ten bytes for each are in memory
-_PIXELS = 1 << 22
+_PIXELS = 1 << 21
 
 #: mask (h, W), not 0 in pores, and probability (h, W), uint8, 0 to 255 for 0 to 1
 Band = tuple[np.ndarray, np.ndarray]

@@ -27,7 +27,7 @@ PARQUET = "pores.parquet"
 #: pores below this are left out by default (px): with three pixels or fewer, shape is chance
 MIN_AREA_PX = 4
 #: rows that wait for their place in the order; some 160 bytes each
-_ROWS_IN_MEMORY = 1 << 18
+_ROWS_IN_MEMORY = 1 << 16
 #: sums of squared columns over a strip fit into 64 bits
 _WIDEST = 1_000_000
 #: sides that differ by no more, relatively, are taken for equal
