@@ -16,6 +16,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -125,6 +126,12 @@ def _wrapped(degrees: np.ndarray) -> np.ndarray:
     return 90 - (90 - degrees) % 180
 
 
+def _alone(work: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
+    """In a new process, which has not held anything before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
 def _measured(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     before = _peak_mb()
     start = time.perf_counter()
@@ -156,17 +163,19 @@ def main() -> None:
     parser.add_argument("--untiled", choices=("true", "false"), default="true", help="compare with scikit-image")
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="write the numbers too")
     options = parser.parse_args()
+    if TILE % options.chunk:
+        parser.error(f"--chunk must divide {TILE}")
     untiled = options.untiled == "true"
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, scikit-image {skimage.__version__}")
     results = []
     for side in options.side:
-        with TemporaryDirectory() as name, get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        with TemporaryDirectory() as name:
             folder = Path(name)
             make_scan(folder, side, options.chunk, options.porosity, options.smooth, untiled)
-            result: dict[str, Any] = {"side": side, "out_of_core": pool.apply(ours, (folder, side, options.chunk))}
+            result: dict[str, Any] = {"side": side, "out_of_core": _alone(ours, folder, side, options.chunk)}
             _show(f"{side} x {side} px, out of core", result["out_of_core"])
             if untiled:
-                result["untiled"] = pool.apply(theirs, (folder,))
+                result["untiled"] = _alone(theirs, folder)
                 _show(f"{side} x {side} px, regionprops_table", result["untiled"])
                 result["largest_difference"] = compare(folder)
                 shown = (f"{column} {value:.1g}" for column, value in result["largest_difference"].items())

@@ -32,7 +32,8 @@ def feret(vertices: Chains, pores: int) -> Feret:
 
     apart at most, and the width along a normal (a, b) is that of the centres and max(|a|, |b|) / |(a, b)|. The
     largest diameter is a distance from a vertex on the right to one on the left. The smallest is that across an
-    edge (H. Freeman and R. Shapira, 1975; G. Toussaint, 1983): one of the hull of the centres, or one of the diamond.
+    edge of the hull of the centres or of the diamond (M. E. Houle and G. T. Toussaint, Computing the width of a set,
+    1988).
     All in whole numbers until the last division and root.
 
     Args:
