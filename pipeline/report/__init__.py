@@ -1,0 +1,20 @@
+"""The report of a segmented scan: one HTML file, and its figures."""
+
+from __future__ import annotations
+
+from pipeline.report.build import Report, report_of_scan
+from pipeline.report.content import Facts, KeyFigure, Pictures, Plot, ReportContent, Table
+from pipeline.report.write import write_figures, write_report
+
+__all__ = [
+    "Facts",
+    "KeyFigure",
+    "Pictures",
+    "Plot",
+    "Report",
+    "ReportContent",
+    "Table",
+    "report_of_scan",
+    "write_figures",
+    "write_report",
+]

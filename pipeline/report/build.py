@@ -1,0 +1,157 @@
+"""From a finished segmentation to the content of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from pipeline.report import plots
+from pipeline.report.content import Plot, ReportContent
+from pipeline.report.facts import facts
+from pipeline.report.headline import key_figures, summary
+from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.method import REFERENCES, caveats, method
+from pipeline.report.pictures import pictures_of
+from pipeline.report.scale import percent, whole
+from pipeline.report.tables import tables
+from pipeline.rock import survey
+from pipeline.scan.output import BlockCounts, ScanStore
+from pipeline.scan.porosity import Porosity
+from pipeline.scan.sources import ScanSource
+
+
+class Report(NamedTuple):
+    """A report and its figures.
+
+    Attributes:
+        content: for `write_report`.
+        figures: the plots by their names, to be saved as files or logged.
+    """
+
+    content: ReportContent
+    figures: dict[str, Figure]
+
+
+def report_of_scan(
+    source: ScanSource,
+    store: ScanStore,
+    porosity: Porosity,
+    table: pd.DataFrame,
+    acquisition: Mapping[str, Any] | None,
+    manifest: Mapping[str, Any],
+    *,
+    blocks: BlockCounts,
+    pixel_size_nm: float | None,
+    min_area_px: int,
+    dropped: int | None = None,
+    shown_slice: int = 0,
+    path: str | None = None,
+) -> Report:
+    """Measure what is left to measure, and put it into words and figures.
+
+    The mask is read once more, chunk by chunk; of large scans a part (`pipeline.rock.survey`).
+
+    Args:
+        source: the scan, or the slice of a stack that is shown.
+        store: finished, with its pyramid.
+        porosity: of the scan.
+        table: of its pores, as in ``pores.parquet``; the columns in pixels are read.
+        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
+        manifest: as in ``manifest.json``; what it lacks is left out.
+        blocks: pore and rock pixels of each block (`block_counts`).
+        pixel_size_nm: nanometres, if known.
+        min_area_px: smallest pore in the table, px².
+        dropped: number of smaller pores, if known.
+        shown_slice: number of the slice that `source` is.
+        path: what the user gave, where `source` is a slice of it.
+    """
+    request = manifest.get("request")
+    threshold = request.get("threshold") if isinstance(request, Mapping) else None
+    measures = Measures(
+        plan=store.plan,
+        porosity=porosity,
+        table=table,
+        survey=survey(store, blocks.rock),
+        blocks=blocks,
+        pixel_size_nm=pixel_size_nm,
+        threshold=None if threshold is None else float(threshold),
+        manifest=manifest,
+    )
+    drawn = _drawn(measures, shown_slice)
+    depth = store.plan.shape[0]
+    caption = f"Slice {shown_slice + 1} of {depth}." if depth > 1 else ""
+    content = ReportContent(
+        title=Path(path or source.path).name or source.path,
+        source=path or source.name,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        key_figures=key_figures(measures),
+        summary=summary(measures),
+        pictures=pictures_of(source, store, shown_slice, pixel_size_nm, caption),
+        plots=tuple(Plot(name, title, text, plots.as_svg(figure)) for name, title, text, figure in drawn),
+        tables=tables(measures, shown_slice),
+        method=method(measures, min_area_px),
+        references=REFERENCES,
+        caveats=caveats(measures, min_area_px, dropped, acquisition),
+        facts=facts(acquisition, manifest),
+    )
+    return Report(content, {name: figure for name, _, _, figure in drawn})
+
+
+def _drawn(measures: Measures, shown_slice: int) -> list[tuple[str, str, str, Figure]]:
+    """Name, title, caption and figure of each plot that there is something to draw for."""
+    scale, survey_, found = measures.scale, measures.survey, []
+    if measures.sizes is not None:
+        text = "Equivalent diameters of the pores that no border cuts. Lines are the medians."
+        found.append(("size_distribution", "Pore sizes", text, plots.size_figure(measures.sizes, scale.unit)))
+    if measures.rose is not None:
+        text = (
+            f"Long axes of {whole(measures.rose.count)} whole pores of at least {SHAPE_AREA_PX} px², weighted by area. "
+            "0° is the x axis, counter-clockwise. The area of a petal is its share; the line is the mean direction."
+        )
+        found.append(("orientation_rose", "Directions of pores", text, plots.rose_figure(measures.rose)))
+        shaped = measures.shaped_pores
+        shapes = plots.shape_figure(shaped["aspect_ratio"].to_numpy(), shaped["circularity"].to_numpy())
+        text = "Of the same pores, each counting once. A circle has 1 in both; on pixels, small pores may exceed it."
+        found.append(("shapes", "Shapes of pores", text, shapes))
+    fields = measures.porosity.fields[shown_slice]
+    per_px, unit = (1.0, "px") if measures.pixel_size_nm is None else (measures.pixel_size_nm / 1000, "µm")
+    if np.isfinite(fields).any():
+        side = measures.porosity.field
+        text = f"Porosity of fields of {side} px on a side." + (" White: no rock." if np.isnan(fields).any() else "")
+        picture = plots.porosity_map_figure(fields, side, measures.plan.region, per_px, unit)
+        found.append(("porosity_map", "Porosity from place to place", text, picture))
+    areas = measures.representative
+    if len(areas.side) > 1:
+        whole_scan = measures.porosity.porosity
+        picture = plots.representative_area_figure(areas, per_px, unit, whole_scan)
+        text = (
+            "Porosity of fields that lie side by side, against their side. Where the band is narrow, a field of that "
+            f"size speaks for the scan. The largest size has {whole(areas.count[-1])} fields, with a standard "
+            f"deviation of {percent(areas.spread[-1], 2)} porosity."
+        )
+        found.append(("representative_area", "How large a field is needed", text, picture))
+    if survey_.two_point_x.hits[0]:
+        text = "How likely two points at a distance are both pore. A difference of the curves is anisotropy."
+        picture = plots.correlation_figure(survey_.two_point_x, survey_.two_point_y, scale)
+        found.append(("two_point_correlation", "Two-point correlation", text, picture))
+    if survey_.chords_x.counts.any() or survey_.chords_y.counts.any():
+        text = "Lengths of pore along rows and columns of pixels; those that a border cuts are left out of the curves."
+        picture = plots.chord_figure(survey_.chords_x, survey_.chords_y, scale)
+        found.append(("chord_lengths", "Chord lengths", text, picture))
+    if measures.threshold is not None and survey_.pixels:
+        nearby = (measures.threshold - 0.1, measures.threshold + 0.1)
+        text = "What porosity would be, had a pixel counted as pore from another probability on" + "".join(
+            f"{',' if one == nearby[0] else ' and'} {percent(measures.porosity_at(one))} at {one:.2f}"
+            for one in nearby
+            if 0 < one < 1
+        )
+        text += ". Where the curve is steep, the edges of pores are a matter of judgement."
+        picture = plots.threshold_figure(survey_.probabilities, measures.threshold)
+        found.append(("threshold", "Porosity and the threshold", text, picture))
+    return found

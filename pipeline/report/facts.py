@@ -1,0 +1,99 @@
+"""Image, model, settings and versions, as names and values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.report.content import Facts
+from pipeline.report.scale import number, percent, with_unit
+
+_SETTINGS = {
+    "prompt": "Text prior",
+    "threshold": "Threshold",
+    "region": "Region (x, y, width, height; px)",
+    "chunk_size": "Chunk (px)",
+    "halo": "Halo (px)",
+    "batch": "Chunks in a batch",
+    "precision": "Precision",
+    "statistics": "Statistics of the norms",
+    "skip_empty": "Empty ground left out",
+    "device": "Device",
+}
+
+
+def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) -> tuple[Facts, ...]:
+    """What is known of image, model, settings and versions; unknown things are left out.
+
+    Args:
+        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
+        manifest: of the segmentation.
+    """
+    request = _mapping(manifest.get("request"))
+    model = {
+        "Checkpoint": manifest.get("checkpoint"),
+        "SHA-256 of the checkpoint": request.get("checkpoint_sha256"),
+    }
+    settings = {name: request.get(key) for key, name in _SETTINGS.items()}
+    settings["Share without rock, not segmented"] = _share(manifest.get("skipped_share"))
+    seam = _mapping(manifest.get("seam_certificate"))
+    if seam.get("crops"):
+        settings["Seams: largest difference of probability"] = number(float(seam["largest"]), 2)
+        settings["Seams: places that were compared"] = seam["crops"]
+    groups = (
+        ("Image", {**_taken(acquisition), **_file(_mapping(request.get("scan")))}),
+        ("Model", model),
+        ("Settings", settings),
+        ("Versions", dict(_mapping(manifest.get("versions")))),
+    )
+    return tuple(
+        Facts(title, items)
+        for title, values in groups
+        if (items := tuple((name, _text(value)) for name, value in values.items() if value is not None))
+    )
+
+
+def _taken(acquisition: Mapping[str, Any] | None) -> dict[str, Any]:
+    if acquisition is None:
+        return {}
+    known = {
+        "Instrument": acquisition.get("instrument"),
+        "Detector": acquisition.get("detector"),
+        "Acceleration voltage": _quantity(acquisition.get("voltage_kv"), "kV"),
+        "Working distance": _quantity(acquisition.get("working_distance_mm"), "mm"),
+        "Magnification": _quantity(acquisition.get("magnification"), "×"),
+        "Date, as in the file": acquisition.get("date"),
+        "Info bar": _quantity(acquisition.get("bar_height") or None, "rows"),
+    }
+    place = _mapping(acquisition.get("sources")).get("pixel_size")
+    return {**known, "Pixel size from": place}
+
+
+def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
+    size = scan.get("bytes")
+    return {
+        "File": scan.get("name"),
+        "File size": None if not isinstance(size, int | float) else with_unit(number(size / 1e6), "MB"),
+        "Type of the pixels": scan.get("dtype"),
+        "SHA-256 of samples": scan.get("sha256_of_samples") or scan.get("sha256_of_fingerprints"),
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _quantity(value: float | None, unit: str) -> str | None:
+    return None if value is None else with_unit(f"{value:.5g}", unit)
+
+
+def _share(value: float | None) -> str | None:
+    return None if not value else percent(value)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)

@@ -1,0 +1,117 @@
+"""The numbers at the top of a report, and the sentences below them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.report.content import KeyFigure
+from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.scale import MISSING, area_text, length_text, number, percent, percent_range, whole, with_unit
+
+#: Rayleigh's p from which pores count as without a preferred direction
+_NO_DIRECTION = 0.01
+#: sizes of the interval's fields are too few below this
+FEW_FIELDS = 30
+
+
+def key_figures(measures: Measures) -> tuple[KeyFigure, ...]:
+    """Porosity, number, size, anisotropy, pixel size and area."""
+    return (
+        _porosity(measures),
+        _pores(measures),
+        _size(measures),
+        _anisotropy(measures),
+        _pixel(measures),
+        _area(measures),
+    )
+
+
+def summary(measures: Measures) -> tuple[str, ...]:
+    """What stands out, in sentences; each holds only numbers that were measured."""
+    sentences = []
+    porosity, sizes, rose = measures.porosity, measures.sizes, measures.rose
+    if np.isfinite(porosity.porosity):
+        interval = ""
+        if np.isfinite(porosity.low):
+            interval = f" (95\u00a0% interval {percent_range(porosity.low, porosity.high)})"
+        sentences.append(f"Pores take up {percent(porosity.porosity)} of the rock that was analysed{interval}.")
+    if sizes is not None:
+        low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
+        sentences.append(f"Half of the pore area lies in pores up to {middle} in diameter (D10 {low}, D90 {high}).")
+    if rose is not None and np.isfinite(rose.mean_deg):
+        if rose.p_uniform < _NO_DIRECTION:
+            sentences.append(
+                f"Long axes prefer {number(rose.mean_deg)}° to the x axis, counter-clockwise "
+                f"(resultant length {number(rose.resultant_length, 2)}, where 0 is no direction and 1 is parallel)."
+            )
+        else:
+            sentences.append("No preferred direction of the long axes can be told from chance.")
+    side = measures.representative.representative_side
+    if np.isfinite(side):
+        sentences.append(
+            f"From a field of {length_text(side, measures.pixel_size_nm)} on, porosity varies by less than a tenth of "
+            "its value from field to field."
+        )
+    elif len(measures.representative.side):
+        sentences.append(
+            "Porosity varies by more than a tenth of its value even among the largest fields that could be compared: "
+            "the scan is small for the heterogeneity of this rock."
+        )
+    return tuple(sentences)
+
+
+def _porosity(measures: Measures) -> KeyFigure:
+    porosity = measures.porosity
+    note = "no interval: fewer than two fields hold rock"
+    if np.isfinite(porosity.low):
+        note = f"95\u00a0% interval {percent_range(porosity.low, porosity.high)}"
+    return KeyFigure("Porosity", percent(porosity.porosity), note)
+
+
+def _pores(measures: Measures) -> KeyFigure:
+    count = len(measures.table)
+    note = ""
+    if measures.pixel_size_nm is not None and measures.porosity.rock:
+        per_mm2 = count / (measures.porosity.rock * (measures.pixel_size_nm / 1e6) ** 2)
+        note = f"{with_unit(number(per_mm2), 'per mm²')} of rock"
+    elif measures.porosity.rock:
+        note = f"{number(1e6 * count / measures.porosity.rock)} per megapixel of rock"
+    return KeyFigure("Pores", whole(count), note)
+
+
+def _size(measures: Measures) -> KeyFigure:
+    sizes = measures.sizes
+    if sizes is None:
+        return KeyFigure("Median pore size", MISSING, "no pore lies whole in the scan")
+    unit = measures.scale.unit
+    by_area = with_unit(number(sizes.area_percentiles[1]), unit)
+    by_number = with_unit(number(sizes.number_percentiles[1]), unit)
+    return KeyFigure("Median pore size", by_number, f"equivalent diameter, by number; by area {by_area}")
+
+
+def _anisotropy(measures: Measures) -> KeyFigure:
+    rose = measures.rose
+    if rose is None:
+        return KeyFigure("Anisotropy", MISSING, f"no whole pore of {SHAPE_AREA_PX} px² or more")
+    direction = f"along {number(rose.mean_deg)}° to x" if np.isfinite(rose.mean_deg) else "no direction"
+    if rose.p_uniform >= _NO_DIRECTION:
+        direction = "no more than chance gives"
+    ratio = number(measures.intercept_ratio)
+    return KeyFigure("Anisotropy", number(rose.resultant_length, 2), f"0 to 1; {direction}; intercepts x : y = {ratio}")
+
+
+def _pixel(measures: Measures) -> KeyFigure:
+    size = measures.pixel_size_nm
+    if size is None:
+        return KeyFigure("Pixel size", "not known", "lengths are in pixels (px)")
+    text = with_unit(f"{size:.4g}", "nm") if size < 1000 else with_unit(f"{size / 1000:.4g}", "µm")
+    return KeyFigure("Pixel size", text, "per side")
+
+
+def _area(measures: Measures) -> KeyFigure:
+    depth, height, width = measures.plan.shape
+    note = f"{whole(width)} × {whole(height)} px" + (f" × {whole(depth)} slices" if depth > 1 else "")
+    empty = 1 - measures.porosity.rock / (width * height * depth)
+    if empty > 0:
+        note += f", {percent(empty, 2)} of it without rock"
+    return KeyFigure("Rock analysed", area_text(measures.porosity.rock, measures.pixel_size_nm), note)

@@ -1,0 +1,117 @@
+"""Everything that a report tells of a scan, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.report.scale import Scale
+from pipeline.rock import (
+    OrientationRose,
+    RepresentativeArea,
+    SizeDistribution,
+    Survey,
+    orientation_rose,
+    representative_area,
+    size_distribution,
+)
+from pipeline.scan.output import BlockCounts, ChunkPlan
+from pipeline.scan.porosity import Porosity
+
+#: shape and direction of a smaller pore (px²) are those of the grid of pixels more than its own
+SHAPE_AREA_PX = 20
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured on a scan.
+
+    Attributes:
+        plan: of the store.
+        porosity: of the scan.
+        table: of its pores.
+        survey: of its pixels.
+        blocks: pore and rock pixels of each block of the plan.
+        pixel_size_nm: if known.
+        threshold: probability from which a pixel is pore, if known.
+        manifest: what produced the segmentation.
+    """
+
+    plan: ChunkPlan
+    porosity: Porosity
+    table: pd.DataFrame
+    survey: Survey
+    blocks: BlockCounts
+    pixel_size_nm: float | None
+    threshold: float | None
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def whole_pores(self) -> pd.DataFrame:
+        """Pores that no border cuts: those whose size is known."""
+        return self.table[~self.table["touches_border"].to_numpy(bool)]
+
+    @cached_property
+    def shaped_pores(self) -> pd.DataFrame:
+        """Whole pores that are large enough to have a shape."""
+        return self.whole_pores[self.whole_pores["area_px"] >= SHAPE_AREA_PX]
+
+    @cached_property
+    def scale(self) -> Scale:
+        """The unit of lengths: it suits the median pore."""
+        diameters = self.table["equivalent_diameter_px"]
+        return Scale.fitting(self.pixel_size_nm, float(diameters.median()) if len(diameters) else float("nan"))
+
+    @cached_property
+    def sizes(self) -> SizeDistribution | None:
+        """Of the whole pores, in the unit of the scale; None without one."""
+        pores = self.whole_pores
+        if not len(pores):
+            return None
+        return size_distribution(
+            self.scale.lengths(pores["equivalent_diameter_px"].to_numpy()), pores["area_px"].to_numpy()
+        )
+
+    @cached_property
+    def rose(self) -> OrientationRose | None:
+        """Of the shaped pores, weighted by area; None without one."""
+        pores = self.shaped_pores
+        pores = pores[np.isfinite(pores["orientation_deg"])]
+        if not len(pores):
+            return None
+        return orientation_rose(pores["orientation_deg"].to_numpy(), pores["area_px"].to_numpy())
+
+    @cached_property
+    def representative(self) -> RepresentativeArea:
+        """From the survey's fine cells, or from the blocks of the plan where only a part of the scan was read."""
+        if self.survey.pore is not None and self.survey.rock is not None:
+            return representative_area(self.survey.pore, self.survey.rock, self.survey.cell)
+        return representative_area(self.blocks.pore, self.blocks.rock, self.plan.block)
+
+    @property
+    def intercept_ratio(self) -> float:
+        """Mean intercept length along x over that along y."""
+        x, y = self.survey.chords_x.mean_intercept, self.survey.chords_y.mean_intercept
+        return x / y if y else float("nan")
+
+    @property
+    def cut_area_share(self) -> float:
+        """Share of the table's pore area in pores that a border cuts."""
+        area = self.table["area_px"].sum()
+        return 1 - float(self.whole_pores["area_px"].sum() / area) if area else float("nan")
+
+    @property
+    def small_area_share(self) -> float:
+        """Share of the table's pore area in pores without a reliable shape."""
+        area = self.table["area_px"]
+        return float(area[area < SHAPE_AREA_PX].sum() / area.sum()) if area.sum() else float("nan")
+
+    def porosity_at(self, threshold: float) -> float:
+        """Share of the surveyed rock whose 8-bit probability reaches a threshold."""
+        counts = self.survey.probabilities
+        return float(counts[np.arange(256) >= threshold * 255].sum() / counts.sum()) if counts.sum() else float("nan")

@@ -1,0 +1,167 @@
+"""What a report says on how its numbers were got, and on what they don't say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.report.headline import FEW_FIELDS
+from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.scale import length_text, number, percent, whole
+
+#: relative difference of width and height of a pixel that is worth a word
+_SQUARE = 0.01
+
+REFERENCES = (
+    "B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, Chapman & Hall (1993).",
+    "ISO 9276-1: Representation of results of particle size analysis – Part 1: Graphical representation.",
+    "K. V. Mardia and P. E. Jupp, Directional Statistics, Wiley (2000).",
+    "S. Torquato, Random Heterogeneous Materials, Springer (2002), chapter 2.",
+    "E. E. Underwood, Quantitative Stereology, Addison-Wesley (1970).",
+    "A. J. VandenBygaart and R. Protz, The representative elementary area (REA) in studies of quantitative soil "
+    "micromorphology, Geoderma 89 (1999) 333–346.",
+)
+
+
+def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
+    """Headings and paragraphs on how the numbers were got.
+
+    Args:
+        measures: of the scan.
+        min_area_px: smallest pore in the table, px².
+    """
+    threshold = "" if measures.threshold is None else f" of {measures.threshold:g}"
+    field = length_text(measures.porosity.field, measures.pixel_size_nm)
+    return (
+        (
+            "Segmentation",
+            "A neural network gives each pixel a probability of being pore; a pixel is pore from the threshold"
+            f"{threshold} on. Porosity is pore area over rock area, pores included.",
+        ),
+        (
+            "Interval",
+            f"Whole fields of view ({field} on a side, {whole(_fields(measures))} of them with rock) are drawn with "
+            "replacement 2,000 times; the middle 95\u00a0% of the porosities are the interval (block bootstrap; Efron "
+            "and Tibshirani 1993).",
+        ),
+        (
+            "Pores",
+            "Pixels of pore that touch at sides or corners are one pore. The equivalent diameter is that of a circle "
+            f"of the same area. Pores below {whole(min_area_px)} px² are not in the table. Dx is the diameter up to "
+            "which pores hold x\u00a0% of the number, or of the area (ISO 9276-1).",
+        ),
+        (
+            "Directions",
+            "Angles of the long axes of the ellipses with the pores' second moments, counter-clockwise from x, "
+            "weighted by area. The anisotropy is the resultant length of the doubled angles (Mardia and Jupp 2000). "
+            f"Whole pores of at least {SHAPE_AREA_PX} px² count. Whether chance would do as well is told by "
+            "Rayleigh's test, at 1\u00a0%.",
+        ),
+        (
+            "Two-point probability S₂",
+            "The share of pairs of rock pixels at a distance, along x or y, that are pore at both ends: porosity at "
+            "distance 0, porosity squared where pores know nothing of each other. The correlation length is where the "
+            "covariance has fallen to 1/e of its value at 0 (Torquato 2002).",
+        ),
+        (
+            "Chords",
+            "The lengths of pore that each row and each column of pixels crosses. The mean intercept length is pore "
+            "length over half the number of ends that are seen, so that chords that a border cuts count rightly "
+            "(Underwood 1970).",
+        ),
+        (
+            "Representative area",
+            "Porosity in fields that lie side by side, of growing side; those at least half rock count (VandenBygaart "
+            "and Protz 1999).",
+        ),
+    )
+
+
+def caveats(
+    measures: Measures, min_area_px: int, dropped: int | None, acquisition: Mapping[str, Any] | None
+) -> tuple[tuple[str, str], ...]:
+    """What a reader has to know before the numbers are used, headings and paragraphs.
+
+    Args:
+        measures: of the scan.
+        min_area_px: smallest pore in the table, px².
+        dropped: number of smaller ones, if known.
+        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
+    """
+    found = [
+        (
+            "A section",
+            "The scan is two-dimensional. Area porosity stands for volume porosity only where the section speaks for "
+            "the rock. Sizes are those of sections through pores, not of pores. Whether pores connect is not seen.",
+        ),
+        ("Resolution", _resolution(measures, min_area_px, dropped)),
+        ("Interval", _interval(measures)),
+        (
+            "Probabilities",
+            "They are the network's own. On rock or imaging conditions unlike its training they may be wrong with "
+            "confidence: look at the overlay.",
+        ),
+    ]
+    if measures.cut_area_share > 0:
+        cut = whole(len(measures.table) - len(measures.whole_pores))
+        text = (
+            f"{cut} pores with {percent(measures.cut_area_share)} of the table's pore area are cut by the border of "
+            "the scan. They count in porosity and number, and not in sizes, shapes and directions. Large pores are cut "
+            "more often than small ones."
+        )
+        found.append(("Border", text))
+    if measures.survey.share < 1:
+        text = (
+            "As the scan is large, two-point probability, chords and the table of thresholds are from "
+            f"{percent(measures.survey.share)} of it, in bands that are evenly spread; chords along y end at their "
+            "borders. Everything else is from the whole scan."
+        )
+        found.append(("Sampling", text))
+    if measures.pixel_size_nm is None:
+        text = (
+            "The size of a pixel is not known: lengths are in pixels, and whether the network was trained at this "
+            "scale can't be told."
+        )
+        found.append(("Scale", text))
+    if acquisition is not None:
+        height, width = acquisition.get("pixel_height_nm"), acquisition.get("pixel_width_nm")
+        if height and width and measures.pixel_size_nm and abs(height / width - 1) > _SQUARE:
+            text = (
+                f"Pixels are {number(width, 4)} nm wide and {number(height, 4)} nm high. Lengths are told as if both "
+                f"were {number(measures.pixel_size_nm, 4)} nm."
+            )
+            found.append(("Pixels that are not square", text))
+        found.extend(("Image file", str(warning)) for warning in acquisition.get("warnings") or ())
+    return tuple(found)
+
+
+def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> str:
+    size = measures.pixel_size_nm
+    text = (
+        f"What is smaller than a pixel ({length_text(1, size)}) is not seen. Pores below {whole(min_area_px)} px² "
+        f"({length_text(np.sqrt(4 * min_area_px / np.pi), size)} in diameter) count in porosity but not in the table"
+        + ("" if dropped is None else f" (here {whole(dropped)} of them)")
+        + "."
+    )
+    if np.isfinite(measures.small_area_share):
+        text += (
+            f" {percent(measures.small_area_share)} of the table's pore area is in pores below {SHAPE_AREA_PX} px², "
+            "whose shape and direction are those of the grid and are left out."
+        )
+    return text
+
+
+def _interval(measures: Measures) -> str:
+    text = (
+        "It tells how porosity varies over this scan. It does not hold the network's errors, the choice of the "
+        "threshold, or the choice of the place on the rock."
+    )
+    if _fields(measures) < FEW_FIELDS:
+        text += f" Only {whole(_fields(measures))} fields hold rock: its ends are rough."
+    return text
+
+
+def _fields(measures: Measures) -> int:
+    return int(np.isfinite(measures.porosity.fields).sum())

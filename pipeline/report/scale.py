@@ -1,0 +1,103 @@
+"""Lengths and areas in the unit that suits them, and numbers as text."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+MISSING = "–"
+_NARROW_SPACE = "\u202f"
+#: lengths below this are told in nanometres (nm)
+_SMALL_NM = 500.0
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Turns pixels into the unit of the report.
+
+    Attributes:
+        unit: of lengths: px, nm or µm.
+        per_px: that unit for each pixel.
+    """
+
+    unit: str
+    per_px: float
+
+    @classmethod
+    def fitting(cls, pixel_size_nm: float | None, typical_px: float) -> Scale:
+        """Pixels where their size is not known; else nanometres or micrometres, as a typical length suits.
+
+        Args:
+            pixel_size_nm: nanometres, or None.
+            typical_px: the length by which the unit is chosen, px; NaN where there is none.
+        """
+        if pixel_size_nm is None:
+            return cls("px", 1.0)
+        if typical_px * pixel_size_nm < _SMALL_NM:
+            return cls("nm", pixel_size_nm)
+        return cls("µm", pixel_size_nm / 1000)
+
+    @property
+    def known(self) -> bool:
+        """Whether the size of a pixel is known."""
+        return self.unit != "px"
+
+    def lengths(self, pixels: np.ndarray) -> np.ndarray:
+        """Lengths in the unit."""
+        return np.asarray(pixels, np.float64) * self.per_px
+
+
+def length_text(pixels: float, pixel_size_nm: float | None) -> str:
+    """A length with the unit that keeps it readable."""
+    if pixel_size_nm is None:
+        return with_unit(number(pixels), "px")
+    nm = pixels * pixel_size_nm
+    if nm >= 1e6:
+        return with_unit(number(nm / 1e6), "mm")
+    return with_unit(number(nm), "nm") if nm < 1000 else with_unit(number(nm / 1000), "µm")
+
+
+def area_text(pixels: float, pixel_size_nm: float | None) -> str:
+    """An area with the unit that keeps it readable."""
+    if pixel_size_nm is None:
+        return with_unit(number(pixels / 1e6), "megapixels") if pixels >= 1e6 else with_unit(number(pixels), "px²")
+    square_um = pixels * (pixel_size_nm / 1000) ** 2
+    if square_um >= 1e5:
+        return with_unit(number(square_um / 1e6), "mm²")
+    return with_unit(number(square_um), "µm²") if square_um >= 0.1 else with_unit(number(square_um * 1e6), "nm²")
+
+
+def with_unit(text: str, unit: str) -> str:
+    """A number and its unit, never parted by a line break; the unit is left out where there is no number."""
+    return text if text == MISSING or not unit else f"{text}\u00a0{unit}"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number to some significant digits, without an exponent, thousands parted; a dash where it is not finite."""
+    value = float(value)
+    if not math.isfinite(value):
+        return MISSING
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{rounded:,.{decimals}f}".replace(",", _NARROW_SPACE).replace("-", "−")
+
+
+def whole(value: float) -> str:
+    """A count, thousands parted."""
+    return f"{int(value):,}".replace(",", _NARROW_SPACE)
+
+
+def percent_range(low: float, high: float, digits: int = 3) -> str:
+    """Two shares in percent, the upper one with as many decimals as the lower."""
+    lower = number(100 * low, digits)
+    decimals = len(lower.partition(".")[2])
+    return f"{lower} to {with_unit(f'{100 * high:.{decimals}f}', '%')}"
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """A share in percent."""
+    return with_unit(number(100 * share, digits), "%")

@@ -1,0 +1,123 @@
+"""The tables of a report."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.report.content import Table
+from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.scale import Scale, number, percent, whole
+
+_PERCENTILES = (5, 25, 50, 75, 95)
+_LARGEST = 10
+#: column without its unit, what it is called, power of the pixel's side in it
+_SIZES = (
+    ("area", "Area", 2),
+    ("equivalent_diameter", "Equivalent diameter", 1),
+    ("perimeter", "Perimeter", 1),
+    ("feret_max", "Largest Feret diameter", 1),
+    ("feret_min", "Smallest Feret diameter", 1),
+    ("major_axis", "Major axis", 1),
+    ("minor_axis", "Minor axis", 1),
+)
+_SHAPES = (
+    ("aspect_ratio", "Aspect ratio"),
+    ("circularity", "Circularity"),
+    ("solidity", "Solidity"),
+    ("mean_probability", "Mean probability"),
+)
+
+
+def tables(measures: Measures, shown_slice: int) -> tuple[Table, ...]:
+    """Percentiles of each measure, the largest pores, and statistics of the pixels; those of no pore are left out.
+
+    Args:
+        measures: of the scan.
+        shown_slice: the slice that the report's picture shows.
+    """
+    found = []
+    if len(measures.whole_pores):
+        found.append(_percentiles(measures))
+    if len(measures.table):
+        found.append(_largest(measures, shown_slice))
+    if measures.survey.pixels:
+        found.append(_directions(measures))
+    return tuple(found)
+
+
+def _percentiles(measures: Measures) -> Table:
+    scale, rows = measures.scale, []
+    for column, name, power in _SIZES:
+        values = measures.whole_pores[f"{column}_px"].to_numpy(np.float64)
+        rows.append((f"{name} ({_unit(scale, power)})", *_row(values * scale.per_px**power)))
+    for column, name in _SHAPES:
+        pores = measures.whole_pores if column == "mean_probability" else measures.shaped_pores
+        rows.append((name, *_row(pores[column].to_numpy(np.float64))))
+    caption = (
+        f"Each measure over the {whole(len(measures.whole_pores))} pores that no border cuts, each pore counting once. "
+        f"Aspect ratio, circularity and solidity: over the {whole(len(measures.shaped_pores))} of them with at least "
+        f"{SHAPE_AREA_PX} px². The full table is in pores.csv and pores.parquet."
+    )
+    columns = ("measure", "mean", *(f"P{percentile}" for percentile in _PERCENTILES), "largest")
+    return Table("Pores in numbers", caption, columns, tuple(rows))
+
+
+def _row(values: np.ndarray) -> tuple[str, ...]:
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return ("–",) * (len(_PERCENTILES) + 2)
+    return tuple(number(value) for value in (values.mean(), *np.percentile(values, _PERCENTILES), values.max()))
+
+
+def _unit(scale: Scale, power: int) -> str:
+    return scale.unit if power == 1 else f"{scale.unit}²"
+
+
+def _largest(measures: Measures, shown_slice: int) -> Table:
+    scale, pores = measures.scale, measures.table.nlargest(_LARGEST, "area_px")
+    slices = measures.plan.shape[0] > 1
+    rows, boxes = [], []
+    for pore in pores.to_dict("records"):
+        rows.append(
+            (
+                str(pore["pore"]),
+                *((str(pore["slice"]),) if slices else ()),
+                number(pore["area_px"] * scale.per_px**2),
+                number(pore["equivalent_diameter_px"] * scale.per_px),
+                number(pore["feret_max_px"] * scale.per_px),
+                number(pore["aspect_ratio"]),
+                number(pore["orientation_deg"]),
+                number(pore["mean_probability"], 2),
+                f"{pore['centroid_x_px']:.0f}",
+                f"{pore['centroid_y_px']:.0f}",
+                "yes" if pore["touches_border"] else "no",
+            )
+        )
+        x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
+        boxes.append((x, y, width, height) if pore["slice"] == shown_slice else None)
+    columns = (
+        "pore", *(("slice",) if slices else ()), f"area ({_unit(scale, 2)})", f"diameter ({scale.unit})",
+        f"Feret ({scale.unit})", "aspect ratio", "direction (°)", "probability", "x (px)", "y (px)", "cut by border",
+    )  # fmt: skip
+    share = pores["area_px"].sum() / measures.table["area_px"].sum()
+    caption = f"The {len(pores)} largest pores hold {percent(share)} of the pore area in the table."
+    return Table("Largest pores", caption, columns, tuple(rows), tuple(boxes))
+
+
+def _directions(measures: Measures) -> Table:
+    scale, survey = measures.scale, measures.survey
+    chords, pairs = (survey.chords_x, survey.chords_y), (survey.two_point_x, survey.two_point_y)
+    lines = (
+        ("Mean intercept length", [one.mean_intercept for one in chords]),
+        ("Median chord length", [one.median for one in chords]),
+        ("Correlation length (1/e)", [one.correlation_length for one in pairs]),
+    )
+    rows = []
+    for name, (x, y) in lines:
+        both = (number(x * scale.per_px), number(y * scale.per_px), number(x / y if y else float("nan")))
+        rows.append((f"{name} ({scale.unit})", *both))
+    caption = (
+        "Along the rows (x) and columns (y) of the scan; a ratio of 1 is no difference. "
+        f"From {number(survey.pixels / 1e6)} megapixels of rock."
+    )
+    return Table("Along x and y", caption, ("measure", "along x", "along y", "ratio x : y"), tuple(rows))
