@@ -103,12 +103,12 @@ def compare(folder: Path) -> dict[str, float]:
     """
     table = pd.read_parquet(folder / "pores.parquet")
     truth = dict(np.load(folder / "theirs.npz"))
+    if len(table) != len(truth["area"]):
+        raise SystemExit(f"{len(table)} pores, scikit-image has {len(truth['area'])}")
     truth["intensity_mean"] = truth["intensity_mean"] / 255
     # measured from the row axis there; an empty angle has no longer axis
     angle = truth["orientation"]
     truth["orientation"] = np.where(table["orientation_deg"].isna(), np.nan, _wrapped(np.degrees(angle) - 90))
-    if len(table) != len(truth["area"]):
-        raise SystemExit(f"{len(table)} pores, scikit-image has {len(truth['area'])}")
     largest = {}
     for ours_, name, relative, absolute in COMPARED:
         values, expected = table[ours_].to_numpy(), truth[name]
