@@ -139,8 +139,9 @@ def caveats(
 
 def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> str:
     size = measures.pixel_size_nm
+    pixel = "" if size is None else f" ({length_text(1, size)})"
     text = (
-        f"What is smaller than a pixel ({length_text(1, size)}) is not seen. Pores below {whole(min_area_px)} px² "
+        f"What is smaller than a pixel{pixel} is not seen. Pores below {whole(min_area_px)} px² "
         f"({length_text(np.sqrt(4 * min_area_px / np.pi), size)} in diameter) count in porosity but not in the table"
         + ("" if dropped is None else f" (here {whole(dropped)} of them)")
         + "."

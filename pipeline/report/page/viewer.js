@@ -22,6 +22,7 @@
   let zoom = 1;
   let left = 0;
   let top = 0;
+  let marked = null; // the pore that is shown: x, y, width and height in px of the picture
 
   const whole = () => Math.min(stage.clientWidth / width, stage.clientHeight / height);
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -34,10 +35,17 @@
     left = held(left, width * zoom, stage.clientWidth);
     top = held(top, height * zoom, stage.clientHeight);
     sheet.style.transform = `translate(${left}px, ${top}px) scale(${zoom})`;
-    sheet.style.setProperty("--zoom", zoom);
     stage.classList.toggle("close", zoom > least * 1.001);
     stage.classList.toggle("large-pixels", zoom * devicePixelRatio >= 3);
+    drawBox();
     drawBar();
+  }
+
+  function drawBox() {
+    box.hidden = marked === null;
+    if (box.hidden) return;
+    const [x, y, w, h] = marked.map((length) => length * zoom);
+    Object.assign(box.style, { left: `${left + x}px`, top: `${top + y}px`, width: `${w}px`, height: `${h}px` });
   }
 
   function drawBar() {
@@ -78,8 +86,7 @@
   function show(x, y, w, h) {
     const [bx, by] = [(x - corner[0]) / reduction, (y - corner[1]) / reduction];
     const [bw, bh] = [w / reduction, h / reduction];
-    Object.assign(box.style, { left: `${bx}px`, top: `${by}px`, width: `${bw}px`, height: `${bh}px` });
-    box.hidden = false;
+    marked = [bx, by, bw, bh];
     zoom = clamp(
       0.4 * Math.min(stage.clientWidth / bw, stage.clientHeight / bh), whole(), Math.max(whole(), 4 * reduction));
     left = stage.clientWidth / 2 - (bx + bw / 2) * zoom;
@@ -168,7 +175,7 @@
     draw();
   });
 
-  const zooms = { in: () => zoomMiddle(STEP), out: () => zoomMiddle(1 / STEP), fit: () => ((box.hidden = true), fit()) };
+  const zooms = { in: () => zoomMiddle(STEP), out: () => zoomMiddle(1 / STEP), fit: () => ((marked = null), fit()) };
   for (const button of viewer.querySelectorAll("[data-zoom]")) {
     button.addEventListener("click", zooms[button.dataset.zoom]);
   }

@@ -9,6 +9,8 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from pipeline.report.plots.style import FIRST, SECOND, SECOND_LINE, new_figure, plain
 from pipeline.rock import RepresentativeArea
 
+_APART = 1.6  # factor between labels
+
 
 def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: str, porosity: float) -> Figure:
     """Mean and spread of porosity among fields of each size.
@@ -28,7 +30,7 @@ def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: s
     axes.plot(side, 100 * areas.mean, ".-", color=FIRST, linewidth=1.4, label="mean of the fields")
     axes.axhline(100 * porosity, color=SECOND, linestyle=SECOND_LINE, linewidth=1, label="whole scan")
     axes.set_xscale("log", base=2)
-    axes.set_xticks(side[:: max(1, len(side) // 6)])
+    axes.set_xticks(_apart(side))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     # single small fields may be all pore: they leave the axis, so that the spread is seen
@@ -36,3 +38,12 @@ def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: s
     plain(axes, f"side of the field ({unit})", "porosity (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
+
+
+def _apart(values: np.ndarray) -> list[float]:
+    """Of ascending values, those whose labels do not touch on a logarithmic axis."""
+    kept = [float(values[0])]
+    for value in values[1:]:
+        if value >= _APART * kept[-1]:
+            kept.append(float(value))
+    return kept
