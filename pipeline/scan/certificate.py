@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +11,8 @@ import torch
 
 from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
-from pipeline.scan.output import ScanStore
+from pipeline.scan.ground import Ground
+from pipeline.scan.output import ChunkPlan, Part, ScanStore
 from pipeline.scan.prediction import ChunkPredictor
 
 _CROPS = 4
@@ -19,11 +20,7 @@ _HALF_SIDE = 128
 
 
 def certify(
-    predictor: ChunkPredictor,
-    store: ScanStore,
-    threshold: float,
-    usable: Callable[[int, int, int, int], bool] = lambda *_: True,
-    seed: int = 0,
+    predictor: ChunkPredictor, store: ScanStore, threshold: float, ground: Ground | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Compare what was written around corners of chunks, where four of them meet, with windows laid around the corner.
 
@@ -34,54 +31,49 @@ def certify(
         predictor: that made the segmentation.
         store: finished.
         threshold: probability from which a pixel is pore.
-        usable: whether all of a crop (top, left, height, width, in the output) went through the network.
+        ground: where the scan shows rock; corners elsewhere were not sent through the network.
         seed: of the choice of corners.
 
     Returns:
         `crops` (how many corners), and of their pixels together: `largest` and `mean` difference of probability,
         `flipped` (share of mask pixels that differ) and `pixels`. `crops` is 0 where no four chunks meet.
     """
-    plan = predictor.plan
-    _, rows, columns = plan.grid
-    half = max(STRIDE, min(_HALF_SIDE, plan.chunk // 2 // STRIDE * STRIDE))
-    corners = [(row * plan.chunk, column * plan.chunk) for row in range(1, rows) for column in range(1, columns)]
-    crops: list[tuple[int, int, int, int]] = []
-    for i in np.random.default_rng(seed).permutation(len(corners)):
-        top, left = (place - half for place in corners[i])
-        crop = (top, left, min(2 * half, plan.shape[1] - top), min(2 * half, plan.shape[2] - left))
-        if len(crops) < _CROPS and usable(*crop):
-            crops.append(crop)
-    stored = [_stored(store, *crop).ravel() for crop in crops]
-    again = [_predicted(predictor, *crop).ravel() for crop in crops]
-    if not stored:
+    plan = store.plan
+    crops: list[Part] = []
+    for corner in _corners(plan, seed):
+        rock = None if ground is None else ground.rock(plan, corner)
+        if rock is None or rock.all():
+            crops.append(corner)
+        if len(crops) == _CROPS:
+            break
+    if not crops:
         return {"crops": 0}
-    written, shifted = (torch.from_numpy(np.concatenate(parts)) for parts in (stored, again))
-    return {"crops": len(stored), **asdict(Seam.between(written, shifted, threshold))}
+    stored = np.concatenate([_stored(store, crop).ravel() for crop in crops])
+    again = np.concatenate([predictor.predict(crop).ravel() for crop in crops])
+    seam = Seam.between(torch.from_numpy(stored), torch.from_numpy(np.rint(again * 255.0) / 255), threshold)
+    return {"crops": len(crops), **asdict(seam)}
 
 
-def _predicted(predictor: ChunkPredictor, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """Probability in stored steps, from one window with the crop in its middle."""
-    x, y = predictor.plan.region[:2]
-    high, wide = predictor.source.shape
-    first_row = max(y + top - predictor.halo, y % STRIDE)
-    first_column = max(x + left - predictor.halo, x % STRIDE)
-    last_row = min(y + top + height + predictor.halo, high)
-    last_column = min(x + left + width + predictor.halo, wide)
-    pixels = predictor.source.read(first_row, first_column, last_row - first_row, last_column - first_column)
-    with torch.no_grad():
-        logits = predictor.network(predictor.normalised(pixels[None]))
-    probability = logits[0, 0].float().sigmoid().cpu().numpy()
-    inside = probability[y + top - first_row :, x + left - first_column :][:height, :width]
-    return np.rint(inside * 255) / 255
+def _corners(plan: ChunkPlan, seed: int) -> Iterator[Part]:
+    """Parts around the corners where four chunks meet, in an order drawn at random."""
+    depth, rows, columns = plan.grid
+    _, height, width = plan.shape
+    half = max(STRIDE, min(_HALF_SIDE, plan.chunk // 2 // STRIDE * STRIDE))
+    inner = (depth, rows - 1, columns - 1)
+    for index in np.random.default_rng(seed).permutation(depth * (rows - 1) * (columns - 1)):
+        slice_, row, column = np.unravel_index(index, inner)
+        top, left = int(row + 1) * plan.chunk - half, int(column + 1) * plan.chunk - half
+        yield Part(int(slice_), top, left, min(2 * half, height - top), min(2 * half, width - left))
 
 
-def _stored(store: ScanStore, top: int, left: int, height: int, width: int) -> np.ndarray:
+def _stored(store: ScanStore, part: Part) -> np.ndarray:
     """Probability of a crop that touches four chunks at most, from the finest level."""
+    slice_, top, left, height, width = part
     side = store.plan.chunk
     crop = np.empty((height, width))
     for row in range(top // side, (top + height - 1) // side + 1):
         for column in range(left // side, (left + width - 1) // side + 1):
-            chunk = store.read(0, 1, (0, row, column)) / 255
+            chunk = store.read(0, 1, (slice_, row, column)) / 255
             y, x = row * side, column * side
             rows = slice(max(top, y), min(top + height, y + chunk.shape[0]))
             columns = slice(max(left, x), min(left + width, x + chunk.shape[1]))

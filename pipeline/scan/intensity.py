@@ -16,6 +16,10 @@ _SIDE = 256
 Window = tuple[int, int, int, int]
 
 
+class NothingToSee(UserError):
+    """All grey values of a scan are the same, or none is of rock."""
+
+
 def scan_intensity(
     source: ScanSource, most_pixels: int = 1 << 24, skip: Callable[[int, int, int, int], bool] | None = None
 ) -> Intensity:
@@ -33,7 +37,8 @@ def scan_intensity(
         skip: whether a window (top, left, height, width) is to be left out, as empty ground.
 
     Raises:
-        UserError: all pixels that were read have one value, a value is NaN or infinite, or all is left out.
+        NothingToSee: all pixels that were read have one value, or all is left out.
+        UserError: a value is NaN or infinite, or a part can't be read.
     """
     parts: list[Intensity] = []
     lowest, highest = float("inf"), float("-inf")
@@ -44,10 +49,10 @@ def scan_intensity(
         parts.append(Intensity.of(pixels))
         lowest, highest = min(lowest, float(pixels.min())), max(highest, float(pixels.max()))
     if not parts:
-        raise UserError(f"{source.name}: no rock was found in it; segment it with empty ground not skipped")
+        raise NothingToSee(f"{source.name}: no rock was found in it; segment it with empty ground not skipped")
     if lowest == highest:
         pixels_read = sum(part.pixels for part in parts)
-        raise UserError(
+        raise NothingToSee(
             f"{source.name}: all of the {pixels_read} pixels that were looked at have the value {lowest:g}; export "
             "the scan again, or name a roi with something in it"
         )

@@ -17,19 +17,20 @@ from pipeline.visual import mask_overlay, to_grey8
 _SIDE = 1500
 
 
-def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: Porosity) -> None:
+def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: Porosity, slice_: int = 0) -> None:
     """Scan, pores over the scan, probability and porosity of the fields, side by side.
 
     Read from a coarse level of the output, and from the scan a row of chunks at a time.
 
     Args:
         path: of the PNG.
-        source: the scan.
+        source: the scan, or the slice of a stack that is shown.
         store: with its pyramid.
-        porosity: of the same scan.
+        porosity: of the same scan, all slices.
+        slice_: number of the slice.
     """
     level = level_within(store, _SIDE)
-    mask, probability = (coarse_channel(store, level, channel) for channel in (0, 1))
+    mask, probability = (coarse_channel(store, level, channel, slice_) for channel in (0, 1))
     scan = coarse_scan(source, store, level)
     height, width = mask.shape
     across = width >= 2 * height  # wide scans stand one above the other
@@ -37,12 +38,14 @@ def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: P
     aspect = rows * height / (columns * width)
     figure = Figure(figsize=(12, max(4.0, min(24.0, 12 * aspect + 0.4 * rows))), layout="constrained")
     panels = figure.subplots(rows, columns).ravel()
-    figure.suptitle(f"{Path(source.path).name}: porosity {porosity}")
+    slices = porosity.fields.shape[0]
+    shown_slice = f", slice {slice_ + 1} of {slices} shown" if slices > 1 else ""
+    figure.suptitle(f"{Path(source.path).name}: porosity {porosity}{shown_slice}")
     panels[0].imshow(to_grey8(scan), cmap="gray", vmin=0, vmax=255)
     panels[1].imshow(mask_overlay(scan, mask))
     shown = panels[2].imshow(probability / 255, cmap="viridis", vmin=0, vmax=1)
     figure.colorbar(shown, ax=panels[2], shrink=0.7)
-    fields = porosity.fields[0]
+    fields = porosity.fields[slice_]
     extent = (0, fields.shape[1] * porosity.field, fields.shape[0] * porosity.field, 0)
     shown = panels[3].imshow(fields, cmap="magma", vmin=0, extent=extent)
     # the last fields are cut, as the scan is

@@ -14,9 +14,11 @@ import torch
 
 from pipeline.data import Intensity
 from pipeline.errors import UserError
-from pipeline.scan.output.plan import ChunkPlan
+from pipeline.scan.output.plan import Part
+from pipeline.scan.resampling import Rescaled, axis_weights, resampled
 from pipeline.scan.sources import ScanSource
-from pipeline.scan.windows import Window, window_of
+from pipeline.scan.volume import ScanVolume
+from pipeline.scan.windows import Window, Windows
 
 logger = logging.getLogger("vlsenet")
 
@@ -24,6 +26,8 @@ logger = logging.getLogger("vlsenet")
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 _READERS = 2
+
+_Ahead = tuple[int, Part, Window, "Future[np.ndarray]"]
 
 
 @dataclass
@@ -33,20 +37,18 @@ class ChunkPredictor:
     Memory depends on the windows and the batch, not on the scan: at most two batches are read ahead.
 
     Attributes:
-        source: the scan.
-        plan: its chunks.
-        network: called on windows of one size, on the device.
+        volume: the scan.
+        windows: where the network looks.
+        network: called on windows, on the device.
         intensity: of the whole scan.
-        halo: around a chunk (px), a multiple of 16.
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
     """
 
-    source: ScanSource
-    plan: ChunkPlan
+    volume: ScanVolume
+    windows: Windows
     network: Network
     intensity: Intensity
-    halo: int
     batch: int
     device: torch.device
 
@@ -63,37 +65,61 @@ class ChunkPredictor:
             UserError: a part of the scan can't be read, or one window alone is too large for the device.
         """
         order = iter(indices)
-        ahead: deque[tuple[int, Window, Future[np.ndarray]]] = deque()
+        ahead: deque[_Ahead] = deque()
         with ThreadPoolExecutor(_READERS, thread_name_prefix="reader") as readers:
 
             def read_ahead() -> None:
                 for index in islice(order, max(0, 2 * self.batch - len(ahead))):
-                    window = window_of(self.plan, self.plan[index], self.halo)
-                    ahead.append((index, window, readers.submit(self.source.read, *window[:4])))
+                    part, window = self.windows.chunk(index)
+                    ahead.append((index, part, window, readers.submit(self._read, part, window)))
 
             try:
                 read_ahead()
                 while ahead:
-                    size = ahead[0][1][2:4]
-                    together: list[tuple[int, Window, Future[np.ndarray]]] = []
-                    while ahead and len(together) < self.batch and ahead[0][1][2:4] == size:
+                    size = ahead[0][2][2:]
+                    together: list[_Ahead] = []
+                    while ahead and len(together) < self.batch and ahead[0][2][2:] == size:
                         together.append(ahead.popleft())
                     read_ahead()
-                    yield from self._predict(together)
+                    pixels = np.stack([reading.result() for *_, reading in together])
+                    probabilities = self._run(self._normalised(pixels))
+                    for (index, part, window, _), probability in zip(together, probabilities, strict=True):
+                        yield index, self._at_scan_scale(probability, part, window)
             finally:
-                for _, _, reading in ahead:
+                for *_, reading in ahead:
                     reading.cancel()
 
-    def _predict(self, together: list[tuple[int, Window, Future[np.ndarray]]]) -> Iterator[tuple[int, np.ndarray]]:
-        pixels = np.stack([reading.result() for _, _, reading in together])
-        probabilities = self._run(self.normalised(pixels))
-        for (index, window, _), probability in zip(together, probabilities, strict=True):
-            chunk = self.plan[index]
-            rows = slice(window.inner_top, window.inner_top + chunk.height)
-            columns = slice(window.inner_left, window.inner_left + chunk.width)
-            yield index, probability[rows, columns]
+    def predict(self, part: Part) -> np.ndarray:
+        """Probability (H, W), float32, of a part no larger than a chunk, from a window around it alone."""
+        window = self.windows.around(part)
+        probability = self._run(self._normalised(self._read(part, window)[None]))[0]
+        return self._at_scan_scale(probability, part, window)
 
-    def normalised(self, pixels: np.ndarray) -> torch.Tensor:
+    def _read(self, part: Part, window: Window) -> np.ndarray:
+        high, wide = self.windows.shape
+        inside = min(window.height, high - window.top), min(window.width, wide - window.left)
+        with self.volume.slice(part.slice) as source:
+            pixels = at_network_scale(source, self.windows).read(window.top, window.left, *inside)
+        # as the network itself pads what is no multiple of its poolings
+        return np.pad(pixels, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
+
+    def _at_scan_scale(self, probability: np.ndarray, part: Part, window: Window) -> np.ndarray:
+        """Probability of a part, from that of its window."""
+        plan, (high, wide) = self.windows.plan, self.windows.shape
+        y, x = plan.region[1] + part.y, plan.region[0] + part.x
+        if self.windows.scale == (1, 1):
+            top, left = y - window.top, x - window.left
+            return probability[top : top + part.height, left : left + part.width]
+        down, across = (
+            axis_weights(start, count, 1 / scale, length, limit)[2]
+            for start, count, scale, length, limit in (
+                (y, part.height, self.windows.scale[0], high, (window.top, window.height)),
+                (x, part.width, self.windows.scale[1], wide, (window.left, window.width)),
+            )
+        )
+        return resampled(probability, down, across)
+
+    def _normalised(self, pixels: np.ndarray) -> torch.Tensor:
         """Grey values (N, H, W) as the network's windows (N, 1, H, W)."""
         grey = torch.from_numpy(pixels.astype(np.float32, copy=False)).to(self.device)
         # the same for every window, in place
@@ -105,9 +131,7 @@ class ChunkPredictor:
         first = 0
         while first < len(windows):
             try:
-                with torch.no_grad():
-                    logits = self.network(windows[first : first + self.batch])
-                    parts.append(logits[:, 0].float().sigmoid().cpu().numpy())
+                parts.append(self._pass(windows[first : first + self.batch]))
                 first += self.batch
             except torch.OutOfMemoryError as error:
                 if self.batch == 1:
@@ -120,3 +144,21 @@ class ChunkPredictor:
                 torch.cuda.empty_cache()
                 logger.warning("%s ran out of memory: going on with batches of %d", self.device, self.batch)
         return np.concatenate(parts)
+
+    def _pass(self, windows: torch.Tensor) -> np.ndarray:
+        """Probability (N, H, W) of windows (N, 1, H, W) in one pass, always of a full batch.
+
+        Convolutions of another batch size may be computed in another order: after an interrupt, when other chunks meet
+        in a batch, the bytes of the result would differ.
+        """
+        count = len(windows)
+        if count < self.batch:
+            windows = torch.cat([windows, windows[-1:].expand(self.batch - count, -1, -1, -1)])
+        with torch.no_grad():
+            probability: torch.Tensor = self.network(windows)[:count, 0].float().sigmoid()
+        return probability.cpu().numpy()
+
+
+def at_network_scale(source: ScanSource, windows: Windows) -> ScanSource:
+    """A slice as the network sees it."""
+    return source if windows.scale == (1, 1) else Rescaled(source, windows.scale, windows.shape)

@@ -1,54 +1,100 @@
-"""Where the network's windows lie: a chunk and a halo around it."""
+"""Where the network's windows lie: a part of the scan and a halo around it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import ceil, floor
 from typing import NamedTuple
 
 from pipeline.networks.inputs import STRIDE
-from pipeline.scan.output.plan import Chunk, ChunkPlan
+from pipeline.scan.output.plan import ChunkPlan, Part
 
 
 class Window(NamedTuple):
-    """A part of the scan that is read for a chunk.
+    """What the network is given for a part, in pixels of the network's scale.
 
     Attributes:
-        top: its first row in the scan.
-        left: its first column in the scan.
-        height: number of rows (px).
-        width: number of columns (px).
-        inner_top: first row of the chunk in the window.
-        inner_left: first column of the chunk in the window.
+        top: its first row.
+        left: its first column.
+        height: number of rows; may reach beyond the scan's end, where its border is repeated.
+        width: number of columns, likewise.
     """
 
     top: int
     left: int
     height: int
     width: int
-    inner_top: int
-    inner_left: int
 
 
-def window_of(plan: ChunkPlan, chunk: Chunk, halo: int) -> Window:
-    """The chunk with its halo, cut at the scan's border; beyond a region of interest the scan itself is read.
+@dataclass(frozen=True)
+class Windows:
+    """Windows for the parts of a plan.
 
-    All windows of a plan start on one grid of 16 pixels: those that start elsewhere pool other blocks of pixels.
+    All start on one grid of 16 pixels: those that start elsewhere pool other blocks of pixels. Beyond a region of
+    interest the scan itself is read.
 
-    Args:
+    Attributes:
         plan: the chunks.
-        chunk: one of them.
-        halo: around it (px), a multiple of 16.
+        halo: pixels of the network's scale around a part that are read, and not kept.
+        scale: pixels of the network's scale to one of the scan, along rows and columns.
+        uniform: make all windows as large as that of a chunk in the middle, so that they fill batches of one size;
+            else those at the border are cut.
     """
-    x, y = plan.region[:2]
-    top, inner_top, height = _span(y, chunk.y, chunk.height, halo, plan.height)
-    left, inner_left, width = _span(x, chunk.x, chunk.width, halo, plan.width)
-    return Window(top, left, height, width, inner_top, inner_left)
+
+    plan: ChunkPlan
+    halo: int
+    scale: tuple[float, float] = (1.0, 1.0)
+    uniform: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the whole scan at the network's scale."""
+        return scaled_length(self.plan.height, self.scale[0]), scaled_length(self.plan.width, self.scale[1])
+
+    def chunk(self, index: int) -> tuple[Part, Window]:
+        """A chunk of the plan, and its window."""
+        part = self.plan.part(index)
+        return part, self.around(part)
+
+    def around(self, part: Part) -> Window:
+        """The window for any part of the output that is not larger than a chunk."""
+        x, y = self.plan.region[:2]
+        top, height = self._span(y + part.y, part.height, self.shape[0], self.scale[0])
+        left, width = self._span(x + part.x, part.width, self.shape[1], self.scale[1])
+        return Window(top, left, height, width)
+
+    def _span(self, first: int, count: int, end: int, scale: float) -> tuple[int, int]:
+        start, stop = _covered(first, count, scale)
+        begin = max(0, _down(start - self.halo))
+        if self.uniform:
+            longest = _covered(0, self.plan.chunk, scale)[1]
+            # parts start anywhere on the grid, unless all are whole multiples of it
+            aligned = scale == 1 and not any(offset % STRIDE for offset in self.plan.region[:2])
+            length = min(_up(longest + 2 * self.halo + (0 if aligned else 2 * STRIDE)), _up(end))
+            return min(begin, _up(end) - length), length
+        stop = min(stop + self.halo, end)
+        # the network needs a side of 16: at the border of the scan a narrow part takes more from the other side
+        while stop - begin < STRIDE and begin >= STRIDE:
+            begin -= STRIDE
+        return begin, stop - begin
 
 
-def _span(origin: int, start: int, length: int, halo: int, end: int) -> tuple[int, int, int]:
-    first = origin + start
-    begin = max(first - halo, origin % STRIDE)
-    stop = min(first + length + halo, end)
-    # the network needs a side of 16: at the border of the scan a narrow chunk takes more from the other side
-    while stop - begin < STRIDE and begin >= STRIDE:
-        begin -= STRIDE
-    return begin, first - begin, stop - begin
+def scaled_length(length: int, scale: float) -> int:
+    """Pixels of the network's scale along an axis of the scan."""
+    return max(1, round(length * scale))
+
+
+def _covered(first: int, count: int, scale: float) -> tuple[int, int]:
+    """First pixel and end, at the network's scale, of what pixels of the scan are interpolated from."""
+    if scale == 1:
+        return first, first + count
+    reach = max(1.0, scale)
+    return floor((first + 0.5) * scale - 0.5 - reach), ceil((first + count - 0.5) * scale - 0.5 + reach) + 1
+
+
+def _down(place: int) -> int:
+    return place // STRIDE * STRIDE
+
+
+def _up(place: int) -> int:
+    return -(-place // STRIDE) * STRIDE

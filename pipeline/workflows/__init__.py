@@ -17,8 +17,10 @@ from pipeline.workflows.precision import MixedPrecisionInferer
 from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import run_parameters, versions
 from pipeline.workflows.random_state import RandomState
+from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
-from pipeline.workflows.scan import ScanSegmentation
+from pipeline.workflows.scan import ScanSegmentation, ScanSettings
+from pipeline.workflows.scan_command import ScanCommand
 from pipeline.workflows.scan_statistics import MicrographStatistics
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric
@@ -36,7 +38,10 @@ __all__ = [
     "MixedPrecisionInferer",
     "PromptedSlidingWindowInferer",
     "RandomState",
+    "Ranks",
+    "ScanCommand",
     "ScanSegmentation",
+    "ScanSettings",
     "SegmentationResults",
     "TextAudit",
     "TrackedRun",

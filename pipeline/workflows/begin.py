@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.options import check_options
 from pipeline.workflows.output_folder import check_output_folder
+from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.typed_values import as_typed
 
 COMMON_FILE = "common.yaml"
@@ -72,6 +73,8 @@ def _print_user_error(kind: type[BaseException], error: BaseException, traceback
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, UserError):
+            if not Ranks.of_environment().is_first:  # of several processes one tells it, or it would be told by each
+                return
             for line in str(cause).splitlines():
                 print(f"error: {line}", file=sys.stderr)
             return

@@ -15,6 +15,7 @@ from pipeline.networks.inputs import STRIDE
 from pipeline.scan.sources import Roi
 from pipeline.workflows.export import check_formats
 from pipeline.workflows.precision import PRECISIONS
+from pipeline.workflows.scan_results import FORMATS as SCAN_FORMATS
 from pipeline.workflows.scan_statistics import STATISTICS
 
 Check = Callable[[str, Any], None]
@@ -125,6 +126,14 @@ def _widths(name: str, value: Any) -> None:
         raise UserError(f"--{error}") from error
 
 
+def _optional(check: Check) -> Check:
+    def check_if_given(name: str, value: Any) -> None:
+        if value is not None:
+            check(name, value)
+
+    return check_if_given
+
+
 def _multiple_of(step: int) -> Check:
     def check(name: str, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < step or value % step:
@@ -139,9 +148,8 @@ def _roi(name: str, value: Any) -> None:
 
 
 def _scan_formats(name: str, value: Any) -> None:
-    known = ("tiff", "nifti")
-    if not isinstance(value, (list, tuple)) or any(item not in known for item in value):
-        raise UserError(f"--{name} {value}: give a list of {', '.join(known)}, as in --{name} \"['tiff']\"")
+    if not isinstance(value, (list, tuple)) or any(item not in SCAN_FORMATS for item in value):
+        raise UserError(f"--{name} {value}: give a list of {', '.join(SCAN_FORMATS)}, as in --{name} \"['tiff']\"")
 
 
 def _formats(name: str, value: Any) -> None:
@@ -255,7 +263,10 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "threshold": _number(0, 1),
         "roi": _roi,
         "page": _whole_number(0, optional=True),
-        "chunk_size": _multiple_of(256),
+        "stack": _flag,
+        "pixel_size_nm": _optional(_number(0, 1e8)),
+        "slice_spacing_nm": _optional(_number(0, 1e8)),
+        "chunk_size": _optional(_multiple_of(256)),
         "halo": _multiple_of(STRIDE),
         "batch": _whole_number(1, optional=True),
         "precision": _one_of(*PRECISIONS),

@@ -4,47 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import nn
 
-from pipeline.data import Intensity
-from pipeline.networks.inputs import STRIDE
-from pipeline.scan.empty_ground import EmptyGround
-from pipeline.scan.intensity import sample_windows
-from pipeline.scan.sources import ScanSource
 from pipeline.text import TextFeatures
 from pipeline.workflows.precision import autocast
-from pipeline.workflows.scan_statistics import SIDE, TILES, network_for_tiles
+from pipeline.workflows.scan_statistics import network_for_tiles
 
 
-def scan_network(
-    network: nn.Module,
-    source: ScanSource,
-    intensity: Intensity,
-    empty: EmptyGround | None,
-    features: TextFeatures,
-    statistics: str,
-    precision: str,
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A function of windows (N, 1, H, W), normalised, to logits (N, 1, H, W).
+def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures) -> nn.Module:
+    """The network with its statistics fixed to tiles (N, 1, H, W) of a scan, normalised.
 
     Args:
         network: as trained.
-        source: the scan.
-        intensity: of the scan.
-        empty: ground that stands for no rock.
+        tiles: spread over the scan's rock, on the network's device.
         features: of the prompt.
-        statistics: `micrograph`: taken over tiles that are spread over the scan's rock; `network`: its own way.
+    """
+    text, tokens = features.text.to(tiles.device), features.tokens.to(tiles.device)
+    count = len(tiles)
+    return network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
+
+
+def prompted(network: nn.Module, features: TextFeatures, precision: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A function of windows (N, 1, H, W), normalised, to logits (N, 1, H, W).
+
+    Args:
+        network: as trained, or pinned.
+        features: of the prompt.
         precision: as in `autocast`.
     """
     device = next(network.parameters()).device
     text, tokens = features.text.to(device), features.tokens.to(device)
-    if statistics == "micrograph":
-        tiles = torch.from_numpy(_tiles(source, empty)).to(device)
-        tiles = ((tiles - intensity.mean) / intensity.std).unsqueeze(1)
-        count = len(tiles)
-        network = network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
 
     def run(windows: torch.Tensor) -> torch.Tensor:
         count = len(windows)
@@ -53,14 +43,3 @@ def scan_network(
         return logits
 
     return run
-
-
-def _tiles(source: ScanSource, empty: EmptyGround | None) -> np.ndarray:
-    """Up to 16 tiles (N, H, W), float32, spread over the scan's rock."""
-    height, width = (min(SIDE, max(STRIDE, length // STRIDE * STRIDE)) for length in source.shape)
-    # more than are needed, as some may be empty
-    places = [window[:2] for window in sample_windows(source.shape, (SIDE, SIDE), 4 * TILES * SIDE**2)]
-    places = [(min(top, source.shape[0] - height), min(left, source.shape[1] - width)) for top, left in places]
-    rock = [place for place in places if empty is None or not empty.covers(*place, height, width)] or places
-    chosen = rock if len(rock) <= TILES else [rock[i * len(rock) // TILES] for i in range(TILES)]
-    return np.stack([source.read(*place, height, width).astype(np.float32) for place in chosen])

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.scan.sources import ScanSource
+from pipeline.scan.sources import ScanSource, ScanStack
+from pipeline.scan.volume import ScanVolume
 
 
 class ArraySource(ScanSource):
@@ -23,3 +24,9 @@ class ArraySource(ScanSource):
 
     def _stored(self) -> dict[str, Any]:
         return {"name": self.path, "bytes": self.pixels.nbytes, "modified": None, "sha256_of_samples": ""}
+
+
+def volume_of(*slices: np.ndarray) -> ScanVolume:
+    """Arrays (H, W) as the slices of a volume."""
+    sources = [ArraySource(pixels) for pixels in slices]
+    return ScanVolume(ScanStack("array.tif", [str(i) for i in range(len(slices))], [lambda s=s: s for s in sources]))

@@ -6,10 +6,13 @@ import torch
 
 from pipeline.data import Intensity
 from pipeline.errors import UserError
+from pipeline.networks.inputs import pad_to_stride
 from pipeline.scan.certificate import certify
 from pipeline.scan.output import ChunkPlan, ScanStore
 from pipeline.scan.prediction import ChunkPredictor, Network
-from tests.scan.arrays import ArraySource
+from pipeline.scan.resampling import Rescaled, axis_weights, resampled
+from pipeline.scan.windows import Windows
+from tests.scan.arrays import ArraySource, volume_of
 
 CPU = torch.device("cpu")
 HALO = 16
@@ -24,52 +27,77 @@ def local_network() -> Network:
     return layers.double()
 
 
-def predictor(network: Network, batch: int = 3, roi: tuple[int, int, int, int] | None = None) -> ChunkPredictor:
+def predictor(
+    network: Network,
+    batch: int = 3,
+    roi: tuple[int, int, int, int] | None = None,
+    scale: tuple[float, float] = (1, 1),
+) -> ChunkPredictor:
     pixels = np.random.default_rng(0).integers(0, 255, (300, 420), dtype=np.uint8)
     plan = ChunkPlan(*pixels.shape, chunk=64, block=32, roi=roi)
-    as_double = lambda windows: network(windows.double())  # noqa: E731
-    return ChunkPredictor(ArraySource(pixels), plan, as_double, Intensity.of(pixels), HALO, batch, CPU)
+
+    def as_double(pixels: torch.Tensor) -> torch.Tensor:
+        """Pads to a multiple of 16, as the package's networks do."""
+        high, wide = pixels.shape[2:]
+        return network(pad_to_stride(pixels).double())[:, :, :high, :wide]
+
+    windows = Windows(plan, HALO, scale, uniform=batch > 1)
+    return ChunkPredictor(volume_of(pixels), windows, as_double, Intensity.of(pixels), batch, CPU)
 
 
 def assembled(chunked: ChunkPredictor) -> np.ndarray:
-    out = np.full(chunked.plan.shape[1:], np.nan, np.float32)
-    for index, probability in chunked(range(len(chunked.plan))):
-        chunk = chunked.plan[index]
+    out = np.full(chunked.windows.plan.shape[1:], np.nan, np.float32)
+    for index, probability in chunked(range(len(chunked.windows.plan))):
+        chunk = chunked.windows.plan[index]
         out[chunk.y : chunk.y + chunk.height, chunk.x : chunk.x + chunk.width] = probability
     return out
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
 @pytest.mark.parametrize("roi", [None, (21, 35, 200, 150)])
-def test_chunks_together_are_the_untiled_prediction(batch: int, roi: tuple[int, int, int, int] | None) -> None:
+@pytest.mark.parametrize("scale", [(1, 1), (0.5, 0.7), (1.6, 1.6)])
+def test_chunks_together_are_the_untiled_prediction(
+    batch: int, roi: tuple[int, int, int, int] | None, scale: tuple[float, float]
+) -> None:
     network = local_network()
-    chunked = predictor(network, batch, roi)
-    grey = torch.from_numpy(chunked.source.read(0, 0, *chunked.source.shape).astype(np.float32))
+    chunked = predictor(network, batch, roi, scale)
+    source = ArraySource(chunked.volume.read(0, 0, 0, *chunked.volume.shape))
+    high, wide = chunked.windows.shape
+    grey = torch.from_numpy(Rescaled(source, scale, (high, wide)).read(0, 0, high, wide))
     with torch.no_grad():
-        whole = network(((grey - chunked.intensity.mean) / chunked.intensity.std)[None, None].double()).sigmoid()[0, 0]
-    x, y, width, height = chunked.plan.region
-    np.testing.assert_allclose(assembled(chunked), whole.numpy()[y : y + height, x : x + width], atol=1e-6)
+        whole = chunked.network(((grey - chunked.intensity.mean) / chunked.intensity.std)[None, None]).sigmoid()
+    probability = whole[0, 0].numpy()
+    if scale != (1, 1):
+        (_, _, down), (_, _, across) = (
+            axis_weights(0, length, 1 / factor, side)
+            for length, factor, side in zip(source.shape, scale, (high, wide), strict=True)
+        )
+        probability = resampled(probability, down, across)
+    x, y, width, height = chunked.windows.plan.region
+    np.testing.assert_allclose(assembled(chunked), probability[y : y + height, x : x + width], atol=1e-5)
 
 
 def test_chunks_come_in_the_order_asked_for_and_windows_stay_small() -> None:
     chunked = predictor(local_network())
     assert [index for index, _ in chunked([7, 2, 30])] == [7, 2, 30]
-    assert chunked.source.largest <= (64 + 2 * HALO) ** 2
+    with chunked.volume.slice(0) as source:
+        assert source.largest <= (64 + 2 * HALO) ** 2
 
 
 def test_a_damaged_part_is_told_and_what_came_before_is_given() -> None:
     chunked = predictor(local_network(), batch=1)
-    read = chunked.source._read
+    with chunked.volume.slice(0) as source:
+        read = source._read
 
     def damaged(top: int, left: int, height: int, width: int) -> np.ndarray:
         if top > 100:
             raise OSError("bad sector")
         return read(top, left, height, width)
 
-    chunked.source._read = damaged
+    source._read = damaged
     seen: list[int] = []
     with pytest.raises(UserError, match="bad sector"):
-        seen.extend(index for index, _ in chunked(range(len(chunked.plan))))
+        seen.extend(index for index, _ in chunked(range(len(chunked.windows.plan))))
     assert seen[:7] == list(range(7))
 
 
@@ -93,8 +121,8 @@ def test_out_of_memory_steps_the_batch_down() -> None:
 
 
 def segmented(chunked: ChunkPredictor, path) -> ScanStore:
-    store = ScanStore.create(path, chunked.plan, "request")
-    for index, probability in chunked(range(len(chunked.plan))):
+    store = ScanStore.create(path, chunked.windows.plan, "request")
+    for index, probability in chunked(range(len(chunked.windows.plan))):
         store.write_chunk(index, probability, 0.5)
     return store
 

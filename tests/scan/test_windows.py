@@ -2,31 +2,45 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.scan.output import ChunkPlan
-from pipeline.scan.windows import window_of
+from pipeline.networks.inputs import STRIDE
+from pipeline.scan.output import ChunkPlan, Part
+from pipeline.scan.windows import Windows
+
+HEIGHT, WIDTH = 777, 901
 
 
 @pytest.mark.parametrize("roi", [None, (37, 50, 700, 613), (0, 16, 512, 300)])
 @pytest.mark.parametrize("halo", [0, 32, 128])
-def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(roi: tuple[int, ...] | None, halo: int) -> None:
-    height, width = 777, 901
-    plan = ChunkPlan(height, width, chunk=256, roi=roi)
-    x, y = plan.region[:2]
-    starts = set()
-    for i in range(len(plan)):
-        chunk, window = plan[i], window_of(plan, plan[i], halo)
-        assert (window.top + window.inner_top, window.left + window.inner_left) == (y + chunk.y, x + chunk.x)
-        assert 0 <= window.top < window.top + window.height <= height
-        assert 0 <= window.left < window.left + window.width <= width
-        # the whole halo, or all that the scan has of it on the grid
-        assert window.inner_top >= min(halo, y + chunk.y - y % 16)
-        assert window.top + window.height >= min(y + chunk.y + chunk.height + halo, height)
-        starts.add((window.top % 16, window.left % 16))
-    assert len(starts) == 1
+@pytest.mark.parametrize("uniform", [False, True])
+@pytest.mark.parametrize("scale", [(1.0, 1.0), (0.37, 0.37), (1.9, 2.3)])
+def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(
+    roi: tuple[int, int, int, int] | None, halo: int, uniform: bool, scale: tuple[float, float]
+) -> None:
+    windows = Windows(ChunkPlan(HEIGHT, WIDTH, chunk=256, roi=roi), halo, scale, uniform)
+    x, y = windows.plan.region[:2]
+    sizes = set()
+    for index in range(len(windows.plan)):
+        part, window = windows.chunk(index)
+        axes = (
+            (window.top, window.height, y + part.y, part.height, windows.shape[0], scale[0]),
+            (window.left, window.width, x + part.x, part.width, windows.shape[1], scale[1]),
+        )
+        for start, length, first, count, end, factor in axes:
+            assert start % STRIDE == 0
+            assert start >= 0
+            # the whole halo, or all that the scan has of it
+            assert start <= max(0, (first + 0.5) * factor - 0.5 - halo)
+            assert start + length >= min(end, (first + count - 0.5) * factor + 0.5 + halo)
+            assert start + length <= -(-end // STRIDE) * STRIDE
+        sizes.add(window[2:])
+    assert len(sizes) == 1 or not uniform
+
+
+def test_windows_beyond_a_region_read_the_scan() -> None:
+    plan = ChunkPlan(HEIGHT, WIDTH, chunk=256, roi=(300, 320, 256, 256))
+    assert Windows(plan, 128).chunk(0)[1] == (192, 160, 512, 524)
 
 
 def test_a_narrow_last_chunk_gets_a_window_that_the_network_takes() -> None:
-    plan = ChunkPlan(256 + 3, 256 + 3, chunk=256)
-    window = window_of(plan, plan[3], 0)
-    assert (window.height, window.width) == (19, 19)
-    assert (window.inner_top, window.inner_left) == (16, 16)
+    windows = Windows(ChunkPlan(256 + 3, 256 + 3, chunk=256), 0)
+    assert windows.around(Part(0, 256, 256, 3, 3)) == (240, 240, 19, 19)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -14,9 +15,10 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.scan.prediction import ChunkPredictor
 from pipeline.synthetic import generate
-from pipeline.workflows import ScanSegmentation
+from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
 from tests.workflows.export.cases import trained_model
+from tests.workflows.scans import files
 
 SIZE = (600, 1100)
 
@@ -42,32 +44,11 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
-    options: dict[str, Any] = {
-        "path": str(scan),
-        "output_dir": str(folder),
-        "model": model,
-        "prompt": "pore",
-        "threshold": 0.5,
-        "roi": None,
-        "page": None,
-        "chunk_size": 256,
-        "halo": 128,
-        "batch": None,
-        "precision": "float32",
-        "statistics": "micrograph",
-        "skip_empty": True,
-        "formats": (),
-        "device": torch.device("cpu"),
-        "overwrite": False,
-    }
-    return ScanSegmentation(**{**options, **changes})
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    """All bytes of the store."""
-    store = folder / "segmentation.ome.zarr"
-    content = {str(file.relative_to(store)): file.read_bytes() for file in store.rglob("*") if file.is_file()}
-    return {name: data for name, data in content.items() if not name.endswith(".zattrs")}  # it holds the run's own mark
+    options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32"}
+    names = {field.name for field in dataclasses.fields(ScanSettings)}
+    settings = ScanSettings(**{**options, **{name: value for name, value in changes.items() if name in names}})
+    others = {name: value for name, value in changes.items() if name not in names}
+    return ScanSegmentation(str(scan), folder, model, settings, **{"device": torch.device("cpu"), **others})
 
 
 def interrupted_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:

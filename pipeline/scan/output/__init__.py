@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.scan.output.export import export_nifti, export_tiff
 from pipeline.scan.output.journal import Entry, Journal, request_differences, request_hash
-from pipeline.scan.output.plan import Chunk, ChunkPlan
+from pipeline.scan.output.plan import Chunk, ChunkPlan, Part
 from pipeline.scan.output.pyramid import build_pyramid
 from pipeline.scan.output.store import CHANNELS, FORMAT_VERSION, BlockCounts, ScanStore
 
@@ -16,6 +16,7 @@ __all__ = [
     "ChunkPlan",
     "Entry",
     "Journal",
+    "Part",
     "ScanStore",
     "build_pyramid",
     "export_nifti",

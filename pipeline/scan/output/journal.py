@@ -65,7 +65,8 @@ class Journal:
             request: everything that decides the result, by name: fingerprint of the input, hash of the checkpoint,
                 prompt, threshold, plan of the chunks and tiles, versions of the formats. JSON values; mappings may be
                 nested.
-            overwrite: begin anew, whatever is there.
+            overwrite: replace what is there, if it is finished or of another request; an unfinished one of the same
+                request is gone on with, so that the same command may be given again after a kill.
 
         Raises:
             UserError: the folder belongs to another request (the message names what differs) or to a finished
@@ -76,7 +77,7 @@ class Journal:
         make_folders(folder)
         file, path = _open_locked(folder, rank=0)
         try:
-            begun = None if overwrite else _read(folder / _REQUEST)
+            begun = cls._to_go_on(folder, request) if overwrite else _read(folder / _REQUEST)
             if begun is None:
                 # Earlier lines and an earlier finish carry another key: one rename begins the new run.
                 begun = {"request": request, "key": os.urandom(8).hex(), "overwrite": overwrite}
@@ -86,12 +87,28 @@ class Journal:
                     f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Give those of "
                     "then to go on with it, choose another output folder, or --overwrite it"
                 )
-            if (_read(folder / _FINISHED) or {}).get("key") == begun["key"]:
+            if _is_finished(folder, begun):
                 raise UserError(f"{folder} says that this segmentation is finished: --overwrite does it again")
             return cls(folder, file, path, begun)
         except BaseException:
             os.close(file)
             raise
+
+    @staticmethod
+    def request_in(folder: str | Path) -> dict[str, Any] | None:
+        """The request of the segmentation in a folder, or None where there is none."""
+        begun = _read(Path(folder) / _REQUEST)
+        return None if begun is None else begun["request"]
+
+    @staticmethod
+    def _to_go_on(folder: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
+        """What `open` noted in the folder, if it is of this request and not finished."""
+        try:
+            begun = _read(folder / _REQUEST)
+            same = begun is not None and begun["request"] == request and not _is_finished(folder, begun)
+        except UserError:  # damaged: replaced, as the user asked for
+            return None
+        return begun if same else None
 
     @classmethod
     def join(cls, folder: str | Path, rank: int) -> Journal:
@@ -171,6 +188,10 @@ class Journal:
             return None
         key, record = json.loads(text)
         return record if key == self._key else None
+
+
+def _is_finished(folder: Path, begun: Mapping[str, Any]) -> bool:
+    return bool((_read(folder / _FINISHED) or {}).get("key") == begun["key"])
 
 
 def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:

@@ -6,11 +6,22 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from math import ceil
+from typing import NamedTuple
 
 from pipeline.errors import UserError
 
 #: what every chunk is a multiple of: the grid of the network's poolings, and of TIFF's tiles
 CHUNK_MULTIPLE = 16
+
+
+class Part(NamedTuple):
+    """A rectangle of the output, whose corner is the region of interest's (px)."""
+
+    slice: int
+    y: int
+    x: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -99,19 +110,10 @@ class ChunkPlan:
         y, x = row * self.chunk, column * self.chunk
         return Chunk(index, slice_, row, column, y, x, min(self.chunk, height - y), min(self.chunk, width - x))
 
-    def share(self, rank: int, ranks: int) -> range:
-        """The chunks that one of several processes writes.
-
-        Shares are runs of neighbours, so that a process reads a part of the scan only; together they are the plan, and
-        their lengths differ by one at most.
-
-        Args:
-            rank: number of the process, from 0.
-            ranks: number of processes.
-        """
-        if not 0 <= rank < ranks:
-            raise ValueError(f"rank {rank} of {ranks}")
-        return range(len(self) * rank // ranks, len(self) * (rank + 1) // ranks)
+    def part(self, index: int) -> Part:
+        """What a chunk covers."""
+        chunk = self[index]
+        return Part(chunk.slice, chunk.y, chunk.x, chunk.height, chunk.width)
 
     @property
     def hash(self) -> str:

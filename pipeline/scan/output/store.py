@@ -197,7 +197,10 @@ class ScanStore:
             _check_sizes(data, side**2)
             full = np.frombuffer(self._codec.decode(data), np.uint8).reshape(side, side)
         except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(f"{file} is missing or damaged ({error}): --overwrite segments the scan again") from error
+            raise UserError(
+                f"{file} is missing or damaged ({error}): delete it and give the same command again, with --overwrite "
+                "if the segmentation had finished"
+            ) from error
         return full[: min(side, height - at[1] * side), : min(side, width - at[2] * side)]
 
     def _file(self, level: int, channel: int, at: tuple[int, int, int]) -> Path:

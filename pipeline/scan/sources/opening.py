@@ -92,6 +92,21 @@ def slices_in(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: natural(path.name))
 
 
+def scans_in(name: str) -> list[Path]:
+    """The scans, images and Zarrs, in a folder; none where `name` is itself one, or an address.
+
+    Raises:
+        UserError: as `kind_of_scan`.
+    """
+    if "://" in name or not Path(name).is_dir() or is_zarr(Path(name)):
+        return []
+    zarrs = [path for path in Path(name).iterdir() if path.is_dir() and is_zarr(path)]
+    scans = sorted([*slices_in(Path(name)), *zarrs], key=lambda path: natural(path.name))
+    if not scans:
+        kind_of_scan(name)  # says what is missing
+    return scans
+
+
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts slice2 before slice10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name.lower())]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pipeline.data.images import stem_of
+from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.nifti import NiftiVolume
 from pipeline.scan.sources.opening import kind_of_scan, open_scan, slices_in
 from pipeline.scan.sources.source import ScanSource
@@ -22,10 +26,17 @@ class ScanStack:
         path: what the user gave.
         names: of the slices, for output.
         opens: opens each slice.
+        files: one for each slice, where they are files of their own.
     """
 
-    def __init__(self, path: str, names: list[str], opens: list[Callable[[], ScanSource]]) -> None:
-        self.path, self.names, self._opens = path, names, opens
+    def __init__(
+        self,
+        path: str,
+        names: list[str],
+        opens: Sequence[Callable[[], ScanSource]],
+        files: Sequence[Path] = (),
+    ) -> None:
+        self.path, self.names, self._opens, self._files = path, names, opens, files
 
     def __len__(self) -> int:
         return len(self._opens)
@@ -33,8 +44,14 @@ class ScanStack:
     def __getitem__(self, index: int) -> ScanSource:
         return self._opens[index]()
 
-    def __iter__(self) -> Iterator[ScanSource]:
-        return (opens() for opens in self._opens)
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this stack from another or a changed one, for JSON; files of slices are not decoded for it."""
+        if not self._files:
+            with self[0] as first:
+                return {**first.fingerprint(), "slices": len(self)}
+        files = [file_fingerprint(file) for file in self._files]
+        digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+        return {"name": Path(self.path).name, "slices": len(self), "sha256_of_fingerprints": digest}
 
 
 def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str] | None = None) -> ScanStack:
@@ -54,9 +71,8 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
     kind = kind_of_scan(name)
     if kind == "folder":
         files = slices_in(Path(name))
-        return ScanStack(
-            name, [stem_of(file) for file in files], [partial(open_scan, file, spill_dir=spill) for file in files]
-        )
+        opened = [partial(open_scan, file, spill_dir=spill) for file in files]
+        return ScanStack(name, [stem_of(file) for file in files], opened, files)
     stem = stem_of(name.rstrip("/").rpartition("/")[2])
     if kind == "nifti":
         volume = NiftiVolume(Path(name), name=name, spill_dir=spill)

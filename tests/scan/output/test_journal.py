@@ -80,9 +80,12 @@ def test_finished_is_refused_without_overwrite(tmp_path: Path) -> None:
     with Journal.open(tmp_path, REQUEST) as journal:
         assert journal.replaces
         journal.add(0, COUNTS)
-    with Journal.open(tmp_path, REQUEST) as journal:
-        assert not journal.replaces
-        assert list(journal.entries()) == [0]
+    for overwrite in (False, True):  # the same command, given again, goes on
+        with Journal.open(tmp_path, REQUEST, overwrite) as journal:
+            assert not journal.replaces
+            assert list(journal.entries()) == [0]
+    with Journal.open(tmp_path, {**REQUEST, "threshold": 0.9}, overwrite=True) as journal:
+        assert not journal.entries()
 
 
 def test_processes_and_threads_write_files_of_their_own(tmp_path: Path) -> None:

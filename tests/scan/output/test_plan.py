@@ -20,14 +20,6 @@ def test_each_pixel_lies_in_one_chunk(height: int, width: int, depth: int, side:
     assert (covered == 1).all()
 
 
-@given(st.integers(1, 500), st.integers(1, 12))
-def test_shares_are_whole_disjoint_and_balanced(height: int, ranks: int) -> None:
-    plan = ChunkPlan(height, 40, chunk=16, block=16)
-    shares = [plan.share(rank, ranks) for rank in range(ranks)]
-    assert [index for share in shares for index in share] == list(range(len(plan)))
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
-
-
 def test_chunks_start_at_the_corner_of_the_region() -> None:
     plan = ChunkPlan(100, 100, chunk=32, block=32, roi=(7, 11, 40, 33))
     assert plan.shape == (1, 33, 40)

@@ -74,7 +74,7 @@ def test_two_writers_give_the_bytes_of_one(tmp_path: Path) -> None:
 
     def work(rank: int) -> None:
         store = ScanStore.open(path, PLAN)
-        for index in PLAN.share(rank, 2):
+        for index in range(rank, len(PLAN), 2):
             store.write_chunk(index, part(PLAN, probability_of(PLAN), index), 0.5)
         barrier.wait()
         build_pyramid(store, rank, 2, barrier=barrier.wait)

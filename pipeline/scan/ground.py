@@ -1,0 +1,149 @@
+"""What is measured of a scan before it is segmented: grey levels, and where there is no rock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from pipeline.atomic import atomic_path
+from pipeline.data import Intensity
+from pipeline.scan.empty_ground import CELL, EmptyGround, find_empty_ground
+from pipeline.scan.intensity import NothingToSee, sample_windows, scan_intensity
+from pipeline.scan.output.plan import ChunkPlan, Part
+from pipeline.scan.prediction import at_network_scale
+from pipeline.scan.volume import ScanVolume
+from pipeline.scan.windows import Windows
+
+logger = logging.getLogger("vlsenet")
+
+#: grey values that fix the mean of 8-bit rock to a small part of a grey level
+_PIXELS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What was measured in the first pass over a scan.
+
+    Attributes:
+        intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
+            dark beside the others.
+        empty: (slices, rows, columns) of cells, True where there is no rock; None where it was not looked for.
+    """
+
+    intensity: Intensity
+    empty: np.ndarray | None
+
+    @classmethod
+    def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool) -> Ground:
+        """Look through a scan; one pass over all pixels, or over a part of them where empty ground is not looked for.
+
+        Raises:
+            UserError: a part can't be read, no rock was found, or all grey values are the same.
+        """
+        maps: list[EmptyGround] = []
+        parts: list[Intensity] = []
+        nothing: NothingToSee | None = None
+        share = max(1, _PIXELS // volume.depth)
+        for index in tqdm(range(volume.depth), unit="slice", desc="first look", disable=volume.depth == 1, delay=2):
+            with volume.slice(index) as source:
+                if skip_empty:
+                    maps.append(find_empty_ground(source))
+                try:
+                    skip = _skip(maps[-1], windows.scale) if maps else None
+                    parts.append(scan_intensity(at_network_scale(source, windows), share, skip))
+                except NothingToSee as error:
+                    nothing = error  # one empty slice among others is no mistake
+        if nothing is not None and not parts:
+            raise nothing
+        return cls(Intensity.pooled(parts), np.stack([found.empty for found in maps]) if maps else None)
+
+    @classmethod
+    def kept(cls, file: Path, volume: ScanVolume, windows: Windows, skip_empty: bool, key: str) -> Ground:
+        """As `measured`, but once for a segmentation: an interrupted one finds it in a file.
+
+        Args:
+            file: where it is kept.
+            volume: the scan.
+            windows: of its plan.
+            skip_empty: whether to look for empty ground.
+            key: of all that it depends on; what was kept for another is measured anew.
+        """
+        if file.exists():
+            with np.load(file) as found:
+                if str(found["key"]) == key:
+                    pixels, mean, std = found["intensity"]
+                    empty = found.get("empty")
+                    return cls(Intensity(int(pixels), float(mean), float(std)), empty)
+        ground = cls.measured(volume, windows, skip_empty)
+        values: dict[str, Any] = {"key": np.array(key), "intensity": np.array(list(vars(ground.intensity).values()))}
+        if ground.empty is not None:
+            values["empty"] = ground.empty
+        with atomic_path(file) as partial:
+            np.savez_compressed(partial, **values)
+        return ground
+
+    def rock(self, plan: ChunkPlan, part: Part) -> np.ndarray | None:
+        """Where a part shows rock (H, W), boolean; None: everywhere, as far as is known."""
+        if self.empty is None:
+            return None
+        top, left = plan.region[1] + part.y, plan.region[0] + part.x
+        rows = np.arange(top, top + part.height) // CELL
+        columns = np.arange(left, left + part.width) // CELL
+        return ~self.empty[part.slice][np.ix_(rows, columns)]
+
+    def is_empty(self, plan: ChunkPlan, part: Part) -> bool:
+        """Whether a part shows no rock at all."""
+        rock = self.rock(plan, part)
+        return rock is not None and not rock.any()
+
+    def skipped_share(self, plan: ChunkPlan) -> float:
+        """Area of the chunks without rock over that of all chunks."""
+        parts = [plan.part(index) for index in range(len(plan))]
+        empty = sum(part.height * part.width for part in parts if self.is_empty(plan, part))
+        return empty / sum(part.height * part.width for part in parts)
+
+    def empty_share(self, shape: tuple[int, int]) -> float:
+        """Empty area over the area of all slices, of the given height and width (px)."""
+        if self.empty is None:
+            return 0.0
+        return float(np.mean([EmptyGround(cells, shape).share for cells in self.empty]))
+
+
+def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, count: int) -> np.ndarray:
+    """Up to `count` tiles (N, side, side), float32, at the network's scale, spread over a scan's rock."""
+    slices = [i * volume.depth // min(count, volume.depth) for i in range(min(count, volume.depth))]
+    high, wide = (min(side, length) for length in windows.shape)
+    places: list[tuple[int, int, int]] = []
+    for index in slices:
+        cells = None if ground.empty is None else EmptyGround(ground.empty[index], volume.shape)
+        skip = None if cells is None else _skip(cells, windows.scale)
+        # more than are needed, as some may be empty
+        most = -(-4 * count // len(slices))
+        found = [window[:2] for window in sample_windows(windows.shape, (side, side), most * side**2)]
+        found = [(min(top, windows.shape[0] - high), min(left, windows.shape[1] - wide)) for top, left in found]
+        rock = [place for place in found if skip is None or not skip(*place, high, wide)]
+        places += [(index, *place) for place in rock or found]
+    chosen = places if len(places) <= count else [places[i * len(places) // count] for i in range(count)]
+    tiles = []
+    for index, top, left in chosen:
+        with volume.slice(index) as source:
+            tiles.append(at_network_scale(source, windows).read(top, left, high, wide).astype(np.float32))
+    return np.stack(tiles)
+
+
+def _skip(cells: EmptyGround, scale: tuple[float, float]) -> Callable[[int, int, int, int], bool]:
+    """Whether a window, in pixels of the network's scale, lies in empty ground with all its pixels."""
+
+    def skip(top: int, left: int, height: int, width: int) -> bool:
+        y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
+        bottom = min(cells.shape[0], int((top + height) / scale[0] + 1))
+        right = min(cells.shape[1], int((left + width) / scale[1] + 1))
+        return cells.covers(y, x, bottom - y, right - x)
+
+    return skip

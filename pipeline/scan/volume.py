@@ -1,0 +1,131 @@
+"""What is segmented: one scan, or the slices of a stack, of one size."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.scan.sources import Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
+
+#: slices that stay open; chunks are read slice by slice, two batches ahead
+_OPEN = 4
+
+
+class ScanVolume:
+    """Slices of one size, opened when they are read; a 2-D scan is a volume of one slice.
+
+    Reading is safe from several threads at once.
+
+    Args:
+        stack: the slices.
+        rows: rows from the top that show rock; None: all. What is below is an info bar, and is not read.
+
+    Attributes:
+        path: as the user gave it.
+        depth: number of slices.
+        shape: height and width of each (px).
+        pixel_size_nm: pixel height and width (nm) of the first slice, where its file tells them.
+
+    Raises:
+        UserError: the first slice can't be read.
+    """
+
+    def __init__(self, stack: ScanStack, rows: int | None = None) -> None:
+        self._stack = stack
+        self._rows = rows
+        self._lock = threading.Lock()
+        self._open: dict[int, ScanSource] = {}
+        self._users: dict[int, int] = {}
+        self.path, self.depth = stack.path, len(stack)
+        with self.slice(0) as first:
+            self.shape, self.pixel_size_nm = first.shape, first.pixel_size_nm
+            self.description = first.describe()
+        if self.depth > 1:
+            self.description += f"; {self.depth} slices"
+
+    @contextmanager
+    def slice(self, index: int) -> Iterator[ScanSource]:
+        """Lend a slice; it stays open for the next one who asks, as long as there are few others.
+
+        Args:
+            index: of the slice, from 0.
+
+        Raises:
+            UserError: it can't be read, or has another size than the first.
+        """
+        with self._lock:  # opening may decode a whole image: once, not once for every thread
+            if index not in self._open:
+                self._open[index] = self._opened(index)
+            source = self._open[index] = self._open.pop(index)  # the last used is the last
+            self._users[index] = self._users.get(index, 0) + 1
+        try:
+            yield source
+        finally:
+            with self._lock:
+                self._users[index] -= 1
+                for other in [i for i in self._open if not self._users[i]][: max(0, len(self._open) - _OPEN)]:
+                    self._open.pop(other).close()
+
+    def read(self, index: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Grey values (height, width) of a window of a slice; see `ScanSource.read`."""
+        with self.slice(index) as source:
+            return source.read(top, left, height, width)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this scan from another or a changed one, for JSON."""
+        if self.depth == 1:
+            with self.slice(0) as source:
+                return source.fingerprint()
+        return self._stack.fingerprint()
+
+    def close(self) -> None:
+        """Close all slices; reading is over."""
+        with self._lock:
+            for source in self._open.values():
+                source.close()
+            self._open.clear()
+
+    def __enter__(self) -> ScanVolume:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _opened(self, index: int) -> ScanSource:
+        source = self._stack[index]
+        if self._rows is not None and self._rows < source.shape[0]:
+            source = cropped(source, Roi(0, 0, source.shape[1], self._rows))
+        if index and source.shape != self.shape:
+            name, size = source.name, source.size
+            source.close()
+            raise UserError(
+                f"{name}: it has {size}, and the first slice {self.shape[1]} x {self.shape[0]}; a stack needs slices "
+                "of one size"
+            )
+        return source
+
+
+def open_volume(
+    path: str, *, stack: bool = False, page: int | None = None, spill_dir: str | os.PathLike[str] | None = None
+) -> ScanVolume:
+    """Open a scan, or with `stack` all slices of a stack.
+
+    Args:
+        path: as for `open_scan` or `open_stack`.
+        stack: whether a folder, or a file of several images, is one volume.
+        page: which image of a file of several, without `stack`.
+        spill_dir: as for `open_scan`.
+
+    Raises:
+        UserError: as `open_scan`.
+    """
+    if stack:
+        return ScanVolume(open_stack(path, spill_dir=spill_dir))
+    source = open_scan(path, spill_dir=spill_dir, page=page)
+    return ScanVolume(ScanStack(path, [source.name], [lambda: source]))

@@ -1,0 +1,142 @@
+"""The processes that work on one command together: one, or those that ``torchrun`` started."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from pipeline.errors import UserError
+
+T = TypeVar("T")
+
+logger = logging.getLogger("vlsenet")
+
+#: how long a process waits for the others; a share of a large scan may take days longer than another
+_PATIENCE = timedelta(days=30)
+
+
+class OtherProcessFailed(SystemExit):
+    """Process 0 could not go on, and has said why; the others end without a word of their own."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among the others.
+
+    Attributes:
+        rank: its number, from 0; number 0 speaks for all.
+        count: how many there are.
+        local_rank: its number on this machine.
+        local_count: how many there are on this machine.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+    local_count: int = 1
+
+    @classmethod
+    def of_environment(cls) -> Ranks:
+        """As ``torchrun`` says; one process where it was not used."""
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        return cls(*(int(os.environ.get(name, default)) for name, default in zip(names, (0, 1, 0, 1), strict=True)))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is process 0."""
+        return self.rank == 0
+
+    def device(self) -> torch.device:
+        """One GPU for each process of a machine, the CPU where there is none.
+
+        Raises:
+            UserError: there are fewer GPUs than processes.
+        """
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        if self.local_rank >= torch.cuda.device_count():
+            raise UserError(
+                f"{self.local_count} processes and {torch.cuda.device_count()} GPUs: give torchrun "
+                f"--nproc_per_node {torch.cuda.device_count()}, or --device cpu"
+            )
+        return torch.device("cuda", self.local_rank)
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """While this lasts, the processes can wait for each other."""
+        if self.count == 1:
+            yield
+            return
+        # gloo also where the network runs on GPUs: what is exchanged are a few lists and numbers
+        dist.init_process_group("gloo", rank=self.rank, world_size=self.count, timeout=_PATIENCE)
+        try:
+            yield
+        except UserError as error:
+            if not self.is_first:  # what happens to all of them before, process 0 tells (`begin`)
+                print(f"error: {error}", file=sys.stderr)
+            raise
+        finally:
+            dist.destroy_process_group()
+
+    def wait(self) -> None:
+        """Return when all processes have come here."""
+        if self.count > 1:
+            self._together(dist.barrier)
+
+    def share(self, items: Sequence[T]) -> Sequence[T]:
+        """What this process does of a list: a run of neighbours, so that it reads one part of a scan only."""
+        return items[len(items) * self.rank // self.count : len(items) * (self.rank + 1) // self.count]
+
+    def first_does(self, work: Callable[[], T]) -> T:
+        """Let process 0 do something that the others wait for.
+
+        Args:
+            work: called by process 0 alone; what it returns has to be picklable, where there are others.
+
+        Returns:
+            What `work` returned, to all processes.
+
+        Raises:
+            OtherProcessFailed: in the others, when `work` fails in process 0.
+        """
+        if self.count == 1:
+            return work()
+        answer: list[Any] = [None]
+        try:
+            if self.is_first:
+                answer = [(work(),)]
+        finally:
+            self._together(lambda: dist.broadcast_object_list(answer, src=0))
+        if answer[0] is None:
+            raise OtherProcessFailed(1)
+        result: T = answer[0][0]
+        return result
+
+    def one_then_others(self, work: Callable[[], T]) -> T:
+        """Do something first in process 0 and then in the others, as they find there what it has made.
+
+        Returns:
+            What `work` returned in this process.
+
+        Raises:
+            OtherProcessFailed: in the others, when `work` fails in process 0.
+        """
+        mine: list[T] = []
+        self.first_does(lambda: mine.append(work()))
+        return mine[0] if mine else work()
+
+    def _together(self, call: Callable[[], object]) -> None:
+        try:
+            call()
+        except RuntimeError as error:  # gloo's answer when the connection to a process breaks
+            logger.error("another process has ended; what is finished is kept, and the same command goes on")
+            raise OtherProcessFailed(1) from error

@@ -1,0 +1,75 @@
+"""Chunks and batches that fit a device's memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from pipeline.errors import UserError
+from pipeline.networks.peak_memory import peak_bytes
+
+#: sides of chunks (px); the larger, the less of the work goes into halos
+CHUNK_SIZES = (2048, 1024, 512, 256)
+#: side of the window on which a network is measured (px)
+_SIDE = 256
+#: what one process may take of a device's memory: other programs run on a workstation's CPU too
+_SHARE = {"cpu": 0.25, "cuda": 0.6}
+#: windows of a million pixels fill any GPU by the handful
+_MOST_IN_A_BATCH = 8
+#: where Linux says how much a container or a batch system's job may take
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+
+
+def fitting_sizes(
+    network: Callable[[torch.Tensor], torch.Tensor],
+    device: torch.device,
+    halo: int,
+    longest_side: int,
+    processes: int = 1,
+    chunk_size: int | None = None,
+) -> tuple[int, int]:
+    """Chunk size (px) and batch that fit, from how much memory the network takes for a pixel.
+
+    Args:
+        network: of windows (N, 1, H, W).
+        device: where it runs.
+        halo: around a chunk (px).
+        longest_side: of the scan (px); chunks need not be larger.
+        processes: that share the memory; on GPUs each has its own.
+        chunk_size: where it is given, only the batch is chosen.
+
+    Raises:
+        UserError: not even the smallest chunk fits.
+    """
+    window = torch.zeros(1, 1, _SIDE, _SIDE, device=device)
+    bytes_per_pixel = peak_bytes(lambda: network(window)) / _SIDE**2
+    allowed = _SHARE[device.type] * device_memory(device) / (1 if device.type == "cuda" else processes)
+
+    def needed(side: int) -> float:
+        return bytes_per_pixel * (side + 2 * halo) ** 2
+
+    if chunk_size is None:
+        enough = [side for side in CHUNK_SIZES if side == CHUNK_SIZES[-1] or side < 2 * longest_side]
+        fitting = [side for side in enough if needed(side) <= allowed]
+        if not fitting:
+            raise UserError(
+                f"{device}: its memory does not hold a window of {CHUNK_SIZES[-1]} px with a halo of {halo} px, which "
+                f"takes {needed(CHUNK_SIZES[-1]) / 1e9:.1f} GB; give a smaller --halo, or use another device"
+            )
+        chunk_size = fitting[0]
+    batch = 1 if device.type == "cpu" else int(max(1, min(_MOST_IN_A_BATCH, allowed // needed(chunk_size))))
+    return chunk_size, batch
+
+
+def device_memory(device: torch.device) -> int:
+    """Bytes of memory of a device; of a CPU, what the system lets this process have."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in _LIMITS:
+        if file.is_file() and (text := file.read_text().strip()).isdigit():
+            limits.append(int(text))
+    return min(limits)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.scan.empty_ground import CELL
+from pipeline.scan.ground import Ground, rock_tiles
+from pipeline.scan.intensity import NothingToSee
+from pipeline.scan.output import ChunkPlan, Part
+from pipeline.scan.windows import Windows
+from tests.scan.arrays import volume_of
+
+RANDOM = np.random.default_rng(0)
+ROCK = RANDOM.integers(60, 250, (6 * CELL, 10 * CELL), dtype=np.uint8)
+HALF = ROCK.copy()
+HALF[:, 5 * CELL :] = 0
+
+
+def windows_of(count: int, scale: float = 1.0) -> Windows:
+    return Windows(ChunkPlan(*ROCK.shape, count, chunk=256), 16, (scale, scale))
+
+
+def test_grey_levels_are_of_all_slices_together_and_of_rock_alone() -> None:
+    darker = (HALF // 2).astype(np.uint8)
+    ground = Ground.measured(volume_of(HALF, darker), windows_of(2), skip_empty=True)
+    # one cell beside the rock is kept
+    rock = np.concatenate([image[:, : 6 * CELL].ravel() for image in (HALF, darker)])
+    assert ground.intensity.mean == pytest.approx(rock.mean(), rel=0.05)
+    assert ground.intensity.std == pytest.approx(rock.std(), rel=0.1)
+    plan = windows_of(2).plan
+    assert ground.is_empty(plan, Part(1, 0, 7 * CELL, CELL, CELL))
+    assert not ground.is_empty(plan, Part(1, 0, 0, CELL, CELL))
+    assert 0.3 < ground.skipped_share(plan) <= ground.empty_share(ROCK.shape) + 0.05 < 0.6
+
+
+def test_an_empty_slice_among_others_is_no_mistake() -> None:
+    nothing = np.zeros_like(ROCK)
+    ground = Ground.measured(volume_of(ROCK, nothing), windows_of(2), skip_empty=True)
+    assert ground.intensity.mean == pytest.approx(ROCK.mean(), rel=0.02)
+    with pytest.raises(NothingToSee, match="no rock"):
+        Ground.measured(volume_of(nothing), windows_of(1), skip_empty=True)
+    with pytest.raises(NothingToSee, match="have the value 0"):
+        Ground.measured(volume_of(nothing), windows_of(1), skip_empty=False)
+
+
+@pytest.mark.parametrize("skip_empty", [True, False])
+def test_it_is_measured_once(tmp_path: Path, skip_empty: bool) -> None:
+    file = tmp_path / "first_look.npz"
+    measured = Ground.kept(file, volume_of(HALF), windows_of(1), skip_empty, "key")
+    kept = Ground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, "key")
+    assert kept.intensity == measured.intensity
+    np.testing.assert_array_equal(kept.empty, measured.empty)
+    other = Ground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, "another")
+    assert other.intensity != measured.intensity
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_tiles_lie_in_rock_of_all_slices(scale: float) -> None:
+    windows = windows_of(3, scale)
+    volume = volume_of(HALF, HALF + 1, HALF + 2)
+    ground = Ground.measured(volume, windows, skip_empty=True)
+    tiles = rock_tiles(volume, windows, ground, side=256, count=16)
+    assert tiles.shape[1:] == (256, 256)
+    assert 6 <= len(tiles) <= 16
+    # the empty half is a plain 0, 1 or 2
+    assert tiles.std((1, 2)).min() > 10

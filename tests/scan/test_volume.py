@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.scan.volume import open_volume
+
+SLICES = np.random.default_rng(0).integers(0, 255, (9, 40, 60), dtype=np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number, pixels in enumerate(SLICES):
+        Image.fromarray(pixels).save(tmp_path / f"s{number}.png")
+    return tmp_path
+
+
+def test_slices_are_read_by_many_threads_and_few_stay_open(folder: Path) -> None:
+    with open_volume(str(folder), stack=True) as volume, ThreadPoolExecutor(4) as threads:
+        assert (volume.depth, volume.shape) == (9, (40, 60))
+        places = [(int(i), int(y)) for i, y in np.random.default_rng(1).integers(0, 9, (200, 2))]
+        windows = threads.map(lambda place: volume.read(*place, 3, 20, 30), places)
+        for (index, top), window in zip(places, windows, strict=True):
+            np.testing.assert_array_equal(window, SLICES[index, top : top + 20, 3:33])
+        assert len(volume._open) <= 4
+
+
+def test_a_slice_of_another_size_is_told(folder: Path) -> None:
+    Image.fromarray(SLICES[0, :30]).save(folder / "s5.png")
+    with open_volume(str(folder), stack=True) as volume, pytest.raises(UserError, match=r"s5\.png.*60 x 30"):
+        volume.read(5, 0, 0, 10, 10)
+
+
+def test_a_changed_slice_changes_the_fingerprint(folder: Path) -> None:
+    with open_volume(str(folder), stack=True) as volume:
+        before = volume.fingerprint()
+        assert before == volume.fingerprint()
+    Image.fromarray(SLICES[0]).save(folder / "s7.png")
+    with open_volume(str(folder), stack=True) as volume:
+        assert volume.fingerprint() != before
+
+
+def test_a_folder_is_a_stack_only_if_the_user_says_so(folder: Path) -> None:
+    with pytest.raises(UserError, match="folder of 9 images"):
+        open_volume(str(folder))
+    with open_volume(str(folder / "s3.png")) as volume:
+        assert volume.depth == 1
+        assert volume.fingerprint()["name"] == "s3.png"

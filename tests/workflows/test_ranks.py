@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pipeline.errors import UserError
+from pipeline.workflows import Ranks
+from pipeline.workflows.begin import _print_user_error
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_shares_are_runs_of_neighbours_that_make_up_the_whole(count: int) -> None:
+    items = list(range(0, 40, 2))
+    shares = [Ranks(rank, count).share(items) for rank in range(count)]
+    assert [item for share in shares for item in share] == items
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_one_process_does_everything_itself() -> None:
+    ranks = Ranks()
+    with ranks.joined():
+        assert ranks.first_does(lambda: 7) == 7
+        assert ranks.one_then_others(lambda: 8) == 8
+        ranks.wait()
+        with pytest.raises(ZeroDivisionError):
+            ranks.first_does(lambda: 1 // 0)
+
+
+def test_the_environment_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "4"}.items():
+        monkeypatch.setenv(name, value)
+    ranks = Ranks.of_environment()
+    assert (ranks.rank, ranks.count, ranks.local_rank, ranks.local_count) == (5, 8, 1, 4)
+    assert not ranks.is_first
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Ranks(1, 2, 1, 2).device().type in ("cpu", "cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert Ranks(5, 8, 1, 4).device() == torch.device("cuda", 1)
+    with pytest.raises(UserError, match="--nproc_per_node 2"):
+        Ranks(2, 4, 2, 4).device()
+
+
+def test_one_process_of_several_tells_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    for rank, told in (("0", "error: no such file\n"), ("1", "")):
+        monkeypatch.setenv("RANK", rank)
+        _print_user_error(UserError, UserError("no such file"), None)
+        assert capsys.readouterr().err == told

@@ -1,0 +1,114 @@
+"""Folders of scans, stacks, and several processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+import zarr
+from PIL import Image
+
+from pipeline.errors import UserError
+from pipeline.synthetic import generate
+from pipeline.workflows import Ranks, ScanCommand, ScanSettings
+from pipeline.workflows.model_file import TrainedModel
+from tests.workflows.export.cases import trained_model
+from tests.workflows.scans import files
+
+ROOT = Path(__file__).resolve().parents[2]
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    return trained_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("slices")
+    for number in range(3):
+        Image.fromarray(generate((300, 280), seed=number).image).save(folder / f"s{number}.png")
+    return folder
+
+
+def command(path: Path, folder: Path, model: TrainedModel, stack: bool, **settings: object) -> ScanCommand:
+    options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32", **settings}
+    return ScanCommand(str(path), str(folder), model, ScanSettings(**options), stack, None, CPU, Ranks(), False)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for file in list(slices.iterdir())[:2]:
+        (scans / file.name).write_bytes(file.read_bytes())
+    (scans / "broken.tif").write_bytes(b"II*\0" + bytes(20))
+    folder = tmp_path / "out"
+    with pytest.raises(UserError, match=r"1 of 3 scans were not segmented:\n.*broken\.tif"):
+        command(scans, folder, model, stack=False).run()
+    table = pd.read_csv(folder / "scans.csv").set_index("scan")
+    for name in table.index:
+        results = folder / Path(name).stem
+        assert table.porosity[name] == pytest.approx(
+            json.loads((results / "porosity.json").read_text())["porosity"], abs=1e-6
+        )
+        assert (results / "manifest.json").exists()
+    (scans / "broken.tif").unlink()
+    caplog.set_level("INFO", logger="vlsenet")
+    command(scans, folder, model, stack=False).run()
+    assert caplog.text.count("done before") == 2
+    assert len(pd.read_csv(folder / "scans.csv")) == 2
+
+
+def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
+    command(slices, tmp_path, model, stack=True, formats=("nifti",), slice_spacing_nm=20.0, pixel_size_nm=10.0).run()
+    import nibabel
+
+    mask = np.asarray(zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"][0, 0])
+    assert mask.shape == (3, 300, 280)
+    volume = nibabel.load(tmp_path / "mask.nii.gz")
+    np.testing.assert_array_equal(np.asarray(volume.dataobj).T > 0, mask > 0)
+    np.testing.assert_allclose(np.diag(volume.affine)[:3] * _nm(volume), [10, 10, 20])
+    porosity = json.loads((tmp_path / "porosity.json").read_text())
+    assert porosity["porosity"] == pytest.approx((mask > 0).mean())
+    assert set(pd.read_csv(tmp_path / "porosity_fields.csv")["slice"]) == {0, 1, 2}
+    assert json.loads((tmp_path / "manifest.json").read_text())["request"]["scan"]["slices"] == 3
+
+
+def _nm(volume: object) -> float:
+    return {"mm": 1e6, "micron": 1e3}[volume.header.get_xyzt_units()[0]]
+
+
+def test_two_processes_give_the_bytes_of_one(tmp_path: Path, model: TrainedModel) -> None:
+    scan = tmp_path / "scan.tif"
+    tifffile.imwrite(scan, generate((700, 600), seed=3).image, tile=(128, 128))
+    configs = [str(ROOT / "bundle" / "configs" / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    options = {"--input": scan, "--output_dir": tmp_path / "two", "--checkpoint": model.path, "--chunk_size": 256}
+    bundle = ["-m", "monai.bundle", "run", "--config_file", str(configs), "--device", "cpu"]
+    words = [sys.executable, *launcher, *bundle, *(str(word) for pair in options.items() for word in pair)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    two = subprocess.run(words, timeout=240, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert two.returncode == 0, two.stderr[-3000:]
+    assert two.stdout.count("porosity") == 1
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        command(scan, tmp_path / "one", model, stack=False, precision="auto", threshold=model.threshold).run()
+    finally:
+        torch.set_num_threads(threads)
+    assert files(tmp_path / "two") == files(tmp_path / "one")
+    assert len(list((tmp_path / "two" / "journal").glob("chunks-*.jsonl"))) == 2
