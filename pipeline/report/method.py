@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.report.headline import FEW_FIELDS
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import length_text, number, percent, whole
+from pipeline.report.scale import length_text, percent, whole
 
 #: relative difference of width and height of a pixel that is worth a word
 _SQUARE = 0.01
@@ -129,8 +129,8 @@ def caveats(
         height, width = acquisition.get("pixel_height_nm"), acquisition.get("pixel_width_nm")
         if height and width and measures.pixel_size_nm and abs(height / width - 1) > _SQUARE:
             text = (
-                f"Pixels are {number(width, 4)} nm wide and {number(height, 4)} nm high. Lengths are told as if both "
-                f"were {number(measures.pixel_size_nm, 4)} nm."
+                f"Pixels are {width:.4g} nm wide and {height:.4g} nm high. Lengths are told as if both "
+                f"were {measures.pixel_size_nm:.4g} nm."
             )
             found.append(("Pixels that are not square", text))
         found.extend(("Image file", str(warning)) for warning in acquisition.get("warnings") or ())

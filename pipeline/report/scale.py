@@ -81,9 +81,9 @@ def number(value: float, digits: int = 3) -> str:
         return MISSING
     if value == 0:
         return "0"
+    value = float(f"{value:.{digits - 1}e}")  # 9.999 has one digit less behind the point once it is rounded
     decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    rounded = round(value, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{rounded:,.{decimals}f}".replace(",", _NARROW_SPACE).replace("-", "−")
+    return f"{value:,.{decimals}f}".replace(",", _NARROW_SPACE).replace("-", "−")
 
 
 def whole(value: float) -> str:

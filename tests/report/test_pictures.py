@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from pipeline.report import pictures
+from pipeline.report.pictures import pictures_of
+from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
+from pipeline.scan.sources import open_scan
+from pipeline.visual.colours import PORE
+from tests.rock.stores import store_of
+
+
+def opened(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(data)))
+
+
+def test_pictures_lie_over_each_other(tmp_path: Path) -> None:
+    mask = np.zeros((120, 170), bool)
+    mask[30:60, 40:100] = True
+    image = np.where(mask, 20, 200).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "scan.tif", image)
+    store, _ = store_of(tmp_path, mask)
+    with open_scan(tmp_path / "scan.tif") as source:
+        found = pictures_of(source, store, 0, 5.0, "")
+    assert (found.width, found.height, found.reduction) == (170, 120, 1)
+    assert (found.corner, found.region) == ((0, 0), (170, 120))
+    scan, overlay, probability = opened(found.scan), opened(found.overlay), opened(found.probability)
+    assert ((scan[..., 0] < 128) == mask).mean() > 0.99
+    np.testing.assert_array_equal(overlay[..., 3] > 0, mask)
+    assert tuple(overlay[30, 40]) == (*PORE, 255)
+    assert 0 < overlay[45, 70, 3] < 255
+    # viridis: from dark blue to yellow
+    assert probability[45, 70, 0] > 200 > 100 > probability[100, 20, 0]
+
+
+def test_a_large_scan_is_shown_from_a_coarse_level(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    image = random.integers(0, 255, (300, 2500)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "scan.tif", image)
+    store, _ = store_of(tmp_path, image < 100, chunk=256)
+    with open_scan(tmp_path / "scan.tif") as source:
+        found = pictures_of(source, store, 0, None, "")
+        np.testing.assert_allclose(
+            coarse_scan(source, store, 1)[:, :1250], image.reshape(150, 2, 1250, 2).mean((1, 3)), atol=1e-4
+        )
+    assert (found.width, found.height, found.reduction) == (1250, 150, 2)
+    assert opened(found.overlay).shape == (150, 1250, 4)
+    np.testing.assert_array_equal(opened(found.overlay)[..., 3] > 0, coarse_channel(store, 1, 0) > 0)
+
+
+@pytest.mark.parametrize(("side", "level"), [(5000, 0), (2500, 0), (2499, 1), (700, 2), (1, 4)])
+def test_level_within(tmp_path: Path, side: int, level: int) -> None:
+    store, _ = store_of(tmp_path, np.zeros((300, 2500), bool), chunk=256)
+    assert level_within(store, side) == level
+
+
+def test_noise_is_compressed_until_it_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pictures._MOST_BYTES, "scan", 40_000)
+    image = np.random.default_rng(0).integers(0, 255, (250, 300)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "scan.tif", image)
+    store, _ = store_of(tmp_path, np.zeros(image.shape, bool))
+    with open_scan(tmp_path / "scan.tif") as source:
+        found = pictures_of(source, store, 0, None, "")
+    assert 10_000 < len(found.scan) <= 40_000
