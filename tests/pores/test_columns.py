@@ -9,7 +9,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "measurements.md"
 
 
 def test_every_column_is_in_the_docs_with_its_unit() -> None:
-    rows = [line.split("|")[1:4] for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    section = DOCS.read_text(encoding="utf-8").split("\n## ")[1]
+    assert section.startswith("Columns")
+    rows = [line.split("|")[1:4] for line in section.splitlines() if line.startswith("| `")]
     documented = {
         name: (unit.strip(), scaled.strip()) for names, unit, scaled in rows for name in re.findall("`(.+?)`", names)
     }
