@@ -44,8 +44,8 @@ class Finding:
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
-        """Add a warning; the source is put in front."""
-        self.warnings.append(f"{self.source}: {text}")
+        """Add a warning; the source is put in front, and what doesn't print is left out."""
+        self.warnings.append(f"{self.source}: {plain_text(text, 300)}")
 
     def take_pixel_size(self, height: Any, width: Any, unit: str | None = None) -> None:
         """Take a pixel height and width.

@@ -8,6 +8,7 @@ has no writing on it; and where rock borders on it, the border is not one straig
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import maximum_filter
 
 #: share of a row that is of the ground's or the pen's level; the rest is the strokes' smooth edges
 _DRAWN = 0.4
@@ -21,6 +22,8 @@ _LOWEST, _HIGHEST_SHARE = 10, 0.3
 _FEWEST_STROKES = 4
 #: share of the ground that is of exactly one level: all of it, but for what JPEG does near strokes
 _EXACT, _EXACT_JPEG = 0.98, 0.5
+#: side of JPEG's blocks (px)
+_BLOCK = 8
 
 
 def find_info_bar(bottom: np.ndarray, image_height: int | None = None) -> int:
@@ -93,6 +96,12 @@ def _is_drawn(bar: np.ndarray, ground: float, on_ground: np.ndarray, ink: np.nda
     exact = np.count_nonzero(bar == ground) / max(1, int(np.count_nonzero(on_ground)))
     if exact < _EXACT_JPEG:
         return False  # noise about a level
+    if exact < _EXACT:
+        # JPEG spreads levels within the blocks that hold an edge; elsewhere the ground stays what it was
+        apart = ~maximum_filter(ink, 2 * _BLOCK + 1)
+        apart[:_BLOCK] = False
+        if apart.mean() < 0.05 or np.mean(bar[apart] == ground) < _EXACT:
+            return False
     ink = ink.copy()
     ink[lines] = False
     ink[:, ink.mean(axis=0) >= 0.8] = False  # lines from top to bottom, and frames

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.microscope import hitachi, jeol, standard, tescan
 from pipeline.microscope.acquisition import Acquisition
 from pipeline.microscope.finding import Finding, same
+from pipeline.microscope.quantities import plain_text
 from pipeline.microscope.side_files import side_file
 from pipeline.microscope.tiff_tags import tiff_adapters
 
@@ -136,4 +137,4 @@ def _shape(file: Path) -> tuple[int, int] | None:
 
 
 def _cause(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return plain_text(error, 120) or type(error).__name__

@@ -10,7 +10,7 @@ import tifffile
 
 IMAGE = np.random.default_rng(0).integers(0, 255, (96, 128), np.uint8)
 
-FEI = """[User]\r\nDate=12/14/2022\r\nTime=01:53:39 PM\r\n[System]\r\nSystemType=Helios\r\n[Beam]\r\nHV=5000\r\nBeam=EBeam
+FEI = """[User]\r\nDate=12/14/2022\r\nTime=01:53:39 PM\r\n[System]\r\nSystemType=Helios\r\n[Beam]\r\nBeam=EBeam
 Scan=EScan\r\n[EBeam]\r\nHV=5000\r\nWD=0.0041\r\n[Scan]\r\nPixelWidth={width}\r\nPixelHeight={height}
 HorFieldsize={field}\r\n[Image]\r\nResolutionX={columns}\r\nResolutionY={rows}\r\n[Detectors]\r\nName=TLD\r\n
 [PrivateFei]\r\nDatabarHeight={bar}\r\n"""
