@@ -127,7 +127,7 @@ def _drawn(measures: Measures, shown_slice: int) -> list[tuple[str, str, str, Fi
         picture = plots.porosity_map_figure(fields, side, measures.plan.region, per_px, unit)
         found.append(("porosity_map", "Porosity from place to place", text, picture))
     areas = measures.representative
-    if len(areas.side) > 1:
+    if len(areas.side) > 1 and areas.mean.any():
         whole_scan = measures.porosity.porosity
         picture = plots.representative_area_figure(areas, per_px, unit, whole_scan)
         text = (
@@ -144,7 +144,7 @@ def _drawn(measures: Measures, shown_slice: int) -> list[tuple[str, str, str, Fi
         text = "Lengths of pore along rows and columns of pixels; those that a border cuts are left out of the curves."
         picture = plots.chord_figure(survey_.chords_x, survey_.chords_y, scale)
         found.append(("chord_lengths", "Chord lengths", text, picture))
-    if measures.threshold is not None and survey_.pixels:
+    if measures.threshold is not None and survey_.probabilities[1:].any():
         nearby = (measures.threshold - 0.1, measures.threshold + 0.1)
         text = "What porosity would be, had a pixel counted as pore from another probability on" + "".join(
             f"{',' if one == nearby[0] else ' and'} {percent(measures.porosity_at(one))} at {one:.2f}"

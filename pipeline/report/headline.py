@@ -52,7 +52,7 @@ def summary(measures: Measures) -> tuple[str, ...]:
             f"From a field of {length_text(side, measures.pixel_size_nm)} on, porosity varies by less than a tenth of "
             "its value from field to field."
         )
-    elif len(measures.representative.side):
+    elif len(measures.representative.side) and porosity.porosity > 0:
         sentences.append(
             "Porosity varies by more than a tenth of its value even among the largest fields that could be compared: "
             "the scan is small for the heterogeneity of this rock."

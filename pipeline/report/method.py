@@ -57,7 +57,7 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
             "Angles of the long axes of the ellipses with the pores' second moments, counter-clockwise from x, "
             "weighted by area. The anisotropy is the resultant length of the doubled angles (Mardia and Jupp 2000). "
             f"Whole pores of at least {SHAPE_AREA_PX} px² count. Whether chance would do as well is told by "
-            "Rayleigh's test, at 1\u00a0%.",
+            "Rayleigh's test with the effective number of pores, at 1\u00a0%.",
         ),
         (
             "Two-point probability S₂",

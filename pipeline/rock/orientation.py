@@ -17,8 +17,8 @@ class OrientationRose:
         mean_deg: mean direction, degrees, in (-90, 90]; NaN where no direction prevails at all.
         resultant_length: 0 (no preferred direction) to 1 (all parallel).
         count: number of pores.
-        p_uniform: of Rayleigh's test, by number: how likely pores without a preferred direction would look at least
-            as aligned. Area is left out of it, as a few large pores would count as many.
+        p_uniform: of Rayleigh's test: how likely pores without a preferred direction would look at least as aligned.
+            Few heavy pores count as few: n is the effective number, (sum w)^2 / sum w^2.
     """
 
     edges: np.ndarray
@@ -37,7 +37,8 @@ def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray, sectors: i
         C = sum_i w_i cos 2 t_i / sum_i w_i,   S = sum_i w_i sin 2 t_i / sum_i w_i,
 
     the resultant length is sqrt(C^2 + S^2) and the mean direction atan2(S, C) / 2. Rayleigh's p is
-    exp(sqrt(1 + 4 n + 4 (n^2 - R^2)) - (1 + 2 n)) with R = n times the unweighted resultant length.
+    exp(sqrt(1 + 4 n + 4 (n^2 - R^2)) - (1 + 2 n)) with R = n times the resultant length. With weights it is an
+    approximation: n is L. Kish's effective number, for which R^2 / n has the same mean under no preference.
 
     K. V. Mardia and P. E. Jupp, Directional Statistics (2000), chapters 1 and 2 (doubled angles); J. H. Zar,
     Biostatistical Analysis (2010), chapter 27 (approximation of Rayleigh's p).
@@ -61,13 +62,13 @@ def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray, sectors: i
     mean = np.average(np.exp(2j * np.deg2rad(angle)), weights=weight)
     length = float(min(1.0, abs(mean)))
     direction = float(np.rad2deg(np.angle(mean)) / 2) if length > 1e-9 else float("nan")
+    p_uniform = _rayleigh(weight.sum() ** 2 / (weight**2).sum(), length)
     return OrientationRose(
-        edges - width / 2, share, 90.0 if direction <= -90 else direction, length, len(angle), _rayleigh(angle)
+        edges - width / 2, share, 90.0 if direction <= -90 else direction, length, len(angle), p_uniform
     )
 
 
-def _rayleigh(angle: np.ndarray) -> float:
-    number = len(angle)
-    resultant = abs(np.exp(2j * np.deg2rad(angle)).sum())
+def _rayleigh(number: float, length: float) -> float:
+    resultant = number * length
     exponent = np.sqrt(1 + 4 * number + 4 * max(0.0, number**2 - resultant**2)) - (1 + 2 * number)
     return float(min(1.0, np.exp(exponent)))

@@ -79,7 +79,7 @@ def test_no_pore(make: Maker) -> None:
         "Porosity": "0 %", "Pores": "0", "Median pore size": "–", "Anisotropy": "–", "Pixel size": "not known",
         "Rock analysed": "60000 px²",
     }  # fmt: skip
-    assert {plot.name for plot in made.content.plots} == {"porosity_map", "representative_area", "threshold"}
+    assert {plot.name for plot in made.content.plots} == {"porosity_map"}
     assert "nan" not in " ".join([*made.content.summary, *(text for _, text in made.content.caveats)])
 
 

@@ -40,6 +40,16 @@ def test_rayleighs_p_is_uniform_without_a_direction() -> None:
     assert np.mean(p < 0.5) == pytest.approx(0.5, abs=0.04)
 
 
+def test_a_few_large_pores_are_no_direction() -> None:
+    """Under no preference, the p of skewed weights must be small no more often than it says."""
+    random = np.random.default_rng(3)
+    p = np.array(
+        [orientation_rose(random.uniform(-90, 90, 200), random.lognormal(0, 2, 200)).p_uniform for _ in range(2000)]
+    )
+    assert np.mean(p < 0.01) < 0.02
+    assert np.mean(p < 0.5) == pytest.approx(0.5, abs=0.09)
+
+
 def test_opposed_directions_have_no_mean() -> None:
     found = orientation_rose(np.array([0.0, 90.0]), np.ones(2))
     assert found.resultant_length == pytest.approx(0)

@@ -14,7 +14,7 @@ def porosity_map_figure(
     """Porosity of each field of view; fields without rock stay white.
 
     Args:
-        fields: porosity, (rows, columns).
+        fields: porosity, (rows, columns), one of them not NaN.
         side: of a field, px.
         region: x, y, width and height of the segmented region, px.
         per_px: the unit for each pixel.
@@ -25,8 +25,8 @@ def porosity_map_figure(
     axes = figure.subplots()
     right, bottom = x + fields.shape[1] * side, y + fields.shape[0] * side
     extent = (x * per_px, right * per_px, bottom * per_px, y * per_px)
-    top = np.nanmax(fields) if np.isfinite(fields).any() else 1
-    image = axes.imshow(100 * fields, cmap="viridis", vmin=0, vmax=max(100 * top, 1e-9), extent=extent)
+    top = 100 * np.nanmax(fields)
+    image = axes.imshow(100 * fields, cmap="viridis", vmin=0, vmax=top or 1, extent=extent)
     # the last fields are cut, as the scan is
     axes.set(xlim=(x * per_px, (x + width) * per_px), ylim=((y + height) * per_px, y * per_px))
     plain(axes, f"x ({unit})", f"y ({unit})")

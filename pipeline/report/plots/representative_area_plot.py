@@ -16,7 +16,7 @@ def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: s
     """Mean and spread of porosity among fields of each size.
 
     Args:
-        areas: at least one size.
+        areas: at least one size, and some pore.
         per_px: the unit for each pixel.
         unit: of the sides.
         porosity: of the whole.
@@ -34,7 +34,7 @@ def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: s
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     # single small fields may be all pore: they leave the axis, so that the spread is seen
-    axes.set_ylim(0, 100 * min(areas.high.max(), (areas.mean + 3 * areas.spread).max()) * 1.05 or 1)
+    axes.set_ylim(0, 100 * min(areas.high.max(), (areas.mean + 3 * areas.spread).max()) * 1.05)
     plain(axes, f"side of the field ({unit})", "porosity (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure

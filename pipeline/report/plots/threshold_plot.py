@@ -12,7 +12,7 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
     """What porosity would be at other thresholds.
 
     Args:
-        probabilities: rock pixels of each 8-bit probability, (256,), not all 0.
+        probabilities: rock pixels of each 8-bit probability, (256,), not all of them of probability 0.
         threshold: that was used.
     """
     figure = new_figure()
@@ -22,7 +22,7 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
     axes.plot(np.arange(1, 256) / 255, 100 * reaching[1:], color=FIRST, linewidth=1.6)
     axes.axvline(threshold, color=SECOND, linestyle=SECOND_LINE, linewidth=1.2, label=f"used: {threshold:g}")
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, 100 * max(reaching[26], 1e-6) * 1.1)
+    axes.set_ylim(0, 110 * (reaching[26] or reaching[1]))
     plain(axes, "threshold of the probability", "porosity (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
