@@ -41,8 +41,7 @@ def certify(
     plan = store.plan
     crops: list[Part] = []
     for corner in _corners(plan, seed):
-        rock = None if ground is None else ground.rock(plan, corner)
-        if rock is None or rock.all():
+        if ground is None or ground.rock(plan, corner).all():
             crops.append(corner)
         if len(crops) == _CROPS:
             break

@@ -33,10 +33,12 @@ class Ground:
     Attributes:
         intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
             dark beside the others.
+        rows: rows of the scan that are imaged; below them is an info bar.
         empty: (slices, rows, columns) of cells, True where there is no rock; None where it was not looked for.
     """
 
     intensity: Intensity
+    rows: int
     empty: np.ndarray | None
 
     @classmethod
@@ -61,7 +63,8 @@ class Ground:
                     nothing = error  # one empty slice among others is no mistake
         if nothing is not None and not parts:
             raise nothing
-        return cls(Intensity.pooled(parts), np.stack([found.empty for found in maps]) if maps else None)
+        empty = np.stack([found.empty for found in maps]) if maps else None
+        return cls(Intensity.pooled(parts), volume.rows, empty)
 
     @classmethod
     def kept(cls, file: Path, volume: ScanVolume, windows: Windows, skip_empty: bool, key: str) -> Ground:
@@ -79,7 +82,7 @@ class Ground:
                 if str(found["key"]) == key:
                     pixels, mean, std = found["intensity"]
                     empty = found.get("empty")
-                    return cls(Intensity(int(pixels), float(mean), float(std)), empty)
+                    return cls(Intensity(int(pixels), float(mean), float(std)), volume.rows, empty)
         ground = cls.measured(volume, windows, skip_empty)
         values: dict[str, Any] = {"key": np.array(key), "intensity": np.array(list(vars(ground.intensity).values()))}
         if ground.empty is not None:
@@ -88,19 +91,20 @@ class Ground:
             np.savez_compressed(partial, **values)
         return ground
 
-    def rock(self, plan: ChunkPlan, part: Part) -> np.ndarray | None:
-        """Where a part shows rock (H, W), boolean; None: everywhere, as far as is known."""
-        if self.empty is None:
-            return None
+    def rock(self, plan: ChunkPlan, part: Part) -> np.ndarray:
+        """Where a part shows rock (H, W), boolean, as far as is known."""
         top, left = plan.region[1] + part.y, plan.region[0] + part.x
-        rows = np.arange(top, top + part.height) // CELL
-        columns = np.arange(left, left + part.width) // CELL
-        return ~self.empty[part.slice][np.ix_(rows, columns)]
+        rows = np.arange(top, top + part.height)
+        rock = np.repeat(rows[:, None] < self.rows, part.width, axis=1)
+        if self.empty is not None:
+            imaged = rows[rows < self.rows]
+            columns = np.arange(left, left + part.width) // CELL
+            rock[: len(imaged)] = ~self.empty[part.slice][np.ix_(imaged // CELL, columns)]
+        return rock
 
     def is_empty(self, plan: ChunkPlan, part: Part) -> bool:
         """Whether a part shows no rock at all."""
-        rock = self.rock(plan, part)
-        return rock is not None and not rock.any()
+        return not self.rock(plan, part).any()
 
     def skipped_share(self, plan: ChunkPlan) -> float:
         """Area of the chunks without rock over that of all chunks."""
@@ -108,11 +112,11 @@ class Ground:
         empty = sum(part.height * part.width for part in parts if self.is_empty(plan, part))
         return empty / sum(part.height * part.width for part in parts)
 
-    def empty_share(self, shape: tuple[int, int]) -> float:
-        """Empty area over the area of all slices, of the given height and width (px)."""
+    def empty_share(self, width: int) -> float:
+        """Empty area over the imaged area of all slices, of the given width (px)."""
         if self.empty is None:
             return 0.0
-        return float(np.mean([EmptyGround(cells, shape).share for cells in self.empty]))
+        return float(np.mean([EmptyGround(cells, (self.rows, width)).share for cells in self.empty]))
 
 
 def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, count: int) -> np.ndarray:
@@ -121,7 +125,7 @@ def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, 
     high, wide = (min(side, length) for length in windows.shape)
     places: list[tuple[int, int, int]] = []
     for index in slices:
-        cells = None if ground.empty is None else EmptyGround(ground.empty[index], volume.shape)
+        cells = None if ground.empty is None else EmptyGround(ground.empty[index], (volume.rows, volume.shape[1]))
         skip = None if cells is None else _skip(cells, windows.scale)
         # more than are needed, as some may be empty
         most = -(-4 * count // len(slices))

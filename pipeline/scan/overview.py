@@ -17,7 +17,9 @@ from pipeline.visual import mask_overlay, to_grey8
 _SIDE = 1500
 
 
-def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: Porosity, slice_: int = 0) -> None:
+def write_overview(
+    path: Path, source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+) -> None:
     """Scan, pores over the scan, probability and porosity of the fields, side by side.
 
     Read from a coarse level of the output, and from the scan a row of chunks at a time.
@@ -28,6 +30,7 @@ def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: P
         store: with its pyramid.
         porosity: of the same scan, all slices.
         slice_: number of the slice.
+        rows: rows of the scan that are imaged; a line is drawn where the info bar begins.
     """
     level = level_within(store, _SIDE)
     mask, probability = (coarse_channel(store, level, channel, slice_) for channel in (0, 1))
@@ -55,5 +58,8 @@ def write_overview(path: Path, source: ScanSource, store: ScanStore, porosity: P
     for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):
         panel.set_title(title)
         panel.set_axis_off()
+    if rows is not None and rows < source.shape[0]:
+        for panel in panels[:2]:
+            panel.axhline((rows - store.plan.region[1]) / 2**level, color="tab:orange", linestyle="--", linewidth=1)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=110)

@@ -59,7 +59,7 @@ class ChunkPredictor:
             indices: numbers of the chunks.
 
         Yields:
-            The number of each chunk and its probability (H, W), float32.
+            The number of each chunk and its probability (H, W), float32; 0 where it was not imaged.
 
         Raises:
             UserError: a part of the scan can't be read, or one window alone is too large for the device.
@@ -70,7 +70,8 @@ class ChunkPredictor:
 
             def read_ahead() -> None:
                 for index in islice(order, max(0, 2 * self.batch - len(ahead))):
-                    part, window = self.windows.chunk(index)
+                    part = self.windows.imaged(self.windows.plan.part(index))
+                    window = self.windows.around(part)
                     ahead.append((index, part, window, readers.submit(self._read, part, window)))
 
             try:
@@ -84,13 +85,14 @@ class ChunkPredictor:
                     pixels = np.stack([reading.result() for *_, reading in together])
                     probabilities = self._run(self._normalised(pixels))
                     for (index, part, window, _), probability in zip(together, probabilities, strict=True):
-                        yield index, self._at_scan_scale(probability, part, window)
+                        below = self.windows.plan.part(index).height - part.height
+                        yield index, np.pad(self._at_scan_scale(probability, part, window), [(0, below), (0, 0)])
             finally:
                 for *_, reading in ahead:
                     reading.cancel()
 
     def predict(self, part: Part) -> np.ndarray:
-        """Probability (H, W), float32, of a part no larger than a chunk, from a window around it alone."""
+        """Probability (H, W), float32, of an imaged part no larger than a chunk, from a window around it alone."""
         window = self.windows.around(part)
         probability = self._run(self._normalised(self._read(part, window)[None]))[0]
         return self._at_scan_scale(probability, part, window)

@@ -6,11 +6,13 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.microscope import info_bar_height, read_bottom
 from pipeline.scan.sources import Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
 
 #: slices that stay open; chunks are read slice by slice, two batches ahead
@@ -24,37 +26,44 @@ class ScanVolume:
 
     Args:
         stack: the slices.
-        rows: rows from the top that show rock; None: all. What is below is an info bar, and is not read.
+        info_bar: what to do with the microscope's info bar below the image: `keep`, `auto` (find it) or its height
+            (px).
 
     Attributes:
         path: as the user gave it.
         depth: number of slices.
-        shape: height and width of each (px).
-        pixel_size_nm: pixel height and width (nm) of the first slice, where its file tells them.
+        shape: height and width of each (px), the info bar included.
+        rows: rows that are imaged; those below are an info bar, and are not read.
+        acquisition: how the first slice was taken, as far as its file tells.
+        description: one line for the log.
 
     Raises:
-        UserError: the first slice can't be read.
+        UserError: the first slice can't be read, or the info bar's height leaves nothing of it.
     """
 
-    def __init__(self, stack: ScanStack, rows: int | None = None) -> None:
+    def __init__(self, stack: ScanStack, info_bar: str | int = "keep") -> None:
         self._stack = stack
-        self._rows = rows
         self._lock = threading.Lock()
         self._open: dict[int, ScanSource] = {}
         self._users: dict[int, int] = {}
         self.path, self.depth = stack.path, len(stack)
-        with self.slice(0) as first:
-            self.shape, self.pixel_size_nm = first.shape, first.pixel_size_nm
+        with self._stack[0] as first:
+            self.shape, self.acquisition = first.shape, first.acquisition
+            bottom = read_bottom(first.read, first.shape)
+            self.rows = first.shape[0] - info_bar_height(info_bar, first.acquisition, bottom, first.shape[0])
             self.description = first.describe()
+        if self.rows < self.shape[0]:
+            self.description += f"; info bar of {self.shape[0] - self.rows} rows left out"
         if self.depth > 1:
             self.description += f"; {self.depth} slices"
 
     @contextmanager
-    def slice(self, index: int) -> Iterator[ScanSource]:
+    def slice(self, index: int, *, info_bar: bool = False) -> Iterator[ScanSource]:
         """Lend a slice; it stays open for the next one who asks, as long as there are few others.
 
         Args:
             index: of the slice, from 0.
+            info_bar: with the rows of the info bar.
 
         Raises:
             UserError: it can't be read, or has another size than the first.
@@ -65,7 +74,8 @@ class ScanVolume:
             source = self._open[index] = self._open.pop(index)  # the last used is the last
             self._users[index] = self._users.get(index, 0) + 1
         try:
-            yield source
+            whole = info_bar or self.rows == self.shape[0]
+            yield source if whole else cropped(source, Roi(0, 0, self.shape[1], self.rows))
         finally:
             with self._lock:
                 self._users[index] -= 1
@@ -99,9 +109,7 @@ class ScanVolume:
 
     def _opened(self, index: int) -> ScanSource:
         source = self._stack[index]
-        if self._rows is not None and self._rows < source.shape[0]:
-            source = cropped(source, Roi(0, 0, source.shape[1], self._rows))
-        if index and source.shape != self.shape:
+        if source.shape != self.shape:
             name, size = source.name, source.size
             source.close()
             raise UserError(
@@ -112,7 +120,12 @@ class ScanVolume:
 
 
 def open_volume(
-    path: str, *, stack: bool = False, page: int | None = None, spill_dir: str | os.PathLike[str] | None = None
+    path: str,
+    *,
+    stack: bool = False,
+    page: int | None = None,
+    info_bar: str | int = "keep",
+    spill_dir: str | os.PathLike[str] | None = None,
 ) -> ScanVolume:
     """Open a scan, or with `stack` all slices of a stack.
 
@@ -120,12 +133,13 @@ def open_volume(
         path: as for `open_scan` or `open_stack`.
         stack: whether a folder, or a file of several images, is one volume.
         page: which image of a file of several, without `stack`.
+        info_bar: as for `ScanVolume`.
         spill_dir: as for `open_scan`.
 
     Raises:
-        UserError: as `open_scan`.
+        UserError: as `open_scan` and `ScanVolume`.
     """
     if stack:
-        return ScanVolume(open_stack(path, spill_dir=spill_dir))
-    source = open_scan(path, spill_dir=spill_dir, page=page)
-    return ScanVolume(ScanStack(path, [source.name], [lambda: source]))
+        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar)
+    opened = partial(open_scan, path, spill_dir=spill_dir, page=page)
+    return ScanVolume(ScanStack(path, [path], [opened]), info_bar)

@@ -39,25 +39,30 @@ class Windows:
         scale: pixels of the network's scale to one of the scan, along rows and columns.
         uniform: make all windows as large as that of a chunk in the middle, so that they fill batches of one size;
             else those at the border are cut.
+        rows: rows of the scan that are imaged; None: all. Below them nothing is read.
     """
 
     plan: ChunkPlan
     halo: int
     scale: tuple[float, float] = (1.0, 1.0)
     uniform: bool = False
+    rows: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of the whole scan at the network's scale."""
-        return scaled_length(self.plan.height, self.scale[0]), scaled_length(self.plan.width, self.scale[1])
+        """Height and width of the imaged scan at the network's scale."""
+        height = self.plan.height if self.rows is None else self.rows
+        return scaled_length(height, self.scale[0]), scaled_length(self.plan.width, self.scale[1])
 
-    def chunk(self, index: int) -> tuple[Part, Window]:
-        """A chunk of the plan, and its window."""
-        part = self.plan.part(index)
-        return part, self.around(part)
+    def imaged(self, part: Part) -> Part:
+        """The rows of a part that are imaged; none at all for one below them."""
+        if self.rows is None:
+            return part
+        left = self.rows - self.plan.region[1] - part.y
+        return part._replace(height=max(0, min(part.height, left)))
 
     def around(self, part: Part) -> Window:
-        """The window for any part of the output that is not larger than a chunk."""
+        """The window for any imaged part of the output that is not larger than a chunk."""
         x, y = self.plan.region[:2]
         top, height = self._span(y + part.y, part.height, self.shape[0], self.scale[0])
         left, width = self._span(x + part.x, part.width, self.shape[1], self.scale[1])

@@ -18,7 +18,7 @@ from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import run_parameters, versions
 from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
+from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items, trained_pixel_sizes
 from pipeline.workflows.scan import ScanSegmentation, ScanSettings
 from pipeline.workflows.scan_command import ScanCommand
 from pipeline.workflows.scan_statistics import MicrographStatistics
@@ -65,6 +65,7 @@ __all__ = [
     "running_config",
     "sample_items",
     "text_conditions",
+    "trained_pixel_sizes",
     "versions",
     "warmup_cosine",
 ]

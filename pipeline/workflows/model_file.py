@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ class TrainedModel:
         network_settings: the arguments of ``build_network`` that make it.
         text: the text features that it was trained with; more prompts may be added.
         threshold: probability from which a pixel is pore, chosen on the validation images.
-        data: what it was trained on: ``pore_label``, ``fingerprint`` and ``train_images`` (their SHA-256).
+        data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known) and
+            ``train_images`` (their SHA-256).
         path: the file.
         sha256: hash of the file.
     """
@@ -69,10 +70,12 @@ def model_content(
     text: TextStore,
     data: DatasetIndex,
     metrics: Mapping[str, float],
+    pixel_sizes_nm: Sequence[float] = (),
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
-    ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model.
+    ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are those
+    of the training images, as far as they are known.
     """
     return {
         "vlsenet_format": _FORMAT,
@@ -84,6 +87,7 @@ def model_content(
             "pore_label": data.pore_label,
             "fingerprint": data.fingerprint()["hash"],
             # the hashes tell later whether an image was trained on
+            "pixel_sizes_nm": list(pixel_sizes_nm),
             "train_images": [sample.image_sha256 for sample in data.samples if sample.split == "train"],
         },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
@@ -118,7 +122,7 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
         content["network_settings"],
         text,
         content["threshold"],
-        content["data"],
+        {"pixel_sizes_nm": [], **content["data"]},
         Path(path),
         sha256_of(path),
     )

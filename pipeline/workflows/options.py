@@ -147,6 +147,11 @@ def _roi(name: str, value: Any) -> None:
         Roi.parse(value if isinstance(value, str) else ",".join(map(str, value)))
 
 
+def _info_bar(name: str, value: Any) -> None:
+    if value not in ("auto", "keep") and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise UserError(f"--{name} {value}: give auto, keep, or the bar's height in whole pixels")
+
+
 def _scan_formats(name: str, value: Any) -> None:
     if not isinstance(value, (list, tuple)) or any(item not in SCAN_FORMATS for item in value):
         raise UserError(f"--{name} {value}: give a list of {', '.join(SCAN_FORMATS)}, as in --{name} \"['tiff']\"")
@@ -229,6 +234,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "steps_per_epoch": _whole_number(1),
         "batch_size": _whole_number(1),
         "patch_size": _whole_number(32),
+        "pixel_size_nm": _optional(_number(0, 1e8)),
         **_SLIDING_WINDOW,
         "seed": _whole_number(0),
         "num_workers": _whole_number(0),
@@ -266,6 +272,9 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "stack": _flag,
         "pixel_size_nm": _optional(_number(0, 1e8)),
         "slice_spacing_nm": _optional(_number(0, 1e8)),
+        "rescale": _flag,
+        "info_bar": _info_bar,
+        "min_pore_area_px": _whole_number(1),
         "chunk_size": _optional(_multiple_of(256)),
         "halo": _multiple_of(STRIDE),
         "batch": _whole_number(1, optional=True),

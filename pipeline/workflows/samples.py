@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from pipeline.data import DatasetIndex, Intensity, Sample, index_dataset
+from pipeline.microscope import read_acquisition
 from pipeline.text import DEFAULT_PROMPT, EMPTY_PROMPT, TextSource, TextStore, build_text_store, clean_prompt
 
 logger = logging.getLogger("vlsenet")
@@ -73,6 +75,28 @@ def pool_intensities(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 def prompt_of(sample: Sample) -> str:
     """The prompt that came with an image, in one line, or the generic one."""
     return clean_prompt(sample.prompt) if sample.prompt else DEFAULT_PROMPT
+
+
+def trained_pixel_sizes(index: DatasetIndex, given_nm: float | None = None) -> list[float]:
+    """The pixel sizes (nm) of a data set's training images, each once, in ascending order.
+
+    Args:
+        index: the data set.
+        given_nm: of all its images, by the user's word; None: as their files say.
+
+    Returns:
+        Empty where they are not known.
+    """
+    if given_nm is not None:
+        return [float(given_nm)]
+    images = [sample.image for sample in index.samples if sample.split == "train"]
+    found = [read_acquisition(image).pixel_size_nm for image in images]
+    sizes = sorted({round(math.sqrt(size[0] * size[1]), 4) for size in found if size is not None})
+    if not sizes:
+        logger.info("the pixel size of the training images is not known: the model takes every scan as it is")
+    elif None in found:
+        logger.warning("%d of %d training images don't tell their pixel size", found.count(None), len(found))
+    return sizes
 
 
 def encode_prompts(index: DatasetIndex, encoder: TextSource) -> TextStore:

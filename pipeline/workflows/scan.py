@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numcodecs
-import numpy as np
 import torch
 
+from pipeline.pores import MIN_AREA_PX, PoreSummary
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
 from pipeline.scan.ground import Ground, rock_tiles
@@ -26,7 +26,16 @@ from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan_network import pinned, prompted
-from pipeline.workflows.scan_results import STORE, remove_earlier, write_manifest, write_results
+from pipeline.workflows.scan_results import (
+    REPORT,
+    STORE,
+    SegmentedScan,
+    remove_earlier,
+    side_of,
+    write_manifest,
+    write_results,
+)
+from pipeline.workflows.scan_scale import scan_scale
 from pipeline.workflows.scan_size import fitting_sizes
 from pipeline.workflows.scan_statistics import SIDE, TILES
 from pipeline.workflows.training import INTERRUPTED
@@ -53,7 +62,10 @@ class ScanSettings:
         skip_empty: leave empty ground around the rock out.
         formats: further files: ``tiff``, ``nifti``.
         pixel_size_nm: of the scan (nm); None: as its file says.
+        rescale: resample a scan to the pixel size that the model was trained at, where both are known.
+        info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
         slice_spacing_nm: distance of slices of a stack (nm); None: the pixel size.
+        min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
     """
 
     prompt: str
@@ -67,7 +79,10 @@ class ScanSettings:
     skip_empty: bool = True
     formats: Sequence[str] = ()
     pixel_size_nm: float | None = None
+    rescale: bool = True
+    info_bar: str | int = "auto"
     slice_spacing_nm: float | None = None
+    min_pore_area_px: int = MIN_AREA_PX
 
     @property
     def region(self) -> tuple[int, int, int, int] | None:
@@ -135,53 +150,80 @@ class ScanSegmentation:
         with self._ranks.one_then_others(self._open) as volume:
             request = self._ranks.first_does(lambda: self._request(volume))
             plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)
-            windows = Windows(plan, self._settings.halo, uniform=request["batch"] > 1)
+            scale = request["scale"][0], request["scale"][1]
+            windows = Windows(plan, self._settings.halo, scale, uniform=request["batch"] > 1, rows=volume.rows)
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
-                pixel_size = self._pixel_size(volume)
-                store = self._ranks.one_then_others(lambda: self._store(plan, journal, pixel_size))
+                store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
                 ground = self._ranks.first_does(lambda: self._ground(volume, windows, journal))
                 predictor = self._predictor(volume, windows, ground, request["batch"])
                 before = time.monotonic()
                 self._segment(predictor, store, journal, ground)
-                segmented = time.monotonic()
+                seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
                 build_pyramid(store, self._ranks.rank, self._ranks.count, threads=_WRITERS, barrier=self._ranks.wait)
                 if not self._ranks.is_first:
                     return None
-                porosity = measure_porosity(plan, journal.entries())
-                seam = certify(predictor, store, self._settings.threshold, ground)
-                formats, spacing = self._settings.formats, self._settings.slice_spacing_nm
-                write_results(self._folder, volume, store, porosity, formats, pixel_size, spacing)
-                skipped = ground.skipped_share(plan)
-                seconds = {"first_look": before - started, "chunks": segmented - before}
-                manifest = {
-                    "request": request,
-                    "checkpoint": str(self._model.path),
-                    "pixel_size_nm": pixel_size,
-                    "intensity": vars(ground.intensity),
-                    "skipped_share": skipped,
-                    "seam_certificate": seam,
-                    "device": str(self._device),
-                    "processes": self._ranks.count,
-                    "threads_of_a_process": torch.get_num_threads(),
-                    "batch": predictor.batch,
-                    "seconds_of_this_run": {**seconds, "all": time.monotonic() - started},
-                    "versions": versions(),
-                }
-                write_manifest(self._folder, manifest)
-                journal.finish({"porosity": porosity.porosity})
-        self._tell(porosity, seam, skipped)
+                porosity = self._finish(predictor, store, journal, ground, seconds, started)
+        return porosity
+
+    def _finish(
+        self,
+        predictor: ChunkPredictor,
+        store: ScanStore,
+        journal: Journal,
+        ground: Ground,
+        seconds: dict[str, float],
+        started: float,
+    ) -> Porosity:
+        """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
+        volume, entries = predictor.volume, journal.entries()
+        porosity = measure_porosity(store.plan, entries)
+        seam = certify(predictor, store, self._settings.threshold, ground)
+        acquisition = None if volume.acquisition is None else volume.acquisition.to_dict()
+        manifest = {
+            "request": journal.request,
+            "checkpoint": str(self._model.path),
+            "acquisition": acquisition,
+            "pixel_size_nm": self._side(volume),
+            "intensity": vars(ground.intensity),
+            "skipped_share": ground.skipped_share(store.plan),
+            "seam_certificate": seam,
+            "device": str(self._device),
+            "processes": self._ranks.count,
+            "threads_of_a_process": torch.get_num_threads(),
+            "batch": predictor.batch,
+            "versions": versions(),
+        }
+        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._settings.slice_spacing_nm)
+        settings = self._settings
+        pores = write_results(self._folder, scan, settings.formats, settings.min_pore_area_px, manifest)
+        timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
+        write_manifest(self._folder, {**manifest, "pores": vars(pores), "seconds_of_this_run": timing})
+        journal.finish({"porosity": porosity.porosity})
+        self._tell(porosity, pores, manifest)
         return porosity
 
     def _open(self) -> ScanVolume:
-        volume = open_volume(self._path, stack=self._stack, page=self._page, spill_dir=self._folder / "decoded")
+        volume = open_volume(
+            self._path,
+            stack=self._stack,
+            page=self._page,
+            info_bar=self._settings.info_bar,
+            spill_dir=self._folder / "decoded",
+        )
         if self._ranks.is_first:
             logger.info("%s", volume.description)
+            if volume.acquisition is not None:
+                logger.info("%s", volume.acquisition.describe())
+            for warning in volume.acquisition.warnings if volume.acquisition else ():
+                logger.warning("%s: %s", self._path, warning)
         return volume
 
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
         """All that decides the bytes of the result."""
         settings = self._settings
-        chunk_size, batch = self._sizes(volume)
+        trained = self._model.data["pixel_sizes_nm"] if settings.rescale else []
+        scale = scan_scale(self._pixel_size(volume), trained, self._path)
+        chunk_size, batch = self._sizes(volume, max(scale))
         return {
             "scan": volume.fingerprint(),
             "checkpoint_sha256": self._model.sha256,
@@ -195,12 +237,14 @@ class ScanSegmentation:
             "statistics": settings.statistics,
             "skip_empty": settings.skip_empty,
             "pixel_size_nm": settings.pixel_size_nm,
+            "scale": list(scale),
+            "imaged_rows": volume.rows,
             "slice_spacing_nm": settings.slice_spacing_nm,
             "device": self._device.type,
             "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
         }
 
-    def _sizes(self, volume: ScanVolume) -> tuple[int, int]:
+    def _sizes(self, volume: ScanVolume, scale: float) -> tuple[int, int]:
         """Chunk size and batch: as asked for, as an interrupted run chose them, or by the memory."""
         settings = self._settings
         earlier = Journal.request_in(self._folder / _JOURNAL) or {}
@@ -209,7 +253,9 @@ class ScanSegmentation:
         if chunk_size is None or batch is None:
             network = prompted(self._model.network, self._model.text.get(settings.prompt), settings.precision)
             longest = max(settings.region[2:] if settings.region else volume.shape)
-            fitting = fitting_sizes(network, self._device, settings.halo, longest, self._ranks.local_count, chunk_size)
+            fitting = fitting_sizes(
+                network, self._device, settings.halo, longest, self._ranks.local_count, scale, chunk_size
+            )
             chunk_size, batch = fitting[0], batch or fitting[1]
         logger.info("chunks of %d px and a halo of %d px, %d in a batch", chunk_size, settings.halo, batch)
         return chunk_size, batch
@@ -223,26 +269,32 @@ class ScanSegmentation:
             remove_earlier(self._folder)
         return journal
 
-    def _store(self, plan: ChunkPlan, journal: Journal, pixel_size: float | None) -> ScanStore:
+    def _store(self, plan: ChunkPlan, volume: ScanVolume, journal: Journal) -> ScanStore:
         path = self._folder / STORE
         if not self._ranks.is_first:
             return ScanStore.open(path, plan)
-        spacing = self._settings.slice_spacing_nm
         return ScanStore.create(
-            path, plan, journal.hash, pixel_size_nm=pixel_size, slice_spacing_nm=spacing, replace=journal.replaces
+            path,
+            plan,
+            journal.hash,
+            pixel_size_nm=self._side(volume),
+            slice_spacing_nm=self._settings.slice_spacing_nm,
+            replace=journal.replaces,
         )
 
     def _ground(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Ground:
         file = self._folder / _JOURNAL / "first_look.npz"
         ground = Ground.kept(file, volume, windows, self._settings.skip_empty, journal.hash)
-        if share := ground.empty_share(volume.shape):
+        if share := ground.empty_share(volume.shape[1]):
             logger.info("%.1f %% of the scan is empty ground", 100 * share)
         return ground
 
-    def _pixel_size(self, volume: ScanVolume) -> float | None:
-        if self._settings.pixel_size_nm is not None:
-            return self._settings.pixel_size_nm
-        return None if volume.pixel_size_nm is None else float(np.mean(volume.pixel_size_nm))
+    def _pixel_size(self, volume: ScanVolume) -> tuple[float, float] | None:
+        """Pixel height and width (nm): the user's word, or the file's."""
+        given = self._settings.pixel_size_nm
+        if given is not None:
+            return given, given
+        return None if volume.acquisition is None else volume.acquisition.pixel_size_nm
 
     def _predictor(self, volume: ScanVolume, windows: Windows, ground: Ground, batch: int) -> ChunkPredictor:
         settings = self._settings
@@ -263,8 +315,13 @@ class ScanSegmentation:
             raise SystemExit(INTERRUPTED) from None
         self._ranks.wait()
 
-    def _tell(self, porosity: Porosity, seam: dict[str, Any], skipped: float) -> None:
-        print(f"porosity {porosity}")
+    def _side(self, volume: ScanVolume) -> float | None:
+        """Side of a pixel (nm)."""
+        return side_of(self._pixel_size(volume), self._path)
+
+    def _tell(self, porosity: Porosity, pores: PoreSummary, manifest: dict[str, Any]) -> None:
+        print(f"porosity {porosity}, {pores.pores} pores")
+        seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(
                 "seams: largest difference of probability %.4f, mean %.1e, %.4f %% of the mask flips (%d crops)",
@@ -275,4 +332,4 @@ class ScanSegmentation:
             )
         if skipped:
             logger.info("%.1f %% of the region was empty and not segmented", 100 * skipped)
-        logger.info("mask, probability, porosity, overview.png: %s", self._folder)
+        logger.info("report, table of pores, mask: %s", self._folder / REPORT)

@@ -3,62 +3,140 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from pipeline.atomic import atomic_path
-from pipeline.scan.output import ScanStore, export_nifti, export_tiff
+from pipeline.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
+from pipeline.report import report_of_scan, write_figures, write_report
+from pipeline.scan.output import BlockCounts, Entry, ScanStore, export_nifti, export_tiff
 from pipeline.scan.overview import write_overview
-from pipeline.scan.porosity import Porosity
+from pipeline.scan.porosity import Porosity, block_counts
 from pipeline.scan.volume import ScanVolume
+
+logger = logging.getLogger("vlsenet")
 
 MANIFEST = "manifest.json"
 POROSITY = "porosity.json"
+REPORT = "report.html"
+FIGURES = "figures"
 STORE = "segmentation.ome.zarr"
 #: further files that a segmentation can write, by the name of their format
 FORMATS = ("tiff", "nifti")
 
 
+@dataclass(frozen=True)
+class SegmentedScan:
+    """A scan and its finished segmentation.
+
+    Attributes:
+        volume: the scan.
+        store: with its pyramid.
+        entries: of the journal, of all chunks.
+        porosity: of the scan.
+        pixel_size_nm: side of a pixel (nm), if known.
+        slice_spacing_nm: distance of slices (nm), if known.
+    """
+
+    volume: ScanVolume
+    store: ScanStore
+    entries: Mapping[int, Entry]
+    porosity: Porosity
+    pixel_size_nm: float | None
+    slice_spacing_nm: float | None
+
+
+def side_of(pixel_size_nm: tuple[float, float] | None, name: str) -> float | None:
+    """Side of a pixel (nm) from its height and width; None, with a warning, where they differ."""
+    if pixel_size_nm is None:
+        return None
+    if abs(pixel_size_nm[0] / pixel_size_nm[1] - 1) > 0.01:
+        logger.warning(
+            "%s: its pixels are %.4g nm wide and %.4g nm high; lengths and areas are given in pixels, as shapes need "
+            "square ones",
+            name,
+            pixel_size_nm[1],
+            pixel_size_nm[0],
+        )
+        return None
+    return float(np.sqrt(pixel_size_nm[0] * pixel_size_nm[1]))
+
+
 def write_results(
-    folder: Path,
-    volume: ScanVolume,
-    store: ScanStore,
-    porosity: Porosity,
-    formats: Sequence[str],
-    pixel_size_nm: float | None,
-    slice_spacing_nm: float | None,
-) -> None:
-    """Write porosity, overview and the formats asked for.
+    folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int, manifest: Mapping[str, Any]
+) -> PoreSummary:
+    """Write porosity, overview, table of pores, report, and the formats asked for.
 
     Args:
         folder: of the results.
-        volume: the scan.
-        store: finished, with its pyramid.
-        porosity: of the scan.
+        scan: segmented.
         formats: of `FORMATS`.
-        pixel_size_nm: nanometres, if known.
-        slice_spacing_nm: distance of slices, nanometres, if known.
+        min_area_px: smallest pore in the table (px).
+        manifest: what the report says of how it was made.
+
+    Returns:
+        What the table holds.
     """
-    summary = {**porosity_summary(porosity), "pixel_size_nm": pixel_size_nm}
+    volume, store, porosity = scan.volume, scan.store, scan.porosity
+    summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
     with atomic_path(folder / POROSITY) as partial:
         partial.write_text(json.dumps(summary, indent=2, allow_nan=False))
     with atomic_path(folder / "porosity_fields.csv") as partial:
         _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
-    with volume.slice(middle) as source:
-        write_overview(folder / "overview.png", source, store, porosity, middle)
+    with volume.slice(middle, info_bar=True) as source:
+        write_overview(folder / "overview.png", source, store, porosity, slice_=middle, rows=volume.rows)
+    pores = _write_table(folder, scan, min_area_px)
+    _write_report(folder, scan, pores, manifest)
     if "tiff" in formats:
-        export_tiff(store, folder / "mask.ome.tif", pixel_size_nm=pixel_size_nm)
+        export_tiff(store, folder / "mask.ome.tif", pixel_size_nm=scan.pixel_size_nm)
     if "nifti" in formats:
         path = folder / "mask.nii.gz"
-        export_nifti(store, path, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
+        export_nifti(store, path, pixel_size_nm=scan.pixel_size_nm, slice_spacing_nm=scan.slice_spacing_nm)
+    return pores
 
 
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSummary:
+    for left in folder.glob(".pores-*"):  # of an earlier run that was killed
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    size = None if scan.pixel_size_nm is None else (scan.pixel_size_nm, scan.pixel_size_nm)
+    depth, height, _ = scan.store.plan.shape
+    with tqdm(total=depth * height, unit="row", desc="measuring pores", delay=2, mininterval=1) as bar:
+        return write_pore_table(
+            StoredSegmentation(scan.store), folder, pixel_size_nm=size, min_area_px=min_area_px, progress=bar.update
+        )
+
+
+def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifest: Mapping[str, Any]) -> None:
+    volume, middle = scan.volume, scan.volume.depth // 2
+    with volume.slice(middle, info_bar=True) as source:
+        report = report_of_scan(
+            source,
+            scan.store,
+            scan.porosity,
+            pd.read_parquet(folder / PARQUET),
+            None if volume.acquisition is None else volume.acquisition.to_dict(),
+            manifest,
+            blocks=BlockCounts(*block_counts(scan.store.plan, scan.entries)),
+            pixel_size_nm=scan.pixel_size_nm,
+            min_area_px=pores.min_area_px,
+            dropped=pores.dropped,
+            shown_slice=middle,
+            path=volume.path,
+        )
+    write_report(folder / REPORT, report.content)
+    write_figures(folder / FIGURES, report.figures)
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write what produced the results; it is the last file, and says that they are whole."""
     with atomic_path(folder / MANIFEST) as partial:
         partial.write_text(json.dumps(manifest, indent=2))
@@ -66,9 +144,11 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
 
 def remove_earlier(folder: Path) -> None:
     """Remove what stands beside the store, before it is segmented anew: pictures and numbers of two runs never mix."""
-    names = (MANIFEST, POROSITY, "porosity_fields.csv", "overview.png", "mask.ome.tif", "mask.nii.gz")
-    for name in names:
+    names = [MANIFEST, POROSITY, "porosity_fields.csv", CSV, PARQUET, "overview.png", REPORT]
+    for name in [*names, "mask.ome.tif", "mask.nii.gz"]:
         (folder / name).unlink(missing_ok=True)
+    for figure in (folder / FIGURES).glob("*.png"):
+        figure.unlink()
 
 
 def porosity_summary(porosity: Porosity) -> dict[str, Any]:

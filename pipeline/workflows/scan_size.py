@@ -29,6 +29,7 @@ def fitting_sizes(
     halo: int,
     longest_side: int,
     processes: int = 1,
+    scale: float = 1.0,
     chunk_size: int | None = None,
 ) -> tuple[int, int]:
     """Chunk size (px) and batch that fit, from how much memory the network takes for a pixel.
@@ -39,6 +40,7 @@ def fitting_sizes(
         halo: around a chunk (px).
         longest_side: of the scan (px); chunks need not be larger.
         processes: that share the memory; on GPUs each has its own.
+        scale: pixels of the network to one of the scan.
         chunk_size: where it is given, only the batch is chosen.
 
     Raises:
@@ -49,7 +51,7 @@ def fitting_sizes(
     allowed = _SHARE[device.type] * device_memory(device) / (1 if device.type == "cuda" else processes)
 
     def needed(side: int) -> float:
-        return bytes_per_pixel * (side + 2 * halo) ** 2
+        return bytes_per_pixel * (side * scale + 2 * halo) ** 2
 
     if chunk_size is None:
         enough = [side for side in CHUNK_SIZES if side == CHUNK_SIZES[-1] or side < 2 * longest_side]

@@ -20,7 +20,8 @@ def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(
     x, y = windows.plan.region[:2]
     sizes = set()
     for index in range(len(windows.plan)):
-        part, window = windows.chunk(index)
+        part = windows.plan.part(index)
+        window = windows.around(part)
         axes = (
             (window.top, window.height, y + part.y, part.height, windows.shape[0], scale[0]),
             (window.left, window.width, x + part.x, part.width, windows.shape[1], scale[1]),
@@ -38,7 +39,7 @@ def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(
 
 def test_windows_beyond_a_region_read_the_scan() -> None:
     plan = ChunkPlan(HEIGHT, WIDTH, chunk=256, roi=(300, 320, 256, 256))
-    assert Windows(plan, 128).chunk(0)[1] == (192, 160, 512, 524)
+    assert Windows(plan, 128).around(plan.part(0)) == (192, 160, 512, 524)
 
 
 def test_a_narrow_last_chunk_gets_a_window_that_the_network_takes() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.data.decoders import kind_of
 from pipeline.data.images import is_image
 from pipeline.errors import UserError
+from pipeline.scan.sources.mrc import is_mrc, open_mrc
 from pipeline.scan.sources.nifti import open_nifti
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 from pipeline.scan.sources.tiff import open_tiff
@@ -23,7 +24,7 @@ def open_scan(
 ) -> ScanSource:
     """Open one 2-D image of any size.
 
-    Files are told by their content: TIFF (BigTIFF, OME-TIFF), NIfTI, PNG, JPEG, BMP, zipped Zarr. A folder or a URL
+    Files are told by their content: TIFF (BigTIFF, OME-TIFF), NIfTI, MRC, PNG, JPEG, BMP, zipped Zarr. A folder or a URL
     is a Zarr.
 
     Args:
@@ -49,13 +50,15 @@ def open_scan(
         return open_tiff(file, name=name, page=page, spill_dir=spill)
     if kind == "nifti":
         return open_nifti(file, name=name, page=page, spill_dir=spill)
+    if kind == "mrc":
+        return open_mrc(file, name=name, page=page)
     if page:
         raise UserError(f"{name}: there is no page {page}; a {kind.upper()} holds one image")
     return open_whole(file, kind, name=name, spill_dir=spill)
 
 
 def kind_of_scan(name: str) -> str:
-    """zarr, folder, tiff, nifti, png, jpeg or bmp.
+    """zarr, folder, tiff, nifti, mrc, png, jpeg or bmp.
 
     Raises:
         UserError: it is missing, can't be read, or of no kind that is known.
@@ -71,7 +74,7 @@ def kind_of_scan(name: str) -> str:
                 return "folder"
             raise UserError(f"{name}: this folder is no Zarr and holds no images; check the path")
         with path.open("rb") as file:
-            start = file.read(16)
+            start = file.read(212)
     except FileNotFoundError as error:
         raise UserError(f"{name}: there is no such file; check the path") from error
     except OSError as error:
@@ -79,9 +82,9 @@ def kind_of_scan(name: str) -> str:
         raise UserError(f"{name}: it can't be opened ({cause}); check its permissions and the disk") from error
     if not start:
         raise UserError(f"{name}: the file is empty (0 bytes); {COPY_AGAIN}")
-    kind = "zarr" if start.startswith(_ZIP) else kind_of(start)
+    kind = "zarr" if start.startswith(_ZIP) else kind_of(start) or ("mrc" if is_mrc(start) else None)
     if kind is None:
-        what = "its content is none of TIFF, Zarr, PNG, JPEG, BMP or NIfTI"
+        what = "its content is none of TIFF, Zarr, PNG, JPEG, BMP, NIfTI or MRC"
         raise UserError(f"{name}: {what}; save it as a tiled TIFF")
     return kind
 

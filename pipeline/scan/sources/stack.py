@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.data.images import stem_of
 from pipeline.scan.sources.fingerprint import file_fingerprint
+from pipeline.scan.sources.mrc import count_slices
 from pipeline.scan.sources.nifti import NiftiVolume
 from pipeline.scan.sources.opening import kind_of_scan, open_scan, slices_in
 from pipeline.scan.sources.source import ScanSource
@@ -83,7 +84,8 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
         count = image.planes
         opens = [partial(ZarrSource, image, index) for index in range(count)]
     else:
-        count = count_images(Path(name), name) if kind == "tiff" else 1
+        counts = {"tiff": count_images, "mrc": count_slices}
+        count = counts[kind](Path(name), name) if kind in counts else 1
         opens = [partial(open_scan, name, spill_dir=spill, page=index) for index in range(count)]
     if count == 1:
         return ScanStack(name, [stem], [partial(open_scan, name, spill_dir=spill)])
