@@ -1,4 +1,4 @@
-"""Reading scans of any size: TIFF, Zarr, NIfTI, PNG, JPEG, BMP and stacks of slices."""
+"""Reading scans of any size: TIFF, Zarr, NIfTI, MRC, PNG, JPEG, BMP and stacks of slices."""
 
 from pipeline.scan.sources.opening import open_scan, scans_in
 from pipeline.scan.sources.roi import Roi, cropped

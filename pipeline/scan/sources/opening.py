@@ -24,8 +24,8 @@ def open_scan(
 ) -> ScanSource:
     """Open one 2-D image of any size.
 
-    Files are told by their content: TIFF (BigTIFF, OME-TIFF), NIfTI, MRC, PNG, JPEG, BMP, zipped Zarr. A folder or a URL
-    is a Zarr.
+    Files are told by their content: TIFF (BigTIFF, OME-TIFF), NIfTI, MRC, PNG, JPEG, BMP, zipped Zarr. A folder or
+    a URL is a Zarr.
 
     Args:
         path: a file, a folder, or a URL that fsspec knows.
