@@ -28,7 +28,6 @@ _NAMES = {
     "perimeter": "perimeter_px",
     "major_axis_length": "major_axis_px",
     "minor_axis_length": "minor_axis_px",
-    "feret_diameter_max": "feret_max_px",
 }
 _PLACES = {
     "centroid-0": "centroid_y_px",
@@ -66,7 +65,6 @@ def pore_table(mask: np.ndarray) -> pd.DataFrame:
                 "perimeter": "perimeter_px",
                 "major_axis_length": "major_axis_px",
                 "minor_axis_length": "minor_axis_px",
-                "feret_diameter_max": "feret_max_px",
                 "centroid-0": "centroid_y_px",
                 "centroid-1": "centroid_x_px",
                 "bbox-0": "bbox_y_px",
@@ -90,6 +88,7 @@ def pore_table(mask: np.ndarray) -> pd.DataFrame:
                 bbox_height_px=height,
                 aspect_ratio=ratio,
                 circularity=circularity,
+                feret_max_px=table["major_axis_px"],
                 feret_min_px=table["minor_axis_px"],
                 orientation_deg=np.where(angle > 90, angle - 180, angle),
                 mean_probability=0.9,
@@ -135,6 +134,11 @@ def make_report(
 @pytest.fixture(scope="session")
 def synthetic_mask() -> np.ndarray:
     return generate((600, 800), 0, SceneSettings(anisotropy=0.8, orientation_deg=30)).label > 0
+
+
+@pytest.fixture(scope="session")
+def synthetic_table(synthetic_mask: np.ndarray) -> pd.DataFrame:
+    return pore_table(synthetic_mask)
 
 
 @pytest.fixture(scope="session")

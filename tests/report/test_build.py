@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.report import Report
-from tests.report.conftest import Maker, pore_table
+from pipeline.report import Report, plots
+from tests.report.conftest import Maker
 
 NOISE = np.random.default_rng(0).integers(0, 255, (200, 300)).astype(np.uint8)
 
@@ -15,8 +16,10 @@ def figures(report: Report) -> dict[str, str]:
     }
 
 
-def test_key_figures_are_those_of_the_mask(report: Report, synthetic_mask: np.ndarray) -> None:
-    table = pore_table(synthetic_mask)
+def test_key_figures_are_those_of_the_mask(
+    report: Report, synthetic_mask: np.ndarray, synthetic_table: pd.DataFrame
+) -> None:
+    table = synthetic_table
     found = figures(report)
     assert float(found["Porosity"].removesuffix(" %")) == pytest.approx(100 * synthetic_mask.mean(), rel=0.005)
     assert found["Pores"] == str(len(table))
@@ -48,16 +51,16 @@ def test_plots_and_figures_are_the_same(report: Report) -> None:
     assert all(plot.svg.lstrip().startswith("<?xml") and plot.caption.endswith(".") for plot in report.content.plots)
 
 
-def test_tables_have_a_text_for_each_column(report: Report, synthetic_mask: np.ndarray) -> None:
+def test_tables_have_a_text_for_each_column(report: Report, synthetic_table: pd.DataFrame) -> None:
     tables = {table.title: table for table in report.content.tables}
     assert set(tables) == {"Pores in numbers", "Largest pores", "Along x and y"}
     for table in tables.values():
         assert all(len(row) == len(table.columns) for row in table.rows)
-    largest = pore_table(synthetic_mask).nlargest(10, "area_px").iloc[0]
+    largest = synthetic_table.nlargest(10, "area_px").iloc[0]
     shown = tables["Largest pores"]
     assert shown.rows[0][0] == str(largest["pore"])
     assert shown.boxes[0] == tuple(largest[f"bbox_{side}_px"] for side in ("x", "y", "width", "height"))
-    areas = pore_table(synthetic_mask).query("not touches_border")["area_px"] * 20**2
+    areas = synthetic_table.query("not touches_border")["area_px"] * 20**2
     row = dict(zip(tables["Pores in numbers"].columns, tables["Pores in numbers"].rows[0], strict=True))
     assert row["measure"] == "Area (nm²)"
     assert float(row["P50"].replace("\u202f", "")) == pytest.approx(np.percentile(areas, 50), rel=0.005)
@@ -99,7 +102,8 @@ def test_one_pore_in_a_strip_and_an_empty_manifest(make: Maker) -> None:
     assert rows["Median chord length (µm)"][:2] == ("30.0", "3.00")
 
 
-def test_a_stack_shows_one_slice_and_measures_all(make: Maker) -> None:
+def test_a_stack_shows_one_slice_and_measures_all(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")  # drawing takes the most time
     mask = np.zeros((3, 200, 300), bool)
     mask[0, 50:60, 50:70] = mask[1, 20:50, 20:60] = mask[2, 100:104, 100:104] = True
     made = make(NOISE, mask, shown_slice=1, path="folder/of_slices")
@@ -111,7 +115,8 @@ def test_a_stack_shows_one_slice_and_measures_all(make: Maker) -> None:
     assert made.content.pictures.caption == "Slice 2 of 3."
 
 
-def test_pixels_that_are_not_square_and_warnings_are_told(make: Maker) -> None:
+def test_pixels_that_are_not_square_and_warnings_are_told(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")
     mask = np.zeros(NOISE.shape, bool)
     mask[50:60, 50:80] = True
     taken = {"pixel_height_nm": 10.0, "pixel_width_nm": 12.0, "warnings": ["two sizes <disagree>"], "voltage_kv": 2.0}
