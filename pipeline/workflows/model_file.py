@@ -74,8 +74,8 @@ def model_content(
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
-    ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are those
-    of the training images, as far as they are known.
+    ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are
+    those of the training images, as far as they are known.
     """
     return {
         "vlsenet_format": _FORMAT,

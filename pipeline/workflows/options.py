@@ -273,6 +273,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "pixel_size_nm": _optional(_number(0, 1e8)),
         "slice_spacing_nm": _optional(_number(0, 1e8)),
         "rescale": _flag,
+        "report": _flag,
         "info_bar": _info_bar,
         "min_pore_area_px": _whole_number(1),
         "chunk_size": _optional(_multiple_of(256)),

@@ -65,6 +65,7 @@ class ScanSettings:
         rescale: resample a scan to the pixel size that the model was trained at, where both are known.
         info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
         slice_spacing_nm: distance of slices of a stack (nm); None: the pixel size.
+        report: measure every pore, and write the table and the report.
         min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
     """
 
@@ -82,6 +83,7 @@ class ScanSettings:
     rescale: bool = True
     info_bar: str | int = "auto"
     slice_spacing_nm: float | None = None
+    report: bool = True
     min_pore_area_px: int = MIN_AREA_PX
 
     @property
@@ -195,9 +197,12 @@ class ScanSegmentation:
         }
         scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._settings.slice_spacing_nm)
         settings = self._settings
-        pores = write_results(self._folder, scan, settings.formats, settings.min_pore_area_px, manifest)
+        least = settings.min_pore_area_px if settings.report else None
+        pores = write_results(self._folder, scan, settings.formats, least, manifest)
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
-        write_manifest(self._folder, {**manifest, "pores": vars(pores), "seconds_of_this_run": timing})
+        write_manifest(
+            self._folder, {**manifest, "pores": vars(pores) if pores else None, "seconds_of_this_run": timing}
+        )
         journal.finish({"porosity": porosity.porosity})
         self._tell(porosity, pores, manifest)
         return porosity
@@ -319,8 +324,8 @@ class ScanSegmentation:
         """Side of a pixel (nm)."""
         return side_of(self._pixel_size(volume), self._path)
 
-    def _tell(self, porosity: Porosity, pores: PoreSummary, manifest: dict[str, Any]) -> None:
-        print(f"porosity {porosity}, {pores.pores} pores")
+    def _tell(self, porosity: Porosity, pores: PoreSummary | None, manifest: dict[str, Any]) -> None:
+        print(f"porosity {porosity}" + (f", {pores.pores} pores" if pores else ""))
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(
@@ -332,4 +337,4 @@ class ScanSegmentation:
             )
         if skipped:
             logger.info("%.1f %% of the region was empty and not segmented", 100 * skipped)
-        logger.info("report, table of pores, mask: %s", self._folder / REPORT)
+        logger.info("results: %s", self._folder / (REPORT if pores else "overview.png"))

@@ -71,15 +71,15 @@ def side_of(pixel_size_nm: tuple[float, float] | None, name: str) -> float | Non
 
 
 def write_results(
-    folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int, manifest: Mapping[str, Any]
-) -> PoreSummary:
+    folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int | None, manifest: Mapping[str, Any]
+) -> PoreSummary | None:
     """Write porosity, overview, table of pores, report, and the formats asked for.
 
     Args:
         folder: of the results.
         scan: segmented.
         formats: of `FORMATS`.
-        min_area_px: smallest pore in the table (px).
+        min_area_px: smallest pore in the table (px); None: no table, and no report.
         manifest: what the report says of how it was made.
 
     Returns:
@@ -94,8 +94,10 @@ def write_results(
     middle = volume.depth // 2
     with volume.slice(middle, info_bar=True) as source:
         write_overview(folder / "overview.png", source, store, porosity, slice_=middle, rows=volume.rows)
-    pores = _write_table(folder, scan, min_area_px)
-    _write_report(folder, scan, pores, manifest)
+    pores = None
+    if min_area_px is not None:
+        pores = _write_table(folder, scan, min_area_px)
+        _write_report(folder, scan, pores, manifest)
     if "tiff" in formats:
         export_tiff(store, folder / "mask.ome.tif", pixel_size_nm=scan.pixel_size_nm)
     if "nifti" in formats:

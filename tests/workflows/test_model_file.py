@@ -22,7 +22,7 @@ def saved(tmp_path):
     samples = [SimpleNamespace(image_sha256="11", split="train"), SimpleNamespace(image_sha256="22", split="val")]
     data = SimpleNamespace(pore_label=2, samples=samples, fingerprint=lambda: {"hash": "f00d"})
     path = tmp_path / "best.pt"
-    torch.save(model_content(network, SETTINGS, text, data, {"val_threshold": 0.375}), path)
+    torch.save(model_content(network, SETTINGS, text, data, {"val_threshold": 0.375}, [9.5]), path)
     return path, network
 
 
@@ -35,7 +35,8 @@ def test_a_model_comes_back_with_its_text_and_gives_the_same_answer(saved):
         # not to the bit: the model is in channels-last layout, where sums run in another order
         torch.testing.assert_close(model.network(*inputs), network.eval()(*inputs), rtol=1e-5, atol=1e-6)
     assert model.threshold == 0.375
-    assert model.data == {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"]}
+    expected = {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"], "pixel_sizes_nm": [9.5]}
+    assert model.data == expected
 
 
 def test_a_new_prompt_is_encoded_by_the_tower_of_the_training(saved):

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import torch
+import zarr
 from PIL import Image
+from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.scan.prediction import ChunkPredictor
@@ -44,7 +47,7 @@ def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
-    options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32"}
+    options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32", "report": False}
     names = {field.name for field in dataclasses.fields(ScanSettings)}
     settings = ScanSettings(**{**options, **{name: value for name, value in changes.items() if name in names}})
     others = {name: value for name, value in changes.items() if name not in names}
@@ -64,9 +67,7 @@ def interrupted_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_mask_porosity_certificate_and_pictures(scan: Path, tmp_path: Path, model: TrainedModel, capsys) -> None:
-    import zarr
-
-    segmentation(scan, tmp_path, model, formats=("tiff", "nifti")).run()
+    segmentation(scan, tmp_path, model, formats=("tiff", "nifti"), report=True, pixel_size_nm=10.0).run()
     written = zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"]
     mask, probability = (np.asarray(written[0, channel, 0]) for channel in (0, 1))
     assert mask.shape == SIZE
@@ -86,6 +87,14 @@ def test_mask_porosity_certificate_and_pictures(scan: Path, tmp_path: Path, mode
     assert manifest["skipped_share"] >= 0
     assert Image.open(tmp_path / "overview.png").size[0] > 500
     assert (tmp_path / "mask.nii.gz").exists()
+    table = pd.read_parquet(tmp_path / "pores.parquet")
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    areas = np.bincount(labels.ravel())[1:]
+    assert len(table) == (areas >= 4).sum() == manifest["pores"]["pores"]
+    assert table["area_um2"].sum() == pytest.approx(areas[areas >= 4].sum() * 1e-4)
+    assert manifest["pores"]["dropped"] == count - len(table)
+    assert "scan.tif" in (tmp_path / "report.html").read_text()
+    assert len(list((tmp_path / "figures").glob("*.png"))) > 3
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
@@ -108,8 +117,6 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
 
 
 def test_a_region_is_the_same_part_of_the_whole_scan(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
-    import zarr
-
     segmentation(scan, tmp_path / "whole", model).run()
     segmentation(scan, tmp_path / "part", model, roi="112,96,300,200").run()
     whole, part = (
@@ -136,3 +143,49 @@ def test_bad_scans_are_told(tmp_path: Path, model: TrainedModel) -> None:
         segmentation(constant, tmp_path / "a", model).run()
     with pytest.raises(UserError, match="roi"):
         segmentation(constant, tmp_path / "b", model, roi="0,0,100,100").run()
+
+
+def levels(folder: Path, channel: int) -> np.ndarray:
+    """The finest level of a channel of the only slice, (H, W)."""
+    return np.asarray(zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, channel, 0])
+
+
+@pytest.mark.parametrize("rows", [300, 256])
+def test_an_info_bar_is_never_rock(tmp_path: Path, model: TrainedModel, rows: int) -> None:
+    """The mask keeps the image's size; the rock above is segmented as if there were no bar."""
+    rock = generate((rows, 500), seed=1).image
+    bar = np.zeros((40, 500), np.uint8)
+    bar[10:30:2, ::3] = 255
+    with_bar, without = tmp_path / "bar.png", tmp_path / "rock.png"
+    Image.fromarray(np.concatenate([rock, bar])).save(with_bar)
+    Image.fromarray(rock).save(without)
+    segmentation(with_bar, tmp_path / "a", model, info_bar=40).run()
+    segmentation(without, tmp_path / "b", model, info_bar="keep").run()
+    for channel in (0, 1):
+        answer = levels(tmp_path / "a", channel)
+        assert answer.shape == (rows + 40, 500)
+        assert not answer[rows:].any()
+        np.testing.assert_array_equal(answer[:rows], levels(tmp_path / "b", channel))
+    first, second = (json.loads((tmp_path / name / "porosity.json").read_text()) for name in "ab")
+    assert first["rock_pixels"] == second["rock_pixels"] == rows * 500
+    assert first["porosity"] == second["porosity"]
+
+
+def test_a_scan_of_another_pixel_size_is_seen_at_the_models(tmp_path: Path, model: TrainedModel) -> None:
+    """A scan enlarged twice, said to have pixels of half the size, gets the enlarged answer."""
+    # smooth, so that enlarging and shrinking lose nothing
+    small = ndimage.gaussian_filter(generate((256, 320), seed=2).image, 2)
+    large = np.asarray(Image.fromarray(small).resize((640, 512), Image.Resampling.BILINEAR))
+    for name, image in (("small", small), ("large", large)):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    knowing = dataclasses.replace(model, data={**model.data, "pixel_sizes_nm": [20.0, 22.0]})
+    segmentation(tmp_path / "small.png", tmp_path / "a", knowing, pixel_size_nm=20.0).run()
+    segmentation(tmp_path / "large.png", tmp_path / "b", knowing, pixel_size_nm=10.0).run()
+    segmentation(tmp_path / "large.png", tmp_path / "c", knowing, pixel_size_nm=10.0, rescale=False).run()
+    expected = np.asarray(Image.fromarray(levels(tmp_path / "a", 1)).resize((640, 512), Image.Resampling.BILINEAR))
+    resampled, as_it_is = (np.abs(levels(tmp_path / name, 1) - expected.astype(float)).mean() for name in "bc")
+    assert resampled < 0.3 * as_it_is
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    assert manifest["request"]["scale"] == [0.5, 0.5]
+    assert manifest["pixel_size_nm"] == 10
+    assert manifest["seam_certificate"]["largest"] < 1.01 / 255

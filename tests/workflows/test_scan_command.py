@@ -41,7 +41,14 @@ def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def command(path: Path, folder: Path, model: TrainedModel, stack: bool, **settings: object) -> ScanCommand:
-    options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32", **settings}
+    options = {
+        "prompt": "pore",
+        "threshold": 0.5,
+        "chunk_size": 256,
+        "precision": "float32",
+        "report": False,
+        **settings,
+    }
     return ScanCommand(str(path), str(folder), model, ScanSettings(**options), stack, None, CPU, Ranks(), False)
 
 
@@ -97,7 +104,13 @@ def test_two_processes_give_the_bytes_of_one(tmp_path: Path, model: TrainedModel
     tifffile.imwrite(scan, generate((700, 600), seed=3).image, tile=(128, 128))
     configs = [str(ROOT / "bundle" / "configs" / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    options = {"--input": scan, "--output_dir": tmp_path / "two", "--checkpoint": model.path, "--chunk_size": 256}
+    options = {
+        "--input": scan,
+        "--output_dir": tmp_path / "two",
+        "--checkpoint": model.path,
+        "--chunk_size": 256,
+        "--report": False,
+    }
     bundle = ["-m", "monai.bundle", "run", "--config_file", str(configs), "--device", "cpu"]
     words = [sys.executable, *launcher, *bundle, *(str(word) for pair in options.items() for word in pair)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
