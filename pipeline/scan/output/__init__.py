@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.scan.output.export import export_nifti, export_tiff
 from pipeline.scan.output.journal import Entry, Journal, request_differences, request_hash
+from pipeline.scan.output.nifti import write_nifti
 from pipeline.scan.output.plan import Chunk, ChunkPlan, Part
 from pipeline.scan.output.pyramid import build_pyramid
 from pipeline.scan.output.store import CHANNELS, FORMAT_VERSION, BlockCounts, ScanStore
@@ -23,4 +24,5 @@ __all__ = [
     "export_tiff",
     "request_differences",
     "request_hash",
+    "write_nifti",
 ]

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import tifffile
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from pipeline.scan.output.durable import write_error
+from pipeline.scan.output.nifti import write_nifti
 from pipeline.scan.output.store import CHANNELS, ScanStore
 
 _BIGTIFF_FROM = 1 << 31  # bytes; deflate may also make noise a little larger
 _BAND_PIXELS = 1 << 26
-_NIFTI1_LARGEST = 32767  # its sizes are 16-bit integers
 
 
 def export_tiff(
@@ -74,50 +72,20 @@ def export_nifti(
     pixel_size_nm: float | None = None,
     slice_spacing_nm: float | None = None,
 ) -> None:
-    """Write level 0 as NIfTI, x first, with the pixel size in the affine: 3D Slicer and ITK-SNAP show it in scale.
-
-    NIfTI-1, or NIfTI-2 where a side exceeds 32767 pixels. A band of rows is held at a time, 64 MiB at most. The region
-    of interest's place in the scan is the origin.
+    """Write level 0 as NIfTI (`write_nifti`). A band of rows is held at a time, 64 MiB at most.
 
     Args:
         store: with level 0 finished.
         path: ``*.nii`` or ``*.nii.gz``; it appears when it is whole.
         channel: ``mask`` (0, 255) or ``probability`` (0 to 255).
-        pixel_size_nm: nanometres; None where unknown: then a pixel is 1, with no unit.
+        pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
         slice_spacing_nm: distance of slices, nanometres; by default the pixel size.
 
     Raises:
         UserError: a chunk is missing or damaged, an unknown channel or suffix, or the disk is full or refuses.
     """
-    at = _channel(channel)
-    path = Path(path)
-    if not path.name.endswith((".nii", ".nii.gz")):
-        raise UserError(f"{path}: a NIfTI file ends in .nii or .nii.gz")
-    shape = store.shapes[0][::-1]
-    size = pixel_size_nm / 1000 if pixel_size_nm else 1.0  # NIfTI knows micrometres, not nanometres
-    spacing = slice_spacing_nm / 1000 if slice_spacing_nm else size
-    affine = np.diag([size, size, spacing, 1.0])
-    affine[:2, 3] = np.array(store.plan.region[:2]) * size
-    kind = nib.Nifti2Header if max(shape) > _NIFTI1_LARGEST else nib.Nifti1Header
-    header = kind()
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape(shape)
-    header.set_xyzt_units("micron" if pixel_size_nm else "unknown")
-    header.set_sform(affine, code="scanner")
-    header.set_qform(affine, code="scanner")
-    header.set_slope_inter(1, 0)
-    header.set_data_offset(header.single_vox_offset)
-    try:
-        with atomic_path(path) as partial, partial.open("wb") as raw:
-            # no name and time in the gzip header: the same pixels give the same file
-            file = gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
-            header.write_to(file)
-            for band in _bands(store, at):
-                file.write(band.data)
-            if file is not raw:
-                file.close()
-    except OSError as error:
-        raise write_error(path, error) from error
+    bands = _bands(store, _channel(channel))
+    write_nifti(path, store.plan, np.uint8, bands, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
 
 
 def _channel(name: str) -> int:

@@ -62,6 +62,15 @@ def test_nifti_is_in_scale(tmp_path: Path, plan: ChunkPlan, name: str, monkeypat
     np.testing.assert_allclose(image.affine @ [0, 0, 0, 1], [0.02 * x, 0.02 * y, 0, 1])
 
 
+def test_nifti_without_a_pixel_size_has_no_unit(tmp_path: Path) -> None:
+    """Also where the distance of slices is known: pixels and nanometres are not mixed in one affine."""
+    store = write_all(tmp_path / "a.ome.zarr", PLANS[1])
+    export_nifti(store, tmp_path / "a.nii", slice_spacing_nm=50.0)
+    image = nib.load(tmp_path / "a.nii")
+    np.testing.assert_array_equal(image.header.get_zooms(), (1, 1, 1))
+    assert image.header.get_xyzt_units()[0] == "unknown"
+
+
 def test_nifti_of_a_wide_scan(tmp_path: Path) -> None:
     """A side beyond 16 bits, which NIfTI-1 cannot hold."""
     store = write_all(tmp_path / "a.ome.zarr", ChunkPlan(1, 32768, chunk=1024, block=256))
