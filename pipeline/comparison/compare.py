@@ -1,0 +1,193 @@
+"""Runs of an MLflow store compared: tables, verdicts and a report."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+from mlflow.exceptions import MlflowException
+
+from pipeline.atomic import atomic_path
+from pipeline.comparison.curves import read_curves
+from pipeline.comparison.differences import Comparison, compare_variants, differences_table
+from pipeline.comparison.gallery import Exhibit, make_gallery
+from pipeline.comparison.measures import BY_NAME, Measure
+from pipeline.comparison.names import COMPARISON_FOLDER
+from pipeline.comparison.report import Findings, markdown, render, table_html
+from pipeline.comparison.runs import EvaluatedRun, open_store, read_runs
+from pipeline.comparison.same_data import check_same_data
+from pipeline.comparison.strata import strata_table
+from pipeline.comparison.table import cost_table, variant_table, variants_of
+from pipeline.errors import UserError
+
+logger = logging.getLogger("vlsenet")
+
+_DEFAULT_BASELINE = "unet"
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What was found.
+
+    Attributes:
+        baseline: the variant that the others are compared with.
+        table: scores of the variants, see :func:`pipeline.comparison.table.variant_table`.
+        differences: see :func:`pipeline.comparison.differences.differences_table`.
+        strata: see :func:`pipeline.comparison.strata.strata_table`.
+        notes: what a reader must know of the data.
+        markdown: table and verdicts.
+        report: the HTML file.
+    """
+
+    baseline: str
+    table: pd.DataFrame
+    differences: pd.DataFrame
+    strata: pd.DataFrame
+    notes: list[str]
+    markdown: str
+    report: Path
+
+
+def compare(
+    tracking_uri: str,
+    output_dir: str | Path,
+    experiment_name: str | None = None,
+    run_ids: Sequence[str] = (),
+    baseline: str | None = None,
+    measure: str = "dice",
+) -> Compared:
+    """Compare the variants of an experiment, and write what was found.
+
+    Writes ``report.html``, ``variants.csv``, ``variants.md``, ``variants.html``, ``differences.csv`` and
+    ``strata.csv``, and logs them to the parent run where the runs have one in common.
+
+    Args:
+        tracking_uri: MLflow store: ``sqlite:///FILE.db`` or a server's address.
+        output_dir: folder of the results.
+        experiment_name: all evaluated runs of this MLflow experiment ...
+        run_ids: ... or these runs; the id of a parent run stands for its children.
+        baseline: variant to compare with; ``unet`` where there is one.
+        measure: score of the verdicts at the top, of the strata of images and of the gallery.
+
+    Raises:
+        UserError: no such store, experiment, run, baseline or score; runs that can't be compared.
+    """
+    if measure not in BY_NAME:
+        raise UserError(f"--metric {measure}: there is no such score; there are {', '.join(BY_NAME)}")
+    if not experiment_name and not run_ids:
+        raise UserError("which runs? give --experiment NAME or --runs ID,ID")
+    output_dir = Path(output_dir)
+    if output_dir.exists() and not output_dir.is_dir():
+        raise UserError(f"--output_dir {output_dir}: this is a file; give a folder for the results")
+    client = open_store(tracking_uri)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = read_runs(client, experiment_name, run_ids, Path(scratch))
+        runs = found.runs
+        notes = check_same_data(runs)
+        if found.left_out:
+            notes.append(f"Left out, as they have no evaluation: {', '.join(found.left_out)}.")
+        baseline = _baseline(baseline, variants_of(runs))
+        runs = sorted(runs, key=lambda run: run.variant != baseline)
+        comparisons = compare_variants(runs, baseline)
+        findings = Findings(
+            title=experiment_name or "runs",
+            baseline=baseline,
+            primary=BY_NAME[measure],
+            runs=runs,
+            table=variant_table(runs),
+            costs=cost_table(runs),
+            comparisons=comparisons,
+            strata=strata_table(runs, baseline, BY_NAME[measure]),
+            curves=read_curves(client, runs),
+            gallery=_gallery(client, runs, comparisons, baseline, BY_NAME[measure], Path(scratch)),
+            notes=[*notes, *_about_sources(runs)],
+        )
+    files = {
+        "variants.csv": findings.table.to_csv(index=False, float_format="%.6g"),
+        "differences.csv": differences_table(comparisons).to_csv(index=False, float_format="%.6g"),
+        "strata.csv": findings.strata.to_csv(index=False, float_format="%.6g"),
+        "variants.md": markdown(findings),
+        "variants.html": table_html(findings),
+        "report.html": render(findings),
+    }
+    for name, text in files.items():
+        with atomic_path(output_dir / name) as partial:
+            partial.write_text(text, encoding="utf-8")
+    _log(client, runs, [output_dir / name for name in files])
+    return Compared(
+        baseline,
+        findings.table,
+        differences_table(comparisons),
+        findings.strata,
+        findings.notes,
+        files["variants.md"],
+        output_dir / "report.html",
+    )
+
+
+def _baseline(asked: str | None, variants: Sequence[str]) -> str:
+    there = ", ".join(variants)
+    if asked is None:
+        if _DEFAULT_BASELINE not in variants:
+            raise UserError(f"which variant shall the others be compared with? give --baseline; there are {there}")
+        return _DEFAULT_BASELINE
+    if asked not in variants:
+        raise UserError(f"--baseline {asked}: no evaluated run is of this variant; there are {there}")
+    return asked
+
+
+def _gallery(
+    client: mlflow.MlflowClient,
+    runs: Sequence[EvaluatedRun],
+    comparisons: Sequence[Comparison],
+    baseline: str,
+    primary: Measure,
+    folder: Path,
+) -> list[Exhibit]:
+    return [
+        exhibit
+        for one in comparisons
+        if one.measure is primary
+        for exhibit in make_gallery(client, runs, one.variant, baseline, one.difference, primary.higher, folder)
+    ]
+
+
+def _about_sources(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """What few sources, or one that has most of the images, mean for the intervals."""
+    images = pd.concat(run.images[["name", "source"]] for run in runs).drop_duplicates()
+    counts = images["source"].value_counts()
+    notes = []
+    if len(counts) == 1:
+        notes.append(f"All images are of one source ({counts.index[0]}): what is found holds for it alone.")
+    elif len(counts) < 6:
+        notes.append(
+            f"{len(counts)} sources only: little is known of how sources differ, so that the intervals are wide; more "
+            "images of the same sources would not narrow them."
+        )
+    if len(counts) > 1 and counts.iloc[0] > len(images) / 2:
+        notes.append(
+            f"{counts.iloc[0]} of {len(images)} images are of source {counts.index[0]}, which decides the means."
+        )
+    seeds = pd.DataFrame([(run.variant, run.fold, run.seed) for run in runs], columns=["variant", "fold", "seed"])
+    single = seeds.groupby("variant").filter(lambda rows: len(rows) == rows["fold"].nunique())["variant"].unique()
+    if len(single):
+        notes.append(f"One seed only, so that the spread between seeds is unknown: {', '.join(single)}.")
+    return notes
+
+
+def _log(client: mlflow.MlflowClient, runs: Sequence[EvaluatedRun], files: Sequence[Path]) -> None:
+    parents = {run.parent for run in runs} - {""}
+    if len(parents) != 1:
+        logger.info("the runs have no one parent run in common: the report is not logged to MLflow")
+        return
+    (parent,) = parents
+    try:
+        for file in files:
+            client.log_artifact(parent, str(file), COMPARISON_FOLDER)
+    except (MlflowException, OSError) as error:
+        logger.warning("MLflow did not take the report: %s", str(error).splitlines()[0][:200])

@@ -1,0 +1,104 @@
+"""The images with the largest wins and losses, side by side with the truth."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from pipeline.comparison.names import EVALUATION_FOLDER
+from pipeline.comparison.paired import Difference
+from pipeline.comparison.runs import EvaluatedRun
+
+_EACH = 2  # wins, and losses
+_LONGEST = 420  # px of a picture
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One image of the gallery.
+
+    Attributes:
+        variant: compared with the baseline.
+        name: of the image.
+        source: of the image.
+        difference: of the primary score.
+        pictures: title and data URI: truth, baseline, variant.
+    """
+
+    variant: str
+    name: str
+    source: str
+    difference: float
+    pictures: list[tuple[str, str]]
+
+
+def make_gallery(
+    client: mlflow.MlflowClient,
+    runs: Sequence[EvaluatedRun],
+    variant: str,
+    baseline: str,
+    difference: Difference,
+    higher: bool,
+    folder: Path,
+) -> list[Exhibit]:
+    """Largest wins of a variant, then its largest losses; fewer where there are few images, or no pictures.
+
+    Args:
+        client: store.
+        runs: of all variants.
+        variant: to compare.
+        baseline: with this one.
+        difference: of the score that orders the images.
+        higher: whether more of it is better.
+        folder: where pictures are downloaded to.
+    """
+    images = difference.by_image.sort_values("difference", ascending=not higher)
+    wins = images[(images["difference"] > 0) == higher].query("difference != 0").head(_EACH)
+    losses = images[(images["difference"] > 0) != higher].query("difference != 0").tail(_EACH).iloc[::-1]
+    exhibits = []
+    for rows in (wins, losses):
+        for row in rows.rename(columns={"name": "image"}).itertuples():
+            ours, theirs = (_run_of(runs, name, row.fold) for name in (variant, baseline))
+            wanted = [
+                ("true pores", theirs, "truth"),
+                (_titled(theirs), theirs, "overlays"),
+                (_titled(ours), ours, "overlays"),
+            ]
+            pictures = [
+                (title, picture)
+                for title, run, kind in wanted
+                if (picture := _picture(client, run, f"{kind}/{row.image}.png", folder)) is not None
+            ]
+            if pictures:
+                exhibits.append(Exhibit(variant, row.image, row.source, row.difference, pictures))
+    return exhibits
+
+
+def _run_of(runs: Sequence[EvaluatedRun], variant: str, fold: str) -> EvaluatedRun:
+    return next(run for run in runs if run.variant == variant and run.fold == fold)
+
+
+def _titled(run: EvaluatedRun) -> str:
+    return run.variant + (f", seed {run.seed}" if run.seed else "")
+
+
+def _picture(client: mlflow.MlflowClient, run: EvaluatedRun, name: str, folder: Path) -> str | None:
+    target = folder / run.run_id
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        path = client.download_artifacts(run.run_id, f"{EVALUATION_FOLDER}/{name}", str(target))
+        with Image.open(path) as picture:
+            small = picture.convert("RGB")
+    except (MlflowException, OSError):  # a gallery with a gap is better than no report
+        return None
+    small.thumbnail((_LONGEST, _LONGEST))
+    content = io.BytesIO()
+    small.save(content, "JPEG", quality=88, subsampling=0)  # without subsampling, or the colours of thin pores fade
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()

@@ -1,0 +1,12 @@
+"""What the runs of a store are told by."""
+
+from __future__ import annotations
+
+#: folder of a run's artifacts with the files of its evaluation
+EVALUATION_FOLDER = "evaluation"
+
+#: folder of the parent run's artifacts with the report
+COMPARISON_FOLDER = "comparison"
+
+VARIANT, SEED, FOLD = "variant", "seed", "fold"
+PARENT = "mlflow.parentRunId"

@@ -1,0 +1,141 @@
+"""Where a variant gains: by size, shape and direction of the pores, by source and by magnification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from pipeline.comparison.measures import Measure
+from pipeline.comparison.paired import paired_difference
+from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.table import score_rows
+from pipeline.metrics.true_pores import HIT
+
+_AREAS = (0, 10, 25, 100, 400, 1600, np.inf)
+_RATIOS = (1, 1.5, 2.5, 4, np.inf)
+_DIRECTIONS = ("horizontal", "rising to the right", "vertical", "falling to the right")
+#: from here on a pore has a direction
+_ELONGATED = 1.5
+#: more are not readable
+_MOST_IMAGE_STRATA = 12
+
+
+def strata_table(runs: Sequence[EvaluatedRun], baseline: str, primary: Measure) -> pd.DataFrame:
+    """A row for each variant and stratum: value, that of the baseline, difference with its 95 % interval.
+
+    For strata of pores the value is the share of true pores that are hit (at least half their pixels found), each pore
+    counting alike; for strata of images it is the primary score. Intervals are those of :func:`paired_difference`,
+    without a correction for the number of strata.
+
+    Args:
+        runs: of all variants.
+        baseline: variant to compare with.
+        primary: score of the strata of images.
+    """
+    parts = [_pore_rows(runs, variable, bins) for variable, bins in _PORE_STRATA.items()]
+    images = score_rows(runs, primary.name)
+    sizes = _pixel_sizes(runs)
+    parts.append(images.assign(variable="source", stratum=images["source"], weight=1.0, value_of=primary.title))
+    if sizes:
+        named = images["name"].map(lambda name: f"{sizes[name]:.4g} nm/px" if name in sizes else "unknown")
+        parts.append(images.assign(variable="pixel size", stratum=named, weight=1.0, value_of=primary.title))
+    rows = []
+    for table in parts:
+        if table.empty:
+            continue
+        order = list(dict.fromkeys(table["stratum"])) if table["variable"].iloc[0] in _ORDERED else _largest(table)
+        for stratum in order:
+            own = table[table["stratum"] == stratum]
+            theirs = own[own["variant"] == baseline]
+            for variant in dict.fromkeys(own["variant"]):
+                if variant != baseline and len(theirs):
+                    rows.append(_row(own[own["variant"] == variant], theirs))
+    return pd.DataFrame(rows)
+
+
+def _row(own: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, object]:
+    difference = paired_difference(own, theirs)
+    first = own.iloc[0]
+    return {
+        "variable": first["variable"],
+        "stratum": first["stratum"],
+        "variant": first["variant"],
+        "value_of": first["value_of"],
+        "count": int(difference.by_image["weight"].sum()),
+        "value": _mean(own),
+        "baseline": _mean(theirs),
+        "difference": difference.mean,
+        "low": difference.low,
+        "high": difference.high,
+        "luck": difference.luck,
+    }
+
+
+def _mean(rows: pd.DataFrame) -> float:
+    known = rows.dropna(subset="value")
+    return float(np.average(known["value"], weights=known["weight"])) if known["weight"].sum() else float("nan")
+
+
+def _by_edges(column: str, edges: Sequence[float], unit: str) -> Callable[[pd.DataFrame], pd.Series]:
+    inner = [f"{low:g} to {high:g}{unit}" for low, high in pairwise(edges[1:-1])]
+    labels = [f"up to {edges[1]:g}{unit}", *inner, f"above {edges[-2]:g}{unit}"]
+    return lambda pores: pd.cut(pores[column], edges, labels=labels, include_lowest=True)
+
+
+def _direction(pores: pd.DataFrame) -> pd.Series:
+    """Four directions of 45 degrees each, of the elongated pores."""
+    index = ((pores["orientation"] + 22.5) // 45 % 4).astype(int)
+    named = pd.Series(np.array(_DIRECTIONS)[index], index=pores.index)
+    return named.where(pores["aspect_ratio"] >= _ELONGATED).astype(pd.CategoricalDtype(_DIRECTIONS))
+
+
+_PORE_STRATA: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "pore area": _by_edges("area", _AREAS, " px"),
+    "aspect ratio": _by_edges("aspect_ratio", _RATIOS, ""),
+    "orientation": _direction,
+}
+_ORDERED = set(_PORE_STRATA)
+
+
+def _pore_rows(runs: Sequence[EvaluatedRun], variable: str, bins: Callable[[pd.DataFrame], pd.Series]) -> pd.DataFrame:
+    """Share of the pores that are hit, for each stratum, image and run."""
+    parts = []
+    for run in runs:
+        if run.pores.empty:
+            continue
+        pores = run.pores.assign(stratum=bins(run.pores), hit=run.pores["found"] >= HIT)
+        grouped = pores.groupby(["stratum", "name", "source"], observed=True)["hit"].agg(["mean", "size"]).reset_index()
+        parts.append(
+            grouped.rename(columns={"mean": "value", "size": "weight"}).assign(
+                variant=run.variant,
+                fold=run.fold,
+                seed=run.seed,
+                checkpoint=run.summary.get("checkpoint_sha256") or "",
+                variable=variable,
+                value_of="pores hit",
+            )
+        )
+    if not parts:
+        return pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True)
+    order = {label: place for place, label in enumerate(parts[0]["stratum"].cat.categories)}
+    return table.assign(stratum=table["stratum"].astype(str)).sort_values(
+        "stratum", key=lambda labels: labels.map(order), kind="stable"
+    )
+
+
+def _pixel_sizes(runs: Sequence[EvaluatedRun]) -> dict[str, float]:
+    return {
+        row.image: row.pixel_size_nm
+        for run in runs
+        if "pixel_size_nm" in run.images
+        for row in run.images.rename(columns={"name": "image"}).dropna(subset="pixel_size_nm").itertuples(index=False)
+    }
+
+
+def _largest(table: pd.DataFrame) -> list[str]:
+    images = table.drop_duplicates(["stratum", "name"])["stratum"].value_counts()
+    return sorted(images.index[:_MOST_IMAGE_STRATA])

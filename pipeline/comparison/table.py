@@ -1,0 +1,123 @@
+"""The scores of each variant: means over images, pooled values, spread over seeds and folds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pandas as pd
+
+from pipeline.comparison.measures import MEASURES
+from pipeline.comparison.runs import EvaluatedRun
+from pipeline.metrics import PoreScores
+
+#: what a variant costs: column, the metrics or parameters of a run that may hold it, title
+_COSTS = (
+    ("parameters", ("parameters",), "parameters (M)", 1e-6),
+    ("flops", ("flops", "gflops"), "FLOPs (G)", 1.0),
+    ("training_seconds", ("training_seconds",), "training (min)", 1 / 60),
+    ("peak_memory_bytes", ("peak_memory_bytes", "peak_memory"), "memory (MB)", 1e-6),
+)
+
+
+def score_rows(runs: Sequence[EvaluatedRun], measure: str) -> pd.DataFrame:
+    """One score of every image in every run: variant, fold, seed, name, source, value and checkpoint (its hash)."""
+    parts = [
+        run.images[["name", "source"]].assign(
+            value=run.images.get(measure, math.nan),
+            variant=run.variant,
+            fold=run.fold,
+            seed=run.seed,
+            checkpoint=run.summary.get("checkpoint_sha256") or "",
+        )
+        for run in runs
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def variant_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
+    """A row for each variant and score.
+
+    ``mean`` is over the images, then over the seeds; ``seed_sd`` the standard deviation over the seeds of the mean over
+    the images of all folds; ``fold_sd`` that over the folds of the mean over images and seeds. ``pooled`` is the score
+    of the pixels of all images and folds together, as a mean over the seeds, with ``pooled_seed_sd``. A deviation is NaN
+    with one seed or fold.
+    """
+    rows = []
+    for variant in variants_of(runs):
+        own = [run for run in runs if run.variant == variant]
+        pooled = _pooled(own)
+        for measure in MEASURES:
+            scores = score_rows(own, measure.name)
+            by_seed = scores.groupby("seed")["value"].mean()
+            by_fold = scores.groupby("fold")["value"].mean()
+            values = pd.Series([score[measure.name] for score in pooled if measure.name in score], dtype=float)
+            rows.append(
+                {
+                    "variant": variant,
+                    "measure": measure.name,
+                    "mean": by_seed.mean(),
+                    "seed_sd": by_seed.std(),
+                    "fold_sd": by_fold.std(),
+                    "pooled": values.mean(),
+                    "pooled_seed_sd": values.std(),
+                    "images": scores.loc[scores["value"].notna(), ["fold", "name"]].drop_duplicates().shape[0],
+                    "seeds": scores["seed"].nunique(),
+                    "folds": scores["fold"].nunique(),
+                    "trainings": len(own),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def cost_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
+    """What each variant costs, where its runs tell: mean over the trainings, a column for each, variants as index."""
+    rows = {}
+    for variant in variants_of(runs):
+        own = [run for run in runs if run.variant == variant]
+        row = {}
+        for _, names, title, factor in _COSTS:
+            found = [value for run in own if (value := _cost(run, names)) is not None]
+            row[title] = factor * sum(found) / len(found) if found else math.nan
+        rows[variant] = row
+    return pd.DataFrame.from_dict(rows, orient="index").dropna(axis=1, how="all")
+
+
+def variants_of(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Names of the variants, each once, in order."""
+    return list(dict.fromkeys(run.variant for run in runs))
+
+
+def pooled_scores(runs: Sequence[EvaluatedRun]) -> PoreScores | None:
+    """The counts of several runs together; None where one has none."""
+    total: PoreScores | None = None
+    for run in runs:
+        try:
+            counts = PoreScores.from_dict(run.summary["counts"])
+        except (KeyError, TypeError):
+            return None
+        total = counts if total is None else total + counts
+    return total
+
+
+def _pooled(runs: Sequence[EvaluatedRun]) -> list[dict[str, float]]:
+    """Scores pooled over the folds of each seed; a seed without all folds would pool other images, and is left out."""
+    folds = {run.fold for run in runs}
+    scores = []
+    for seed in sorted({run.seed for run in runs}):
+        own = [run for run in runs if run.seed == seed]
+        pooled = pooled_scores(own) if {run.fold for run in own} == folds else None
+        if pooled is not None:
+            scores.append(pooled.scores())
+    return scores
+
+
+def _cost(run: EvaluatedRun, names: Sequence[str]) -> float | None:
+    for name in names:
+        for values in (run.metrics, run.parameters):
+            if name in values:
+                try:
+                    return float(values[name])
+                except ValueError:
+                    continue
+    return None

@@ -1,0 +1,102 @@
+"""What a difference means, in plain words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pipeline.comparison.measures import Measure
+from pipeline.comparison.paired import Difference
+
+BETTER, WORSE, ALIKE = "better", "worse", "not distinguishable"
+SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a variant is better than the baseline in one score.
+
+    Attributes:
+        word: ``better``, ``worse`` or ``not distinguishable``.
+        sentence: why.
+    """
+
+    word: str
+    sentence: str
+
+
+def judge(
+    variant: str,
+    baseline: str,
+    measure: Measure,
+    difference: Difference,
+    p_adjusted: float,
+    wilcoxon_adjusted: float,
+    variants: int,
+) -> Verdict:
+    """Judge one difference.
+
+    A variant is better or worse only where the interval says so after the correction for the number of variants, and
+    the spread between trainings is in it.
+
+    Args:
+        variant: name.
+        baseline: name.
+        measure: the score.
+        difference: variant minus baseline.
+        p_adjusted: its p, corrected for the number of variants.
+        wilcoxon_adjusted: that of Wilcoxon's test, likewise.
+        variants: how many are compared with the baseline.
+    """
+    if difference.images == 0:
+        return Verdict(ALIKE, f"{variant} and {baseline} share no image on which {measure.title} is defined.")
+    alike = f"{variant} is {ALIKE} from {baseline} with this data"
+    how = f"{measure.title} {difference.mean:+.4f} on the mean of {_count(difference.images, 'image')}"
+    if difference.luck == "unknown":
+        return Verdict(
+            ALIKE,
+            f"{alike}: {how}, but with one training only the spread between seeds is unknown, so that a difference of "
+            "the variants can't be told from the luck of a training. Train each with two seeds or more."
+            + (f" (Interval over {_parts(difference)} alone: {_interval(difference)}.)" if _known(difference) else ""),
+        )
+    if not _known(difference):
+        return Verdict(ALIKE, f"{alike}: {how}; with one image there is no interval.")
+    said = f"{how} (95 % interval {_interval(difference)}, over {_parts(difference)}{_LUCK[difference.luck]})"
+    if not p_adjusted < SIGNIFICANT:
+        crossed = difference.low <= 0 <= difference.high
+        after = "" if crossed else f"; after the correction for {variants} variants this is no evidence"
+        ruled_out = f"; a difference below {difference.low:+.4f} or above {difference.high:+.4f} is unlikely"
+        return Verdict(ALIKE, f"{alike}: {said}{ruled_out if crossed else after}.")
+    word = BETTER if (difference.mean > 0) == measure.higher else WORSE
+    corrected = f" after the correction for {variants} variants" if variants > 1 else ""
+    doubt = (
+        ""
+        if wilcoxon_adjusted < SIGNIFICANT
+        else f" Image by image it is less clear (Wilcoxon p = {wilcoxon_adjusted:.2g}): look at the single images."
+    )
+    return Verdict(word, f"{variant} is {word} than {baseline}: {said}, p = {p_adjusted:.2g}{corrected}.{doubt}")
+
+
+_LUCK = {
+    "seeds": " and the spread between seeds",
+    "folds": ", each with trainings of its own",
+    "same weights": "; both are evaluations of the same trained weights",
+}
+
+
+def _parts(difference: Difference) -> str:
+    if difference.cluster == "image":
+        return f"{_count(difference.images, 'image')} of one source, and so of it alone"
+    return _count(difference.clusters, difference.cluster)
+
+
+def _interval(difference: Difference) -> str:
+    return f"{difference.low:+.4f} to {difference.high:+.4f}"
+
+
+def _known(difference: Difference) -> bool:
+    return not math.isnan(difference.low)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
