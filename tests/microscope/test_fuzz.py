@@ -20,7 +20,7 @@ from tests.microscope.files import zeiss as zeiss_tag
 
 QUICK = settings(
     max_examples=60,
-    deadline=timedelta(seconds=2),
+    deadline=timedelta(seconds=20),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
 )
