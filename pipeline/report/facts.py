@@ -37,7 +37,7 @@ def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) ->
     settings = {name: request.get(key) for key, name in _SETTINGS.items()}
     settings["Share without rock, not segmented"] = _share(manifest.get("skipped_share"))
     seam = _mapping(manifest.get("seam_certificate"))
-    if seam.get("crops"):
+    if seam.get("crops") and "largest" in seam:
         settings["Seams: largest difference of probability"] = number(float(seam["largest"]), 2)
         settings["Seams: places that were compared"] = seam["crops"]
     groups = (
