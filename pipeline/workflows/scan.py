@@ -12,6 +12,7 @@ from typing import Any
 import numcodecs
 import torch
 
+from pipeline.errors import UserError
 from pipeline.pores import MIN_AREA_PX, PoreSummary
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
@@ -149,6 +150,12 @@ class ScanSegmentation:
                 is done stays.
         """
         started = time.monotonic()
+        channels = self._model.network_settings.get("in_channels", 1)
+        if channels != 1:
+            raise UserError(
+                f"{self._model.path}: this model takes images of {channels} channels, and scans are segmented by their "
+                "grey values; give a checkpoint that was trained on one channel"
+            )
         with self._ranks.one_then_others(self._open) as volume:
             request = self._ranks.first_does(lambda: self._request(volume))
             plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)

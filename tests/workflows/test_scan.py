@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 from pathlib import Path
@@ -114,6 +115,35 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         segmentation(scan, tmp_path / "parts", model).run()
     segmentation(scan, tmp_path / "parts", model, threshold=0.6, overwrite=True).run()
     assert files(tmp_path / "parts") != files(tmp_path / "whole")
+
+
+def test_a_full_disk_keeps_what_is_done(
+    scan: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segmentation(scan, tmp_path / "whole", model).run()
+    replace = os.replace
+    for room in (3, 9, 20):  # in the chunks and in the pyramid
+        left = iter(range(room))
+
+        def full(source: Any, target: Any, left=left) -> None:
+            if "segmentation.ome.zarr" in str(target) and next(left, None) is None:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            replace(source, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", full)
+            with pytest.raises(UserError, match=r"no space left.*run the same command again"):
+                segmentation(scan, tmp_path / "parts", model).run()
+        assert not (tmp_path / "parts" / "manifest.json").exists()
+    segmentation(scan, tmp_path / "parts", model).run()
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+
+
+def test_a_model_of_colour_images_is_refused(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
+    colour = dataclasses.replace(model, network_settings={**model.network_settings, "in_channels": 3})
+    with pytest.raises(UserError, match="3 channels"):
+        segmentation(scan, tmp_path, colour).run()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_region_is_the_same_part_of_the_whole_scan(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
