@@ -19,8 +19,9 @@ from pipeline.workflows.provenance import run_parameters, versions
 from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items, trained_pixel_sizes
-from pipeline.workflows.scan import ScanSegmentation, ScanSettings
+from pipeline.workflows.scan import ScanSegmentation
 from pipeline.workflows.scan_command import ScanCommand
+from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_statistics import MicrographStatistics
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric

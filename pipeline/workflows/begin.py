@@ -9,7 +9,7 @@ from types import TracebackType
 
 import monai.bundle
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, mistake_behind
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.options import check_options
 from pipeline.workflows.output_folder import check_output_folder
@@ -70,13 +70,9 @@ def _print_user_error(kind: type[BaseException], error: BaseException, traceback
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
         return
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, UserError):
-            if not Ranks.of_environment().is_first:  # of several processes one tells it, or it would be told by each
-                return
-            for line in str(cause).splitlines():
-                print(f"error: {line}", file=sys.stderr)
-            return
-        cause = cause.__cause__ or cause.__context__
-    sys.__excepthook__(kind, error, traceback)
+    mistake = mistake_behind(error)
+    if mistake is None:
+        sys.__excepthook__(kind, error, traceback)
+    elif Ranks.of_environment().is_first:  # of several processes one tells it, or it would be told by each
+        for line in str(mistake).splitlines():
+            print(f"error: {line}", file=sys.stderr)

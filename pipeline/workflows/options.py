@@ -275,6 +275,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "rescale": _flag,
         "report": _flag,
         "info_bar": _info_bar,
+        "tracking_uri": _tracking_uri,
         "min_pore_area_px": _whole_number(1),
         "chunk_size": _optional(_multiple_of(256)),
         "halo": _multiple_of(STRIDE),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +11,13 @@ import numcodecs
 import torch
 
 from pipeline.errors import UserError
-from pipeline.pores import MIN_AREA_PX, PoreSummary
+from pipeline.pores import PoreSummary
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
 from pipeline.scan.ground import Ground, rock_tiles
 from pipeline.scan.output import FORMAT_VERSION, ChunkPlan, Journal, ScanStore, build_pyramid
 from pipeline.scan.porosity import Porosity, measure_porosity
 from pipeline.scan.prediction import ChunkPredictor
-from pipeline.scan.sources import Roi
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Windows
 from pipeline.workflows.model_file import TrainedModel
@@ -28,6 +25,7 @@ from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan_network import pinned, prompted
 from pipeline.workflows.scan_results import (
+    OVERVIEW,
     REPORT,
     STORE,
     SegmentedScan,
@@ -37,6 +35,7 @@ from pipeline.workflows.scan_results import (
     write_results,
 )
 from pipeline.workflows.scan_scale import scan_scale
+from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_size import fitting_sizes
 from pipeline.workflows.scan_statistics import SIDE, TILES
 from pipeline.workflows.training import INTERRUPTED
@@ -45,55 +44,6 @@ logger = logging.getLogger("vlsenet")
 
 _WRITERS = 2
 _JOURNAL = "journal"
-
-
-@dataclasses.dataclass(frozen=True)
-class ScanSettings:
-    """How a scan is segmented.
-
-    Attributes:
-        prompt: text prior.
-        threshold: probability from which a pixel is pore.
-        roi: ``x,y,w,h`` in pixels, or a sequence of the four; None: the whole scan.
-        chunk_size: side of a chunk (px); None: by the device's memory.
-        halo: around a chunk (px).
-        batch: chunks in one forward pass; None: by the device's memory.
-        precision: of the convolutions, as in ``autocast``.
-        statistics: ``micrograph`` (pinned to the scan) or ``network``.
-        skip_empty: leave empty ground around the rock out.
-        formats: further files: ``tiff``, ``nifti``.
-        pixel_size_nm: of the scan (nm); None: as its file says.
-        rescale: resample a scan to the pixel size that the model was trained at, where both are known.
-        info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
-        slice_spacing_nm: distance of slices of a stack (nm); None: the pixel size.
-        report: measure every pore, and write the table and the report.
-        min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
-    """
-
-    prompt: str
-    threshold: float
-    roi: str | Sequence[int] | None = None
-    chunk_size: int | None = None
-    halo: int = 128
-    batch: int | None = None
-    precision: str = "auto"
-    statistics: str = "micrograph"
-    skip_empty: bool = True
-    formats: Sequence[str] = ()
-    pixel_size_nm: float | None = None
-    rescale: bool = True
-    info_bar: str | int = "auto"
-    slice_spacing_nm: float | None = None
-    report: bool = True
-    min_pore_area_px: int = MIN_AREA_PX
-
-    @property
-    def region(self) -> tuple[int, int, int, int] | None:
-        """The region of interest: x, y, width, height (px)."""
-        if self.roi is None:
-            return None
-        roi = Roi.parse(self.roi if isinstance(self.roi, str) else ",".join(map(str, self.roi)))
-        return roi.x, roi.y, roi.width, roi.height
 
 
 class ScanSegmentation:
@@ -344,4 +294,4 @@ class ScanSegmentation:
             )
         if skipped:
             logger.info("%.1f %% of the region was empty and not segmented", 100 * skipped)
-        logger.info("results: %s", self._folder / (REPORT if pores else "overview.png"))
+        logger.info("results: %s", self._folder / (REPORT if pores else OVERVIEW))

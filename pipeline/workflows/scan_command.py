@@ -17,8 +17,10 @@ from pipeline.scan.porosity import Porosity
 from pipeline.scan.sources import scans_in
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.scan import ScanSegmentation, ScanSettings
+from pipeline.workflows.scan import ScanSegmentation
 from pipeline.workflows.scan_results import MANIFEST, POROSITY, porosity_summary
+from pipeline.workflows.scan_settings import ScanSettings
+from pipeline.workflows.scan_tracking import track_scan
 
 logger = logging.getLogger("vlsenet")
 
@@ -41,6 +43,8 @@ class ScanCommand:
         device: where the network runs.
         ranks: the processes that work on it together.
         overwrite: replace finished segmentations, and those of other settings.
+        tracking_uri: MLflow store for a run of each scan; None: none.
+        experiment_name: of these runs.
     """
 
     def __init__(
@@ -54,11 +58,14 @@ class ScanCommand:
         device: torch.device,
         ranks: Ranks,
         overwrite: bool,
+        tracking_uri: str | None = None,
+        experiment_name: str = "scans",
     ) -> None:
         self._path, self._folder = path, Path(output_dir)
         self._model, self._settings = model, settings
         self._stack, self._page = stack, page
         self._device, self._ranks, self._overwrite = torch.device(device), ranks, overwrite
+        self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
 
     def run(self) -> None:
         """Segment, or go on.
@@ -74,7 +81,7 @@ class ScanCommand:
                 self._segment(self._path, self._folder)
 
     def _segment(self, path: str, folder: Path) -> Porosity | None:
-        return ScanSegmentation(
+        porosity = ScanSegmentation(
             path,
             folder,
             self._model,
@@ -85,6 +92,9 @@ class ScanCommand:
             ranks=self._ranks,
             overwrite=self._overwrite,
         ).run()
+        if self._tracking_uri is not None and self._ranks.is_first:
+            track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
+        return porosity
 
     def _folder_of(self, scans: list[Path]) -> None:
         folders = _folders(scans)

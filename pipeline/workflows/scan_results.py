@@ -26,6 +26,7 @@ logger = logging.getLogger("vlsenet")
 
 MANIFEST = "manifest.json"
 POROSITY = "porosity.json"
+OVERVIEW = "overview.png"
 REPORT = "report.html"
 FIGURES = "figures"
 STORE = "segmentation.ome.zarr"
@@ -93,7 +94,7 @@ def write_results(
         _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
     with volume.slice(middle, info_bar=True) as source:
-        write_overview(folder / "overview.png", source, store, porosity, slice_=middle, rows=volume.rows)
+        write_overview(folder / OVERVIEW, source, store, porosity, slice_=middle, rows=volume.rows)
     pores = None
     if min_area_px is not None:
         pores = _write_table(folder, scan, min_area_px)
@@ -146,7 +147,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def remove_earlier(folder: Path) -> None:
     """Remove what stands beside the store, before it is segmented anew: pictures and numbers of two runs never mix."""
-    names = [MANIFEST, POROSITY, "porosity_fields.csv", CSV, PARQUET, "overview.png", REPORT]
+    names = [MANIFEST, POROSITY, "porosity_fields.csv", CSV, PARQUET, OVERVIEW, REPORT]
     for name in [*names, "mask.ome.tif", "mask.nii.gz"]:
         (folder / name).unlink(missing_ok=True)
     for figure in (folder / FIGURES).glob("*.png"):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -93,6 +94,21 @@ def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel
     assert porosity["porosity"] == pytest.approx((mask > 0).mean())
     assert set(pd.read_csv(tmp_path / "porosity_fields.csv")["slice"]) == {0, 1, 2}
     assert json.loads((tmp_path / "manifest.json").read_text())["request"]["scan"]["slices"] == 3
+
+
+def test_results_go_to_mlflow(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    settings = ScanSettings(prompt="pore", threshold=0.5, chunk_size=256, pixel_size_nm=10.0)
+    scan = str(slices / "s0.png")
+    ScanCommand(scan, str(tmp_path / "out"), model, settings, False, None, CPU, Ranks(), False, uri, "rocks").run()
+    client = mlflow.MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("rocks").experiment_id])
+    porosity = json.loads((tmp_path / "out" / "porosity.json").read_text())["porosity"]
+    assert run.data.metrics["porosity"] == porosity
+    assert run.data.params["threshold"] == "0.5"
+    assert {file.path for file in client.list_artifacts(run.info.run_id, "results")} >= {"results/report.html"}
+    assert len(client.list_artifacts(run.info.run_id, "figures")) > 3
+    assert run.info.status == "FINISHED"
 
 
 def _nm(volume: object) -> float:

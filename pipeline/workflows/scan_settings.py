@@ -1,0 +1,58 @@
+"""How a scan is segmented."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.pores import MIN_AREA_PX
+from pipeline.scan.sources import Roi
+
+
+@dataclass(frozen=True)
+class ScanSettings:
+    """How a scan is segmented.
+
+    Attributes:
+        prompt: text prior.
+        threshold: probability from which a pixel is pore.
+        roi: ``x,y,w,h`` in pixels, or a sequence of the four; None: the whole scan.
+        chunk_size: side of a chunk (px); None: by the device's memory.
+        halo: around a chunk (px).
+        batch: chunks in one forward pass; None: by the device's memory.
+        precision: of the convolutions, as in ``autocast``.
+        statistics: ``micrograph`` (pinned to the scan) or ``network``.
+        skip_empty: leave empty ground around the rock out.
+        formats: further files: ``tiff``, ``nifti``.
+        pixel_size_nm: of the scan (nm); None: as its file says.
+        rescale: resample a scan to the pixel size that the model was trained at, where both are known.
+        info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
+        slice_spacing_nm: distance of slices of a stack (nm); None: the pixel size.
+        report: measure every pore, and write the table and the report.
+        min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
+    """
+
+    prompt: str
+    threshold: float
+    roi: str | Sequence[int] | None = None
+    chunk_size: int | None = None
+    halo: int = 128
+    batch: int | None = None
+    precision: str = "auto"
+    statistics: str = "micrograph"
+    skip_empty: bool = True
+    formats: Sequence[str] = ()
+    pixel_size_nm: float | None = None
+    rescale: bool = True
+    info_bar: str | int = "auto"
+    slice_spacing_nm: float | None = None
+    report: bool = True
+    min_pore_area_px: int = MIN_AREA_PX
+
+    @property
+    def region(self) -> tuple[int, int, int, int] | None:
+        """The region of interest: x, y, width, height (px)."""
+        if self.roi is None:
+            return None
+        roi = Roi.parse(self.roi if isinstance(self.roi, str) else ",".join(map(str, self.roi)))
+        return roi.x, roi.y, roi.width, roi.height
