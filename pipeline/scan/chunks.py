@@ -71,7 +71,7 @@ def write_chunks(
         def submit(index: int, probability: np.ndarray) -> None:
             writing.append(writers.submit(write, index, probability))
             # bounded: a slow disk holds the network up, and memory does not fill
-            while len(writing) > 2 * _WRITERS:
+            while writing and (writing[0].done() or len(writing) > 2 * _WRITERS):
                 bar.update(writing.popleft().result())
 
         try:

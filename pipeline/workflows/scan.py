@@ -174,7 +174,9 @@ class ScanSegmentation:
         )
         if self._ranks.is_first:
             logger.info("%s", volume.description)
-            if volume.acquisition is not None:
+            if self._settings.pixel_size_nm is not None:
+                logger.info("pixels of %.6g nm, as given", self._settings.pixel_size_nm)
+            elif volume.acquisition is not None:
                 logger.info("%s", volume.acquisition.describe())
             for warning in volume.acquisition.warnings if volume.acquisition else ():
                 logger.warning("%s: %s", self._path, warning)
