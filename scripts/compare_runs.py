@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 EXAMPLES = r"""
-A run is compared when its evaluation is among its artifacts. Those of an experiment are, and any other evaluation is with
-evaluate.yaml --tracking_uri URI --mlflow_run_id ID --tags::variant NAME. The tags variant, seed and fold say what it is.
+A run is compared when its evaluation is among its artifacts. Those of an experiment are, and any other is with
+evaluate.yaml --tracking_uri URI --mlflow_run_id ID --tags::variant NAME; the tags variant, seed and fold say what
+it is.
 
 examples:
   python scripts/compare_runs.py --tracking_uri sqlite:///runs/ablation/mlflow.db --experiment ablation \

@@ -80,7 +80,8 @@ def paired_difference(variant: pd.DataFrame, baseline: pd.DataFrame, seed: int =
     items = _items(variant, baseline, ours, theirs)
     difference, weight = items["difference"].to_numpy(), items["weight"].to_numpy()
     if not len(items) or not weight.sum():
-        return Difference(*[math.nan] * 5, 0, 0, "image", "unknown", items)
+        nothing = math.nan
+        return Difference(nothing, nothing, nothing, nothing, nothing, 0, 0, "image", "unknown", items.reset_index())
     mean = float(np.average(difference, weights=weight))
     luck = _luck(variant, baseline, items)
     cluster, parts = _clusters(items, luck)

@@ -202,7 +202,7 @@ def _differences(findings: Findings) -> list[dict[str, Any]]:
 
 
 def _strata(findings: Findings) -> list[dict[str, Any]]:
-    groups = []
+    groups: list[dict[str, Any]] = []
     if findings.strata.empty:
         return groups
     for variable, rows in findings.strata.groupby("variable", sort=False):

@@ -111,7 +111,8 @@ def read_runs(
             runs.append(found)
         else:
             error = run.data.tags.get("error", "")
-            left_out.append(f"{_name(run)} ({run.info.status}{': ' + error if error else ''})")
+            ended = "" if run.info.status == "FINISHED" else f" ({run.info.status}{': ' + error if error else ''})"
+            left_out.append(_name(run) + ended)
     if not runs:
         raise UserError(
             f"none of the {len(chosen)} runs has an evaluation ({EVALUATION_FOLDER}/{_IMAGES} among its artifacts); "

@@ -40,8 +40,8 @@ def variant_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
 
     ``mean`` is over the images, then over the seeds; ``seed_sd`` the standard deviation over the seeds of the mean over
     the images of all folds; ``fold_sd`` that over the folds of the mean over images and seeds. ``pooled`` is the score
-    of the pixels of all images and folds together, as a mean over the seeds, with ``pooled_seed_sd``. A deviation is NaN
-    with one seed or fold.
+    of the pixels of all images and folds together, as a mean over the seeds, with ``pooled_seed_sd``. A deviation is
+    NaN with one seed or fold.
     """
     rows = []
     for variant in variants_of(runs):

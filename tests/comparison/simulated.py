@@ -1,0 +1,88 @@
+"""Trainings and their predictions, made up: each training has a luck of its own that all its images share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import torch
+from ignite.engine import Engine
+from scipy.ndimage import gaussian_filter
+
+from pipeline.workflows import EvaluationLog, EvaluationReport
+from tests.metrics.masks import blobs
+
+SOURCES, TILES, SHAPE = 4, 2, (40, 50)
+NAMES = [f"{source}_{tile}" for source in range(SOURCES) for tile in range(TILES)]
+
+
+def truths() -> dict[str, np.ndarray]:
+    return {name: blobs(place, SHAPE) for place, name in enumerate(NAMES)}
+
+
+def train(random: np.random.Generator) -> float:
+    """The luck of a training: how tight its network draws pores."""
+    return float(random.normal(0, 0.05))
+
+
+def probability(truth: np.ndarray, luck: float, random: np.random.Generator) -> np.ndarray:
+    """What the network makes of an image."""
+    blurred = gaussian_filter(truth.astype(float), 0.9) + luck
+    return np.clip(blurred + gaussian_filter(random.normal(0, 0.3, truth.shape), 1), 0, 1).astype(np.float32)
+
+
+def with_noise(predicted: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The planted difference: one pixel in thirty is wrong."""
+    return predicted ^ (random.random(predicted.shape) < 1 / 30)
+
+
+def dice_rows(random: np.random.Generator, seeds: int, noise: bool = False) -> pd.DataFrame:
+    """Dice of every image in several trainings of one variant."""
+    rows = []
+    for seed in range(seeds):
+        luck = train(random)
+        for name, truth in truths().items():
+            predicted = probability(truth, luck, random) >= 0.5
+            if noise:
+                predicted = with_noise(predicted, random)
+            dice = 2 * (predicted & truth).sum() / (predicted.sum() + truth.sum())
+            rows.append({"fold": "", "seed": str(seed), "name": name, "source": name[0], "value": dice})
+    return pd.DataFrame(rows)
+
+
+def evaluate(folder: Path, seed: int, noise: bool, checkpoint: str, shift: int = 0) -> None:
+    """The files of an evaluation, by the real thing; ``shift`` gives other data under the same names."""
+    random = np.random.default_rng(seed)
+    luck = train(random)
+
+    def infer(engine: Engine, name: str) -> list[dict[str, torch.Tensor]]:
+        truth = np.roll(truths()[name], shift, axis=1)
+        truth[:, :shift] = False
+        values = probability(truth, luck, random)
+        predicted = values >= 0.5
+        if noise:
+            predicted = with_noise(predicted, random)
+        engine.state.batch = [{"name": name, "source": name[0]}]
+        image = torch.from_numpy(1 - gaussian_filter(truth.astype(np.float32), 1))
+        arrays = {"pred": predicted, "label": truth, "probability": values}
+        return [{"image": image[None], **{key: torch.from_numpy(a)[None].float() for key, a in arrays.items()}}]
+
+    about = {"checkpoint_sha256": checkpoint, "split": "val", "data_fingerprint": f"data{shift}"}
+    engine = Engine(infer)
+    EvaluationReport(str(folder), about, pixel_sizes={name: 10.0 * (1 + int(name[0]) % 2) for name in NAMES}).attach(
+        engine
+    )
+    engine.run(NAMES)
+
+
+def log_run(client: mlflow.MlflowClient, store: str, experiment: str, folder: Path | None, **tags: str) -> str:
+    """A run of a training with curves, and its evaluation where there is one."""
+    run_id = str(client.create_run(experiment, run_name=" ".join(tags.values()), tags=tags).info.run_id)
+    for epoch in (1, 2, 3):
+        client.log_metric(run_id, "val_dice", 0.8 - 0.2 / epoch, step=epoch)
+    if folder is not None:
+        EvaluationLog(store, "", run_id, {}).send(folder)
+    client.set_terminated(run_id, "FINISHED" if folder is not None else "FAILED")
+    return run_id

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import mlflow
+import pandas as pd
+import pytest
+
+from pipeline.comparison.compare import compare
+from scripts.compare_runs import main
+from tests.comparison.simulated import NAMES, evaluate, log_run
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """An experiment with three seeds of two variants and of one with noise, a failed run, and other experiments."""
+    folder = tmp_path_factory.mktemp("comparison")
+    uri = f"sqlite:///{folder}/mlflow.db"
+    client = mlflow.MlflowClient(uri)
+
+    def experiment(name: str) -> str:
+        return str(client.create_experiment(name, artifact_location=(folder / name).as_uri()))
+
+    rock = experiment("rock")
+    parent = client.create_run(rock, run_name="grid").info.run_id
+    family = {"mlflow.parentRunId": parent}
+    for variant, first in (("unet", 0), ("noisy", 10), ("<b>other</b>", 20)):
+        for seed in range(3):
+            out = folder / f"{first + seed}"
+            evaluate(out, first + seed, variant == "noisy", checkpoint=f"{first + seed}")
+            log_run(client, uri, rock, out, variant=variant, seed=str(seed), **family)
+    log_run(client, uri, rock, None, variant="broken", seed="0", **family)
+
+    moved = folder / "moved"
+    evaluate(moved, 1, False, "moved", shift=3)
+    mixed = experiment("mixed")
+    log_run(client, uri, mixed, folder / "0", variant="unet", seed="0")
+    log_run(client, uri, mixed, moved, variant="moved", seed="0")
+    twice = experiment("twice")
+    ids = [log_run(client, uri, twice, folder / "0", variant="unet", seed="0") for _ in range(2)]
+    empty = experiment("empty")
+    log_run(client, uri, empty, None, variant="unet", seed="0")
+    return uri, client, parent, folder, ids
+
+
+@pytest.fixture(scope="module")
+def compared(store, tmp_path_factory):
+    return compare(store[0], tmp_path_factory.mktemp("out"), "rock")
+
+
+def test_the_planted_difference_is_found_and_another_seed_of_the_same_is_none(compared):
+    words = compared.differences.set_index(["measure", "variant"])["verdict"]
+    assert compared.baseline == "unet"
+    assert words["dice", "noisy"] == "worse"
+    assert words["dice", "<b>other</b>"] == "not distinguishable"
+    for measure in ("iou", "precision", "surface_dice", "boundary_f1", "cl_dice", "betti0_error"):
+        assert words[measure, "noisy"] == "worse", measure
+    assert "noisy is worse than unet: Dice" in compared.markdown
+    assert any("broken" in note for note in compared.notes)
+
+
+def test_the_table_holds_what_the_files_say(store, compared):
+    *_, folder, _ = store
+    tables = [pd.read_csv(folder / str(seed) / "per_image.csv") for seed in range(3)]
+    row = compared.table.set_index(["variant", "measure"]).loc[("unet", "dice")]
+    means = pd.Series([table["dice"].mean() for table in tables])
+    assert row["mean"] == pytest.approx(means.mean(), abs=1e-6)
+    assert row["seed_sd"] == pytest.approx(means.std(), abs=1e-6)
+    assert pd.isna(row["fold_sd"])
+    assert (row["images"], row["seeds"], row["folds"], row["trainings"]) == (len(NAMES), 3, 1, 3)
+    # all images have the same size, so that the pooled porosity is the mean one
+    recall = compared.table.set_index(["variant", "measure"]).loc[("unet", "recall")]
+    pooled = [(t["recall"] * t["porosity_true"]).sum() / t["porosity_true"].sum() for t in tables]
+    assert recall["pooled"] == pytest.approx(sum(pooled) / 3, abs=1e-4)
+
+
+def test_strata_hold_the_share_of_the_pores_that_were_hit(store, compared):
+    *_, folder, _ = store
+    strata = compared.strata.set_index(["variable", "stratum", "variant"])
+    pores = pd.concat(pd.read_csv(folder / str(seed) / "per_pore.csv") for seed in range(3))
+    small = pores[pores["area"] <= 10]
+    row = strata.loc[("pore area", "up to 10 px", "noisy")]
+    assert row["baseline"] == pytest.approx((small["found"] >= 0.5).mean())
+    assert row["count"] == len(small) / 3
+    wide = pores[(pores["aspect_ratio"] >= 1.5) & ((pores["orientation"] < 22.5) | (pores["orientation"] >= 157.5))]
+    assert strata.loc[("orientation", "horizontal", "noisy"), "count"] == len(wide) / 3
+    assert set(strata.loc["source"].index.get_level_values(0)) == {"0", "1", "2", "3"}
+    assert set(strata.loc["pixel size"].index.get_level_values(0)) == {"10 nm/px", "20 nm/px"}
+
+
+class Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attributes if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_report_needs_nothing_else_and_shows_everything(compared):
+    html = compared.report.read_text(encoding="utf-8")
+    page = Page()
+    page.feed(html)
+    assert page.links
+    assert all(link.startswith("data:image/") for link in page.links)
+    assert "@import" not in html
+    assert "url(" not in html
+    assert "b" not in page.tags  # a variant's name is text, not a tag
+    for what in ("Which is better?", "noisy is worse than unet", "Where is the gain?", "Calibration", "Training"):
+        assert what in page.text
+    for alt in ("Difference of every image", "Differences by stratum", "Reliability diagram", "Curves over the epochs"):
+        assert f'alt="{alt}"' in html
+    # two wins or losses, or both, of each variant beside the truth
+    assert html.count('alt="true pores of') >= 4
+    assert len(re.findall("data:image/jpeg", html)) == 3 * html.count('alt="true pores of')
+
+
+def test_everything_is_logged_to_the_parent_run(store, compared):
+    _, client, parent, *_ = store
+    names = {item.path for item in client.list_artifacts(parent, "comparison")}
+    files = ("report.html", "variants.csv", "variants.md", "variants.html", "differences.csv", "strata.csv")
+    assert names == {f"comparison/{name}" for name in files}
+    assert {path.name for path in compared.report.parent.iterdir()} == set(files)
+
+
+def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
+    uri, *_, ids = store
+    alone = compare(uri, tmp_path, run_ids=ids[:1])
+    assert alone.differences.empty
+    assert "nothing to compare it with" in alone.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"experiment": "rock", "baseline": "vlsenet"}, "--baseline vlsenet: no evaluated run"),
+        ({"experiment": "rocks"}, "there are Default, empty, mixed, rock, twice"),
+        ({"experiment": "rock", "metric": "dise"}, "--metric dise"),
+        ({"experiment": "mixed"}, "different data"),
+        ({"experiment": "twice"}, "two runs are variant unet, seed 0"),
+        ({"experiment": "empty"}, "none of the 1 runs has an evaluation"),
+        ({"runs": "f" * 32}, "no such run"),
+        ({}, "which runs?"),
+        ({"experiment": "rock", "tracking_uri": "sqlite:////nowhere/mlflow.db"}, "there is no file /nowhere/mlflow.db"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
+    options = {"tracking_uri": store[0], "output_dir": str(tmp_path / "out"), **options}
+    assert main([text for name, value in options.items() for text in (f"--{name}", value)]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

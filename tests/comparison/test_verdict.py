@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from pipeline.comparison.measures import BY_NAME
+from pipeline.comparison.paired import Difference
+from pipeline.comparison.verdict import ALIKE, BETTER, WORSE, judge
+
+
+def difference(mean: float, low: float, high: float, luck: str = "seeds") -> Difference:
+    return Difference(mean, low, high, 0.01, 0.01, 20, 4, "source", luck, pd.DataFrame())
+
+
+@pytest.mark.parametrize(
+    ("measure", "sign", "word"),
+    [("dice", 1, BETTER), ("dice", -1, WORSE), ("porosity_error", 1, WORSE), ("porosity_error", -1, BETTER)],
+)
+def test_which_way_is_better(measure, sign, word):
+    low, high = sorted((sign * 0.01, sign * 0.03))
+    said = judge("a", "b", BY_NAME[measure], difference(sign * 0.02, low, high), 0.01, 0.01, 2)
+    assert said.word == word
+    assert f"a is {word} than b" in said.sentence
+    assert "4 sources" in said.sentence
+
+
+def test_an_interval_that_the_correction_makes_no_evidence_of():
+    said = judge("a", "b", BY_NAME["dice"], difference(0.02, 0.001, 0.039), 0.12, 0.01, 4)
+    assert said.word == ALIKE
+    assert "after the correction for 4 variants" in said.sentence
+
+
+def test_a_gain_that_few_images_make_is_told():
+    said = judge("a", "b", BY_NAME["dice"], difference(0.02, 0.01, 0.03), 0.01, 0.4, 1)
+    assert said.word == BETTER
+    assert "Wilcoxon p = 0.4" in said.sentence
