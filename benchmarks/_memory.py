@@ -1,9 +1,14 @@
-"""Peak memory of a piece of work."""
+"""Peak memory of a piece of work, or of a process."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -36,3 +41,21 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> float:
         held += event.nbytes()
         peak = max(peak, held)
     return peak / MEGABYTE
+
+
+def resident_peak() -> float:
+    """Peak resident memory of this process (MB); what the process that started it held does not count."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / MEGABYTE
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / MEGABYTE if sys.platform == "darwin" else peak * 1024 / MEGABYTE
+
+
+def alone(work: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
+    """What `work` returns in a new process, which has not held anything before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()

@@ -13,11 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import skimage
+from _memory import alone, resident_peak
 from scipy import ndimage
 
 from pipeline.pores import StoredSegmentation, write_pore_table
@@ -126,29 +124,11 @@ def _wrapped(degrees: np.ndarray) -> np.ndarray:
     return 90 - (90 - degrees) % 180
 
 
-def _alone(work: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
-    """In a new process, which has not held anything before."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(work, *arguments).result()
-
-
 def _measured(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    before = _peak_mb()
+    before = resident_peak()
     start = time.perf_counter()
     result = work()
-    return {**result, "seconds": time.perf_counter() - start, "before_mb": before, "peak_mb": _peak_mb()}
-
-
-def _peak_mb() -> float:
-    """Peak memory of this process (MB); what the process that started it held does not count."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return {**result, "seconds": time.perf_counter() - start, "before_mb": before, "peak_mb": resident_peak()}
 
 
 def main() -> None:
@@ -172,10 +152,10 @@ def main() -> None:
         with TemporaryDirectory() as name:
             folder = Path(name)
             make_scan(folder, side, options.chunk, options.porosity, options.smooth, untiled)
-            result: dict[str, Any] = {"side": side, "out_of_core": _alone(ours, folder, side, options.chunk)}
+            result: dict[str, Any] = {"side": side, "out_of_core": alone(ours, folder, side, options.chunk)}
             _show(f"{side} x {side} px, out of core", result["out_of_core"])
             if untiled:
-                result["untiled"] = _alone(theirs, folder)
+                result["untiled"] = alone(theirs, folder)
                 _show(f"{side} x {side} px, regionprops_table", result["untiled"])
                 result["largest_difference"] = compare(folder)
                 shown = (f"{column} {value:.1g}" for column, value in result["largest_difference"].items())

@@ -1,0 +1,238 @@
+"""Segmentations of whole scans within a process: memory, time, the network alone, MONAI's sliding window."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+from _memory import resident_peak
+from _timing import seconds, spread
+from monai.inferers import SlidingWindowInferer
+
+from pipeline.metrics import Seam
+from pipeline.scan.ground import Ground, rock_tiles
+from pipeline.scan.output import ChunkPlan, ScanStore
+from pipeline.scan.volume import ScanVolume, open_volume
+from pipeline.scan.windows import Window, Windows
+from pipeline.text import DEFAULT_PROMPT
+from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
+from pipeline.workflows import scan as engine
+from pipeline.workflows.scan_network import pinned, prompted
+from pipeline.workflows.scan_results import MANIFEST, STORE
+from pipeline.workflows.scan_statistics import SIDE, TILES
+
+#: what a segmentation calls after its chunks, and the name of the stage
+_STAGES = {"build_pyramid": "pyramid", "certify": "certificate", "write_results": "pictures"}
+#: channels of a segmentation
+MASK, PROBABILITY = 0, 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is segmented, and how.
+
+    Attributes:
+        scan: the file.
+        model: the model file.
+        chunk_size: side of a chunk (px); None: as the engine chooses.
+        precision: as in `autocast`.
+        device: where the network runs.
+        report: measure every pore and write the report too.
+    """
+
+    scan: Path
+    model: Path
+    chunk_size: int | None = None
+    precision: str = "auto"
+    device: str = "cpu"
+    report: bool = False
+
+    def settings(self, threshold: float) -> ScanSettings:
+        """Of the engine; a pixel is pore from `threshold` on."""
+        return ScanSettings(
+            DEFAULT_PROMPT, threshold, chunk_size=self.chunk_size, precision=self.precision, report=self.report
+        )
+
+
+def segment(case: Case, folder: Path, keep: bool = False) -> dict[str, Any]:
+    """Segment a scan from its file to the finished output on the disk.
+
+    Returns:
+        `seconds`; `stages`, the seconds of each; what the manifest says of chunks, halo, batch; memory (MB): that of
+        the process `before_mb` and its `peak_mb`.
+    """
+    model = load_model(str(case.model), case.device)
+    device = torch.device(case.device)
+    before = resident_peak()
+    with _timed_stages() as stages:
+        total = seconds(
+            ScanSegmentation(str(case.scan), folder, model, case.settings(model.threshold), device=device).run, device
+        )
+    manifest = json.loads((folder / MANIFEST).read_text())
+    if not keep:
+        shutil.rmtree(folder)
+    inside = {name: value for name, value in manifest["seconds_of_this_run"].items() if name != "all"}
+    stages = {**inside, **stages}
+    return {
+        "seconds": total,
+        "stages": {**stages, "rest": total - sum(stages.values())},
+        **{name: manifest["request"][name] for name in ("chunk_size", "halo", "batch")},
+        "seam_certificate": manifest["seam_certificate"],
+        "before_mb": before,
+        "peak_mb": resident_peak(),
+    }
+
+
+class BareNetwork:
+    """The network as a segmentation runs it, and nothing else: on the same windows, in the same batches.
+
+    Args:
+        case: what is segmented.
+        sizes: `chunk_size`, `halo` and `batch` of the segmentation.
+    """
+
+    def __init__(self, case: Case, sizes: dict[str, int]) -> None:
+        self.device, self.batch = torch.device(case.device), sizes["batch"]
+        self.volume = open_volume(str(case.scan))
+        plan = ChunkPlan(*self.volume.shape, chunk=sizes["chunk_size"])
+        self.windows = Windows(plan, sizes["halo"], uniform=self.batch > 1)
+        self.ground = Ground.measured(self.volume, self.windows, skip_empty=True)
+        self.run = network_of_scan(case, self.volume, self.windows, self.ground)
+
+    def __call__(self) -> float:
+        """Seconds in the network, with the windows read and normalised before the clock runs."""
+        spent = 0.0
+        for pixels in self._batches():
+            windows = torch.from_numpy(pixels).to(self.device)
+            with torch.no_grad():
+                spent += seconds(lambda windows=windows: self.run(windows), self.device)
+        return spent
+
+    @property
+    def share(self) -> float:
+        """Pixels that go through the network, halos included, over the pixels of the scan."""
+        plan = self.windows.plan
+        return sum(window.height * window.width for window in self._windows()) / (plan.height * plan.width)
+
+    def _windows(self) -> list[Window]:
+        return [self.windows.around(self.windows.plan.part(index)) for index in range(len(self.windows.plan))]
+
+    def _batches(self) -> Iterator[np.ndarray]:
+        windows = iter(self._windows())
+        while together := list(islice(windows, self.batch)):
+            together += together[-1:] * (self.batch - len(together))  # the last batch is filled, as by the engine
+            yield np.stack([self._normalised(*window) for window in together])[:, None]
+
+    def _normalised(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        high, wide = (min(height, self.volume.shape[0] - top), min(width, self.volume.shape[1] - left))
+        pixels = self.volume.read(0, top, left, high, wide).astype(np.float32)
+        pixels = (pixels - np.float32(self.ground.intensity.mean)) / np.float32(self.ground.intensity.std)
+        return np.pad(pixels, [(0, height - high), (0, width - wide)], mode="edge")
+
+
+def network_of_scan(
+    case: Case, volume: ScanVolume, windows: Windows, ground: Ground
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """The network with its statistics fixed to a scan, as a segmentation makes it."""
+    model = load_model(str(case.model), case.device)
+    features = model.text.get(DEFAULT_PROMPT)
+    tiles = (rock_tiles(volume, windows, ground, SIDE, TILES) - ground.intensity.mean) / ground.intensity.std
+    network = pinned(model.network, torch.from_numpy(tiles).unsqueeze(1).to(case.device), features)
+    return prompted(network, features, case.precision)
+
+
+def compare_time(case: Case, folder: Path, repeats: int) -> dict[str, Any]:
+    """Time of segmentations over that of the network alone, taking turns in this process.
+
+    Returns:
+        `end_to_end` and `network` (seconds of each turn), their `ratio` (spread), `stages` (median seconds), `share`
+        of the pixels that go through the network, and the sizes.
+    """
+    runs, alone = [], []
+    bare: BareNetwork | None = None
+    for _ in range(repeats):
+        runs.append(segment(case, folder))
+        bare = bare or BareNetwork(case, runs[0])
+        alone.append(bare())
+    assert bare is not None
+    stages = {name: float(np.median([run["stages"][name] for run in runs])) for name in runs[0]["stages"]}
+    return {
+        "end_to_end": [run["seconds"] for run in runs],
+        "network": alone,
+        "ratio": spread([run["seconds"] / one for run, one in zip(runs, alone, strict=True)]),
+        "stages": stages,
+        "share": bare.share,
+        **{name: runs[0][name] for name in ("chunk_size", "halo", "batch", "seam_certificate")},
+    }
+
+
+def slide(case: Case, ours: Path, sizes: dict[str, int]) -> dict[str, Any]:
+    """MONAI's SlidingWindowInferer on a scan: windows of the same size, overlapping by the two halos.
+
+    The whole image is read and normalised, the probability is kept in memory, and nothing is written.
+
+    Args:
+        case: what is segmented.
+        ours: folder of the engine's segmentation of it.
+        sizes: `chunk_size`, `halo` and `batch` of that.
+
+    Returns:
+        `seconds` and memory as in `segment`, and the differences of probability and mask between the two, in steps of
+        1/255, as the engine stores it.
+    """
+    bare = BareNetwork(case, sizes)
+    side = sizes["chunk_size"] + 2 * sizes["halo"]
+    inferer = SlidingWindowInferer(side, sizes["batch"], overlap=2 * sizes["halo"] / side, mode="gaussian")
+    before = resident_peak()
+    start = time.perf_counter()
+    height, width = bare.volume.shape
+    image = torch.from_numpy(bare._normalised(0, 0, height, width))[None, None].to(bare.device)
+    with torch.no_grad():
+        probability = inferer(image, bare.run).float().sigmoid()[0, 0].cpu()
+    total = time.perf_counter() - start
+    peak = resident_peak()
+    del image
+    seam = Seam.between(
+        torch.from_numpy(stored(ours, bare.windows.plan, PROBABILITY) / np.float32(255)),
+        (probability * 255).round() / 255,
+        load_model(str(case.model)).threshold,
+    )
+    return {"seconds": total, "before_mb": before, "peak_mb": peak, "window": side, **vars(seam)}
+
+
+def stored(folder: Path, plan: ChunkPlan, channel: int) -> np.ndarray:
+    """A channel (H, W) of a finished segmentation, uint8."""
+    store = ScanStore.open(folder / STORE, plan)
+    _, rows, columns = plan.grid
+    return np.block([[store.read(0, channel, (0, row, column)) for column in range(columns)] for row in range(rows)])
+
+
+@contextmanager
+def _timed_stages() -> Iterator[dict[str, float]]:
+    """Seconds that the engine spends in what it calls after the chunks."""
+    spent: dict[str, float] = {}
+
+    def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*arguments: Any, **options: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return work(*arguments, **options)
+            finally:
+                spent[name] = time.perf_counter() - start
+
+        return wrapper
+
+    with ExitStack() as patches:
+        for attribute, name in _STAGES.items():
+            patches.enter_context(mock.patch.object(engine, attribute, timed(name, getattr(engine, attribute))))
+        yield spent
