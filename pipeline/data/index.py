@@ -14,6 +14,7 @@ from pipeline.data.pairs import Pairing, pair_files
 from pipeline.data.problems import Problem, problems_error, some_of
 from pipeline.data.samples import DatasetIndex, Sample
 from pipeline.data.splits import (
+    COLUMNS,
     DEFAULT_FRACTIONS,
     SPLIT_FILE,
     SPLITS,
@@ -32,6 +33,7 @@ def index_dataset(
     group_pattern: str | None = None,
     skip_bad: bool = False,
     divide: bool = True,
+    split_csv: str | Path | None = None,
 ) -> DatasetIndex:
     """Check a data set's folder and list its samples with sources and splits.
 
@@ -46,12 +48,17 @@ def index_dataset(
         skip_bad: Whether to go on without files that have problems.
         divide: Whether to make a split where there is no `split.csv`; otherwise all samples are of the split test,
             and a single source will do.
+        split_csv: A file to read in place of the folder's `split.csv`.
 
     Raises:
         UserError: Anything is wrong with the folder, the options or, without `skip_bad`, any file.
     """
     root = _absolute(dataset_dir)
-    split_file = root / SPLIT_FILE
+    split_file = root / SPLIT_FILE if split_csv is None else _absolute(split_csv)
+    if split_csv is not None and not split_file.is_file():
+        raise UserError(
+            f"--split_csv {split_csv}: there is no such file; give one with the columns {','.join(COLUMNS)}"
+        )
     if not split_file.exists():
         fractions = DEFAULT_FRACTIONS if divide else None
         return index_with_new_split(
@@ -60,9 +67,9 @@ def index_dataset(
     chosen = parse_pore_label(pore_label)
     pairing = pair_files(root)
     table = read_split_csv(split_file, pairing.names)
-    pairing = _restricted(pairing, table.rows)
+    pairing = _restricted(pairing, table.rows, split_file.name)
     if group_pattern:
-        pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is not used: there is a {SPLIT_FILE}"))
+        pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is not used: there is a {split_file.name}"))
     pairing = replace(pairing, problems=(*table.problems, *pairing.problems))
     scan = _scan(root, pairing, chosen, skip_bad)
     return _index(root, scan, table.rows, notes=())
@@ -132,16 +139,16 @@ class _Scan:
     skipped: tuple[Problem, ...]
 
 
-def _absolute(dataset_dir: str | Path) -> Path:
-    return Path(os.path.abspath(Path(dataset_dir).expanduser()))
+def _absolute(path: str | Path) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]]) -> Pairing:
+def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]], split_file: str) -> Pairing:
     """Leave out what `split.csv` does not name: a user may list a part of a folder."""
     left_out = sorted(pairing.names - rows.keys())
     notes = pairing.notes
     if left_out:
-        notes += (f"{len(left_out)} image(s) are not in {SPLIT_FILE} and left out: {some_of(left_out)}",)
+        notes += (f"{len(left_out)} image(s) are not in {split_file} and left out: {some_of(left_out)}",)
     return Pairing(
         tuple(pair for pair in pairing.pairs if pair.name in rows),
         tuple(problem for problem in pairing.problems if rows.keys() & problem.names),

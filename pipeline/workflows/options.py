@@ -197,6 +197,7 @@ _EXAMPLES = {
 
 _DATASET = _existing("a folder with images/ and labels/", Path.is_dir)
 _CHECKPOINT = _existing("a checkpoint file (.pt)", Path.is_file)
+_SPLIT_CSV = _optional(_existing("a file with the columns name,source,split", Path.is_file))
 _WHOLE_PORE_LABEL = _whole_number(0, optional=True)
 
 _SLIDING_WINDOW: dict[str, Check] = {
@@ -217,6 +218,7 @@ _EVALUATION: dict[str, Check] = {
     **_SLIDING_WINDOW,
     "pore_label": _WHOLE_PORE_LABEL,
     "group_pattern": _regex,
+    "split_csv": _SPLIT_CSV,
     "skip_bad": _flag,
     "overwrite": _flag,
 }
@@ -244,6 +246,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "learning_rate": _number(0, 1),
         "pore_label": _WHOLE_PORE_LABEL,
         "group_pattern": _regex,
+        "split_csv": _SPLIT_CSV,
         "tracking_uri": _tracking_uri,
         "skip_bad": _flag,
         "resume": _flag,

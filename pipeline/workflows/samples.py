@@ -21,6 +21,7 @@ def open_dataset(
     group_pattern: str | None = None,
     skip_bad: bool = False,
     divide: bool = True,
+    split_csv: str | None = None,
 ) -> DatasetIndex:
     """Check and index a data set, and log what a user should know of it: splits, notes, files left out.
 
@@ -32,7 +33,12 @@ def open_dataset(
     # the command line gives a folder or a pattern of digits as a number
     pattern = None if group_pattern is None else str(group_pattern)
     index = index_dataset(
-        str(dataset_dir), pore_label=pore_label, group_pattern=pattern, skip_bad=skip_bad, divide=divide
+        str(dataset_dir),
+        pore_label=pore_label,
+        group_pattern=pattern,
+        skip_bad=skip_bad,
+        divide=divide,
+        split_csv=None if split_csv is None else str(split_csv),
     )
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
