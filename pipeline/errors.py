@@ -1,10 +1,29 @@
 """Errors that a user can mend."""
 
+from __future__ import annotations
+
 
 class UserError(Exception):
     """A mistake in what the user gave: a path, an option, an image.
 
     The message is for a reader who has not seen the code: it names the file or the value, and says what to do.
     The commands print it on one line (or one line for each problem), without a traceback, and exit with status 1
-    (bundle commands) or 2 (scripts, whose status 1 means that a check found something).
+    (`vlsenet`, bundle commands) or 2 (scripts, whose status 1 means that a check found something).
     """
+
+
+def mistake_behind(error: BaseException) -> UserError | None:
+    """The user's mistake that an error comes from; MONAI and Ignite wrap it in errors of their own.
+
+    Args:
+        error: as it was caught.
+
+    Returns:
+        None where it is no mistake of the user's.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None

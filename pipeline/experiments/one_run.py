@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, mistake_behind
 from pipeline.experiments.record import Record
 from pipeline.experiments.runner import INTERRUPTED
 
@@ -159,13 +159,12 @@ def _prepare_store(options: argparse.Namespace) -> None:
 
 def _told(error: BaseException) -> str:
     """A user's mistake by its message, which MONAI wraps in its own errors; others with their kind."""
-    innermost = error
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, UserError):
-            return str(cause)
-        innermost, cause = cause, cause.__cause__ or cause.__context__
-    return f"{type(innermost).__name__}: {innermost}"
+    mistake = mistake_behind(error)
+    if mistake is not None:
+        return str(mistake)
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return f"{type(error).__name__}: {error}"
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -94,12 +94,11 @@ def model_content(
     }
 
 
-def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
-    """Read a model file; nothing in it is executed.
+def read_model_file(path: str) -> dict[str, Any]:
+    """Read the content of a model file as :func:`model_content` made it; nothing in it is executed.
 
     Args:
         path: ``best.pt`` or ``last.pt`` of a training.
-        device: where the network shall run.
 
     Raises:
         UserError: no model file, a damaged one, or one of a later version.
@@ -113,6 +112,20 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
         raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
     if content["vlsenet_format"] > _FORMAT:
         raise UserError(f"{path} was written by vlsenet {content['versions']['vlsenet']}; install that or a later one")
+    return {**content, "data": {"pixel_sizes_nm": [], **content["data"]}}
+
+
+def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
+    """Make the model that a file holds.
+
+    Args:
+        path: ``best.pt`` or ``last.pt`` of a training.
+        device: where the network shall run.
+
+    Raises:
+        UserError: as :func:`read_model_file`.
+    """
+    content = read_model_file(path)
     network = build_network(**content["network_settings"])
     network.load_state_dict(content["network"])
     text = TextStore()
@@ -122,7 +135,7 @@ def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
         content["network_settings"],
         text,
         content["threshold"],
-        {"pixel_sizes_nm": [], **content["data"]},
+        content["data"],
         Path(path),
         sha256_of(path),
     )

@@ -1,0 +1,86 @@
+"""What a model's file tells, for people and for programs."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from pipeline.hashing import sha256_of
+from pipeline.networks import build_network, parameters_of
+from pipeline.networks.presets import preset_features
+from pipeline.text import TextStore
+from pipeline.workflows.model_file import read_model_file
+
+_SHOWN_PROMPTS = 5
+
+
+def checkpoint_facts(path: str) -> dict[str, Any]:
+    """Read what a model is, and what it was trained on.
+
+    Args:
+        path: ``best.pt`` or ``last.pt`` of a training.
+
+    Returns:
+        Plain values, for JSON.
+
+    Raises:
+        UserError: it is no model file, or a damaged one.
+    """
+    content = read_model_file(path)
+    settings, data = content["network_settings"], content["data"]
+    text = TextStore()
+    text.load_state_dict(content["text"])
+    widths = settings.get("features") or preset_features(settings.get("preset", "small"))
+    return {
+        "path": path,
+        "kind": "checkpoint",
+        "network": settings["network"],
+        "preset": None if settings.get("features") else settings.get("preset", "small"),
+        "widths": list(widths),
+        "norm": settings.get("norm"),
+        "switched_off": sorted(name for name, on in (settings.get("switches") or {}).items() if not on),
+        "parameters": parameters_of(lambda: build_network(**settings)),
+        "text": dict(text.provenance),
+        "prompts": list(text.prompts),
+        "threshold": content["threshold"],
+        "train_images": len(data["train_images"]),
+        "pore_label": data["pore_label"],
+        "pixel_sizes_nm": list(data["pixel_sizes_nm"]),
+        "epoch": content.get("training", {}).get("epoch"),
+        "versions": dict(content["versions"]),
+        "sha256": sha256_of(path),
+    }
+
+
+def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """The facts as names and values."""
+    preset = f"preset {facts['preset']}, " if facts["preset"] else ""
+    text = ", ".join(f"{name} {value}" for name, value in facts["text"].items() if value is not None)
+    lines = [
+        ("network", f"{facts['network']}, {preset}widths {', '.join(map(str, facts['widths']))}, {facts['norm']} norm"),
+        ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
+        ("text prior", text),
+        ("prompts", _prompts(facts["prompts"])),
+        ("threshold", f"{facts['threshold']:.3g}"),
+        ("trained on", f"{facts['train_images']} images, pore label {facts['pore_label']}"),
+        ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),
+    ]
+    if facts["switched_off"]:
+        lines.insert(1, ("without", ", ".join(facts["switched_off"])))
+    if facts["epoch"] is not None:
+        lines.append(("epoch", f"{facts['epoch']}; holds the state to go on from, too"))
+    lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))
+    return [*lines, ("sha256", facts["sha256"])]
+
+
+def _prompts(prompts: list[str]) -> str:
+    shown = "; ".join(prompts[:_SHOWN_PROMPTS])
+    return shown + (f"; and {len(prompts) - _SHOWN_PROMPTS} more" if len(prompts) > _SHOWN_PROMPTS else "")
+
+
+def _pixel_sizes(sizes: list[float]) -> str:
+    if not sizes:
+        return "unknown: scans are not resampled to the model's"
+    if min(sizes) == max(sizes):
+        return f"{sizes[0]:.4g} nm"
+    return f"{min(sizes):.4g} to {max(sizes):.4g} nm, median {statistics.median(sizes):.4g} nm"

@@ -1,0 +1,89 @@
+"""Options of the bundle's configs on the command line: `--set name=value`, and what all commands share."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli.parser import CommandParser, nearest
+from pipeline.errors import UserError
+
+#: what MONAI's configs read as an expression, a reference or a macro where a text begins with it
+_MEANT_FOR_MONAI = ("$", "@", "%")
+_POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
+
+
+def add_common_options(parser: CommandParser, config: str, example: str) -> None:
+    """Add the options that every command of a config has.
+
+    Args:
+        parser: of the command.
+        config: name of the config, such as `scan`.
+        example: of `--set`.
+    """
+    parser.add_argument("--device", metavar="NAME", help="cpu, cuda:0 ... (default: the first GPU, or else the CPU)")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results in the output folder")
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        default=[],
+        help=f"any option of bundle/configs/{config}.yaml, such as {example}; may be given several times",
+    )
+
+
+def option_names(config: str) -> list[str]:
+    """The options that stand in a config and in the shared one."""
+    import yaml
+
+    from pipeline.configs import config_files
+
+    return [name for file in config_files(config) for name in yaml.safe_load(Path(file).read_text(encoding="utf-8"))]
+
+
+def overrides(options: argparse.Namespace, config: str, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """The config entries that a command line sets.
+
+    Args:
+        options: as parsed: those given, and `set`.
+        config: name of the config, such as `scan`.
+        paths: names of the options that are paths.
+
+    Raises:
+        UserError: a wrong `--set`, or a text that MONAI's configs can't hold.
+    """
+    given = {name: value for name, value in vars(options).items() if name not in ("set", "run", "parser")}
+    for name in paths:
+        if str(given.get(name, "")).startswith(_MEANT_FOR_MONAI):
+            given[name] = f"./{given[name]}"
+    for name, value in given.items():
+        if isinstance(value, str) and ("#" in value or value.startswith(_MEANT_FOR_MONAI)):
+            raise UserError(
+                f"--{name} {value}: MONAI's configs can't hold # in a text, nor $, @ or % as its first character; "
+                "choose another"
+            )
+    return {**given, **_set(options.set, config)}
+
+
+def _set(assignments: Sequence[str], config: str) -> Mapping[str, Any]:
+    import yaml
+
+    values: dict[str, Any] = {}
+    names = option_names(config) if assignments else []
+    for assignment in assignments:
+        name, separator, text = assignment.partition("=")
+        if not separator:
+            raise UserError(f"--set {assignment}: give a name and a value, as in --set {assignment}=VALUE")
+        if name.partition("::")[0] not in names:
+            meant = nearest(name, names)
+            hint = f"did you mean {meant}?" if meant else f"its options are explained at the top of {config}.yaml"
+            raise UserError(f"--set {assignment}: there is no option {name} in {config}.yaml; {hint}")
+        try:
+            # 1e-3 is a text to YAML 1.1
+            values[name] = float(text) if _POWER_OF_TEN.fullmatch(text) else yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {assignment}: {text!r} is no YAML value; put texts into quotes") from error
+    return values

@@ -1,0 +1,57 @@
+"""`vlsenet evaluate`: a model on labelled images -> scores."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipeline.cli.bundle import run_bundle
+from pipeline.cli.config_options import add_common_options, overrides
+from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.default_checkpoint import find_checkpoint
+from pipeline.cli.names import existing_folder, output_folder
+from pipeline.cli.parser import CommandParser
+from pipeline.cli.train import add_dataset_options
+
+ABOUT = "score a model on labelled images"
+_EXAMPLES = f"""\
+Prints the table of scores and writes per_image.csv, per_pore.csv, summary.json and overlays/. The model is that of
+--checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder.
+
+examples:
+  vlsenet evaluate my_rock --checkpoint runs/first/checkpoints/best.pt
+
+  # all images of another data set, whose label value 2 is pore
+  vlsenet evaluate other_rock --checkpoint best.pt --split all --pore_label 2 --output_dir runs/first/other_rock
+
+{EXIT_STATUS}"""
+_PATHS = ("dataset_dir", "checkpoint", "output_dir")
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    option = parser.add_argument
+    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
+    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
+    option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_scores in the current folder)")
+    option("--split", choices=("train", "val", "test", "all"), help="images of this part (default: val)")
+    option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
+    add_dataset_options(parser)
+    option("--tracking_uri", metavar="URI", help="MLflow store that keeps the scores (default: none)")
+    add_common_options(parser, "evaluate", "mirror=false")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Evaluate; returns the exit status.
+
+    Raises:
+        UserError: something is missing or wrong.
+    """
+    existing_folder(options.dataset_dir)
+    options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
+    if not hasattr(options, "output_dir"):
+        options.output_dir = output_folder(options.dataset_dir, "_scores")
+    given = overrides(options, "evaluate", _PATHS)
+    told = f"evaluating {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
+    return run_bundle("evaluate", told, given)

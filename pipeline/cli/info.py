@@ -1,0 +1,78 @@
+"""`vlsenet info`: what an image's file or a model's file tells."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import zipfile
+from pathlib import Path
+
+from pipeline.cli.console import EXIT_STATUS, FINE
+from pipeline.cli.messages import own_messages
+from pipeline.cli.names import existing_input
+from pipeline.cli.parser import CommandParser
+
+ABOUT = "what an image's file or a model's file tells"
+_EXAMPLES = f"""\
+Of an image: size, type, pixel size with its source, the microscope's conditions, the info bar, how the file can be
+read, and what is odd in it. Of a model: network, parameters, text prior, threshold, training images, versions.
+
+examples:
+  vlsenet info scan.tif
+  vlsenet info runs/first/checkpoints/best.pt
+
+  # for programs
+  vlsenet info scan.tif --json
+
+{EXIT_STATUS}"""
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("path", metavar="FILE|CHECKPOINT", help="image, scan, folder of slices, or best.pt")
+    parser.add_argument("--page", type=int, default=None, metavar="K", help="which image of several, from 0")
+    parser.add_argument("--json", action="store_true", default=False, help="as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show what is known; returns the exit status.
+
+    Raises:
+        UserError: the file is missing or can't be read.
+    """
+    path = existing_input(options.path)
+    with own_messages():
+        if is_checkpoint(path):
+            from pipeline.cli.checkpoint_info import checkpoint_facts, checkpoint_lines
+
+            facts = checkpoint_facts(path)
+            lines = checkpoint_lines(facts)
+        else:
+            from pipeline.cli.image_info import image_facts, image_lines
+
+            facts = image_facts(path, options.page)
+            lines = image_lines(facts)
+    if options.json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+    else:
+        print(path)
+        width = max(len(name) for name, _ in lines)
+        for name, value in lines:
+            print(f"  {name:{width}}  {value}")
+    return FINE
+
+
+def is_checkpoint(path: str) -> bool:
+    """Whether a file is one of PyTorch's; a damaged one by its name."""
+    file = Path(path)
+    if not file.is_file():
+        return False
+    if file.suffix in (".pt", ".pth", ".ckpt"):
+        return True
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False

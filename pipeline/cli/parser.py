@@ -1,0 +1,58 @@
+"""A command line that refuses what it doesn't know, in one line that says what was meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from pipeline.cli.console import WRONG_USAGE
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose errors are short, and whose options have to be written out.
+
+    Options that were not given are not in the result, so that the defaults stand in one place: the bundle's configs.
+
+    Args:
+        about: first line of the help.
+        examples: shown at its end.
+        settings: as for `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, *, about: str | None = None, examples: str | None = None, **settings: Any) -> None:
+        super().__init__(
+            description=about,
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+            **settings,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """End with `message`, and where the help is."""
+        self.exit(WRONG_USAGE, f"error: {message}\nsee {self.prog} --help\n")
+
+    def refuse(self, unknown: Sequence[str], elsewhere: Sequence[str] = ()) -> NoReturn:
+        """End because of arguments that mean nothing.
+
+        Args:
+            unknown: the arguments.
+            elsewhere: names that `--set` takes.
+        """
+        option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+        if option is None:
+            self.error(f"{unknown[0]!r} is one argument too many; names with spaces need quotes")
+        name = option.lstrip("-").replace("-", "_")
+        if name in elsewhere:
+            self.error(f"there is no option {option} here; give --set {name}=VALUE")
+        options = [text for action in self._actions for text in action.option_strings]
+        suggestion = nearest(f"--{name}", options)
+        self.error(f"there is no option {option}" + (f"; did you mean {suggestion}?" if suggestion else ""))
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """The name that was probably meant; None where none is near."""
+    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.6)), None)

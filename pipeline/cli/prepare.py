@@ -1,0 +1,103 @@
+"""`vlsenet prepare`: is a data set fit for training? Then `split.csv`, by micrograph."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.parser import CommandParser
+from pipeline.cli.train import add_dataset_options
+
+if TYPE_CHECKING:
+    from pipeline.data import DatasetIndex
+
+ABOUT = "check images and masks, and write split.csv"
+_EXAMPLES = f"""\
+Looks at every file, tells all that is wrong, divides the images by micrograph with equal porosity in each part, and
+looks for images that share content across parts, which make results look better than they are (status 1).
+
+examples:
+  # each image is a micrograph of its own
+  vlsenet prepare my_rock
+
+  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 %% of the pixels for a test
+  vlsenet prepare my_rock --group_pattern '^([0-9]+)_' --pore_label 2 --test 0.2
+
+  # only look for leaks in the split.csv that is there
+  vlsenet prepare my_rock --check
+
+{EXIT_STATUS}""".replace("%%", "%")
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
+    add_split_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_split_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options on how a data set is divided."""
+    option = parser.add_argument
+    add_dataset_options(parser)
+    option("--val", type=float, metavar="F", help="share of the pixels for validation (default: 0.2)")
+    option("--test", type=float, metavar="F", help="share of the pixels for a test (default: 0)")
+    option("--seed", type=int, metavar="K", help="another seed gives another split (default: 0)")
+    option("--check", action="store_true", default=False, help="only look for leaks in the split.csv that is there")
+    option("--overwrite", action="store_true", help="replace a split.csv that is there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write or check the split; returns the exit status.
+
+    Raises:
+        UserError: the options or the data set don't allow it.
+    """
+    from pipeline.data.leaks import find_leaks
+    from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
+
+    folder, given = options.dataset_dir, vars(options)
+    dataset = {name: given[name] for name in ("pore_label", "group_pattern", "skip_bad") if name in given}
+    division = {name: given[name] for name in ("val", "test", "seed", "overwrite") if name in given}
+    if options.check:
+        index = read_divided(folder, **dataset)
+    else:
+        index = make_split_file(folder, **division, **dataset)
+        print(f"wrote {index.root / SPLIT_FILE}")
+    for note in index.notes:
+        print(f"note: {note}")
+    for problem in index.skipped:
+        print(f"skipped: {problem.line(index.root)}")
+    print(_table(index))
+
+    leaks = find_leaks(index.samples)
+    if not leaks:
+        print("no leaks: no content is in two splits")
+        return FINE
+    print(f"{len(leaks)} leak(s), which make results look better than they are; give such images the same source:")
+    for leak in leaks:
+        print(f"  {leak}")
+    return MISTAKE
+
+
+def _table(index: DatasetIndex) -> str:
+    """The parts' sizes."""
+    import pandas as pd
+
+    from pipeline.data import split_totals
+
+    totals = split_totals(index.samples)
+    pixels = sum(total["pixels"] for total in totals.values())
+    frame = pd.DataFrame(
+        {
+            "sources": [total["sources"] for total in totals.values()],
+            "images": [total["images"] for total in totals.values()],
+            "pixels": [total["pixels"] for total in totals.values()],
+            "share of pixels": [total["pixels"] / pixels for total in totals.values()],
+            "porosity": [total["porosity"] for total in totals.values()],
+        },
+        index=pd.Index(totals, name="split"),
+    )
+    return frame.to_string(formatters={"share of pixels": "{:.1%}".format, "porosity": "{:.2%}".format})

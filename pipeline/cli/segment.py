@@ -1,0 +1,79 @@
+"""`vlsenet segment`: an image, a scan of any size, a stack or a folder -> mask, table of pores, porosity, report."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipeline.cli.bundle import run_bundle
+from pipeline.cli.config_options import add_common_options, overrides
+from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.default_checkpoint import find_checkpoint
+from pipeline.cli.names import existing_input, output_folder
+from pipeline.cli.parser import CommandParser
+
+ABOUT = "segment images or scans of any size: mask, table of pores, porosity, report"
+_EXAMPLES = f"""\
+Writes report.html (open it in a browser), pores.csv, porosity.json and segmentation.ome.zarr, for each image of a
+folder in a folder of its own. Stopped by Ctrl-C or anything else, the same command goes on. The model is that of
+--checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder.
+
+examples:
+  vlsenet segment scan.tif
+  vlsenet segment scan.tif --checkpoint runs/first/checkpoints/best.pt --output_dir results
+
+  # every image of a folder; the pixel size, where the files don't tell it
+  vlsenet segment scans/ --pixel_size_nm 12.5
+
+  # the slices of a FIB-SEM stack as one volume, also as NIfTI
+  vlsenet segment slices/ --stack --slice_spacing_nm 10 --formats nifti
+
+  # a part of the scan; only pores of 20 px and more in the table
+  vlsenet segment scan.tif --roi 0,0,4096,4096 --min_pore_area_px 20
+
+{EXIT_STATUS}"""
+_PATHS = ("input", "checkpoint", "output_dir")
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    option = parser.add_argument
+    option("input", metavar="FILE|DIR", help="TIFF, OME-Zarr, PNG, JPEG, NIfTI ..., or a folder of them")
+    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
+    option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_pores in the current folder)")
+    option("--stack", action="store_true", help="the folder, or the file of several images, is one volume (FIB-SEM)")
+    option("--pixel_size_nm", type=float, metavar="N", help="side of a pixel (default: as the file says)")
+    option("--slice_spacing_nm", type=float, metavar="N", help="distance of slices (default: the pixel size)")
+    option("--info_bar", type=_info_bar, metavar="auto|keep|PX", help="strip of text below the image (default: auto)")
+    option("--roi", metavar="X,Y,W,H", help="segment this part only (px)")
+    option("--page", type=int, metavar="K", help="which image of a file of several, from 0")
+    option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
+    option("--prompt", metavar="TEXT", help="what the text prior says of the scan (default: pore)")
+    option("--min_pore_area_px", type=int, metavar="N", help="smaller pores are left out of the table (default: 4)")
+    option("--formats", type=_names, metavar="tiff,nifti", help="the mask in these formats too")
+    add_common_options(parser, "scan", "halo=256")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Segment; returns the exit status.
+
+    Raises:
+        UserError: something is missing or wrong.
+    """
+    existing_input(options.input)
+    options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
+    if not hasattr(options, "output_dir"):
+        options.output_dir = output_folder(options.input, "_pores")
+    given = overrides(options, "scan", _PATHS)
+    return run_bundle(
+        "scan", f"segmenting {options.input} with {options.checkpoint}{where} into {options.output_dir}", given
+    )
+
+
+def _info_bar(text: str) -> str | int:
+    return int(text) if text.isdecimal() else text
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

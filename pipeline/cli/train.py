@@ -1,0 +1,70 @@
+"""`vlsenet train`: images and masks -> a model."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipeline.cli.bundle import run_bundle
+from pipeline.cli.config_options import add_common_options, overrides
+from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.names import existing_folder
+from pipeline.cli.parser import CommandParser
+
+ABOUT = "train on images and masks: a model, curves, pictures"
+_EXAMPLES = f"""\
+Writes checkpoints/best.pt, the model to use, pictures of validation images, and the run into an MLflow store.
+
+examples:
+  vlsenet train my_rock --output_dir runs/first
+
+  # label value 2 is pore; tiles 11_1.png, 11_2.png ... belong to micrograph 11; 40 epochs
+  vlsenet train my_rock --output_dir runs/second --pore_label 2 --group_pattern '^([0-9]+)_' --max_epochs 40
+
+  # go on after an interrupt
+  vlsenet train my_rock --output_dir runs/first --resume
+
+  # any other option of train.yaml
+  vlsenet train my_rock --output_dir runs/third --set learning_rate=1e-3 --set switches::alignment=false
+
+{EXIT_STATUS}"""
+_PATHS = ("dataset_dir", "output_dir")
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    option = parser.add_argument
+    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
+    option("--output_dir", metavar="DIR", help="folder of the results; needed")
+    add_dataset_options(parser)
+    option("--network", choices=("vlsenet", "unet"), help="VLSE-Net (default), or the baseline")
+    option("--preset", choices=("small", "base", "large"), help="widths of the network (default: small)")
+    option("--max_epochs", type=int, metavar="N", help="length of the training (default: 20)")
+    option("--batch_size", type=int, metavar="N", help="patches in a step (default: 8)")
+    option("--seed", type=int, metavar="K", help="of all that is random (default: 0)")
+    option("--text_source", metavar="NAME", help="text prior: learned (default), clip, none, random")
+    option("--resume", action="store_true", help="go on from the last epoch in the output folder")
+    option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
+    add_common_options(parser, "train", "learning_rate=1e-3")
+    parser.set_defaults(run=run)
+
+
+def add_dataset_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options on how a data set is read."""
+    option = parser.add_argument
+    option("--pore_label", type=int, metavar="K", help="mask value of pore; not needed for masks of two values")
+    option("--group_pattern", metavar="REGEX", help="finds the micrograph in a file name: its first group")
+    option("--skip_bad", action="store_true", help="go on without files that can't be used")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train; returns the exit status.
+
+    Raises:
+        UserError: something is missing or wrong.
+    """
+    if not hasattr(options, "output_dir"):
+        options.parser.error("--output_dir is missing: give a folder for the results, such as --output_dir runs/first")
+    existing_folder(options.dataset_dir)
+    given = overrides(options, "train", _PATHS)
+    return run_bundle("train", f"training on {options.dataset_dir}; results in {options.output_dir}", given)

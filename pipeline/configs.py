@@ -1,0 +1,43 @@
+"""Where the bundle's configs lie: beside the package in a checkout, under `share/vlsenet` where a wheel put them."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pipeline
+from pipeline.errors import UserError
+
+#: as setup.cfg installs it; the path ends like this, whatever the place that pip chose
+_INSTALLED = "share/vlsenet/bundle/configs/common.yaml"
+
+
+def config_folder() -> Path:
+    """The folder of `common.yaml`, `train.yaml`, `scan.yaml` and the others.
+
+    Raises:
+        UserError: the installation lacks it.
+    """
+    checkout = Path(pipeline.__file__).resolve().parents[1] / "bundle" / "configs"
+    if (checkout / "common.yaml").is_file():
+        return checkout
+    try:
+        installed = distribution("vlsenet").files or []
+    except PackageNotFoundError:
+        installed = []
+    for file in installed:
+        if file.as_posix().endswith(_INSTALLED):
+            found = Path(str(file.locate())).resolve()
+            if found.is_file():
+                return found.parent
+    raise UserError("the bundle's configs are not installed with vlsenet; install it again with pip install vlsenet")
+
+
+def config_files(command: str) -> list[str]:
+    """The files of a bundle command, for MONAI's `config_file`: the shared one, and the command's own.
+
+    Args:
+        command: ``train``, ``evaluate``, ``inference``, ``scan``, ``audit`` or ``export``.
+    """
+    folder = config_folder()
+    return [str(folder / "common.yaml"), str(folder / f"{command}.yaml")]

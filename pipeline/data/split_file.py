@@ -1,0 +1,93 @@
+"""`split.csv`: which image is of which micrograph, and in which part of a data set."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from pipeline.atomic import atomic_path
+from pipeline.data.index import index_dataset, index_with_new_split
+from pipeline.data.samples import DatasetIndex
+from pipeline.errors import UserError
+
+SPLIT_FILE = "split.csv"
+
+
+def make_split_file(
+    folder: str,
+    *,
+    val: float = 0.2,
+    test: float = 0.0,
+    seed: int = 0,
+    overwrite: bool = False,
+    pore_label: int | str | None = None,
+    group_pattern: str | None = None,
+    skip_bad: bool = False,
+) -> DatasetIndex:
+    """Check a data set, divide it by micrograph with equal porosity in each part, and write `split.csv`.
+
+    Args:
+        folder: with images/ and labels/.
+        val: share of the pixels for validation.
+        test: share of the pixels for a test.
+        seed: another seed gives another split.
+        overwrite: replace a `split.csv` that is there.
+        pore_label: as for `index_dataset`.
+        group_pattern: as for `index_dataset`.
+        skip_bad: as for `index_dataset`.
+
+    Returns:
+        The data set as divided.
+
+    Raises:
+        UserError: `split.csv` is there or can't be written, shares that are none, or a data set that can't be used.
+    """
+    if val <= 0 or test < 0 or val + test >= 1:
+        raise UserError(
+            f"--val {val} --test {test}: shares of the pixels are meant; --val must be above 0, --test not below 0, "
+            "and something must be left for training"
+        )
+    path = Path(folder) / SPLIT_FILE
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} is there already; --overwrite replaces it, --check looks for leaks in it")
+    index = index_with_new_split(
+        folder,
+        {"train": 1 - val - test, "val": val, "test": test},
+        seed=seed,
+        pore_label=pore_label,
+        group_pattern=group_pattern,
+        skip_bad=skip_bad,
+    )
+    try:
+        write_split_csv(path, index)
+    except OSError as error:
+        raise UserError(f"{path}: it can't be written ({error.strerror}); check the folder's permissions") from error
+    return index
+
+
+def read_divided(
+    folder: str, *, pore_label: int | str | None = None, group_pattern: str | None = None, skip_bad: bool = False
+) -> DatasetIndex:
+    """The data set as the `split.csv` that is there divides it.
+
+    Args:
+        folder: with images/ and labels/.
+        pore_label: as for `index_dataset`.
+        group_pattern: as for `index_dataset`.
+        skip_bad: as for `index_dataset`.
+
+    Raises:
+        UserError: there is no `split.csv`, or the data set can't be used.
+    """
+    path = Path(folder) / SPLIT_FILE
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file to check; leave out --check to write one")
+    return index_dataset(folder, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad)
+
+
+def write_split_csv(path: Path, index: DatasetIndex) -> None:
+    """Write how a data set is divided, as `index_dataset` reads it."""
+    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["name", "source", "split"])
+        writer.writerows([sample.name, sample.source, sample.split] for sample in index.samples)
