@@ -15,7 +15,7 @@ from pipeline.workflows.pictures import ValidationPictures
 from pipeline.workflows.pixel_sizes import pixel_sizes
 from pipeline.workflows.precision import MixedPrecisionInferer
 from pipeline.workflows.progress import ImageProgress
-from pipeline.workflows.provenance import run_parameters, versions
+from pipeline.workflows.provenance import environment, run_parameters, versions
 from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items, trained_pixel_sizes
@@ -52,6 +52,7 @@ __all__ = [
     "audit_items",
     "begin",
     "encode_prompts",
+    "environment",
     "evaluation_about",
     "evaluation_samples",
     "export_model",

@@ -7,8 +7,10 @@ import logging
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import mlflow
+import yaml
 from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
@@ -38,13 +40,18 @@ class EvaluationLog:
         self._experiment_name = experiment_name
         self._run_id = run_id
         self._tags = {name: str(value) for name, value in tags.items() if value is not None}
+        self._config: dict[str, Any] = {}
 
-    def check(self) -> None:
+    def check(self, config: Mapping[str, Any]) -> None:
         """Reach for the store and the run before the work.
+
+        Args:
+            config: of the evaluation; kept with its results, so that it can be repeated.
 
         Raises:
             UserError: they can't be reached.
         """
+        self._config = dict(config)
         if self._tracking_uri is None:
             if self._run_id is not None:
                 raise UserError(f"--mlflow_run_id {self._run_id}: in which MLflow store? give --tracking_uri too")
@@ -84,6 +91,7 @@ class EvaluationLog:
                 run_id = str(client.create_run(experiment, run_name=folder.absolute().name).info.run_id)
             for name, value in tags.items():
                 client.set_tag(run_id, name, value)
+            client.log_text(run_id, yaml.safe_dump(self._config, sort_keys=False), f"{EVALUATION_FOLDER}/config.yaml")
             client.log_batch(run_id, metrics=metrics)
             for name in ("per_image.csv", "per_pore.csv", "summary.json"):
                 client.log_artifact(run_id, str(folder / name), EVALUATION_FOLDER)

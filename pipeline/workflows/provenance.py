@@ -5,10 +5,11 @@ from __future__ import annotations
 import platform
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 import pipeline
@@ -38,6 +39,37 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def environment(device: torch.device | str) -> dict[str, Any]:
+    """What a training ran on, as far as its numbers may depend on it.
+
+    Args:
+        device: of the network.
+
+    Returns:
+        ``versions`` (see :func:`versions`), ``packages`` (all that are installed), ``platform``, ``processor``,
+        ``threads`` (of PyTorch: sums are taken in another order with another number) and ``device``.
+    """
+    device = torch.device(device)
+    packages = {str(found.metadata["Name"]).lower(): found.version for found in distributions()}
+    return {
+        "versions": versions(),
+        "packages": dict(sorted(packages.items())),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def run_parameters(

@@ -57,7 +57,8 @@ class TrackedRun:
         run_name: name of the run; None for the name of ``output_dir``.
         output_dir: folder of results; holds the store's files where that is SQLite.
         parameters: logged once; nested ones are flattened with dots.
-        tags: logged with the run.
+        tags: logged with a new run.
+        run_id: run that was made for this training; None for a new one, or that of the checkpoint that is resumed.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class TrackedRun:
         output_dir: str,
         parameters: Mapping[str, Any],
         tags: Mapping[str, str],
+        run_id: str | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.tracking_uri = tracking_uri or default_tracking_uri(output_dir)
@@ -76,14 +78,15 @@ class TrackedRun:
         self._parameters = {name: str(value)[:_LONGEST_PARAMETER] for name, value in _flatten(parameters)}
         self._tags = dict(tags)
         self._client: mlflow.MlflowClient | None = None
-        self.run_id: str | None = None
+        self.run_id = run_id
 
     # the id travels in last.pt, so that a resumed training goes on in its own run
     def state_dict(self) -> dict[str, str | None]:
         return {"run_id": self.run_id}
 
     def load_state_dict(self, state: Mapping[str, str | None]) -> None:
-        self.run_id = state["run_id"]
+        if self.run_id is None:
+            self.run_id = state["run_id"]
 
     def start(self, files: Mapping[str, Any]) -> None:
         """Open the run, or the one to go on with, and log parameters and files.
@@ -97,11 +100,11 @@ class TrackedRun:
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports on its database at length
         try:
             self._client = mlflow.MlflowClient(self.tracking_uri)
-            run_id, continued = self._open_run(self._client)
-            parameters = [Param(name, value) for name, value in self._parameters.items()]
-            if not continued:  # parameters of a run can't be logged twice
-                for first in range(0, len(parameters), 100):
-                    self._client.log_batch(run_id, params=parameters[first : first + 100])
+            run_id, known = self._open_run(self._client)
+            # parameters of a run can't be logged twice
+            parameters = [Param(name, value) for name, value in self._parameters.items() if name not in known]
+            for first in range(0, len(parameters), 100):
+                self._client.log_batch(run_id, params=parameters[first : first + 100])
             for name, content in files.items():
                 self._client.log_text(run_id, _as_text(name, content), name)
         except (MlflowException, OSError) as error:
@@ -111,24 +114,23 @@ class TrackedRun:
                 f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({str(error).splitlines()[0][:200]})"
             ) from error
 
-    def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, bool]:
-        """The id of the run, and whether it is the one of an earlier part of this training."""
+    def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, Mapping[str, str]]:
+        """The id of the run, and the parameters that it has, where it was there before."""
         experiment_id = open_experiment(client, self.tracking_uri, self.experiment_name)
-        if self.run_id is not None and self._run_exists(client, self.run_id):
+        if self.run_id is not None and (known := self._parameters_of(client, self.run_id)) is not None:
             client.update_run(self.run_id, status="RUNNING")
-            return self.run_id, True
+            return self.run_id, known
         self.run_id = str(client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id)
-        return self.run_id, False
+        return self.run_id, {}
 
-    def _run_exists(self, client: mlflow.MlflowClient, run_id: str) -> bool:
+    def _parameters_of(self, client: mlflow.MlflowClient, run_id: str) -> Mapping[str, str] | None:
         try:
-            client.get_run(run_id)
+            return dict(client.get_run(run_id).data.params)
         except MlflowException:
             logger.warning(
                 "the MLflow run %s of the earlier part is not in %s; a new one begins", run_id, self.tracking_uri
             )
-            return False
-        return True
+            return None
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         """Log after each epoch; to be attached after the validation."""

@@ -33,7 +33,7 @@ def test_results_go_to_the_run_of_the_training_or_to_a_new_one(store, results):
     client = mlflow.MlflowClient(store)
     training = client.create_run(client.create_experiment("rock"), tags={"variant": "unet", "seed": "3"}).info.run_id
     belongs = EvaluationLog(store, "elsewhere", training, {"variant": None, "seed": None, "fold": "13"})
-    belongs.check()
+    belongs.check({"split": "val"})
     belongs.send(results)
     run = client.get_run(training)
     assert run.data.metrics == {"evaluation_mean_dice": 0.8, "evaluation_pooled_dice": 0.9}
@@ -44,7 +44,7 @@ def test_results_go_to_the_run_of_the_training_or_to_a_new_one(store, results):
         "evaluated_split": "val",
     }
     assert files(client, training, "evaluation/overlays") == {"evaluation/overlays/a.png"}
-    assert {"evaluation/per_image.csv", "evaluation/per_pore.csv", "evaluation/summary.json"} < files(
+    assert {"evaluation/per_image.csv", "evaluation/summary.json", "evaluation/config.yaml"} < files(
         client, training, "evaluation"
     )
     assert client.get_experiment_by_name("elsewhere") is None
@@ -56,9 +56,9 @@ def test_results_go_to_the_run_of_the_training_or_to_a_new_one(store, results):
 
 def test_a_store_or_run_out_of_reach_is_told_before_the_work_and_no_harm_after_it(store, results, caplog):
     with pytest.raises(UserError, match="--tracking_uri"):
-        EvaluationLog(store, "rock", "0" * 32, {}).check()
+        EvaluationLog(store, "rock", "0" * 32, {}).check({"split": "val"})
     with pytest.raises(UserError, match="give --tracking_uri too"):
-        EvaluationLog(None, "rock", "0" * 32, {}).check()
+        EvaluationLog(None, "rock", "0" * 32, {}).check({"split": "val"})
     with caplog.at_level(logging.WARNING, "vlsenet"):
         EvaluationLog(store, "rock", "0" * 32, {}).send(results)
     assert "did not take the evaluation" in caplog.text
@@ -66,6 +66,6 @@ def test_a_store_or_run_out_of_reach_is_told_before_the_work_and_no_harm_after_i
 
 def test_without_a_store_nothing_happens(tmp_path):
     log = EvaluationLog(None, "rock", None, {})
-    log.check()
+    log.check({"split": "val"})
     log.send(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -127,3 +127,20 @@ def test_a_store_that_fails_at_the_start_leaves_no_run_running(tmp_path, monkeyp
         make(tmp_path).start({"config.yaml": {}})
     _, found = only_run(tmp_path)
     assert found.info.status == "FAILED"
+
+
+def test_a_run_that_was_made_before_takes_the_training_and_wins_over_the_checkpoints(tmp_path):
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    client = mlflow.MlflowClient(store)
+    made = client.create_run(client.create_experiment("rock"), tags={"fold": "13"}).info.run_id
+    client.log_param(made, "variant", "unet")
+    client.log_param(made, "seed", "0")
+    for _ in range(2):  # also when it is resumed
+        run = make(tmp_path, run_id=made)
+        run.load_state_dict({"run_id": "0" * 32})
+        run.start({})
+        run.finish("FINISHED")
+    _, found = only_run(tmp_path)
+    assert found.info.run_id == made
+    assert found.data.params == {"network.preset": "small", "network.depth.levels": "4", "seed": "0", "variant": "unet"}
+    assert found.data.tags["fold"] == "13"
