@@ -99,7 +99,7 @@ def paired_difference(variant: pd.DataFrame, baseline: pd.DataFrame, seed: int =
 
 def _by_seed(rows: pd.DataFrame) -> pd.DataFrame:
     """Images (fold, name) x seeds."""
-    return rows.pivot_table(index=["fold", "name"], columns="seed", values="value", aggfunc="mean", dropna=False)
+    return rows.groupby(["fold", "name", "seed"])["value"].mean().unstack("seed")
 
 
 def _items(variant: pd.DataFrame, baseline: pd.DataFrame, ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
