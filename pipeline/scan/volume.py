@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.microscope import info_bar_height, read_bottom
-from pipeline.scan.sources import Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
+from pipeline.scan.sources import InvertedSource, Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
 
 #: slices that stay open; chunks are read slice by slice, two batches ahead
 _OPEN = 4
@@ -28,6 +28,7 @@ class ScanVolume:
         stack: the slices.
         info_bar: what to do with the microscope's info bar below the image: `keep`, `auto` (find it) or its height
             (px).
+        invert: whether pores are bright: the slices are lent with dark and bright exchanged.
 
     Attributes:
         path: as the user gave it.
@@ -41,8 +42,8 @@ class ScanVolume:
         UserError: the first slice can't be read, or the info bar's height leaves nothing of it.
     """
 
-    def __init__(self, stack: ScanStack, info_bar: str | int = "keep") -> None:
-        self._stack = stack
+    def __init__(self, stack: ScanStack, info_bar: str | int = "keep", invert: bool = False) -> None:
+        self._stack, self._invert = stack, invert
         self._lock = threading.Lock()
         self._open: dict[int, ScanSource] = {}
         self._users: dict[int, int] = {}
@@ -58,12 +59,12 @@ class ScanVolume:
             self.description += f"; {self.depth} slices"
 
     @contextmanager
-    def slice(self, index: int, *, info_bar: bool = False) -> Iterator[ScanSource]:
+    def slice(self, index: int, *, as_stored: bool = False) -> Iterator[ScanSource]:
         """Lend a slice; it stays open for the next one who asks, as long as there are few others.
 
         Args:
             index: of the slice, from 0.
-            info_bar: with the rows of the info bar.
+            as_stored: for a picture: with the rows of the info bar, and not inverted.
 
         Raises:
             UserError: it can't be read, or has another size than the first.
@@ -74,8 +75,7 @@ class ScanVolume:
             source = self._open[index] = self._open.pop(index)  # the last used is the last
             self._users[index] = self._users.get(index, 0) + 1
         try:
-            whole = info_bar or self.rows == self.shape[0]
-            yield source if whole else cropped(source, Roi(0, 0, self.shape[1], self.rows))
+            yield source if as_stored else self._imaged(source)
         finally:
             with self._lock:
                 self._users[index] -= 1
@@ -90,7 +90,7 @@ class ScanVolume:
     def fingerprint(self) -> dict[str, Any]:
         """What tells this scan from another or a changed one, for JSON."""
         if self.depth == 1:
-            with self.slice(0) as source:
+            with self.slice(0, as_stored=True) as source:
                 return source.fingerprint()
         return self._stack.fingerprint()
 
@@ -106,6 +106,11 @@ class ScanVolume:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _imaged(self, source: ScanSource) -> ScanSource:
+        if self.rows < self.shape[0]:
+            source = cropped(source, Roi(0, 0, self.shape[1], self.rows))
+        return InvertedSource(source) if self._invert else source
 
     def _opened(self, index: int) -> ScanSource:
         source = self._stack[index]
@@ -125,6 +130,7 @@ def open_volume(
     stack: bool = False,
     page: int | None = None,
     info_bar: str | int = "keep",
+    invert: bool = False,
     spill_dir: str | os.PathLike[str] | None = None,
 ) -> ScanVolume:
     """Open a scan, or with `stack` all slices of a stack.
@@ -134,12 +140,13 @@ def open_volume(
         stack: whether a folder, or a file of several images, is one volume.
         page: which image of a file of several, without `stack`.
         info_bar: as for `ScanVolume`.
+        invert: as for `ScanVolume`.
         spill_dir: as for `open_scan`.
 
     Raises:
         UserError: as `open_scan` and `ScanVolume`.
     """
     if stack:
-        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar)
+        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
     opened = partial(open_scan, path, spill_dir=spill_dir, page=page)
-    return ScanVolume(ScanStack(path, [path], [opened]), info_bar)
+    return ScanVolume(ScanStack(path, [path], [opened]), info_bar, invert)

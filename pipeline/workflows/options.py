@@ -278,6 +278,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "rescale": _flag,
         "report": _flag,
         "info_bar": _info_bar,
+        "invert": _flag,
         "tracking_uri": _tracking_uri,
         "min_pore_area_px": _whole_number(1),
         "chunk_size": _optional(_multiple_of(256)),

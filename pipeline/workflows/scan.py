@@ -170,6 +170,7 @@ class ScanSegmentation:
             stack=self._stack,
             page=self._page,
             info_bar=self._settings.info_bar,
+            invert=self._settings.invert,
             spill_dir=self._folder / "decoded",
         )
         if self._ranks.is_first:
@@ -203,6 +204,7 @@ class ScanSegmentation:
             "pixel_size_nm": settings.pixel_size_nm,
             "scale": list(scale),
             "imaged_rows": volume.rows,
+            "invert": settings.invert,
             "slice_spacing_nm": settings.slice_spacing_nm,
             "device": self._device.type,
             "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},

@@ -93,7 +93,7 @@ def write_results(
     with atomic_path(folder / "porosity_fields.csv") as partial:
         _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
-    with volume.slice(middle, info_bar=True) as source:
+    with volume.slice(middle, as_stored=True) as source:
         write_overview(folder / OVERVIEW, source, store, porosity, slice_=middle, rows=volume.rows)
     pores = None
     if min_area_px is not None:
@@ -120,7 +120,7 @@ def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSum
 
 def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifest: Mapping[str, Any]) -> None:
     volume, middle = scan.volume, scan.volume.depth // 2
-    with volume.slice(middle, info_bar=True) as source:
+    with volume.slice(middle, as_stored=True) as source:
         report = report_of_scan(
             source,
             scan.store,

@@ -27,6 +27,7 @@ class ScanSettings:
         pixel_size_nm: of the scan (nm); None: as its file says.
         rescale: resample a scan to the pixel size that the model was trained at, where both are known.
         info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
+        invert: whether pores are bright in the scan.
         slice_spacing_nm: distance of slices of a stack (nm); None: the pixel size.
         report: measure every pore, and write the table and the report.
         min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
@@ -45,6 +46,7 @@ class ScanSettings:
     pixel_size_nm: float | None = None
     rescale: bool = True
     info_bar: str | int = "auto"
+    invert: bool = False
     slice_spacing_nm: float | None = None
     report: bool = True
     min_pore_area_px: int = MIN_AREA_PX

@@ -201,6 +201,14 @@ def test_an_info_bar_is_never_rock(tmp_path: Path, model: TrainedModel, rows: in
     assert first["porosity"] == second["porosity"]
 
 
+def test_bright_pores_are_found_in_an_inverted_scan(tmp_path: Path, model: TrainedModel) -> None:
+    image = generate((200, 260), seed=4).image
+    for name, pixels in (("a", image), ("b", 255 - image)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        segmentation(tmp_path / f"{name}.png", tmp_path / name, model, invert=name == "b").run()
+    np.testing.assert_array_equal(levels(tmp_path / "a", 1), levels(tmp_path / "b", 1))
+
+
 def test_a_scan_of_another_pixel_size_is_seen_at_the_models(tmp_path: Path, model: TrainedModel) -> None:
     """A scan enlarged twice, said to have pixels of half the size, gets the enlarged answer."""
     # smooth, so that enlarging and shrinking lose nothing
