@@ -38,6 +38,9 @@ from pipeline.scan.output import ChunkPlan
 PARTS = ("memory", "time", "monai", "kills", "processes", "real")
 _NANKAI = Path(__file__).resolve().parents[2] / "shared" / "data" / "nankai"
 _PORE_LABEL = 2  # of the Nankai labels
+#: side of the chunks (px) in `memory`: small enough that the smallest scan has some in its middle, whose windows have a
+#: halo on all sides, and more than are read ahead and written behind
+_MEMORY_CHUNK = 1024
 
 
 class Benchmark:
@@ -59,7 +62,7 @@ class Benchmark:
         """Peak memory by size of the scan."""
         runs = []
         for side in self._options.memory_sides:
-            case = self._case(side, self._tiny)
+            case = self._case(side, self._tiny, _MEMORY_CHUNK)
             run = {"side": side, **alone(segment, case, self._folder / "out")}
             run["ratio"] = run["peak_mb"] / runs[0]["peak_mb"] if runs else 1.0
             runs.append(run)
@@ -154,9 +157,10 @@ class Benchmark:
                 )
         return {"rows": rows}
 
-    def _case(self, side: int, model: Path) -> Case:
+    def _case(self, side: int, model: Path, chunk: int | None = None) -> Case:
         options = self._options
-        return Case(self._scan(side), model, options.chunk, options.precision, options.device, options.report)
+        chunk = options.chunk or chunk
+        return Case(self._scan(side), model, chunk, options.precision, options.device, options.report)
 
     def _scan(self, side: int) -> Path:
         path = self._folder / f"scan{side}.tif"
@@ -190,7 +194,9 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, help="best.pt of a training, for time, monai, processes, real")
     parser.add_argument("--device", default="cpu", help="for memory, time, monai, real")
     parser.add_argument("--precision", default="auto")
-    parser.add_argument("--chunk", type=int, help="side of the chunks (px); default: as the engine chooses")
+    parser.add_argument(
+        "--chunk", type=int, help="side of the chunks (px); default: as the engine chooses, but for memory"
+    )
     parser.add_argument("--report", action="store_true", help="memory, time, monai: table of pores and report too")
     parser.add_argument("--memory-sides", type=int, nargs="+", default=[4096, 8192, 16384, 32768], metavar="PX")
     parser.add_argument("--side", type=int, default=8192, help="time, monai: of the scan (px)")
