@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+from pipeline.cli.compare import run_comparison
+from pipeline.cli.console import WRONG_USAGE, run_command
 
 EXAMPLES = r"""
 A run is compared when its evaluation is among its artifacts. Those of an experiment are, and any other is with
@@ -39,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--runs", default="", metavar="ID,...", help="these runs only; a parent run's id stands for its children")
     add("--baseline", metavar="VARIANT", help="what the others are compared with (default: unet)")
     add("--metric", default="dice", metavar="SCORE", help="score of the verdicts at the top (default: dice)")
-    add("--output_dir", type=Path, required=True, metavar="DIR", help="folder of report.html and the tables")
+    add("--output_dir", required=True, metavar="DIR", help="folder of report.html and the tables")
     return parser
 
 
@@ -47,26 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = build_parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # or a server that is down takes minutes
-    from pipeline.comparison.compare import compare
-    from pipeline.errors import UserError
-
-    try:
-        compared = compare(
+    return run_command(
+        lambda: run_comparison(
             options.tracking_uri,
             options.output_dir,
-            options.experiment,
-            [run_id.strip() for run_id in options.runs.split(",") if run_id.strip()],
-            options.baseline,
-            options.metric,
-        )
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(compared.markdown)
-    print(f"report: {compared.report}")
-    return 0
+            experiment=options.experiment,
+            runs=options.runs,
+            baseline=options.baseline,
+            metric=options.metric,
+        ),
+        mistake_status=WRONG_USAGE,
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from pipeline.cli.console import WRONG_USAGE, run_command
+
 EXAMPLES = r"""
 examples:
   # by rule, offline; images that have a text keep it
@@ -40,16 +42,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = parse(arguments)
-    from pipeline.errors import UserError
-
-    try:
-        return run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on", file=sys.stderr)
-        return 130
+    again = "interrupted; the same command goes on"
+    return run_command(lambda: run(options), mistake_status=WRONG_USAGE, interrupted=again)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -49,14 +49,34 @@ def run(options: argparse.Namespace) -> int:
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the report")
+    given = {name: getattr(options, name) for name in ("experiment", "runs", "baseline", "metric")}
     address = store_address(options.store)
+    with own_messages():
+        return run_comparison(address, options.output_dir, **given)
+
+
+def run_comparison(
+    tracking_uri: str, output_dir: str, *, experiment: str | None, runs: str, baseline: str | None, metric: str
+) -> int:
+    """Compare runs, and print what was found; returns the exit status.
+
+    Args:
+        tracking_uri: MLflow store.
+        output_dir: folder of the report.
+        experiment: all evaluated runs of this MLflow experiment ...
+        runs: ... or those with these ids, between commas.
+        baseline: what the others are compared with.
+        metric: score of the verdicts at the top.
+
+    Raises:
+        UserError: as `compare`.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # or a server that is down takes minutes
-    with own_messages():
-        from pipeline.comparison.compare import compare
+    from pipeline.comparison.compare import compare
 
-        runs = [name.strip() for name in options.runs.split(",") if name.strip()]
-        compared = compare(address, options.output_dir, options.experiment, runs, options.baseline, options.metric)
+    run_ids = [name.strip() for name in runs.split(",") if name.strip()]
+    compared = compare(tracking_uri, output_dir, experiment, run_ids, baseline, metric)
     print(compared.markdown)
     print(f"report: {compared.report}")
     return FINE

@@ -65,10 +65,19 @@ def overrides(options: argparse.Namespace, config: str, paths: Sequence[str] = (
                 f"--{name} {value}: MONAI's configs can't hold # in a text, nor $, @ or % as its first character; "
                 "choose another"
             )
-    return {**given, **_set(options.set, config)}
+    return {**given, **parse_assignments(options.set, config)}
 
 
-def _set(assignments: Sequence[str], config: str) -> Mapping[str, Any]:
+def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, Any]:
+    """What `--set` gives.
+
+    Args:
+        assignments: `name=value`, the value in YAML.
+        config: name of the config, such as `scan`.
+
+    Raises:
+        UserError: a name that the config lacks, or a value that is none.
+    """
     import yaml
 
     values: dict[str, Any] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pipeline.microscope import Acquisition
@@ -66,7 +67,9 @@ def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     channels = "grey" if facts["channels"] == 1 else f"{facts['channels']} channels"
     lines = [("size", f"{facts['width_px']} x {facts['height_px']} pixels, {facts['type']}, {channels}")]
     if facts["images"] > 1:
-        lines.append(("images", f"{facts['images']}, of which this is the first; vlsenet segment --page K or --stack"))
+        one = "each by itself" if Path(facts["path"]).is_dir() else "the one that --page names"
+        told = f"{facts['images']}, of which this is the first; vlsenet segment takes {one}, or with --stack the volume"
+        lines.append(("images", told))
     block = "{} x {} pixels".format(*facts["block_px"])
     stored = {
         "whole": "compressed in one piece: read at once, and kept in a temporary file where it is large",

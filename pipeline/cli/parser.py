@@ -46,9 +46,9 @@ class CommandParser(argparse.ArgumentParser):
         if option is None:
             self.error(f"{unknown[0]!r} is one argument too many; names with spaces need quotes")
         name = option.lstrip("-").replace("-", "_")
-        if name in elsewhere:
-            self.error(f"there is no option {option} here; give --set {name}=VALUE")
         options = [text for action in self._actions for text in action.option_strings]
+        if name in elsewhere and f"--{name}" not in options:
+            self.error(f"there is no option {option} here; give --set {name}=VALUE")
         suggestion = nearest(f"--{name}", options)
         self.error(f"there is no option {option}" + (f"; did you mean {suggestion}?" if suggestion else ""))
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.train import add_dataset_options
 
@@ -58,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.data.leaks import find_leaks
     from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
 
-    folder, given = options.dataset_dir, vars(options)
+    folder, given = existing_folder(options.dataset_dir), vars(options)
     dataset = {name: given[name] for name in ("pore_label", "group_pattern", "skip_bad") if name in given}
     division = {name: given[name] for name in ("val", "test", "seed", "overwrite") if name in given}
     if options.check:

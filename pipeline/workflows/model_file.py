@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,9 @@ def read_model_file(path: str) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
-        reason = str(error).splitlines()[0][:200]
+        # of a pickle that holds more than tensors PyTorch says how to run it; nobody should
+        pickled = isinstance(error, pickle.UnpicklingError)
+        reason = "it is damaged, or no file of tensors" if pickled else str(error).splitlines()[0][:200]
         raise UserError(f"{path} can't be read as a checkpoint ({reason}); give best.pt of a training") from error
     if not isinstance(content, dict) or "vlsenet_format" not in content:
         raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
