@@ -11,7 +11,7 @@ from typing import Any
 
 import mlflow
 import yaml
-from mlflow.entities import Metric
+from mlflow.entities import Metric, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
@@ -82,17 +82,15 @@ class EvaluationLog:
             for score, value in summary[kind].items()
             if value is not None
         ]
-        tags = {**self._tags, "evaluated_split": str(summary["split"])}
+        tags = [RunTag(name, value) for name, value in {**self._tags, "evaluated_split": str(summary["split"])}.items()]
         try:
             client = mlflow.MlflowClient(self._tracking_uri)
             run_id = self._run_id
             if run_id is None:
                 experiment = open_experiment(client, self._tracking_uri, self._experiment_name)
                 run_id = str(client.create_run(experiment, run_name=folder.absolute().name).info.run_id)
-            for name, value in tags.items():
-                client.set_tag(run_id, name, value)
             client.log_text(run_id, yaml.safe_dump(self._config, sort_keys=False), f"{EVALUATION_FOLDER}/config.yaml")
-            client.log_batch(run_id, metrics=metrics)
+            client.log_batch(run_id, metrics=metrics, tags=tags)
             for name in ("per_image.csv", "per_pore.csv", "summary.json"):
                 client.log_artifact(run_id, str(folder / name), EVALUATION_FOLDER)
             for name in ("overlays", "truth"):
