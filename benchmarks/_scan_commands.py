@@ -79,8 +79,9 @@ class Command:
 def kill_and_resume(command: Command, kills: int, seed: int = 0) -> dict[str, Any]:
     """Kill a segmentation with SIGKILL at random moments, start it again, and compare what it wrote at last.
 
-    One that reaches its end before its kill is compared with an undisturbed one, removed, and begun anew. The clock of
-    a kill starts when the process has written its first file, as Python's imports take far longer than a small scan.
+    One that reaches its end before its kill, or is killed behind it, is compared with an undisturbed one, removed, and
+    begun anew. The clock of a kill starts when the process has written its first file, as Python's imports take far
+    longer than a small scan.
 
     Args:
         command: the segmentation; its folder is not there yet.
@@ -105,19 +106,16 @@ def kill_and_resume(command: Command, kills: int, seed: int = 0) -> dict[str, An
     while done < kills or command.folder.exists():
         process = command.start()
         _first_write(command.folder, process)
-        if done < kills:
-            try:
-                # a third, so that the end is not reached at once
-                process.wait(random.uniform(0, undisturbed / 3))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                done += 1
-                phase = phase_of(command.folder)
-                phases[phase] = phases.get(phase, 0) + 1
-                print(f"kill {done} of {kills}: {phase}", flush=True)
+        # a third, so that the end is not reached at once
+        if done < kills and _killed(process, random.uniform(0, undisturbed / 3)):
+            done += 1
+            phase = phase_of(command.folder)
+            phases[phase] = phases.get(phase, 0) + 1
+            print(f"kill {done} of {kills}: {phase}", flush=True)
+            if phase != "end":
                 continue
-        command.check(process)
+        else:
+            command.check(process)
         finished += 1
         different += differing(expected, hashes(command.folder))
         shutil.rmtree(command.folder)
@@ -170,13 +168,24 @@ def phase_of(folder: Path) -> str:
     levels = sorted((folder / "segmentation.ome.zarr").glob("[0-9]*"), key=lambda level: int(level.name))
     counts = [_chunk_files(level) for level in levels]
     lines = sum(file.read_bytes().count(b"\n") for file in (folder / "journal").glob("chunks-*.jsonl"))
-    if (folder / MANIFEST).exists():
+    if (folder / MANIFEST).exists():  # the last file: the process had only to leave
         return "end"
     if 2 * lines < _all_chunk_files(levels[0]):
         return "chunks"
     if counts[-1] < _all_chunk_files(levels[-1]):
         return "pyramid"
     return "results"
+
+
+def _killed(process: subprocess.Popen[bytes], after: float) -> bool:
+    """Kill a process after some seconds; False where it has ended before."""
+    try:
+        process.wait(after)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return True
+    return False
 
 
 def _chunk_files(level: Path) -> int:
