@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import pipeline
-from pipeline.cli import compare, evaluate, info, prepare, segment, train
+from pipeline.cli import compare, evaluate, experiment, info, prepare, rerun, segment, train
 from pipeline.cli.config_options import option_names
 from pipeline.cli.console import EXIT_STATUS, FINE, run_command
 from pipeline.cli.parser import CommandParser, nearest
@@ -19,6 +19,8 @@ COMMANDS: dict[str, ModuleType] = {
     "train": train,
     "evaluate": evaluate,
     "compare": compare,
+    "experiment": experiment,
+    "rerun": rerun,
 }
 #: of the commands that run one
 CONFIGS = {"segment": "scan", "train": "train", "evaluate": "evaluate"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.atomic import atomic_path
@@ -59,7 +60,7 @@ def make_split_file(
         skip_bad=skip_bad,
     )
     try:
-        write_split_csv(path, index)
+        write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples))
     except OSError as error:
         raise UserError(f"{path}: it can't be written ({error.strerror}); check the folder's permissions") from error
     return index
@@ -85,9 +86,9 @@ def read_divided(
     return index_dataset(folder, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad)
 
 
-def write_split_csv(path: Path, index: DatasetIndex) -> None:
-    """Write how a data set is divided, as `index_dataset` reads it."""
+def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Write name, source and split of each image, as `index_dataset` reads them."""
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["name", "source", "split"])
-        writer.writerows([sample.name, sample.source, sample.split] for sample in index.samples)
+        writer.writerows(rows)

@@ -1,24 +1,21 @@
-"""Experiments of many trainings: what shall be run, running it, and the table of results.
+"""Experiments of many trainings: what shall be run, running it, and repeating one.
 
 Nothing here imports MONAI at once: the trainings run in processes of their own.
 """
 
-from pipeline.experiments.check import check_runs
-from pipeline.experiments.plan import Plan, Run, read_plan
+from pipeline.experiments.experiment import Outcome, report_experiment, run_experiment
+from pipeline.experiments.plan import Plan, Run
+from pipeline.experiments.plan_file import check_seeds, read_plan
 from pipeline.experiments.record import Record, read_records
-from pipeline.experiments.runner import Runner
-from pipeline.experiments.table import markdown, run_table, summary_table, write_tables
 
 __all__ = [
+    "Outcome",
     "Plan",
     "Record",
     "Run",
-    "Runner",
-    "check_runs",
-    "markdown",
+    "check_seeds",
     "read_plan",
     "read_records",
-    "run_table",
-    "summary_table",
-    "write_tables",
+    "report_experiment",
+    "run_experiment",
 ]

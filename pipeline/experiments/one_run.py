@@ -6,7 +6,6 @@ The runner starts it. It goes on from where an earlier part stopped.
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import signal
 import sys
@@ -16,145 +15,123 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
+from monai.bundle import ConfigParser
+
+from pipeline.configs import config_files
 from pipeline.errors import UserError, mistake_behind
+from pipeline.experiments.costs import network_costs, peak_memory
+from pipeline.experiments.mlflow_runs import MlflowExperiment, read_mlflow
 from pipeline.experiments.record import Record
-from pipeline.experiments.runner import INTERRUPTED
+from pipeline.experiments.worker import INTERRUPTED
+from pipeline.workflows.provenance import code_version, versions
+from pipeline.workflows.run_config import run_config
 
 
 def main() -> int:
     """Run what ``run.json`` in a folder says; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of the run, with run.json")
-    parser.add_argument("--configs", type=Path, required=True, help="folder of the bundle's configs")
-    parser.add_argument("--tracking_uri", required=True, help="MLflow store of the experiment")
-    parser.add_argument("--experiment_name", required=True, help="MLflow experiment")
+    parser.add_argument("--experiment", type=Path, required=True, help="folder of the experiment, with experiment.json")
     options = parser.parse_args()
-    del sys.argv[1:]  # the bundle's commands look there for what a user typed
     signal.signal(signal.SIGTERM, _interrupt)
 
     folder = options.folder
-    record = Record.read(folder)
-    if record is None:
-        raise UserError(f"{folder} holds no run.json")
+    record, experiment = Record.read(folder), read_mlflow(options.experiment)
+    if record is None or experiment is None:
+        raise UserError(f"{folder} holds no run.json, or {options.experiment} no experiment.json")
     try:
+        begin(record, folder, experiment)
         if record.parameters is None:
-            train(record, folder, options)
-        evaluate(record, folder, options)
+            train(record, folder, experiment)
+        evaluate(record, folder, experiment)
+        status = 0
     except (KeyboardInterrupt, SystemExit):
-        record.state = "interrupted"
-        record.write(folder)
-        return INTERRUPTED
+        record.state, status = "interrupted", INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        record.state, record.error = "failed", _told(error)
-        record.write(folder)
-        return 1
-    return 0
-
-
-def train(record: Record, folder: Path, options: argparse.Namespace) -> None:
-    """Train, or go on with it; afterwards the record knows the parameters."""
-    went_silently = record.state == "running" and (folder / "checkpoints" / "last.pt").exists()
-    record.state, record.error, record.code = "running", "", _code(options.configs)
-    if went_silently:
-        record.training_seconds = None
+        record.state, record.error, status = "failed", _told(error), 1
     record.write(folder)
-    overrides = {
+    experiment.end_child(record)
+    return status
+
+
+def begin(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
+    """Note that the run is under way, by which code, and in which run of MLflow."""
+    last = folder / "checkpoints" / "last.pt"
+    if not last.exists():
+        record.code = []
+    elif record.state == "running" and record.parameters is None:  # an earlier part of the training ended silently
+        record.training_seconds = None
+    code = _code()
+    record.code += [code] if code not in record.code else []
+    record.state, record.error = "running", ""
+    record.write(folder)
+    record.mlflow_run_id = experiment.start_child(record, versions())
+    record.write(folder)
+
+
+def train(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
+    """Train, or go on with it; afterwards the record knows the costs."""
+    overrides: dict[str, Any] = {
         **record.training,
         "output_dir": str(folder),
-        "tracking_uri": options.tracking_uri,
-        "experiment_name": options.experiment_name,
-        "run_name": f"{record.variant} seed {record.seed}",
-        "mlflow_run::tags": f"$dict(pipeline.workflows.versions(), variant='{record.variant}', seed='{record.seed}')",
+        "tracking_uri": experiment.tracking_uri,
+        "experiment_name": experiment.experiment_name,
+        "run_name": record.name,
+        "mlflow_run_id": record.mlflow_run_id,
     }
-    epochs_left = _epochs_left(folder, overrides, options.configs)
+    epochs_left = _epochs_left(folder, overrides)
     if epochs_left != 0:
-        _prepare_store(options)
         before, started = record.training_seconds, time.monotonic()
         try:
-            _bundle("train", overrides | ({"resume": True} if epochs_left else {}), options.configs)
+            run_config("train", **overrides, **({"resume": True} if epochs_left else {}))
         finally:
+            record.peak_memory_bytes = max(record.peak_memory_bytes or 0, peak_memory())
             if before is not None:
                 record.training_seconds = before + time.monotonic() - started
-    record.parameters = _parameters(folder / "checkpoints" / "best.pt")
+    best = torch.load(folder / "checkpoints" / "best.pt", map_location="cpu", weights_only=True)
+    patch_size = _setting("patch_size", overrides)
+    record.parameters, record.gflops = network_costs(best["network_settings"], patch_size)
     record.write(folder)
 
 
-def evaluate(record: Record, folder: Path, options: argparse.Namespace) -> None:
+def evaluate(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
     """Evaluate the best checkpoint; afterwards the record says ``finished``."""
+    started = time.monotonic()
     overrides = {
         **record.evaluation,
         "checkpoint": str(folder / "checkpoints" / "best.pt"),
         "output_dir": str(folder / "evaluation"),
         "overwrite": True,
-        "tracking_uri": options.tracking_uri,
-        "mlflow_run_id": _mlflow_run(folder),
+        "tracking_uri": experiment.tracking_uri,
+        "mlflow_run_id": record.mlflow_run_id,
     }
-    started = time.monotonic()
-    _bundle("evaluate", overrides, options.configs)
+    run_config("evaluate", **overrides)
     record.evaluation_seconds = time.monotonic() - started
     record.state = "finished"
-    record.write(folder)
+    experiment.log_costs(record)
 
 
-def _bundle(command: str, overrides: dict[str, Any], configs: Path) -> None:
-    import monai.bundle
-
-    files = [str(configs / "common.yaml"), str(configs / f"{command}.yaml")]
-    try:
-        monai.bundle.run(config_file=files, **overrides)
-    except SystemExit as end:  # also after a command that had to start itself again
-        if end.code:
-            raise
-
-
-def _mlflow_run(folder: Path) -> str:
-    """The run of the training, to which its evaluation belongs."""
-    import torch
-
-    last = torch.load(folder / "checkpoints" / "last.pt", map_location="cpu", weights_only=True)
-    return str(last["training"]["state"]["mlflow_run"]["run_id"])
-
-
-def _epochs_left(folder: Path, overrides: dict[str, Any], configs: Path) -> int | None:
+def _epochs_left(folder: Path, overrides: dict[str, Any]) -> int | None:
     """Epochs that an earlier part left to do; None where there is nothing to go on from."""
-    import torch
-    from monai.bundle import ConfigParser
-
     last = folder / "checkpoints" / "last.pt"
     if not last.exists():
         return None
-    declared = ConfigParser.load_config_files([str(configs / "train.yaml")])
     epoch = torch.load(last, map_location="cpu", weights_only=True)["training"]["epoch"]
-    return max(0, overrides.get("max_epochs", declared["max_epochs"]) - epoch)
+    return int(max(0, _setting("max_epochs", overrides) - epoch))
 
 
-def _code(configs: Path) -> str:
+def _setting(name: str, overrides: dict[str, Any]) -> int:
+    """An option as this run has it."""
+    return int(overrides.get(name, ConfigParser.load_config_files(config_files("train"))[name]))
+
+
+def _code() -> str:
     """Version of the code and of the configs: runs that differ in it are not alike."""
-    from pipeline.workflows.provenance import code_version
-
-    content = b"".join((configs / name).read_bytes() for name in ("common.yaml", "train.yaml", "evaluate.yaml"))
+    files = dict.fromkeys([*config_files("train"), *config_files("evaluate")])
+    content = b"".join(Path(file).read_bytes() for file in files)
     return f"{code_version()}, configs {hashlib.sha256(content).hexdigest()[:8]}"
-
-
-def _parameters(checkpoint: Path) -> int:
-    import torch
-
-    from pipeline.networks import build_network, parameters_of
-
-    settings = torch.load(checkpoint, map_location="cpu", weights_only=True)["network_settings"]
-    return parameters_of(lambda: build_network(**settings))
-
-
-def _prepare_store(options: argparse.Namespace) -> None:
-    """Make the store and the experiment, one process at a time: several would get in each other's way."""
-    import mlflow
-
-    from pipeline.workflows.tracking import open_experiment
-
-    with (options.folder.parents[1] / ".mlflow.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        open_experiment(mlflow.MlflowClient(options.tracking_uri), options.tracking_uri, options.experiment_name)
 
 
 def _told(error: BaseException) -> str:

@@ -1,33 +1,32 @@
-"""What an experiment runs: every variant of a training with every seed."""
+"""What an experiment runs: every variant of a training, on every fold, with every seed."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.errors import UserError
+from pipeline.experiments.fold_plan import FoldPlan
+from pipeline.experiments.plan_options import BUDGET_OPTIONS, SHARED_OPTIONS, check_not_own
 
-#: options of both commands: the data set, and how an image is segmented
-_SHARED = (
-    "dataset_dir",
-    "pore_label",
-    "group_pattern",
-    "skip_bad",
-    "device",
-    "tile_size",
-    "tile_overlap",
-    "tile_batch",
-    "precision",
-    "statistics",
-    "text_weights",
-)
-#: options that belong to one run, which neither a plan nor a command line may set for all
-_OWN = ("output_dir", "resume", "overwrite", "seed", "tracking_uri", "experiment_name", "run_name", "checkpoint")
+
+@dataclass(frozen=True)
+class RunFold:
+    """One fold as the runs see it.
+
+    Attributes:
+        name: of letters, digits and . _ -; empty for the data set's own split.
+        split_csv: file of its split; None for the data set's own.
+        fingerprint: of the data set in this division.
+        evaluated: the split that is evaluated, where the plan doesn't say.
+    """
+
+    name: str = ""
+    split_csv: Path | None = None
+    fingerprint: str = ""
+    evaluated: str = "val"
 
 
 @dataclass(frozen=True)
@@ -37,20 +36,29 @@ class Run:
     Attributes:
         variant: name of the variant.
         seed: random seed of the training.
+        fold: name of the fold; empty for the data set's own split.
         folder: folder of its results.
         training: overrides of ``train.yaml``, without the places of results.
         evaluation: overrides of ``evaluate.yaml``, without the places of results.
+        fingerprint: of the data.
     """
 
     variant: str
     seed: int
+    fold: str
     folder: Path
     training: dict[str, Any]
     evaluation: dict[str, Any]
+    fingerprint: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.variant} seed {self.seed}"
+        return run_name(self.variant, self.fold, self.seed)
+
+
+def run_name(variant: str, fold: str, seed: int) -> str:
+    """What a run is called, in messages and in MLflow."""
+    return f"{variant}{f' fold {fold}' if fold else ''} seed {seed}"
 
 
 @dataclass(frozen=True)
@@ -58,9 +66,10 @@ class Plan:
     """Variants of a training, and what they share.
 
     Attributes:
-        variants: name to overrides of ``train.yaml``, in the order of the table.
+        variants: name to overrides of ``train.yaml``, in the order of the tables.
         baseline: the variant that the others are compared with.
         seeds: random seeds.
+        folds: how the data set is divided.
         common: overrides of ``train.yaml`` for all variants; a variant's own come after them.
         evaluation: overrides of ``evaluate.yaml``.
     """
@@ -68,8 +77,9 @@ class Plan:
     variants: Mapping[str, Mapping[str, Any]]
     baseline: str
     seeds: tuple[int, ...] = (0,)
-    common: Mapping[str, Any] | None = None
-    evaluation: Mapping[str, Any] | None = None
+    folds: FoldPlan = field(default_factory=FoldPlan)
+    common: Mapping[str, Any] = field(default_factory=dict)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
 
     def with_common(self, overrides: Mapping[str, Any]) -> Plan:
         """The plan with further overrides for all variants.
@@ -77,14 +87,37 @@ class Plan:
         Raises:
             UserError: an option that each run has for itself.
         """
-        _check_not_own("--", overrides)
-        return replace(self, common={**(self.common or {}), **overrides})
+        check_not_own("--", overrides)
+        return replace(self, common={**self.common, **overrides})
 
-    def runs(self, output_dir: Path, only: Sequence[str] = (), seeds: Sequence[int] = ()) -> list[Run]:
-        """All runs, in ``output_dir/VARIANT/seedK``: every variant with the first seed, then with the second.
+    def content(self) -> dict[str, Any]:
+        """The plan as its file has it."""
+        parts = {"common": dict(self.common), "evaluation": dict(self.evaluation)}
+        variants = {name: dict(overrides) for name, overrides in self.variants.items()}
+        head = {"baseline": self.baseline, "seeds": list(self.seeds), "folds": self.folds.content()}
+        return {**head, **parts, "variants": variants}
+
+    def unequal(self) -> list[str]:
+        """The options of budget and schedule in which variants differ, with their values."""
+        found = []
+        for name in BUDGET_OPTIONS:
+            values = {variant: {**self.common, **own}.get(name, "default") for variant, own in self.variants.items()}
+            if len(set(values.values())) > 1:
+                found.append(f"{name}: {', '.join(f'{variant} {value}' for variant, value in values.items())}")
+        return found
+
+    def runs(
+        self,
+        output_dir: Path,
+        folds: Sequence[RunFold] = (RunFold(),),
+        only: Sequence[str] = (),
+        seeds: Sequence[int] = (),
+    ) -> list[Run]:
+        """All runs, in ``output_dir/VARIANT[/foldNAME]/seedK``: every variant and fold with the first seed first.
 
         Args:
             output_dir: folder of the experiment.
+            folds: as :func:`pipeline.experiments.folds.prepare_folds` has them.
             only: names of the variants to run; empty for all.
             seeds: in place of the plan's.
 
@@ -94,84 +127,19 @@ class Plan:
         unknown = [name for name in only if name not in self.variants]
         if unknown:
             raise UserError(f"no such variant: {', '.join(unknown)}; there are {', '.join(self.variants)}")
-        runs = []
-        for seed in seeds or self.seeds:
-            for variant, overrides in self.variants.items():
-                if only and variant not in only:
-                    continue
-                training = {**(self.common or {}), **overrides, "seed": seed}
-                shared = {name: training[name] for name in _SHARED if name in training}
-                folder = output_dir / variant / f"seed{seed}"
-                runs.append(Run(variant, seed, folder, training, {**shared, **(self.evaluation or {})}))
-        return runs
+        return [
+            self._run(output_dir, variant, fold, seed)
+            for seed in seeds or self.seeds
+            for fold in folds
+            for variant in self.variants
+            if not only or variant in only
+        ]
 
-
-def read_plan(path: str | Path) -> Plan:
-    """Read a plan from a YAML file with ``variants``, ``baseline``, ``seeds``, ``common`` and ``evaluation``.
-
-    Overrides may be nested: ``switches: {context: false}`` is ``switches::context: false``.
-
-    Raises:
-        UserError: no such file, or not a plan.
-    """
-    path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: it can't be read ({error.strerror}); give a YAML file of variants") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
-    known = {"variants", "baseline", "seeds", "common", "evaluation"}
-    if not isinstance(content, dict) or not content.get("variants") or set(content) - known:
-        raise UserError(f"{path}: it must hold `variants`, and nothing besides {', '.join(sorted(known))}")
-    parts = {name: _overrides(path, name, content.get(name)) for name in ("variants", "common", "evaluation")}
-    variants = {}
-    for name, overrides in parts["variants"].items():
-        # the name is a folder, and stands in an expression of a config
-        if not re.fullmatch(r"\w[\w.-]*", str(name)):
-            raise UserError(f"{path}: variant {name!r}: a name of letters, digits and . _ - is needed")
-        variants[str(name)] = _flat(_overrides(path, f"variant {name}", overrides))
-        _check_not_own(f"{path}: variant {name}: ", variants[str(name)])
-    _check_not_own(f"{path}: common: ", parts["common"])
-    _check_not_own(f"{path}: evaluation: ", parts["evaluation"])
-    baseline = str(content.get("baseline", next(iter(variants))))
-    if baseline not in variants:
-        raise UserError(f"{path}: baseline {baseline!r} is not among the variants {', '.join(variants)}")
-    seeds = check_seeds(f"{path}: seeds", content.get("seeds", [0]))
-    return Plan(variants, baseline, seeds, _flat(parts["common"]), _flat(parts["evaluation"]))
-
-
-def check_seeds(what: str, seeds: Any) -> tuple[int, ...]:
-    """Return distinct seeds.
-
-    Raises:
-        UserError: anything but whole numbers, 0 or more.
-    """
-    good = isinstance(seeds, (list, tuple)) and all(type(seed) is int and seed >= 0 for seed in seeds)
-    if not good or not seeds or len(set(seeds)) < len(seeds):
-        raise UserError(f"{what} {seeds}: give different whole numbers, 0 or more")
-    return tuple(seeds)
-
-
-def _overrides(path: Path, what: str, given: Any) -> dict[str, Any]:
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        raise UserError(f"{path}: {what} must be a list of `name: value`, not {given!r}")
-    return given
-
-
-def _flat(overrides: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in overrides.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}::")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat
-
-
-def _check_not_own(where: str, overrides: Mapping[str, Any]) -> None:
-    own = [name for name in overrides if name in _OWN]
-    if own:
-        raise UserError(f"{where}{own[0]}: it is set for each run by itself, and can't be given")
+    def _run(self, output_dir: Path, variant: str, fold: RunFold, seed: int) -> Run:
+        training = {**self.common, **self.variants[variant], "seed": seed}
+        evaluation = {name: training[name] for name in SHARED_OPTIONS if name in training}
+        if fold.split_csv is not None:
+            training["split_csv"] = evaluation["split_csv"] = str(fold.split_csv)
+        evaluation = {**evaluation, "split": fold.evaluated, **self.evaluation}
+        folder = output_dir / variant / (f"fold{fold.name}" if fold.name else "") / f"seed{seed}"
+        return Run(variant, seed, fold.name, folder, training, evaluation, fold.fingerprint)

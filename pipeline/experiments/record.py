@@ -6,13 +6,13 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.experiments.plan import Run
+from pipeline.experiments.plan import Run, run_name
 
 FILE = "run.json"
 
@@ -21,9 +21,13 @@ FILE = "run.json"
 class Record:
     """The state of a run, kept as ``run.json`` in its folder.
 
+    Costs are those of :mod:`pipeline.experiments.costs`.
+
     Attributes:
         variant: name of the variant.
         seed: random seed.
+        fold: name of the fold; empty for the data set's own split.
+        data_fingerprint: of the data set in this division.
         training: overrides of ``train.yaml``, without the places of results.
         evaluation: overrides of ``evaluate.yaml``, without the places of results.
         state: ``running`` (or stopped without a word), ``interrupted``, ``finished`` or ``failed``.
@@ -31,11 +35,16 @@ class Record:
         training_seconds: time of the training, over all its parts; None where a part ended without a word.
         evaluation_seconds: time of the evaluation.
         parameters: of the network; known when it is trained.
-        code: version of the code and of the configs.
+        gflops: of a forward pass of one patch.
+        peak_memory_bytes: of the training.
+        code: versions of the code and of the configs, of all parts of the training, where they differ.
+        mlflow_run_id: its run in MLflow, once there is one.
     """
 
     variant: str
     seed: int
+    fold: str
+    data_fingerprint: str
     training: dict[str, Any]
     evaluation: dict[str, Any]
     state: str = "running"
@@ -43,7 +52,19 @@ class Record:
     training_seconds: float | None = 0.0
     evaluation_seconds: float | None = None
     parameters: int | None = None
-    code: str = ""
+    gflops: float | None = None
+    peak_memory_bytes: int | None = None
+    code: list[str] = field(default_factory=list)
+    mlflow_run_id: str | None = None
+
+    @property
+    def name(self) -> str:
+        return run_name(self.variant, self.fold, self.seed)
+
+    def costs(self) -> dict[str, float]:
+        """What the training took, as far as it is known, by the names that MLflow has for it."""
+        names = ("parameters", "gflops", "peak_memory_bytes", "training_seconds", "evaluation_seconds")
+        return {name: float(value) for name in names if (value := getattr(self, name)) is not None}
 
     def write(self, folder: Path) -> None:
         """Write it to the run's folder."""
@@ -73,7 +94,8 @@ class Record:
             UserError: the folder was begun with other settings.
         """
         # through JSON, as what is on disk: tuples become lists
-        asked = cls(run.variant, run.seed, *json.loads(json.dumps([run.training, run.evaluation], default=str)))
+        settings = json.loads(json.dumps([run.training, run.evaluation], default=str))
+        asked = cls(run.variant, run.seed, run.fold, run.fingerprint, *settings)
         found = cls.read(run.folder)
         if found is None:
             return asked
@@ -91,13 +113,16 @@ class Record:
 
 def read_records(output_dir: Path) -> list[tuple[Path, Record]]:
     """Folder and record of every run of an experiment that was begun."""
-    folders = sorted(path.parent for path in output_dir.glob(f"*/seed*/{FILE}"))
+    found = (path for pattern in ("*/seed*", "*/fold*/seed*") for path in output_dir.glob(f"{pattern}/{FILE}"))
+    folders = sorted(path.parent for path in found)
     return [(folder, record) for folder in folders if (record := Record.read(folder)) is not None]
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[int | None]:
+def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock on a file, which is made; gives its descriptor, or None where another process holds the lock.
+
+    With ``wait`` it is waited for.
 
     A process that inherits the descriptor holds the lock too, and it is free when the last of them has ended, however
     that came about.
@@ -105,7 +130,7 @@ def locked(path: Path) -> Iterator[int | None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError:
             yield None
         else:

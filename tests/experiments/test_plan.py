@@ -3,9 +3,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, read_plan
+from pipeline.experiments.fold_plan import FoldPlan
+from pipeline.experiments.plan import RunFold
 from pipeline.networks import Switches
 
 SHIPPED = Path(__file__).parents[2] / "scripts" / "ablation.yaml"
@@ -22,7 +25,58 @@ def test_every_variant_has_a_result_before_the_second_seed(tmp_path):
     runs = plan.runs(tmp_path)
     assert [(run.seed, run.variant) for run in runs] == [(3, "b"), (3, "a"), (1, "b"), (1, "a")]
     assert [run.folder for run in runs[:2]] == [tmp_path / "b" / "seed3", tmp_path / "a" / "seed3"]
-    assert [(run.seed, run.variant) for run in plan.runs(tmp_path, ["a"], [7])] == [(7, "a")]
+    assert [(run.seed, run.variant) for run in plan.runs(tmp_path, only=["a"], seeds=[7])] == [(7, "a")]
+
+
+def test_every_variant_and_fold_has_the_first_seed_before_the_second(tmp_path):
+    folds = [RunFold("11", tmp_path / "11.csv", "aa", "test"), RunFold("13", tmp_path / "13.csv", "bb", "test")]
+    runs = Plan({"b": {}, "a": {}}, "b", seeds=(0, 1)).runs(tmp_path, folds)
+    assert [run.name for run in runs[:5]] == [
+        "b fold 11 seed 0",
+        "a fold 11 seed 0",
+        "b fold 13 seed 0",
+        "a fold 13 seed 0",
+        "b fold 11 seed 1",
+    ]
+    first = runs[0]
+    assert (first.folder, first.fingerprint) == (tmp_path / "b" / "fold11" / "seed0", "aa")
+    assert first.training["split_csv"] == first.evaluation["split_csv"] == str(tmp_path / "11.csv")
+    assert first.evaluation["split"] == "test"
+
+
+@pytest.mark.parametrize(
+    ("given", "plan"),
+    [
+        ("split", FoldPlan()),
+        (5, FoldPlan("k", 5)),
+        ("leave_one_source_out", FoldPlan("leave_out")),
+        ({"leave_out": "all", "validation": 0}, FoldPlan("leave_out", validation=0)),
+        ({"leave_out": [11, 13], "seed": 3}, FoldPlan("leave_out", sources=("11", "13"), seed=3)),
+        ({"k": 3, "validation": 0.5}, FoldPlan("k", 3, validation=0.5)),
+    ],
+)
+def test_folds_are_read_and_written_back(given, plan):
+    assert FoldPlan.parse("folds", given) == plan
+    assert FoldPlan.parse("folds", plan.content()) == plan
+
+
+@pytest.mark.parametrize(
+    "given", [1, True, "all of them", [], [11, "11"], {"k": 3, "leave_out": "all"}, {"k": 1}, {"leave_out": 2}, {}]
+)
+def test_folds_that_are_none_are_told(given):
+    with pytest.raises(UserError, match=r"plan\.yaml: folds"):
+        FoldPlan.parse("plan.yaml: folds", given)
+
+
+def test_variants_that_are_trained_longer_are_told():
+    plan = Plan({"a": {"max_epochs": 5}, "b": {"norm": "batch"}, "c": {"max_epochs": 9}}, "a", common={"max_epochs": 9})
+    assert plan.unequal() == ["max_epochs: a 5, b 9, c 9"]
+    assert Plan({"a": {"max_epochs": 9}, "b": {}}, "a", common={"max_epochs": 9}).unequal() == []
+
+
+def test_a_plan_that_was_written_is_the_same_plan(tmp_path):
+    plan = read_plan(SHIPPED).with_common({"dataset_dir": "rock"})
+    assert read_plan(plan_file(tmp_path, yaml.safe_dump(plan.content()))) == plan
 
 
 def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
@@ -54,6 +108,9 @@ def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
         ("variants: {a: unet}", "variant a must be a list"),
         ("variants: {a: {output_dir: x}}", "output_dir: it is set for each run"),
         ("variants: {a: {}}\ncommon: {seed: 1}", "seed: it is set for each run"),
+        ("variants: {a: {dataset_dir: x}}", "dataset_dir: all variants have the same data"),
+        ("variants: {a: {}}\nfolds: 1", "folds 1: give split"),
+        ("variants: {a: {}}\nfolds: {k: 2, validation: 1}", "validation 1: give a share"),
         ("variants: {a: {}}\nseeds: [0, 0]", "different whole numbers"),
         ("variants: {a: {}}\nseeds: [-1]", "different whole numbers"),
         ("variants: {a: {}}\nseeds: 3", "different whole numbers"),
@@ -76,7 +133,7 @@ def test_a_plan_that_is_no_text_is_told_with_its_file(tmp_path):
 
 def test_a_variant_that_is_not_there(tmp_path):
     with pytest.raises(UserError, match="no such variant: c; there are a, b"):
-        Plan({"a": {}, "b": {}}, "a").runs(tmp_path, ["a", "c"])
+        Plan({"a": {}, "b": {}}, "a").runs(tmp_path, only=["a", "c"])
     with pytest.raises(UserError, match="can't be read"):
         read_plan(tmp_path / "none.yaml")
 

@@ -11,7 +11,7 @@ from pipeline.experiments.record import locked
 
 
 def run_in(folder, **training) -> Run:
-    return Run("unet", 0, folder, {"seed": 0, "features": (8, 16), **training}, {"split": "val"})
+    return Run("unet", 0, "", folder, {"seed": 0, "features": (8, 16), **training}, {"split": "val"})
 
 
 def test_a_record_is_read_as_written(tmp_path):
@@ -21,7 +21,10 @@ def test_a_record_is_read_as_written(tmp_path):
     record.state, record.training_seconds = "interrupted", 12.5
     record.write(folder)
     assert Record.of(run_in(folder)) == record
-    assert read_records(tmp_path) == [(folder, record)]
+    in_fold = tmp_path / "unet" / "fold13" / "seed0"
+    Record("unet", 0, "13", "abc", {}, {}).write(in_fold)
+    assert dict(read_records(tmp_path)) == {folder: record, in_fold: Record("unet", 0, "13", "abc", {}, {})}
+    assert record.costs() == {"training_seconds": 12.5}
 
 
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.experiments import Plan, Record, Runner, runner
+from pipeline.experiments import Plan, Record, worker
 from pipeline.experiments.record import locked
+from pipeline.experiments.runner import Runner
 
 #: stands for a training: what it does depends on the variant's name
 WORKER = """
@@ -19,11 +21,11 @@ folder = pathlib.Path(sys.argv[sys.argv.index("--folder") + 1])
 record = json.loads((folder / "run.json").read_text())
 with (folder.parents[1] / "order").open("a") as order:
     order.write(f"{record['variant']}{record['seed']} ")
-print("threads", os.environ["OMP_NUM_THREADS"])
+print("threads", os.environ["OMP_NUM_THREADS"], "gpu", os.environ.get("CUDA_VISIBLE_DEVICES"))
 if record["variant"] == "dies":
     sys.exit(3)
 if record["variant"] == "slow":
-    (folder / "sleeping").touch()
+    (folder / "sleeping").write_text(str(os.getpid()))
     time.sleep(60)
 record |= {"state": "finished", "training_seconds": 90.0, "evaluation_seconds": 30.0}
 if record["variant"] == "diverges":
@@ -34,69 +36,86 @@ if record["variant"] == "diverges":
 
 @pytest.fixture(autouse=True)
 def _fake_training(monkeypatch):
-    monkeypatch.setattr(runner, "WORKER", (sys.executable, "-c", WORKER))
-    monkeypatch.setattr(runner, "check_runs", lambda runs, configs: None)
+    monkeypatch.setattr(worker, "COMMAND", (sys.executable, "-c", WORKER))
 
 
 def make(folder: Path, *variants: str, seeds=(0,), **options) -> Runner:
     runs = Plan({name: {} for name in variants}, variants[0], seeds).runs(folder)
-    return Runner(runs, folder, folder, **options)
+    return Runner(runs, folder, **options)
 
 
 def order(folder: Path) -> list[str]:
     return (folder / "order").read_text().split()
 
 
+def log(folder: Path, variant: str) -> str:
+    return (folder / variant / "seed0" / "log.txt").read_text()
+
+
 def test_finished_runs_are_skipped_and_new_ones_are_done(tmp_path, caplog):
-    tables = []
-    assert make(tmp_path, "a", "b", seeds=(0, 1), after_each=lambda: tables.append(1)).run() == 0
+    ended = []
+    runner = make(tmp_path, "a", "b", seeds=(0, 1), after_each=lambda record: ended.append(record.name))
+    assert runner.run() == []
     assert order(tmp_path) == ["a0", "b0", "a1", "b1"]
-    assert len(tables) == 4
+    assert ended == ["a seed 0", "b seed 0", "a seed 1", "b seed 1"]
     with caplog.at_level(logging.INFO, "vlsenet"):
-        assert make(tmp_path, "a", "b", "c", seeds=(0, 1), threads=3).run() == 0
+        assert make(tmp_path, "a", "b", "c", seeds=(0, 1), threads=3).run() == []
     assert order(tmp_path)[4:] == ["c0", "c1"]
     assert "2 of 6 runs are left" in caplog.text
     # two minutes each, from the records of the others
     assert "c seed 0: done in" in caplog.text
     assert "1 left, about 2 min" in caplog.text
-    assert "threads 3" in (tmp_path / "c" / "seed0" / "log.txt").read_text()
+    assert "threads 3" in log(tmp_path, "c")
 
 
-def test_one_that_fails_does_not_stop_the_rest(tmp_path, caplog):
-    assert make(tmp_path, "diverges", "dies", "a").run() == 2
+def test_one_that_fails_does_not_stop_the_rest_and_is_named(tmp_path, caplog):
+    failed = ["diverges seed 0", "dies seed 0"]
+    assert make(tmp_path, "diverges", "dies", "a").run() == failed
     assert Record.read(tmp_path / "a" / "seed0").state == "finished"
     assert Record.read(tmp_path / "diverges" / "seed0").error == "the loss became nan"
     died = Record.read(tmp_path / "dies" / "seed0")
     assert died.state == "failed"
     assert "status 3" in died.error
     assert "log.txt" in died.error
-    assert make(tmp_path, "diverges", "dies", "a").run() == 2
+    assert make(tmp_path, "diverges", "dies", "a").run() == failed
     assert len(order(tmp_path)) == 3
     assert "--retry_failed" in caplog.text
-    assert make(tmp_path, "diverges", "dies", "a", retry_failed=True).run() == 2
+    assert make(tmp_path, "diverges", "dies", "a", retry_failed=True).run() == failed
     assert len(order(tmp_path)) == 5
 
 
-def test_several_at_a_time_and_an_interrupt_stops_them_all(tmp_path):
-    def interrupt() -> None:
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "slow" / "seed0" / "sleeping").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_no_training_is_left_behind_after_an_interrupt_or_an_error(tmp_path, error):
+    sleeping = tmp_path / "slow" / "seed0" / "sleeping"
 
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        make(tmp_path, "slow", "a", "b", jobs=2, after_each=interrupt).run()
-    assert time.monotonic() - started < 40
+    def fail(record: Record) -> None:
+        deadline = time.monotonic() + 30
+        while not (sleeping.exists() and sleeping.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        raise error
+
+    with pytest.raises(error):
+        make(tmp_path, "slow", "a", "b", jobs=2, after_each=fail).run()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(sleeping.read_text()), 0)
     assert sorted(order(tmp_path)) == ["a0", "slow0"]
     with locked(tmp_path / "slow" / "seed0" / ".lock") as free:
         assert free is not None
     assert Record.read(tmp_path / "slow" / "seed0").state == "running"
 
 
+def test_runs_under_way_together_take_different_gpus(tmp_path, monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    make(tmp_path, "a", "b", "c", jobs=3, gpus=["4", "7"]).run()
+    assert ["gpu 4" in log(tmp_path, name) for name in "abc"] == [True, False, True]
+    assert "gpu 7" in log(tmp_path, "b")
+    make(tmp_path, "d", gpus=["0"]).run()
+    assert "gpu None" in log(tmp_path, "d")
+
+
 def test_a_run_of_another_process_is_left_to_it(tmp_path, caplog):
     with locked(tmp_path / "a" / "seed0" / ".lock"):
-        assert make(tmp_path, "a", "b").run() == 0
+        assert make(tmp_path, "a", "b").run() == []
     assert order(tmp_path) == ["b0"]
     assert "a seed 0 is being run by another process" in caplog.text
 
@@ -109,10 +128,3 @@ def test_other_settings_are_refused_before_anything_is_run(tmp_path):
     with pytest.raises(UserError, match="norm was batch, now None"):
         make(tmp_path, "b", "a").run()
     assert order(tmp_path) == ["a0"]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "told"), [(3, "3 s"), (89, "89 s"), (150, "2 min"), (5940, "99 min"), (15000, "4 h 10 min")]
-)
-def test_durations_are_told_in_fitting_units(seconds, told):
-    assert runner._duration(seconds) == told

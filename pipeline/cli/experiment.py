@@ -1,0 +1,104 @@
+"""`vlsenet experiment`: variants x folds x seeds from one YAML file, and the report that compares them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipeline.cli.config_options import parse_assignments
+from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.messages import own_messages
+from pipeline.cli.parser import CommandParser
+from pipeline.cli.train import add_dataset_options
+
+ABOUT = "train variants on folds with several seeds, and compare them"
+_EXAMPLES = f"""\
+The plan's variants are overrides of train.yaml; scripts/ablation.yaml is one, and explains its entries. All runs are in
+one MLflow store (OUTPUT_DIR/mlflow.db), below one parent run. Each has its folder with log.txt, checkpoints/ and
+evaluation/; runs.csv is written anew after each, and comparison/report.html at the end. Stopped by Ctrl-C or anything
+else, the same command goes on, and repeats nothing that is finished.
+
+examples:
+  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/ablation
+
+  # two variants, one seed, a short schedule, two at a time
+  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/short \\
+      --only unet,vlsenet --seeds 0 --set max_epochs=5 --jobs 2
+
+  # the report of what is there so far
+  vlsenet experiment scripts/ablation.yaml --output_dir runs/short --report
+
+{EXIT_STATUS}"""
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    option = parser.add_argument
+    option("plan", metavar="PLAN", help="YAML file of variants, seeds and folds")
+    option("--output_dir", metavar="DIR", help="folder of all results; needed")
+    option("--dataset_dir", metavar="DIR", help="folder with images/ and labels/")
+    add_dataset_options(parser)
+    option("--only", default="", metavar="NAME,...", help="run these variants only")
+    option("--seeds", default="", metavar="K,...", help="in place of the plan's seeds")
+    option("--jobs", type=int, default=1, metavar="N", help="runs at a time, over all GPUs there are (default: 1)")
+    option("--threads", type=int, default=None, metavar="T", help="CPU threads of each run (default: its share)")
+    option("--retry_failed", action="store_true", default=False, help="run again what failed before")
+    option("--report", action="store_true", default=False, help="only write the report of what is there")
+    option("--tracking_uri", default=None, metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
+    option("--experiment_name", default=None, metavar="NAME", help="MLflow experiment (default: the folder's name)")
+    option(
+        "--set",
+        action="append",
+        metavar="NAME=VALUE",
+        default=[],
+        help="any option of train.yaml, for all variants; may be given several times",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the experiment, or write its report; returns the exit status, 1 when runs failed.
+
+    Raises:
+        UserError: the options, the plan, the data or the store don't allow it.
+    """
+    if not hasattr(options, "output_dir"):
+        options.parser.error("--output_dir is missing: give a folder for the results")
+    from pipeline.experiments import check_seeds, read_plan, report_experiment, run_experiment
+
+    output_dir = Path(options.output_dir)
+    with own_messages():
+        if options.report:
+            outcome = report_experiment(output_dir)
+        else:
+            given = dict(parse_assignments(options.set, "train"))
+            given |= {
+                name: getattr(options, name)
+                for name in ("pore_label", "group_pattern", "skip_bad")
+                if hasattr(options, name)
+            }
+            if hasattr(options, "dataset_dir"):
+                given["dataset_dir"] = str(Path(options.dataset_dir).absolute())
+            seeds = check_seeds("--seeds", _numbers(options.seeds)) if options.seeds else ()
+            outcome = run_experiment(
+                read_plan(options.plan).with_common(given),
+                output_dir,
+                only=[name for name in options.only.split(",") if name],
+                seeds=seeds,
+                jobs=options.jobs,
+                threads=options.threads,
+                retry_failed=options.retry_failed,
+                tracking_uri=options.tracking_uri,
+                experiment_name=options.experiment_name,
+            )
+    print(outcome.markdown)
+    if outcome.report is not None:
+        print(f"report: {outcome.report}")
+    if outcome.failed:
+        print(f"failed: {', '.join(outcome.failed)}")
+    return MISTAKE if outcome.failed else FINE
+
+
+def _numbers(text: str) -> list[int | str]:
+    return [int(part) if part.strip().isdigit() else part for part in text.split(",")]

@@ -1,0 +1,59 @@
+"""`vlsenet rerun`: a training again from what MLflow keeps of it; do the numbers agree?"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from pipeline.cli.compare import store_address
+from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.messages import own_messages
+from pipeline.cli.parser import CommandParser
+
+ABOUT = "repeat a run of an MLflow store, and say whether the numbers agree"
+_EXAMPLES = f"""\
+Takes config, seed, split and number of threads from the run, refuses other data, warns of other code, packages or
+processors, trains (and evaluates) again, and compares every metric of every epoch. With the same code on the same
+processor the numbers are the same to the last bit; elsewhere roundings differ, and grow. Status 1 when they differ by
+more than the tolerance. The new run is in the same store, in the experiment "NAME reruns".
+
+examples:
+  vlsenet rerun RUN_ID runs/ablation --output_dir runs/again
+
+  # a server's run; the data are elsewhere now
+  vlsenet rerun RUN_ID http://localhost:5000 --dataset_dir nankai --output_dir runs/again
+
+{EXIT_STATUS}"""
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    option = parser.add_argument
+    option("run_id", metavar="RUN_ID", help="a finished training, as MLflow names it")
+    option("store", metavar="STORE", help="sqlite:///FILE.db, a server's address, or a folder of runs")
+    option("--output_dir", metavar="DIR", help="a new folder; needed")
+    option("--dataset_dir", default=None, metavar="DIR", help="where the data are now (default: where they were)")
+    option("--tolerance", type=float, metavar="T", help="largest difference of a metric that agrees (default: 0.005)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Repeat a run; returns the exit status.
+
+    Raises:
+        UserError: the run, the data or the folder don't allow it.
+    """
+    if not hasattr(options, "output_dir"):
+        options.parser.error("--output_dir is missing: give a new folder for the results")
+    address = store_address(options.store)
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # or a server that is down takes minutes
+    with own_messages():
+        from pipeline.experiments.rerun import TOLERANCE, rerun
+
+        tolerance = getattr(options, "tolerance", TOLERANCE)
+        found = rerun(options.run_id, address, Path(options.output_dir), options.dataset_dir, tolerance)
+    print(found.agreement)
+    return FINE if found.agreement.agrees else MISTAKE

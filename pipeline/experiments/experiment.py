@@ -1,0 +1,143 @@
+"""An experiment from its plan to its report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pipeline.atomic import atomic_path
+from pipeline.errors import UserError
+from pipeline.experiments.check import check_runs
+from pipeline.experiments.devices import visible_gpus
+from pipeline.experiments.folds import FILE as FOLDS_FILE
+from pipeline.experiments.folds import prepare_folds
+from pipeline.experiments.plan import Plan
+from pipeline.experiments.plan_file import read_plan
+from pipeline.experiments.record import Record
+from pipeline.experiments.run_table import FILE as TABLE_FILE
+from pipeline.experiments.run_table import write_run_table
+from pipeline.experiments.runner import Runner
+
+logger = logging.getLogger("vlsenet")
+
+PLAN_FILE = "plan.yaml"
+COMPARISON_FOLDER = "comparison"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an experiment ended.
+
+    Attributes:
+        failed: names of the runs that failed.
+        report: the comparison's ``report.html``; None where there is nothing to compare yet.
+        markdown: table and verdicts.
+    """
+
+    failed: list[str]
+    report: Path | None
+    markdown: str
+
+
+def run_experiment(
+    plan: Plan,
+    output_dir: Path,
+    *,
+    only: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    jobs: int = 1,
+    threads: int | None = None,
+    retry_failed: bool = False,
+    tracking_uri: str | None = None,
+    experiment_name: str | None = None,
+) -> Outcome:
+    """Run what is not finished, and compare the variants.
+
+    ``output_dir`` then holds ``plan.yaml``, ``folds.json``, ``folds/``, ``runs.csv``, ``comparison/`` and a folder for
+    each run.
+
+    Args:
+        plan: with ``dataset_dir`` among its common options.
+        output_dir: folder of the experiment.
+        only: names of the variants to run; empty for all.
+        seeds: in place of the plan's.
+        jobs: runs at a time.
+        threads: CPU threads of each run; None for its share of the cores.
+        retry_failed: run again what failed before.
+        tracking_uri: MLflow store; None for ``mlflow.db`` in the folder.
+        experiment_name: MLflow experiment; None for the folder's name.
+
+    Raises:
+        UserError: the plan, the data or the store don't allow it.
+        KeyboardInterrupt: the runs under way were stopped; the same call goes on.
+    """
+    if "dataset_dir" not in plan.common:
+        raise UserError("--dataset_dir is missing: give the folder with images/ and labels/")
+    if jobs < 1 or (threads is not None and threads < 1):
+        raise UserError(f"--jobs {jobs} --threads {threads}: give 1 or more")
+    plan.runs(output_dir, only=only)  # a wrong name is told before the data are read
+    for difference in plan.unequal():
+        logger.warning("the variants are not treated alike: %s", difference)
+    folds = prepare_folds(plan.folds, plan.common, output_dir)
+    runs = plan.runs(output_dir, folds, only, seeds)
+    if unfinished := [run for run in runs if Record.of(run).state != "finished"]:
+        check_runs(unfinished)
+    with atomic_path(output_dir / PLAN_FILE) as partial:
+        partial.write_text(yaml.safe_dump(plan.content(), sort_keys=False), encoding="utf-8")
+
+    from pipeline.experiments.mlflow_runs import open_mlflow
+
+    files = [output_dir / PLAN_FILE, output_dir / FOLDS_FILE]
+    experiment = open_mlflow(output_dir, tracking_uri, experiment_name, plan.baseline, files)
+
+    def after_each(record: Record) -> None:
+        if record.state == "failed":  # a process that died had no time to tell
+            experiment.end_child(record)
+        write_run_table(output_dir)
+
+    status = "FAILED"
+    try:
+        failed = Runner(runs, output_dir, jobs, threads, retry_failed, visible_gpus(), after_each).run()
+        status = "FAILED" if failed else "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        experiment.finish(status)
+    write_run_table(output_dir)
+    try:
+        return report_experiment(output_dir, failed)
+    except UserError as error:  # the trainings are done, and their table is there
+        logger.warning("no report: %s", error)
+        return Outcome(failed, None, "")
+
+
+def report_experiment(output_dir: Path, failed: Sequence[str] = ()) -> Outcome:
+    """Compare the variants of what was run so far, in ``output_dir/comparison`` and in the parent run of MLflow.
+
+    Args:
+        output_dir: folder of the experiment.
+        failed: names of the runs that failed, for the outcome.
+
+    Raises:
+        UserError: nothing was run there, or nothing that can be compared.
+    """
+    from pipeline.comparison.compare import compare
+    from pipeline.experiments.mlflow_runs import read_mlflow
+
+    experiment = read_mlflow(output_dir)
+    if experiment is None:
+        raise UserError(f"{output_dir} holds no experiment: run one there first")
+    compared = compare(
+        experiment.tracking_uri,
+        output_dir / COMPARISON_FOLDER,
+        experiment.experiment_name,
+        [experiment.parent_run_id],
+        read_plan(output_dir / PLAN_FILE).baseline,
+    )
+    logger.info("runs: %s", output_dir / TABLE_FILE)
+    return Outcome(list(failed), compared.report, compared.markdown)

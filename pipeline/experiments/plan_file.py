@@ -1,0 +1,87 @@
+"""The YAML file of an experiment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.experiments.fold_plan import FoldPlan
+from pipeline.experiments.plan import Plan
+from pipeline.experiments.plan_options import DATA_OPTIONS, check_not_own
+
+_KNOWN = ("variants", "baseline", "seeds", "folds", "common", "evaluation")
+
+
+def read_plan(path: str | Path) -> Plan:
+    """Read a plan: ``variants``, ``baseline``, ``seeds``, ``folds``, ``common`` and ``evaluation``.
+
+    Overrides may be nested: ``switches: {context: false}`` is ``switches::context: false``.
+
+    Raises:
+        UserError: no such file, or not a plan.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: it can't be read ({error.strerror}); give a YAML file of variants") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+    if not isinstance(content, dict) or not content.get("variants") or set(content) - set(_KNOWN):
+        raise UserError(f"{path}: it must hold `variants`, and nothing besides {', '.join(sorted(_KNOWN))}")
+    parts = {name: _overrides(path, name, content.get(name)) for name in ("variants", "common", "evaluation")}
+    variants = {}
+    for name, overrides in parts["variants"].items():
+        # the name is a folder and a tag
+        if not re.fullmatch(r"\w[\w.-]*", str(name)):
+            raise UserError(f"{path}: variant {name!r}: a name of letters, digits and . _ - is needed")
+        variants[str(name)] = _flat(_overrides(path, f"variant {name}", overrides))
+        check_not_own(f"{path}: variant {name}: ", variants[str(name)], DATA_OPTIONS)
+    check_not_own(f"{path}: common: ", parts["common"])
+    check_not_own(f"{path}: evaluation: ", parts["evaluation"], DATA_OPTIONS)
+    baseline = str(content.get("baseline", next(iter(variants))))
+    if baseline not in variants:
+        raise UserError(f"{path}: baseline {baseline!r} is not among the variants {', '.join(variants)}")
+    return Plan(
+        variants,
+        baseline,
+        check_seeds(f"{path}: seeds", content.get("seeds", [0])),
+        FoldPlan.parse(f"{path}: folds", content.get("folds", "split")),
+        _flat(parts["common"]),
+        _flat(parts["evaluation"]),
+    )
+
+
+def check_seeds(what: str, seeds: Any) -> tuple[int, ...]:
+    """Return distinct seeds.
+
+    Raises:
+        UserError: anything but whole numbers, 0 or more.
+    """
+    good = isinstance(seeds, (list, tuple)) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not good or not seeds or len(set(seeds)) < len(seeds):
+        raise UserError(f"{what} {seeds}: give different whole numbers, 0 or more")
+    return tuple(seeds)
+
+
+def _overrides(path: Path, what: str, given: Any) -> dict[str, Any]:
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        raise UserError(f"{path}: {what} must be a list of `name: value`, not {given!r}")
+    return given
+
+
+def _flat(overrides: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in overrides.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}::")
+        else:
+            flat[f"{prefix}{name}"] = value
+    return flat

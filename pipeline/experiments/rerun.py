@@ -1,0 +1,142 @@
+"""A training run again from what MLflow keeps of it: do the numbers agree?"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import yaml
+
+from pipeline.atomic import atomic_path
+from pipeline.comparison.runs import open_store
+from pipeline.configs import config_files
+from pipeline.data.split_file import write_split_csv
+from pipeline.errors import UserError
+from pipeline.experiments.agreement import Agreement, compare_histories
+from pipeline.experiments.rerun_checks import changes, check_data
+from pipeline.experiments.tracked_run import FinishedTraining, read_histories, read_training
+from pipeline.workflows.provenance import versions
+from pipeline.workflows.tracking import open_experiment
+
+logger = logging.getLogger("vlsenet")
+
+#: half a point of Dice; on the processor of the first run the numbers are the same to the last bit
+TOLERANCE = 0.005
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """How it ended.
+
+    Attributes:
+        run_id: the new run in MLflow.
+        warnings: what was not as it was then.
+        agreement: of the numbers.
+    """
+
+    run_id: str
+    warnings: list[str]
+    agreement: Agreement
+
+
+def rerun(
+    run_id: str,
+    tracking_uri: str,
+    output_dir: Path,
+    dataset_dir: str | None = None,
+    tolerance: float = TOLERANCE,
+) -> Rerun:
+    """Train again, evaluate again where the run was evaluated on the same data set, and compare all metrics.
+
+    The new run goes into the same store, into the experiment ``NAME reruns``; ``rerun.json`` tells how it ended.
+
+    Args:
+        run_id: a finished training.
+        tracking_uri: MLflow store that holds it.
+        output_dir: a new folder.
+        dataset_dir: where the data set is now; None for where it was.
+        tolerance: largest difference of a metric that is taken as agreement.
+
+    Raises:
+        UserError: a run that can't be repeated, other data, a folder that is in use, or a training that failed.
+    """
+    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+        raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
+    client = open_store(tracking_uri)
+    first = read_training(client, run_id)
+    dataset_dir = dataset_dir or first.dataset_dir
+    split_csv = output_dir / "split.csv"
+    output_dir.mkdir(parents=True, exist_ok=True)
+    write_split_csv(split_csv, ((file["name"], file["source"], file["split"]) for file in first.data["files"]))
+    check_data(first, dataset_dir, split_csv)
+    warnings = changes(first.environment)
+    for warning in warnings:
+        logger.warning("%s", warning)
+
+    made = _new_run(client, tracking_uri, first)
+    data = {"dataset_dir": dataset_dir, "split_csv": str(split_csv), "pore_label": first.data["pore_label"]}
+    data |= {"tracking_uri": tracking_uri, "overwrite": False}
+    config = {**first.config, **data, "output_dir": str(output_dir), "resume": False}
+    config["mlflow_run"] = {**config["mlflow_run"], "run_id": made}
+    threads = first.environment.get("threads")
+    _run("train", config, output_dir, threads)
+    if first.evaluation is not None:
+        checkpoint = str(output_dir / "checkpoints" / "best.pt")
+        places = {"checkpoint": checkpoint, "output_dir": str(output_dir / "evaluation"), "mlflow_run_id": made}
+        _run("evaluate", {**first.evaluation, **data, **places}, output_dir, threads)
+    before = {name: values for name, values in first.histories.items() if _is_repeated(name, first)}
+    result = Rerun(made, warnings, compare_histories(before, read_histories(client, made), tolerance))
+    client.set_tag(made, "rerun_agrees", str(result.agreement.agrees).lower())
+    _write(result, first, output_dir / "rerun.json")
+    return result
+
+
+def _new_run(client: mlflow.MlflowClient, tracking_uri: str, first: FinishedTraining) -> str:
+    experiment = open_experiment(client, tracking_uri, f"{first.experiment_name} reruns")
+    tags = {**versions(), "rerun_of": first.run_id, "data_fingerprint": first.data["hash"]}
+    return str(client.create_run(experiment, run_name=f"{first.name} again", tags=tags).info.run_id)
+
+
+def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int | None) -> None:
+    """Run a config in a process of its own, with as many threads as the first run had: sums depend on it."""
+    path = output_dir / "configs" / f"{command}.yaml"
+    with atomic_path(path) as partial:
+        partial.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
+    chosen = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    files = str([config_files(command)[0], str(path)])
+    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", files]
+    status = subprocess.run(line, env={**os.environ, **chosen, "MLFLOW_DISABLE_TELEMETRY": "true"}).returncode
+    if status:
+        raise UserError(f"{command} ended with status {status}; see above, and {path} for what was run")
+
+
+def _is_repeated(metric: str, first: FinishedTraining) -> bool:
+    """Costs are added by experiments; scores may be those of another data set."""
+    if metric.startswith("evaluation_"):
+        return first.evaluation is not None
+    return metric not in ("parameters", "gflops")
+
+
+def _write(result: Rerun, first: FinishedTraining, path: Path) -> None:
+    agreement = result.agreement
+    content = {
+        "rerun_of": first.run_id,
+        "run_id": result.run_id,
+        "identical": agreement.identical,
+        "agrees": agreement.agrees,
+        "tolerance": agreement.tolerance,
+        "values": agreement.values,
+        "differences": [str(difference) for difference in agreement.differences],
+        "missing": list(agreement.missing),
+        "warnings": result.warnings,
+    }
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.experiments.costs import network_costs, peak_memory
+from pipeline.networks import build_network
+
+
+def test_operations_of_the_u_net_are_those_of_its_convolutions():
+    settings = {"network": "unet", "features": [8, 16, 24, 32, 40], "text_dim": 16, "norm": "instance"}
+    parameters, gflops = network_costs(settings, 64)
+    network = build_network(**settings)
+    counted = []
+
+    def count(layer: torch.nn.Module, inputs: tuple[torch.Tensor], output: torch.Tensor) -> None:
+        # each weight acts once on every position: of the output, or of the input where it spreads it out
+        transposed = isinstance(layer, torch.nn.ConvTranspose2d)
+        positions = (inputs[0] if transposed else output).shape[2:].numel()
+        counted.append(2 * layer.weight.numel() * positions)
+
+    for layer in network.modules():
+        if isinstance(layer, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            layer.register_forward_hook(count)
+    network.eval()(torch.zeros(1, 1, 64, 64))
+    assert gflops == pytest.approx(sum(counted) / 1e9)
+    assert parameters == sum(weight.numel() for weight in network.parameters())
+
+
+def test_vlsenet_takes_more_with_its_parts_than_without():
+    settings = {"network": "vlsenet", "features": [8, 8, 8, 8, 8], "text_dim": 16, "norm": "instance"}
+    parameters, gflops = network_costs({**settings, "learned_text": True}, 32)
+    fewer, less = network_costs({**settings, "switches": {"context": False, "asrm_decoder": False}}, 32)
+    assert fewer < parameters
+    assert less < gflops
+
+
+def test_the_peak_of_the_memory_holds_what_was_used():
+    before = peak_memory()
+    block = np.ones(60_000_000, np.uint8)
+    after = peak_memory()
+    assert after >= before
+    assert after > block.nbytes

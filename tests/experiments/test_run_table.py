@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.experiments import Record, read_records
+from pipeline.experiments.run_table import run_table, write_run_table
+
+
+def put(folder: Path, variant: str, fold: str = "", state: str = "finished", **settings) -> Path:
+    run = folder / variant / (f"fold{fold}" if fold else "") / "seed0"
+    Record(variant, 0, fold, "abc", {}, {}, state, **settings).write(run)
+    if state == "finished":
+        summary = {
+            "pooled": {"dice": 0.84, "dice_at_half": 0.5, "cl_dice": 0.91},
+            "mean": {"dice": 0.6, "porosity_error": 0.01},
+            "threshold": 0.4,
+        }
+        (run / "evaluation").mkdir()
+        (run / "evaluation" / "summary.json").write_text(json.dumps(summary))
+    return run
+
+
+def test_runs_stand_as_in_their_records_and_summaries(tmp_path):
+    put(tmp_path, "unet", parameters=1_800_000, gflops=3.5, training_seconds=60.0, code=["0.1.0", "0.2.0"])
+    put(tmp_path, "unet", "13", "failed", error="the loss became nan")
+    write_run_table(tmp_path)
+    runs = pd.read_csv(tmp_path / "runs.csv", dtype={"fold": str}).fillna({"fold": "", "error": ""})
+    done, failed = runs[runs["state"] == "finished"].iloc[0], runs[runs["state"] == "failed"].iloc[0]
+    assert (done["fold"], done["dice"], done["dice_per_image"], done["porosity_error"]) == ("", 0.84, 0.6, 0.01)
+    assert (float(done["parameters"]), float(done["gflops"]), done["code"]) == (1_800_000, 3.5, "0.1.0 then 0.2.0")
+    assert (failed["fold"], failed["error"]) == ("13", "the loss became nan")
+    assert np.isnan(failed["dice"])
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", "[]"])
+def test_a_damaged_summary_is_told_and_the_other_runs_stand(tmp_path, content):
+    put(tmp_path, "vlsenet")
+    summary = put(tmp_path, "unet") / "evaluation" / "summary.json"
+    summary.unlink()
+    if content is not None:
+        summary.write_text(content)
+    runs = run_table(read_records(tmp_path)).set_index("variant")
+    assert runs.loc["unet", "state"] == "failed"
+    assert f"{summary} can't be read" in runs.loc["unet", "error"]
+    assert runs.loc["vlsenet", "dice"] == 0.84
