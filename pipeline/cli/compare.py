@@ -16,7 +16,7 @@ _STORE = "mlflow.db"
 _EXAMPLES = f"""\
 Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is an MLflow store's address, an
 {_STORE}, or a folder that holds one. A run is compared when its evaluation is among its artifacts: those of
-scripts/ablation.py are.
+vlsenet experiment are.
 
 examples:
   vlsenet compare runs/ablation --experiment ablation --output_dir runs/ablation/comparison

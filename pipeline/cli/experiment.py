@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.cli.config_options import parse_assignments
@@ -25,6 +26,10 @@ examples:
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/short \\
       --only unet,vlsenet --seeds 0 --set max_epochs=5 --jobs 2
 
+  # leave-one-source-out over two sources; the sources of the others train and choose epoch and threshold
+  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/sources \\
+      --folds '{{leave_out: [11, 13]}}' --only unet,vlsenet --seeds 0,1
+
   # the report of what is there so far
   vlsenet experiment scripts/ablation.yaml --output_dir runs/short --report
 
@@ -41,6 +46,7 @@ def add(parser: CommandParser) -> None:
     add_dataset_options(parser)
     option("--only", default="", metavar="NAME,...", help="run these variants only")
     option("--seeds", default="", metavar="K,...", help="in place of the plan's seeds")
+    option("--folds", metavar="FOLDS", help="in place of the plan's: split, 5, leave_one_source_out, {leave_out: [11]}")
     option("--jobs", type=int, default=1, metavar="N", help="runs at a time, over all GPUs there are (default: 1)")
     option("--threads", type=int, default=None, metavar="T", help="CPU threads of each run (default: its share)")
     option("--retry_failed", action="store_true", default=False, help="run again what failed before")
@@ -65,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the results")
-    from pipeline.experiments import check_seeds, read_plan, report_experiment, run_experiment
+    from pipeline.experiments import FoldPlan, check_seeds, read_plan, report_experiment, run_experiment
 
     output_dir = Path(options.output_dir)
     with own_messages():
@@ -81,8 +87,11 @@ def run(options: argparse.Namespace) -> int:
             if hasattr(options, "dataset_dir"):
                 given["dataset_dir"] = str(Path(options.dataset_dir).absolute())
             seeds = check_seeds("--seeds", _numbers(options.seeds)) if options.seeds else ()
+            plan = read_plan(options.plan).with_common(given)
+            if hasattr(options, "folds"):
+                plan = replace(plan, folds=FoldPlan.read("--folds", options.folds))
             outcome = run_experiment(
-                read_plan(options.plan).with_common(given),
+                plan,
                 output_dir,
                 only=[name for name in options.only.split(",") if name],
                 seeds=seeds,

@@ -15,7 +15,7 @@ from pipeline.experiments.check import check_runs
 from pipeline.experiments.devices import visible_gpus
 from pipeline.experiments.folds import FILE as FOLDS_FILE
 from pipeline.experiments.folds import prepare_folds
-from pipeline.experiments.plan import Plan
+from pipeline.experiments.plan import Plan, Run
 from pipeline.experiments.plan_file import read_plan
 from pipeline.experiments.record import Record
 from pipeline.experiments.run_table import FILE as TABLE_FILE
@@ -94,9 +94,10 @@ def run_experiment(
     files = [output_dir / PLAN_FILE, output_dir / FOLDS_FILE]
     experiment = open_mlflow(output_dir, tracking_uri, experiment_name, plan.baseline, files)
 
-    def after_each(record: Record) -> None:
+    def after_each(run: Run, record: Record) -> None:
         if record.state == "failed":  # a process that died had no time to tell
             experiment.end_child(record)
+            record.write(run.folder)
         write_run_table(output_dir)
 
     status = "FAILED"

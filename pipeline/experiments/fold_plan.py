@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from pipeline.errors import UserError
 
 _GIVE = "give split, a number of folds (2 or more), leave_one_source_out, or {leave_out: [SOURCE, ...]}"
@@ -35,6 +37,18 @@ class FoldPlan:
             return "split"
         what = {"k": self.k} if self.kind == "k" else {"leave_out": list(self.sources) or "all"}
         return {**what, "validation": self.validation, "seed": self.seed}
+
+    @classmethod
+    def read(cls, where: str, text: str) -> FoldPlan:
+        """Read what a command line says, in YAML; see :meth:`parse`.
+
+        Raises:
+            UserError: as there.
+        """
+        try:
+            return cls.parse(where, yaml.safe_load(text))
+        except yaml.YAMLError as error:
+            raise UserError(f"{where} {text}: {_GIVE}") from error
 
     @classmethod
     def parse(cls, where: str, given: Any) -> FoldPlan:

@@ -72,13 +72,17 @@ class MlflowExperiment:
         self._try(lambda client: client.log_batch(record.mlflow_run_id, metrics=metrics))
 
     def end_child(self, record: Record) -> None:
-        """Say of a run how it ended, and of a failed one why."""
+        """Say of a run how it ended, and of a failed one why, which is made where it failed too early to be there."""
         status = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}.get(record.state)
-        if status is None or record.mlflow_run_id is None:
-            return
-        tags = [RunTag("error", record.error[:500])] if record.error else []
-        self._try(lambda client: client.log_batch(record.mlflow_run_id, tags=tags))
-        self._try(lambda client: client.set_terminated(record.mlflow_run_id, status))
+        if status is not None and (record.mlflow_run_id is not None or status == "FAILED"):
+            self._try(lambda client: self._end(client, record, status))
+
+    def _end(self, client: mlflow.MlflowClient, record: Record, status: str) -> None:
+        if record.mlflow_run_id is None:
+            record.mlflow_run_id = self.start_child(record, {})
+        if record.error:
+            client.log_batch(record.mlflow_run_id, tags=[RunTag("error", record.error[:500])])
+        client.set_terminated(record.mlflow_run_id, status)
 
     def _try(self, call: Any) -> None:
         """What can't be told costs no training."""

@@ -20,7 +20,7 @@ class RunFold:
         name: of letters, digits and . _ -; empty for the data set's own split.
         split_csv: file of its split; None for the data set's own.
         fingerprint: of the data set in this division.
-        evaluated: the split that is evaluated, where the plan doesn't say.
+        evaluated: the split of the tested images.
     """
 
     name: str = ""
@@ -140,6 +140,7 @@ class Plan:
         evaluation = {name: training[name] for name in SHARED_OPTIONS if name in training}
         if fold.split_csv is not None:
             training["split_csv"] = evaluation["split_csv"] = str(fold.split_csv)
-        evaluation = {**evaluation, "split": fold.evaluated, **self.evaluation}
+        # with folds, nothing but the tested images counts
+        evaluation |= {"split": "val", **self.evaluation} | ({"split": fold.evaluated} if fold.name else {})
         folder = output_dir / variant / (f"fold{fold.name}" if fold.name else "") / f"seed{seed}"
         return Run(variant, seed, fold.name, folder, training, evaluation, fold.fingerprint)

@@ -44,6 +44,7 @@ def read_plan(path: str | Path) -> Plan:
         check_not_own(f"{path}: variant {name}: ", variants[str(name)], DATA_OPTIONS)
     check_not_own(f"{path}: common: ", parts["common"])
     check_not_own(f"{path}: evaluation: ", parts["evaluation"], DATA_OPTIONS)
+    folds = FoldPlan.parse(f"{path}: folds", content.get("folds", "split"))
     baseline = str(content.get("baseline", next(iter(variants))))
     if baseline not in variants:
         raise UserError(f"{path}: baseline {baseline!r} is not among the variants {', '.join(variants)}")
@@ -51,7 +52,7 @@ def read_plan(path: str | Path) -> Plan:
         variants,
         baseline,
         check_seeds(f"{path}: seeds", content.get("seeds", [0])),
-        FoldPlan.parse(f"{path}: folds", content.get("folds", "split")),
+        folds,
         _flat(parts["common"]),
         _flat(parts["evaluation"]),
     )

@@ -35,7 +35,7 @@ class Runner:
         threads: CPU threads of each; None for an equal share of the cores.
         retry_failed: run again what failed before.
         gpus: those to spread the runs over; none of them is set for a run where there is one or none.
-        after_each: called after each run with its record.
+        after_each: called after each run, with what is known of it.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Runner:
         threads: int | None = None,
         retry_failed: bool = False,
         gpus: Sequence[str] = (),
-        after_each: Callable[[Record], None] = lambda record: None,
+        after_each: Callable[[Run, Record], None] = lambda run, record: None,
     ) -> None:
         self._runs = list(runs)
         self._output_dir = output_dir.absolute()
@@ -129,7 +129,7 @@ class Runner:
             self._failed.append(run.name)
         else:
             logger.warning("%s: %s after %s; it goes on at the next call", run.name, record.state, took)
-        self._after_each(record)
+        self._after_each(run, record)
 
     def _stop(self) -> None:
         logger.warning("stopping; the same command goes on from the last whole epoch")

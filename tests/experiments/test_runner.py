@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.experiments import Plan, Record, worker
+from pipeline.experiments import Plan, Record, Run, worker
 from pipeline.experiments.record import locked
 from pipeline.experiments.runner import Runner
 
@@ -54,7 +54,7 @@ def log(folder: Path, variant: str) -> str:
 
 def test_finished_runs_are_skipped_and_new_ones_are_done(tmp_path, caplog):
     ended = []
-    runner = make(tmp_path, "a", "b", seeds=(0, 1), after_each=lambda record: ended.append(record.name))
+    runner = make(tmp_path, "a", "b", seeds=(0, 1), after_each=lambda run, record: ended.append(record.name))
     assert runner.run() == []
     assert order(tmp_path) == ["a0", "b0", "a1", "b1"]
     assert ended == ["a seed 0", "b seed 0", "a seed 1", "b seed 1"]
@@ -88,7 +88,7 @@ def test_one_that_fails_does_not_stop_the_rest_and_is_named(tmp_path, caplog):
 def test_no_training_is_left_behind_after_an_interrupt_or_an_error(tmp_path, error):
     sleeping = tmp_path / "slow" / "seed0" / "sleeping"
 
-    def fail(record: Record) -> None:
+    def fail(run: Run, record: Record) -> None:
         deadline = time.monotonic() + 30
         while not (sleeping.exists() and sleeping.read_text()) and time.monotonic() < deadline:
             time.sleep(0.02)

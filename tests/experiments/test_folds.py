@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+
+from pipeline.data import index_dataset
+from pipeline.errors import UserError
+from pipeline.experiments.fold_plan import FoldPlan
+from pipeline.experiments.folds import prepare_folds
+from pipeline.synthetic import write_dataset
+
+
+@pytest.fixture(scope="module")
+def rock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "rock"
+    write_dataset(root, 5, shape=(64, 64), seed=0, val=1, test=0)
+    return root
+
+
+def test_each_fold_is_written_with_its_sources_and_fingerprint(tmp_path, rock):
+    folds = prepare_folds(FoldPlan("k", 2), {"dataset_dir": str(rock), "max_epochs": 3}, tmp_path)
+    told = json.loads((tmp_path / "folds.json").read_text())["divisions"]
+    assert [fold.name for fold in folds] == [part["name"] for part in told] == ["1", "2"]
+    assert {name for part in told for name in part["tested"]} == {sample.name for sample in index_dataset(rock).samples}
+    for fold, part in zip(folds, told, strict=True):
+        index = index_dataset(rock, split_csv=fold.split_csv)
+        assert sorted({sample.source for sample in index.select("test")}) == sorted(part["tested"])
+        assert index.fingerprint()["hash"] == fold.fingerprint == part["data_fingerprint"]
+        assert fold.evaluated == "test"
+    assert prepare_folds(FoldPlan("k", 2), {"dataset_dir": str(rock)}, tmp_path) == folds
+
+
+def test_without_folds_the_split_is_the_data_sets_own(tmp_path, rock):
+    (fold,) = prepare_folds(FoldPlan(), {"dataset_dir": str(rock)}, tmp_path)
+    assert (fold.name, fold.split_csv, fold.evaluated) == ("", None, "val")
+    assert fold.fingerprint == index_dataset(rock).fingerprint()["hash"]
+    assert not (tmp_path / "folds").exists()
+
+
+def test_validation_on_the_tested_images_is_told(tmp_path, rock, caplog):
+    name = index_dataset(rock).samples[0].source
+    plan = FoldPlan("leave_out", sources=(name,), validation=0.0)
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        (fold,) = prepare_folds(plan, {"dataset_dir": str(rock)}, tmp_path)
+    assert fold.evaluated == "val"
+    assert "flatters all variants" in caplog.text
+
+
+def test_sources_that_are_not_there_and_damaged_files_are_told(tmp_path, rock):
+    with pytest.raises(UserError, match=r"rock: folds: no image is of the source 99"):
+        prepare_folds(FoldPlan("leave_out", sources=("99",)), {"dataset_dir": str(rock)}, tmp_path)
+    (tmp_path / "folds.json").write_text("{")
+    with pytest.raises(UserError, match=r"folds\.json can't be read"):
+        prepare_folds(FoldPlan(), {"dataset_dir": str(rock)}, tmp_path)

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.data import index_dataset
+from pipeline.errors import UserError
+from pipeline.experiments import Plan, rerun, run_experiment
+from pipeline.experiments.mlflow_runs import read_mlflow
+from pipeline.experiments.rerun import rerun as run_again
+from pipeline.synthetic import write_dataset
+from pipeline.workflows import environment
+
+CONFIG = {"dataset_dir": "moved away since", "seed": 0, "mlflow_run": {"run_id": "@mlflow_run_id"}}
+DICE = {1: 0.5, 2: 0.75}
+
+
+@pytest.fixture(scope="module")
+def rock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("data") / "rock"
+    write_dataset(root, 3, shape=(64, 64), seed=0, val=1, test=0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+
+
+@pytest.fixture
+def finished(store: str, rock: Path) -> str:
+    """A training as MLflow keeps it."""
+    client = mlflow.MlflowClient(store)
+    found = client.get_experiment_by_name("rock")
+    experiment = found.experiment_id if found else client.create_experiment("rock", str(rock.parent / "artifacts"))
+    run_id = client.create_run(experiment, run_name="first").info.run_id
+    data = index_dataset(rock).fingerprint()
+    client.log_param(run_id, "dataset_dir", str(rock))
+    client.log_dict(run_id, CONFIG, "config.yaml")
+    client.log_dict(run_id, data, "data.json")
+    client.log_dict(run_id, environment("cpu") | {"threads": 3}, "environment.json")
+    client.log_dict(run_id, {"data_fingerprint": data["hash"]}, "evaluation/summary.json")
+    client.log_dict(run_id, {"split": "val"}, "evaluation/config.yaml")
+    log(client, run_id, DICE)
+    client.log_metric(run_id, "evaluation_mean_dice", 0.625)
+    client.log_metric(run_id, "training_seconds", 12.0)
+    client.set_terminated(run_id)
+    return run_id
+
+
+def log(client: mlflow.MlflowClient, run_id: str, values: dict[int, float]) -> None:
+    for step, value in values.items():
+        client.log_metric(run_id, "val_dice", value, step=step)
+
+
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch, store: str) -> list[tuple[str, dict[str, Any], int]]:
+    """What would have been run; the training finds the same Dice again, but for the last bit in epoch 2."""
+    client, ran = mlflow.MlflowClient(store), []
+
+    def run(command: str, config: dict[str, Any], folder: Path, threads: int) -> None:
+        ran.append((command, config, threads))
+        if command == "train":
+            log(client, config["mlflow_run"]["run_id"], {1: 0.5, 2: 0.75 + 2**-53})
+        else:
+            client.log_metric(config["mlflow_run_id"], "evaluation_mean_dice", 0.625)
+
+    monkeypatch.setattr(rerun, "_run", run)
+    return ran
+
+
+def test_the_same_settings_data_and_threads_are_run_and_all_metrics_compared(tmp_path, store, finished, commands, rock):
+    found = run_again(finished, store, tmp_path / "again")
+    (train, trained, threads), (evaluate, evaluated, _) = commands
+    assert (train, evaluate, threads) == ("train", "evaluate", 3)
+    assert (trained["seed"], trained["dataset_dir"], trained["resume"]) == (0, str(rock), False)
+    assert index_dataset(rock, split_csv=trained["split_csv"]).fingerprint() == index_dataset(rock).fingerprint()
+    assert evaluated["split"] == "val"
+    assert evaluated["checkpoint"] == str(tmp_path / "again" / "checkpoints" / "best.pt")
+    # the times are no matter of the comparison
+    assert found.agreement.values == 3
+    assert [str(one) for one in found.agreement.differences] == ["val_dice in epoch 2: 0.75 before, 0.75 now"]
+    assert found.agreement.agrees
+    assert not found.agreement.identical
+    made = mlflow.MlflowClient(store).get_run(found.run_id)
+    assert (made.data.tags["rerun_of"], made.data.tags["rerun_agrees"]) == (finished, "true")
+    assert json.loads((tmp_path / "again" / "rerun.json").read_text())["agrees"] is True
+    assert found.warnings == []
+
+
+def test_differences_beyond_the_tolerance_end_with_status_1(tmp_path, store, finished, commands, capsys):
+    options = ["rerun", finished, store, "--output_dir", str(tmp_path / "again"), "--tolerance", "0"]
+    assert main(options) == 1
+    assert "DIFFER: of 3 values within a tolerance of 0" in capsys.readouterr().out
+
+
+def test_other_code_packages_and_processors_are_told(tmp_path, store, finished, commands, caplog):
+    then = environment("cpu")
+    then["versions"] |= {"torch": "1.0"}
+    then["packages"] |= {"scipy": "0.1", "gone": "1.0"}
+    mlflow.MlflowClient(store).log_dict(finished, then | {"processor": "an abacus"}, "environment.json")
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        run_again(finished, store, tmp_path / "again")
+    assert "torch was 1.0, now" in caplog.text
+    assert "2 other packages differ: gone, scipy" in caplog.text
+    assert "processor was an abacus, now" in caplog.text
+
+
+def test_other_data_are_refused(tmp_path, store, finished, commands, rock):
+    other = tmp_path / "other"
+    shutil.copytree(rock, other)
+    first, second = sorted((other / "labels").iterdir())[:2]
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(UserError, match=rf"not the data set.*1 of 3 images differ, such as {first.stem}"):
+        run_again(finished, store, tmp_path / "again", str(other))
+    first.unlink()
+    with pytest.raises(UserError, match="give --dataset_dir where the data of first are elsewhere now"):
+        run_again(finished, store, tmp_path / "again2", str(other))
+    assert commands == []
+
+
+def test_runs_that_cannot_be_repeated_are_told(tmp_path, store, finished):
+    client = mlflow.MlflowClient(store)
+    with pytest.raises(UserError, match="no such run"):
+        run_again("0" * 32, store, tmp_path / "again")
+    stopped = client.create_run(client.get_run(finished).info.experiment_id, run_name="stopped").info.run_id
+    with pytest.raises(UserError, match="stopped is RUNNING"):
+        run_again(stopped, store, tmp_path / "again")
+    client.set_terminated(stopped)
+    with pytest.raises(UserError, match=r"stopped lacks config\.yaml"):
+        run_again(stopped, store, tmp_path / "again")
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "file").touch()
+    with pytest.raises(UserError, match="used is not empty"):
+        run_again(finished, store, tmp_path / "used")
+
+
+@pytest.mark.slow
+def test_a_real_training_is_the_same_to_the_last_bit(tmp_path: Path, rock: Path, make_short: Callable[[Plan], Plan]):
+    plan = make_short(Plan({"vlsenet": {"switches::context": False}}, "vlsenet", common={"dataset_dir": str(rock)}))
+    run_experiment(plan, tmp_path / "out", threads=1)
+    first = read_mlflow(tmp_path / "out")
+    (run,) = first.client.search_runs(
+        [first.client.get_experiment_by_name("out").experiment_id], "tags.variant = 'vlsenet'"
+    )
+    found = run_again(run.info.run_id, first.tracking_uri, tmp_path / "again")
+    assert found.agreement.identical, str(found.agreement)
+    assert found.agreement.values > 20
