@@ -11,17 +11,21 @@ Every pair of images of different splits is compared.
    into blocks, and only where the *median* of the blocks' correlations is high is it a leak. An info bar or a
    defect of the detector that two images share fills a few blocks, and raises no alarm.
 
-Flipped and turned copies are found as duplicates, not as overlaps; crops at another magnification are not found.
+Each pair is compared as it is first, and then with one image in the seven other positions that mirroring and right
+angles give. Crops at another magnification are not found.
 The thresholds were set on crops of real SEM images; see `tests/data/test_leaks.py` for what must hold.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -36,9 +40,21 @@ SMALLEST_OVERLAP = 0.12  # share of the smaller image; below that, agreement by 
 _COARSE_SIDE = 80  # pixels: the low resolution has at least so many along the smaller image's short side
 _LEAST_PEAK = 5.5  # in standard deviations, were neighbouring pixels independent
 _LEAST_CONTRAST = 6.0  # over the root mean square of all shifts
-_LEAST_CORRELATION = 0.4  # median over the blocks; unrelated SEM images reach 0.35
+_LEAST_CORRELATION = 0.4  # median over the blocks; unrelated SEM images reach 0.35 ...
+_SMALLEST_TURNED = 0.25  # an info bar that lies on another one's mirror image fills a narrow overlap
+_LEAST_TURNED = 0.5  # ... and more where there are seven more positions to try
 _PEAKS = 3  # the first may be an info bar at shift 0
 _BLOCKS = 4  # along each side of the overlap
+_TURNS = (
+    "",
+    "turned by 90 degrees",
+    "turned by 180 degrees",
+    "turned by 270 degrees",
+    "mirrored",
+    "mirrored and turned by 90 degrees",
+    "mirrored and turned by 180 degrees",
+    "mirrored and turned by 270 degrees",
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +65,10 @@ class Leak:
         first: One of them.
         second: The other.
         share: The shared part's area over that of the smaller image.
-        shift: (dy, dx) in pixels: the second's pixel (y, x) is the first's (y + dy, x + dx).
+        shift: (dy, dx) in pixels: the second's pixel (y, x), after `turn`, is the first's (y + dy, x + dx).
         correlation: Of the shared part after local normalisation, median over blocks; 1 for a copy.
         copy: Whether both have the same pixels, perhaps flipped or turned; `shift` is (0, 0) then.
+        turn: What brings the second into the first's position, as text; empty where nothing has to.
     """
 
     first: Sample
@@ -60,46 +77,98 @@ class Leak:
     shift: tuple[int, int]
     correlation: float
     copy: bool = False
+    turn: str = ""
 
     def __str__(self) -> str:
         one, other = (f"{s.name} ({s.split}, source {s.source})" for s in (self.first, self.second))
         if self.copy:
             return f"{one} and {other} are the same image"
         dy, dx = self.shift
+        turned = f"the latter {self.turn}, " if self.turn else ""
         return (
-            f"{one} and {other} overlap by {100 * self.share:.0f} % (shifted by {dx}, {dy} pixels in x, y; "
+            f"{one} and {other} overlap by {100 * self.share:.0f} % ({turned}shifted by {dx}, {dy} pixels in x, y; "
             f"correlation {self.correlation:.2f})"
         )
 
 
+@dataclass(frozen=True)
+class LeakSearch:
+    """What a search found, and how far it went.
+
+    Attributes:
+        leaks: Copies first.
+        share: Of the comparisons that were made, 0 to 1; copies are always looked for.
+    """
+
+    leaks: list[Leak]
+    share: float
+
+
 def find_leaks(samples: Sequence[Sample]) -> list[Leak]:
-    """Find images of different splits that share content.
-
-    About 1 ms for each pair of images, whatever their size, and the reading of all images. A progress bar shows on
-    a terminal.
-
-    Args:
-        samples: Of all splits.
-
-    Returns:
-        The leaks, copies first, otherwise in the samples' order.
+    """Find images of different splits that share content; as `search_leaks` without a limit.
 
     Raises:
         UserError: An image can't be read.
     """
+    return search_leaks(samples).leaks
+
+
+def search_leaks(samples: Sequence[Sample], seconds: float | None = None) -> LeakSearch:
+    """Find images of different splits that share content.
+
+    About 1 ms for each pair of images in each of eight positions, whatever their size, and the reading of all images.
+    A progress bar shows on a terminal.
+
+    Args:
+        samples: Of all splits.
+        seconds: After these it ends; the pairs are compared in random order, the same each time, as they are first.
+            None: all are compared.
+
+    Returns:
+        The leaks: copies first, otherwise in the samples' order; one for a pair.
+
+    Raises:
+        UserError: An image can't be read.
+    """
+    start = time.monotonic()
     views = _Views()
     hashes = {sample.name: _pixel_hash(views.pixels(sample.image)) for sample in samples}
-    copies: list[Leak] = []
-    overlaps: list[Leak] = []
     pairs = [(a, b) for a, b in combinations(samples, 2) if a.split != b.split]
-    for first, second in tqdm(pairs, desc="comparing images", unit="pair", disable=None, leave=False):
-        if hashes[first.name] and hashes[first.name] == hashes[second.name]:
-            copies.append(Leak(first, second, share=1.0, shift=(0, 0), correlation=1.0, copy=True))
-        else:
-            leak = _compare(first, second, views)
-            if leak:
-                overlaps.append(leak)
-    return copies + overlaps
+    copies = [(a, b) for a, b in pairs if hashes[a.name] and hashes[a.name] == hashes[b.name]]
+    found = {(a.name, b.name): Leak(a, b, share=1.0, shift=(0, 0), correlation=1.0, copy=True) for a, b in copies}
+    different = [(a, b) for a, b in pairs if (a.name, b.name) not in found]
+    made, total = 0, len(different) * len(_TURNS)
+    with tqdm(total=total, desc="comparing images", unit="pair", disable=None, leave=False) as progress:
+        for first, second, turn in _comparisons(different, in_order=seconds is None):
+            if seconds is not None and time.monotonic() - start > seconds:
+                break
+            made += 1
+            progress.update()
+            if (first.name, second.name) not in found:
+                leak = _compare(first, second, turn, views)
+                if leak:
+                    found[first.name, second.name] = leak
+    names = [(a.name, b.name) for a, b in copies + different]
+    return LeakSearch([found[pair] for pair in names if pair in found], made / total if total else 1.0)
+
+
+def _comparisons(pairs: list[tuple[Sample, Sample]], in_order: bool) -> Iterator[tuple[Sample, Sample, int]]:
+    """Yield the pairs as they are, and then with the second turned; all of one turned image in a row, as it is kept."""
+    pairs = list(pairs) if in_order else random.Random(0).sample(pairs, len(pairs))
+    for first, second in pairs:
+        yield first, second, 0
+    by_second: dict[str, list[tuple[Sample, Sample]]] = {}
+    for first, second in pairs:
+        by_second.setdefault(second.name, []).append((first, second))
+    for members in by_second.values():
+        for turn in range(1, len(_TURNS)):
+            for first, second in members:
+                yield first, second, turn
+
+
+def _turned(image: np.ndarray, turn: int) -> np.ndarray:
+    """One of the eight positions of an image: mirrored (from 4 on), then turned."""
+    return np.rot90(image[:, ::-1] if turn >= 4 else image, turn % 4)
 
 
 def _pixel_hash(image: np.ndarray) -> str:
@@ -115,8 +184,10 @@ class _Views:
 
     def __init__(self) -> None:
         self._last: dict[Path, np.ndarray] = {}
-        self._coarse: dict[tuple[Path, int], np.ndarray] = {}
-        self._spectra: dict[tuple[Path, int, tuple[int, int]], np.ndarray] = {}
+        self._coarse: dict[Any, np.ndarray] = {}
+        self._spectra: dict[Any, np.ndarray] = {}
+        self._turned: dict[Any, np.ndarray] = {}
+        self._turned_image: tuple[Path, int] | None = None
 
     def pixels(self, path: Path) -> np.ndarray:
         """Return the image, (H, W)."""
@@ -126,23 +197,33 @@ class _Views:
             self._last[path] = read_image(path)
         return self._last[path]
 
-    def coarse(self, path: Path, factor: int) -> np.ndarray:
+    def coarse(self, path: Path, factor: int, turn: int = 0) -> np.ndarray:
         """Return the normalised image at 1/factor of its resolution."""
-        key = (path, factor)
-        if key not in self._coarse:
-            self._coarse[key] = _normalised(_reduced(self.pixels(path), factor), sigma=3.0)
-        return self._coarse[key]
+        key, kept = (path, factor, turn), self._kept(self._coarse, path, turn)
+        if key not in kept:
+            kept[key] = _normalised(_reduced(_turned(self.pixels(path), turn), factor), sigma=3.0)
+        return kept[key]
 
-    def fine(self, path: Path, factor: int) -> np.ndarray:
+    def fine(self, path: Path, factor: int, turn: int = 0) -> np.ndarray:
         """Return the normalised image for verification, slightly smoothed against noise."""
-        return _normalised(gaussian_filter(_reduced(self.pixels(path), factor), 2.0), sigma=12.0)
+        reduced = _reduced(_turned(self.pixels(path), turn), factor)
+        return _normalised(gaussian_filter(reduced, 2.0), sigma=12.0)
 
-    def spectrum(self, path: Path, factor: int, size: tuple[int, int]) -> np.ndarray:
+    def spectrum(self, path: Path, factor: int, size: tuple[int, int], turn: int = 0) -> np.ndarray:
         """Return the Fourier transform of `coarse`, padded to `size`."""
-        key = (path, factor, size)
-        if key not in self._spectra:
-            self._spectra[key] = fft.rfft2(self.coarse(path, factor), size)
-        return self._spectra[key]
+        key, kept = (path, factor, size, turn), self._kept(self._spectra, path, turn)
+        if key not in kept:
+            kept[key] = fft.rfft2(self.coarse(path, factor, turn), size)
+        return kept[key]
+
+    def _kept(self, views: dict[Any, np.ndarray], path: Path, turn: int) -> dict[Any, np.ndarray]:
+        """Where a view is kept: those of a turned image only as long as it is the one that is compared."""
+        if not turn:
+            return views
+        if self._turned_image != (path, turn):
+            self._turned_image = (path, turn)
+            self._turned.clear()
+        return self._turned
 
 
 def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
@@ -164,32 +245,33 @@ def _normalised(image: np.ndarray, sigma: float) -> np.ndarray:
     return flat - flat.mean(axis=1, keepdims=True)
 
 
-def _compare(first: Sample, second: Sample, views: _Views) -> Leak | None:
-    """Return the leak between two images, if there is one."""
+def _compare(first: Sample, second: Sample, turn: int, views: _Views) -> Leak | None:
+    """Return the leak between two images, the second turned, if there is one."""
     side = min(first.shape + second.shape)
     coarse = 2 ** max(0, int(np.log2(side / _COARSE_SIDE)))
     fine = max(1, coarse // 4)
-    for dy, dx in _peaks(first.image, second.image, coarse, views):
-        a, b = views.fine(first.image, fine), views.fine(second.image, fine)
+    for dy, dx in _peaks(first.image, second.image, turn, coarse, views):
+        a, b = views.fine(first.image, fine), views.fine(second.image, fine, turn)
         step = coarse // fine
         shift = _refined(a, b, (dy * step, dx * step), reach=step + 1)
         part, other = _overlap(a, b, shift)
         correlation = _block_correlation(part, other)
-        if correlation >= _LEAST_CORRELATION:
+        if correlation >= (_LEAST_TURNED if turn else _LEAST_CORRELATION):
             share = part.size / min(a.size, b.size)
-            return Leak(first, second, share, (shift[0] * fine, shift[1] * fine), correlation)
+            shift = (shift[0] * fine, shift[1] * fine)
+            return Leak(first, second, share, shift, correlation, turn=_TURNS[turn])
     return None
 
 
-def _peaks(first: Path, second: Path, factor: int, views: _Views) -> Iterator[tuple[int, int]]:
+def _peaks(first: Path, second: Path, turn: int, factor: int, views: _Views) -> Iterator[tuple[int, int]]:
     """Yield the shifts (dy, dx), in coarse pixels, at which two images agree better than chance explains."""
-    a, b = views.coarse(first, factor), views.coarse(second, factor)
+    a, b = views.coarse(first, factor), views.coarse(second, factor, turn)
     size = (_fft_length(a.shape[0] + b.shape[0]), _fft_length(a.shape[1] + b.shape[1]))
-    product = views.spectrum(first, factor, size) * views.spectrum(second, factor, size).conj()
+    product = views.spectrum(first, factor, size) * views.spectrum(second, factor, size, turn).conj()
     rows, dys = _common_length(a.shape[0], b.shape[0], size[0])
     columns, dxs = _common_length(a.shape[1], b.shape[1], size[1])
     area = rows[:, None] * columns
-    valid = area >= SMALLEST_OVERLAP * min(a.size, b.size)
+    valid = area >= (_SMALLEST_TURNED if turn else SMALLEST_OVERLAP) * min(a.size, b.size)
     # a sum of n products of values with variance 1 has the standard deviation sqrt(n)
     score = np.where(valid, fft.irfft2(product, size) / np.sqrt(np.maximum(area, 1)), 0)
     least = max(_LEAST_PEAK, _LEAST_CONTRAST * float(np.sqrt(np.mean(score[valid] ** 2))))

@@ -42,6 +42,12 @@ class PoreMetric(CumulativeIterationMetric):
         histograms = [ProbabilityHistogram.of(p, t) for p, t in zip(y_pred, y, strict=True)]
         return torch.stack([torch.cat([histogram.other, histogram.pore]) for histogram in histograms])
 
+    def _sync(self) -> None:
+        # of several processes that train together one validates, on all images: the others would never answer
+        if self._buffers is not None and not self._synced:
+            self._synced_tensors = [torch.stack(values) for values in self._buffers]
+            self._synced = True
+
     def aggregate(self) -> float:
         """The score over everything since the last reset; 0 where it is undefined for all images."""
         images = [ProbabilityHistogram(row[:BINS], row[BINS:]) for row in self.get_buffer()]

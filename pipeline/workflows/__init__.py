@@ -5,12 +5,15 @@ from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, 
 from pipeline.workflows.begin import begin
 from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
+from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
 from pipeline.workflows.evaluation_log import EvaluationLog
 from pipeline.workflows.export import export_model
 from pipeline.workflows.image_items import image_items, items_left
 from pipeline.workflows.inferer import PromptedSlidingWindowInferer
 from pipeline.workflows.model_file import load_model, model_content
+from pipeline.workflows.parallel import GlobalBatchLoss, share_batch_statistics
+from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
 from pipeline.workflows.pictures import ValidationPictures
 from pipeline.workflows.pixel_sizes import pixel_sizes
 from pipeline.workflows.precision import MixedPrecisionInferer
@@ -31,12 +34,15 @@ from pipeline.workflows.training import TrainingRun
 
 __all__ = [
     "ConditionFeatures",
+    "DrawnPatches",
     "EpochMean",
     "EvaluationLog",
     "EvaluationReport",
+    "GlobalBatchLoss",
     "ImageProgress",
     "MicrographStatistics",
     "MixedPrecisionInferer",
+    "PatchSampler",
     "PromptedSlidingWindowInferer",
     "RandomState",
     "Ranks",
@@ -51,6 +57,7 @@ __all__ = [
     "ValidationPictures",
     "audit_items",
     "begin",
+    "check_trust",
     "encode_prompts",
     "environment",
     "evaluation_about",
@@ -63,11 +70,14 @@ __all__ = [
     "open_dataset",
     "pixel_sizes",
     "pore_metric",
+    "report_labels",
     "run_parameters",
     "running_config",
     "sample_items",
+    "share_batch_statistics",
     "text_conditions",
     "trained_pixel_sizes",
     "versions",
     "warmup_cosine",
+    "warn_of_leaks",
 ]

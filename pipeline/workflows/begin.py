@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ def begin(command: str) -> None:
         UserError: an override without effect, an option that is missing or wrong.
     """
     sys.excepthook = _print_user_error
+    if not Ranks.of_environment().is_first:  # of several processes one speaks for all
+        logging.getLogger("vlsenet").setLevel(logging.ERROR)
     running = BundleCommand.running()
     _start_again_if_needed(running)
     running.check_overrides()
@@ -45,6 +48,7 @@ def begin(command: str) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     # MLflow tries a server that is down for minutes, at every call
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 
 def _start_again_if_needed(running: BundleCommand) -> None:

@@ -248,6 +248,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "group_pattern": _regex,
         "split_csv": _SPLIT_CSV,
         "tracking_uri": _tracking_uri,
+        "allow_leaks": _flag,
         "skip_bad": _flag,
         "resume": _flag,
         "overwrite": _flag,

@@ -71,13 +71,18 @@ class Ranks:
         return torch.device("cuda", self.local_rank)
 
     @contextmanager
-    def joined(self) -> Iterator[None]:
-        """While this lasts, the processes can wait for each other."""
+    def joined(self, device: torch.device | str = "cpu") -> Iterator[None]:
+        """While this lasts, the processes can wait for each other.
+
+        Args:
+            device: where the tensors lie that are exchanged. The CPU also where a network runs on GPUs and only a few
+                lists and numbers are.
+        """
         if self.count == 1:
             yield
             return
-        # gloo also where the network runs on GPUs: what is exchanged are a few lists and numbers
-        dist.init_process_group("gloo", rank=self.rank, world_size=self.count, timeout=_PATIENCE)
+        backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
+        dist.init_process_group(backend, rank=self.rank, world_size=self.count, timeout=_PATIENCE)
         try:
             yield
         except UserError as error:
@@ -133,6 +138,15 @@ class Ranks:
         mine: list[T] = []
         self.first_does(lambda: mine.append(work()))
         return mine[0] if mine else work()
+
+    def has_lost_another(self, error: BaseException) -> bool:
+        """Whether an error says that the connection to another process broke."""
+        told = str(error).lower()
+        return (
+            self.count > 1
+            and isinstance(error, RuntimeError)
+            and any(word in told for word in ("gloo", "nccl", "closed by peer", "connection reset", "socket"))
+        )
 
     def _together(self, call: Callable[[], object]) -> None:
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
 
-from ignite.metrics import Average
+from ignite.engine import Events
 from monai.engines import SupervisedTrainer
 from monai.handlers import IgniteMetricHandler, from_engine
 
@@ -29,10 +29,20 @@ class EpochMean:
     def __init__(self, name: str, key: str) -> None:
         self._name = name
         self._key = key
+        self._values: list[float] = []
 
     def attach(self, trainer: SupervisedTrainer) -> None:
         """Collect from ``trainer``; before handlers that read the metric at the end of an epoch."""
-        Average(output_transform=self._value).attach(trainer, self._name)
+        # not Ignite's Average, which asks all processes: where there are several, they have the same loss
+        trainer.add_event_handler(Events.EPOCH_STARTED, self._begin)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._add)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end)
 
-    def _value(self, output: dict[str, Any]) -> float:
-        return output[self._key].item()
+    def _begin(self, _: SupervisedTrainer) -> None:
+        self._values.clear()
+
+    def _add(self, trainer: SupervisedTrainer) -> None:
+        self._values.append(trainer.state.output[self._key].item())
+
+    def _end(self, trainer: SupervisedTrainer) -> None:
+        trainer.state.metrics[self._name] = math.fsum(self._values) / len(self._values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,12 @@ import mlflow
 import numpy as np
 import yaml
 from ignite.engine import Events
-from mlflow.entities import Metric, Param
+from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.errors import UserError
+from pipeline.workflows.outbox import Outbox
 
 logger = logging.getLogger("vlsenet")
 
@@ -47,6 +47,8 @@ def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -
 
 class TrackedRun:
     """An MLflow run that says how it ended, also when it was interrupted.
+
+    A store that goes away in mid-run costs no training: what it did not take is kept and sent again (`Outbox`).
 
     MONAI's MLFlowHandler appends a new training to one that crashed, leaves a crashed run RUNNING for ever, and lets
     an environment variable win over the store that the user named.
@@ -77,7 +79,7 @@ class TrackedRun:
         self._name = run_name or self.output_dir.absolute().name
         self._parameters = {name: str(value)[:_LONGEST_PARAMETER] for name, value in _flatten(parameters)}
         self._tags = dict(tags)
-        self._client: mlflow.MlflowClient | None = None
+        self._outbox: Outbox | None = None
         self.run_id = run_id
 
     # the id travels in last.pt, so that a resumed training goes on in its own run
@@ -99,14 +101,16 @@ class TrackedRun:
         """
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports on its database at length
         try:
-            self._client = mlflow.MlflowClient(self.tracking_uri)
-            run_id, known = self._open_run(self._client)
+            client = mlflow.MlflowClient(self.tracking_uri)
+            run_id, known = self._open_run(client)
+            self._outbox = Outbox(self.output_dir, client, run_id, self.tracking_uri)
             # parameters of a run can't be logged twice
             parameters = [Param(name, value) for name, value in self._parameters.items() if name not in known]
             for first in range(0, len(parameters), 100):
-                self._client.log_batch(run_id, params=parameters[first : first + 100])
+                client.log_batch(run_id, params=parameters[first : first + 100])
             for name, content in files.items():
-                self._client.log_text(run_id, _as_text(name, content), name)
+                client.log_text(run_id, _as_text(name, content), name)
+            self._outbox.flush()  # what an earlier part of the training could not send
         except (MlflowException, OSError) as error:
             if self.run_id is not None:  # it must not be left as running
                 self.finish("FAILED", error=repr(error))
@@ -145,20 +149,21 @@ class TrackedRun:
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log scores, by name."""
-        now = int(time.time() * 1000)
-        metrics = [Metric(name, float(value), now, step) for name, value in values.items()]
-        self._log("metrics", lambda client: client.log_batch(self.run_id, metrics=metrics))
+        if self._outbox is not None:
+            self._outbox.send_metrics({name: float(value) for name, value in values.items()}, step)
 
     def log_picture(self, picture: np.ndarray, name: str, step: int) -> None:
         """Log an RGB picture (H, W, 3), uint8, of one epoch."""
-        key = re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)  # MLflow refuses other characters
-        self._log("a picture", lambda client: client.log_image(self.run_id, picture, key=key, step=step))
+        if self._outbox is not None:
+            key = re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)  # MLflow refuses other characters
+            self._outbox.send_picture(picture, key, step)
 
     def log_files(self, files: Iterable[Path], folder: str) -> None:
         """Upload files, those that exist, into a folder of the run's artifacts."""
-        for file in files:
-            if file.exists():
-                self._log(file.name, lambda client, file=file: client.log_artifact(self.run_id, str(file), folder))
+        if self._outbox is not None:
+            for file in files:
+                if file.exists():
+                    self._outbox.send_file(file, folder)
 
     def finish(self, status: str, files: tuple[Path, ...] = (), error: str = "") -> None:
         """Upload the model and close the run.
@@ -168,21 +173,12 @@ class TrackedRun:
             files: uploaded where they exist.
             error: what went wrong, as a tag.
         """
-        if self._client is None:
+        if self._outbox is None:
             return
         self.log_files(files, "model")
         if error:
-            self._log("the error", lambda client: client.set_tag(self.run_id, "error", error[:500]))
-        self._log("the end of the run", lambda client: client.set_terminated(self.run_id, status))
-
-    def _log(self, what: str, call: Any) -> None:
-        """A store that goes away in mid-run costs no training: the log says what is missing."""
-        if self._client is None:
-            return
-        try:
-            call(self._client)
-        except (MlflowException, OSError) as error:
-            logger.warning("MLflow at %s did not take %s: %s", self.tracking_uri, what, str(error).splitlines()[0])
+            self._outbox.send_tag("error", error[:500])
+        self._outbox.send_end(status)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -12,14 +12,19 @@ from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
+from pipeline.errors import UserError
 from pipeline.workflows.checkpoints import TrainingCheckpoints
+from pipeline.workflows.parallel import distributed
 from pipeline.workflows.progress import TrainingProgress
+from pipeline.workflows.ranks import OtherProcessFailed, Ranks
 from pipeline.workflows.tracking import TrackedRun
 
 logger = logging.getLogger("vlsenet")
 
 #: exit status of a command that was interrupted, as shells have it for SIGINT
 INTERRUPTED = 130
+
+_ALONE = Ranks()
 
 
 class TrainingRun:
@@ -28,6 +33,9 @@ class TrainingRun:
     Handlers that need the trainer can't stand in the trainer's own config (a circular reference for MONAI), so they
     are attached here, in the order in which they must act at the end of an epoch.
 
+    Of several processes (`torchrun`) all train, and the first one alone validates, writes and logs while the others
+    wait for it at the end of the epoch.
+
     Args:
         trainer: validates each epoch by a ``ValidationHandler`` of its own.
         evaluator: the validation.
@@ -35,6 +43,7 @@ class TrainingRun:
         run: MLflow run.
         early_stop: watches the validation.
         max_epochs: epochs in all.
+        ranks: the processes that train together.
     """
 
     def __init__(
@@ -45,6 +54,7 @@ class TrainingRun:
         run: TrackedRun,
         early_stop: EarlyStopping,
         max_epochs: int,
+        ranks: Ranks = _ALONE,
     ) -> None:
         self._trainer = trainer
         self._evaluator = evaluator
@@ -52,6 +62,8 @@ class TrainingRun:
         self._run = run
         self._early_stop = early_stop
         self._max_epochs = max_epochs
+        self._ranks = ranks
+        self._interrupted = False
         self._progress = TrainingProgress()
 
     def prepare(self, resume: bool, files: Mapping[str, Any]) -> None:
@@ -60,33 +72,67 @@ class TrainingRun:
         Args:
             resume: go on from ``last.pt``.
             files: descriptions of the training for MLflow, file name to content.
+
+        Raises:
+            UserError: what is to be resumed can't be, the store does not answer, or torchrun started several
+                processes without `multi_gpu_train.yaml`.
         """
+        started = Ranks.of_environment().count
+        if started != self._ranks.count:
+            raise UserError(
+                f"torchrun started {started} processes, each of which would train for itself: "
+                "give multi_gpu_train.yaml behind train.yaml"
+            )
         if resume:
             self._checkpoints.resume(self._trainer, self._evaluator, self._max_epochs)
             logger.info("resuming after epoch %d", self._trainer.state.epoch)
-        self._run.start(files)
-        if not resume:
-            self._checkpoints.start_anew()  # not before the store has answered: until then nothing is lost
-        self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
-        self._run.attach(self._trainer, self._evaluator)
-        self._progress.attach(self._trainer, self._evaluator)
-        self._checkpoints.attach(self._trainer, self._evaluator)
+        if self._ranks.is_first:
+            self._run.start(files)
+            if not resume:
+                self._checkpoints.start_anew()  # not before the store has answered: until then nothing is lost
+            self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
+            self._run.attach(self._trainer, self._evaluator)
+            self._progress.attach(self._trainer, self._evaluator)
+            self._checkpoints.attach(self._trainer, self._evaluator)
+        if self._ranks.count > 1:
+            self._trainer.add_event_handler(Events.EPOCH_COMPLETED, self._stop_together)
 
     def run(self) -> None:
         """Train; on an interrupt keep the last whole epoch, mark the MLflow run, and say how to go on."""
-        previous = signal.signal(signal.SIGTERM, _interrupt)
+        with self._ranks.joined(self._trainer.state.device):
+            if self._ranks.count > 1:
+                self._trainer.network = distributed(self._trainer.network, self._trainer.state.device)
+            if self._ranks.is_first:
+                self._run_first()
+            else:
+                self._run_other()
+
+    def _run_other(self) -> None:
+        """Train with the first process, and leave it to say how it ended."""
         try:
             self._trainer.run()
         except KeyboardInterrupt:
-            self._progress.close()
-            self._finish("KILLED")
-            if self._checkpoints.last.exists():
-                logger.warning("interrupted; with --resume the training goes on from %s", self._checkpoints.last)
-            else:
-                logger.warning("interrupted before the first epoch ended: nothing to go on from")
             raise SystemExit(INTERRUPTED) from None
+        except RuntimeError as error:
+            if self._ranks.has_lost_another(error):
+                raise OtherProcessFailed(1) from error
+            raise
+
+    def _run_first(self) -> None:
+        previous = signal.signal(signal.SIGTERM, self._interrupt)
+        try:
+            self._trainer.run()
         except BaseException as error:
             self._progress.close()
+            # an interrupt of all processes may show as the connection that another one has closed
+            if self._interrupted or isinstance(error, KeyboardInterrupt):
+                self._finish("KILLED")
+                self._tell_interrupted()
+                raise SystemExit(INTERRUPTED) from None
+            if self._ranks.has_lost_another(error):
+                self._finish("FAILED", "another process of this training has ended")
+                logger.error("another process has ended; with --resume the training goes on from the last epoch")
+                raise OtherProcessFailed(1) from error
             self._finish("FAILED", repr(error))
             raise
         finally:
@@ -97,9 +143,20 @@ class TrainingRun:
         logger.info("model: %s", self._checkpoints.best)
         logger.info("curves and pictures: mlflow ui --workers 1 --backend-store-uri '%s'", self._run.tracking_uri)
 
+    def _tell_interrupted(self) -> None:
+        if self._checkpoints.last.exists():
+            logger.warning("interrupted; with --resume the training goes on from %s", self._checkpoints.last)
+        else:
+            logger.warning("interrupted before the first epoch ended: nothing to go on from")
+
+    def _stop_together(self, trainer: SupervisedTrainer) -> None:
+        """Wait for what the first process does at the end of an epoch; where it stops early, all do."""
+        if self._ranks.first_does(lambda: bool(trainer.should_terminate)) and not self._ranks.is_first:
+            trainer.terminate()
+
+    def _interrupt(self, signum: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+        raise KeyboardInterrupt
+
     def _finish(self, status: str, error: str = "") -> None:
         self._run.finish(status, (self._checkpoints.best,), error)
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.data.images import read_image
 from pipeline.data.index import index_dataset
 from pipeline.data.intensity import Intensity
-from pipeline.data.leaks import Leak, find_leaks
+from pipeline.data.leaks import Leak, find_leaks, search_leaks
 from pipeline.data.samples import Sample
 
 SIZE = (200, 240)
@@ -162,3 +162,31 @@ def test_planted_crops_of_real_mosaics(shared: Path, tmp_path: Path) -> None:
     found = {(leak.first.name, leak.second.name): leak.shift for leak in _search(tmp_path, train, val)}
     for i, shift in enumerate(shifts):
         assert found[f"train{i}", f"val{i}"] == pytest.approx(shift, abs=1)
+
+
+@pytest.mark.parametrize("turn", range(1, 8))
+def test_mirrored_and_turned_crops_that_overlap(tmp_path: Path, turn: int) -> None:
+    whole = _texture(11)
+    first, second = _crop(whole, 0, 0), _crop(whole, 70, 90)
+    turned = np.rot90(second, -(turn % 4))
+    turned = turned[:, ::-1] if turn >= 4 else turned
+    turned = np.ascontiguousarray(20 + 0.8 * turned + np.random.default_rng(12).normal(0, 5, turned.shape))
+    (leak,) = _search(tmp_path, [first], [turned])
+    assert leak.turn
+    assert leak.share == pytest.approx((1 - 70 / SIZE[0]) * (1 - 90 / SIZE[1]), abs=0.01)
+    assert leak.turn in str(leak)
+
+
+def test_a_search_ends_when_its_time_is_over_but_knows_the_copies(tmp_path: Path) -> None:
+    image = _crop(_texture(13), 0, 0)
+    images = [_crop(_texture(seed), 0, 0) for seed in range(20, 24)]
+    samples: list[Sample] = []
+    for split, members in (("train", [image, *images[:2]]), ("val", [np.fliplr(image), *images[2:]])):
+        for i, pixels in enumerate(members):
+            path = tmp_path / f"{split}{i}.png"
+            Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+            samples.append(Sample(path.stem, path, path, path.stem, split, None, SIZE, 0.1, Intensity(1, 0, 1), "", ""))
+    search = search_leaks(samples, seconds=0)
+    assert [leak.copy for leak in search.leaks] == [True]
+    assert search.share < 0.1
+    assert search_leaks(samples, seconds=600).share == 1

@@ -1,0 +1,69 @@
+"""Send what an MLflow server did not take while it was away, from the folder of the results that kept it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXAMPLES = """
+example:
+  python scripts/send_to_mlflow.py --output_dir runs/first --tracking_uri http://localhost:5000
+
+exit status: 0 when nothing is left to send, 1 when the server did not take all, 2 for a mistake in the options
+"""
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line's options."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--output_dir", required=True, metavar="DIR", help="folder of a training, which holds mlflow_unsent.jsonl")
+    add("--tracking_uri", metavar="URI", help="MLflow store of the training (default: DIR/mlflow.db)")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    options = parse(arguments)
+    from pipeline.errors import UserError
+
+    try:
+        return run(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send what is waiting; returns the exit status.
+
+    Raises:
+        UserError: The folder is missing, or its file can't be read.
+    """
+    from pipeline.errors import UserError
+
+    folder = Path(options.output_dir)
+    if not folder.is_dir():
+        raise UserError(f"--output_dir {folder}: no such folder; give that of a training")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    import mlflow
+
+    from pipeline.workflows.outbox import Outbox
+    from pipeline.workflows.tracking import default_tracking_uri
+
+    address = options.tracking_uri or default_tracking_uri(str(folder))
+    outbox = Outbox(folder, mlflow.MlflowClient(address), "", address)
+    count = len(outbox.waiting())
+    left = len(outbox.flush())
+    print(f"{count - left} of {count} messages were sent to {address}")
+    return 1 if left else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
