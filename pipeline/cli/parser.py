@@ -55,4 +55,5 @@ class CommandParser(argparse.ArgumentParser):
 
 def nearest(name: str, names: Sequence[str]) -> str | None:
     """The name that was probably meant; None where none is near."""
-    return next(iter(difflib.get_close_matches(name, names, n=1, cutoff=0.6)), None)
+    longer = [other for other in names if other.startswith(name)]
+    return next(iter([*longer, *difflib.get_close_matches(name, names, n=1, cutoff=0.6)]), None)

@@ -71,6 +71,8 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("tile_overlap", 1.0, "below 1"),
         ("precision", "float16", "float32, bfloat16"),
         ("statistics", "scan", "micrograph, network"),
+        ("device", "gpu0", "cpu or cuda:0"),
+        ("device", "cuda:97", "CUDA GPUs"),
     ],
 )
 def test_a_wrong_option_is_told_with_its_value(train, name, value, told):

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from pipeline.cli.config_options import overrides
+from pipeline.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("assignment", "value"),
+    [
+        ("learning_rate=1e-3", 0.001),
+        ("learning_rate=2.5E+1", 25.0),
+        ("max_epochs=40", 40),
+        ("features=[8, 16]", [8, 16]),
+        ("switches::alignment=false", False),
+        ("run_name=a=b", "a=b"),
+        ("run_name='5'", "5"),
+        ("tracking_uri=null", None),
+    ],
+)
+def test_values_are_yaml(assignment: str, value: object) -> None:
+    found = overrides(argparse.Namespace(set=[assignment]), "train")
+    assert found == {assignment.partition("=")[0]: value}
+
+
+@pytest.mark.parametrize(
+    ("assignment", "told"),
+    [
+        ("max_epochs", "--set max_epochs=VALUE"),
+        ("max_epoch=3", "did you mean max_epochs?"),
+        ("qwzx=3", "at the top of train.yaml"),
+        ("features=[8", "is no YAML value"),
+    ],
+)
+def test_wrong_assignments_are_refused(assignment: str, told: str) -> None:
+    with pytest.raises(UserError) as refused:
+        overrides(argparse.Namespace(set=[assignment]), "train")
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["a#b", "$1 + 1", "@checkpoint", "%file"])
+def test_texts_that_monai_would_read_as_its_own_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="choose another"):
+        overrides(argparse.Namespace(set=[], prompt=text), "scan")

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from pipeline.cli.console import FINE, MISTAKE
+from pipeline.cli.info import is_checkpoint
+from pipeline.cli.main import main
+from pipeline.networks import build_network
+from tests.workflows.export.cases import FEATURES, PROMPT, write_checkpoint
+
+VENDOR = Path(__file__).parents[3] / "shared" / "data" / "vendor_tiff"
+
+
+def facts(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    assert main(["info", *map(str, arguments), "--json"]) == FINE
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("options", "storage", "block"),
+    [
+        ({"tile": (64, 32)}, "tiles", [32, 64]),
+        ({"rowsperstrip": 16, "compression": "zlib"}, "strips", [112, 16]),
+        ({}, "uncompressed", [1, 1]),
+    ],
+)
+def test_how_a_tiff_is_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict, storage: str, block: list[int]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65535, (96, 112), np.uint16)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, resolution=(1e7 / 50, 1e7 / 50), resolutionunit="CENTIMETER", **options
+    )
+    found = facts(capsys, tmp_path / "a.tif")
+    assert (found["width_px"], found["height_px"], found["type"], found["images"]) == (112, 96, "uint16", 1)
+    assert (found["storage"], found["block_px"]) == (storage, block)
+    assert found["pixel_width_nm"] == pytest.approx(50)
+    assert main(["info", str(tmp_path / "a.tif")]) == FINE
+    shown = capsys.readouterr().out
+    assert "112 x 96 pixels, uint16, grey" in shown
+    assert "50 nm (" in shown
+    assert "none found" in shown
+
+
+def test_files_and_folders_of_several(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in "ab":
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)).save(tmp_path / f"{name}.png")
+    assert facts(capsys, tmp_path)["images"] == 2
+    pages = np.random.default_rng(0).integers(0, 255, (3, 40, 50), np.uint8)
+    tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="minisblack")
+    assert facts(capsys, tmp_path / "pages.tif")["images"] == 3
+    assert facts(capsys, tmp_path / "pages.tif", "--page", 2)["images"] == 1
+    assert main(["info", str(tmp_path / "pages.tif"), "--page", "3"]) == MISTAKE
+    assert "no page 3" in capsys.readouterr().err
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not VENDOR.exists(), reason="no ../shared/data/vendor_tiff")
+def test_a_microscope_s_file(capsys: pytest.CaptureFixture[str]) -> None:
+    found = facts(capsys, VENDOR / "thermo_fei.tif")
+    assert found["pixel_width_nm"] == pytest.approx(97.6562, abs=1e-4)
+    assert found["voltage_kv"] == 30
+    assert main(["info", str(VENDOR / "thermo_fei.tif")]) == FINE
+    assert "97.6562 nm (Thermo Fisher tag)" in capsys.readouterr().out
+
+
+def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "best.pt"
+    write_checkpoint(path, switches={"alignment": False})
+    found = facts(capsys, path)
+    dim = found["text"]["dim"]
+    network = build_network("vlsenet", features=FEATURES, text_dim=dim, norm="instance", switches={"alignment": False})
+    assert found["parameters"] == sum(p.numel() for p in network.parameters())
+    assert found["prompts"] == ["pore", PROMPT]
+    assert (found["network"], found["preset"], found["widths"]) == ("vlsenet", None, FEATURES)
+    assert (found["threshold"], found["switched_off"]) == (0.375, ["alignment"])
+    assert found["versions"]["torch"] == torch.__version__
+    shutil.copy(path, tmp_path / "model")
+    assert is_checkpoint(str(tmp_path / "model"))  # by its content
+    assert main(["info", str(tmp_path / "model")]) == FINE
+    shown = capsys.readouterr().out
+    assert "without      alignment" in shown
+    assert "0.375" in shown
+
+
+def test_what_is_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.pt", "a.txt"):
+        (tmp_path / name).write_text("nothing")
+        assert main(["info", str(tmp_path / name)]) == MISTAKE
+        assert capsys.readouterr().err.count("\n") == 1

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pipeline
+from pipeline.cli import bundle
+from pipeline.cli.console import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
+from pipeline.cli.main import COMMANDS, main
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"torch", "monai", "numpy", "scipy", "pandas", "mlflow", "matplotlib", "PIL", "yaml", "tqdm"}
+
+
+def refused(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == WRONG_USAGE
+
+
+def test_help_of_all_commands_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from pipeline.cli.main import COMMANDS, main\n"
+        "main([])\n"
+        "for words in (['--help'], *([name, '--help'] for name in COMMANDS)):\n"
+        "    try:\n"
+        "        main(words)\n"
+        "    except SystemExit as end:\n"
+        "        assert not end.code, words\n"
+        f"heavy = {HEAVY!r} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("examples:") == len(COMMANDS) + 2
+    assert done.stdout.count("130 interrupted") == len(COMMANDS) + 2
+
+
+def test_it_is_a_console_script() -> None:
+    import configparser
+
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert "vlsenet = pipeline.cli.main:main" in setup["options.entry_points"]["console_scripts"]
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == FINE
+    assert capsys.readouterr().out == f"vlsenet {pipeline.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["segmnt", "a.tif"], "there is no command 'segmnt'; did you mean segment?"),
+        (["frob"], "there is no command 'frob'; there are segment"),
+        (["--frob"], "there is no option --frob"),
+        (["segment", "--thresold", "0.5", "a.tif"], "there is no option --thresold; did you mean --threshold?"),
+        (["segment", "a.tif", "--output-dir", "b"], "there is no option --output-dir; did you mean --output_dir?"),
+        (["segment", "a.tif", "--halo", "64"], "there is no option --halo here; give --set halo=VALUE"),
+        (["segment", "a.tif", "--over"], "there is no option --over; did you mean --overwrite?"),
+        (["segment", "my", "scan.tif"], "'scan.tif' is one argument too many"),
+        (["segment", "a.tif", "--pixel_size_nm", "97,6"], "--pixel_size_nm: invalid float value: '97,6'"),
+        (["segment"], "required: FILE|DIR"),
+        (["train", "rock"], "--output_dir is missing"),
+        (["compare", "runs"], "--output_dir is missing"),
+    ],
+)
+def test_wrong_usage_is_told_in_a_line(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(*arguments)
+    error, where = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert told in error
+    assert where.startswith("see vlsenet ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["segment", "none.tif"], "none.tif: there is no such file"),
+        (["segment", "a.tif"], "no model"),
+        (["segment", "a.tif", "--checkpoint", "none.pt"], "none.pt: there is no such file"),
+        (["segment", "a.tif", "--checkpoint", "a.tif", "--prompt", "$x"], "choose another"),
+        (
+            ["segment", "a.tif", "--checkpoint", "a.tif", "--set", "halp=3"],
+            "no option halp in scan.yaml; did you mean halo?",
+        ),
+        (["train", "none", "--output_dir", "b"], "none: there is no such folder"),
+        (["evaluate", "a.tif"], "a.tif: it is a file"),
+        (["compare", "none", "--output_dir", "b"], "there is no mlflow.db"),
+        (["info", "none"], "none: there is no such file"),
+        (["prepare", "none"], "none: there is no such folder"),
+    ],
+)
+def test_mistakes_are_told_at_once(
+    arguments: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VLSENET_CHECKPOINT", raising=False)
+    (tmp_path / "a.tif").write_bytes(b"II*\0")
+    assert main(arguments) == MISTAKE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("error: ")
+    assert told in captured.err
+
+
+def test_ctrl_c_has_a_status_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.cli.train.run_bundle", interrupt)
+    assert main(["train", str(tmp_path), "--output_dir", "b"]) == INTERRUPTED
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    """What the commands would run, in place of running it."""
+    calls: list[tuple[str, dict[str, object]]] = []
+
+    def keep(config: str, told: str, overrides: dict[str, object]) -> int:
+        calls.append((config, overrides))
+        return FINE
+
+    for name in ("segment", "train", "evaluate"):
+        assert COMMANDS[name].run_bundle is bundle.run_bundle
+        monkeypatch.setattr(COMMANDS[name], "run_bundle", keep)
+    return calls
+
+
+def test_what_was_not_given_is_left_to_the_config(ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VLSENET_CHECKPOINT", raising=False)
+    (tmp_path / "scan.ome.tif").write_bytes(b"II*\0")
+    (tmp_path / "best.pt").write_bytes(b"PK")
+    assert main(["segment", "scan.ome.tif"]) == FINE
+    assert ran == [("scan", {"input": "scan.ome.tif", "checkpoint": "best.pt", "output_dir": "scan_pores"})]
+
+
+def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:
+    model = tmp_path / "best.pt"
+    model.write_bytes(b"PK")
+    words = [
+        "segment",
+        str(tmp_path),
+        "--checkpoint",
+        str(model),
+        "--output_dir",
+        "$out",
+        "--stack",
+        "--info_bar",
+        "60",
+    ]
+    words += ["--formats", "tiff, nifti", "--pixel_size_nm", "12.5", "--set", "halo=64", "--set", "skip_empty=false"]
+    assert main(words) == FINE
+    assert ran[0][1] == {
+        "input": str(tmp_path),
+        "checkpoint": str(model),
+        "output_dir": "./$out",  # MONAI would take the first character for an expression's
+        "stack": True,
+        "info_bar": 60,
+        "formats": ["tiff", "nifti"],
+        "pixel_size_nm": 12.5,
+        "halo": 64,
+        "skip_empty": False,
+    }
+
+
+def test_options_of_the_command_line_are_those_of_the_configs() -> None:
+    from pipeline.cli.config_options import option_names
+    from pipeline.cli.main import CONFIGS, build_parser
+
+    commands = next(action for action in build_parser()._actions if action.dest == "==SUPPRESS==" or action.choices)
+    for name, config in CONFIGS.items():
+        own = {action.dest for action in commands.choices[name]._actions} - {"help", "set"}
+        assert own <= set(option_names(config)), name
