@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from pipeline.experiments.fold_plan import FoldPlan
 from pipeline.experiments.mlflow_runs import read_mlflow
 from pipeline.synthetic import write_dataset
 
+SCRIPT = Path(__file__).parents[2] / "scripts" / "experiment.py"
 #: stands for a training; leaves no evaluation in MLflow
 WORKER = """
 import json, pathlib, sys
@@ -51,10 +55,11 @@ def _fake_training(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_fake_training")
-def test_a_failed_run_is_recorded_and_the_rest_is_done_once(tmp_path, rock, caplog):
+def test_a_failed_run_is_recorded_and_the_rest_is_done_once(tmp_path, rock, make_store, caplog):
     out = tmp_path / "out"
+    make_store(out)
     asked = plan(rock, "a", "dies")
-    outcome = run_experiment(asked, out, tracking_uri=None)
+    outcome = run_experiment(asked, out)
     assert outcome.failed == ["dies fold 1 seed 0", "dies fold 2 seed 0"]
     assert outcome.report is None  # there is nothing to compare
     assert "none of the" in caplog.text
@@ -91,10 +96,11 @@ def test_a_failed_run_is_recorded_and_the_rest_is_done_once(tmp_path, rock, capl
 
 
 @pytest.mark.usefixtures("_fake_training")
-def test_an_interrupt_ends_the_parent_run_as_killed(tmp_path, rock, monkeypatch):
+def test_an_interrupt_ends_the_parent_run_as_killed(tmp_path, rock, make_store, monkeypatch):
     def interrupt(runner: object) -> None:
         raise KeyboardInterrupt
 
+    make_store(tmp_path / "out")
     monkeypatch.setattr(experiment.Runner, "run", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_experiment(plan(rock, "a"), tmp_path / "out")
@@ -155,3 +161,42 @@ def test_two_variants_on_two_folds_end_in_a_report(tmp_path: Path, rock: Path, m
         assert Record.read(folder).mlflow_run_id == child.info.run_id
     logged = {item.path for item in client.list_artifacts(store.parent_run_id, "comparison")}
     assert "comparison/report.html" in logged
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_recorded(tmp_path: Path, rock: Path):
+    plan_file = tmp_path / "plan.yaml"
+    plan_file.write_text(
+        "variants: {small: {network: unet}, bad: {network: unet, switches: {context: false}}}\n"
+        "common: {max_epochs: 3, steps_per_epoch: 1, batch_size: 2, patch_size: 64}\nevaluation: {mirror: false}"
+    )
+    command = [sys.executable, str(SCRIPT), str(plan_file), "--dataset_dir", str(rock), "--output_dir", "out"]
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    last = tmp_path / "out" / "small" / "seed0" / "checkpoints" / "last.pt"
+    deadline = time.monotonic() + 400
+    while not last.exists() and first.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    first.send_signal(signal.SIGTERM)
+    told = first.communicate(timeout=100)[1]
+    assert first.returncode == 130, told
+    assert "the same command goes on" in told
+
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert second.returncode == 1, second.stderr  # `bad` can't be trained
+    assert "failed: bad seed 0" in second.stdout
+    store = read_mlflow(tmp_path / "out")
+    runs = store.client.search_runs([store.client.get_experiment_by_name("out").experiment_id])
+    found = {run.info.run_name: run for run in runs}
+    assert {name: run.info.status for name, run in found.items()} == {
+        "out": "FAILED",
+        "small seed 0": "FINISHED",
+        "bad seed 0": "FAILED",
+    }
+    assert "the U-Net has no parts to switch" in found["bad seed 0"].data.tags["error"]
+    # each epoch once, in the one run
+    history = store.client.get_metric_history(found["small seed 0"].info.run_id, "val_dice")
+    assert sorted(value.step for value in history) == [1, 2, 3]
+
+    third = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
+    assert third.returncode == 1
+    assert "0 of 2 runs are left" in third.stderr

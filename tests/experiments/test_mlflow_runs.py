@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,14 @@ from pipeline.experiments.mlflow_runs import FILE, MlflowExperiment, open_mlflow
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("shared") / "rock"
+def folder(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Path:
+    folder = tmp_path_factory.mktemp("shared") / "rock"
+    make_store(folder)
+    return folder
 
 
 @pytest.fixture
 def experiment(folder: Path) -> MlflowExperiment:
-    folder.mkdir(exist_ok=True)
     return open_mlflow(folder, None, None, "unet", [])
 
 

@@ -31,8 +31,8 @@ def rock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+def store(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> str:
+    return make_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture

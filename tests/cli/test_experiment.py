@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import experiments
+from pipeline.cli.main import main
+from pipeline.experiments import FoldPlan, Outcome, Plan
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.mark.parametrize("script", ["experiment.py", "rerun.py"])
+def test_help_answers_without_heavy_imports(script):
+    code = (
+        f"import sys, runpy; sys.argv = [{script!r}, '--help']\n"
+        f"try: runpy.run_path({str(SCRIPTS / script)!r}, run_name='__main__')\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "assert not {'numpy', 'torch', 'mlflow', 'monai'} & sys.modules.keys()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "examples:" in result.stdout
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, Path, dict]]:
+    calls: list[tuple[Plan, Path, dict]] = []
+
+    def run_experiment(plan: Plan, output_dir: Path, **options: object) -> Outcome:
+        calls.append((plan, output_dir, options))
+        return Outcome(["b seed 0"] if options["retry_failed"] else [], output_dir / "report.html", "the table")
+
+    monkeypatch.setattr(experiments, "run_experiment", run_experiment)
+    return calls
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> str:
+    (tmp_path / "plan.yaml").write_text("variants: {a: {}, b: {norm: batch}}\ncommon: {max_epochs: 9}")
+    return str(tmp_path / "plan.yaml")
+
+
+def test_options_reach_the_experiment(plan, asked, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["experiment", plan, "--output_dir", "out", "--dataset_dir", "rock", "--pore_label", "2"]
+    words += ["--set", "max_epochs=3", "--set", "switches::context=false", "--only", "a", "--seeds", "4,5"]
+    assert main([*words, "--folds", "{leave_out: [11, 13]}", "--jobs", "2"]) == 0
+    ((found, folder, options),) = asked
+    assert folder == Path("out")
+    assert found.folds == FoldPlan("leave_out", sources=("11", "13"))
+    assert found.common == {
+        "max_epochs": 3,
+        "switches::context": False,
+        "pore_label": 2,
+        "dataset_dir": str(tmp_path / "rock"),
+    }
+    assert (options["only"], options["seeds"], options["jobs"]) == (["a"], (4, 5), 2)
+    assert capsys.readouterr().out.splitlines() == ["the table", "report: out/report.html"]
+
+
+def test_failed_runs_are_named_and_end_with_status_1(plan, asked, capsys):
+    assert main(["experiment", plan, "--output_dir", "out", "--dataset_dir", "rock", "--retry_failed"]) == 1
+    assert "failed: b seed 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--seeds", "0,x"], "--seeds"),
+        (["--folds", "some"], "--folds some: give split"),
+        (["--folds", "{"], "--folds {: give split"),
+        (["--set", "seed=3"], "--seed: it is set for each run"),
+        (["--set", "max_epoch=3"], "did you mean max_epochs?"),
+        (["--report"], "holds no experiment"),
+    ],
+)
+def test_mistakes_are_one_line(plan, asked, tmp_path, capsys, options, told):
+    assert main(["experiment", plan, "--output_dir", str(tmp_path / "out"), *options]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert told in line
+    assert asked == []
+    assert not (tmp_path / "out").exists()
