@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import torch
+
 from pipeline.errors import UserError
 from pipeline.networks import check_features
 from pipeline.networks.inputs import STRIDE
@@ -183,6 +185,17 @@ def _tracking_uri(name: str, value: Any) -> None:
         )
 
 
+def _device(name: str, value: Any) -> None:
+    if value is None:
+        return
+    try:
+        device = torch.device(value)
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"--{name} {value}: there is no such kind of device; give cpu or cuda:0") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"--{name} {value}: PyTorch sees {torch.cuda.device_count()} CUDA GPUs; give --{name} cpu")
+
+
 def _tolerances(name: str, value: Any) -> None:
     for key, size in value.items():
         _number(0, math.inf)(f"{name}::{key}", size)
@@ -201,6 +214,7 @@ _SPLIT_CSV = _optional(_existing("a file with the columns name,source,split", Pa
 _WHOLE_PORE_LABEL = _whole_number(0, optional=True)
 
 _SLIDING_WINDOW: dict[str, Check] = {
+    "device": _device,
     "tile_size": _whole_number(32),
     "tile_overlap": _share,
     "tile_batch": _whole_number(1),
@@ -268,6 +282,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
     "audit": {**_EVALUATION, "seed": _whole_number(0), "tracking_uri": _tracking_uri},
     "scan": {
         "input": _required("a scan"),
+        "device": _device,
         "output_dir": _output_folder,
         "checkpoint": _CHECKPOINT,
         "threshold": _number(0, 1),
