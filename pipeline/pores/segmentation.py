@@ -31,12 +31,14 @@ class StoredSegmentation:
 
     Args:
         store: with all its chunks.
+        rows: rows of the scan that are imaged; None: all. A pore at the info bar below them touches the border.
     """
 
-    def __init__(self, store: ScanStore) -> None:
+    def __init__(self, store: ScanStore, rows: int | None = None) -> None:
         self._store = store
-        self.shape = store.plan.shape
+        depth, height, width = store.plan.shape
         self.origin = store.plan.region[:2]
+        self.shape = depth, height if rows is None else max(0, min(height, rows - self.origin[1])), width
 
     def bands(self, slice_: int) -> Iterator[Band]:
         """A band for each row of chunks.
@@ -45,12 +47,14 @@ class StoredSegmentation:
             UserError: a chunk is missing or damaged.
         """
         _, rows, columns = self._store.plan.grid
-        for row in range(rows):
+        side = self._store.plan.chunk
+        for row in range(min(rows, -(-self.shape[1] // side))):
             mask, probability = (
                 np.concatenate([self._store.read(0, channel, (slice_, row, x)) for x in range(columns)], axis=1)
                 for channel in (0, 1)
             )
-            yield mask, probability
+            imaged = self.shape[1] - row * side
+            yield mask[:imaged], probability[:imaged]
 
 
 class ArraySegmentation:

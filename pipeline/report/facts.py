@@ -42,6 +42,7 @@ def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) ->
         settings["Seams: places that were compared"] = seam["crops"]
     groups = (
         ("Image", {**_taken(acquisition), **_file(_mapping(request.get("scan")))}),
+        ("Volume", _volume(_mapping(manifest.get("volume")))),
         ("Model", model),
         ("Settings", settings),
         ("Versions", dict(_mapping(manifest.get("versions")))),
@@ -77,6 +78,25 @@ def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
         "Type of the pixels": scan.get("dtype"),
         "SHA-256 of samples": scan.get("sha256_of_samples") or scan.get("sha256_of_fingerprints"),
     }
+
+
+def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stack of slices tells that a section can't."""
+    found = _mapping(volume.get("connectivity"))
+    shares = {axis: _mapping(found.get(axis)).get("percolating_share") for axis in "xyz"}
+    return {
+        "Slices": volume.get("slices"),
+        "Distance of slices": _quantity(volume.get("slice_spacing_nm"), "nm"),
+        "Pores in space": found.get("pores"),
+        "Pore volume": _quantity(volume.get("pore_volume_um3"), "µm³"),
+        "Share of the pore volume in the largest pore": _percent(found.get("largest_share")),
+        **{f"Connected fraction along {axis}": _percent(share) for axis, share in shares.items()},
+        "Shift of neighbouring slices, median": _quantity(_mapping(volume.get("shifts")).get("median_px"), "px"),
+    }
+
+
+def _percent(value: float | None) -> str | None:
+    return None if value is None else percent(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -91,11 +91,7 @@ def caveats(
         acquisition: how the image was taken (`Acquisition.to_dict`), if known.
     """
     found = [
-        (
-            "A section",
-            "The scan is two-dimensional. Area porosity stands for volume porosity only where the section speaks for "
-            "the rock. Sizes are those of sections through pores, not of pores. Whether pores connect is not seen.",
-        ),
+        *_dimensions(measures),
         ("Resolution", _resolution(measures, min_area_px, dropped)),
         ("Interval", _interval(measures)),
         (
@@ -135,6 +131,21 @@ def caveats(
             found.append(("Pixels that are not square", text))
         found.extend(("Image file", str(warning)) for warning in acquisition.get("warnings") or ())
     return tuple(found)
+
+
+def _dimensions(measures: Measures) -> list[tuple[str, str]]:
+    volume = measures.manifest.get("volume")
+    if not volume:
+        text = (
+            "The scan is two-dimensional. Area porosity stands for volume porosity only where the section speaks for "
+            "the rock. Sizes are those of sections through pores, not of pores. Whether pores connect is not seen."
+        )
+        return [("A section", text)]
+    text = (
+        "Sizes, shapes and directions are those of sections through pores in each slice. Pores in space are in "
+        "pores_3d.csv, and their connections under Volume below."
+    )
+    return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume["caveats"])]
 
 
 def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 _MODULE_OF = {
     "CropInfoBard": "info_bar",
     "NormaliseByIntensityd": "normalise",
+    "RandBrightMineralsd": "minerals",
     "RandCharging": "augment",
     "RandChargingd": "augmentd",
     "RandCurtaining": "augment",

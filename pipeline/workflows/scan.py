@@ -11,7 +11,6 @@ import numcodecs
 import torch
 
 from pipeline.errors import UserError
-from pipeline.pores import PoreSummary
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
 from pipeline.scan.ground import Ground, rock_tiles
@@ -138,7 +137,7 @@ class ScanSegmentation:
         porosity = measure_porosity(store.plan, entries)
         seam = certify(predictor, store, self._settings.threshold, ground)
         acquisition = None if volume.acquisition is None else volume.acquisition.to_dict()
-        manifest = {
+        manifest: dict[str, Any] = {
             "request": journal.request,
             "checkpoint": str(self._model.path),
             "acquisition": acquisition,
@@ -155,13 +154,12 @@ class ScanSegmentation:
         scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._settings.slice_spacing_nm)
         settings = self._settings
         least = settings.min_pore_area_px if settings.report else None
-        pores = write_results(self._folder, scan, settings.formats, least, manifest)
+        manifest |= write_results(self._folder, scan, settings.formats, least, manifest)
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
-        write_manifest(
-            self._folder, {**manifest, "pores": vars(pores) if pores else None, "seconds_of_this_run": timing}
-        )
+        manifest["seconds_of_this_run"] = timing
+        write_manifest(self._folder, manifest)
         journal.finish({"porosity": porosity.porosity})
-        self._tell(porosity, pores, manifest)
+        self._tell(porosity, manifest)
         return porosity
 
     def _open(self) -> ScanVolume:
@@ -285,8 +283,9 @@ class ScanSegmentation:
         """Side of a pixel (nm)."""
         return side_of(self._pixel_size(volume), self._path)
 
-    def _tell(self, porosity: Porosity, pores: PoreSummary | None, manifest: dict[str, Any]) -> None:
-        print(f"porosity {porosity}" + (f", {pores.pores} pores" if pores else ""))
+    def _tell(self, porosity: Porosity, manifest: dict[str, Any]) -> None:
+        pores = manifest["pores"]
+        print(f"porosity {porosity}" + (f", {pores['pores']} pores" if pores else ""))
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(

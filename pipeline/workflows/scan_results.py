@@ -6,7 +6,7 @@ import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.scan.output import BlockCounts, Entry, ScanStore, export_nifti, ex
 from pipeline.scan.overview import write_overview
 from pipeline.scan.porosity import Porosity, block_counts
 from pipeline.scan.volume import ScanVolume
+from pipeline.volume import VOLUME_FILES, StackSummary, measure_stack
 
 logger = logging.getLogger("vlsenet")
 
@@ -73,7 +74,7 @@ def side_of(pixel_size_nm: tuple[float, float] | None, name: str) -> float | Non
 
 def write_results(
     folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int | None, manifest: Mapping[str, Any]
-) -> PoreSummary | None:
+) -> dict[str, Any]:
     """Write porosity, overview, table of pores, report, and the formats asked for.
 
     Args:
@@ -84,7 +85,8 @@ def write_results(
         manifest: what the report says of how it was made.
 
     Returns:
-        What the table holds.
+        For the manifest: `pores`, what the table holds, and of a stack `volume`, what was measured in space; None where
+        there is no report.
     """
     volume, store, porosity = scan.volume, scan.store, scan.porosity
     summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
@@ -95,16 +97,19 @@ def write_results(
     middle = volume.depth // 2
     with volume.slice(middle, as_stored=True) as source:
         write_overview(folder / OVERVIEW, source, store, porosity, slice_=middle, rows=volume.rows)
-    pores = None
+    measured: dict[str, Any] = {"pores": None, "volume": None}
     if min_area_px is not None:
+        if volume.depth > 1:
+            measured["volume"] = _measure_volume(folder, scan, labels="nifti" in formats).to_dict()
         pores = _write_table(folder, scan, min_area_px)
-        _write_report(folder, scan, pores, manifest)
+        measured["pores"] = asdict(pores)
+        _write_report(folder, scan, pores, {**manifest, **measured})
     if "tiff" in formats:
         export_tiff(store, folder / "mask.ome.tif", pixel_size_nm=scan.pixel_size_nm)
     if "nifti" in formats:
         path = folder / "mask.nii.gz"
         export_nifti(store, path, pixel_size_nm=scan.pixel_size_nm, slice_spacing_nm=scan.slice_spacing_nm)
-    return pores
+    return measured
 
 
 def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSummary:
@@ -114,7 +119,25 @@ def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSum
     depth, height, _ = scan.store.plan.shape
     with tqdm(total=depth * height, unit="row", desc="measuring pores", delay=2, mininterval=1) as bar:
         return write_pore_table(
-            StoredSegmentation(scan.store), folder, pixel_size_nm=size, min_area_px=min_area_px, progress=bar.update
+            StoredSegmentation(scan.store, scan.volume.rows),
+            folder,
+            pixel_size_nm=size,
+            min_area_px=min_area_px,
+            progress=bar.update,
+        )
+
+
+def _measure_volume(folder: Path, scan: SegmentedScan, labels: bool) -> StackSummary:
+    with tqdm(total=scan.volume.depth, unit="slice", desc="measuring the volume", delay=2, mininterval=1) as bar:
+        return measure_stack(
+            folder,
+            scan.volume,
+            scan.store,
+            rock_voxels=scan.porosity.rock,
+            pixel_size_nm=scan.pixel_size_nm,
+            slice_spacing_nm=scan.slice_spacing_nm,
+            labels=labels,
+            progress=bar.update,
         )
 
 
@@ -148,7 +171,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 def remove_earlier(folder: Path) -> None:
     """Remove what stands beside the store, before it is segmented anew: pictures and numbers of two runs never mix."""
     names = [MANIFEST, POROSITY, "porosity_fields.csv", CSV, PARQUET, OVERVIEW, REPORT]
-    for name in [*names, "mask.ome.tif", "mask.nii.gz"]:
+    for name in [*names, "mask.ome.tif", "mask.nii.gz", *VOLUME_FILES]:
         (folder / name).unlink(missing_ok=True)
     for figure in (folder / FIGURES).glob("*.png"):
         figure.unlink()

@@ -189,7 +189,10 @@ def test_an_info_bar_is_never_rock(tmp_path: Path, model: TrainedModel, rows: in
     with_bar, without = tmp_path / "bar.png", tmp_path / "rock.png"
     Image.fromarray(np.concatenate([rock, bar])).save(with_bar)
     Image.fromarray(rock).save(without)
-    segmentation(with_bar, tmp_path / "a", model, info_bar=40).run()
+    segmentation(with_bar, tmp_path / "a", model, info_bar=40, report=True).run()
+    table = pd.read_parquet(tmp_path / "a" / "pores.parquet")
+    at_the_bar = table["bbox_y_px"] + table["bbox_height_px"] == rows
+    assert table["touches_border"][at_the_bar].all()
     segmentation(without, tmp_path / "b", model, info_bar="keep").run()
     for channel in (0, 1):
         answer = levels(tmp_path / "a", channel)

@@ -16,6 +16,7 @@ import tifffile
 import torch
 import zarr
 from PIL import Image
+from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.synthetic import generate
@@ -82,7 +83,9 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
 
 
 def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
-    command(slices, tmp_path, model, stack=True, formats=("nifti",), slice_spacing_nm=20.0, pixel_size_nm=10.0).run()
+    command(
+        slices, tmp_path, model, stack=True, report=True, formats=("nifti",), slice_spacing_nm=20.0, pixel_size_nm=10.0
+    ).run()
     import nibabel
 
     mask = np.asarray(zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"][0, 0])
@@ -94,6 +97,11 @@ def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel
     assert porosity["porosity"] == pytest.approx((mask > 0).mean())
     assert set(pd.read_csv(tmp_path / "porosity_fields.csv")["slice"]) == {0, 1, 2}
     assert json.loads((tmp_path / "manifest.json").read_text())["request"]["scan"]["slices"] == 3
+    _, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["volume"]["connectivity"]["pores"] == count == len(pd.read_csv(tmp_path / "pores_3d.csv"))
+    assert np.asarray(nibabel.load(tmp_path / "labels.nii.gz").dataobj).max() == count
+    assert "Connected fraction along z" in (tmp_path / "report.html").read_text()
 
 
 def test_results_go_to_mlflow(slices: Path, tmp_path: Path, model: TrainedModel) -> None:

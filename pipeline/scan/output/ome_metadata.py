@@ -58,7 +58,8 @@ def image_metadata(
         slice_spacing_nm: distance of slices, nanometres; None: as the pixel size.
     """
     size = pixel_size_nm or 1.0
-    spacing = slice_spacing_nm or size
+    # without the pixel size a length is in pixels, and one in nanometres beside it would be another unit
+    spacing = (slice_spacing_nm if pixel_size_nm else None) or size
     unit = {"unit": "nanometer"} if pixel_size_nm else {}
     datasets = []
     for level in range(levels):
