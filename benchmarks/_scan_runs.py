@@ -27,9 +27,12 @@ from pipeline.scan.windows import Window, Windows
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
 from pipeline.workflows import scan as engine
+from pipeline.workflows.allocator import keep_freed_memory
 from pipeline.workflows.scan_network import pinned, prompted
 from pipeline.workflows.scan_results import MANIFEST, STORE
 from pipeline.workflows.scan_statistics import SIDE, TILES
+
+keep_freed_memory()  # as the commands do
 
 #: what a segmentation calls after its chunks, and the name of the stage
 _STAGES = {"build_pyramid": "pyramid", "certify": "certificate", "write_results": "pictures"}

@@ -11,6 +11,7 @@ from types import TracebackType
 import monai.bundle
 
 from pipeline.errors import UserError, mistake_behind
+from pipeline.workflows.allocator import keep_freed_memory
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.options import check_options
 from pipeline.workflows.output_folder import check_output_folder
@@ -32,6 +33,7 @@ def begin(command: str) -> None:
         UserError: an override without effect, an option that is missing or wrong.
     """
     sys.excepthook = _print_user_error
+    keep_freed_memory()
     if not Ranks.of_environment().is_first:  # of several processes one speaks for all
         logging.getLogger("vlsenet").setLevel(logging.ERROR)
     running = BundleCommand.running()
