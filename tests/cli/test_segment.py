@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline.cli.console import FINE, MISTAKE
+from pipeline.cli.main import main
+from tests.workflows.export.cases import write_checkpoint
+
+
+def test_an_image_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["vlsenet", "--output_dir", "elsewhere"])  # MONAI's commands would read it
+    write_checkpoint(tmp_path / "best.pt")
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 96), np.uint8)).save(tmp_path / "scan.png")
+    words = ["segment", "scan.png", "--device", "cpu", "--set", "report=false", "--set", "chunk_size=256"]
+
+    assert main(words) == FINE
+    captured = capsys.readouterr()
+    assert "segmenting scan.png with best.pt (in this folder) into scan_pores" in captured.err
+    assert "scan.png: 80 x 96" not in captured.err
+    assert "scan.png: 96 x 80 pixels, uint8" in captured.err
+    assert "input summary" not in captured.out + captured.err  # MONAI's
+    assert "porosity " in captured.out
+    assert json.loads((tmp_path / "scan_pores" / "porosity.json").read_text())["rock_pixels"] == 80 * 96
+    assert sys.argv == ["vlsenet", "--output_dir", "elsewhere"]
+
+    assert main(words) == MISTAKE
+    assert capsys.readouterr().err.splitlines()[1].startswith("error: scan_pores already holds manifest.json")
+    assert main([*words, "--overwrite", "--set", "threshold=2"]) == MISTAKE
+    assert "error: --threshold 2: give a number between 0 and 1" in capsys.readouterr().err
+    assert logging.getLogger("vlsenet").handlers == []
