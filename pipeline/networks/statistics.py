@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -62,37 +62,38 @@ def pin_statistics(
     """
     shared = {id(parameter): parameter for parameter in network.parameters()}
     pinned = copy.deepcopy(network, shared).eval()
-    gathered: dict[str, nn.Module] = {}
-    handles = [
-        module.register_forward_hook(_gather(name, gathered))
-        for name, module in pinned.named_modules()
-        if _can_be_pinned(module)
-    ]
+    waiting = {name: _Pinning(module) for name, module in pinned.named_modules() if _can_be_pinned(module)}
+    _replace(pinned, waiting)
     with torch.no_grad():
         pinned(image, text, tokens)
-    for handle in handles:
-        handle.remove()
-    for name, module in gathered.items():
-        parent, _, child = name.rpartition(".")
-        setattr(pinned.get_submodule(parent), child, module)
+    # a part that the pass did not reach stays as it was
+    _replace(pinned, {name: module.pinned or module.module for name, module in waiting.items()})
     return pinned
+
+
+class _Pinning(nn.Module):
+    """Stands in for a module during one pass, and has its pinned form afterwards."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.pinned: nn.Module | None = None
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        self.pinned = _pinned_form(self.module, features)
+        result: torch.Tensor = self.pinned(features)
+        return result
+
+
+def _replace(network: nn.Module, modules: Mapping[str, nn.Module]) -> None:
+    for name, module in modules.items():
+        parent, _, child = name.rpartition(".")
+        setattr(network.get_submodule(parent), child, module)
 
 
 def _can_be_pinned(module: nn.Module) -> bool:
     kinds = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, SpatialMean)
     return isinstance(module, kinds) and not isinstance(module, PinnedMean)
-
-
-def _gather(name: str, gathered: dict[str, nn.Module]) -> Callable[..., torch.Tensor]:
-    """A forward hook that keeps the pinned form of a module, and gives its output in place of the module's own."""
-
-    def hook(module: nn.Module, inputs: tuple[torch.Tensor, ...], _: torch.Tensor) -> torch.Tensor:
-        (features,) = inputs
-        gathered[name] = _pinned_form(module, features)
-        result: torch.Tensor = gathered[name](features)
-        return result
-
-    return hook
 
 
 def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
@@ -101,9 +102,8 @@ def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
         return PinnedMean(wide.mean((0, 2, 3)))
     assert isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm))  # for mypy
     groups = module.num_groups if isinstance(module, nn.GroupNorm) else features.shape[1]
-    members = wide.unflatten(1, (groups, -1)).transpose(0, 1).flatten(1)
     # biased, as the norms take it in every pass
-    variance, mean = torch.var_mean(members, dim=1, correction=0)
+    variance, mean = torch.var_mean(wide.unflatten(1, (groups, -1)), dim=(0, 2, 3, 4), correction=0)
     channels = features.shape[1]
     norm = nn.BatchNorm2d(channels, eps=module.eps, device=features.device).eval()
     if module.affine:
