@@ -143,6 +143,7 @@ class Outbox:
             when = message["timestamp"], message["step"]
             client.log_batch(run_id, metrics=[Metric(k, float(v), *when) for k, v in message["values"].items()])
         elif kind == "picture":
+            assert picture is not None  # for mypy
             client.log_image(run_id, picture, key=message["key"], step=message["step"])
         elif kind == "file":
             client.log_artifact(run_id, message["file"], message["folder"])

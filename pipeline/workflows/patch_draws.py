@@ -19,11 +19,11 @@ class Draw(NamedTuple):
     """One training patch to be made.
 
     Attributes:
-        index: of the image in the data set.
+        image: its number in the data set.
         seed: of the random transforms that cut and change it.
     """
 
-    index: int
+    image: int
     seed: int
 
 
@@ -56,7 +56,13 @@ class PatchSampler(DistributedSampler):
         self._batches = batches
         self._batch_size = batch_size
         self._ranks = ranks
-        super().__init__(range(batches * batch_size), ranks.count, ranks.rank, shuffle=False, seed=seed)
+        super().__init__(
+            range(batches * batch_size),  # type: ignore[arg-type]
+            ranks.count,
+            ranks.rank,
+            shuffle=False,
+            seed=seed,
+        )
 
     def __iter__(self) -> Iterator[Any]:
         images, seeds = np.random.SeedSequence([self.seed, self.epoch]).spawn(2)
@@ -85,7 +91,7 @@ class DrawnPatches(Dataset):
 
     def __getitem__(self, draw: Draw) -> Any:
         self._transform.set_random_state(seed=draw.seed)
-        return self._dataset[draw.index]
+        return self._dataset[draw.image]
 
     def __len__(self) -> int:
         return len(self._dataset)  # type: ignore[arg-type]

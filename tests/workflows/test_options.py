@@ -40,6 +40,7 @@ def train(tmp_path):
         "group_pattern": None,
         "tracking_uri": None,
         "skip_bad": False,
+        "allow_leaks": False,
         "resume": False,
         "overwrite": False,
     }

@@ -41,7 +41,7 @@ def test_epochs_and_seeds_differ_and_repeat() -> None:
 
 
 def test_images_are_drawn_in_proportion_to_their_weights() -> None:
-    counts = Counter(draw.index for epoch in range(60) for draw in sampler(epoch=epoch))
+    counts = Counter(draw.image for epoch in range(60) for draw in sampler(epoch=epoch))
     expected = np.array([1, 2, 5]) / 8 * 3600
     assert all(abs(counts[i] - n) < 5 * np.sqrt(n) for i, n in enumerate(expected))
 
