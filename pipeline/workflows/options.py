@@ -197,6 +197,8 @@ def _device(name: str, value: Any) -> None:
 
 
 def _tolerances(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise UserError(f"--{name} {value}: give each on its own, as in --{name}::surface 1.5")
     for key, size in value.items():
         _number(0, math.inf)(f"{name}::{key}", size)
 

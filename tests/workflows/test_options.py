@@ -127,6 +127,9 @@ def test_the_checkpoint_must_be_a_file(tmp_path):
         "threshold": 0.5,
     }
     options |= {"pore_label": None, "group_pattern": None, "skip_bad": False, "overwrite": False}
+    options["tolerances"] = {"surface": 2}
+    with pytest.raises(UserError, match="--tolerances 2: give each on its own"):
+        check_options("evaluate", {**options, "checkpoint": str(tmp_path), "tolerances": 2})
     with pytest.raises(UserError, match="not a checkpoint file"):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path)})
     with pytest.raises(UserError, match="no such file"):
