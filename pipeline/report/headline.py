@@ -6,7 +6,17 @@ import numpy as np
 
 from pipeline.report.content import KeyFigure
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import MISSING, area_text, length_text, number, percent, percent_range, whole, with_unit
+from pipeline.report.scale import (
+    MISSING,
+    area_text,
+    length_text,
+    number,
+    percent,
+    percent_range,
+    volume_text,
+    whole,
+    with_unit,
+)
 
 #: Rayleigh's p from which pores count as without a preferred direction
 _NO_DIRECTION = 0.01
@@ -70,6 +80,9 @@ def _porosity(measures: Measures) -> KeyFigure:
 
 def _pores(measures: Measures) -> KeyFigure:
     count = len(measures.table)
+    if volume := measures.manifest.get("volume"):
+        sections = f"bodies in space; {whole(count)} sections through them in the slices"
+        return KeyFigure("Pores", whole(volume["connectivity"]["pores"]), sections)
     note = ""
     if measures.pixel_size_nm is not None and measures.porosity.rock:
         per_mm2 = count / (measures.porosity.rock * (measures.pixel_size_nm / 1e6) ** 2)
@@ -111,7 +124,11 @@ def _pixel(measures: Measures) -> KeyFigure:
 def _area(measures: Measures) -> KeyFigure:
     depth, height, width = measures.plan.shape
     note = f"{whole(width)} × {whole(height)} px" + (f" × {whole(depth)} slices" if depth > 1 else "")
-    empty = 1 - measures.porosity.rock / (width * height * depth)
+    rock = measures.porosity.rock
+    empty = 1 - rock / (width * height * depth)
     if empty > 0:
         note += f", {percent(empty, 2)} of it without rock"
-    return KeyFigure("Rock analysed", area_text(measures.porosity.rock, measures.pixel_size_nm), note)
+    if depth == 1:
+        return KeyFigure("Rock analysed", area_text(rock, measures.pixel_size_nm), note)
+    spacing = (measures.manifest.get("volume") or {}).get("slice_spacing_nm")
+    return KeyFigure("Rock analysed", volume_text(rock, measures.pixel_size_nm, spacing), note)

@@ -90,8 +90,10 @@ class Measures:
     def representative(self) -> RepresentativeArea:
         """From the survey's fine cells, or from the blocks of the plan where only a part of the scan was read."""
         if self.survey.pore is not None and self.survey.rock is not None:
-            return representative_area(self.survey.pore, self.survey.rock, self.survey.cell)
-        return representative_area(self.blocks.pore, self.blocks.rock, self.plan.block)
+            counts = self.survey.pore, self.survey.rock, self.survey.cell
+        else:
+            counts = self.blocks.pore, self.blocks.rock, self.plan.block
+        return representative_area(*counts, self.porosity.spacing)
 
     @property
     def intercept_ratio(self) -> float:

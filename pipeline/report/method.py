@@ -42,9 +42,9 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Interval",
-            f"Whole fields of view ({field} on a side, {whole(_fields(measures))} of them with rock) are drawn with "
-            "replacement 2,000 times; the middle 95\u00a0% of the porosities are the interval (block bootstrap; Efron "
-            "and Tibshirani 1993).",
+            f"Whole fields of view ({field} on a side{_thick(measures)}, {whole(measures.porosity.drawn)} of them with "
+            "rock) are drawn with replacement 2,000 times; the middle 95\u00a0% of the porosities are the interval "
+            "(block bootstrap; Efron and Tibshirani 1993).",
         ),
         (
             "Pores",
@@ -170,10 +170,13 @@ def _interval(measures: Measures) -> str:
         "It tells how porosity varies over this scan. It does not hold the network's errors, the choice of the "
         "threshold, or the choice of the place on the rock."
     )
-    if _fields(measures) < FEW_FIELDS:
-        text += f" Only {whole(_fields(measures))} fields hold rock: its ends are rough."
+    if measures.porosity.drawn < FEW_FIELDS:
+        text += f" Only {whole(measures.porosity.drawn)} fields hold rock: its ends are rough."
     return text
 
 
-def _fields(measures: Measures) -> int:
-    return int(np.isfinite(measures.porosity.fields).sum())
+def _thick(measures: Measures) -> str:
+    """How many slices of a stack make a field."""
+    if measures.plan.shape[0] == 1:
+        return ""
+    return f", {whole(measures.porosity.thickness)} slices thick, as neighbouring slices show the same rock"

@@ -11,6 +11,8 @@ MISSING = "–"
 _NARROW_SPACE = "\u202f"
 #: lengths below this are told in nanometres (nm)
 _SMALL_NM = 500.0
+#: areas below this are told in square nanometres (nm²)
+_SMALL_NM2 = 1e4
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,16 @@ class Scale:
         """Whether the size of a pixel is known."""
         return self.unit != "px"
 
+    def area(self, typical_px: float) -> tuple[str, float]:
+        """The unit of areas, and how much of it a pixel is.
+
+        Args:
+            typical_px: the area by which the unit is chosen, px².
+        """
+        if self.unit == "nm" and typical_px * self.per_px**2 >= _SMALL_NM2:
+            return "µm²", self.per_px**2 / 1e6
+        return f"{self.unit}²", self.per_px**2
+
     def lengths(self, pixels: np.ndarray) -> np.ndarray:
         """Lengths in the unit."""
         return np.asarray(pixels, np.float64) * self.per_px
@@ -67,6 +79,16 @@ def area_text(pixels: float, pixel_size_nm: float | None) -> str:
     if square_um >= 1e5:
         return with_unit(number(square_um / 1e6), "mm²")
     return with_unit(number(square_um), "µm²") if square_um >= 0.1 else with_unit(number(square_um * 1e6), "nm²")
+
+
+def volume_text(voxels: float, pixel_size_nm: float | None, slice_spacing_nm: float | None) -> str:
+    """A volume with the unit that keeps it readable; in voxels where a side of them is not known."""
+    if pixel_size_nm is None or slice_spacing_nm is None:
+        return (
+            with_unit(number(voxels / 1e6), "million voxels") if voxels >= 1e6 else with_unit(number(voxels), "voxels")
+        )
+    cubic_um = voxels * pixel_size_nm**2 * slice_spacing_nm / 1e9
+    return with_unit(number(cubic_um / 1e9), "mm³") if cubic_um >= 1e8 else with_unit(number(cubic_um), "µm³")
 
 
 def with_unit(text: str, unit: str) -> str:

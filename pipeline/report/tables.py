@@ -6,19 +6,18 @@ import numpy as np
 
 from pipeline.report.content import Table
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import Scale, number, percent, whole
+from pipeline.report.scale import number, percent, whole
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 _LARGEST = 10
-#: column without its unit, what it is called, power of the pixel's side in it
-_SIZES = (
-    ("area", "Area", 2),
-    ("equivalent_diameter", "Equivalent diameter", 1),
-    ("perimeter", "Perimeter", 1),
-    ("feret_max", "Largest Feret diameter", 1),
-    ("feret_min", "Smallest Feret diameter", 1),
-    ("major_axis", "Major axis", 1),
-    ("minor_axis", "Minor axis", 1),
+#: column without its unit, what it is called
+_LENGTHS = (
+    ("equivalent_diameter", "Equivalent diameter"),
+    ("perimeter", "Perimeter"),
+    ("feret_max", "Largest Feret diameter"),
+    ("feret_min", "Smallest Feret diameter"),
+    ("major_axis", "Major axis"),
+    ("minor_axis", "Minor axis"),
 )
 _SHAPES = (
     ("aspect_ratio", "Aspect ratio"),
@@ -47,9 +46,12 @@ def tables(measures: Measures, shown_slice: int) -> tuple[Table, ...]:
 
 def _percentiles(measures: Measures) -> Table:
     scale, rows = measures.scale, []
-    for column, name, power in _SIZES:
+    areas = measures.whole_pores["area_px"].to_numpy(np.float64)
+    unit, per_px = scale.area(float(np.median(areas)))
+    rows.append((f"Area ({unit})", *_row(areas * per_px)))
+    for column, name in _LENGTHS:
         values = measures.whole_pores[f"{column}_px"].to_numpy(np.float64)
-        rows.append((f"{name} ({_unit(scale, power)})", *_row(values * scale.per_px**power)))
+        rows.append((f"{name} ({scale.unit})", *_row(values * scale.per_px)))
     for column, name in _SHAPES:
         pores = measures.whole_pores if column == "mean_probability" else measures.shaped_pores
         rows.append((name, *_row(pores[column].to_numpy(np.float64))))
@@ -69,20 +71,17 @@ def _row(values: np.ndarray) -> tuple[str, ...]:
     return tuple(number(value) for value in (values.mean(), *np.percentile(values, _PERCENTILES), values.max()))
 
 
-def _unit(scale: Scale, power: int) -> str:
-    return scale.unit if power == 1 else f"{scale.unit}²"
-
-
 def _largest(measures: Measures, shown_slice: int) -> Table:
     scale, pores = measures.scale, measures.table.nlargest(_LARGEST, "area_px")
     slices = measures.plan.shape[0] > 1
+    unit, per_px = scale.area(float(pores["area_px"].median()))
     rows, boxes = [], []
     for pore in pores.to_dict("records"):
         rows.append(
             (
                 str(pore["pore"]),
                 *((str(pore["slice"]),) if slices else ()),
-                number(pore["area_px"] * scale.per_px**2),
+                number(pore["area_px"] * per_px),
                 number(pore["equivalent_diameter_px"] * scale.per_px),
                 number(pore["feret_max_px"] * scale.per_px),
                 number(pore["aspect_ratio"]),
@@ -96,7 +95,7 @@ def _largest(measures: Measures, shown_slice: int) -> Table:
         x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
         boxes.append((x, y, width, height) if pore["slice"] == shown_slice else None)
     columns = (
-        "pore", *(("slice",) if slices else ()), f"area ({_unit(scale, 2)})", f"diameter ({scale.unit})",
+        "pore", *(("slice",) if slices else ()), f"area ({unit})", f"diameter ({scale.unit})",
         f"Feret ({scale.unit})", "aspect ratio", "direction (°)", "probability", "x (px)", "y (px)", "cut by border",
     )  # fmt: skip
     share = pores["area_px"].sum() / measures.table["area_px"].sum()

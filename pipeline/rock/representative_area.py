@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.scan.slabs import slab_thickness
+
 #: relative spread below which a field counts as representative
 _REPRESENTATIVE = 0.1
 #: a field counts where at least this share of it is rock
@@ -43,10 +45,11 @@ class RepresentativeArea:
         return float(self.side[unsteady[-1] + 1 if len(unsteady) else 0])
 
 
-def representative_area(pore: np.ndarray, rock: np.ndarray, block: int) -> RepresentativeArea:
+def representative_area(pore: np.ndarray, rock: np.ndarray, block: int, spacing: float = 1.0) -> RepresentativeArea:
     """Spread of porosity among fields of growing size.
 
-    Fields of one size lie side by side and share no pixel. Those of which less than half is rock don't count. A size
+    Fields of one size lie side by side and share no pixel. In a stack they are as thick as wide, or as thick as the
+    stack: the same place in the next slice is no other field. Those of which less than half is rock don't count. A size
     needs four fields at least: the spread of fewer says little, and even that of four is known to some 40 % only.
 
     J. Bear, Dynamics of Fluids in Porous Media (1972), chapter 1 (representative elementary volume); A. J.
@@ -56,12 +59,14 @@ def representative_area(pore: np.ndarray, rock: np.ndarray, block: int) -> Repre
         pore: pore pixels of each block of the scan, (slices, rows, columns).
         rock: rock pixels of each block.
         block: side of a block, px.
+        spacing: distance of slices over the side of a pixel.
     """
     rows: list[tuple[float, ...]] = []
     step = 1
     while step <= min(pore.shape[1:]):
-        pores, rocks = _fields(pore, step), _fields(rock, step)
-        there = rocks >= _LEAST_ROCK * (step * block) ** 2
+        thickness = slab_thickness(step * block, spacing, len(pore))
+        pores, rocks = _fields(pore, step, thickness), _fields(rock, step, thickness)
+        there = rocks >= _LEAST_ROCK * (step * block) ** 2 * thickness
         if there.sum() >= 4:
             porosity = pores[there] / rocks[there]
             whole = pores[there].sum() / rocks[there].sum()
@@ -71,9 +76,8 @@ def representative_area(pore: np.ndarray, rock: np.ndarray, block: int) -> Repre
     return RepresentativeArea(columns[0].astype(int), columns[1].astype(int), *columns[2:])
 
 
-def _fields(counts: np.ndarray, step: int) -> np.ndarray:
-    """Sums over step x step blocks; what is left at the lower and right border is dropped."""
-    depth, height, width = counts.shape
-    high, wide = height // step, width // step
-    cut = counts[:, : high * step, : wide * step]
-    return cut.reshape(depth, high, step, wide, step).sum((2, 4))
+def _fields(counts: np.ndarray, step: int, thickness: int) -> np.ndarray:
+    """Sums over thickness x step x step blocks; what is left at the far borders is dropped."""
+    deep, high, wide = len(counts) // thickness, counts.shape[1] // step, counts.shape[2] // step
+    cut = counts[: deep * thickness, : high * step, : wide * step]
+    return cut.reshape(deep, thickness, high, step, wide, step).sum((1, 3, 5))

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.scan.output.journal import Entry
 from pipeline.scan.output.plan import ChunkPlan
+from pipeline.scan.slabs import slab_sums, slab_thickness
 
 #: below some 30 fields, the ends of an interval are not worth much
 _FIELDS = 30
@@ -28,6 +29,7 @@ class Porosity:
         field: side of a field of view, pixels.
         pore: pore pixels of the scan.
         rock: rock pixels of the scan.
+        spacing: distance of slices over the side of a pixel.
     """
 
     porosity: float
@@ -37,6 +39,17 @@ class Porosity:
     field: int
     pore: int
     rock: int
+    spacing: float = 1.0
+
+    @property
+    def thickness(self) -> int:
+        """Slices that are drawn together for the interval: a field is as thick as it is wide, where the stack is."""
+        return slab_thickness(self.field, self.spacing, len(self.fields))
+
+    @property
+    def drawn(self) -> int:
+        """Number of fields with rock that the interval was drawn from."""
+        return int((slab_sums(np.isfinite(self.fields).astype(int), self.thickness) > 0).sum())
 
     def __str__(self) -> str:
         if np.isfinite(self.low):
@@ -45,7 +58,7 @@ class Porosity:
 
 
 def measure_porosity(
-    plan: ChunkPlan, entries: Mapping[int, Entry], field: int | None = None, seed: int = 0
+    plan: ChunkPlan, entries: Mapping[int, Entry], field: int | None = None, seed: int = 0, spacing: float = 1.0
 ) -> Porosity:
     """Porosity from the journal's counts; no pixel is read again.
 
@@ -54,30 +67,42 @@ def measure_porosity(
         entries: of all chunks (`Journal.entries`).
         field: side of a field of view, pixels, a multiple of the plan's block; by default `field_side`.
         seed: of the bootstrap.
+        spacing: distance of slices over the side of a pixel.
 
     Raises:
         UserError: a field that is no multiple of the block.
         ValueError: chunks are missing.
     """
-    field = field_side(plan) if field is None else field
+    field = field_side(plan, spacing) if field is None else field
     if field < 1 or field % plan.block:
         raise UserError(f"field {field}: give a multiple of the {plan.block} pixels in which pores were counted")
     pore, rock = block_counts(plan, entries)
     pore, rock = _in_fields(pore, field // plan.block), _in_fields(rock, field // plan.block)
-    low, high = bootstrap_interval(pore, rock, seed=seed)
+    thickness = slab_thickness(field, spacing, plan.shape[0])
+    # the same place in the next slice is no other rock
+    low, high = bootstrap_interval(slab_sums(pore, thickness), slab_sums(rock, thickness), seed=seed)
     total_pore, total_rock = int(pore.sum()), int(rock.sum())
     whole = total_pore / total_rock if total_rock else float("nan")
-    return Porosity(whole, low, high, porosity_map(pore, rock), field, total_pore, total_rock)
+    return Porosity(whole, low, high, porosity_map(pore, rock), field, total_pore, total_rock, spacing)
 
 
-def field_side(plan: ChunkPlan) -> int:
+def field_side(plan: ChunkPlan, spacing: float = 1.0) -> int:
     """Side of a field of view, pixels: the block, doubled as long as the scan holds at least 30 fields.
 
-    Fields as large as can be, as neighbouring pixels are alike; as many as an interval takes to mean something.
+    Fields as large as can be, as neighbouring pixels are alike; as many as an interval takes to mean something. In a
+    stack they are as thick as wide.
+
+    Args:
+        plan: the chunks.
+        spacing: distance of slices over the side of a pixel.
     """
     depth, height, width = plan.shape
+
+    def fields(side: int) -> int:
+        return depth // slab_thickness(side, spacing, depth) * (height // side) * (width // side)
+
     side = plan.block
-    while depth * (height // (2 * side)) * (width // (2 * side)) >= _FIELDS:
+    while fields(2 * side) >= _FIELDS:
         side *= 2
     return side
 

@@ -29,6 +29,8 @@ VOLUME_FILES = (VOLUME_CSV, VOLUME_PARQUET, LABELS, VOLUME_FIGURE)
 
 #: slices that are shifted farther against their neighbours are told (px): a pore of a few pixels' width comes apart
 _SHIFTED_PX = 2.0
+#: a stack thinner than this share of its shorter side is told
+_THIN = 0.25
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def measure_stack(
     write_volume_figure(folder / VOLUME_FIGURE, volume, store, voxel)
     connected = connectivity(records, shape, rock_voxels)
     shifts = slice_shifts(volume, region)
-    caveats = _caveats(volume.depth, voxel, shifts)
+    caveats = _caveats(shape, voxel, shifts)
     for caveat in caveats:
         logger.warning("%s: %s", volume.path, caveat)
     return StackSummary(
@@ -117,8 +119,16 @@ def measure_stack(
     )
 
 
-def _caveats(slices: int, voxel: Voxel | None, shifts: SliceShifts) -> tuple[str, ...]:
+def _caveats(shape: tuple[int, int, int], voxel: Voxel | None, shifts: SliceShifts) -> tuple[str, ...]:
     told = []
+    # cubic voxels, as the formats take them, where they are not known
+    thickness = shape[0] * (1.0 if voxel is None else voxel.slice_nm / voxel.pixel_nm)
+    if thickness < _THIN * min(shape[1:]):
+        told.append(
+            f"The stack is thin: its {shape[0]} slices are as thick as {thickness:.3g} pixels are wide, and it is "
+            f"{shape[2]} x {shape[1]} pixels. Single pores reach through it, so that the connected fraction along z "
+            "must not be compared with those along x and y."
+        )
     if shifts.median_px is None:
         told.append(
             f"Neighbouring slices have too little in common to tell whether they are aligned ({shifts.pairs} pairs "

@@ -134,7 +134,7 @@ class ScanSegmentation:
     ) -> Porosity:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
         volume, entries = predictor.volume, journal.entries()
-        porosity = measure_porosity(store.plan, entries)
+        porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
         seam = certify(predictor, store, self._settings.threshold, ground)
         acquisition = None if volume.acquisition is None else volume.acquisition.to_dict()
         manifest: dict[str, Any] = {
@@ -278,6 +278,11 @@ class ScanSegmentation:
             logger.warning("interrupted; the same command goes on after the last finished chunk")
             raise SystemExit(INTERRUPTED) from None
         self._ranks.wait()
+
+    def _spacing(self, volume: ScanVolume) -> float:
+        """Distance of slices over the side of a pixel; 1, as the formats take it, where one of them is not known."""
+        side, distance = self._side(volume), self._settings.slice_spacing_nm
+        return 1.0 if side is None or distance is None else distance / side
 
     def _side(self, volume: ScanVolume) -> float | None:
         """Side of a pixel (nm)."""

@@ -60,9 +60,9 @@ def test_tables_have_a_text_for_each_column(report: Report, synthetic_table: pd.
     shown = tables["Largest pores"]
     assert shown.rows[0][0] == str(largest["pore"])
     assert shown.boxes[0] == tuple(largest[f"bbox_{side}_px"] for side in ("x", "y", "width", "height"))
-    areas = synthetic_table.query("not touches_border")["area_px"] * 20**2
+    areas = synthetic_table.query("not touches_border")["area_px"] * 0.02**2
     row = dict(zip(tables["Pores in numbers"].columns, tables["Pores in numbers"].rows[0], strict=True))
-    assert row["measure"] == "Area (nm²)"
+    assert row["measure"] == "Area (µm²)"
     assert float(row["P50"].replace("\u202f", "")) == pytest.approx(np.percentile(areas, 50), rel=0.005)
 
 
@@ -113,6 +113,19 @@ def test_a_stack_shows_one_slice_and_measures_all(make: Maker, monkeypatch: pyte
     assert largest.columns[1] == "slice"
     assert largest.boxes == ((20, 20, 40, 30), None, None)
     assert made.content.pictures.caption == "Slice 2 of 3."
+
+
+def test_a_volume_counts_bodies_and_not_their_sections(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")
+    mask = np.zeros((2, 200, 300), bool)
+    mask[:, 50:60, 50:70] = True
+    volume = {"slices": 2, "slice_spacing_nm": 20.0, "connectivity": {"pores": 1}, "caveats": []}
+    made = make(NOISE, mask, shown_slice=1, pixel_size_nm=10.0, manifest={"volume": volume})
+    assert figures(made)["Pores"] == "1"
+    assert figures(made)["Rock analysed"] == "0.240 µm³"
+    told = next(figure.note for figure in made.content.key_figures if figure.name == "Pores")
+    assert told == "bodies in space; 2 sections through them in the slices"
+    assert "2 slices thick" in dict(made.content.method)["Interval"]
 
 
 def test_pixels_that_are_not_square_and_warnings_are_told(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

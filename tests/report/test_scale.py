@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from pipeline.report.scale import MISSING, Scale, area_text, length_text, number, percent, percent_range, whole
+from pipeline.report.scale import (
+    MISSING,
+    Scale,
+    area_text,
+    length_text,
+    number,
+    percent,
+    percent_range,
+    volume_text,
+    whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +58,12 @@ def test_areas() -> None:
     assert area_text(1e6, 1000) == "1.00\u00a0mm²"
     assert area_text(1e6, 20) == "400\u00a0µm²"
     assert area_text(10, 10) == "1\u202f000\u00a0nm²"
+
+
+def test_volumes() -> None:
+    assert volume_text(4.0e6, 10, None) == "4.00\u00a0million voxels"
+    assert volume_text(900, None, 20) == "900\u00a0voxels"
+    assert volume_text(960000, 10, 20) == "1.92\u00a0µm³"
 
 
 def test_shares_and_counts() -> None:

@@ -23,7 +23,7 @@ def test_fields_by_hand() -> None:
     pore = np.arange(2 * 4 * 5).reshape(2, 4, 5)
     rock = np.full_like(pore, 50)
     rock[0, :2, :2] = 20  # 80 of 200 pixels
-    found = representative_area(pore, rock, block=5 * 2**0.5)
+    found = representative_area(pore, rock, block=5 * 2**0.5, spacing=100)
     assert found.count.tolist() == [36, 7]
     fields = [
         pore[z, y : y + 2, x : x + 2].sum() / 200
@@ -48,3 +48,14 @@ def test_a_rock_of_two_halves_has_no_representative_side() -> None:
     pore[:, :, 8:] = 50
     found = representative_area(pore, np.full_like(pore, 100), block=10)
     assert np.isnan(found.representative_side)
+
+
+def test_near_copies_of_a_slice_are_no_further_fields() -> None:
+    pore = np.random.default_rng(0).binomial(100, 0.2, (1, 12, 12))
+    rock = np.full_like(pore, 100)
+    one = representative_area(pore, rock, block=10)
+    stack = representative_area(pore.repeat(4, axis=0), rock.repeat(4, axis=0), block=10, spacing=2.5)
+    for name in ("side", "count", "mean", "spread"):
+        np.testing.assert_allclose(getattr(stack, name), getattr(one, name), err_msg=name)
+    far = representative_area(pore.repeat(4, axis=0), rock.repeat(4, axis=0), block=10, spacing=1e4)
+    assert far.count.tolist()[: len(one.count)] == [4 * count for count in one.count]

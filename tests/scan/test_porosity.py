@@ -76,6 +76,24 @@ def test_side_of_a_field() -> None:
     assert (32768 // side) ** 2 >= 30 > (32768 // (2 * side)) ** 2
 
 
+def test_near_copies_of_a_slice_make_the_interval_no_narrower() -> None:
+    """Six slices that lie within a field's width show one rock; six that lie far apart show six."""
+    mask = np.random.default_rng(0).random((1, 128, 128)) < 0.2
+    mask[:, :64] &= mask[:, ::-1][:, :64]
+
+    def interval(depth: int, spacing: float) -> tuple[float, float]:
+        plan = ChunkPlan(128, 128, depth=depth, chunk=32, block=16)
+        full = np.ones(plan.shape, bool)
+        result = measure_porosity(plan, entries_of(plan, mask & full, full), field=16, spacing=spacing)
+        assert result.drawn == 64 * (1 if spacing == 1 else depth)
+        return result.low, result.high
+
+    one = interval(1, 1)
+    assert interval(6, 1) == pytest.approx(one)
+    low, high = interval(6, 100)
+    assert high - low == pytest.approx((one[1] - one[0]) / np.sqrt(6), rel=0.15)
+
+
 def test_missing_chunks_and_odd_fields_are_refused() -> None:
     plan = ChunkPlan(64, 64, chunk=32, block=16)
     with pytest.raises(ValueError, match="4 of 4"):

@@ -42,6 +42,11 @@ def test_everything_is_written(tmp_path: Path) -> None:
     assert summary.caveats == ()
     assert json.loads(json.dumps(summary.to_dict(), allow_nan=False))["connectivity"]["pores"] > 1
 
+    thin = measure_stack(
+        tmp_path / "thin", volume_of(*GREY), store, rock_voxels=MASK.size, pixel_size_nm=20.0, slice_spacing_nm=2.0
+    )
+    assert [caveat[:18] for caveat in thin.caveats] == ["The stack is thin:"]
+
     image = nib.load(tmp_path / LABELS)
     labels = np.asarray(image.dataobj)
     assert labels.dtype == np.int32
