@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: the options or the data set don't allow it.
     """
     from pipeline.data.leaks import find_leaks
+    from pipeline.data.name_groups import name_groups
     from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
 
     folder, given = existing_folder(options.dataset_dir), vars(options)
@@ -76,6 +77,11 @@ def run(options: argparse.Namespace) -> int:
     leaks = find_leaks(index.samples)
     if not leaks:
         print("no leaks: no content is in two splits")
+        groups = name_groups([sample.name for sample in index.samples])
+        if groups is not None and all(sample.source == sample.name for sample in index.samples):
+            print(
+                f"but neighbouring parts of a micrograph, which share no content, are not found this way, and {groups}"
+            )
         return FINE
     print(f"{len(leaks)} leak(s), which make results look better than they are; give such images the same source:")
     for leak in leaks:
@@ -91,14 +97,13 @@ def _table(index: DatasetIndex) -> str:
 
     totals = split_totals(index.samples)
     pixels = sum(total["pixels"] for total in totals.values())
-    frame = pd.DataFrame(
-        {
-            "sources": [total["sources"] for total in totals.values()],
-            "images": [total["images"] for total in totals.values()],
-            "pixels": [total["pixels"] for total in totals.values()],
-            "share of pixels": [total["pixels"] / pixels for total in totals.values()],
-            "porosity": [total["porosity"] for total in totals.values()],
-        },
-        index=pd.Index(totals, name="split"),
-    )
+    columns = {
+        "sources": [total["sources"] for total in totals.values()],
+        "images": [total["images"] for total in totals.values()],
+        "pixels": [total["pixels"] for total in totals.values()],
+        "share of pixels": [total["pixels"] / pixels for total in totals.values()],
+    }
+    if index.pore_label is not None:
+        columns["porosity"] = [total["porosity"] for total in totals.values()]
+    frame = pd.DataFrame(columns, index=pd.Index(totals, name="split"))
     return frame.to_string(formatters={"share of pixels": "{:.1%}".format, "porosity": "{:.2%}".format})

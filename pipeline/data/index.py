@@ -10,9 +10,11 @@ from pathlib import Path
 
 from pipeline.data.checks import Record, inspect_pairs
 from pipeline.data.labels import choose_pore_label, parse_pore_label
+from pipeline.data.name_groups import name_groups
 from pipeline.data.pairs import Pairing, pair_files
 from pipeline.data.problems import Problem, problems_error, some_of
 from pipeline.data.samples import DatasetIndex, Sample
+from pipeline.data.shares import unmet_shares
 from pipeline.data.splits import (
     COLUMNS,
     DEFAULT_FRACTIONS,
@@ -34,6 +36,8 @@ def index_dataset(
     skip_bad: bool = False,
     divide: bool = True,
     split_csv: str | Path | None = None,
+    usual_pore_label: int | None = None,
+    pores: bool = True,
 ) -> DatasetIndex:
     """Check a data set's folder and list its samples with sources and splits.
 
@@ -49,6 +53,8 @@ def index_dataset(
         divide: Whether to make a split where there is no `split.csv`; otherwise all samples are of the split test,
             and a single source will do.
         split_csv: A file to read in place of the folder's `split.csv`.
+        usual_pore_label: The label value to take where `pore_label` is left out and this one occurs.
+        pores: Whether it has to be known what pore is; otherwise the index may come without a pore label.
 
     Raises:
         UserError: Anything is wrong with the folder, the options or, without `skip_bad`, any file.
@@ -62,16 +68,21 @@ def index_dataset(
     if not split_file.exists():
         fractions = DEFAULT_FRACTIONS if divide else None
         return index_with_new_split(
-            root, fractions, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad
+            root,
+            fractions,
+            pore_label=pore_label,
+            group_pattern=group_pattern,
+            skip_bad=skip_bad,
+            usual_pore_label=usual_pore_label,
         )
-    chosen = parse_pore_label(pore_label)
+    choice = _LabelChoice(parse_pore_label(pore_label), usual_pore_label, pores)
     pairing = pair_files(root)
     table = read_split_csv(split_file, pairing.names)
     pairing = _restricted(pairing, table.rows, split_file.name)
     if group_pattern:
         pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is not used: there is a {split_file.name}"))
     pairing = replace(pairing, problems=(*table.problems, *pairing.problems))
-    scan = _scan(root, pairing, chosen, skip_bad)
+    scan = _scan(root, pairing, choice, skip_bad)
     return _index(root, scan, table.rows, notes=())
 
 
@@ -83,6 +94,7 @@ def index_with_new_split(
     pore_label: int | str | None = None,
     group_pattern: str | None = None,
     skip_bad: bool = False,
+    usual_pore_label: int | None = None,
 ) -> DatasetIndex:
     """Do as `index_dataset` does, but make a new split, whether there is a `split.csv` or not.
 
@@ -93,28 +105,26 @@ def index_with_new_split(
         pore_label: As there.
         group_pattern: As there.
         skip_bad: As there.
+        usual_pore_label: As there.
 
     Raises:
         UserError: As there.
     """
     root = _absolute(dataset_dir)
-    chosen = parse_pore_label(pore_label)
+    choice = _LabelChoice(parse_pore_label(pore_label), usual_pore_label)
     pairing = pair_files(root)
     if group_pattern:
         source_of = sources_by_pattern({pair.name: pair.image for pair in pairing.pairs}, group_pattern)
         note = f"sources by --group_pattern {group_pattern}"
     else:
         source_of = {pair.name: pair.name for pair in pairing.pairs}
-        note = (
-            f"each file is taken as a source of its own; where several are parts of one micrograph, say so with "
-            f"--group_pattern or a {SPLIT_FILE}"
-        )
-    scan = _scan(root, pairing, chosen, skip_bad)
+        note = "each file is taken as a source of its own; " + _grouping_hint(list(source_of))
+    scan = _scan(root, pairing, choice, skip_bad)
     pixels: Counter[str] = Counter()
     pore: Counter[str] = Counter()
     for record in scan.records:
         pixels[source_of[record.pair.name]] += record.shape[0] * record.shape[1]
-        pore[source_of[record.pair.name]] += record.counts.get(scan.pore_label, 0)
+        pore[source_of[record.pair.name]] += _pore_pixels(record, scan)
     if fractions is None:
         rows = {r.pair.name: (source_of[r.pair.name], "test") for r in scan.records}
         return _index(root, scan, rows, (note,))
@@ -126,7 +136,35 @@ def index_with_new_split(
     sizes = Counter(split_of.values())
     divided = ", ".join(f"{sizes[s]} to {s}" for s in SPLITS if sizes[s])
     notes = (note, f"split by source, stratified by porosity: {divided} of {len(split_of)} sources")
-    return _index(root, scan, rows, notes)
+    index = _index(root, scan, rows, notes)
+    return replace(index, notes=(*index.notes, *unmet_shares(index.samples, fractions)))
+
+
+def _grouping_hint(names: Sequence[str]) -> str:
+    groups = name_groups(names)
+    if groups is None:
+        return f"where several are parts of one micrograph, say so with --group_pattern or a {SPLIT_FILE}"
+    return (
+        f"but {groups}. If they are, say so with --group_pattern '{groups.pattern}', or neighbouring parts are on both "
+        "sides of the split"
+    )
+
+
+@dataclass(frozen=True)
+class _LabelChoice:
+    """How to know pores: the value given, that to take without, and whether they have to be known."""
+
+    given: int | None
+    usual: int | None = None
+    needed: bool = True
+
+    def among(self, counts: Mapping[Path, Mapping[int, int]], root: Path) -> int | None:
+        try:
+            return choose_pore_label(counts, self.given, root, self.usual)
+        except UserError:
+            if self.needed or self.given is not None:
+                raise
+            return None
 
 
 @dataclass(frozen=True)
@@ -134,7 +172,7 @@ class _Scan:
     """The good records of a data set, before they have sources and splits."""
 
     records: tuple[Record, ...]
-    pore_label: int
+    pore_label: int | None
     notes: tuple[str, ...]
     skipped: tuple[Problem, ...]
 
@@ -156,7 +194,7 @@ def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]], split_fil
     )
 
 
-def _scan(root: Path, pairing: Pairing, pore_label: int | None, skip_bad: bool) -> _Scan:
+def _scan(root: Path, pairing: Pairing, choice: _LabelChoice, skip_bad: bool) -> _Scan:
     """Read all pairs, and tell all problems together."""
     inspection = inspect_pairs(pairing.pairs)
     problems = (*pairing.problems, *inspection.problems)
@@ -166,13 +204,13 @@ def _scan(root: Path, pairing: Pairing, pore_label: int | None, skip_bad: bool) 
     if problems and (not skip_bad or any(problem.fatal for problem in problems)):
         advice = "" if any(p.fatal for p in problems) else "Mend them, or go on without them by --skip_bad."
         try:
-            choose_pore_label(counts, pore_label, root)
+            choice.among(counts, root)
         except UserError as error:  # told in the same go, or the user would meet it on the next run
             advice = f"{error}\n{advice}".strip()
         raise problems_error(root, problems, advice=advice)
     return _Scan(
         inspection.records,
-        choose_pore_label(counts, pore_label, root),
+        choice.among(counts, root),
         (*pairing.notes, *inspection.notes),
         problems,
     )
@@ -190,7 +228,7 @@ def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: 
             split=split,
             prompt=record.prompt,
             shape=record.shape,
-            porosity=record.counts.get(scan.pore_label, 0) / (record.shape[0] * record.shape[1]),
+            porosity=_pore_pixels(record, scan) / (record.shape[0] * record.shape[1]),
             intensity=record.intensity,
             image_sha256=record.image_sha256,
             label_sha256=record.label_sha256,
@@ -198,6 +236,10 @@ def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: 
         samples.append(sample)
     notes = (*scan.notes, *notes, *_same_files(samples))
     return DatasetIndex(root, tuple(samples), scan.pore_label, notes, scan.skipped)
+
+
+def _pore_pixels(record: Record, scan: _Scan) -> int:
+    return 0 if scan.pore_label is None else record.counts.get(scan.pore_label, 0)
 
 
 def _same_files(samples: Sequence[Sample]) -> list[str]:

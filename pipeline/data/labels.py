@@ -28,7 +28,9 @@ def parse_pore_label(value: int | float | str | None) -> int | None:
     return int(number)
 
 
-def choose_pore_label(counts: Mapping[Path, Mapping[int, int]], pore_label: int | None, root: Path) -> int:
+def choose_pore_label(
+    counts: Mapping[Path, Mapping[int, int]], pore_label: int | None, root: Path, usual: int | None = None
+) -> int:
     """Return the label value that means pore.
 
     Without a choice of the user, a data set with two values over all its masks is binary, and the larger value is
@@ -38,6 +40,7 @@ def choose_pore_label(counts: Mapping[Path, Mapping[int, int]], pore_label: int 
         counts: Pixels for each value, for each label file; not empty.
         pore_label: The user's choice.
         root: The data set's folder, for messages.
+        usual: The value to take where none was chosen, and this one occurs: that of a model's training.
 
     Raises:
         UserError: The chosen value occurs nowhere; or none was chosen, and there are not two values.
@@ -54,6 +57,8 @@ def choose_pore_label(counts: Mapping[Path, Mapping[int, int]], pore_label: int 
                 f"{root}: --pore_label {pore_label} occurs in no label; the labels hold {_values(total, example)}"
             )
         return pore_label
+    if usual is not None and usual in total:
+        return usual
     if len(total) == 2:
         return max(total)
     if len(total) == 1:

@@ -64,14 +64,14 @@ class DatasetIndex:
     Attributes:
         root: The data set's folder, absolute.
         samples: The samples of all splits.
-        pore_label: The label value that means pore.
+        pore_label: The label value that means pore; None where nobody had to know, and porosities are 0.
         notes: What the log should say: how it was split, what was passed over.
         skipped: What `skip_bad` left out, and why.
     """
 
     root: Path
     samples: tuple[Sample, ...]
-    pore_label: int
+    pore_label: int | None
     notes: tuple[str, ...] = ()
     skipped: tuple[Problem, ...] = ()
 

@@ -69,7 +69,7 @@ def make_split_file(
 def read_divided(
     folder: str, *, pore_label: int | str | None = None, group_pattern: str | None = None, skip_bad: bool = False
 ) -> DatasetIndex:
-    """The data set as the `split.csv` that is there divides it.
+    """The data set as the `split.csv` that is there divides it, with or without knowing what pore is.
 
     Args:
         folder: with images/ and labels/.
@@ -83,7 +83,7 @@ def read_divided(
     path = Path(folder) / SPLIT_FILE
     if not path.exists():
         raise UserError(f"{path}: there is no such file to check; leave out --check to write one")
-    return index_dataset(folder, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad)
+    return index_dataset(folder, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad, pores=False)
 
 
 def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:

@@ -54,7 +54,7 @@ def report_labels(index: DatasetIndex, picture: Path) -> list[LabelDoubt]:
     Returns:
         All of them, the worst first.
     """
-    doubts = check_labels(index.samples, index.pore_label)
+    doubts = [] if index.pore_label is None else check_labels(index.samples, index.pore_label)
     if not doubts:
         return []
     logger.warning(

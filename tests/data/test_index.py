@@ -28,6 +28,8 @@ def test_without_anything_each_file_is_a_source(make_dataset: Callable[..., Path
     assert len(index.select("val")) == 2
     assert len(index.select("train")) == 8
     assert "each file is taken as a source of its own" in index.notes[0]
+    assert "parts of 5 micrographs: w0 (2 files), w1 (2 files)" in index.notes[0]
+    assert "--group_pattern '^([^-_. ]+)[-_. ]'" in index.notes[0]
     assert not index.skipped
     again = index_dataset(str(root))
     assert again.samples == index.samples
@@ -108,6 +110,28 @@ def test_the_label_question_is_told_with_the_problems(make_dataset: Callable[...
     with pytest.raises(UserError, match=r"(?s)w1_0\.png.*more than two values.*--pore_label"):
         index_dataset(root)
     assert index_dataset(root, pore_label=3, skip_bad=True).pore_label == 3
+
+
+def test_the_label_of_a_training_is_taken_where_it_occurs_and_none_is_given(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset(TEN, values=(0, 2))
+    assert index_dataset(root, usual_pore_label=0).pore_label == 0
+    assert index_dataset(root, usual_pore_label=0, divide=False).pore_label == 0
+    assert index_dataset(root, usual_pore_label=0, pore_label=2).pore_label == 2
+    assert index_dataset(root, usual_pore_label=255).pore_label == 2
+
+
+def test_without_a_need_for_pores_their_label_may_stay_open(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset(TEN)
+    label = np.asarray(Image.open(root / "labels" / "w0_0.png")).copy()
+    label[0, 0] = 3
+    Image.fromarray(label).save(root / "labels" / "w0_0.png")
+    rows = "".join(f"{name},{name[:2]},{'val' if name[1] == '0' else 'train'}\n" for name in TEN)
+    (root / "split.csv").write_text("name,source,split\n" + rows)
+    with pytest.raises(UserError, match="more than two values"):
+        index_dataset(root)
+    assert index_dataset(root, pores=False).pore_label is None
+    with pytest.raises(UserError, match="--pore_label 9 occurs in no label"):
+        index_dataset(root, pores=False, pore_label=9)
 
 
 def test_problems_of_the_split_csv(make_dataset: Callable[..., Path]) -> None:

@@ -106,6 +106,23 @@ def test_check_reports_leaks_and_writes_nothing(main, dataset: Path, capsys: pyt
     assert (dataset / "split.csv").read_bytes() == before
 
 
+def test_check_needs_no_pore_label(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    label = np.asarray(Image.open(dataset / "labels" / "w0_0.png")).copy()
+    label[:5] = 1
+    Image.fromarray(label).save(dataset / "labels" / "w0_0.png")
+    assert main(["--dataset_dir", str(dataset)]) == 2
+    assert main(["--dataset_dir", str(dataset), "--pore_label", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "porosity" in out
+    # tiles of a micrograph, which the command line doesn't say
+    assert "no leaks" in out
+    assert "not found this way, and their names look like parts of 8 micrographs" in out
+    assert main(["--dataset_dir", str(dataset), "--check"]) == 0
+    out = capsys.readouterr().out
+    assert "porosity" not in out
+    assert "val" in out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
