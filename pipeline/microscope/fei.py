@@ -24,12 +24,14 @@ def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
         scan.get("PixelWidth") or beam_scan.get("PixelWidth"),
         "m",
     )
+    recorded = quantity(image.get("ResolutionX"))
+    columns = int(recorded[0]) if recorded and recorded[0] >= 1 else shape[1]
+    field_width = scan.get("HorFieldsize") or beam_scan.get("HorFieldsize") or beam.get("HFW")
+    if finding.pixel_size_nm is None and not finding.warnings:
+        finding.take_field_as_size(field_width, columns, "m")
     if finding.pixel_size_nm is None and not finding.warnings:
         finding.warn("it has no pixel size")
-    recorded = quantity(image.get("ResolutionX"))
-    finding.take_field_width(
-        scan.get("HorFieldsize") or beam.get("HFW"), int(recorded[0]) if recorded else shape[1], "m"
-    )
+    finding.take_field_width(field_width, columns, "m")
     unscaled = finding.take_image_width(image.get("ResolutionX"), shape[1])
     _take_bar(finding, metadata, shape, unscaled)
     detectors = _section(metadata, "Detectors")

@@ -79,6 +79,12 @@ class Finding:
         if not same(sizes[0], sizes[1]):
             self.warn(f"its pixels are not square ({sizes[1]:.5g} nm wide, {sizes[0]:.5g} nm high)")
 
+    def take_field_as_size(self, width: Any, pixels: int, unit: str | None = None) -> None:
+        """Take the pixel size from the width of the field of view, over `pixels` pixels, where that is a length."""
+        field_nm = length_nm(width, unit)
+        if field_nm is not None and pixels > 0:
+            self.take_pixel_size(field_nm / pixels, field_nm / pixels, "nm")
+
     def take_field_width(self, width: Any, pixels: int, unit: str | None = None) -> None:
         """Compare the pixel size with the width of the field of view, over `pixels` pixels.
 

@@ -20,17 +20,22 @@ _NM = {
     "inch": 2.54e7, "in": 2.54e7,
 }  # fmt: skip
 
+#: the sign for micro in code pages of East Asia (932, 936, 949, 950) and DOS (437), read as Latin-1
+_MICRO = ("\x83Ê", "¦Ì", "¥ì", "£g", "æ")
+
 
 def nm_per(unit: str) -> float | None:
     """How many nm a unit of length has; None where it is not known.
 
     Case, a plural and British spelling don't matter, nor that Unicode has two signs for micro and that UTF-8 read as
-    Latin-1 has another letter before it; ImageJ writes the sign as an escape.
+    Latin-1 has another letter before it, as other code pages have other letters; ImageJ writes the sign as an escape.
     """
     if unit in _NM:
         return _NM[unit]
     unit = unit.strip().strip("[]().").replace("\\u00B5", "u").replace("Â", "").replace("metre", "meter")
-    unit = unit.replace("µ", "u").replace("μ", "u").lower()
+    for sign in ("µ", "μ", *_MICRO):
+        unit = unit.replace(sign, "u")
+    unit = unit.lower()
     return _NM.get(unit) or _NM.get(unit.removesuffix("s"))
 
 

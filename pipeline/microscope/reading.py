@@ -9,24 +9,25 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.microscope import hitachi, jeol, standard, tescan
+from pipeline.microscope import fei, hitachi, jeol, standard, tescan
 from pipeline.microscope.acquisition import Acquisition
 from pipeline.microscope.finding import Finding, same
 from pipeline.microscope.quantities import plain_text
-from pipeline.microscope.side_files import side_file
+from pipeline.microscope.side_files import side_file, text_of
 from pipeline.microscope.tiff_tags import tiff_adapters
 
 Adapter = tuple[str, Callable[[], Finding | None]]
 
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))  # type: ignore[arg-type]
+_PHENOM_END, _LOOKED_AT = b"</FeiImage>", 1 << 16
 _FIELDS = ("magnification", "detector", "voltage_kv", "working_distance_mm", "date", "instrument", "bar_height")
 
 
 def read_acquisition(path: str | os.PathLike[str], *, image: int = 0) -> Acquisition:
     """Read how an image was taken from its file and from what the microscope wrote beside it.
 
-    Where several places tell the same, the first counts: the maker's own tag (Thermo Fisher, ZEISS, TESCAN), the
+    Where several places tell the same, the first counts: the maker's own tag (Thermo Fisher, ZEISS, TESCAN, Gatan), the
     maker's side file (TESCAN .hdr, Hitachi and JEOL .txt), OME-XML, ImageJ, TIFF's resolution tags. NIfTI, MRC and
     OME-Zarr have one place each. Pixel sizes that differ by more than 1 % from place to place are told. A pixel size
     that is zero, negative, not finite, or outside 0.01 nm to 100 um is left out, which is told.
@@ -104,7 +105,10 @@ def _adapters(file: Path, image: int) -> list[Adapter]:
         return [("NIfTI header", partial(standard.from_nifti_file, file))]
     if start[208:211] == b"MAP":
         return [("MRC header", partial(standard.from_mrc_file, file))]
-    return _beside(file, partial(_shape, file))
+    inside: list[Adapter] = []
+    if start.startswith(b"\xff\xd8\xff") and (text := _phenom_xml(file)) is not None:
+        inside = [("Phenom XML", lambda: fei.from_xml(text, _shape(file) or (1 << 30, 1 << 30)))]
+    return [*inside, *_beside(file, partial(_shape, file))]
 
 
 def _beside(file: Path, shape: Callable[[], tuple[int, int] | None]) -> list[Adapter]:
@@ -118,6 +122,16 @@ def _beside(file: Path, shape: Callable[[], tuple[int, int] | None]) -> list[Ada
         adapters.append(("Hitachi side file", partial(hitachi.from_text, text, shape())))
         adapters.append(("JEOL side file", partial(jeol.from_text, text, shape())))
     return adapters
+
+
+def _phenom_xml(file: Path) -> str | None:
+    """Phenom's XML, which its JPEGs hold near their begin or end."""
+    with file.open("rb") as stream:
+        data = stream.read(_LOOKED_AT)
+        stream.seek(max(stream.tell(), file.stat().st_size - _LOOKED_AT))
+        data += stream.read(_LOOKED_AT)
+    begin, end = data.find(b"<FeiImage"), data.rfind(_PHENOM_END)
+    return text_of(data[begin : end + len(_PHENOM_END)]) if 0 <= begin < end else None
 
 
 def _shape(file: Path) -> tuple[int, int] | None:

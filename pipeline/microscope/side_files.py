@@ -12,7 +12,7 @@ _MOST = 1 << 20  # bytes; these files have a few kilobytes
 def side_file(image: Path, suffix: str) -> str | None:
     """The text of the file beside an image that has its name and another suffix.
 
-    `a.tif` goes with `a.txt`, `a.tif.txt` and (TESCAN) `a-tif.txt`, in either case of the suffix.
+    `a.tif` goes with `a.txt`, `a.tif.txt` and (TESCAN) `a-tif.txt`; their suffix may be `.TXT` or `.Txt`, too.
 
     Args:
         image: the image's path.
@@ -24,9 +24,9 @@ def side_file(image: Path, suffix: str) -> str | None:
     stem, own = image.name, image.suffix
     if own:
         stem = image.name[: -len(own)]
-    names = [stem, image.name, f"{stem}-{own[1:]}"]
+    names = [stem, image.name, f"{stem}-{own[1:]}", f"{stem}-{own[1:].lower()}"]
     for name in dict.fromkeys(names):
-        for written in (suffix, suffix.upper()):
+        for written in (suffix, suffix.upper(), suffix.title()):
             path = image.with_name(name + written)
             try:
                 if path != image and path.is_file():

@@ -22,6 +22,8 @@ _PRINT_DPI = (
     480, 500, 508, 600, 720, 800, 900, 1000, 1016, 1200, 1270, 1440, 1800, 2000, 2400, 2540, 2880, 3000, 3200, 3600,
     4000, 4800,
 )  # fmt: skip
+#: units of ImageJ that tell nothing of a specimen
+_NO_SCALE = ("", "pixel", "pixels", "inch", "inches", "in", "in.", "px", "null")
 #: a resolution above is no screen's, printer's or scanner's (dots per inch)
 _FINEST_PRINT = 4800
 
@@ -37,6 +39,8 @@ def from_ome(text: str, image: int) -> Finding:
     if image < len(pixels):
         fields = pixels[image].attrib
         finding.take_pixel_size(*(_ome_size(fields, axis) for axis in "YX"))
+        if finding.pixel_size_nm == (1000, 1000) and "PhysicalSizeXUnit" not in fields:
+            finding.warn("its pixel size (1, without a unit) may be a program's placeholder; check the scale")
     objective, detector = first(root, "Objective"), first(root, "Detector")
     microscope, date = first(root, "Microscope"), first(root, "AcquisitionDate")
     finding.take_conditions(
@@ -54,8 +58,10 @@ def from_imagej(metadata: Mapping[str, Any], resolution: tuple[float, float] | N
     """From ImageJ's description and the pixels for each of its unit along y and x."""
     finding = Finding("ImageJ")
     unit = plain_text(metadata.get("unit")) or ""
-    # with inches ImageJ repeats the dots per inch of the file that it opened
-    if unit.lower() not in ("", "pixel", "pixels", "inch", "inches", "px", "null") and resolution is not None:
+    # with inches or centimetres ImageJ repeats the resolution tags of the file that it opened
+    if unit.lower() in ("cm", "centimeter", "centimeters"):
+        return from_resolution(resolution, 3, "ImageJ")
+    if unit.lower() not in _NO_SCALE and resolution is not None:
         rows, columns = resolution
         if min(rows, columns) > 0:
             finding.take_pixel_size(f"{1 / rows!r} {unit}", f"{1 / columns!r} {unit}")
@@ -64,14 +70,14 @@ def from_imagej(metadata: Mapping[str, Any], resolution: tuple[float, float] | N
     return finding
 
 
-def from_resolution(resolution: tuple[float, float] | None, unit: int) -> Finding:
+def from_resolution(resolution: tuple[float, float] | None, unit: int, source: str = "TIFF resolution tags") -> Finding:
     """From TIFF's resolution tags: pixels for each inch (unit 2) or centimetre (3) along y and x.
 
     Most programs write the resolution of a screen or a printer there. What is one of those, or is coarser than 100
     um for each pixel, is no scale of the specimen. Other values are taken; those that a scanner could have, with a
     warning.
     """
-    finding = Finding("TIFF resolution tags")
+    finding = Finding(source)
     if resolution is None or unit not in (2, 3) or not min(resolution) > 0:
         return finding
     nm = _INCH_NM if unit == 2 else _CM_NM

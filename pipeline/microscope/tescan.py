@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 from pipeline.microscope.finding import Finding
-from pipeline.microscope.side_files import pairs_of
+from pipeline.microscope.quantities import quantity
+from pipeline.microscope.side_files import pairs_of, text_of
 
 TAG = 50431
 #: a file that has none of these is not TESCAN's
 _MARKS = ("PixelSizeX", "ImageStripSize", "AccFrames", "ViewFieldsCountX")
+_TEXT = re.compile(rb"[\t\r\n\x20-\xff]{16,}")
+
+
+def text_in(tag: bytes) -> str:
+    """The text of the tag, which may have binary data before and behind it; its zeros would look like UTF-16."""
+    runs = [run for run in _TEXT.findall(tag) if any(mark.encode() in run for mark in _MARKS)]
+    return text_of(b"\n".join(runs) or tag)
 
 
 def from_text(text: str, source: str, shape: tuple[int, int] | None) -> Finding | None:
-    """From the text of the tag (which may have binary data before it) or of the side file; lengths are in m.
+    """From the text of the tag or of the side file; lengths are in m.
 
     Args:
         text: decoded.
@@ -34,6 +44,13 @@ def from_text(text: str, source: str, shape: tuple[int, int] | None) -> Finding 
         finding.warn("it has no pixel size")
     if shape is not None and "ImageStripSize" in pairs:
         finding.take_bar_height(pairs["ImageStripSize"], shape[0])
+    views = [quantity(pairs.get(f"ViewFieldsCount{axis}")) for axis in "XY"]
+    across, down = (int(view[0]) if view is not None and 1 <= view[0] < 100 else 1 for view in views)
+    if across * down > 1:
+        finding.warn(
+            f"the image holds {across * down} views of the same place ({across} beside each other, {down} below each "
+            "other), which would all be counted; take one of them with --roi x,y,w,h"
+        )
     finding.take_conditions(
         magnification_=pairs.get("Magnification"),
         voltage=pairs.get("HV") or pairs.get("AcceleratorVoltage"),

@@ -11,7 +11,7 @@ from typing import Any
 
 import tifffile
 
-from pipeline.microscope import fei, standard, tescan, zeiss
+from pipeline.microscope import fei, gatan, standard, tescan, zeiss
 from pipeline.microscope.finding import Finding
 from pipeline.microscope.side_files import text_of
 
@@ -50,10 +50,13 @@ def tiff_adapters(path: Path, image: int) -> tuple[list[Adapter], list[Adapter],
             own.append(("ZEISS tag", partial(zeiss.from_tag, metadata, shape)))
         value = _value(tiff, page, zeiss.XML_TAG)
         if value is not None:
-            own.append(("ZEISS Atlas XML", partial(zeiss.from_fibics, _text(value))))
+            own.append(("ZEISS Atlas XML", partial(zeiss.from_fibics, _text(value), shape)))
         value = _value(tiff, page, tescan.TAG)
         if value is not None:
-            own.append(("TESCAN tag", partial(_tescan, _text(value), shape)))
+            own.append(("TESCAN tag", partial(_tescan, tescan.text_in(_bytes(value)), shape)))
+        if page.tags.get(gatan.UNIT_TAGS[0]) is not None:
+            scales = [_value(tiff, page, tag) for tag in (*gatan.UNIT_TAGS, *gatan.SIZE_TAGS)]
+            own.append(("Gatan tags", partial(gatan.from_tags, *scales)))
 
         others: list[Adapter] = []
         xml = tiff.ome_metadata
@@ -94,15 +97,17 @@ def _value(tiff: tifffile.TiffFile, page: tifffile.TiffPage, code: int) -> Any:
     return None
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bytes):
-        return text_of(value)
-    if isinstance(value, (tuple, list)):
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, (bytes, tuple, list)):
         try:
-            return text_of(bytes(value))
+            return bytes(value)
         except (TypeError, ValueError):
-            return ""
-    return str(value)
+            return b""
+    return str(value).encode()
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else text_of(_bytes(value))
 
 
 def _tescan(text: str, shape: tuple[int, int]) -> Finding:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.microscope import Acquisition, fei, hitachi, jeol, read_acquisition, standard, tescan, zeiss
+from pipeline.microscope import Acquisition, fei, gatan, hitachi, jeol, read_acquisition, standard, tescan, zeiss
 from pipeline.microscope.finding import LARGEST_NM, SMALLEST_NM, Finding
 from pipeline.microscope.reading import merged
 from tests.microscope.files import HITACHI, JEOL, OME, TESCAN, write
@@ -93,12 +93,20 @@ def test_text_of_makers(one: Any, two: Any, three: Any) -> None:
 @QUICK
 @given(st.text(max_size=300))
 def test_any_text(text: str) -> None:
-    for prefix in ("", "[SemImageFile]\n", "$CM_MAG ", "PixelSizeX=", "<Fibics><Scan><Ux>"):
+    for prefix in (
+        "",
+        "[SemImageFile]\n",
+        "$CM_MAG ",
+        "PixelSizeX=",
+        "<Fibics><Scan><Ux>",
+        "$CM_FIELD_OF_VIEW ",
+        "$CM_PIXEL_SIZE ",
+    ):
         check(tescan.from_text(prefix + text, "TESCAN tag", SHAPE))
         check(hitachi.from_text(prefix + text, SHAPE))
         check(jeol.from_text(prefix + text, SHAPE))
         check(fei.from_xml(prefix + text, SHAPE))
-        check(zeiss.from_fibics(prefix + text))
+        check(zeiss.from_fibics(prefix + text, SHAPE))
         check(standard.from_ome(prefix + text, 0))
 
 
@@ -113,6 +121,7 @@ def test_standard_places(
     check(standard.from_ome(text, 0))
     check(standard.from_imagej({"unit": unit}, resolution))
     check(standard.from_imagej({"unit": "nm"}, resolution))
+    check(gatan.from_tags(unit, unit, size, other))
     check(standard.from_resolution(resolution, resolution_unit))
 
 
