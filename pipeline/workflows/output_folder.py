@@ -14,7 +14,7 @@ _MARKS: dict[str, tuple[tuple[str, ...], bool]] = {
     "inference": (("porosity.csv",), True),
     "audit": (("audit.csv",), False),
     "export": ((MANIFEST, *(kind.file for kind in FORMATS.values())), False),
-    "scan": (("manifest.json",), False),
+    "scan": ((), False),  # its journal knows
 }
 
 

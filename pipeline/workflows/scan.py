@@ -22,6 +22,7 @@ from pipeline.scan.windows import Windows
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
+from pipeline.workflows.scan_finished import refuse_foreign, was_written
 from pipeline.workflows.scan_network import pinned, prompted
 from pipeline.workflows.scan_results import (
     OVERVIEW,
@@ -42,7 +43,6 @@ from pipeline.workflows.training import INTERRUPTED
 logger = logging.getLogger("vlsenet")
 
 _WRITERS = 2
-_JOURNAL = "journal"
 
 
 class ScanSegmentation:
@@ -92,7 +92,7 @@ class ScanSegmentation:
         """Segment, or go on.
 
         Returns:
-            The porosity, in process 0.
+            The porosity, in process 0; None where it was done before.
 
         Raises:
             UserError: the scan can't be read, the folder holds results of other settings, or the disk refuses. What
@@ -105,8 +105,12 @@ class ScanSegmentation:
                 f"{self._model.path}: this model takes images of {channels} channels, and scans are segmented by their "
                 "grey values; give a checkpoint that was trained on one channel"
             )
+        if not self._overwrite:
+            self._ranks.first_does(lambda: refuse_foreign(self._folder, self._journal_folder))
         with self._ranks.one_then_others(self._open) as volume:
             request = self._ranks.first_does(lambda: self._request(volume))
+            if self._ranks.first_does(lambda: not self._overwrite and self._was_done(request)):
+                return None
             plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)
             scale = request["scale"][0], request["scale"][1]
             windows = Windows(plan, self._settings.halo, scale, uniform=request["batch"] > 1, rows=volume.rows)
@@ -150,6 +154,7 @@ class ScanSegmentation:
             "threads_of_a_process": torch.get_num_threads(),
             "batch": predictor.batch,
             "versions": versions(),
+            "outputs": self._settings.outputs,
         }
         scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._settings.slice_spacing_nm)
         settings = self._settings
@@ -161,6 +166,18 @@ class ScanSegmentation:
         journal.finish({"porosity": porosity.porosity})
         self._tell(porosity, manifest)
         return porosity
+
+    @property
+    def _journal_folder(self) -> Path:
+        return self._folder / "journal"
+
+    def _was_done(self, request: dict[str, Any]) -> bool:
+        if not Journal.is_finished(self._journal_folder, request):
+            return False
+        if done := was_written(self._folder, self._settings.outputs):
+            report = self._folder / (REPORT if self._settings.report else OVERVIEW)
+            logger.info("%s: done before, see %s; --overwrite does it again", self._path, report)
+        return done
 
     def _open(self) -> ScanVolume:
         volume = open_volume(
@@ -211,7 +228,7 @@ class ScanSegmentation:
     def _sizes(self, volume: ScanVolume, scale: float) -> tuple[int, int]:
         """Chunk size and batch: as asked for, as an interrupted run chose them, or by the memory."""
         settings = self._settings
-        earlier = Journal.request_in(self._folder / _JOURNAL) or {}
+        earlier = Journal.request_in(self._journal_folder) or {}
         chunk_size = settings.chunk_size or earlier.get("chunk_size")
         batch = settings.batch or earlier.get("batch")
         if chunk_size is None or batch is None:
@@ -225,7 +242,7 @@ class ScanSegmentation:
         return chunk_size, batch
 
     def _journal(self, request: dict[str, Any]) -> Journal:
-        folder = self._folder / _JOURNAL
+        folder = self._journal_folder
         if not self._ranks.is_first:
             return Journal.join(folder, self._ranks.rank)
         journal = Journal.open(folder, request, self._overwrite)
@@ -247,7 +264,7 @@ class ScanSegmentation:
         )
 
     def _ground(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Ground:
-        file = self._folder / _JOURNAL / "first_look.npz"
+        file = self._journal_folder / "first_look.npz"
         ground = Ground.kept(file, volume, windows, self._settings.skip_empty, journal.hash)
         if share := ground.empty_share(volume.shape[1]):
             logger.info("%.1f %% of the scan is empty ground", 100 * share)

@@ -13,12 +13,11 @@ import torch
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.scan.porosity import Porosity
 from pipeline.scan.sources import scans_in
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan import ScanSegmentation
-from pipeline.workflows.scan_results import MANIFEST, POROSITY, porosity_summary
+from pipeline.workflows.scan_results import MANIFEST, POROSITY
 from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_tracking import track_scan
 
@@ -80,7 +79,7 @@ class ScanCommand:
             else:
                 self._segment(self._path, self._folder)
 
-    def _segment(self, path: str, folder: Path) -> Porosity | None:
+    def _segment(self, path: str, folder: Path) -> None:
         porosity = ScanSegmentation(
             path,
             folder,
@@ -92,9 +91,8 @@ class ScanCommand:
             ranks=self._ranks,
             overwrite=self._overwrite,
         ).run()
-        if self._tracking_uri is not None and self._ranks.is_first:
+        if porosity is not None and self._tracking_uri is not None:
             track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
-        return porosity
 
     def _folder_of(self, scans: list[Path]) -> None:
         folders = _folders(scans)
@@ -102,25 +100,22 @@ class ScanCommand:
         problems: list[str] = []
         for number, (scan, name) in enumerate(zip(scans, folders, strict=True)):
             folder = self._folder / name
-            if (folder / MANIFEST).exists() and not self._overwrite:
-                logger.info("%s: done before", scan)
-                rows.append({"scan": scan.name, **_row(json.loads((folder / POROSITY).read_text()))})
-                continue
             logger.info("scan %d of %d: %s", number + 1, len(scans), scan)
             try:
-                porosity = self._segment(str(scan), folder)
+                self._segment(str(scan), folder)
             except UserError as error:
                 if self._ranks.count > 1:  # the others wait where this one failed
                     raise
                 logger.error("%s", error)
                 problems.append(str(error))
+                rows.append({"scan": scan.name, "problem": str(error)})
                 continue
-            if porosity is not None:
-                rows.append({"scan": scan.name, **_row(porosity_summary(porosity))})
+            if self._ranks.is_first:
+                rows.append({"scan": scan.name, **_row(folder)})
         if self._ranks.is_first:
             with atomic_path(self._folder / SUMMARY) as partial:
                 pd.DataFrame(rows).to_csv(partial, index=False, float_format="%.6f")
-            logger.info("porosity of %d scans: %s", len(rows), self._folder / SUMMARY)
+            logger.info("porosity of %d scans: %s", len(rows) - len(problems), self._folder / SUMMARY)
         if problems:
             raise UserError("\n".join([f"{len(problems)} of {len(scans)} scans were not segmented:", *problems]))
 
@@ -131,8 +126,17 @@ def _folders(scans: list[Path]) -> list[str]:
     return [stem if stems.count(stem) == 1 else scan.name for stem, scan in zip(stems, scans, strict=True)]
 
 
-def _row(summary: dict[str, Any]) -> dict[str, Any]:
-    """What the table tells of a scan."""
+def _row(folder: Path) -> dict[str, Any]:
+    """What the table tells of a finished scan."""
+    summary = json.loads((folder / POROSITY).read_text())
+    pores = json.loads((folder / MANIFEST).read_text())["pores"] or {}
     low, high = summary["interval_95"] or (None, None)
-    rock = summary["rock_pixels"]
-    return {"porosity": summary["porosity"], "interval_95_low": low, "interval_95_high": high, "rock_pixels": rock}
+    return {
+        "porosity": summary["porosity"],
+        "interval_95_low": low,
+        "interval_95_high": high,
+        "rock_pixels": summary["rock_pixels"],
+        "pores": pores.get("pores"),
+        "pixel_size_nm": summary["pixel_size_nm"],
+        "results": folder.name,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.pores import MIN_AREA_PX
 from pipeline.scan.sources import Roi
@@ -58,3 +59,8 @@ class ScanSettings:
             return None
         roi = Roi.parse(self.roi if isinstance(self.roi, str) else ",".join(map(str, self.roi)))
         return roi.x, roi.y, roi.width, roi.height
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Which files are written; mask and probability don't depend on it."""
+        return {"report": self.report, "min_pore_area_px": self.min_pore_area_px, "formats": sorted(self.formats)}

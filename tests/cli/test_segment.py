@@ -33,8 +33,14 @@ def test_an_image_and_nothing_else(
     assert json.loads((tmp_path / "scan_pores" / "porosity.json").read_text())["rock_pixels"] == 80 * 96
     assert sys.argv == ["vlsenet", "--output_dir", "elsewhere"]
 
-    assert main(words) == MISTAKE
-    assert capsys.readouterr().err.splitlines()[1].startswith("error: scan_pores already holds manifest.json")
+    before = (tmp_path / "scan_pores" / "manifest.json").read_bytes()
+    assert main(words) == FINE
+    assert "scan.png: done before, see scan_pores/overview.png" in capsys.readouterr().err
+    assert main([*words, "--formats", "tiff"]) == MISTAKE
+    assert "error: scan_pores holds this segmentation, finished with --formats []" in capsys.readouterr().err
+    assert main([*words, "--set", "threshold=0.3"]) == MISTAKE
+    assert "other settings: threshold" in capsys.readouterr().err
+    assert (tmp_path / "scan_pores" / "manifest.json").read_bytes() == before
     assert main([*words, "--overwrite", "--set", "threshold=2"]) == MISTAKE
     assert "error: --threshold 2: give a number between 0 and 1" in capsys.readouterr().err
     assert logging.getLogger("vlsenet").handlers == []

@@ -111,10 +111,21 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
         segmentation(scan, tmp_path / "parts", model, threshold=0.6).run()
     segmentation(scan, tmp_path / "parts", model).run()
     assert files(tmp_path / "parts") == files(tmp_path / "whole")
-    with pytest.raises(UserError, match="finished"):
-        segmentation(scan, tmp_path / "parts", model).run()
+    assert segmentation(scan, tmp_path / "parts", model).run() is None  # done before
+    (tmp_path / "parts" / "journal" / "finished.json").unlink()  # as after a kill behind the last file
+    segmentation(scan, tmp_path / "parts", model).run()
+    assert files(tmp_path / "parts") == files(tmp_path / "whole")
     segmentation(scan, tmp_path / "parts", model, threshold=0.6, overwrite=True).run()
     assert files(tmp_path / "parts") != files(tmp_path / "whole")
+
+
+def test_a_manifest_of_something_else_is_left_alone(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.mkdir()
+    (foreign / "manifest.json").write_text("{}")
+    with pytest.raises(UserError, match="not of a segmented scan"):
+        segmentation(scan, foreign, model).run()
+    assert [file.name for file in foreign.iterdir()] == ["manifest.json"]
 
 
 def test_a_full_disk_keeps_what_is_done(

@@ -69,7 +69,8 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
     with pytest.raises(UserError, match=r"1 of 3 scans were not segmented:\n.*broken\.tif"):
         command(scans, folder, model, stack=False).run()
     table = pd.read_csv(folder / "scans.csv").set_index("scan")
-    for name in table.index:
+    assert "broken.tif" in table.problem["broken.tif"]
+    for name in table.index.drop("broken.tif"):
         results = folder / Path(name).stem
         assert table.porosity[name] == pytest.approx(
             json.loads((results / "porosity.json").read_text())["porosity"], abs=1e-6
@@ -80,6 +81,8 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
     command(scans, folder, model, stack=False).run()
     assert caplog.text.count("done before") == 2
     assert len(pd.read_csv(folder / "scans.csv")) == 2
+    with pytest.raises(UserError, match=r"(?s)2 of 2 .*other settings: threshold"):
+        command(scans, folder, model, stack=False, threshold=0.3).run()
 
 
 def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel) -> None:

@@ -101,6 +101,13 @@ class Journal:
         return None if begun is None else begun["request"]
 
     @staticmethod
+    def is_finished(folder: str | Path, request: Mapping[str, Any]) -> bool:
+        """Whether the segmentation of this request is finished in a folder."""
+        begun = _read(Path(folder) / _REQUEST)
+        same = begun is not None and begun["request"] == json.loads(json.dumps(request))
+        return begun is not None and same and _is_finished(Path(folder), begun)
+
+    @staticmethod
     def _to_go_on(folder: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """What `open` noted in the folder, if it is of this request and not finished."""
         try:
