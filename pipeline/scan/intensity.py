@@ -49,7 +49,10 @@ def scan_intensity(
         parts.append(Intensity.of(pixels))
         lowest, highest = min(lowest, float(pixels.min())), max(highest, float(pixels.max()))
     if not parts:
-        raise NothingToSee(f"{source.name}: no rock was found in it; segment it with empty ground not skipped")
+        raise NothingToSee(
+            f"{source.name}: no rock was found in it, only even ground; --skip_empty false (vlsenet: --set "
+            "skip_empty=false) segments it all the same"
+        )
     if lowest == highest:
         pixels_read = sum(part.pixels for part in parts)
         raise NothingToSee(

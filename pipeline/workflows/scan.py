@@ -159,7 +159,7 @@ class ScanSegmentation:
         scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._settings.slice_spacing_nm)
         settings = self._settings
         least = settings.min_pore_area_px if settings.report else None
-        manifest |= write_results(self._folder, scan, settings.formats, least, manifest)
+        manifest |= write_results(self._folder, scan, settings.format_names, least, manifest)
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
         manifest["seconds_of_this_run"] = timing
         write_manifest(self._folder, manifest)

@@ -28,14 +28,17 @@ def scan_scale(
         (1, 1) where a size is not known, or near one of the training's.
     """
     if not trained_nm:
-        if pixel_size_nm is not None:
+        if pixel_size_nm is None:
+            logger.warning("%s: its pixel size is not known: lengths will be in pixels, unless --pixel_size_nm N", name)
+        else:
             logger.info("the model does not know the pixel size of its training images: the scan is taken as it is")
         return 1.0, 1.0
     low, high = min(trained_nm), max(trained_nm)
     trained = f"{low:.4g} nm" if low == high else f"{low:.4g} to {high:.4g} nm"
     if pixel_size_nm is None:
         logger.warning(
-            "%s: its pixel size is not known, and the model was trained at %s: if it differs, give --pixel_size_nm",
+            "%s: its pixel size is not known: lengths will be in pixels; and the model was trained at %s, so that the "
+            "scale may be wrong: give --pixel_size_nm N",
             name,
             trained,
         )

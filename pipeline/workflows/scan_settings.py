@@ -24,7 +24,7 @@ class ScanSettings:
         precision: of the convolutions, as in ``autocast``.
         statistics: ``micrograph`` (pinned to the scan) or ``network``.
         skip_empty: leave empty ground around the rock out.
-        formats: further files: ``tiff``, ``nifti``.
+        formats: further files: ``tiff``, ``nifti``; a list, or names between commas.
         pixel_size_nm: of the scan (nm); None: as its file says.
         rescale: resample a scan to the pixel size that the model was trained at, where both are known.
         info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
@@ -43,7 +43,7 @@ class ScanSettings:
     precision: str = "auto"
     statistics: str = "micrograph"
     skip_empty: bool = True
-    formats: Sequence[str] = ()
+    formats: str | Sequence[str] = ()
     pixel_size_nm: float | None = None
     rescale: bool = True
     info_bar: str | int = "auto"
@@ -63,4 +63,15 @@ class ScanSettings:
     @property
     def outputs(self) -> dict[str, Any]:
         """Which files are written; mask and probability don't depend on it."""
-        return {"report": self.report, "min_pore_area_px": self.min_pore_area_px, "formats": sorted(self.formats)}
+        return {"report": self.report, "min_pore_area_px": self.min_pore_area_px, "formats": list(self.format_names)}
+
+    @property
+    def format_names(self) -> tuple[str, ...]:
+        """The further files, in order, each once."""
+        return format_names(self.formats)
+
+
+def format_names(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of formats from a list, or from names between commas; in order, each once."""
+    names = formats.split(",") if isinstance(formats, str) else formats
+    return tuple(sorted({str(name).strip() for name in names} - {""}))

@@ -33,5 +33,7 @@ def test_what_is_not_known_or_far_is_told(caplog: pytest.LogCaptureFixture) -> N
     scan_scale(None, [30.0], "b.tif")
     assert "b.tif" in caplog.text
     assert "--pixel_size_nm" in caplog.text
+    scan_scale(None, [], "d.tif")
+    assert "d.tif: its pixel size is not known" in caplog.text
     scan_scale((1.0, 1.0), [30.0], "c.tif")
     assert "30.0 times" in caplog.text
