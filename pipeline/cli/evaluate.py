@@ -15,13 +15,19 @@ from pipeline.cli.train import add_dataset_options
 ABOUT = "score a model on labelled images"
 _EXAMPLES = f"""\
 Prints the table of scores and writes per_image.csv, per_pore.csv, summary.json and overlays/. The model is that of
---checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder.
+--checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder. For a
+best.pt in the folder of its training the scores go to the training's MLflow run, too: vlsenet compare finds them there.
 
 examples:
   vlsenet evaluate my_rock --checkpoint runs/first/checkpoints/best.pt
 
   # all images of another data set, whose label value 2 is pore
   vlsenet evaluate other_rock --checkpoint best.pt --split all --pore_label 2 --output_dir runs/first/other_rock
+
+  # two seeds of one variant, and how it compares with runs/unet, which was evaluated likewise
+  vlsenet evaluate my_rock --checkpoint runs/first/checkpoints/best.pt --variant mine --output_dir runs/first/val
+  vlsenet evaluate my_rock --checkpoint runs/second/checkpoints/best.pt --variant mine --output_dir runs/second/val
+  vlsenet compare runs/first runs/second runs/unet --output_dir comparison
 
 {EXIT_STATUS}"""
 _PATHS = ("dataset_dir", "checkpoint", "output_dir")
@@ -37,7 +43,9 @@ def add(parser: CommandParser) -> None:
     option("--split", choices=("train", "val", "test", "all"), help="images of this part (default: val)")
     option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
     add_dataset_options(parser)
-    option("--tracking_uri", metavar="URI", help="MLflow store that keeps the scores (default: none)")
+    option("--variant", metavar="NAME", help="what vlsenet compare calls it (default: the training's folder)")
+    option("--tracking_uri", metavar="URI", help="MLflow store of the scores, or none (default: that of the training)")
+    option("--mlflow_run_id", metavar="ID", help="MLflow run of the scores (default: that of the training)")
     add_common_options(parser, "evaluate", "mirror=false")
     parser.set_defaults(run=run)
 

@@ -11,35 +11,52 @@ from typing import Any
 
 import mlflow
 import yaml
-from mlflow.entities import Metric, RunTag
+from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 from pipeline.workflows.tracking import open_experiment
+from pipeline.workflows.training_link import read_training_link
 
 logger = logging.getLogger("vlsenet")
 
 #: folder of the run's artifacts; the comparison of runs looks there
 EVALUATION_FOLDER = "evaluation"
+#: in place of a store: nothing is sent
+NOWHERE = "none"
+
+#: tags that say what was evaluated: a training's run holds one evaluation
+_SPLIT, _OF = "evaluated_split", "evaluated"
 
 
 class EvaluationLog:
     """Sends an evaluation's results to MLflow.
 
+    They belong to the run of the training where that is named, or where the checkpoint lies in the training's folder. A
+    second evaluation of the same training, of other images, gets a run of its own, with the training's tags.
+
     Args:
-        tracking_uri: MLflow store; None: nothing is sent.
-        experiment_name: of a new run; made if it is not there.
-        run_id: run of the training; None: a new run.
+        tracking_uri: MLflow store; None: that of the training, where it is known; ``none``: nothing is sent.
+        experiment_name: of a new run of an unknown training; made if it is not there.
+        run_id: run of the training; None: the one that the checkpoint tells, or else a new run.
         tags: ``variant``, ``seed`` and ``fold`` tell the comparison what a run is; those that are None are left out.
+        checkpoint: what is evaluated.
     """
 
     def __init__(
-        self, tracking_uri: str | None, experiment_name: str, run_id: str | None, tags: Mapping[str, object]
+        self,
+        tracking_uri: str | None,
+        experiment_name: str,
+        run_id: str | None,
+        tags: Mapping[str, object],
+        checkpoint: str | None = None,
     ) -> None:
         self._tracking_uri = tracking_uri
         self._experiment_name = experiment_name
         self._run_id = run_id
         self._tags = {name: str(value) for name, value in tags.items() if value is not None}
+        self._checkpoint = None if checkpoint is None else Path(checkpoint)
+        self._training: Run | None = None
         self._config: dict[str, Any] = {}
 
     def check(self, config: Mapping[str, Any]) -> None:
@@ -49,30 +66,64 @@ class EvaluationLog:
             config: of the evaluation; kept with its results, so that it can be repeated.
 
         Raises:
-            UserError: they can't be reached.
+            UserError: they were asked for, and can't be reached.
         """
         self._config = dict(config)
-        if self._tracking_uri is None:
-            if self._run_id is not None:
-                raise UserError(f"--mlflow_run_id {self._run_id}: in which MLflow store? give --tracking_uri too")
-            return
+        if self._run_id is not None and self._tracking_uri in (None, NOWHERE):
+            raise UserError(f"--mlflow_run_id {self._run_id}: in which MLflow store? give --tracking_uri too")
         logging.getLogger("mlflow").setLevel(logging.WARNING)
+        if self._tracking_uri is None:
+            self._find_store()
+        elif self._tracking_uri != NOWHERE:
+            self._check_store(self._tracking_uri)
+
+    def _find_store(self) -> None:
+        """The training's own store, where there is one; nobody asked for it, and so nothing fails without it."""
+        link = None if self._checkpoint is None else read_training_link(self._checkpoint)
+        if link is None:
+            return
         try:
-            client = mlflow.MlflowClient(self._tracking_uri)
+            training = mlflow.MlflowClient(link.tracking_uri).get_run(link.run_id)
+        except (MlflowException, OSError) as error:
+            logger.info("the scores are not kept in MLflow: %s does not answer (%s)", link.tracking_uri, _reason(error))
+            return
+        if training.info.lifecycle_stage == "deleted" or training.info.status == "RUNNING":
+            why = "has been deleted" if training.info.lifecycle_stage == "deleted" else "has not ended"
+            logger.info("the scores are not kept in MLflow: the training's run %s there", why)
+            return
+        self._tracking_uri, self._training = link.tracking_uri, training
+
+    def _check_store(self, tracking_uri: str) -> None:
+        try:
+            client = mlflow.MlflowClient(tracking_uri)
             if self._run_id is not None:
                 client.get_run(self._run_id)
-            else:
-                open_experiment(client, self._tracking_uri, self._experiment_name)
+                return
+            self._training = self._training_in(client)
+            if self._training is None:
+                open_experiment(client, tracking_uri, self._experiment_name)
         except (MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0][:200]
-            raise UserError(f"--tracking_uri {self._tracking_uri}: MLflow does not answer ({reason})") from error
+            raise UserError(f"--tracking_uri {tracking_uri}: MLflow does not answer ({_reason(error)})") from error
+
+    def _training_in(self, client: mlflow.MlflowClient) -> Run | None:
+        """The run of the checkpoint's training, if it is in this store."""
+        link = None if self._checkpoint is None else read_training_link(self._checkpoint)
+        if link is None:
+            return None
+        try:
+            run = client.get_run(link.run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return run if run.info.lifecycle_stage == "active" else None
 
     def send(self, folder: Path) -> None:
         """Send ``summary.json`` as metrics, and all files; a store that fails costs a warning, as they are on disk.
 
         Metrics are ``evaluation_mean_SCORE`` (over the images) and ``evaluation_pooled_SCORE``.
         """
-        if self._tracking_uri is None:
+        if self._tracking_uri in (None, NOWHERE):
             return
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         now = int(time.time() * 1000)
@@ -82,21 +133,67 @@ class EvaluationLog:
             for score, value in summary[kind].items()
             if value is not None
         ]
-        tags = [RunTag(name, value) for name, value in {**self._tags, "evaluated_split": str(summary["split"])}.items()]
+        about = {_SPLIT: str(summary["split"]), _OF: _evaluated(summary)}
         try:
             client = mlflow.MlflowClient(self._tracking_uri)
-            run_id = self._run_id
-            if run_id is None:
-                experiment = open_experiment(client, self._tracking_uri, self._experiment_name)
-                run_id = str(client.create_run(experiment, run_name=folder.absolute().name).info.run_id)
+            run_id, is_new = self._open_run(client, folder, about)
             client.log_text(run_id, yaml.safe_dump(self._config, sort_keys=False), f"{EVALUATION_FOLDER}/config.yaml")
+            tags = [RunTag(name, value) for name, value in {**self._tags, **about}.items()]
             client.log_batch(run_id, metrics=metrics, tags=tags)
             for name in ("per_image.csv", "per_pore.csv", "summary.json"):
                 client.log_artifact(run_id, str(folder / name), EVALUATION_FOLDER)
             for name in ("overlays", "truth"):
                 client.log_artifacts(run_id, str(folder / name), f"{EVALUATION_FOLDER}/{name}")
-            if self._run_id is None:
+            if is_new:
                 client.set_terminated(run_id, "FINISHED")
+            told = client.get_run(run_id)
         except (MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0][:200]
-            logger.warning("MLflow at %s did not take the evaluation in %s: %s", self._tracking_uri, folder, reason)
+            logger.warning(
+                "MLflow at %s did not take the evaluation in %s: %s", self._tracking_uri, folder, _reason(error)
+            )
+            return
+        variant = told.data.tags.get("variant") or told.info.run_name
+        logger.info(
+            "kept in the MLflow run %s (variant %s) of %s: vlsenet compare takes it from there",
+            told.info.run_name,
+            variant,
+            self._tracking_uri,
+        )
+
+    def _open_run(self, client: mlflow.MlflowClient, folder: Path, about: Mapping[str, str]) -> tuple[str, bool]:
+        """The run that takes the evaluation, and whether it is a new one."""
+        if self._run_id is not None:
+            return self._run_id, False
+        if self._training is None:
+            experiment = open_experiment(client, str(self._tracking_uri), self._experiment_name)
+            tags = {} if self._checkpoint is None else {"variant": _name_of(self._checkpoint)}
+            made = client.create_run(experiment, run_name=folder.absolute().name, tags=tags)
+            return str(made.info.run_id), True
+        training = self._training
+        if training.data.tags.get(_OF, about[_OF]) == about[_OF]:
+            return str(training.info.run_id), False
+        experiment = training.info.experiment_id
+        own = f"tags.training = '{training.info.run_id}' and tags.{_OF} = '{about[_OF]}'"
+        for earlier in client.search_runs([experiment], own, max_results=1):
+            return str(earlier.info.run_id), False
+        told = {**training.data.tags, **training.data.params}
+        tags = {name: told[name] for name in ("variant", "seed", "fold") if name in told}
+        tags = {"variant": training.info.run_name, **tags, "training": training.info.run_id}
+        name = f"{training.info.run_name} on {folder.absolute().name}"
+        return str(client.create_run(experiment, run_name=name, tags=tags).info.run_id), True
+
+
+def _evaluated(summary: Mapping[str, Any]) -> str:
+    """Which images by which weights: an evaluation that is repeated takes the place of the first."""
+    return " ".join(str(summary.get(part, ""))[:16] for part in ("checkpoint_sha256", "data_fingerprint", "split"))
+
+
+def _name_of(checkpoint: Path) -> str:
+    """What a person calls a model: `first` for `runs/first/checkpoints/best.pt`."""
+    path = checkpoint.absolute()
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    return {"best": folder.name, "last": f"{folder.name} last"}.get(path.stem, path.stem)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [repr(error)])[0][:200]

@@ -22,6 +22,7 @@ def open_dataset(
     skip_bad: bool = False,
     divide: bool = True,
     split_csv: str | None = None,
+    usual_pore_label: int | None = None,
 ) -> DatasetIndex:
     """Check and index a data set, and log what a user should know of it: splits, notes, files left out.
 
@@ -39,7 +40,11 @@ def open_dataset(
         skip_bad=skip_bad,
         divide=divide,
         split_csv=None if split_csv is None else str(split_csv),
+        usual_pore_label=usual_pore_label,
     )
+    if pore_label is None and usual_pore_label is not None:
+        as_trained = "as in the training" if index.pore_label == usual_pore_label else "as the larger of two values"
+        logger.info("label value %s is pore, %s; --pore_label K takes another", index.pore_label, as_trained)
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
         logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), _shorten(sources))

@@ -18,6 +18,7 @@ from pipeline.workflows.parallel import distributed
 from pipeline.workflows.progress import TrainingProgress
 from pipeline.workflows.ranks import OtherProcessFailed, Ranks
 from pipeline.workflows.tracking import TrackedRun
+from pipeline.workflows.training_link import TrainingLink, write_training_link
 
 logger = logging.getLogger("vlsenet")
 
@@ -90,6 +91,9 @@ class TrainingRun:
             self._run.start(files)
             if not resume:
                 self._checkpoints.start_anew()  # not before the store has answered: until then nothing is lost
+            if self._run.run_id is not None:
+                link = TrainingLink(self._run.tracking_uri, self._run.run_id)
+                write_training_link(self._checkpoints.best.parent, link)
             self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
             self._run.attach(self._trainer, self._evaluator)
             self._progress.attach(self._trainer, self._evaluator)
