@@ -6,17 +6,21 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.microscope import info_bar_height, read_bottom
+from pipeline.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.scan.sources import InvertedSource, Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
+from pipeline.scan.sources.colour import COLOUR_WARNING
 
 #: slices that stay open; chunks are read slice by slice, two batches ahead
 _OPEN = 4
+#: side of the window that is looked at for colour (px)
+_LOOK = 512
 
 
 class ScanVolume:
@@ -49,10 +53,11 @@ class ScanVolume:
         self._users: dict[int, int] = {}
         self.path, self.depth = stack.path, len(stack)
         with self._stack[0] as first:
-            self.shape, self.acquisition = first.shape, first.acquisition
+            self.shape = first.shape
             bottom = read_bottom(first.read, first.shape)
             self.rows = first.shape[0] - info_bar_height(info_bar, first.acquisition, bottom, first.shape[0])
             self.description = first.describe()
+            self.acquisition = _with_colour_told(first, self.rows)
         if self.rows < self.shape[0]:
             self.description += f"; info bar of {self.shape[0] - self.rows} rows left out"
         if self.depth > 1:
@@ -122,6 +127,18 @@ class ScanVolume:
                 "of one size"
             )
         return source
+
+
+def _with_colour_told(source: ScanSource, rows: int) -> Acquisition | None:
+    """How a slice was taken, with a warning where its middle, or all of it where it was decoded whole, is in colour."""
+    if source.channels < 3 and not source.is_palette:
+        return source.acquisition
+    high, wide = min(rows, _LOOK), min(source.shape[1], _LOOK)
+    source.read((rows - high) // 2, (source.shape[1] - wide) // 2, high, wide)
+    if not source.coloured:
+        return source.acquisition
+    acquisition = source.acquisition or Acquisition()
+    return replace(acquisition, warnings=(*acquisition.warnings, COLOUR_WARNING))
 
 
 def open_volume(

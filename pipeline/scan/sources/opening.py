@@ -13,6 +13,7 @@ from pipeline.scan.sources.mrc import is_mrc, open_mrc
 from pipeline.scan.sources.nifti import open_nifti
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 from pipeline.scan.sources.tiff import open_tiff
+from pipeline.scan.sources.unknown import unknown_content
 from pipeline.scan.sources.whole import open_whole
 from pipeline.scan.sources.zarr_image import is_zarr, open_zarr
 
@@ -76,6 +77,9 @@ def kind_of_scan(name: str) -> str:
         with path.open("rb") as file:
             start = file.read(212)
     except FileNotFoundError as error:
+        if path.is_symlink():
+            what = f"it is a link to {os.readlink(path)}, which is not there"
+            raise UserError(f"{name}: {what}; link it anew, or name the file itself") from error
         raise UserError(f"{name}: there is no such file; check the path") from error
     except OSError as error:
         cause = error.strerror or type(error).__name__
@@ -84,8 +88,7 @@ def kind_of_scan(name: str) -> str:
         raise UserError(f"{name}: the file is empty (0 bytes); {COPY_AGAIN}")
     kind = "zarr" if start.startswith(_ZIP) else kind_of(start) or ("mrc" if is_mrc(start) else None)
     if kind is None:
-        what = "its content is none of TIFF, Zarr, PNG, JPEG, BMP, NIfTI or MRC"
-        raise UserError(f"{name}: {what}; save it as a tiled TIFF")
+        raise UserError(f"{name}: {unknown_content(start)}")
     return kind
 
 

@@ -12,8 +12,9 @@ from pipeline.data.decoders import Decoded
 from pipeline.data.images import grey_from
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition
+from pipeline.scan.sources.colour import channels_differ
 
-#: what a network can be given without a choice of grey levels that the user has not made
+#: what `ScanSource.read` gives; other types of numbers become the last, as in `pipeline.data.read_image`
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 COPY_AGAIN = "copy it again from its origin"
@@ -35,9 +36,11 @@ class ScanSource(ABC):
         decoded_whole: whether the file could only be decoded as a whole, which was done when it was opened.
         acquisition: how the image was taken, as far as the file tells; None where nothing was looked up.
         pixel_size_nm: pixel height and width (nm), where the file tells them.
+        coloured: whether channels differed in what has been read, so that grey was made of colours.
     """
 
     decoded_whole = False
+    coloured = False
 
     def __init__(
         self,
@@ -59,13 +62,20 @@ class ScanSource(ABC):
         self.pixel_size_nm = pixel_size_nm if acquisition is None else acquisition.pixel_size_nm
         self._palette, self._white_is_zero = palette, white_is_zero
         self.dtype = np.dtype(np.uint8) if palette is not None else np.dtype(dtype).newbyteorder("=")
+        if self.dtype not in _DTYPES and self.dtype.kind in "iuf":
+            self.dtype = _DTYPES[-1]
         if min(self.shape) < 1:
             raise UserError(f"{self.name}: it has no pixels ({self.size}); export it again")
         if channels > 4:
             raise UserError(f"{self.name}: it has {channels} channels, not grey or RGB(A); save one channel as grey")
         if self.dtype not in _DTYPES:
-            what = f"its pixels are of type {self.dtype}, and uint8, uint16 or float32 is needed"
-            raise UserError(f"{self.name}: {what}; save it as 8 or 16 bit unsigned grey")
+            what = f"its pixels are of type {self.dtype}, and real numbers are needed"
+            raise UserError(f"{self.name}: {what}; save it as 8 or 16 bit grey")
+
+    @property
+    def is_palette(self) -> bool:
+        """Whether what is stored are indices into a palette."""
+        return self._palette is not None
 
     @property
     def name(self) -> str:
@@ -114,8 +124,8 @@ class ScanSource(ABC):
         if window.dtype.kind == "f" and not np.isfinite(window).all():
             bad = int(window.size - np.count_nonzero(np.isfinite(window)))
             raise UserError(
-                f"{self.name}: {bad} pixels in the region {region} are NaN or infinite; fill them with a grey value "
-                "or leave them out with a ROI"
+                f"{self.name}: {bad} pixel{'s are' if bad > 1 else ' is'} NaN or infinite in the region {region}; fill "
+                "with a grey value, or choose a region without with --roi"
             )
         return window
 
@@ -129,14 +139,12 @@ class ScanSource(ABC):
         return {"page": self.page, "shape": list(self.shape), "dtype": self.dtype.name, **self._stored()}
 
     def describe(self) -> str:
-        """One line for the log."""
+        """One line for the log; the pixel size stands in that of the acquisition."""
         parts = [self.size, self.dtype.name, f"{self.channels} channel" + ("s" if self.channels > 1 else "")]
         if self.decoded_whole:
             parts.append("decoded whole")
         elif self.block != (1, 1):
             parts.append(f"stored in blocks of {self.block[1]} x {self.block[0]} pixels")
-        if self.pixel_size_nm is not None:
-            parts.append(f"pixels of {self.pixel_size_nm[1]:.4g} x {self.pixel_size_nm[0]:.4g} nm")
         return f"{self.name}: " + ", ".join(parts)
 
     def close(self) -> None:  # noqa: B027 - many sources hold nothing open
@@ -159,4 +167,5 @@ class ScanSource(ABC):
     def _grey(self, pixels: np.ndarray) -> np.ndarray:
         """Grey values (H, W) of pixels as stored, (H, W) or (H, W, C)."""
         pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        self.coloured = self.coloured or channels_differ(pixels, self._palette)
         return grey_from(Decoded(pixels, "scan", self._palette, self._white_is_zero), Path(self.path))

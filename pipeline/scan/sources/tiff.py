@@ -19,6 +19,8 @@ from pipeline.scan.sources.raw import RawSource
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 from pipeline.scan.sources.whole import unless_one_large_block
 
+_HEADER = 8  # bytes, in which no pixels can be
+
 
 @dataclass(frozen=True)
 class _Plane:
@@ -116,7 +118,8 @@ def _opened(
     if depth != 1:
         raise UserError(f"{name}: its pages are volumes of {depth} slices; save the slices one file each")
     if key.bitspersample < 8:
-        raise UserError(f"{name}: it has {key.bitspersample} bits for each pixel; save it as 8 or 16 bit grey")
+        bits = "1 bit a pixel (black and white)" if key.bitspersample == 1 else f"{key.bitspersample} bits a pixel"
+        raise UserError(f"{name}: it has {bits}, and grey values are needed; save the micrograph as 8 or 16 bit grey")
     options: dict[str, Any] = {
         "page": page,
         "palette": None,
@@ -138,11 +141,40 @@ def _opened(
         tiff.close()
         return RawSource(name, path, shape, dtype, offset=offset or 0, planar=planar, **options)
     offsets, counts = list(plane.page.dataoffsets), list(plane.page.databytecounts)
-    if key.is_memmappable and plane.page.is_contiguous and offsets and counts[0]:
+    needed = height * samples * -(-width * contiguous * key.bitspersample // 8)
+    if key.compression == 1 and not key.is_tiled and len(offsets) == 1 and counts == [0]:
+        counts = [needed]  # some writers leave it open, and one strip can have but one size
+    _check_segments(name, offsets, counts, needed if key.compression == 1 else 0)
+    if key.is_memmappable and plane.page.is_contiguous:
         tiff.close()
         return RawSource(name, path, shape, dtype, offset=offsets[0], planar=planar, **options)
     source = SegmentedTiff(tiff, key, (offsets, counts), name, shape, planar=planar, **options)
     return unless_one_large_block(source, math.prod(source.block) * dtype.itemsize * samples * contiguous, spill_dir)
+
+
+def _check_segments(name: str, offsets: list[int], counts: list[int], needed: int) -> None:
+    """Refuse what would make pixels out of something else; segments that were left out have no size.
+
+    Args:
+        name: the path as the user gave it.
+        offsets: of the tiles or strips (bytes).
+        counts: their sizes (bytes).
+        needed: the size of all pixels, where they are not compressed; else 0.
+
+    Raises:
+        UserError: the header contradicts itself.
+    """
+    what = None
+    if len(offsets) != len(counts):
+        what = f"{len(offsets)} tiles or strips have a place, and {len(counts)} a size"
+    elif any(at < _HEADER and size for at, size in zip(offsets, counts, strict=True)):
+        what = "tiles or strips lie within the header"
+    elif not any(counts):
+        what = "no pixel is stored in it"
+    elif all(counts) and sum(counts) < needed:
+        what = f"its pixels take {needed} bytes, and its tiles or strips hold {sum(counts)}"
+    if what is not None:
+        raise UserError(f"{name}: its size and its data do not fit together ({what}); {COPY_AGAIN}")
 
 
 class SegmentedTiff(BlockSource):

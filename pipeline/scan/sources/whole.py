@@ -20,6 +20,7 @@ from pipeline.data.images import grey_from, read_bytes
 from pipeline.errors import UserError
 from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
+from pipeline.scan.sources.colour import channels_differ
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
@@ -60,22 +61,31 @@ def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> S
             # Pillow holds colour in 4 bytes for each pixel
             pixel_bytes = 4 if channels > 1 or image.mode == "I" else 2 if image.mode.startswith("I;16") else 1
 
+            coloured = False
+
+            def grey(decoded: Decoded) -> np.ndarray:
+                nonlocal coloured
+                coloured = coloured or channels_differ(decoded.pixels, decoded.palette)
+                return grey_from(decoded, path)
+
             def bands() -> Iterator[np.ndarray]:
                 rows = max(1, _BAND // width)
                 deep = decode(read_bytes(path), path).pixels if kind == "png" and is_deep_colour(header) else None
                 for top in range(0, height, rows):
                     bottom = min(height, top + rows)
                     if deep is not None:
-                        yield grey_from(Decoded(deep[top:bottom], kind), path)
+                        yield grey(Decoded(deep[top:bottom], kind))
                     else:
                         band = image.crop((0, top, width, bottom))
-                        yield grey_from(decoded_with_pillow(band, kind), path)
+                        yield grey(decoded_with_pillow(band, kind))
 
             with closing(image):
-                return decoded_once(
+                source = decoded_once(
                     name, (height, width), bands, height * width * pixel_bytes, file_fingerprint(path), spill_dir,
                     channels=channels, acquisition=read_acquisition(path),
                 )  # fmt: skip
+                source.coloured = coloured
+                return source
     except UserError:
         raise
     except MemoryError as error:
@@ -97,7 +107,7 @@ def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Pat
     if not whole or block_bytes <= LARGEST_SINGLE_BLOCK:
         return source
     with source:
-        return decoded_once(
+        whole_source = decoded_once(
             source.path,
             source.shape,
             lambda: iter([source.read(0, 0, *source.shape)]),
@@ -109,6 +119,8 @@ def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Pat
             pixel_size_nm=source.pixel_size_nm,
             acquisition=source.acquisition,
         )
+        whole_source.coloured = source.coloured
+        return whole_source
 
 
 def decoded_once(

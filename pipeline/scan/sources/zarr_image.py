@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.microscope import Acquisition
 from pipeline.microscope.pixel_size import PixelSize, from_multiscale
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
@@ -127,7 +128,7 @@ class ZarrSource(BlockSource):
             page=page,
             channels=sizes.get("c", 1),
             block=(min(chunks["y"], max(shape[0], 1)), min(chunks["x"], max(shape[1], 1))),
-            pixel_size_nm=image.pixel_size_nm,
+            acquisition=_acquisition(image.pixel_size_nm),
         )
         planes = [n for axis, n in zip(axes, array.shape, strict=True) if axis == "p"]
         places = list(np.unravel_index(page or 0, planes)) if planes else []
@@ -167,12 +168,16 @@ class ZarrSource(BlockSource):
         return {**fingerprint, "sha256_of_samples": digest.hexdigest()}
 
 
+def _acquisition(size: PixelSize | None) -> Acquisition | None:
+    return None if size is None else Acquisition(*size, sources={"pixel_size": "OME-Zarr"})
+
+
 def _opened(location: str) -> Any:
     """The array or group at a location."""
     import zarr  # half a second, and many scans are TIFF
 
     try:
-        if location.lower().endswith(".zip") and "://" not in location:
+        if "://" not in location and Path(location).is_file():
             return zarr.open(zarr.storage.ZipStore(location, mode="r"), mode="r")
         return zarr.open(location, mode="r")
     except ImportError as error:

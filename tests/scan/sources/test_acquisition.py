@@ -24,7 +24,6 @@ def test_makers_tags_of_a_tiff(tmp_path: Path, options: dict[str, Any], monkeypa
         assert source.pixel_size_nm == pytest.approx((4, 4))
         assert source.acquisition is not None
         assert source.acquisition.detector == "TLD"
-        assert "4 x 4 nm" in source.describe()
         part = cropped(source, Roi(0, 0, 50, 60))
         assert part.acquisition is source.acquisition
 

@@ -77,7 +77,8 @@ def test_truncated(tmp_path: Path, suffix: str) -> None:
             open_stack(path)[3]
 
 
-def test_other_types(tmp_path: Path) -> None:
-    path = save(tmp_path / "a.nii", noise((31, 23)).astype(np.int16))
-    with pytest.raises(UserError, match="type int16"):
-        open_scan(path)
+@pytest.mark.parametrize("dtype", ["int16", "int32", "float64"])
+def test_other_numbers_are_read_as_float(tmp_path: Path, dtype: str) -> None:
+    path = save(tmp_path / "a.nii", noise((31, 23)).astype(dtype))
+    with open_scan(path) as source:
+        assert_reads(source, read_image(path).astype(np.float32))

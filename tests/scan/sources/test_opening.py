@@ -19,7 +19,11 @@ from tests.scan.sources.cases import assert_reads, noise
     [
         (None, "there is no such file"),
         (b"", r"empty \(0 bytes\)"),
-        (b"some text that is no image", "none of TIFF, Zarr"),
+        (b"some text that is no image", "it is a text file"),
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"ZISRAWFILE" + bytes(30), "CZI file; export it as TIFF"),
+        (b"%PDF-1.7", "it is a PDF"),
+        (bytes(range(200)), "none of TIFF, Zarr"),
         (b"\x1f\x8b" + bytes(30), "truncated or damaged"),
         (b"PK\x03\x04" + bytes(30), "can't be opened as Zarr"),
     ],
@@ -68,6 +72,12 @@ def test_a_tiff_of_several_pages_is_a_stack(tmp_path: Path) -> None:
         assert_reads(source, page)
 
 
+def test_a_broken_link_names_what_it_points_to(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").symlink_to(tmp_path / "gone.tif")
+    with pytest.raises(UserError, match=r"a\.tif: it is a link to .*gone\.tif, which is not there"):
+        open_scan(tmp_path / "a.tif")
+
+
 def test_natural_order() -> None:
     assert sorted(["b1", "a10", "a9", "A9b", "1"], key=natural) == ["1", "a9", "A9b", "a10", "b1"]
 
@@ -78,7 +88,7 @@ def test_nan_is_told_where_it_is_read(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", image)
     with open_scan(tmp_path / "a.tif") as source:
         np.testing.assert_array_equal(source.read(0, 0, 30, 50), image[:30])
-        with pytest.raises(UserError, match=r"a\.tif: 2 pixels in the region x 0 to 9, y 25 to 34 are NaN"):
+        with pytest.raises(UserError, match=r"a\.tif: 2 pixels are NaN or infinite in the region x 0 to 9, y 25 to 34"):
             source.read(25, 0, 10, 10)
 
 

@@ -164,7 +164,19 @@ def test_a_changed_chunk_changes_the_fingerprint(tmp_path: Path) -> None:
     assert prints[0] != prints[1]
 
 
-def test_other_types_are_refused(tmp_path: Path) -> None:
-    add(group_at(str(tmp_path / "a.zarr"), 2), "a", noise((8, 9)).astype(np.int32), (8, 9))
-    with pytest.raises(UserError, match="type int32"):
-        open_scan(tmp_path / "a.zarr")
+def test_other_numbers_are_read_as_float_and_others_refused(tmp_path: Path) -> None:
+    image = noise((8, 9)).astype(np.int32) - 100
+    add(group_at(str(tmp_path / "a.zarr"), 2), "a", image, (8, 9))
+    with open_scan(tmp_path / "a.zarr") as source:
+        assert_reads(source, image.astype(np.float32))
+    add(group_at(str(tmp_path / "b.zarr"), 2), "b", image.astype(np.complex64), (8, 9))
+    with pytest.raises(UserError, match="type complex64"):
+        open_scan(tmp_path / "b.zarr")
+
+
+def test_the_scale_has_a_source(tmp_path: Path) -> None:
+    write_ome(str(tmp_path / "a.zarr"), noise((70, 90)), "yx", 2)
+    with open_scan(tmp_path / "a.zarr") as source:
+        assert source.acquisition is not None
+        assert source.acquisition.pixel_size_nm == source.pixel_size_nm
+        assert source.acquisition.sources == {"pixel_size": "OME-Zarr"}
