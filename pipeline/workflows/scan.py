@@ -7,14 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numcodecs
 import torch
 
 from pipeline.errors import UserError
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
 from pipeline.scan.ground import Ground, rock_tiles
-from pipeline.scan.output import FORMAT_VERSION, ChunkPlan, Journal, ScanStore, build_pyramid
+from pipeline.scan.output import ChunkPlan, Journal, ScanStore, build_pyramid
 from pipeline.scan.porosity import Porosity, measure_porosity
 from pipeline.scan.prediction import ChunkPredictor
 from pipeline.scan.volume import ScanVolume, open_volume
@@ -24,6 +23,7 @@ from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan_finished import refuse_foreign, was_written
 from pipeline.workflows.scan_network import pinned, prompted
+from pipeline.workflows.scan_request import scan_request
 from pipeline.workflows.scan_results import (
     OVERVIEW,
     REPORT,
@@ -34,9 +34,7 @@ from pipeline.workflows.scan_results import (
     write_manifest,
     write_results,
 )
-from pipeline.workflows.scan_scale import scan_scale
 from pipeline.workflows.scan_settings import ScanSettings
-from pipeline.workflows.scan_size import fitting_sizes
 from pipeline.workflows.scan_statistics import SIDE, TILES
 from pipeline.workflows.training import INTERRUPTED
 
@@ -199,47 +197,9 @@ class ScanSegmentation:
         return volume
 
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
-        """All that decides the bytes of the result."""
-        settings = self._settings
-        trained = self._model.data["pixel_sizes_nm"] if settings.rescale else []
-        scale = scan_scale(self._pixel_size(volume), trained, self._path)
-        chunk_size, batch = self._sizes(volume, max(scale))
-        return {
-            "scan": volume.fingerprint(),
-            "checkpoint_sha256": self._model.sha256,
-            "prompt": settings.prompt,
-            "threshold": settings.threshold,
-            "region": list(settings.region or (0, 0, volume.shape[1], volume.shape[0])),
-            "chunk_size": chunk_size,
-            "halo": settings.halo,
-            "batch": batch,
-            "precision": settings.precision,
-            "statistics": settings.statistics,
-            "skip_empty": settings.skip_empty,
-            "pixel_size_nm": settings.pixel_size_nm,
-            "scale": list(scale),
-            "imaged_rows": volume.rows,
-            "invert": settings.invert,
-            "slice_spacing_nm": settings.slice_spacing_nm,
-            "device": self._device.type,
-            "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
-        }
-
-    def _sizes(self, volume: ScanVolume, scale: float) -> tuple[int, int]:
-        """Chunk size and batch: as asked for, as an interrupted run chose them, or by the memory."""
-        settings = self._settings
         earlier = Journal.request_in(self._journal_folder) or {}
-        chunk_size = settings.chunk_size or earlier.get("chunk_size")
-        batch = settings.batch or earlier.get("batch")
-        if chunk_size is None or batch is None:
-            network = prompted(self._model.network, self._model.text.get(settings.prompt), settings.precision)
-            longest = max(settings.region[2:] if settings.region else volume.shape)
-            fitting = fitting_sizes(
-                network, self._device, settings.halo, longest, self._ranks.local_count, scale, chunk_size
-            )
-            chunk_size, batch = fitting[0], batch or fitting[1]
-        logger.info("chunks of %d px and a halo of %d px, %d in a batch", chunk_size, settings.halo, batch)
-        return chunk_size, batch
+        size = self._pixel_size(volume)
+        return scan_request(volume, self._model, self._settings, self._device, size, earlier, self._ranks.local_count)
 
     def _journal(self, request: dict[str, Any]) -> Journal:
         folder = self._journal_folder

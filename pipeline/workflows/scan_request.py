@@ -1,0 +1,71 @@
+"""All that decides the bytes of a segmented scan."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numcodecs
+import torch
+
+from pipeline.scan.output import FORMAT_VERSION
+from pipeline.scan.volume import ScanVolume
+from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.scan_network import prompted
+from pipeline.workflows.scan_scale import scan_scale
+from pipeline.workflows.scan_settings import ScanSettings
+from pipeline.workflows.scan_size import fitting_sizes
+
+logger = logging.getLogger("vlsenet")
+
+
+def scan_request(
+    volume: ScanVolume,
+    model: TrainedModel,
+    settings: ScanSettings,
+    device: torch.device,
+    pixel_size_nm: tuple[float, float] | None,
+    earlier: Mapping[str, Any],
+    processes: int,
+) -> dict[str, Any]:
+    """What is asked of a scan, for the journal: JSON values by name.
+
+    Args:
+        volume: the scan.
+        model: what segments.
+        settings: how.
+        device: where.
+        pixel_size_nm: pixel height and width, if known.
+        earlier: request of an interrupted run in the same folder, whose sizes are kept; empty where there is none.
+        processes: that share this machine.
+    """
+    trained = model.data["pixel_sizes_nm"] if settings.rescale else []
+    scale = scan_scale(pixel_size_nm, trained, volume.path)
+    chunk_size, batch = settings.chunk_size or earlier.get("chunk_size"), settings.batch or earlier.get("batch")
+    if chunk_size is None or batch is None:
+        network = prompted(model.network, model.text.get(settings.prompt), settings.precision)
+        longest = max(settings.region[2:] if settings.region else volume.shape)
+        fitting = fitting_sizes(network, device, settings.halo, longest, processes, max(scale), chunk_size)
+        chunk_size, batch = fitting[0], batch or fitting[1]
+    logger.info("chunks of %d px and a halo of %d px, %d in a batch", chunk_size, settings.halo, batch)
+    return {
+        "scan": volume.fingerprint(),
+        "checkpoint_sha256": model.sha256,
+        "prompt": settings.prompt,
+        "threshold": settings.threshold,
+        "region": list(settings.region or (0, 0, volume.shape[1], volume.shape[0])),
+        "chunk_size": chunk_size,
+        "halo": settings.halo,
+        "batch": batch,
+        "precision": settings.precision,
+        "statistics": settings.statistics,
+        "skip_empty": settings.skip_empty,
+        "pixel_size_nm": settings.pixel_size_nm,
+        "scale": list(scale),
+        "imaged_rows": volume.rows,
+        "invert": settings.invert,
+        "slice_spacing_nm": settings.slice_spacing_nm,
+        "device": device.type,
+        "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
+    }
