@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from pipeline.atomic import atomic_path
+from pipeline.workflows.allocator import keep_freed_memory
 
 WARM_UP = 2
 
@@ -80,7 +81,8 @@ def common_arguments(description: str | None) -> ArgumentParser:
 
 
 def chosen_device(arguments: Namespace) -> torch.device:
-    """The device that the user named, or a GPU, or the CPU."""
+    """The device that the user named, or a GPU, or the CPU; memory is kept on it as by the commands."""
+    keep_freed_memory()
     if arguments.device != "auto":
         return torch.device(arguments.device)
     return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")

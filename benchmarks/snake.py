@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from pipeline.networks.snake import snake_offsets
 from pipeline.networks.snake_sampling import CENTRE, TAPS, sample_along_snake
+from pipeline.workflows.allocator import keep_freed_memory
 
 Sampler = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -117,6 +118,7 @@ def main() -> None:
     parser.add_argument("--modes", nargs="+", choices=["eager", "compiled"], default=["eager", "compiled"])
     parser.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's own choice")
     options = parser.parse_args()
+    keep_freed_memory()  # as the commands do
     if options.threads:
         torch.set_num_threads(options.threads)
     check(sample_along_snake)
