@@ -12,6 +12,8 @@ from pipeline.text import TextStore
 from pipeline.workflows.model_file import read_model_file
 
 _SHOWN_PROMPTS = 5
+#: text sources that give the same for every prompt
+_UNREAD = ("learned", "none")
 
 
 def checkpoint_facts(path: str) -> dict[str, Any]:
@@ -55,12 +57,11 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
 def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """The facts as names and values."""
     preset = f"preset {facts['preset']}, " if facts["preset"] else ""
-    text = ", ".join(f"{name} {value}" for name, value in facts["text"].items() if value is not None)
     lines = [
         ("network", f"{facts['network']}, {preset}widths {', '.join(map(str, facts['widths']))}, {facts['norm']} norm"),
         ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
-        ("text prior", text),
-        ("prompts", _prompts(facts["prompts"])),
+        ("text prior", _text_prior(facts["text"])),
+        ("prompts", _prompts(facts["text"], facts["prompts"])),
         ("threshold", f"{facts['threshold']:.3g}"),
         ("trained on", f"{facts['train_images']} images, pore label {facts['pore_label']}"),
         ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),
@@ -73,9 +74,27 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return [*lines, ("sha256", facts["sha256"])]
 
 
-def _prompts(prompts: list[str]) -> str:
-    shown = "; ".join(prompts[:_SHOWN_PROMPTS])
-    return shown + (f"; and {len(prompts) - _SHOWN_PROMPTS} more" if len(prompts) > _SHOWN_PROMPTS else "")
+def _text_prior(text: dict[str, Any]) -> str:
+    """Where the vectors come from that stand for the text."""
+    source = text.get("source")
+    size = f"{text.get('length')} vectors of {text.get('dim')}"
+    weights = text.get("weights_id") or text.get("pretrained")
+    said = {
+        "none": "none",
+        "learned": f"learned with the network ({size})",
+        "random": f"random, for comparison: a prompt has no meaning ({size})",
+        "untrained": f"a text tower that was not trained, for comparison ({size})",
+        "clip": f"CLIP's text tower {text.get('model')}, weights {weights} ({size})",
+    }
+    return said.get(str(source), f"{source} ({size})")
+
+
+def _prompts(text: dict[str, Any], prompts: list[str]) -> str:
+    if text.get("source") in _UNREAD:
+        return "not read by this model"
+    named = [prompt for prompt in prompts if prompt]  # the empty one is there for comparisons
+    shown = "; ".join(named[:_SHOWN_PROMPTS])
+    return shown + (f"; and {len(named) - _SHOWN_PROMPTS} more" if len(named) > _SHOWN_PROMPTS else "")
 
 
 def _pixel_sizes(sizes: list[float]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-import pickle
+import warnings
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,17 +106,43 @@ def read_model_file(path: str) -> dict[str, Any]:
         UserError: no model file, a damaged one, or one of a later version.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # of a pickle that holds more than tensors PyTorch says how to run it; nobody should
-        pickled = isinstance(error, pickle.UnpicklingError)
-        reason = "it is damaged, or no file of tensors" if pickled else str(error).splitlines()[0][:200]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what PyTorch has to say of other files is for programmers
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # PyTorch answers what is none of its files with errors of every type
+        reason = _why_unreadable(path, error)
         raise UserError(f"{path} can't be read as a checkpoint ({reason}); give best.pt of a training") from error
     if not isinstance(content, dict) or "vlsenet_format" not in content:
         raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
     if content["vlsenet_format"] > _FORMAT:
         raise UserError(f"{path} was written by vlsenet {content['versions']['vlsenet']}; install that or a later one")
     return {**content, "data": {"pixel_sizes_nm": [], **content["data"]}}
+
+
+def _why_unreadable(path: str, error: Exception) -> str:
+    """In a few words; PyTorch's own name the inside of its reader, or how to run the code in a pickle."""
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    file = Path(path)
+    if not file.stat().st_size:
+        return "it is empty, 0 bytes"
+    with file.open("rb") as stream:
+        start = stream.read(200)
+    if start.startswith(b"PK"):
+        if not zipfile.is_zipfile(file):
+            return "it is truncated or damaged; copy it again"
+        with zipfile.ZipFile(file) as archive:
+            names = [name.rpartition("/")[2] for name in archive.namelist()]
+        if "constants.pkl" in names:
+            return "it is an exported TorchScript model"
+        return "it holds other things than tensors" if "data.pkl" in names else "it is a zip file of something else"
+    if start.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer; fetch the file with `git lfs pull`"
+    if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
+        return "it is a text file"
+    return "it is damaged, or no file that PyTorch wrote"
 
 
 def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:

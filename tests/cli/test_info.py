@@ -10,6 +10,7 @@ import tifffile
 import torch
 from PIL import Image
 
+from pipeline.cli.checkpoint_info import checkpoint_lines
 from pipeline.cli.console import FINE, MISTAKE
 from pipeline.cli.info import is_checkpoint
 from pipeline.cli.main import main
@@ -89,6 +90,38 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     shown = capsys.readouterr().out
     assert "without      alignment" in shown
     assert "0.375" in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "prior", "prompts"),
+    [
+        (
+            {"source": "learned", "trained": False},
+            "learned with the network (8 vectors of 256)",
+            "not read by this model",
+        ),
+        ({"source": "none", "trained": False}, "none", "not read by this model"),
+        ({"source": "random", "trained": False}, "random, for comparison", "pore; thin pores"),
+        (
+            {"source": "clip", "model": "ViT-B-16", "pretrained": "openai"},
+            "CLIP's text tower ViT-B-16",
+            "pore; thin pores",
+        ),
+    ],
+)
+def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
+    facts = {"network": "vlsenet", "preset": None, "widths": [8], "norm": "instance", "parameters": 1, "threshold": 0.5}
+    facts |= {"train_images": 1, "pore_label": None, "pixel_sizes_nm": [], "switched_off": [], "epoch": None}
+    facts |= {"versions": {}, "sha256": "0", "text": {"dim": 256, "length": 8, **text}}
+    lines = dict(checkpoint_lines({**facts, "prompts": ["pore", "", "thin pores"]}))
+    assert lines["text prior"].startswith(prior)
+    assert lines["prompts"] == prompts
+
+
+def test_colours_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)).save(tmp_path / "a.png")
+    assert main(["info", str(tmp_path / "a.png")]) == FINE
+    assert "channels differ" in capsys.readouterr().out
 
 
 def test_what_is_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

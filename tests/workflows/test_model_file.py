@@ -45,10 +45,28 @@ def test_a_new_prompt_is_encoded_by_the_tower_of_the_training(saved):
     torch.testing.assert_close(model.learn_prompts(["round pores"]).get("round pores").text, expected.text)
 
 
+OTHER_FILES = (
+    (b"", "it is empty, 0 bytes"),
+    (b"hello, this is a note\n" * 9, "it is a text file"),
+    (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
+    (b"II*\0" + bytes(90), "it is damaged, or no file"),
+    (b"PK\3\4" + bytes(90), "it is truncated or damaged"),
+)
+
+
 def test_what_is_no_model_is_told(tmp_path, saved):
     text = tmp_path / "a.pt"
     text.write_text("hello")
     with pytest.raises(UserError, match="can't be read as a checkpoint"):
+        load_model(str(text))
+    for content, reason in OTHER_FILES:
+        text.write_bytes(content)
+        with pytest.raises(UserError, match=rf"a\.pt can't be read as a checkpoint \({reason}"):
+            load_model(str(text))
+    with pytest.raises(UserError, match="there is no such file"):
+        load_model(str(tmp_path / "b.pt"))
+    torch.save(torch.nn.Linear(2, 2), text)
+    with pytest.raises(UserError, match="other things than tensors"):
         load_model(str(text))
     torch.save({"weights": torch.zeros(1)}, text)
     with pytest.raises(UserError, match="no VLSE-Net checkpoint"):
