@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from pipeline.errors import UserError
+from pipeline.text.ensemble import averaged, phrases_of
 from pipeline.text.features import TextStore
 from pipeline.text.sources import TextSource, build_text_source
 
@@ -33,7 +34,7 @@ def extend_text_store(
 ) -> None:
     """Add the prompts that the store lacks, encoded by the source that made the store.
 
-    Where nothing is lacking this does nothing, and needs neither weights nor a connection.
+    An ensemble whose phrases are all stored is their mean. Where nothing is lacking else this does nothing, and needs neither weights nor a connection.
 
     Args:
         store: a store with features in it, as loaded from a checkpoint.
@@ -45,6 +46,11 @@ def extend_text_store(
         UserError: the weights are out of reach (the message names the stored prompts), or they are not those that
             made the store.
     """
+    prompts = list(prompts)
+    for prompt in store.missing(prompts):
+        phrases = phrases_of(prompt)
+        if len(phrases) > 1 and not store.missing(phrases):
+            store.add({prompt: averaged([store.get(phrase) for phrase in phrases])})
     lacking = store.missing(prompts)
     if not lacking:
         return

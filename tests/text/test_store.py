@@ -28,6 +28,16 @@ def test_stored_prompts_need_no_weights(tiny_model, tiny_weights, tmp_path):
     assert store.prompts == ("pore",)
 
 
+def test_an_ensemble_of_stored_phrases_needs_no_weights(tiny_model, tiny_weights, tmp_path):
+    store = clip_store(tiny_model, tiny_weights, tmp_path / "a", ["pore", "cracks", "clay"])
+    extend_text_store(store, ["cracks | pore | pore"], weights=tmp_path / "gone", cache_dir=tmp_path / "b")
+    whole = clip_store(tiny_model, tiny_weights, tmp_path / "c", ["cracks | pore | pore"])
+    for a, b in zip(store.get("cracks | pore | pore"), whole.get("cracks | pore | pore"), strict=True):
+        torch.testing.assert_close(a, b)
+    with pytest.raises(UserError, match="gone"):
+        extend_text_store(store, ["pore | unheard of"], weights=tmp_path / "gone", cache_dir=tmp_path / "b")
+
+
 def test_new_prompt_with_the_same_weights(tiny_model, tiny_weights, tmp_path):
     store = clip_store(tiny_model, tiny_weights, tmp_path / "a")
     extend_text_store(store, ["cracks"], weights=tiny_weights, cache_dir=tmp_path / "b")
