@@ -34,7 +34,8 @@ def extend_text_store(
 ) -> None:
     """Add the prompts that the store lacks, encoded by the source that made the store.
 
-    An ensemble whose phrases are all stored is their mean. Where nothing is lacking else this does nothing, and needs neither weights nor a connection.
+    An ensemble whose phrases are all stored is their mean. Where nothing else is lacking this does nothing, and needs
+    neither weights nor a connection.
 
     Args:
         store: a store with features in it, as loaded from a checkpoint.

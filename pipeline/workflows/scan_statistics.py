@@ -14,8 +14,8 @@ from pipeline.networks.inputs import STRIDE
 
 STATISTICS = ("micrograph", "network")
 
-#: networks that are kept at a time; images of a micrograph mostly come together
-_KEPT = 8
+#: networks that are kept at a time: images of a micrograph mostly come together, and a large network takes much memory
+_KEPT = 2
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
 TILES = 16
