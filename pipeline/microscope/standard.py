@@ -64,7 +64,8 @@ def from_imagej(metadata: Mapping[str, Any], resolution: tuple[float, float] | N
     if unit.lower() not in _NO_SCALE and resolution is not None:
         rows, columns = resolution
         if min(rows, columns) > 0:
-            finding.take_pixel_size(f"{1 / rows!r} {unit}", f"{1 / columns!r} {unit}")
+            unit_y = plain_text(metadata.get("yunit")) or unit
+            finding.take_pixel_size(f"{1 / rows!r} {unit_y}", f"{1 / columns!r} {unit}")
         else:
             finding.warn("its pixel size is zero, negative or infinite, and is left out")
     return finding

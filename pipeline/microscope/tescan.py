@@ -48,8 +48,8 @@ def from_text(text: str, source: str, shape: tuple[int, int] | None) -> Finding 
     across, down = (int(view[0]) if view is not None and 1 <= view[0] < 100 else 1 for view in views)
     if across * down > 1:
         finding.warn(
-            f"the image holds {across * down} views of the same place, {across} across and {down} down, which would all "
-            "be counted; take one of them with --roi x,y,w,h"
+            f"the image holds {across * down} views of the same place, {across} across and {down} down, which would "
+            "all be counted; take one of them with --roi x,y,w,h"
         )
     finding.take_conditions(
         magnification_=pairs.get("Magnification"),

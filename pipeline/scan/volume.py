@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -14,8 +15,11 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition, info_bar_height, read_bottom
+from pipeline.microscope.finding import same
 from pipeline.scan.sources import InvertedSource, Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
 from pipeline.scan.sources.colour import COLOUR_WARNING
+
+log = logging.getLogger("vlsenet")
 
 #: slices that stay open; chunks are read slice by slice, two batches ahead
 _OPEN = 4
@@ -49,6 +53,7 @@ class ScanVolume:
     def __init__(self, stack: ScanStack, info_bar: str | int = "keep", invert: bool = False) -> None:
         self._stack, self._invert = stack, invert
         self._lock = threading.Lock()
+        self._scale_doubted = False
         self._open: dict[int, ScanSource] = {}
         self._users: dict[int, int] = {}
         self.path, self.depth = stack.path, len(stack)
@@ -126,7 +131,22 @@ class ScanVolume:
                 f"{name}: it has {size}, and the first slice {self.shape[1]} x {self.shape[0]}; a stack needs slices "
                 "of one size"
             )
+        self._warn_of_another_scale(source)
         return source
+
+    def _warn_of_another_scale(self, source: ScanSource) -> None:
+        """Once: what is measured has one scale."""
+        first = None if self.acquisition is None else self.acquisition.pixel_size_nm
+        if self._scale_doubted or first is None or source.pixel_size_nm is None:
+            return
+        if not all(same(a, b) for a, b in zip(first, source.pixel_size_nm, strict=True)):
+            self._scale_doubted = True
+            log.warning(
+                "%s: its pixels are %.5g nm wide, and those of the first slice %.5g nm; the latter is taken for all",
+                source.name,
+                source.pixel_size_nm[1],
+                first[1],
+            )
 
 
 def _with_colour_told(source: ScanSource, rows: int) -> Acquisition | None:

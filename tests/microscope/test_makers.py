@@ -181,3 +181,10 @@ def test_one_micrometre_by_default_is_doubted(tmp_path: Path) -> None:
     found = read_acquisition(write(tmp_path / "b.ome.tif", description=OME.format(sizes=sizes)))
     assert found.pixel_size_nm == pytest.approx((1000, 1000))
     assert not found.warnings
+
+
+def test_imagej_with_another_unit_along_y(tmp_path: Path) -> None:
+    text = b"ImageJ=1.53t\nunit=\xb5m\nyunit=nm\n"
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, IMAGE, metadata=None, description=text, resolution=(250, 0.2), resolutionunit=1)
+    assert read_acquisition(path).pixel_size_nm == pytest.approx((5, 4))

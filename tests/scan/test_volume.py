@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pipeline.errors import UserError
@@ -51,3 +52,16 @@ def test_a_folder_is_a_stack_only_if_the_user_says_so(folder: Path) -> None:
     with open_volume(str(folder / "s3.png")) as volume:
         assert volume.depth == 1
         assert volume.fingerprint()["name"] == "s3.png"
+
+
+def test_slices_of_another_scale_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name, size in (("a", 4), ("b", 4), ("c", 8), ("d", 8)):
+        per_cm = 1e7 / size
+        image = np.random.default_rng(0).integers(0, 255, (40, 50), np.uint8)
+        tifffile.imwrite(tmp_path / f"{name}.tif", image, resolution=(per_cm, per_cm), resolutionunit="CENTIMETER")
+    with open_volume(str(tmp_path), stack=True) as volume:
+        for index in range(4):
+            volume.read(index, 0, 0, 8, 8)
+    told = [record.getMessage() for record in caplog.records if "nm wide" in record.getMessage()]
+    assert len(told) == 1
+    assert "c.tif: its pixels are 8 nm wide, and those of the first slice 4 nm" in told[0]
