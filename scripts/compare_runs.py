@@ -11,9 +11,8 @@ from pipeline.cli.compare import run_comparison
 from pipeline.cli.console import WRONG_USAGE, run_command
 
 EXAMPLES = r"""
-A run is compared when its evaluation is among its artifacts. Those of an experiment are, and any other is with
-evaluate.yaml --tracking_uri URI --mlflow_run_id ID --tags::variant NAME; the tags variant, seed and fold say what
-it is.
+The same as vlsenet compare. A run is compared when its evaluation is among its artifacts: vlsenet experiment and
+vlsenet evaluate put it there. The tags variant, seed and fold say what it is.
 
 examples:
   python scripts/compare_runs.py --tracking_uri sqlite:///runs/ablation/mlflow.db --experiment ablation \
@@ -35,9 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--tracking_uri", required=True, metavar="URI", help="MLflow store: sqlite:///FILE.db or a server's address")
-    add("--experiment", metavar="NAME", help="all evaluated runs of this MLflow experiment")
+    add("--tracking_uri", required=True, metavar="URI", nargs="+", help="sqlite:///FILE.db or a server's address")
+    add("--experiment", metavar="NAME", help="MLflow experiment (default: the one with evaluated runs)")
     add("--runs", default="", metavar="ID,...", help="these runs only; a parent run's id stands for its children")
+    add("--split", metavar="NAME", help="evaluations of this part of the data, such as test")
     add("--baseline", metavar="VARIANT", help="what the others are compared with (default: unet)")
     add("--metric", default="dice", metavar="SCORE", help="score of the verdicts at the top (default: dice)")
     add("--output_dir", required=True, metavar="DIR", help="folder of report.html and the tables")
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.output_dir,
             experiment=options.experiment,
             runs=options.runs,
+            split=options.split,
             baseline=options.baseline,
             metric=options.metric,
         ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.console import EXIT_STATUS, FINE
@@ -15,15 +16,23 @@ ABOUT = "compare evaluated runs of an MLflow store"
 _STORE = "mlflow.db"
 _EXAMPLES = f"""\
 Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is an MLflow store's address, an
-{_STORE}, or a folder that holds one. A run is compared when its evaluation is among its artifacts: those of
-vlsenet experiment are.
+{_STORE}, a folder that holds one, or a folder of such folders. A run is compared when it was evaluated: those of
+vlsenet experiment are, and vlsenet evaluate does it for any other.
 
 examples:
-  vlsenet compare runs/ablation --experiment ablation --output_dir runs/ablation/comparison
+  # two networks, each trained, evaluated, and called by its folder's name
+  vlsenet train my_rock --output_dir runs/unet --network unet
+  vlsenet train my_rock --output_dir runs/mine
+  vlsenet evaluate my_rock --checkpoint runs/unet/checkpoints/best.pt --output_dir runs/unet/val
+  vlsenet evaluate my_rock --checkpoint runs/mine/checkpoints/best.pt --output_dir runs/mine/val
+  vlsenet compare runs/unet runs/mine --output_dir comparison
 
-  # against another variant, by another score
+  # all runs of an experiment, against another variant, by another score
   vlsenet compare http://localhost:5000 --experiment ablation --baseline vlsenet --metric porosity_error \\
       --output_dir comparison
+
+One training of each is too little for a verdict: with other seeds and the same --variant at the evaluation, several
+trainings are one variant. vlsenet experiment does all of this from one file.
 
 {EXIT_STATUS}"""
 
@@ -32,10 +41,16 @@ def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
     option = parser.add_argument
-    option("store", metavar="STORE", help="sqlite:///FILE.db, a server's address, or a folder of runs")
+    option("store", metavar="STORE", nargs="+", help="sqlite:///FILE.db, a server's address, or a folder of runs")
     option("--output_dir", metavar="DIR", help="folder of report.html and the tables; needed")
-    option("--experiment", default=None, metavar="NAME", help="all evaluated runs of this MLflow experiment ...")
-    option("--runs", default="", metavar="ID,...", help="... or these runs; a parent run's id stands for its children")
+    option(
+        "--experiment",
+        default=None,
+        metavar="NAME",
+        help="MLflow experiment (default: the one with evaluated runs) ...",
+    )
+    option("--runs", default="", metavar="ID,...", help="these runs; a parent run's id stands for its children")
+    option("--split", default=None, metavar="NAME", help="evaluations of this part of the data, such as test")
     option("--baseline", default=None, metavar="VARIANT", help="what the others are compared with (default: unet)")
     option("--metric", default="dice", metavar="SCORE", help="score of the verdicts at the top (default: dice)")
     parser.set_defaults(run=run)
@@ -49,22 +64,30 @@ def run(options: argparse.Namespace) -> int:
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the report")
-    given = {name: getattr(options, name) for name in ("experiment", "runs", "baseline", "metric")}
-    address = store_address(options.store)
+    given = {name: getattr(options, name) for name in ("experiment", "runs", "split", "baseline", "metric")}
+    addresses = [address for store in options.store for address in store_addresses(store)]
     with own_messages():
-        return run_comparison(address, options.output_dir, **given)
+        return run_comparison(addresses, options.output_dir, **given)
 
 
 def run_comparison(
-    tracking_uri: str, output_dir: str, *, experiment: str | None, runs: str, baseline: str | None, metric: str
+    tracking_uris: Sequence[str],
+    output_dir: str,
+    *,
+    experiment: str | None,
+    runs: str,
+    split: str | None,
+    baseline: str | None,
+    metric: str,
 ) -> int:
     """Compare runs, and print what was found; returns the exit status.
 
     Args:
-        tracking_uri: MLflow store.
+        tracking_uris: MLflow stores.
         output_dir: folder of the report.
-        experiment: all evaluated runs of this MLflow experiment ...
+        experiment: all evaluated runs of this MLflow experiment; None: the one that has any ...
         runs: ... or those with these ids, between commas.
+        split: only evaluations of this part of the data.
         baseline: what the others are compared with.
         metric: score of the verdicts at the top.
 
@@ -76,24 +99,38 @@ def run_comparison(
     from pipeline.comparison.compare import compare
 
     run_ids = [name.strip() for name in runs.split(",") if name.strip()]
-    compared = compare(tracking_uri, output_dir, experiment, run_ids, baseline, metric)
+    compared = compare(tracking_uris, output_dir, experiment, run_ids, baseline, metric, split)
     print(compared.markdown)
     print(f"report: {compared.report}")
     return FINE
 
 
-def store_address(store: str) -> str:
-    """The address of a store that may be given as a file or folder.
+def store_addresses(store: str) -> list[str]:
+    """The addresses of a store that may be given as a file, its folder, or a folder of such folders.
 
     Raises:
-        UserError: neither.
+        UserError: none of them.
     """
     if "://" in store:
-        return store
+        return [store]
     path = Path(store)
-    file = path / _STORE if path.is_dir() else path
-    if not file.is_file():
+    files = [path / _STORE] if path.is_dir() else [path]
+    if path.is_dir() and not files[0].is_file():
+        files = sorted(path.glob(f"*/{_STORE}"))
+    if not files or not files[0].is_file():
         raise UserError(
             f"{store}: there is no {_STORE}; give a folder of runs, sqlite:///FILE.db or a server's address"
         )
-    return f"sqlite:///{file}"
+    return [f"sqlite:///{file}" for file in files]
+
+
+def store_address(store: str) -> str:
+    """The address of one store, given as for `store_addresses`.
+
+    Raises:
+        UserError: there is none, or several.
+    """
+    addresses = store_addresses(store)
+    if len(addresses) > 1:
+        raise UserError(f"{store}: there are several stores in it; give the folder of one")
+    return addresses[0]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
 from pipeline.atomic import atomic_path
+from pipeline.comparison.choice import choose_runs
 from pipeline.comparison.curves import read_curves
 from pipeline.comparison.differences import Comparison, compare_variants, differences_table
 from pipeline.comparison.gallery import Exhibit, make_gallery
@@ -54,12 +55,13 @@ class Compared:
 
 
 def compare(
-    tracking_uri: str,
+    tracking_uri: str | Sequence[str],
     output_dir: str | Path,
     experiment_name: str | None = None,
     run_ids: Sequence[str] = (),
     baseline: str | None = None,
     measure: str = "dice",
+    split: str | None = None,
 ) -> Compared:
     """Compare the variants of an experiment, and write what was found.
 
@@ -67,62 +69,51 @@ def compare(
     ``strata.csv``, and logs them to the parent run where the runs have one in common.
 
     Args:
-        tracking_uri: MLflow store: ``sqlite:///FILE.db`` or a server's address.
+        tracking_uri: MLflow store, or several: ``sqlite:///FILE.db`` or a server's address.
         output_dir: folder of the results.
-        experiment_name: all evaluated runs of this MLflow experiment ...
+        experiment_name: all evaluated runs of this MLflow experiment; None: the one that has any ...
         run_ids: ... or these runs; the id of a parent run stands for its children.
-        baseline: variant to compare with; ``unet`` where there is one.
+        baseline: variant to compare with; ``unet`` where there is one, or the only one whose network is U-Net.
         measure: score of the verdicts at the top, of the strata of images and of the gallery.
+        split: only evaluations of this part of the data; None: the first evaluation of each training.
 
     Raises:
-        UserError: no such store, experiment, run, baseline or score; runs that can't be compared.
+        UserError: no such store, experiment, run, baseline or score; runs that can't be compared; a folder with the
+            results of something else.
     """
     if measure not in BY_NAME:
         raise UserError(f"--metric {measure}: there is no such score; there are {', '.join(BY_NAME)}")
-    if not experiment_name and not run_ids:
-        raise UserError("which runs? give --experiment NAME or --runs ID,ID")
     output_dir = Path(output_dir)
-    if output_dir.exists() and not output_dir.is_dir():
-        raise UserError(f"--output_dir {output_dir}: this is a file; give a folder for the results")
-    client = open_store(tracking_uri)
+    _check_folder(output_dir)
+    uris = [tracking_uri] if isinstance(tracking_uri, str) else list(dict.fromkeys(tracking_uri))
+    choice = choose_runs({uri: open_store(uri) for uri in uris}, experiment_name, run_ids, split)
     with tempfile.TemporaryDirectory() as scratch:
-        found = read_runs(client, experiment_name, run_ids, Path(scratch))
-        runs = found.runs
-        notes = check_same_data(runs)
+        found = read_runs(choice.runs, Path(scratch))
+        notes = [*choice.notes, *check_same_data(found.runs)]
         if found.left_out:
             notes.append(f"Left out, as they have no evaluation: {', '.join(found.left_out)}.")
-        baseline = _baseline(baseline, variants_of(runs))
-        runs = sorted(runs, key=lambda run: run.variant != baseline)
-        comparisons = compare_variants(runs, baseline)
-        findings = Findings(
-            title=experiment_name or "runs",
-            baseline=baseline,
-            primary=BY_NAME[measure],
-            runs=runs,
-            table=variant_table(runs),
-            costs=cost_table(runs),
-            comparisons=comparisons,
-            strata=strata_table(runs, baseline, BY_NAME[measure]),
-            curves=read_curves(client, runs),
-            gallery=_gallery(client, runs, comparisons, baseline, BY_NAME[measure], Path(scratch)),
-            notes=[*notes, *_about_sources(runs)],
+        findings = find(
+            found.runs, choice.title, _baseline(baseline, found.runs), BY_NAME[measure], notes, Path(scratch)
         )
     files = {
         "variants.csv": findings.table.to_csv(index=False, float_format="%.6g"),
-        "differences.csv": differences_table(comparisons).to_csv(index=False, float_format="%.6g"),
+        "differences.csv": differences_table(findings.comparisons).to_csv(index=False, float_format="%.6g"),
         "strata.csv": findings.strata.to_csv(index=False, float_format="%.6g"),
         "variants.md": markdown(findings),
         "variants.html": table_html(findings),
         "report.html": render(findings),
     }
-    for name, text in files.items():
-        with atomic_path(output_dir / name) as partial:
-            partial.write_text(text, encoding="utf-8")
-    _log(client, runs, [output_dir / name for name in files])
+    try:
+        for name, text in files.items():
+            with atomic_path(output_dir / name) as partial:
+                partial.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output_dir {output_dir}: it can't be written ({error.strerror or error})") from error
+    _log(findings.runs, [output_dir / name for name in files])
     return Compared(
-        baseline,
+        findings.baseline,
         findings.table,
-        differences_table(comparisons),
+        differences_table(findings.comparisons),
         findings.strata,
         findings.notes,
         files["variants.md"],
@@ -130,19 +121,63 @@ def compare(
     )
 
 
-def _baseline(asked: str | None, variants: Sequence[str]) -> str:
+def find(
+    runs: Sequence[EvaluatedRun], title: str, baseline: str, primary: Measure, notes: Sequence[str], folder: Path
+) -> Findings:
+    """All that a report tells of runs.
+
+    Args:
+        runs: of all variants.
+        title: of the report.
+        baseline: variant to compare with.
+        primary: score of the verdicts at the top.
+        notes: what a reader must know of the data.
+        folder: where pictures are downloaded to.
+    """
+    runs = sorted(runs, key=lambda run: run.variant != baseline)
+    comparisons = compare_variants(runs, baseline)
+    return Findings(
+        title=title,
+        baseline=baseline,
+        primary=primary,
+        runs=runs,
+        table=variant_table(runs),
+        costs=cost_table(runs),
+        comparisons=comparisons,
+        strata=strata_table(runs, baseline, primary),
+        curves=read_curves(runs),
+        gallery=_gallery(runs, comparisons, baseline, primary, folder),
+        notes=[*notes, *_about_sources(runs)],
+    )
+
+
+def _check_folder(output_dir: Path) -> None:
+    if output_dir.exists() and not output_dir.is_dir():
+        raise UserError(f"--output_dir {output_dir}: this is a file; give a folder for the results")
+    if (output_dir / "report.html").exists() and not (output_dir / "differences.csv").exists():
+        raise UserError(
+            f"--output_dir {output_dir}: the report.html in it is none of a comparison; choose another folder"
+        )
+
+
+def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
+    variants = variants_of(runs)
     there = ", ".join(variants)
     if asked is None:
-        if _DEFAULT_BASELINE not in variants:
-            raise UserError(f"which variant shall the others be compared with? give --baseline; there are {there}")
-        return _DEFAULT_BASELINE
+        other = {run.variant for run in runs if run.parameters.get("network.network") != _DEFAULT_BASELINE}
+        unets = [name for name in variants if name not in other]
+        for candidates in ([name for name in variants if name == _DEFAULT_BASELINE], variants, unets):
+            if len(candidates) == 1:
+                return candidates[0]
+        raise UserError(f"which variant shall the others be compared with? give --baseline; there are {there}")
     if asked not in variants:
-        raise UserError(f"--baseline {asked}: no evaluated run is of this variant; there are {there}")
+        near = difflib.get_close_matches(asked, variants, n=1)
+        meant = f"did you mean {near[0]}? There" if near else "there"
+        raise UserError(f"--baseline {asked}: no evaluated run is of this variant; {meant} are {there}")
     return asked
 
 
 def _gallery(
-    client: mlflow.MlflowClient,
     runs: Sequence[EvaluatedRun],
     comparisons: Sequence[Comparison],
     baseline: str,
@@ -153,7 +188,7 @@ def _gallery(
         exhibit
         for one in comparisons
         if one.measure is primary
-        for exhibit in make_gallery(client, runs, one.variant, baseline, one.difference, primary.higher, folder)
+        for exhibit in make_gallery(runs, one.variant, baseline, one.difference, primary.higher, folder)
     ]
 
 
@@ -180,12 +215,11 @@ def _about_sources(runs: Sequence[EvaluatedRun]) -> list[str]:
     return notes
 
 
-def _log(client: mlflow.MlflowClient, runs: Sequence[EvaluatedRun], files: Sequence[Path]) -> None:
-    parents = {run.parent for run in runs} - {""}
-    if len(parents) != 1:
-        logger.info("the runs have no one parent run in common: the report is not logged to MLflow")
+def _log(runs: Sequence[EvaluatedRun], files: Sequence[Path]) -> None:
+    parents = {run.parent: run.client for run in runs if run.parent}
+    if len(parents) != 1:  # of trainings that were not started as one experiment
         return
-    (parent,) = parents
+    ((parent, client),) = parents.items()
     try:
         for file in files:
             client.log_artifact(parent, str(file), COMPARISON_FOLDER)

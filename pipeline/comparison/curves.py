@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import mlflow
 import pandas as pd
 
 from pipeline.comparison.runs import EvaluatedRun
@@ -17,14 +16,14 @@ CURVES = {
 }
 
 
-def read_curves(client: mlflow.MlflowClient, runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
+def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     """Curves of all runs: metric (its title), variant, run, step and value; empty where the runs have none."""
     rows = [
         {"metric": title, "variant": run.variant, "run": run.run_id, "step": point.step, "value": point.value}
         for metric, title in CURVES.items()
         for run in runs
         if metric in run.metrics
-        for point in client.get_metric_history(run.run_id, metric)
+        for point in run.client.get_metric_history(run.run_id, metric)
     ]
     # a resumed training logs an epoch twice
     table = pd.DataFrame(rows, columns=["metric", "variant", "run", "step", "value"])

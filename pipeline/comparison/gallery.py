@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import mlflow
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
@@ -40,7 +39,6 @@ class Exhibit:
 
 
 def make_gallery(
-    client: mlflow.MlflowClient,
     runs: Sequence[EvaluatedRun],
     variant: str,
     baseline: str,
@@ -51,7 +49,6 @@ def make_gallery(
     """Largest wins of a variant, then its largest losses; fewer where there are few images, or no pictures.
 
     Args:
-        client: store.
         runs: of all variants.
         variant: to compare.
         baseline: with this one.
@@ -74,7 +71,7 @@ def make_gallery(
             pictures = [
                 (title, picture)
                 for title, run, kind in wanted
-                if (picture := _picture(client, run, f"{kind}/{row.image}.png", folder)) is not None
+                if (picture := _picture(run, f"{kind}/{row.image}.png", folder)) is not None
             ]
             if pictures:
                 exhibits.append(Exhibit(variant, row.image, row.source, row.difference, pictures))
@@ -89,11 +86,11 @@ def _titled(run: EvaluatedRun) -> str:
     return run.variant + (f", seed {run.seed}" if run.seed else "")
 
 
-def _picture(client: mlflow.MlflowClient, run: EvaluatedRun, name: str, folder: Path) -> str | None:
+def _picture(run: EvaluatedRun, name: str, folder: Path) -> str | None:
     target = folder / run.run_id
     target.mkdir(parents=True, exist_ok=True)
     try:
-        path = client.download_artifacts(run.run_id, f"{EVALUATION_FOLDER}/{name}", str(target))
+        path = run.client.download_artifacts(run.run_id, f"{EVALUATION_FOLDER}/{name}", str(target))
         with Image.open(path) as picture:
             small = picture.convert("RGB")
     except (MlflowException, OSError):  # a gallery with a gap is better than no report

@@ -10,3 +10,8 @@ COMPARISON_FOLDER = "comparison"
 
 VARIANT, SEED, FOLD = "variant", "seed", "fold"
 PARENT = "mlflow.parentRunId"
+
+#: the part of the data that a run was evaluated on
+EVALUATED = "evaluated_split"
+#: the training of a run that is a further evaluation of it, and no training itself
+TRAINING = "training"

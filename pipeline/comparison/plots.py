@@ -21,6 +21,7 @@ _BASELINE = "#666666"
 _SOURCE_MARKS = "osD^vP*X"
 #: more images than that are one cloud anyway
 _MOST_LEGEND = 8
+_LONGEST_NAME = 32
 
 
 def variant_colours(variants: Sequence[str], baseline: str | None) -> dict[str, str]:
@@ -53,12 +54,12 @@ def paired_dots(
                 alpha=0.45,
                 markersize=4,
                 markeredgewidth=0,
-                label=f"source {source}" if line == 0 else None,
+                label=f"source {_label(source)}" if line == 0 else None,
             )
         if np.isfinite(difference.low):
             axes.plot([difference.low, difference.high], [line, line], color="black", linewidth=2, zorder=4)
         axes.plot(difference.mean, line, "|", color="black", markersize=13, markeredgewidth=2, zorder=5)
-    axes.set_yticks(range(len(differences)), list(differences))
+    axes.set_yticks(range(len(differences)), [_label(variant) for variant in differences])
     axes.set_ylim(len(differences) - 0.4, -0.6)
     better = "right" if measure.higher else "left"
     axes.set_xlabel(f"{measure.title}: difference to {baseline}, each image ({better} is better)")
@@ -85,7 +86,7 @@ def epoch_curves(curves: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
             for _, run in rows.groupby("run"):
                 axes.plot(run["step"], run["value"], color=colours[str(variant)], alpha=0.25, linewidth=0.8)
             mean = rows.groupby("step")["value"].mean()
-            axes.plot(mean.index, mean, color=colours[str(variant)], linewidth=1.8, label=variant)
+            axes.plot(mean.index, mean, color=colours[str(variant)], linewidth=1.8, label=_label(variant))
         axes.set_xlabel("epoch")
         axes.set_title(metric, fontsize=10)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -107,7 +108,7 @@ def reliability_diagram(calibrations: Mapping[str, Calibration], colours: Mappin
             color=colours[variant],
             markersize=3.5,
             linewidth=1.2,
-            label=variant,
+            label=_label(variant),
         )
         share = calibration.pixels / calibration.pixels.sum()
         lower.step(np.linspace(0, 1, len(share) + 1), np.append(share, share[-1]), where="post", color=colours[variant])
@@ -144,15 +145,22 @@ def _stratum_panel(
         own = rows[rows["variant"] == variant].set_index("stratum").reindex(names)
         height = np.arange(len(names)) + (place - (len(variants) - 1) / 2) * 0.75 / len(variants)
         axes.hlines(height, own["low"], own["high"], color=colours[variant], linewidth=1.4)
-        axes.plot(own["difference"], height, "o", color=colours[variant], markersize=4, label=variant)
+        axes.plot(own["difference"], height, "o", color=colours[variant], markersize=4, label=_label(variant))
     counts = rows.groupby("stratum", sort=False)["count"].max()
-    axes.set_yticks(range(len(names)), [f"{name} ({counts[name]})" for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), [f"{_label(name)} ({counts[name]})" for name in names], fontsize=8)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_title(
         f"{rows['variable'].iloc[0]}: {rows['value_of'].iloc[0]}, difference to {baseline}", fontsize=9, loc="left"
     )
     axes.tick_params(axis="x", labelsize=8)
     axes.grid(axis="y", color="0.93")
+
+
+def _label(variant: object) -> str:
+    """A name with room for a plot beside it; Matplotlib leaves out of legends what begins with an underscore."""
+    name = " ".join(str(variant).split())
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    return f" {name}" if name.startswith("_") else name
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
@@ -14,6 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 import pipeline
@@ -84,11 +86,16 @@ def markdown(findings: Findings) -> str:
     """Table and verdicts as Markdown."""
     table = _wide(findings, [measure for measure in findings.shown() if measure.name in MAIN], costs=True)
     lines = ["| " + " | ".join(table["head"]) + " |", "|---|" + "---:|" * (len(table["head"]) - 1)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table["rows"]]
+    lines += ["| " + " | ".join(map(_plain, row)) + " |" for row in table["rows"]]
     lines += ["", "Means over the images, ± standard deviation over seeds.", ""]
-    lines += [f"- {one.verdict.sentence}" for one in findings.verdicts()]
-    lines += [f"- {note}" for note in findings.notes]
+    lines += [f"- {_plain(one.verdict.sentence)}" for one in findings.verdicts()]
+    lines += [f"- {_plain(note)}" for note in findings.notes]
     return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes for text: names of variants and images are anyone's."""
+    return re.sub(r"([\\`|<>*\[\]])", r"\\\1", " ".join(text.split()))
 
 
 def table_html(findings: Findings) -> str:
@@ -235,12 +242,13 @@ def _p(value: float) -> str:
     return "–" if math.isnan(value) else ("< 0.001" if value < 0.001 else f"{value:.3f}")
 
 
-def _figures(findings: Findings) -> dict[str, str]:
-    """Those that there is something to draw for, as data URIs."""
+@rc_context({"text.parse_math": False})  # a name with two dollar signs is no formula
+def _figures(findings: Findings) -> dict[str, str | None]:
+    """As data URIs; None where there is nothing to draw."""
     runs, baseline = findings.runs, findings.baseline
     variants = variants_of(runs)
     colours = variant_colours(variants, baseline)
-    figures: dict[str, str] = {}
+    figures: dict[str, str | None] = dict.fromkeys(("dots", "strata", "curves", "reliability"))
     differences = {one.variant: one.difference for one in findings.verdicts() if one.difference.images}
     if differences:
         figures["dots"] = _uri(paired_dots(differences, baseline, findings.primary, colours))

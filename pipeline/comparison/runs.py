@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.comparison.names import EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
+from pipeline.comparison.choice import ChosenRun, name_of
+from pipeline.comparison.names import EVALUATED, EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
 from pipeline.errors import UserError
 
 logger = logging.getLogger("vlsenet")
 
 _IMAGES, _PORES, _SUMMARY = "per_image.csv", "per_pore.csv", "summary.json"
+_COLUMNS = {"name", "source", "dice", "porosity_true", "pixels"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +32,7 @@ class EvaluatedRun:
     """One training with the evaluation of its model.
 
     Attributes:
+        client: of the store that holds it.
         run_id: MLflow's.
         name: for messages.
         variant: what is compared; the tag ``variant``, or the run's name.
@@ -41,6 +46,7 @@ class EvaluatedRun:
         parameters: by name.
     """
 
+    client: mlflow.MlflowClient
     run_id: str
     name: str
     variant: str
@@ -78,6 +84,8 @@ def open_store(tracking_uri: str) -> mlflow.MlflowClient:
     path = tracking_uri.removeprefix("sqlite:///")
     if path != tracking_uri and not Path(path).is_file():
         raise UserError(f"--tracking_uri {tracking_uri}: there is no file {path}; give the mlflow.db of the runs")
+    if path != tracking_uri and not _holds_runs(Path(path)):
+        raise UserError(f"--tracking_uri {tracking_uri}: {path} is no MLflow store; give the mlflow.db of the runs")
     try:
         client = mlflow.MlflowClient(tracking_uri)
         client.search_experiments(max_results=1)
@@ -86,68 +94,52 @@ def open_store(tracking_uri: str) -> mlflow.MlflowClient:
     return client
 
 
-def read_runs(
-    client: mlflow.MlflowClient, experiment_name: str | None, run_ids: Sequence[str], folder: Path
-) -> FoundRuns:
-    """Read the runs of an experiment, or those that are named.
+def _holds_runs(file: Path) -> bool:
+    """Whether a file is a store of MLflow, which would make one of an empty file."""
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone() is not None
+    except sqlite3.Error:
+        return False
+
+
+def read_runs(chosen: Sequence[ChosenRun], folder: Path) -> FoundRuns:
+    """Read the evaluations of runs.
 
     Args:
-        client: store.
-        experiment_name: all runs of this experiment; with ``run_ids``, only those.
-        run_ids: ids of runs; that of a parent stands for its children.
+        chosen: the runs; parents of others among them are passed over.
         folder: where the files of evaluations are put.
 
     Raises:
-        UserError: no such experiment or run, none that was evaluated, or an evaluation that can't be read.
+        UserError: none was evaluated, or an evaluation can't be read.
     """
-    chosen = _chosen(client, experiment_name, run_ids)
     runs, left_out = [], []
-    parents = {run.data.tags.get(PARENT) for run in chosen}
-    for run in chosen:
-        if run.info.run_id in parents:
+    parents = {one.run.data.tags.get(PARENT) for one in chosen}
+    for one in chosen:
+        if one.run.info.run_id in parents:
             continue
-        found = _evaluated(client, run, folder / run.info.run_id)
+        found = _evaluated(one.client, one.run, folder / one.run.info.run_id)
         if found is not None:
             runs.append(found)
         else:
-            error = run.data.tags.get("error", "")
-            ended = "" if run.info.status == "FINISHED" else f" ({run.info.status}{': ' + error if error else ''})"
-            left_out.append(_name(run) + ended)
+            left_out.append(f"{name_of(one.run)} ({_why_not(one.run)})")
     if not runs:
+        some = "; ".join(left_out[:6])
         raise UserError(
-            f"none of the {len(chosen)} runs has an evaluation ({EVALUATION_FOLDER}/{_IMAGES} among its artifacts); "
-            "evaluate.yaml logs one with --tracking_uri and --mlflow_run_id"
+            f"none of the {len(left_out)} runs has an evaluation among its artifacts ({EVALUATION_FOLDER}/{_IMAGES}): "
+            f"{some}; vlsenet evaluate keeps one there"
         )
     return FoundRuns(sorted(runs, key=lambda run: (run.variant, run.fold, run.seed)), left_out)
 
 
-def _chosen(client: mlflow.MlflowClient, experiment_name: str | None, run_ids: Sequence[str]) -> list[Run]:
-    if run_ids:
-        named = []
-        for run_id in run_ids:
-            try:
-                named.append(client.get_run(run_id))
-            except MlflowException as error:
-                raise UserError(f"--runs {run_id}: the store has no such run; give ids as MLflow shows them") from error
-        children = [child for run in named for child in _search(client, [run.info.experiment_id], run.info.run_id)]
-        return list({run.info.run_id: run for run in [*named, *children]}.values())
-    experiments = {experiment.name: experiment.experiment_id for experiment in client.search_experiments()}
-    if experiment_name not in experiments:
-        there = ", ".join(sorted(experiments)) or "none"
-        raise UserError(f"--experiment {experiment_name}: the store has no such experiment; there are {there}")
-    return _search(client, [experiments[experiment_name]])
-
-
-def _search(client: mlflow.MlflowClient, experiments: list[str], parent: str | None = None) -> list[Run]:
-    query = f"tags.`{PARENT}` = '{parent}'" if parent else ""
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = client.search_runs(experiments, query, max_results=1000, page_token=token)
-        runs += page
-        token = page.token
-        if not token:
-            return runs
+def _why_not(run: Run) -> str:
+    """Why a run has no evaluation."""
+    if EVALUATED in run.data.tags:
+        return "its evaluation's files are gone"
+    error = run.data.tags.get("error", "")
+    return {"RUNNING": "still running", "FINISHED": "not evaluated"}.get(
+        run.info.status, run.info.status.lower() + (f": {error}" if error else "")
+    )
 
 
 def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> EvaluatedRun | None:
@@ -166,17 +158,18 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         images = pd.read_csv(files[_IMAGES], dtype=names, keep_default_na=False, na_values=[""])
         pores = pd.read_csv(files[_PORES], dtype=names, keep_default_na=False) if _PORES in files else pd.DataFrame()
         summary = json.loads(files[_SUMMARY].read_text(encoding="utf-8"))
-        if images.empty or not {"name", "source", "dice", "porosity_true"} <= set(images.columns):
+        if images.empty or not _COLUMNS.issubset(images.columns):
             raise ValueError(f"{_IMAGES} has no rows, or lacks columns")
     except (MlflowException, OSError, ValueError) as error:
         raise UserError(
-            f"the evaluation of the run {_name(run)} ({run_id}) can't be read ({_reason(error)}); "
+            f"the evaluation of the run {name_of(run)} ({run_id}) can't be read ({_reason(error)}); "
             "evaluate it again, or leave it out by naming the others with --runs"
         ) from error
     return EvaluatedRun(
+        client,
         run_id,
-        _name(run),
-        tags.get(VARIANT) or _name(run),
+        name_of(run),
+        tags.get(VARIANT) or name_of(run),
         tags.get(SEED) or run.data.params.get(SEED, ""),
         tags.get(FOLD, ""),
         tags.get(PARENT, ""),
@@ -186,10 +179,6 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         dict(run.data.metrics),
         dict(run.data.params),
     )
-
-
-def _name(run: Run) -> str:
-    return run.info.run_name or run.info.run_id
 
 
 def _reason(error: Exception) -> str:

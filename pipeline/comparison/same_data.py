@@ -7,7 +7,11 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipeline.comparison.runs import EvaluatedRun
+from pipeline.data.problems import some_of
 from pipeline.errors import UserError
+
+#: parameters of a run that don't make it another variant
+_NO_RECIPE = {"variant", "seed", "fold", "dataset_dir", "device", "processes"}
 
 
 def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
@@ -19,10 +23,15 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
     """
     _check_single(runs)
     for what, told in (("tolerances", "tolerances of the scores"), ("split", "splits")):
-        values = {str(run.summary.get(what)) for run in runs}
+        values: dict[str, list[str]] = {}
+        for run in runs:
+            values.setdefault(str(run.summary.get(what)), []).append(run.name)
         if len(values) > 1:
+            groups = "; ".join(f"{value}: {some_of(names)}" for value, names in sorted(values.items()))
+            remedy = ", or take those of one by --split" if what == "split" else ""
             raise UserError(
-                f"the runs were evaluated with different {told} ({', '.join(sorted(values))}): evaluate them alike"
+                f"the runs were evaluated with different {told} ({groups}): evaluate them alike, name those to compare "
+                f"with --runs{remedy}"
             )
     truths = pd.concat(run.images[["name", "porosity_true", "pixels"]].assign(run=run.name) for run in runs)
     for column in ("pixels", "porosity_true"):
@@ -46,7 +55,7 @@ def _check_single(runs: Sequence[EvaluatedRun]) -> None:
             told = f"variant {run.variant}, seed {run.seed or '-'}, fold {run.fold or '-'}"
             raise UserError(
                 f"two runs are {told}: {first.name} ({first.run_id}) and {run.name} ({run.run_id}); name the ones to "
-                "compare with --runs, or tag them apart (variant, seed, fold)"
+                "compare with --runs, or tell them apart by vlsenet evaluate --variant NAME (tags variant, seed, fold)"
             )
 
 
@@ -73,9 +82,25 @@ def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
             "The runs' data sets differ (fingerprints), though the images that are compared have the same truth: "
             "they may have been trained on different images."
         )
+    notes += _same_but_seed(runs)
     seeds = {variant: {(run.seed, run.fold) for run in runs if run.variant == variant} for variant in
              sorted({run.variant for run in runs})}  # fmt: skip
     if len({frozenset(have) for have in seeds.values()}) > 1:
         counts = ", ".join(f"{variant} {len(have)}" for variant, have in seeds.items())
         notes.append(f"Not all variants have the same seeds and folds (trainings: {counts}).")
     return notes
+
+
+def _same_but_seed(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Variants that are trainings of one: apart they are one training each, of which no verdict can be had."""
+    alike: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+    for run in runs:
+        recipe = frozenset((name, value) for name, value in run.parameters.items() if name not in _NO_RECIPE)
+        if recipe and run.seed:
+            alike.setdefault(recipe, {})[run.variant] = run.seed
+    return [
+        f"{some_of(list(seeds))} were trained with the same settings and seeds {some_of(list(seeds.values()))}: "
+        "as one variant of several trainings they say more. Evaluate them with the same --variant NAME."
+        for seeds in alike.values()
+        if len(seeds) > 1 and len(set(seeds.values())) == len(seeds)
+    ]

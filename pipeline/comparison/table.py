@@ -38,25 +38,28 @@ def score_rows(runs: Sequence[EvaluatedRun], measure: str) -> pd.DataFrame:
 def variant_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     """A row for each variant and score.
 
-    ``mean`` is over the images, then over the seeds; ``seed_sd`` the standard deviation over the seeds of the mean over
-    the images of all folds; ``fold_sd`` that over the folds of the mean over images and seeds. ``pooled`` is the score
+    ``mean`` is that over the images of each image's mean over the seeds, so that an unfinished fold of one seed doesn't
+    weigh on it; ``seed_sd`` the standard deviation over the seeds (those with all folds) of the mean over the images;
+    ``fold_sd`` that over the folds of the mean over images and seeds. ``pooled`` is the score
     of the pixels of all images and folds together, as a mean over the seeds, with ``pooled_seed_sd``. A deviation is
     NaN with one seed or fold.
     """
     rows = []
     for variant in variants_of(runs):
         own = [run for run in runs if run.variant == variant]
-        pooled = _pooled(own)
+        whole = _whole_seeds(own)
+        pooled = _pooled(own, whole)
         for measure in MEASURES:
             scores = score_rows(own, measure.name)
-            by_seed = scores.groupby("seed")["value"].mean()
+            by_image = scores.groupby(["fold", "name"])["value"].mean()
+            by_seed = scores[scores["seed"].isin(whole)].groupby("seed")["value"].mean()
             by_fold = scores.groupby("fold")["value"].mean()
             values = pd.Series([score[measure.name] for score in pooled if measure.name in score], dtype=float)
             rows.append(
                 {
                     "variant": variant,
                     "measure": measure.name,
-                    "mean": by_seed.mean(),
+                    "mean": by_image.mean(),
                     "seed_sd": by_seed.std(),
                     "fold_sd": by_fold.std(),
                     "pooled": values.mean(),
@@ -100,16 +103,16 @@ def pooled_scores(runs: Sequence[EvaluatedRun]) -> PoreScores | None:
     return total
 
 
-def _pooled(runs: Sequence[EvaluatedRun]) -> list[dict[str, float]]:
-    """Scores pooled over the folds of each seed; a seed without all folds would pool other images, and is left out."""
+def _whole_seeds(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """The seeds with all folds of a variant; another one is of other images."""
     folds = {run.fold for run in runs}
-    scores = []
-    for seed in sorted({run.seed for run in runs}):
-        own = [run for run in runs if run.seed == seed]
-        pooled = pooled_scores(own) if {run.fold for run in own} == folds else None
-        if pooled is not None:
-            scores.append(pooled.scores())
-    return scores
+    return [seed for seed in sorted({run.seed for run in runs}) if {r.fold for r in runs if r.seed == seed} == folds]
+
+
+def _pooled(runs: Sequence[EvaluatedRun], seeds: Sequence[str]) -> list[dict[str, float]]:
+    """Scores pooled over the folds of each seed."""
+    pooled = [pooled_scores([run for run in runs if run.seed == seed]) for seed in seeds]
+    return [one.scores() for one in pooled if one is not None]
 
 
 def _cost(run: EvaluatedRun, names: Sequence[str]) -> float | None:

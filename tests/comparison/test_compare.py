@@ -13,10 +13,10 @@ from tests.comparison.simulated import NAMES, evaluate, log_run
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def store(make_store, tmp_path_factory):
     """An experiment with three seeds of two variants and of one with noise, a failed run, and other experiments."""
     folder = tmp_path_factory.mktemp("comparison")
-    uri = f"sqlite:///{folder}/mlflow.db"
+    uri = make_store(folder)
     client = mlflow.MlflowClient(uri)
 
     def experiment(name: str) -> str:
@@ -145,9 +145,14 @@ def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
         ({"experiment": "rock", "metric": "dise"}, "--metric dise"),
         ({"experiment": "mixed"}, "different data"),
         ({"experiment": "twice"}, "two runs are variant unet, seed 0"),
-        ({"experiment": "empty"}, "none of the 1 runs has an evaluation"),
+        (
+            {"experiment": "empty"},
+            "none of the 1 runs has an evaluation among its artifacts (evaluation/per_image.csv): unet 0 (failed)",
+        ),
         ({"runs": "f" * 32}, "no such run"),
-        ({}, "which runs?"),
+        ({"experiment": "rock", "baseline": "unett"}, "did you mean unet?"),
+        ({"experiment": "rock", "split": "test"}, "--split test: no run was evaluated on it; there are val"),
+        ({}, "which runs? give --experiment NAME or --runs ID,ID; evaluated are mixed (moved 0, unet 0); rock ("),
         ({"experiment": "rock", "tracking_uri": "sqlite:////nowhere/mlflow.db"}, "there is no file /nowhere/mlflow.db"),
     ],
 )

@@ -12,8 +12,8 @@ from pipeline.workflows.training_link import FILE, TrainingLink, read_training_l
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory) -> str:
-    return f"sqlite:///{tmp_path_factory.mktemp('store')}/mlflow.db"
+def store(make_store, tmp_path_factory) -> str:
+    return make_store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture
