@@ -15,9 +15,11 @@ from pipeline.errors import UserError
 from pipeline.networks import check_features
 from pipeline.networks.inputs import STRIDE
 from pipeline.scan.sources import Roi
+from pipeline.workflows.evaluation_log import NOWHERE
 from pipeline.workflows.export import check_formats
 from pipeline.workflows.precision import PRECISIONS
 from pipeline.workflows.scan_results import FORMATS as SCAN_FORMATS
+from pipeline.workflows.scan_settings import format_names
 from pipeline.workflows.scan_statistics import STATISTICS
 
 Check = Callable[[str, Any], None]
@@ -155,8 +157,8 @@ def _info_bar(name: str, value: Any) -> None:
 
 
 def _scan_formats(name: str, value: Any) -> None:
-    if not isinstance(value, (list, tuple)) or any(item not in SCAN_FORMATS for item in value):
-        raise UserError(f"--{name} {value}: give a list of {', '.join(SCAN_FORMATS)}, as in --{name} \"['tiff']\"")
+    if not isinstance(value, (str, list, tuple)) or set(format_names(value)) - set(SCAN_FORMATS):
+        raise UserError(f"--{name} {value}: give one or more of {', '.join(SCAN_FORMATS)}, as in --{name} tiff,nifti")
 
 
 def _formats(name: str, value: Any) -> None:
@@ -183,6 +185,11 @@ def _tracking_uri(name: str, value: Any) -> None:
             f"--{name} {value}: not an MLflow store; give sqlite:///FILE.db or the address of a server, "
             "such as http://localhost:5000 (MLflow keeps no runs in plain folders any more)"
         )
+
+
+def _evaluation_store(name: str, value: Any) -> None:
+    if value != NOWHERE:
+        _tracking_uri(name, value)
 
 
 def _device(name: str, value: Any) -> None:
@@ -269,7 +276,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "resume": _flag,
         "overwrite": _flag,
     },
-    "evaluate": {**_EVALUATION, "tolerances": _tolerances, "tracking_uri": _tracking_uri},
+    "evaluate": {**_EVALUATION, "tolerances": _tolerances, "tracking_uri": _evaluation_store},
     "inference": {
         "input": _existing("an image or a folder of images", Path.exists),
         "output_dir": _output_folder,
