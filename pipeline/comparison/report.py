@@ -15,7 +15,6 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 import pipeline
@@ -71,7 +70,8 @@ def render(findings: Findings) -> str:
         version=pipeline.__version__,
         facts=_facts(runs),
         verdicts=[(one, _tone(one)) for one in findings.verdicts()],
-        main=_wide(findings, [measure for measure in findings.shown() if measure.name in MAIN], costs=True),
+        main=_wide(findings, [measure for measure in findings.shown() if measure.name in MAIN], costs=False),
+        costs=None if findings.costs.columns.empty else _wide(findings, [], costs=True),
         every=_transposed(findings),
         differences=_differences(findings),
         strata=_strata(findings),
@@ -158,7 +158,9 @@ def _wide(findings: Findings, measures: Sequence[Measure], costs: bool) -> dict[
 
 
 def _cost(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3g}"
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _transposed(findings: Findings) -> list[dict[str, Any]]:
@@ -242,7 +244,6 @@ def _p(value: float) -> str:
     return "–" if math.isnan(value) else ("< 0.001" if value < 0.001 else f"{value:.3f}")
 
 
-@rc_context({"text.parse_math": False})  # a name with two dollar signs is no formula
 def _figures(findings: Findings) -> dict[str, str | None]:
     """As data URIs; None where there is nothing to draw."""
     runs, baseline = findings.runs, findings.baseline

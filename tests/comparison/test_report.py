@@ -10,6 +10,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
 from pipeline.comparison import paired, report
 from pipeline.comparison.choice import choose_runs
@@ -150,9 +151,22 @@ def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
         for run in changed
     ]
     findings = found(changed, tmp_path)
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        report,
+        "_uri",
+        lambda figure: (
+            figure.draw_without_rendering()
+            or drawn.extend(text.get_text() for text in figure.findobj(Text))
+            or "data:,"
+        ),
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of Matplotlib, where nothing fits
         page = render(findings)
+    labels = [text for text in drawn if r"_\$x_\$ 5 %" in text]
+    assert labels
+    assert all(text.startswith(" _") or not text.startswith("_") for text in labels)
     assert "<img src=x" not in page
     assert "<img src=x" not in table_html(findings)
     lines = markdown(findings).splitlines()
