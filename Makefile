@@ -23,8 +23,9 @@ setup: .venv/installed ## install everything into .venv
 demo: .venv/installed ## synthetic rock: train, evaluate, segment a scan (under 10 minutes on 2 cores)
 	@$(BIN)/python scripts/demo.py --output_dir demo
 
-test: .venv/installed ## run the tests
-	$(BIN)/python -m pytest
+# a file's tests stay together: they share what is slow to make
+test: .venv/installed ## run the tests, as many at a time as there are cores (4 at most)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 lint: .venv/installed ## style, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

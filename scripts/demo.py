@@ -26,6 +26,7 @@ TRAINING = {
     "patch_size": 128,
     "text_source": "untrained",  # CLIP's weights would have to be downloaded; an untrained tower gives no meaning
 }
+PIXEL_SIZE_NM = 10  # made up, so that the report speaks of lengths
 #: what learning must be worth, against Otsu's threshold on the same images
 LEAST_GAIN = 0.10
 
@@ -50,7 +51,15 @@ def main() -> int:
     bundle("evaluate", dataset_dir=data, output_dir=out / "evaluation", checkpoint=checkpoint, split="test")
 
     step(4, f"segmenting a scan of {SCAN_SIDE} x {SCAN_SIDE} pixels")
-    bundle("inference", input=scan / "images", output_dir=out / "segmentation", checkpoint=checkpoint)
+    (image,) = (scan / "images").iterdir()
+    bundle(
+        "scan",
+        input=image,
+        output_dir=out / "segmentation",
+        checkpoint=checkpoint,
+        chunk_size=SCAN_SIDE // 2,
+        pixel_size_nm=PIXEL_SIZE_NM,
+    )
     draw(out, scan)
     return report(out, scan, time.monotonic() - started)
 
@@ -77,16 +86,14 @@ def bundle(config: str, **options: object) -> None:
 def draw(out: Path, scan: Path) -> None:
     """One picture for a first look: a part of the scan, the truth, and what the network made of it."""
     import numpy as np
+    import zarr
     from PIL import Image
 
     from pipeline.visual import comparison_figure
 
-    name = only_row(out / "segmentation" / "porosity.csv")["name"]
     part = np.s_[:640, :640]
-    image, truth, mask = (
-        np.asarray(Image.open(folder / f"{name}.png"))[part]
-        for folder in (scan / "images", scan / "labels", out / "segmentation" / "masks")
-    )
+    image, truth = (np.asarray(Image.open(next((scan / folder).iterdir())))[part] for folder in ("images", "labels"))
+    mask = zarr.open_group(str(out / "segmentation" / "segmentation.ome.zarr"), mode="r")["0"][0, 0, 0][part]
     figure = comparison_figure(image, truth, mask, "Part of the demo's synthetic scan")
     figure.savefig(out / "picture.png", dpi=110)
 
@@ -94,17 +101,18 @@ def draw(out: Path, scan: Path) -> None:
 def report(out: Path, scan: Path, seconds: float) -> int:
     summary = json.loads((out / "evaluation" / "summary.json").read_text())
     network, otsu = summary["pooled"]["dice"], summary["pooled"]["otsu_dice"]
-    measured = only_row(out / "segmentation" / "porosity.csv")
-    truth = only_row(scan / "truth.csv")
+    measured = json.loads((out / "segmentation" / "porosity.json").read_text())
+    with (scan / "truth.csv").open(newline="") as file:
+        (truth,) = csv.DictReader(file)
     print(f"""
 Done in {seconds / 60:.1f} minutes.
 
 Dice on {summary["images"]} held-out images    VLSE-Net {network:.3f}    Otsu's threshold {otsu:.3f}
-Porosity of the scan          VLSE-Net {float(measured["porosity"]):.4f}   truth {float(truth["porosity"]):.4f}
+Porosity of the scan          VLSE-Net {measured["porosity"]:.4f}   truth {float(truth["porosity"]):.4f}
 
 Look at
   a part of it, with errors   {out / "picture.png"}
-  the scan with its pores     {out / "segmentation" / "overlays" / (measured["name"] + ".png")}
+  the report on the scan      {out / "segmentation" / "report.html"}
   held-out images, errors     {out / "evaluation" / "overlays"}
   the run in MLflow           {sys.executable} -m mlflow ui --workers 1 --backend-store-uri sqlite:///{out}/training/mlflow.db
                               then http://127.0.0.1:5000
@@ -114,12 +122,6 @@ These are synthetic images and an untrained text tower: see the README for your 
         print(f"error: the network should be at least {LEAST_GAIN} above Otsu's threshold", file=sys.stderr)
         return 1
     return 0
-
-
-def only_row(path: Path) -> dict[str, str]:
-    with path.open(newline="") as file:
-        (row,) = csv.DictReader(file)
-    return row
 
 
 if __name__ == "__main__":
