@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 from mlflow.exceptions import MlflowException
 
 from pipeline.atomic import atomic_path
@@ -19,7 +20,7 @@ from pipeline.comparison.differences import Comparison, compare_variants, differ
 from pipeline.comparison.gallery import Exhibit, make_gallery
 from pipeline.comparison.measures import BY_NAME, Measure
 from pipeline.comparison.names import COMPARISON_FOLDER
-from pipeline.comparison.report import Findings, markdown, render, table_html
+from pipeline.comparison.report import FIGURES, Findings, draw, markdown, render, table_html
 from pipeline.comparison.runs import EvaluatedRun, open_store, read_runs
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.strata import strata_table
@@ -29,6 +30,7 @@ from pipeline.errors import UserError
 logger = logging.getLogger("vlsenet")
 
 _DEFAULT_BASELINE = "unet"
+_PICTURES = f"{COMPARISON_FOLDER}/figures"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +67,8 @@ def compare(
 ) -> Compared:
     """Compare the variants of an experiment, and write what was found.
 
-    Writes ``report.html``, ``variants.csv``, ``variants.md``, ``variants.html``, ``differences.csv`` and
-    ``strata.csv``, and logs them to the parent run where the runs have one in common.
+    Writes ``report.html``, ``variants.csv``, ``variants.md``, ``variants.html``, ``differences.csv``, ``strata.csv``
+    and ``figures/``, and logs them to the parent run where the runs have one in common.
 
     Args:
         tracking_uri: MLflow store, or several: ``sqlite:///FILE.db`` or a server's address.
@@ -95,21 +97,23 @@ def compare(
         findings = find(
             found.runs, choice.title, _baseline(baseline, found.runs), BY_NAME[measure], notes, Path(scratch)
         )
+    figures = draw(findings)
     files = {
         "variants.csv": findings.table.to_csv(index=False, float_format="%.6g"),
         "differences.csv": differences_table(findings.comparisons).to_csv(index=False, float_format="%.6g"),
         "strata.csv": findings.strata.to_csv(index=False, float_format="%.6g"),
         "variants.md": markdown(findings),
         "variants.html": table_html(findings),
-        "report.html": render(findings),
+        "report.html": render(findings, figures),
     }
     try:
         for name, text in files.items():
             with atomic_path(output_dir / name) as partial:
                 partial.write_text(text, encoding="utf-8")
+        pictures = _write_pictures(output_dir / "figures", figures)
     except OSError as error:
         raise UserError(f"--output_dir {output_dir}: it can't be written ({error.strerror or error})") from error
-    _log(findings.runs, [output_dir / name for name in files])
+    _log(findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
     return Compared(
         findings.baseline,
         findings.table,
@@ -119,6 +123,18 @@ def compare(
         files["variants.md"],
         output_dir / "report.html",
     )
+
+
+def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
+    """Write the figures as PNG files, and remove those of an earlier comparison; returns their paths."""
+    folder.mkdir(exist_ok=True)
+    for name in FIGURES:
+        (folder / f"{name}.png").unlink(missing_ok=True)
+    paths = {name: folder / f"{name}.png" for name in figures}
+    for name, path in paths.items():
+        with atomic_path(path) as partial:
+            figures[name].savefig(partial, format="png", dpi=120)
+    return list(paths.values())
 
 
 def find(
@@ -215,13 +231,14 @@ def _about_sources(runs: Sequence[EvaluatedRun]) -> list[str]:
     return notes
 
 
-def _log(runs: Sequence[EvaluatedRun], files: Sequence[Path]) -> None:
+def _log(runs: Sequence[EvaluatedRun], files: Mapping[str, Sequence[Path]]) -> None:
     parents = {run.parent: run.client for run in runs if run.parent}
     if len(parents) != 1:  # of trainings that were not started as one experiment
         return
     ((parent, client),) = parents.items()
     try:
-        for file in files:
-            client.log_artifact(parent, str(file), COMPARISON_FOLDER)
+        for folder, paths in files.items():
+            for path in paths:
+                client.log_artifact(parent, str(path), folder)
     except (MlflowException, OSError) as error:
         logger.warning("MLflow did not take the report: %s", str(error).splitlines()[0][:200])

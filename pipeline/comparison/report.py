@@ -6,7 +6,7 @@ import base64
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
@@ -29,6 +29,8 @@ from pipeline.metrics import Tolerances
 
 #: scores of the first table; the second has all
 MAIN = ("dice", "porosity_error", "surface_dice", "cl_dice", "betti0_error", "small_pore_recall", "calibration_error")
+#: names of the figures that `draw` makes
+FIGURES = ("dots", "strata", "curves", "reliability")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +59,13 @@ class Findings:
         return [one for one in self.comparisons if one.measure is self.primary]
 
 
-def render(findings: Findings) -> str:
-    """The report as HTML, with all pictures inside."""
+def render(findings: Findings, figures: Mapping[str, Figure]) -> str:
+    """The report as HTML, with all pictures inside.
+
+    Args:
+        findings: what it tells.
+        figures: as `draw` made them.
+    """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_resource("report.html.j2"))
     runs = findings.runs
@@ -76,7 +83,7 @@ def render(findings: Findings) -> str:
         differences=_differences(findings),
         strata=_strata(findings),
         meanings=[(measure.title, measure.meaning.format(**tolerances)) for measure in findings.shown()],
-        figures=_figures(findings),
+        figures={name: _uri(figures[name]) if name in figures else None for name in FIGURES},
         gallery=_grouped(findings.gallery),
         runs=runs,
     )
@@ -192,7 +199,8 @@ def _differences(findings: Findings) -> list[dict[str, Any]]:
     groups: dict[str, dict[str, Any]] = {}
     for one in findings.comparisons:
         difference = one.difference
-        group = groups.setdefault(one.measure.title, {"title": one.measure.title, "rows": []})
+        main = one.measure is findings.primary or one.measure.name in MAIN
+        group = groups.setdefault(one.measure.title, {"title": one.measure.title, "main": main, "rows": []})
         group["rows"].append(
             {
                 "cells": [
@@ -244,26 +252,26 @@ def _p(value: float) -> str:
     return "–" if math.isnan(value) else ("< 0.001" if value < 0.001 else f"{value:.3f}")
 
 
-def _figures(findings: Findings) -> dict[str, str | None]:
-    """As data URIs; None where there is nothing to draw."""
+def draw(findings: Findings) -> dict[str, Figure]:
+    """The report's figures by name, without those for which there is nothing to draw."""
     runs, baseline = findings.runs, findings.baseline
     variants = variants_of(runs)
     colours = variant_colours(variants, baseline)
-    figures: dict[str, str | None] = dict.fromkeys(("dots", "strata", "curves", "reliability"))
+    figures: dict[str, Figure] = {}
     differences = {one.variant: one.difference for one in findings.verdicts() if one.difference.images}
     if differences:
-        figures["dots"] = _uri(paired_dots(differences, baseline, findings.primary, colours))
+        figures["dots"] = paired_dots(differences, baseline, findings.primary, colours)
     if not findings.strata.empty:
-        figures["strata"] = _uri(strata_figure(findings.strata, baseline, colours))
+        figures["strata"] = strata_figure(findings.strata, baseline, colours)
     if not findings.curves.empty:
-        figures["curves"] = _uri(epoch_curves(findings.curves, colours))
+        figures["curves"] = epoch_curves(findings.curves, colours)
     calibrations = {}
     for variant in variants:
         pooled = pooled_scores([run for run in runs if run.variant == variant])
         if pooled is not None and pooled.calibration is not None:
             calibrations[variant] = pooled.calibration
     if calibrations:
-        figures["reliability"] = _uri(reliability_diagram(calibrations, colours))
+        figures["reliability"] = reliability_diagram(calibrations, colours)
     return figures
 
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import mlflow
 import pandas as pd
 import pytest
+from PIL import Image
 
 from pipeline.comparison.compare import compare
 from scripts.compare_runs import main
@@ -126,8 +128,13 @@ def test_everything_is_logged_to_the_parent_run(store, compared):
     _, client, parent, *_ = store
     names = {item.path for item in client.list_artifacts(parent, "comparison")}
     files = ("report.html", "variants.csv", "variants.md", "variants.html", "differences.csv", "strata.csv")
-    assert names == {f"comparison/{name}" for name in files}
-    assert {path.name for path in compared.report.parent.iterdir()} == set(files)
+    assert names == {f"comparison/{name}" for name in (*files, "figures")}
+    folder = compared.report.parent
+    assert {path.name for path in folder.iterdir()} == {*files, "figures"}
+    drawn = {path.name for path in (folder / "figures").iterdir()}
+    assert drawn == {"dots.png", "strata.png", "curves.png", "reliability.png"}
+    assert {Path(item.path).name for item in client.list_artifacts(parent, "comparison/figures")} == drawn
+    assert all(Image.open(folder / "figures" / name).width > 400 for name in drawn)
 
 
 def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):

@@ -16,7 +16,7 @@ from pipeline.comparison import paired, report
 from pipeline.comparison.choice import choose_runs
 from pipeline.comparison.compare import find
 from pipeline.comparison.measures import BY_NAME
-from pipeline.comparison.report import Findings, markdown, render, table_html
+from pipeline.comparison.report import Findings, draw, markdown, render, table_html
 from pipeline.comparison.runs import EvaluatedRun, read_runs
 from pipeline.comparison.same_data import check_same_data
 from tests.comparison.simulated import evaluate, log_run
@@ -115,7 +115,7 @@ def quick(monkeypatch):
 def test_a_report_without(quick, runs, tmp_path, what):
     change, curves, calibration = MISSING[what]
     findings = found(change(runs), tmp_path)
-    page = render(findings)
+    page = render(findings, draw(findings))
     drawn = {
         "<h2>Training</h2>": "Curves over the epochs" in page,
         "<h2>Calibration</h2>": "Reliability diagram" in page,
@@ -135,9 +135,10 @@ def test_a_report_without(quick, runs, tmp_path, what):
 def test_each_part_may_be_empty(quick, findings, part):
     whole = getattr(findings, part)
     empty = pd.DataFrame(index=whole.index) if part == "costs" else pd.DataFrame() if part in FRAMES else []
-    page = render(replace(findings, **{part: empty}))
+    less = replace(findings, **{part: empty})
+    page = render(less, draw(less))
     assert "What the scores mean" in page
-    assert len(page) < len(render(findings))
+    assert len(page) < len(render(findings, draw(findings)))
 
 
 def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
@@ -163,7 +164,7 @@ def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of Matplotlib, where nothing fits
-        page = render(findings)
+        page = render(findings, draw(findings))
     labels = [text for text in drawn if r"_\$x_\$ 5 %" in text]
     assert labels
     assert all(text.startswith(" _") or not text.startswith("_") for text in labels)
