@@ -32,7 +32,8 @@ def files(client: mlflow.MlflowClient, run_id: str, folder: str) -> set[str]:
 
 def test_results_go_to_the_run_of_the_training_or_to_a_new_one(store, results):
     client = mlflow.MlflowClient(store)
-    training = client.create_run(client.create_experiment("rock"), tags={"variant": "unet", "seed": "3"}).info.run_id
+    experiment = client.create_experiment("rock", (results / "files").as_uri())
+    training = client.create_run(experiment, tags={"variant": "unet", "seed": "3"}).info.run_id
     belongs = EvaluationLog(store, "elsewhere", training, {"variant": None, "seed": None, "fold": "13"})
     belongs.check({"split": "val"})
     belongs.send(results)
@@ -76,7 +77,7 @@ def training(store: str, folder, run_name: str = "first") -> tuple[mlflow.Mlflow
     """A finished training: its client, its run, and a checkpoint that knows it."""
     client = mlflow.MlflowClient(store)
     found = client.get_experiment_by_name("trainings")
-    experiment = found.experiment_id if found else client.create_experiment("trainings")
+    experiment = found.experiment_id if found else client.create_experiment("trainings", (folder / "files").as_uri())
     run_id = str(client.create_run(experiment, run_name=run_name).info.run_id)
     client.log_param(run_id, "seed", "3")
     client.set_terminated(run_id, "FINISHED")
