@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.networks.blocks import SpatialMean
+from pipeline.networks.broadcast import scale_shift, times_map
 
 REDUCTION = 8
 FEWEST_HIDDEN = 8
@@ -58,4 +59,5 @@ class SkipGate(nn.Module):
         channel = 1 + self.channel_strength.tanh() * self.to_channel_delta(averages).tanh()
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
         spatial = 1 + self.spatial_strength.tanh() * (coarse + self.skip_to_spatial(skip)).tanh()
-        return skip * channel[..., None, None].to(skip.dtype) * spatial.to(skip.dtype)
+        channel = channel[..., None, None]
+        return times_map(scale_shift(skip, channel, torch.zeros_like(channel)), spatial)

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from pipeline.networks.blocks import SpatialMean, at_least_single
+from pipeline.networks.broadcast import scale_shift
 
 HIDDEN = 256
 GAMMA_LIMIT = 0.5
@@ -62,4 +63,4 @@ class SemanticModulation(nn.Module):
             mean = self.mean(features.detach())[..., None, None] * scale.detach() + beta.detach()
             keep = 1 / scale.detach()
             scale, shift = scale * keep, shift * keep + mean * (1 - keep)
-        return torch.addcmul(shift.to(features.dtype), features, scale.to(features.dtype))
+        return scale_shift(features, scale, shift)

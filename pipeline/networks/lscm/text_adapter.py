@@ -7,6 +7,7 @@ from monai.networks.blocks import Convolution
 from torch import nn
 
 from pipeline.networks.blocks import at_least_single, norm_spec
+from pipeline.networks.broadcast import scale_shift
 
 START_STRENGTH = 0.1
 START = 1e-3
@@ -43,5 +44,4 @@ class TextAdapter(nn.Module):
         """
         gamma, beta = at_least_single(self.to_gamma_beta(text))[..., None, None].chunk(2, dim=1)
         scale, shift = self.strength * (1 + gamma), self.strength * beta
-        h = self.h(x)
-        return torch.addcmul(x + shift.to(x.dtype), h, scale.to(h.dtype))
+        return x + scale_shift(self.h(x), scale, shift)
