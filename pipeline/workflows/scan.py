@@ -266,8 +266,11 @@ class ScanSegmentation:
         return side_of(self._pixel_size(volume), self._path)
 
     def _tell(self, porosity: Porosity, manifest: dict[str, Any]) -> None:
-        pores = manifest["pores"]
-        print(f"porosity {porosity}" + (f", {pores['pores']} pores" if pores else ""))
+        pores, space = manifest["pores"], manifest["volume"]
+        count = f", {pores['pores']} pores" if pores else ""
+        if space:
+            count = f", {space['connectivity']['pores']} pores in space"
+        print(f"porosity {porosity}{count}")
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(
