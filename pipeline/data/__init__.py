@@ -6,6 +6,7 @@ from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.intensity import Intensity
 from pipeline.data.problems import Problem
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
+from pipeline.data.shading import Shading
 from pipeline.data.splits import sources_by_pattern
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Intensity",
     "Problem",
     "Sample",
+    "Shading",
     "check_image",
     "index_dataset",
     "index_with_new_split",

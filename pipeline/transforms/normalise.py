@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
 from monai.config import KeysCollection
 from monai.transforms import MapTransform, NormalizeIntensity
+from monai.utils import convert_to_dst_type, convert_to_numpy
+
+from pipeline.data import Intensity, Shading
+
+_RELATIVE = Intensity(1, 0.0, 1.0)  # of a micrograph that is already normalised
 
 
 class NormaliseByIntensityd(MapTransform):
@@ -14,19 +20,26 @@ class NormaliseByIntensityd(MapTransform):
 
     MONAI's NormalizeIntensityd measures the array that it is given. A tile of a micrograph that is mostly grain would
     so be stretched until its shadows look like pores; the statistics of the micrograph that it was cut from keep dark
-    what is dark.
+    what is dark. Drifts of brightness, and the steps between the fields of a mosaic, are another matter: they are taken
+    out place by place (:class:`pipeline.data.Shading`), each image for itself.
 
     Args:
         keys: keys of the images.
         intensity_key: key of the :class:`pipeline.data.Intensity` to use.
+        flatten: take slow changes of brightness out.
         allow_missing_keys: whether images may be missing.
     """
 
     def __init__(
-        self, keys: KeysCollection, intensity_key: str = "intensity", allow_missing_keys: bool = False
+        self,
+        keys: KeysCollection,
+        intensity_key: str = "intensity",
+        flatten: bool = False,
+        allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self._intensity_key = intensity_key
+        self._flatten = flatten
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Normalise; an image of one grey value, which has no spread, becomes 0. The statistics are left out."""
@@ -35,5 +48,14 @@ class NormaliseByIntensityd(MapTransform):
         # MONAI takes numbers as well as the arrays that it declares
         normalise = NormalizeIntensity(intensity.mean, intensity.std or 1.0)  # type: ignore[arg-type]
         for key in self.key_iterator(out):
-            out[key] = normalise(out[key])
+            image = normalise(out[key])
+            if self._flatten and intensity.std:
+                channels = [_flattened(channel) for channel in convert_to_numpy(image)]
+                image = convert_to_dst_type(np.stack(channels), image)[0]
+            out[key] = image
         return out
+
+
+def _flattened(channel: np.ndarray) -> np.ndarray:
+    relative = np.array(channel, np.float32)  # a copy: it is changed in place
+    return Shading.of(relative, _RELATIVE).flatten(relative)

@@ -24,3 +24,16 @@ def test_an_image_of_one_value_becomes_zero():
     image = torch.full((1, 4, 4), 7.0)
     out = NormaliseByIntensityd("image")({"image": image, "intensity": Intensity(16, 7.0, 0.0)})
     assert not out["image"].any()
+
+
+def test_tiles_of_another_brightness_become_alike():
+    rng = np.random.default_rng(0)
+    tiles = [rng.normal(level, 8, (1, 200, 200)) for level in (100, 130)]
+    intensity = Intensity.pooled(map(Intensity.of, tiles))
+    flat = NormaliseByIntensityd("image", flatten=True)
+    for tile in tiles:
+        image = torch.from_numpy(tile)
+        out = flat({"image": image, "intensity": intensity})["image"]
+        assert abs(float(out.median())) < 0.05
+        assert out.shape == image.shape
+        np.testing.assert_array_equal(image, tile)  # the sample's own image is not written into

@@ -1,0 +1,116 @@
+"""Slow changes of brightness over a micrograph, and an image without them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from pipeline.data.intensity import Intensity
+
+#: side of a cell of the map (px)
+CELL = 128
+#: every so many pixels along each axis are looked at: they fix a cell's median as well as all
+_STEP = 2
+#: a cell whose median is farther from the micrograph's mean (in its standard deviations) shows one large pore, or one
+#: large bright grain
+_DARKEST, _BRIGHTEST = -1.0, 2.0
+#: where the deepest pores lie below the mean (in standard deviations): there, shading changes nothing
+BLACK = 3.0
+
+
+@dataclass(frozen=True)
+class Shading:
+    """How bright the rock between the pores is, from place to place.
+
+    Attributes:
+        levels: (rows, columns) of cells, in standard deviations of the micrograph above its mean.
+        shape: height and width of the image (px).
+    """
+
+    levels: np.ndarray
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, image: np.ndarray, intensity: Intensity) -> Shading:
+        """That of an image (H, W), of a micrograph with this mean and standard deviation."""
+        return cls.from_medians(cell_medians(image), image.shape, intensity)
+
+    @classmethod
+    def from_medians(cls, medians: np.ndarray, shape: tuple[int, ...], intensity: Intensity) -> Shading:
+        """That of an image with these medians of its cells.
+
+        Args:
+            medians: (rows, columns), grey levels; NaN: no rock.
+            shape: the image's height and width (px).
+            intensity: of the whole micrograph.
+        """
+        relative = (medians - intensity.mean) / (intensity.std or 1.0)
+        valid = (relative >= _DARKEST) & (relative <= _BRIGHTEST)
+        if not valid.any():
+            return cls(np.zeros((1, 1), np.float32), (shape[0], shape[1]))
+        # what shows no rock is as bright as the nearest that does
+        nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
+        return cls(relative[tuple(nearest)].astype(np.float32), (shape[0], shape[1]))
+
+    def flatten(
+        self, relative: np.ndarray, top: int = 0, left: int = 0, scale: tuple[float, float] = (1.0, 1.0)
+    ) -> np.ndarray:
+        """A window with the same level of rock everywhere, 0.
+
+        A change of brightness is taken for one of gain, so that it is the smaller the darker a pixel is, and nothing in
+        the deepest pores: ``(z - level) / (1 + level / BLACK)``.
+
+        Args:
+            relative: (H, W), float32, in standard deviations above the mean; changed in place.
+            top: first row of the window, at its own scale.
+            left: first column.
+            scale: pixels of the window to one of the image, along rows and columns.
+        """
+        level = self._at(top, left, relative.shape, scale)
+        relative -= level
+        level *= 1 / BLACK
+        level += 1
+        relative /= level
+        return relative
+
+    def _at(self, top: int, left: int, shape: tuple[int, ...], scale: tuple[float, float]) -> np.ndarray:
+        """Levels of a window, linear between the cells' centres, (H, W)."""
+        (row, below, down), (column, right, across) = (
+            _between(start, count, factor, length, cells)
+            for start, count, factor, length, cells in zip(
+                (top, left), shape, scale, self.shape, self.levels.shape, strict=True
+            )
+        )
+        wide = self.levels[:, column] * (1 - across) + self.levels[:, right] * across
+        result: np.ndarray = wide[row]
+        result += (wide[below] - wide[row]) * down[:, None]
+        return result
+
+
+def cell_medians(image: np.ndarray) -> np.ndarray:
+    """Medians of the cells of an image (H, W); the last are moved inside, and an image smaller than a cell is one."""
+    rows, columns = (_starts(side) for side in image.shape)
+    return np.array(
+        [[np.median(image[top : top + CELL : _STEP, left : left + CELL : _STEP]) for left in columns] for top in rows],
+        np.float32,
+    )
+
+
+def _starts(length: int) -> list[int]:
+    """First pixels of the cells along an axis."""
+    return [min(start, max(0, length - CELL)) for start in range(0, length, CELL)]
+
+
+def _between(
+    start: int, count: int, scale: float, length: int, cells: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For pixels of an axis, the cells before and after, and how far it is to the one after, 0 to 1."""
+    if cells == 1:
+        return (np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.float32))
+    centres = np.array(_starts(length)) + (CELL - 1) / 2
+    places = (np.arange(start, start + count) + 0.5) / scale - 0.5
+    after = np.clip(np.searchsorted(centres, places), 1, cells - 1)
+    share = (places - centres[after - 1]) / (centres[after] - centres[after - 1])
+    return after - 1, after, np.clip(share, 0, 1).astype(np.float32)
