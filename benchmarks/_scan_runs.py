@@ -138,8 +138,7 @@ class BareNetwork:
 
     def _normalised(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         high, wide = (min(height, self.volume.shape[0] - top), min(width, self.volume.shape[1] - left))
-        pixels = self.volume.read(0, top, left, high, wide).astype(np.float32)
-        pixels = (pixels - np.float32(self.ground.intensity.mean)) / np.float32(self.ground.intensity.std)
+        pixels = self.ground.greys.normalised(self.volume.read(0, top, left, high, wide), 0, top, left)
         return np.pad(pixels, [(0, height - high), (0, width - wide)], mode="edge")
 
 
@@ -149,7 +148,7 @@ def network_of_scan(
     """The network with its statistics fixed to a scan, as a segmentation makes it."""
     model = load_model(str(case.model), case.device)
     features = model.text.get(DEFAULT_PROMPT)
-    tiles = (rock_tiles(volume, windows, ground, SIDE, TILES) - ground.intensity.mean) / ground.intensity.std
+    tiles = rock_tiles(volume, windows, ground, SIDE, TILES)
     network = pinned(model.network, torch.from_numpy(tiles).unsqueeze(1).to(case.device), features)
     return prompted(network, features, case.precision)
 

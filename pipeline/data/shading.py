@@ -27,10 +27,12 @@ class Shading:
     Attributes:
         levels: (rows, columns) of cells, in standard deviations of the micrograph above its mean.
         shape: height and width of the image (px).
+        cell: height and width of a cell (px).
     """
 
     levels: np.ndarray
     shape: tuple[int, int]
+    cell: tuple[int, int] = (CELL, CELL)
 
     @classmethod
     def of(cls, image: np.ndarray, intensity: Intensity) -> Shading:
@@ -38,21 +40,28 @@ class Shading:
         return cls.from_medians(cell_medians(image), image.shape, intensity)
 
     @classmethod
-    def from_medians(cls, medians: np.ndarray, shape: tuple[int, ...], intensity: Intensity) -> Shading:
+    def from_medians(
+        cls,
+        medians: np.ndarray,
+        shape: tuple[int, ...],
+        intensity: Intensity,
+        cell: tuple[int, int] = (CELL, CELL),
+    ) -> Shading:
         """That of an image with these medians of its cells.
 
         Args:
             medians: (rows, columns), grey levels; NaN: no rock.
             shape: the image's height and width (px).
             intensity: of the whole micrograph.
+            cell: height and width of a cell (px).
         """
         relative = (medians - intensity.mean) / (intensity.std or 1.0)
         valid = (relative >= _DARKEST) & (relative <= _BRIGHTEST)
         if not valid.any():
-            return cls(np.zeros((1, 1), np.float32), (shape[0], shape[1]))
+            return cls(np.zeros(medians.shape, np.float32), (shape[0], shape[1]), cell)
         # what shows no rock is as bright as the nearest that does
         nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
-        return cls(relative[tuple(nearest)].astype(np.float32), (shape[0], shape[1]))
+        return cls(relative[tuple(nearest)].astype(np.float32), (shape[0], shape[1]), cell)
 
     def flatten(
         self, relative: np.ndarray, top: int = 0, left: int = 0, scale: tuple[float, float] = (1.0, 1.0)
@@ -78,10 +87,8 @@ class Shading:
     def _at(self, top: int, left: int, shape: tuple[int, ...], scale: tuple[float, float]) -> np.ndarray:
         """Levels of a window, linear between the cells' centres, (H, W)."""
         (row, below, down), (column, right, across) = (
-            _between(start, count, factor, length, cells)
-            for start, count, factor, length, cells in zip(
-                (top, left), shape, scale, self.shape, self.levels.shape, strict=True
-            )
+            _between(start, count, factor, length, side)
+            for start, count, factor, length, side in zip((top, left), shape, scale, self.shape, self.cell, strict=True)
         )
         wide = self.levels[:, column] * (1 - across) + self.levels[:, right] * across
         result: np.ndarray = wide[row]
@@ -91,26 +98,41 @@ class Shading:
 
 def cell_medians(image: np.ndarray) -> np.ndarray:
     """Medians of the cells of an image (H, W); the last are moved inside, and an image smaller than a cell is one."""
-    rows, columns = (_starts(side) for side in image.shape)
+    rows, columns = (_starts(side, CELL) for side in image.shape)
     return np.array(
         [[np.median(image[top : top + CELL : _STEP, left : left + CELL : _STEP]) for left in columns] for top in rows],
         np.float32,
     )
 
 
-def _starts(length: int) -> list[int]:
+def grouped_medians(medians: np.ndarray, group: tuple[int, int]) -> np.ndarray:
+    """Medians of groups of cells, (rows, columns); NaN where none of a group's cells has one.
+
+    Args:
+        medians: of the cells.
+        group: cells in a group along each axis; the last groups are moved inside.
+    """
+    rows, columns = (_starts(count, side) for count, side in zip(medians.shape, group, strict=True))
+    result = np.full((len(rows), len(columns)), np.nan, np.float32)
+    for i, top in enumerate(rows):
+        for j, left in enumerate(columns):
+            cells = medians[top : top + group[0], left : left + group[1]]
+            if not np.isnan(cells).all():
+                result[i, j] = np.nanmedian(cells)
+    return result
+
+
+def _starts(length: int, side: int) -> list[int]:
     """First pixels of the cells along an axis."""
-    return [min(start, max(0, length - CELL)) for start in range(0, length, CELL)]
+    return [min(start, max(0, length - side)) for start in range(0, length, side)]
 
 
-def _between(
-    start: int, count: int, scale: float, length: int, cells: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _between(start: int, count: int, scale: float, length: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For pixels of an axis, the cells before and after, and how far it is to the one after, 0 to 1."""
-    if cells == 1:
-        return (np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.float32))
-    centres = np.array(_starts(length)) + (CELL - 1) / 2
+    centres = np.array(_starts(length, side)) + (side - 1) / 2
+    if len(centres) == 1:
+        return np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.float32)
     places = (np.arange(start, start + count) + 0.5) / scale - 0.5
-    after = np.clip(np.searchsorted(centres, places), 1, cells - 1)
+    after = np.clip(np.searchsorted(centres, places), 1, len(centres) - 1)
     share = (places - centres[after - 1]) / (centres[after] - centres[after - 1])
     return after - 1, after, np.clip(share, 0, 1).astype(np.float32)

@@ -12,11 +12,14 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from pipeline.atomic import atomic_path
-from pipeline.data import Intensity
-from pipeline.scan.empty_ground import CELL, EmptyGround, find_empty_ground
+from pipeline.data import Intensity, Shading
+from pipeline.data.shading import CELL, grouped_medians
+from pipeline.scan.cells import measure_cells
+from pipeline.scan.empty_ground import EmptyGround, find_empty_ground
+from pipeline.scan.greys import Greys
 from pipeline.scan.intensity import NothingToSee, sample_windows, scan_intensity
 from pipeline.scan.output.plan import ChunkPlan, Part
-from pipeline.scan.prediction import at_network_scale
+from pipeline.scan.resampling import at_network_scale
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import Windows
 
@@ -31,31 +34,41 @@ class Ground:
     """What was measured in the first pass over a scan.
 
     Attributes:
-        intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
-            dark beside the others.
+        greys: how the scan is normalised.
         rows: rows of the scan that are imaged; below them is an info bar.
         empty: (slices, rows, columns) of cells, True where there is no rock; None where it was not looked for.
     """
 
-    intensity: Intensity
+    greys: Greys
     rows: int
     empty: np.ndarray | None
 
     @classmethod
-    def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool) -> Ground:
-        """Look through a scan; one pass over all pixels, or over a part of them where empty ground is not looked for.
+    def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool) -> Ground:
+        """Look through a scan: one pass over all pixels, or over a part of them where neither is asked for.
+
+        Args:
+            volume: the scan.
+            windows: of its plan.
+            skip_empty: look for empty ground.
+            flatten_shading: measure the shading.
 
         Raises:
             UserError: a part can't be read, no rock was found, or all grey values are the same.
         """
         maps: list[EmptyGround] = []
+        medians: list[np.ndarray] = []
         parts: list[Intensity] = []
         nothing: NothingToSee | None = None
         share = max(1, _PIXELS // volume.depth)
         for index in tqdm(range(volume.depth), unit="slice", desc="first look", disable=volume.depth == 1, delay=2):
             with volume.slice(index) as source:
-                if skip_empty:
-                    maps.append(find_empty_ground(source))
+                if skip_empty or flatten_shading:
+                    cells = measure_cells(source)
+                    medians.append(cells.median)
+                    if skip_empty:
+                        maps.append(find_empty_ground(cells))
+                        medians[-1][maps[-1].empty] = np.nan
                 try:
                     skip = _skip(maps[-1], windows.scale) if maps else None
                     parts.append(scan_intensity(at_network_scale(source, windows), share, skip))
@@ -64,27 +77,44 @@ class Ground:
         if nothing is not None and not parts:
             raise nothing
         empty = np.stack([found.empty for found in maps]) if maps else None
-        return cls(Intensity.pooled(parts), volume.rows, empty)
+        intensity, shape = Intensity.pooled(parts), (volume.rows, volume.shape[1])
+        group, cell = _shading_cells(windows.scale)
+        shading = tuple(
+            Shading.from_medians(grouped_medians(found, group), shape, intensity, cell)
+            for found in (medians if flatten_shading else [])
+        )
+        return cls(Greys(intensity, shading), volume.rows, empty)
 
     @classmethod
-    def kept(cls, file: Path, volume: ScanVolume, windows: Windows, skip_empty: bool, key: str) -> Ground:
+    def kept(
+        cls, file: Path, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool, key: str
+    ) -> Ground:
         """As `measured`, but once for a segmentation: an interrupted one finds it in a file.
 
         Args:
             file: where it is kept.
             volume: the scan.
             windows: of its plan.
-            skip_empty: whether to look for empty ground.
+            skip_empty: look for empty ground.
+            flatten_shading: measure the shading.
             key: of all that it depends on; what was kept for another is measured anew.
         """
         if file.exists():
             with np.load(file) as found:
                 if str(found["key"]) == key:
                     pixels, mean, std = found["intensity"]
-                    empty = found.get("empty")
-                    return cls(Intensity(int(pixels), float(mean), float(std)), volume.rows, empty)
-        ground = cls.measured(volume, windows, skip_empty)
-        values: dict[str, Any] = {"key": np.array(key), "intensity": np.array(list(vars(ground.intensity).values()))}
+                    shape = volume.rows, volume.shape[1]
+                    cell = _shading_cells(windows.scale)[1]
+                    shading = tuple(Shading(level, shape, cell) for level in found["shading"])
+                    intensity = Intensity(int(pixels), float(mean), float(std))
+                    return cls(Greys(intensity, shading), volume.rows, found.get("empty"))
+        ground = cls.measured(volume, windows, skip_empty, flatten_shading)
+        greys = ground.greys
+        values: dict[str, Any] = {
+            "key": np.array(key),
+            "intensity": np.array(list(vars(greys.intensity).values())),
+            "shading": np.array([shading.levels for shading in greys.shading]),
+        }
         if ground.empty is not None:
             values["empty"] = ground.empty
         with atomic_path(file) as partial:
@@ -120,7 +150,7 @@ class Ground:
 
 
 def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, count: int) -> np.ndarray:
-    """Up to `count` tiles (N, side, side), float32, at the network's scale, spread over a scan's rock."""
+    """Up to `count` tiles (N, side, side), float32, normalised, at the network's scale, spread over a scan's rock."""
     slices = [i * volume.depth // min(count, volume.depth) for i in range(min(count, volume.depth))]
     high, wide = (min(side, length) for length in windows.shape)
     places: list[tuple[int, int, int]] = []
@@ -137,7 +167,8 @@ def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, 
     tiles = []
     for index, top, left in chosen:
         with volume.slice(index) as source:
-            tiles.append(at_network_scale(source, windows).read(top, left, high, wide).astype(np.float32))
+            pixels = at_network_scale(source, windows).read(top, left, high, wide)
+        tiles.append(ground.greys.normalised(pixels, index, top, left, windows.scale))
     return np.stack(tiles)
 
 
@@ -151,3 +182,12 @@ def _skip(cells: EmptyGround, scale: tuple[float, float]) -> Callable[[int, int,
         return cells.covers(y, x, bottom - y, right - x)
 
     return skip
+
+
+def _shading_cells(scale: tuple[float, float]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Cells that are taken together for the shading, and their size (px): those of the training, at its scale.
+
+    A scan that is coarser than the training's images has larger cells than these.
+    """
+    group = max(1, round(1 / scale[0])), max(1, round(1 / scale[1]))
+    return group, (CELL * group[0], CELL * group[1])

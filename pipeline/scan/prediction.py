@@ -12,17 +12,16 @@ from itertools import islice
 import numpy as np
 import torch
 
-from pipeline.data import Intensity
 from pipeline.errors import UserError
+from pipeline.scan.greys import Greys
 from pipeline.scan.output.plan import Part
-from pipeline.scan.resampling import Rescaled, axis_weights, resampled
-from pipeline.scan.sources import ScanSource
+from pipeline.scan.resampling import at_network_scale, axis_weights, resampled
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import Window, Windows
 
 logger = logging.getLogger("vlsenet")
 
-#: windows (N, 1, H, W), mean 0 and spread 1 over the scan -> logits (N, 1, H, W)
+#: windows (N, 1, H, W), normalised -> logits (N, 1, H, W)
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 _READERS = 2
@@ -40,7 +39,7 @@ class ChunkPredictor:
         volume: the scan.
         windows: where the network looks.
         network: called on windows, on the device.
-        intensity: of the whole scan.
+        greys: how the scan is normalised.
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
     """
@@ -48,7 +47,7 @@ class ChunkPredictor:
     volume: ScanVolume
     windows: Windows
     network: Network
-    intensity: Intensity
+    greys: Greys
     batch: int
     device: torch.device
 
@@ -82,8 +81,8 @@ class ChunkPredictor:
                     while ahead and len(together) < self.batch and ahead[0][2][2:] == size:
                         together.append(ahead.popleft())
                     read_ahead()
-                    pixels = np.stack([reading.result() for *_, reading in together])
-                    probabilities = self._run(self._normalised(pixels))
+                    windows = np.stack([reading.result() for *_, reading in together])
+                    probabilities = self._run(self._on_device(windows))
                     for (index, part, window, _), probability in zip(together, probabilities, strict=True):
                         below = self.windows.plan.part(index).height - part.height
                         yield index, np.pad(self._at_scan_scale(probability, part, window), [(0, below), (0, 0)])
@@ -94,16 +93,18 @@ class ChunkPredictor:
     def predict(self, part: Part) -> np.ndarray:
         """Probability (H, W), float32, of an imaged part no larger than a chunk, from a window around it alone."""
         window = self.windows.around(part)
-        probability = self._run(self._normalised(self._read(part, window)[None]))[0]
+        probability = self._run(self._on_device(self._read(part, window)[None]))[0]
         return self._at_scan_scale(probability, part, window)
 
     def _read(self, part: Part, window: Window) -> np.ndarray:
+        """A window (H, W), normalised: by the threads that read, while the network runs."""
         high, wide = self.windows.shape
         inside = min(window.height, high - window.top), min(window.width, wide - window.left)
         with self.volume.slice(part.slice) as source:
             pixels = at_network_scale(source, self.windows).read(window.top, window.left, *inside)
+        grey = self.greys.normalised(pixels, part.slice, window.top, window.left, self.windows.scale)
         # as the network itself pads what is no multiple of its poolings
-        return np.pad(pixels, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
+        return np.pad(grey, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
 
     def _at_scan_scale(self, probability: np.ndarray, part: Part, window: Window) -> np.ndarray:
         """Probability of a part, from that of its window."""
@@ -121,11 +122,9 @@ class ChunkPredictor:
         )
         return resampled(probability, down, across)
 
-    def _normalised(self, pixels: np.ndarray) -> torch.Tensor:
-        """Grey values (N, H, W) as the network's windows (N, 1, H, W)."""
-        grey = torch.from_numpy(pixels.astype(np.float32, copy=False)).to(self.device)
-        # the same for every window, in place
-        return grey.sub_(self.intensity.mean).div_(self.intensity.std).unsqueeze(1)
+    def _on_device(self, windows: np.ndarray) -> torch.Tensor:
+        """Windows (N, H, W) as the network takes them, (N, 1, H, W)."""
+        return torch.from_numpy(windows).to(self.device).unsqueeze(1)
 
     def _run(self, windows: torch.Tensor) -> np.ndarray:
         """Probability (N, H, W) of windows (N, 1, H, W), in as many passes as the device's memory asks for."""
@@ -159,8 +158,3 @@ class ChunkPredictor:
         with torch.no_grad():
             probability: torch.Tensor = self.network(windows)[:count, 0].float().sigmoid()
         return probability.cpu().numpy()
-
-
-def at_network_scale(source: ScanSource, windows: Windows) -> ScanSource:
-    """A slice as the network sees it."""
-    return source if windows.scale == (1, 1) else Rescaled(source, windows.scale, windows.shape)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.scan.sources import ScanSource
+from pipeline.scan.windows import Windows
 
 
 def axis_weights(
@@ -73,3 +74,8 @@ def resampled(pixels: np.ndarray, down: sparse.csr_array, across: sparse.csr_arr
     """Pixels (H, W) by the matrices of both axes, (H', H) and (W', W), to (H', W')."""
     result: np.ndarray = np.ascontiguousarray((across @ (down @ pixels).T).T)
     return result
+
+
+def at_network_scale(source: ScanSource, windows: Windows) -> ScanSource:
+    """A slice as the network sees it."""
+    return source if windows.scale == (1, 1) else Rescaled(source, windows.scale, windows.shape)

@@ -144,7 +144,7 @@ class ScanSegmentation:
             "checkpoint": str(self._model.path),
             "acquisition": acquisition,
             "pixel_size_nm": self._side(volume),
-            "intensity": vars(ground.intensity),
+            "intensity": vars(ground.greys.intensity),
             "skipped_share": ground.skipped_share(store.plan),
             "seam_certificate": seam,
             "device": str(self._device),
@@ -225,7 +225,8 @@ class ScanSegmentation:
 
     def _ground(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Ground:
         file = self._journal_folder / "first_look.npz"
-        ground = Ground.kept(file, volume, windows, self._settings.skip_empty, journal.hash)
+        settings = self._settings
+        ground = Ground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
         if share := ground.empty_share(volume.shape[1]):
             logger.info("%.1f %% of the scan is empty ground", 100 * share)
         return ground
@@ -241,10 +242,10 @@ class ScanSegmentation:
         settings = self._settings
         network, features = self._model.network, self._model.text.get(settings.prompt)
         if settings.statistics == "micrograph":
-            tiles = (rock_tiles(volume, windows, ground, SIDE, TILES) - ground.intensity.mean) / ground.intensity.std
+            tiles = rock_tiles(volume, windows, ground, SIDE, TILES)
             network = pinned(network, torch.from_numpy(tiles).unsqueeze(1).to(self._device), features)
         run = prompted(network, features, settings.precision)
-        return ChunkPredictor(volume, windows, run, ground.intensity, batch, self._device)
+        return ChunkPredictor(volume, windows, run, ground.greys, batch, self._device)
 
     def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal, ground: Ground) -> None:
         """Write this process's share of the chunks that are not in the journal."""

@@ -60,6 +60,7 @@ def scan_request(
         "batch": batch,
         "precision": settings.precision,
         "statistics": settings.statistics,
+        "flatten_shading": settings.flatten_shading,
         "skip_empty": settings.skip_empty,
         "pixel_size_nm": settings.pixel_size_nm,
         "scale": list(scale),

@@ -23,6 +23,7 @@ class ScanSettings:
         batch: chunks in one forward pass; None: by the device's memory.
         precision: of the convolutions, as in ``autocast``.
         statistics: ``micrograph`` (pinned to the scan) or ``network``.
+        flatten_shading: take slow changes of brightness out.
         skip_empty: leave empty ground around the rock out.
         formats: further files: ``tiff``, ``nifti``; a list, or names between commas.
         pixel_size_nm: of the scan (nm); None: as its file says.
@@ -42,6 +43,7 @@ class ScanSettings:
     batch: int | None = None
     precision: str = "auto"
     statistics: str = "micrograph"
+    flatten_shading: bool = True
     skip_empty: bool = True
     formats: str | Sequence[str] = ()
     pixel_size_nm: float | None = None

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 
 from pipeline.data import Intensity, Shading
-from pipeline.data.shading import BLACK, CELL, cell_medians
+from pipeline.data.shading import BLACK, CELL, cell_medians, grouped_medians
 
 DARK, ROCK = 20.0, 120.0
 
@@ -103,3 +103,13 @@ def test_an_image_without_rock_is_left_as_it_is():
     image = np.zeros((64, 64), np.float32)
     shading = Shading.of(image, Intensity(64**2, 100.0, 10.0))
     np.testing.assert_array_equal(shading.flatten(image.copy()), image)
+
+
+def test_groups_of_cells_are_those_of_the_image_shrunk():
+    small = rock((2 * CELL + 64, 3 * CELL))
+    large = np.kron(small, np.ones((2, 2)))
+    np.testing.assert_allclose(grouped_medians(cell_medians(large), (2, 2)), cell_medians(small), atol=1)
+    holes = np.full((2, 2), np.nan, np.float32)
+    assert np.isnan(grouped_medians(holes, (2, 2))).all()
+    holes[0, 1] = 5
+    assert grouped_medians(holes, (2, 2)) == 5

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.scan.empty_ground import CELL, EmptyGround, find_empty_ground
+from pipeline.data.shading import CELL
+from pipeline.scan.cells import measure_cells
+from pipeline.scan.empty_ground import EmptyGround, find_empty_ground
 from pipeline.scan.sources import open_scan
 from pipeline.synthetic import generate
 
@@ -22,7 +24,7 @@ def rock() -> np.ndarray:
 def ground_of(folder: Path, image: np.ndarray) -> EmptyGround:
     tifffile.imwrite(folder / "a.tif", image, tile=(256, 256), compression="zlib")
     with open_scan(folder / "a.tif") as source:
-        return find_empty_ground(source)
+        return find_empty_ground(measure_cells(source))
 
 
 def around(rock: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.scan.empty_ground import CELL
+from pipeline.data.shading import CELL
 from pipeline.scan.ground import Ground, rock_tiles
 from pipeline.scan.intensity import NothingToSee
 from pipeline.scan.output import ChunkPlan, Part
@@ -24,11 +24,11 @@ def windows_of(count: int, scale: float = 1.0) -> Windows:
 
 def test_grey_levels_are_of_all_slices_together_and_of_rock_alone() -> None:
     darker = (HALF // 2).astype(np.uint8)
-    ground = Ground.measured(volume_of(HALF, darker), windows_of(2), skip_empty=True)
+    ground = Ground.measured(volume_of(HALF, darker), windows_of(2), skip_empty=True, flatten_shading=False)
     # one cell beside the rock is kept
     rock = np.concatenate([image[:, : 6 * CELL].ravel() for image in (HALF, darker)])
-    assert ground.intensity.mean == pytest.approx(rock.mean(), rel=0.05)
-    assert ground.intensity.std == pytest.approx(rock.std(), rel=0.1)
+    assert ground.greys.intensity.mean == pytest.approx(rock.mean(), rel=0.05)
+    assert ground.greys.intensity.std == pytest.approx(rock.std(), rel=0.1)
     plan = windows_of(2).plan
     assert ground.is_empty(plan, Part(1, 0, 7 * CELL, CELL, CELL))
     assert not ground.is_empty(plan, Part(1, 0, 0, CELL, CELL))
@@ -37,32 +37,66 @@ def test_grey_levels_are_of_all_slices_together_and_of_rock_alone() -> None:
 
 def test_an_empty_slice_among_others_is_no_mistake() -> None:
     nothing = np.zeros_like(ROCK)
-    ground = Ground.measured(volume_of(ROCK, nothing), windows_of(2), skip_empty=True)
-    assert ground.intensity.mean == pytest.approx(ROCK.mean(), rel=0.02)
+    ground = Ground.measured(volume_of(ROCK, nothing), windows_of(2), skip_empty=True, flatten_shading=False)
+    assert ground.greys.intensity.mean == pytest.approx(ROCK.mean(), rel=0.02)
     with pytest.raises(NothingToSee, match="no rock"):
-        Ground.measured(volume_of(nothing), windows_of(1), skip_empty=True)
+        Ground.measured(volume_of(nothing), windows_of(1), skip_empty=True, flatten_shading=False)
     with pytest.raises(NothingToSee, match="have the value 0"):
-        Ground.measured(volume_of(nothing), windows_of(1), skip_empty=False)
+        Ground.measured(volume_of(nothing), windows_of(1), skip_empty=False, flatten_shading=False)
 
 
 @pytest.mark.parametrize("skip_empty", [True, False])
 def test_it_is_measured_once(tmp_path: Path, skip_empty: bool) -> None:
     file = tmp_path / "first_look.npz"
-    measured = Ground.kept(file, volume_of(HALF), windows_of(1), skip_empty, "key")
-    kept = Ground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, "key")
-    assert kept.intensity == measured.intensity
+    measured = Ground.kept(file, volume_of(HALF), windows_of(1), skip_empty, True, "key")
+    kept = Ground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, True, "key")
+    assert kept.greys.intensity == measured.greys.intensity
     np.testing.assert_array_equal(kept.empty, measured.empty)
-    other = Ground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, "another")
-    assert other.intensity != measured.intensity
+    other = Ground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, True, "another")
+    assert other.greys.intensity != measured.greys.intensity
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_tiles_lie_in_rock_of_all_slices(scale: float) -> None:
     windows = windows_of(3, scale)
     volume = volume_of(HALF, HALF + 1, HALF + 2)
-    ground = Ground.measured(volume, windows, skip_empty=True)
+    ground = Ground.measured(volume, windows, skip_empty=True, flatten_shading=False)
     tiles = rock_tiles(volume, windows, ground, side=256, count=16)
     assert tiles.shape[1:] == (256, 256)
     assert 6 <= len(tiles) <= 16
     # the empty half is a plain 0, 1 or 2
-    assert tiles.std((1, 2)).min() > 10
+    assert tiles.std((1, 2)).min() > 0.1
+
+
+@pytest.mark.parametrize("skip_empty", [True, False])
+def test_slices_of_another_brightness_become_alike(tmp_path: Path, skip_empty: bool) -> None:
+    drift = np.linspace(0.7, 1.0, ROCK.shape[1])
+    volume, windows = volume_of(ROCK, (ROCK * drift).astype(np.uint8)), windows_of(2)
+    ground = Ground.kept(tmp_path / "first_look.npz", volume, windows, skip_empty, True, "key")
+    for found in (ground, Ground.kept(tmp_path / "first_look.npz", volume, windows, skip_empty, True, "key")):
+        levels = [
+            np.median(found.greys.normalised(volume.read(index, 0, left, 6 * CELL, CELL), index, 0, left))
+            for index in (0, 1)
+            for left in range(0, ROCK.shape[1], CELL)
+        ]
+        assert np.ptp(levels) < 0.1
+    even = Ground.measured(volume, windows, skip_empty, flatten_shading=False)
+    first, last = (
+        np.median(even.greys.normalised(volume.read(1, 0, left, 6 * CELL, CELL), 1, 0, left)) for left in (0, 9 * CELL)
+    )
+    assert last - first > 0.5
+
+
+def test_resin_is_no_level_of_the_rock() -> None:
+    ground = Ground.measured(volume_of(HALF + 1), windows_of(1), skip_empty=True, flatten_shading=True)
+    levels = ground.greys.shading[0].levels
+    # one cell beside the rock counts as rock, and is too dark to be a level
+    np.testing.assert_allclose(levels[:, 6:], levels[:, 4:5].repeat(4, 1), atol=0.05)
+
+
+@pytest.mark.parametrize("shape", [(40, 300), (300, 40), (20, 20)])
+def test_a_narrow_scan_has_levels_too(shape: tuple[int, int]) -> None:
+    volume = volume_of(ROCK[: shape[0], : shape[1]])
+    windows = Windows(ChunkPlan(*shape, 1, chunk=256), 16)
+    ground = Ground.measured(volume, windows, skip_empty=True, flatten_shading=True)
+    assert abs(np.median(ground.greys.normalised(volume.read(0, 0, 0, *shape), 0, 0, 0))) < 0.2

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.data import Intensity
+from pipeline.data import Intensity, Shading
 from pipeline.errors import UserError
 from pipeline.networks.inputs import pad_to_stride
 from pipeline.scan.certificate import certify
+from pipeline.scan.greys import Greys
 from pipeline.scan.output import ChunkPlan, ScanStore
 from pipeline.scan.prediction import ChunkPredictor, Network
 from pipeline.scan.resampling import Rescaled, axis_weights, resampled
@@ -32,8 +33,10 @@ def predictor(
     batch: int = 3,
     roi: tuple[int, int, int, int] | None = None,
     scale: tuple[float, float] = (1, 1),
+    drift: float = 0,
 ) -> ChunkPredictor:
     pixels = np.random.default_rng(0).integers(0, 255, (300, 420), dtype=np.uint8)
+    pixels = (pixels * np.linspace(1 - drift, 1, 420)).astype(np.uint8)
     plan = ChunkPlan(*pixels.shape, chunk=64, block=32, roi=roi)
 
     def as_double(pixels: torch.Tensor) -> torch.Tensor:
@@ -42,7 +45,9 @@ def predictor(
         return network(pad_to_stride(pixels).double())[:, :, :high, :wide]
 
     windows = Windows(plan, HALO, scale, uniform=batch > 1)
-    return ChunkPredictor(volume_of(pixels), windows, as_double, Intensity.of(pixels), batch, CPU)
+    intensity = Intensity.of(pixels)
+    shading = (Shading.of(pixels, intensity),) if drift else ()
+    return ChunkPredictor(volume_of(pixels), windows, as_double, Greys(intensity, shading), batch, CPU)
 
 
 def assembled(chunked: ChunkPredictor) -> np.ndarray:
@@ -56,16 +61,18 @@ def assembled(chunked: ChunkPredictor) -> np.ndarray:
 @pytest.mark.parametrize("batch", [1, 3, 8])
 @pytest.mark.parametrize("roi", [None, (21, 35, 200, 150)])
 @pytest.mark.parametrize("scale", [(1, 1), (0.5, 0.7), (1.6, 1.6)])
+@pytest.mark.parametrize("drift", [0, 0.4])
 def test_chunks_together_are_the_untiled_prediction(
-    batch: int, roi: tuple[int, int, int, int] | None, scale: tuple[float, float]
+    batch: int, roi: tuple[int, int, int, int] | None, scale: tuple[float, float], drift: float
 ) -> None:
     network = local_network()
-    chunked = predictor(network, batch, roi, scale)
+    chunked = predictor(network, batch, roi, scale, drift)
     source = ArraySource(chunked.volume.read(0, 0, 0, *chunked.volume.shape))
     high, wide = chunked.windows.shape
-    grey = torch.from_numpy(Rescaled(source, scale, (high, wide)).read(0, 0, high, wide))
+    grey = Rescaled(source, scale, (high, wide)).read(0, 0, high, wide)
+    grey = torch.from_numpy(chunked.greys.normalised(grey, 0, 0, 0, scale))
     with torch.no_grad():
-        whole = chunked.network(((grey - chunked.intensity.mean) / chunked.intensity.std)[None, None]).sigmoid()
+        whole = chunked.network(grey[None, None]).sigmoid()
     probability = whole[0, 0].numpy()
     if scale != (1, 1):
         (_, _, down), (_, _, across) = (

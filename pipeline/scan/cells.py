@@ -1,0 +1,88 @@
+"""One pass over a scan, cell by cell: what empty ground and shading are found by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.data.shading import CELL, cell_medians
+from pipeline.scan.sources.source import ScanSource
+
+#: pixels are averaged over squares of this side (px) before they are compared with the cell's mean, so that a small
+#: or faint pore stands out from the noise
+_MEAN_OVER = 4
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Measures of cells of `CELL` pixels, (rows, columns) each; the last along each axis are moved inside the scan.
+
+    Attributes:
+        shape: the scan's height and width (px).
+        median: grey level.
+        mean: likewise.
+        noise: standard deviation of white noise that has the same differences between neighbouring columns.
+        ratio: the largest deviation of an average of 4 x 4 pixels from the mean, in standard deviations of such an
+            average of that noise.
+        constant: whether all pixels are the same.
+    """
+
+    shape: tuple[int, int]
+    median: np.ndarray
+    mean: np.ndarray
+    noise: np.ndarray
+    ratio: np.ndarray
+    constant: np.ndarray
+
+
+def measure_cells(source: ScanSource) -> Cells:
+    """Measure a scan. Every pixel is read once; a band of blocks is in memory at a time.
+
+    A scan narrower than a cell is one of that width, of which the median alone is measured.
+    """
+    high, wide = (-(-side // CELL) for side in source.shape)
+    median, mean, noise, ratio = (np.zeros((high, wide), np.float32) for _ in range(4))
+    constant = np.zeros((high, wide), bool)
+    narrow = min(source.shape) < CELL
+    if narrow:
+        median[:] = cell_medians(source.read(0, 0, *source.shape))
+    else:
+        for place, pixels in _windows(source):
+            median[place] = cell_medians(pixels)
+            mean[place], noise[place], ratio[place], constant[place] = _statistics(pixels)
+    return Cells(source.shape, median, mean, noise, ratio, constant)
+
+
+def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, noise, ratio and constant of the cells of a window (r * CELL, c * CELL), (r, c) each; see `Cells`."""
+    rows, columns = pixels.shape[0] // CELL, pixels.shape[1] // CELL
+    cells = pixels.reshape(rows, CELL, columns, CELL).swapaxes(1, 2).astype(np.float32)
+    constant = cells.min((2, 3)) == cells.max((2, 3))
+    mean = cells.mean((2, 3))
+    differences = np.diff(cells, axis=3)
+    noise = np.sqrt(np.square(differences).mean((2, 3)) / 2)
+    few = CELL // _MEAN_OVER
+    averages = cells.reshape(rows, columns, few, _MEAN_OVER, few, _MEAN_OVER).mean((3, 5))
+    deviation = np.abs(averages - mean[:, :, None, None]).max((2, 3))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return mean, noise, np.nan_to_num(deviation / (noise / _MEAN_OVER), nan=0.0, posinf=np.inf), constant
+
+
+def _windows(source: ScanSource) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Windows of whole cells, and their place in the map; the last cells are moved inside the scan."""
+    for rows, top, height in _spans(source.shape[0], source.block[0], 512):
+        for columns, left, width in _spans(source.shape[1], source.block[1], 2048):
+            yield (rows, columns), source.read(top, left, height, width)
+
+
+def _spans(length: int, block: int, least: int) -> Iterator[tuple[slice, int, int]]:
+    """Cells along one axis, in spans of about a block: (indices of the cells, first pixel, number of pixels)."""
+    whole = length // CELL
+    step = max(1, min(max(block, least), 4096) // CELL)
+    for first in range(0, whole, step):
+        last = min(whole, first + step)
+        yield slice(first, last), first * CELL, (last - first) * CELL
+    if length % CELL:
+        yield slice(whole, whole + 1), length - CELL, CELL

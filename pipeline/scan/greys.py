@@ -1,0 +1,43 @@
+"""Grey values of a scan as the network sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.data import Intensity, Shading
+
+
+@dataclass(frozen=True)
+class Greys:
+    """How grey values of a scan are normalised.
+
+    Attributes:
+        intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
+            dark beside the others.
+        shading: of each slice, taken out; empty: it is left as it is.
+    """
+
+    intensity: Intensity
+    shading: tuple[Shading, ...] = ()
+
+    def normalised(
+        self, pixels: np.ndarray, slice_: int, top: int, left: int, scale: tuple[float, float] = (1.0, 1.0)
+    ) -> np.ndarray:
+        """Mean 0 and spread 1 over the scan, and the rock equally bright everywhere.
+
+        Args:
+            pixels: a window (H, W).
+            slice_: which it is of.
+            top: its first row, at its own scale.
+            left: its first column.
+            scale: pixels of the window to one of the scan, along rows and columns.
+
+        Returns:
+            (H, W), float32.
+        """
+        grey = pixels.astype(np.float32)
+        grey -= np.float32(self.intensity.mean)
+        grey /= np.float32(self.intensity.std)
+        return self.shading[slice_].flatten(grey, top, left, scale) if self.shading else grey
