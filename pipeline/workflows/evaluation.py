@@ -17,12 +17,15 @@ from monai.engines import SupervisedEvaluator
 
 from pipeline.atomic import atomic_path
 from pipeline.data import DatasetIndex, Sample
-from pipeline.metrics import PoreCounts, PoreScores, Tolerances, TruePores, otsu_mask
+from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
 from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 
 logger = logging.getLogger("vlsenet")
+
+#: what another threshold must bring in Dice to be told of
+_TOLD_GAIN = 0.01
 
 
 def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> list[Sample]:
@@ -70,7 +73,9 @@ class EvaluationReport:
       threshold on the same image, and ``dice_at_half`` that of a probability of 0.5, where the evaluator's output has a
       ``probability``;
     - ``per_pore.csv``: every true pore, and how much of it was found (:class:`pipeline.metrics.TruePores`);
-    - ``summary.json``: means over the images, pooled scores, and the counts that they come from;
+    - ``summary.json``: means over the images, pooled scores, the counts that they come from, and ``suited_threshold``:
+      the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity. It was chosen by
+      their truth, so it is no score of the model; it is for further images of the same kind;
     - ``overlays/NAME.png`` (true positive, false positive, false negative) and ``truth/NAME.png`` (true pores).
 
     Args:
@@ -95,6 +100,7 @@ class EvaluationReport:
         self._pores: list[pd.DataFrame] = []
         self._pooled: PoreScores | None = None
         self._pooled_other: dict[str, PoreCounts] = {}
+        self._probabilities: ProbabilityHistogram | None = None
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Collect from ``evaluator``, whose output holds image, mask (``pred``) and label (1, H, W)."""
@@ -112,6 +118,8 @@ class EvaluationReport:
             other = {"otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(image)), label)}
             if probability is not None:
                 other["dice_at_half"] = PoreCounts.of(torch.from_numpy(probability >= 0.5), label)
+                histogram = ProbabilityHistogram.of(torch.from_numpy(probability), label)
+                self._probabilities = histogram if self._probabilities is None else self._probabilities + histogram
             self._pooled = scores if self._pooled is None else self._pooled + scores
             for name, compared in other.items():
                 self._pooled_other[name] = self._pooled_other.get(name, PoreCounts()) + compared
@@ -136,7 +144,30 @@ class EvaluationReport:
             with atomic_path(self._output_dir / name) as partial:
                 rows.to_csv(partial, index=False, float_format=form)
         print(_printed(table, self._pooled_scores()))
+        self._tell_threshold()
         logger.info("scores and overlays: %s", self._output_dir)
+
+    def _suited_threshold(self) -> dict[str, float] | None:
+        if self._probabilities is None:
+            return None
+        threshold = self._probabilities.best_threshold()
+        counts = self._probabilities.counts_at(threshold)
+        porosity = (counts.true_positive + counts.false_positive) / counts.pixels
+        return {"threshold": threshold, "dice": counts.dice, "porosity": porosity}
+
+    def _tell_threshold(self) -> None:
+        suited, pooled = self._suited_threshold(), self._pooled_scores()
+        if suited is None or suited["dice"] < pooled["dice"] + _TOLD_GAIN:
+            return
+        logger.info(
+            "a threshold of %.3g would suit these images better: Dice %.3f, porosity %.4f (true %.4f); for more "
+            "images of the same kind give --threshold %.3g",
+            suited["threshold"],
+            suited["dice"],
+            suited["porosity"],
+            pooled["porosity_true"],
+            suited["threshold"],
+        )
 
     def _pooled_scores(self) -> dict[str, float]:
         scores = {} if self._pooled is None else self._pooled.scores()
@@ -154,6 +185,7 @@ class EvaluationReport:
             "std": {score: _number(table[score].std()) for score in pooled},
             "pooled": {score: _number(value) for score, value in pooled.items()},
             "counts": counts,
+            "suited_threshold": self._suited_threshold(),
         }
 
 

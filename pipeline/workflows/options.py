@@ -230,6 +230,7 @@ _SLIDING_WINDOW: dict[str, Check] = {
     "mirror": _flag,
     "precision": _one_of(*PRECISIONS),
     "statistics": _one_of(*STATISTICS),
+    "flatten_shading": _flag,
 }
 
 _EVALUATION: dict[str, Check] = {
@@ -311,6 +312,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "batch": _whole_number(1, optional=True),
         "precision": _one_of(*PRECISIONS),
         "statistics": _one_of(*STATISTICS),
+        "flatten_shading": _flag,
         "skip_empty": _flag,
         "formats": _scan_formats,
         "overwrite": _flag,

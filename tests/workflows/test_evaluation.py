@@ -105,3 +105,26 @@ def test_scores_that_are_undefined_are_null(tmp_path):
     assert summary["pooled"]["precision"] is None
     assert summary["pooled"]["dice"] == 1
     assert np.isnan(pd.read_csv(tmp_path / "per_image.csv").loc[0, "recall"])
+
+
+@pytest.mark.parametrize("threshold", [0.25, 0.6])
+def test_a_threshold_that_suits_the_images_better_is_told(tmp_path, caplog, threshold):
+    truth = torch.zeros(1, 32, 32)
+    truth[:, :8] = 1
+    probability = truth * 0.4 + 0.3 + 0.2 * torch.rand(truth.shape, generator=torch.Generator().manual_seed(0))
+
+    def infer(engine, name):
+        engine.state.batch = [{"name": name, "source": name}]
+        pred = (probability >= threshold).float()
+        return [{"image": 1 - truth, "pred": pred, "label": truth, "probability": probability}]
+
+    engine = Engine(infer)
+    EvaluationReport(str(tmp_path), {}).attach(engine)
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        engine.run(["a"])
+    suited = json.loads((tmp_path / "summary.json").read_text())["suited_threshold"]
+    # pores have 0.7 or more, and the rest less than 0.5
+    assert 0.5 <= suited["threshold"] <= 0.7
+    assert suited["dice"] == 1
+    assert suited["porosity"] == pytest.approx(0.25)
+    assert (f"--threshold {suited['threshold']:.3g}" in caplog.text) == (threshold == 0.25)

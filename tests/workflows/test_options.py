@@ -12,6 +12,7 @@ SLIDING_WINDOW = {
     "mirror": False,
     "precision": "auto",
     "statistics": "micrograph",
+    "flatten_shading": True,
 }
 
 
@@ -72,6 +73,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("tile_overlap", 1.0, "below 1"),
         ("precision", "float16", "float32, bfloat16"),
         ("statistics", "scan", "micrograph, network"),
+        ("flatten_shading", "yes", "true or false"),
         ("device", "gpu0", "cpu or cuda:0"),
         ("device", "cuda:97", "CUDA GPUs"),
     ],
