@@ -17,6 +17,7 @@ _SETTINGS = {
     "batch": "Chunks in a batch",
     "precision": "Precision",
     "statistics": "Statistics of the norms",
+    "flatten_shading": "Shading taken out",
     "skip_empty": "Empty ground left out",
     "device": "Device",
 }
@@ -36,6 +37,9 @@ def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) ->
     }
     settings = {name: request.get(key) for key, name in _SETTINGS.items()}
     settings["Share without rock, not segmented"] = _share(manifest.get("skipped_share"))
+    lowest, highest = manifest.get("shading") or (None, None)
+    if lowest is not None:
+        settings["Brightness of the rock (standard deviations from the mean)"] = f"{lowest:+.2f} to {highest:+.2f}"
     seam = _mapping(manifest.get("seam_certificate"))
     if seam.get("crops") and "largest" in seam:
         settings["Seams: largest difference of probability"] = number(float(seam["largest"]), 2)

@@ -38,7 +38,9 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
         (
             "Segmentation",
             "A neural network gives each pixel a probability of being pore; a pixel is pore from the threshold"
-            f"{threshold} on. Porosity is pore area over rock area, pores included.",
+            f"{threshold} on. Unless the settings say otherwise, it sees the scan without its shading: rock equally "
+            "bright everywhere (median of grey in cells of 128 px, large pores and bright grains left out). Porosity "
+            "is pore area over rock area, pores included.",
         ),
         (
             "Interval",

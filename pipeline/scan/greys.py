@@ -22,6 +22,14 @@ class Greys:
     intensity: Intensity
     shading: tuple[Shading, ...] = ()
 
+    @property
+    def drift(self) -> tuple[float, float] | None:
+        """Brightness of the rock where it is darkest and brightest, in standard deviations above the mean."""
+        if not self.shading:
+            return None
+        lowest = min(float(shading.levels.min()) for shading in self.shading)
+        return lowest, max(float(shading.levels.max()) for shading in self.shading)
+
     def normalised(
         self, pixels: np.ndarray, slice_: int, top: int, left: int, scale: tuple[float, float] = (1.0, 1.0)
     ) -> np.ndarray:

@@ -145,6 +145,7 @@ class ScanSegmentation:
             "acquisition": acquisition,
             "pixel_size_nm": self._side(volume),
             "intensity": vars(ground.greys.intensity),
+            "shading": ground.greys.drift,
             "skipped_share": ground.skipped_share(store.plan),
             "seam_certificate": seam,
             "device": str(self._device),
@@ -229,6 +230,8 @@ class ScanSegmentation:
         ground = Ground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
         if share := ground.empty_share(volume.shape[1]):
             logger.info("%.1f %% of the scan is empty ground", 100 * share)
+        if drift := ground.greys.drift:
+            logger.info("shading, taken out: the rock is %+.2f to %+.2f standard deviations from the mean", *drift)
         return ground
 
     def _pixel_size(self, volume: ScanVolume) -> tuple[float, float] | None:

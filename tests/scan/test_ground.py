@@ -80,7 +80,10 @@ def test_slices_of_another_brightness_become_alike(tmp_path: Path, skip_empty: b
             for left in range(0, ROCK.shape[1], CELL)
         ]
         assert np.ptp(levels) < 0.1
+    lowest, highest = ground.greys.drift
+    assert lowest < -0.3 < 0 < highest
     even = Ground.measured(volume, windows, skip_empty, flatten_shading=False)
+    assert even.greys.drift is None
     first, last = (
         np.median(even.greys.normalised(volume.read(1, 0, left, 6 * CELL, CELL), 1, 0, left)) for left in (0, 9 * CELL)
     )
