@@ -51,6 +51,7 @@ class Case:
         precision: as in `autocast`.
         device: where the network runs.
         report: measure every pore and write the report too.
+        flatten_shading: take shading out of the scan.
     """
 
     scan: Path
@@ -59,11 +60,17 @@ class Case:
     precision: str = "auto"
     device: str = "cpu"
     report: bool = False
+    flatten_shading: bool = True
 
     def settings(self, threshold: float) -> ScanSettings:
         """Of the engine; a pixel is pore from `threshold` on."""
         return ScanSettings(
-            DEFAULT_PROMPT, threshold, chunk_size=self.chunk_size, precision=self.precision, report=self.report
+            DEFAULT_PROMPT,
+            threshold,
+            chunk_size=self.chunk_size,
+            precision=self.precision,
+            report=self.report,
+            flatten_shading=self.flatten_shading,
         )
 
 

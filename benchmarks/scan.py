@@ -12,7 +12,7 @@ time       from the file to the finished output on the disk, over the network al
 monai      the same scan by MONAI's SlidingWindowInferer, each in a process of its own
 kills      the command, killed with SIGKILL at random moments and started again: are the bytes the same?
 processes  the command by torchrun with several processes of one thread each: are the bytes the same?
-real       Dice on labelled mosaics, in chunks of several sizes and whole; needs --checkpoint
+real       Dice on labelled mosaics, in chunks of several sizes and whole, and with shading left in; needs --checkpoint
 """
 
 from __future__ import annotations
@@ -135,23 +135,29 @@ class Benchmark:
         for image in sorted((self._options.nankai / "mosaics").glob("*_image.png")):
             label = read_image(image.with_name(image.name.replace("_image", "_labels"))) == _PORE_LABEL
             whole = -(-max(label.shape) // 256) * 256
-            maps = {}
-            for chunk in (whole, 512, 256):
-                case = Case(image, self._model, chunk, self._options.precision, self._options.device)
+            untiled: np.ndarray | None = None
+            for chunk, flat in ((whole, True), (512, True), (256, True), (whole, False)):
+                case = Case(
+                    image, self._model, chunk, self._options.precision, self._options.device, flatten_shading=flat
+                )
                 run = segment(case, self._folder / "out", keep=True)
                 plan = ChunkPlan(*label.shape, chunk=run["chunk_size"])
                 mask = stored(self._folder / "out", plan, MASK) > 0
-                maps[chunk] = stored(self._folder / "out", plan, PROBABILITY).astype(int)
+                probability = stored(self._folder / "out", plan, PROBABILITY).astype(int)
+                untiled = probability if untiled is None else untiled
                 shutil.rmtree(self._folder / "out")
                 row = {
                     "mosaic": image.name,
                     "chunk": "whole" if chunk == whole else chunk,
+                    "shading": "taken out" if flat else "left in",
                     "dice": dice(mask, label),
-                    "largest_difference_to_whole": float(np.abs(maps[chunk] - maps[whole]).max() / 255),
+                    "best_dice": max(dice(probability >= level, label) for level in range(13, 255, 13)),
+                    "largest_difference_to_whole": float(np.abs(probability - untiled).max() / 255),
                 }
                 rows.append(row)
                 print(
-                    f"{row['mosaic']}, {row['chunk']}: Dice {row['dice']:.5f}, largest difference of probability to "
+                    f"{row['mosaic']}, {row['chunk']}, shading {row['shading']}: Dice {row['dice']:.5f} (at the best "
+                    f"threshold {row['best_dice']:.4f}), largest difference of probability to "
                     f"whole {row['largest_difference_to_whole']:.4f}",
                     flush=True,
                 )
