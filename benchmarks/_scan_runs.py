@@ -116,7 +116,7 @@ class BareNetwork:
         self.volume = open_volume(str(case.scan))
         plan = ChunkPlan(*self.volume.shape, chunk=sizes["chunk_size"])
         self.windows = Windows(plan, sizes["halo"], uniform=self.batch > 1)
-        self.ground = Ground.measured(self.volume, self.windows, skip_empty=True)
+        self.ground = Ground.measured(self.volume, self.windows, skip_empty=True, flatten_shading=case.flatten_shading)
         self.run = network_of_scan(case, self.volume, self.windows, self.ground)
 
     def __call__(self) -> float:
