@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from pipeline.data import Intensity, read_image
+from pipeline.data import Intensity, Shading, read_image
 from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT
@@ -46,7 +46,8 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
     model = load_model(str(checkpoint))
     raw = read_image(image_path)
     intensity = Intensity.of(raw)
-    image = ((torch.from_numpy(raw.astype("float32")) - intensity.mean) / intensity.std)[None]
+    relative = ((raw - intensity.mean) / intensity.std).astype("float32")
+    image = torch.from_numpy(Shading.of(raw, intensity).flatten(relative))[None]
     features = model.text.get(DEFAULT_PROMPT)
     statistics = MicrographStatistics(
         [{"source": "image"}], [{"image": image, "text": features.text, "tokens": features.tokens}]
