@@ -20,6 +20,7 @@ from torch import nn
 from pipeline.data import Intensity, Shading, read_image
 from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
+from pipeline.scan.greys import Greys
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import MicrographStatistics, load_model
 from pipeline.workflows.scan_statistics import STATISTICS
@@ -46,8 +47,8 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
     model = load_model(str(checkpoint))
     raw = read_image(image_path)
     intensity = Intensity.of(raw)
-    relative = ((raw - intensity.mean) / intensity.std).astype("float32")
-    image = torch.from_numpy(Shading.of(raw, intensity).flatten(relative))[None]
+    greys = Greys(intensity, (Shading.of(raw, intensity),))
+    image = torch.from_numpy(greys.normalised(raw, 0, 0, 0))[None]
     features = model.text.get(DEFAULT_PROMPT)
     statistics = MicrographStatistics(
         [{"source": "image"}], [{"image": image, "text": features.text, "tokens": features.tokens}]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 from pipeline.data.intensity import Intensity
@@ -98,11 +100,7 @@ class Shading:
 
 def cell_medians(image: np.ndarray) -> np.ndarray:
     """Medians of the cells of an image (H, W); the last are moved inside, and an image smaller than a cell is one."""
-    rows, columns = (_starts(side, CELL) for side in image.shape)
-    return np.array(
-        [[np.median(image[top : top + CELL : _STEP, left : left + CELL : _STEP]) for left in columns] for top in rows],
-        np.float32,
-    )
+    return np.median(_cells(image, (CELL, CELL), _STEP), axis=(2, 3)).astype(np.float32)
 
 
 def grouped_medians(medians: np.ndarray, group: tuple[int, int]) -> np.ndarray:
@@ -112,14 +110,17 @@ def grouped_medians(medians: np.ndarray, group: tuple[int, int]) -> np.ndarray:
         medians: of the cells.
         group: cells in a group along each axis; the last groups are moved inside.
     """
-    rows, columns = (_starts(count, side) for count, side in zip(medians.shape, group, strict=True))
-    result = np.full((len(rows), len(columns)), np.nan, np.float32)
-    for i, top in enumerate(rows):
-        for j, left in enumerate(columns):
-            cells = medians[top : top + group[0], left : left + group[1]]
-            if not np.isnan(cells).all():
-                result[i, j] = np.nanmedian(cells)
-    return result
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a group without rock is no mistake
+        return np.nanmedian(_cells(medians, group), axis=(2, 3)).astype(np.float32)
+
+
+def _cells(values: np.ndarray, side: tuple[int, int], step: int = 1) -> np.ndarray:
+    """Cells (rows, columns, h, w) of an array, every `step` values of them."""
+    starts = [_starts(length, wanted) for length, wanted in zip(values.shape, side, strict=True)]
+    fitting = tuple(np.minimum(side, values.shape))
+    cells: np.ndarray = sliding_window_view(values, fitting)[..., ::step, ::step][np.ix_(*starts)]
+    return cells
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -130,9 +131,7 @@ def _starts(length: int, side: int) -> list[int]:
 def _between(start: int, count: int, scale: float, length: int, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """For pixels of an axis, the cells before and after, and how far it is to the one after, 0 to 1."""
     centres = np.array(_starts(length, side)) + (side - 1) / 2
-    if len(centres) == 1:
-        return np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.float32)
     places = (np.arange(start, start + count) + 0.5) / scale - 0.5
-    after = np.clip(np.searchsorted(centres, places), 1, len(centres) - 1)
-    share = (places - centres[after - 1]) / (centres[after] - centres[after - 1])
-    return after - 1, after, np.clip(share, 0, 1).astype(np.float32)
+    number = np.interp(places, centres, np.arange(len(centres)))
+    before = number.astype(np.int64)
+    return before, np.minimum(before + 1, len(centres) - 1), (number - before).astype(np.float32)

@@ -10,9 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform, NormalizeIntensity
 from monai.utils import convert_to_dst_type, convert_to_numpy
 
-from pipeline.data import Intensity, Shading
-
-_RELATIVE = Intensity(1, 0.0, 1.0)  # of a micrograph that is already normalised
+from pipeline.data import Shading
 
 
 class NormaliseByIntensityd(MapTransform):
@@ -48,14 +46,12 @@ class NormaliseByIntensityd(MapTransform):
         # MONAI takes numbers as well as the arrays that it declares
         normalise = NormalizeIntensity(intensity.mean, intensity.std or 1.0)  # type: ignore[arg-type]
         for key in self.key_iterator(out):
-            image = normalise(out[key])
-            if self._flatten and intensity.std:
-                channels = [_flattened(channel) for channel in convert_to_numpy(image)]
-                image = convert_to_dst_type(np.stack(channels), image)[0]
-            out[key] = image
+            channels = convert_to_numpy(out[key]) if self._flatten and intensity.std else ()
+            shading = [Shading.of(channel, intensity) for channel in channels]
+            out[key] = image = normalise(out[key])
+            if shading:
+                relative = np.array(convert_to_numpy(image), np.float32)  # a copy: it is changed in place
+                for place, channel in zip(shading, relative, strict=True):
+                    place.flatten(channel)
+                out[key] = convert_to_dst_type(relative, image)[0]
         return out
-
-
-def _flattened(channel: np.ndarray) -> np.ndarray:
-    relative = np.array(channel, np.float32)  # a copy: it is changed in place
-    return Shading.of(relative, _RELATIVE).flatten(relative)

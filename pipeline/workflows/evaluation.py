@@ -117,8 +117,8 @@ class EvaluationReport:
             scores = PoreScores.of(predicted, truth, probability, pores, self._tolerances)
             other = {"otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(image)), label)}
             if probability is not None:
-                other["dice_at_half"] = PoreCounts.of(torch.from_numpy(probability >= 0.5), label)
                 histogram = ProbabilityHistogram.of(torch.from_numpy(probability), label)
+                other["dice_at_half"] = histogram.counts_at(0.5)
                 self._probabilities = histogram if self._probabilities is None else self._probabilities + histogram
             self._pooled = scores if self._pooled is None else self._pooled + scores
             for name, compared in other.items():
