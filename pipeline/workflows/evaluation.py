@@ -152,8 +152,7 @@ class EvaluationReport:
             return None
         threshold = self._probabilities.best_threshold()
         counts = self._probabilities.counts_at(threshold)
-        porosity = (counts.true_positive + counts.false_positive) / counts.pixels
-        return {"threshold": threshold, "dice": counts.dice, "porosity": porosity}
+        return {"threshold": threshold, "dice": counts.dice, "porosity": counts.porosity_predicted}
 
     def _tell_threshold(self) -> None:
         suited, pooled = self._suited_threshold(), self._pooled_scores()
