@@ -36,6 +36,7 @@ def coarse_scan(source: ScanSource, store: ScanStore, level: int) -> np.ndarray:
             edges = [(0, -side % factor) for side in part.shape]
             part = np.pad(part.astype(np.float32), edges, mode="edge")
             high, wide = (side // factor for side in part.shape)
-            parts.append(part.reshape(high, factor, wide, factor).mean((1, 3)))
+            # row by row first, which is several times as fast as both at once
+            parts.append(part.reshape(high, factor, -1).mean(1).reshape(high, wide, factor).mean(2))
         rows.append(np.concatenate(parts, axis=1))
     return np.concatenate(rows)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
 from pipeline.atomic import atomic_path
 from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
@@ -13,19 +15,28 @@ from pipeline.scan.porosity import Porosity
 from pipeline.scan.sources import ScanSource
 from pipeline.visual import mask_overlay, to_grey8
 
-#: longest side of a panel (px)
+#: longest side of what is read for a panel (px)
 _SIDE = 1500
+_INCHES, _DPI = 12, 110
 
 
 def write_overview(
     path: Path, source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
 ) -> None:
+    """Write `overview_figure` as PNG."""
+    figure = overview_figure(source, store, porosity, slice_=slice_, rows=rows)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
+
+
+def overview_figure(
+    source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+) -> Figure:
     """Scan, pores over the scan, probability and porosity of the fields, side by side.
 
     Read from a coarse level of the output, and from the scan a row of chunks at a time.
 
     Args:
-        path: of the PNG.
         source: the scan, or the slice of a stack that is shown.
         store: with its pyramid.
         porosity: of the same scan, all slices.
@@ -34,32 +45,40 @@ def write_overview(
     """
     level = level_within(store, _SIDE)
     mask, probability = (coarse_channel(store, level, channel, slice_) for channel in (0, 1))
-    scan = coarse_scan(source, store, level)
-    height, width = mask.shape
-    across = width >= 2 * height  # wide scans stand one above the other
-    rows, columns = (4, 1) if across else (2, 2)
-    aspect = rows * height / (columns * width)
-    figure = Figure(figsize=(12, max(4.0, min(24.0, 12 * aspect + 0.4 * rows))), layout="constrained")
-    panels = figure.subplots(rows, columns).ravel()
+    scan = to_grey8(coarse_scan(source, store, level))
+    _, high, wide = store.plan.shape
+    down, across = (4, 1) if wide >= 2 * high else (2, 2)  # wide scans stand one above the other
+    aspect = down * high / (across * wide)
+    figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
+    panels = figure.subplots(down, across).ravel()
     slices = porosity.fields.shape[0]
     shown_slice = f", slice {slice_ + 1} of {slices} shown" if slices > 1 else ""
     figure.suptitle(f"{Path(source.path).name}: porosity {porosity}{shown_slice}")
-    panels[0].imshow(to_grey8(scan), cmap="gray", vmin=0, vmax=255)
-    panels[1].imshow(mask_overlay(scan, mask))
-    shown = panels[2].imshow(probability / 255, cmap="viridis", vmin=0, vmax=1)
+
+    side = _INCHES * _DPI // across
+    place = {"extent": (0, wide, high, 0)}
+    panels[0].imshow(_shrunk(scan, side), cmap="gray", vmin=0, vmax=255, **place)
+    panels[1].imshow(_shrunk(mask_overlay(scan, mask), side), **place)
+    shown = panels[2].imshow(_shrunk(probability, side) / 255, cmap="viridis", vmin=0, vmax=1, **place)
     figure.colorbar(shown, ax=panels[2], shrink=0.7)
     fields = porosity.fields[slice_]
     extent = (0, fields.shape[1] * porosity.field, fields.shape[0] * porosity.field, 0)
     shown = panels[3].imshow(fields, cmap="magma", vmin=0, extent=extent)
-    # the last fields are cut, as the scan is
-    panels[3].set(xlim=(0, store.plan.shape[2]), ylim=(store.plan.shape[1], 0))
     figure.colorbar(shown, ax=panels[3], shrink=0.7)
     field = f"porosity of fields of {porosity.field} px"
     for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):
-        panel.set_title(title)
-        panel.set_axis_off()
+        # the last fields are cut, as the scan is
+        panel.set(title=title, xlim=(0, wide), ylim=(high, 0), xticks=[], yticks=[], frame_on=False)
     if rows is not None and rows < source.shape[0]:
         for panel in panels[:2]:
-            panel.axhline((rows - store.plan.region[1]) / 2**level, color="tab:orange", linestyle="--", linewidth=1)
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+            panel.axhline(rows - store.plan.region[1], color="tab:orange", linestyle="--", linewidth=1)
+    return figure
+
+
+def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture (H, W) or (H, W, 3), uint8, no wider than it is shown (px): Matplotlib is slow at it."""
+    height, width = picture.shape[:2]
+    if width <= side:
+        return picture
+    size = side, max(1, round(height * side / width))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))

@@ -34,13 +34,19 @@ def to_grey8(image: np.ndarray) -> np.ndarray:
     finite = np.isfinite(values)
     if not finite.any():
         return np.zeros(image.shape, np.uint8)
-    low, high = np.percentile(values[finite], (_SATURATED, 100 - _SATURATED))
+    shown = values if finite.all() else values[finite]
+    low, high = np.percentile(shown, (_SATURATED, 100 - _SATURATED))
     if high <= low:  # nearly all pixels are equal: the few others decide
-        low, high = values[finite].min(), values[finite].max()
+        low, high = shown.min(), shown.max()
     if high <= low:
         return np.where(finite, 128, 0).astype(np.uint8)
-    stretched = np.clip((values - low) / (high - low), 0, 1)
-    return np.where(finite, np.rint(255 * np.nan_to_num(stretched)), 0).astype(np.uint8)
+    if shown is not values:
+        values[~finite] = low
+    values -= low
+    values /= high - low
+    np.clip(values, 0, 1, out=values)
+    values *= 255
+    return np.rint(values, out=values).astype(np.uint8)
 
 
 def mask_overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.scan.output import ChunkPlan, Journal, ScanStore
+from pipeline.scan.overview import overview_figure, write_overview
+from pipeline.scan.porosity import Porosity, measure_porosity
+from tests.scan.arrays import ArraySource
+from tests.scan.output.scans import part, probability_of, write_all
+
+SCAN = np.random.default_rng(0).integers(0, 255, (400, 300), dtype=np.uint8)
+ROI = (20, 50, 250, 330)
+PLAN = ChunkPlan(*SCAN.shape, chunk=64, block=32, roi=ROI)
+
+
+@pytest.fixture
+def segmented(tmp_path: Path) -> tuple[ScanStore, Porosity]:
+    store = write_all(tmp_path / "out.ome.zarr", PLAN)
+    with Journal.open(tmp_path / "journal", {}) as journal:
+        for index in range(len(PLAN)):
+            journal.add(index, store.write_chunk(index, part(PLAN, probability_of(PLAN), index), 0.5))
+        return store, measure_porosity(PLAN, journal.entries())
+
+
+def test_the_line_is_drawn_where_the_info_bar_begins(segmented: tuple[ScanStore, Porosity]) -> None:
+    source = ArraySource(SCAN)
+    scan, pores, *others = overview_figure(source, *segmented, rows=340).axes[:4]
+    for panel in (scan, pores):
+        assert [list(line.get_ydata()) for line in panel.lines] == [[340 - ROI[1]] * 2]
+    assert not any(panel.lines for panel in others)
+    assert not any(panel.lines for panel in overview_figure(source, *segmented, rows=400).axes)
+
+
+def test_all_panels_show_the_region_in_its_place(segmented: tuple[ScanStore, Porosity]) -> None:
+    panels = overview_figure(ArraySource(SCAN), *segmented).axes[:4]
+    for panel in panels:
+        assert panel.get_xlim() == (0, 250)
+        assert panel.get_ylim() == (330, 0)
+    for panel in panels[:3]:
+        assert panel.images[0].get_extent() == [0, 250, 330, 0]
+    fields = segmented[1].fields[0]
+    np.testing.assert_array_equal(panels[3].images[0].get_array(), fields)
+    shown = panels[2].images[0].get_array()
+    assert shown.mean() == pytest.approx(probability_of(PLAN).mean(), abs=0.01)
+
+
+def test_it_is_written_as_a_picture(tmp_path: Path, segmented: tuple[ScanStore, Porosity]) -> None:
+    from PIL import Image
+
+    write_overview(tmp_path / "overview.png", ArraySource(SCAN), *segmented)
+    with Image.open(tmp_path / "overview.png") as picture:
+        assert picture.size[0] == 1320
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 100
