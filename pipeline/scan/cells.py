@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.scan.sources.source import ScanSource
 #: pixels are averaged over squares of this side (px) before they are compared with the cell's mean, so that a small
 #: or faint pore stands out from the noise
 _MEAN_OVER = 4
+_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -38,20 +40,29 @@ class Cells:
 
 
 def measure_cells(source: ScanSource) -> Cells:
-    """Measure a scan. Every pixel is read once; a band of blocks is in memory at a time.
+    """Measure a scan. Every pixel is read once; a window of each thread is in memory at a time.
 
     A scan narrower than a cell is one of that width, of which the median alone is measured.
     """
     high, wide = (-(-side // CELL) for side in source.shape)
     median, mean, noise, ratio = (np.zeros((high, wide), np.float32) for _ in range(4))
     constant = np.zeros((high, wide), bool)
-    narrow = min(source.shape) < CELL
-    if narrow:
+    if min(source.shape) < CELL:
         median[:] = cell_medians(source.read(0, 0, *source.shape))
-    else:
-        for place, pixels in _windows(source):
+        return Cells(source.shape, median, mean, noise, ratio, constant)
+
+    def measure(band: tuple[slice, int, int]) -> None:
+        rows, top, height = band
+        for columns, left, width in _spans(source.shape[1], source.block[1], 2048):
+            pixels = source.read(top, left, height, width)
+            place = rows, columns
             median[place] = cell_medians(pixels)
             mean[place], noise[place], ratio[place], constant[place] = _statistics(pixels)
+
+    # decoders and NumPy let other threads run; a strip of a TIFF is in one band, and so decoded once
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="first look") as threads:
+        for _ in threads.map(measure, _spans(source.shape[0], source.block[0], 512)):
+            pass
     return Cells(source.shape, median, mean, noise, ratio, constant)
 
 
@@ -64,17 +75,12 @@ def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     differences = np.diff(cells, axis=3)
     noise = np.sqrt(np.square(differences).mean((2, 3)) / 2)
     few = CELL // _MEAN_OVER
-    averages = cells.reshape(rows, columns, few, _MEAN_OVER, few, _MEAN_OVER).mean((3, 5))
+    # row by row first, which is several times as fast as both at once
+    averages = cells.reshape(rows, columns, few, _MEAN_OVER, CELL).mean(3)
+    averages = averages.reshape(rows, columns, few, few, _MEAN_OVER).mean(4)
     deviation = np.abs(averages - mean[:, :, None, None]).max((2, 3))
     with np.errstate(divide="ignore", invalid="ignore"):
         return mean, noise, np.nan_to_num(deviation / (noise / _MEAN_OVER), nan=0.0, posinf=np.inf), constant
-
-
-def _windows(source: ScanSource) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
-    """Windows of whole cells, and their place in the map; the last cells are moved inside the scan."""
-    for rows, top, height in _spans(source.shape[0], source.block[0], 512):
-        for columns, left, width in _spans(source.shape[1], source.block[1], 2048):
-            yield (rows, columns), source.read(top, left, height, width)
 
 
 def _spans(length: int, block: int, least: int) -> Iterator[tuple[slice, int, int]]:
