@@ -123,18 +123,26 @@ class Ground:
 
     def rock(self, plan: ChunkPlan, part: Part) -> np.ndarray:
         """Where a part shows rock (H, W), boolean, as far as is known."""
-        top, left = plan.region[1] + part.y, plan.region[0] + part.x
-        rows = np.arange(top, top + part.height)
-        rock = np.repeat(rows[:, None] < self.rows, part.width, axis=1)
-        if self.empty is not None:
-            imaged = rows[rows < self.rows]
-            columns = np.arange(left, left + part.width) // CELL
-            rock[: len(imaged)] = ~self.empty[part.slice][np.ix_(imaged // CELL, columns)]
+        rock = np.zeros((part.height, part.width), bool)
+        cells, high = self._rock_cells(plan, part)
+        y, x = (plan.region[1] + part.y) % CELL, (plan.region[0] + part.x) % CELL
+        wide = cells.repeat(CELL, axis=1)[:, x : x + part.width]
+        rock[:high] = wide.repeat(CELL, axis=0)[y : y + high]
         return rock
 
     def is_empty(self, plan: ChunkPlan, part: Part) -> bool:
         """Whether a part shows no rock at all."""
-        return not self.rock(plan, part).any()
+        return not self._rock_cells(plan, part)[0].any()
+
+    def _rock_cells(self, plan: ChunkPlan, part: Part) -> tuple[np.ndarray, int]:
+        """The cells that a part touches, True where there is rock, and how many of the part's rows are imaged."""
+        top, left = plan.region[1] + part.y, plan.region[0] + part.x
+        high = max(0, min(part.height, self.rows - top))
+        rows = slice(top // CELL, -(-(top + high) // CELL) if high else top // CELL)
+        columns = slice(left // CELL, -(-(left + part.width) // CELL))
+        if self.empty is None:
+            return np.ones((rows.stop - rows.start, columns.stop - columns.start), bool), high
+        return ~self.empty[part.slice][rows, columns], high
 
     def skipped_share(self, plan: ChunkPlan) -> float:
         """Area of the chunks without rock over that of all chunks."""

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data import Intensity
 from pipeline.data.shading import CELL
+from pipeline.scan.greys import Greys
 from pipeline.scan.ground import Ground, rock_tiles
 from pipeline.scan.intensity import NothingToSee
 from pipeline.scan.output import ChunkPlan, Part
@@ -43,6 +45,25 @@ def test_an_empty_slice_among_others_is_no_mistake() -> None:
         Ground.measured(volume_of(nothing), windows_of(1), skip_empty=True, flatten_shading=False)
     with pytest.raises(NothingToSee, match="have the value 0"):
         Ground.measured(volume_of(nothing), windows_of(1), skip_empty=False, flatten_shading=False)
+
+
+@pytest.mark.parametrize("region", [(0, 0, 600, 500), (70, 130, 450, 333)])
+@pytest.mark.parametrize("rows", [500, 421, 130])
+def test_rock_lies_where_no_cell_is_empty_and_above_the_info_bar(region: tuple[int, int, int, int], rows: int) -> None:
+    empty = RANDOM.random((1, -(-rows // CELL), 5)) < 0.6
+    ground = Ground(Greys(Intensity(1, 0, 1)), rows, empty)
+    plan = ChunkPlan(500, 600, chunk=64, block=64, roi=region)
+    x, y, _, _ = region
+    for part in (plan.part(index) for index in range(len(plan))):
+        rock = [
+            [
+                row < rows and not empty[0, row // CELL, column // CELL]
+                for column in range(x + part.x, x + part.x + part.width)
+            ]
+            for row in range(y + part.y, y + part.y + part.height)
+        ]
+        np.testing.assert_array_equal(ground.rock(plan, part), rock)
+        assert ground.is_empty(plan, part) == (not np.any(rock))
 
 
 @pytest.mark.parametrize("skip_empty", [True, False])
