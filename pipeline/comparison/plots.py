@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from pipeline.comparison.measures import Measure
 from pipeline.comparison.paired import Difference
 from pipeline.metrics import Calibration
+from pipeline.visual import any_script, plain
 
 #: Okabe and Ito's colours without the yellow, which is too pale for a line
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -31,6 +32,7 @@ def variant_colours(variants: Sequence[str], baseline: str | None) -> dict[str, 
     return {**colours, **({baseline: _BASELINE} if baseline is not None else {})}
 
 
+@any_script()
 def paired_dots(
     differences: Mapping[str, Difference], baseline: str, measure: Measure, colours: Mapping[str, str]
 ) -> Figure:
@@ -71,6 +73,7 @@ def paired_dots(
     return figure
 
 
+@any_script()
 def epoch_curves(curves: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
     """Scores over the epochs: pale lines for single trainings, a strong one for their mean.
 
@@ -95,6 +98,7 @@ def epoch_curves(curves: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
     return figure
 
 
+@any_script()
 def reliability_diagram(calibrations: Mapping[str, Calibration], colours: Mapping[str, str]) -> Figure:
     """Share of true pores against probability, and how many pixels have each."""
     figure = _figure(4.6, 4.8)
@@ -121,6 +125,7 @@ def reliability_diagram(calibrations: Mapping[str, Calibration], colours: Mappin
     return figure
 
 
+@any_script()
 def strata_figure(strata: pd.DataFrame, baseline: str, colours: Mapping[str, str]) -> Figure:
     """Difference to the baseline with its interval in every stratum: a panel for each variable."""
     variables = list(dict.fromkeys(strata["variable"]))
@@ -162,8 +167,7 @@ def _label(variant: object) -> str:
     """A name with room for a plot beside it; Matplotlib leaves out of legends what begins with an underscore."""
     name = " ".join(str(variant).split())
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
-    name = name.replace("$", r"\$")  # two of them are no formula
-    return f" {name}" if name.startswith("_") else name
+    return plain(f" {name}" if name.startswith("_") else name)
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -13,7 +13,7 @@ from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
 from pipeline.scan.output import ScanStore
 from pipeline.scan.porosity import Porosity
 from pipeline.scan.sources import ScanSource
-from pipeline.visual import mask_overlay, to_grey8
+from pipeline.visual import any_script, mask_overlay, plain, to_grey8
 
 #: longest side of what is read for a panel (px)
 _SIDE = 1500
@@ -29,6 +29,7 @@ def write_overview(
         figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
 
 
+@any_script()
 def overview_figure(
     source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
 ) -> Figure:
@@ -53,7 +54,7 @@ def overview_figure(
     panels = figure.subplots(down, across).ravel()
     slices = porosity.fields.shape[0]
     shown_slice = f", slice {slice_ + 1} of {slices} shown" if slices > 1 else ""
-    figure.suptitle(f"{Path(source.path).name}: porosity {porosity}{shown_slice}")
+    figure.suptitle(f"{plain(Path(source.path).name)}: porosity {porosity}{shown_slice}")
 
     side = _INCHES * _DPI // across
     place = {"extent": (0, wide, high, 0)}

@@ -8,12 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from pipeline.visual.colours import ERROR_LEGEND
+from pipeline.visual.lettering import any_script, plain
 from pipeline.visual.overlay import error_overlay, mask_overlay, to_grey8
 
 _PANEL_WIDTH = 4.0  # inches
 _TITLE_AND_LEGEND = 0.75  # inches
 
 
+@any_script()
 def comparison_figure(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray, title: str) -> Figure:
     """A figure of three panels: the grey image, the true pores, and the prediction's errors.
 
@@ -39,7 +41,7 @@ def comparison_figure(image: np.ndarray, truth: np.ndarray, predicted: np.ndarra
     height = _PANEL_WIDTH * image.shape[0] / image.shape[1]
     figure = Figure(figsize=(3 * _PANEL_WIDTH, height + _TITLE_AND_LEGEND), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=12)
+    figure.suptitle(plain(title), fontsize=12)
     for axes, (name, picture) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         axes.imshow(picture)
         axes.set_title(name, fontsize=10)
