@@ -80,7 +80,7 @@ class Benchmark:
         share = 100 * (result["share"] - 1)
         print(
             f"end to end {_list(result['end_to_end'])} s, network alone {_list(result['network'])} s: "
-            f"ratio {shown(result['ratio'], digits=3)}\n"
+            f"ratio {shown(result['ratio'], digits=3)} (a first segmentation, not counted: {result['first']:.1f} s)\n"
             f"chunks of {result['chunk_size']} px, halo {result['halo']} px ({share:.1f} % more pixels), "
             f"batch {result['batch']}"
         )
