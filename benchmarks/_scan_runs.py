@@ -34,8 +34,8 @@ from pipeline.workflows.scan_statistics import SIDE, TILES
 
 keep_freed_memory()  # as the commands do
 
-#: what a segmentation calls after its chunks, and the name of the stage
-_STAGES = {"build_pyramid": "pyramid", "certify": "certificate", "write_results": "pictures"}
+#: what a segmentation calls after its chunks, and the name of the stage; the certificate comes beside the summary
+_STAGES = {"build_pyramid": "pyramid", "write_summary": "summary", "write_results": "results"}
 #: channels of a segmentation
 MASK, PROBABILITY = 0, 1
 
@@ -156,7 +156,7 @@ def network_of_scan(
     model = load_model(str(case.model), case.device)
     features = model.text.get(DEFAULT_PROMPT)
     tiles = rock_tiles(volume, windows, ground, SIDE, TILES)
-    network = pinned(model.network, torch.from_numpy(tiles).unsqueeze(1).to(case.device), features)
+    network = pinned(model.network, torch.from_numpy(tiles).unsqueeze(1).to(case.device), features, case.precision)
     return prompted(network, features, case.precision)
 
 

@@ -81,11 +81,15 @@ class ChunkPredictor:
                     while ahead and len(together) < self.batch and ahead[0][2][2:] == size:
                         together.append(ahead.popleft())
                     read_ahead()
-                    windows = np.stack([reading.result() for *_, reading in together])
-                    probabilities = self._run(self._on_device(windows))
+                    windows = [reading.result() for *_, reading in together]
+                    # the network waits for what is done here: nothing is copied that need not be
+                    stacked = np.stack(windows) if len(windows) > 1 else windows[0][None]
+                    probabilities = self._run(self._on_device(stacked))
                     for (index, part, window, _), probability in zip(together, probabilities, strict=True):
-                        below = self.windows.plan.part(index).height - part.height
-                        yield index, np.pad(self._at_scan_scale(probability, part, window), [(0, below), (0, 0)])
+                        chunk = self._at_scan_scale(probability, part, window)
+                        if below := self.windows.plan.part(index).height - part.height:
+                            chunk = np.pad(chunk, [(0, below), (0, 0)])
+                        yield index, chunk
             finally:
                 for *_, reading in ahead:
                     reading.cancel()
@@ -103,6 +107,8 @@ class ChunkPredictor:
         with self.volume.slice(part.slice) as source:
             pixels = at_network_scale(source, self.windows).read(window.top, window.left, *inside)
         grey = self.greys.normalised(pixels, part.slice, window.top, window.left, self.windows.scale)
+        if inside == window[2:]:
+            return grey
         # as the network itself pads what is no multiple of its poolings
         return np.pad(grey, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
 
@@ -144,7 +150,7 @@ class ChunkPredictor:
                 self.batch //= 2
                 torch.cuda.empty_cache()
                 logger.warning("%s ran out of memory: going on with batches of %d", self.device, self.batch)
-        return np.concatenate(parts)
+        return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _pass(self, windows: torch.Tensor) -> np.ndarray:
         """Probability (N, H, W) of windows (N, 1, H, W) in one pass, always of a full batch.

@@ -107,5 +107,7 @@ def _as_rgb(image: np.ndarray) -> np.ndarray:
 
 def _blend(rgb: np.ndarray, where: np.ndarray, colour: RGB, opacity: float) -> None:
     """Mix the colour into the picture, in place."""
-    mixed = (1 - opacity) * rgb[where] + opacity * np.asarray(colour, np.float32)
-    rgb[where] = np.rint(mixed).astype(np.uint8)
+    for channel, value in enumerate(colour):
+        # what becomes of each of the 256 values: several times as fast as to mix pixel by pixel
+        mixed = np.rint((1 - opacity) * np.arange(256) + opacity * value).astype(np.uint8)
+        np.copyto(rgb[..., channel], mixed[rgb[..., channel]], where=where)

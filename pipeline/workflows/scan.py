@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from pipeline.workflows.scan_results import (
     side_of,
     write_manifest,
     write_results,
+    write_summary,
 )
 from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_statistics import SIDE, TILES
@@ -135,9 +137,14 @@ class ScanSegmentation:
         started: float,
     ) -> Porosity:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
-        volume, entries = predictor.volume, journal.entries()
+        volume, entries, settings = predictor.volume, journal.entries(), self._settings
         porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
-        seam = certify(predictor, store, self._settings.threshold, ground)
+        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), settings.slice_spacing_nm)
+        with ThreadPoolExecutor(1, thread_name_prefix="certificate") as beside:
+            # the one waits for the network, the other for Python
+            certificate = beside.submit(certify, predictor, store, settings.threshold, ground)
+            write_summary(self._folder, scan)
+            seam = certificate.result()
         acquisition = None if volume.acquisition is None else volume.acquisition.to_dict()
         manifest: dict[str, Any] = {
             "request": journal.request,
@@ -153,10 +160,8 @@ class ScanSegmentation:
             "threads_of_a_process": torch.get_num_threads(),
             "batch": predictor.batch,
             "versions": versions(),
-            "outputs": self._settings.outputs,
+            "outputs": settings.outputs,
         }
-        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._settings.slice_spacing_nm)
-        settings = self._settings
         least = settings.min_pore_area_px if settings.report else None
         manifest |= write_results(self._folder, scan, settings.format_names, least, manifest)
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
@@ -246,7 +251,7 @@ class ScanSegmentation:
         network, features = self._model.network, self._model.text.get(settings.prompt)
         if settings.statistics == "micrograph":
             tiles = rock_tiles(volume, windows, ground, SIDE, TILES)
-            network = pinned(network, torch.from_numpy(tiles).unsqueeze(1).to(self._device), features)
+            network = pinned(network, torch.from_numpy(tiles).unsqueeze(1).to(self._device), features, settings.precision)
         run = prompted(network, features, settings.precision)
         return ChunkPredictor(volume, windows, run, ground.greys, batch, self._device)
 

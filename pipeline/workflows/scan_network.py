@@ -12,17 +12,19 @@ from pipeline.workflows.precision import autocast
 from pipeline.workflows.scan_statistics import network_for_tiles
 
 
-def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures) -> nn.Module:
+def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures, precision: str) -> nn.Module:
     """The network with its statistics fixed to tiles (N, 1, H, W) of a scan, normalised.
 
     Args:
         network: as trained.
         tiles: spread over the scan's rock, on the network's device.
         features: of the prompt.
+        precision: as in `autocast`; that in which it will run, so that the statistics are those of what it will see.
     """
     text, tokens = features.text.to(tiles.device), features.tokens.to(tiles.device)
     count = len(tiles)
-    return network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
+    with autocast(precision, tiles.device):
+        return network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
 
 
 def prompted(network: nn.Module, features: TextFeatures, precision: str) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -72,10 +72,23 @@ def side_of(pixel_size_nm: tuple[float, float] | None, name: str) -> float | Non
     return float(np.sqrt(pixel_size_nm[0] * pixel_size_nm[1]))
 
 
+def write_summary(folder: Path, scan: SegmentedScan) -> None:
+    """Write porosity and overview: what can be said and shown without a look at every pore."""
+    volume, porosity = scan.volume, scan.porosity
+    summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
+    with atomic_path(folder / POROSITY) as partial:
+        partial.write_text(json.dumps(summary, indent=2, allow_nan=False))
+    with atomic_path(folder / "porosity_fields.csv") as partial:
+        _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
+    middle = volume.depth // 2
+    with volume.slice(middle, as_stored=True) as source:
+        write_overview(folder / OVERVIEW, source, scan.store, porosity, slice_=middle, rows=volume.rows)
+
+
 def write_results(
     folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int | None, manifest: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write porosity, overview, table of pores, report, and the formats asked for.
+    """Write table of pores, report, and the formats asked for.
 
     Args:
         folder: of the results.
@@ -88,18 +101,10 @@ def write_results(
         For the manifest: `pores`, what the table holds, and of a stack `volume`, what was measured in space; None where
         there is no report.
     """
-    volume, store, porosity = scan.volume, scan.store, scan.porosity
-    summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
-    with atomic_path(folder / POROSITY) as partial:
-        partial.write_text(json.dumps(summary, indent=2, allow_nan=False))
-    with atomic_path(folder / "porosity_fields.csv") as partial:
-        _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
-    middle = volume.depth // 2
-    with volume.slice(middle, as_stored=True) as source:
-        write_overview(folder / OVERVIEW, source, store, porosity, slice_=middle, rows=volume.rows)
+    store = scan.store
     measured: dict[str, Any] = {"pores": None, "volume": None}
     if min_area_px is not None:
-        if volume.depth > 1:
+        if scan.volume.depth > 1:
             measured["volume"] = _measure_volume(folder, scan, labels="nifti" in formats).to_dict()
         pores = _write_table(folder, scan, min_area_px)
         measured["pores"] = asdict(pores)

@@ -27,8 +27,17 @@ def network_for_tiles(
 ) -> nn.Module:
     """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
     `pin_statistics`. For inference only."""
-    # fixed norms are folded away, and what is left prefers channels-last
-    return fuse_norms(pin_statistics(network, image, text, tokens)).to(memory_format=torch.channels_last)
+    # fixed norms are folded away; convolutions are faster in channels-last
+    pinned = pin_statistics(network, _channels_last(image), text, tokens)
+    return fuse_norms(pinned).to(memory_format=torch.channels_last)
+
+
+def _channels_last(image: torch.Tensor) -> torch.Tensor:
+    """Images (N, C, H, W) in channels-last order, which convolutions see by the strides, and go on with.
+
+    `image.to(memory_format=...)` leaves the strides of a single channel as they are.
+    """
+    return image.movedim(1, -1).clone(memory_format=torch.contiguous_format).movedim(-1, 1)
 
 
 class MicrographStatistics:

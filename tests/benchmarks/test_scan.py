@@ -124,7 +124,7 @@ def test_time_and_answer_of_the_network_alone_and_of_monai(
         assert [window.shape for window in windows] == [(1, 1, 384, 384)] * 4
         run = segment(case, tmp_path / "out", keep=True)
         assert sum(run["stages"].values()) == pytest.approx(run["seconds"])
-        assert {"first_look", "chunks", "pyramid", "certificate", "pictures"} < set(run["stages"])
+        assert {"first_look", "chunks", "pyramid", "summary", "results"} < set(run["stages"])
         theirs = slide(case, tmp_path / "out", sizes)
         # of an untrained network the probability is near 0.5; with enough halo nothing else differs
         assert theirs["largest"] < 1.01 / 255

@@ -65,6 +65,39 @@ def test_statistics_are_those_of_the_whole_batch() -> None:
     torch.testing.assert_close(pinned(tiles), expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=str)
+@pytest.mark.parametrize("groups", [6, 2])
+def test_statistics_are_exact_and_the_same_for_any_number_of_threads(
+    groups: int, memory_format: torch.memory_format
+) -> None:
+    torch.manual_seed(0)
+    tiles = (torch.randn(4, 6, 128, 128) + 50).to(memory_format=memory_format)  # far from 0, where sums of squares fail
+    together = tiles.double().unflatten(1, (groups, -1))
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for count in (1, 2, 3):
+            torch.set_num_threads(count)
+            norm = pin_statistics(OneInput(nn.Sequential(nn.GroupNorm(groups, 6))), tiles).layer[0]
+            found.append((norm.running_mean, norm.running_var))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(one, other) for pair in found for one, other in zip(pair, found[0], strict=True))
+    for one, exact in zip(found[0], (together.mean((0, 2, 3, 4)), together.var((0, 2, 3, 4), correction=0)), strict=True):
+        torch.testing.assert_close(one.double(), exact.repeat_interleave(6 // groups), rtol=1e-6, atol=0)
+
+
+def test_statistics_of_bfloat16_features_are_kept_in_single_precision() -> None:
+    network, inputs = build("vlsenet-instance").eval(), batch(2, 1, 48, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    kept = [buffer for name, buffer in pinned.named_buffers() if "running_" in name and "num_" not in name]
+    assert kept and all(buffer.dtype == torch.float32 for buffer in kept)
+    single = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    with torch.no_grad():
+        torch.testing.assert_close(pinned(**inputs), single(**inputs), rtol=0.05, atol=0.05)
+
+
 def test_the_network_itself_stays_as_it_is() -> None:
     network, inputs = build("vlsenet-instance"), batch()
     before = {key: value.clone() for key, value in network.state_dict().items()}

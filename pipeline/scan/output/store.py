@@ -154,10 +154,12 @@ class ScanStore:
                 "look for damaged pixels there, or try --precision float32"
             )
         mask = probability >= threshold
-        grey = np.rint(np.clip(probability, 0, 1) * 255).astype(np.uint8)
+        levels = np.clip(probability, 0, 1)
+        levels *= 255
+        grey = np.rint(levels, out=levels).astype(np.uint8)
         counted = np.ones(shape, bool) if rock is None else rock.astype(bool)
         mask &= counted
-        grey[~counted] = 0
+        grey *= counted
         at = (chunk.slice, chunk.row, chunk.column)
         self.write(0, 0, at, mask.astype(np.uint8) * 255)
         self.write(0, 1, at, grey)
