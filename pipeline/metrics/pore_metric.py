@@ -9,6 +9,7 @@ from monai.metrics import CumulativeIterationMetric
 
 from pipeline.metrics.pore_counts import PoreCounts
 from pipeline.metrics.probability_histogram import BINS, ProbabilityHistogram
+from pipeline.metrics.threshold import proven_threshold
 
 #: the metric that is no score: the threshold itself
 THRESHOLD = "threshold"
@@ -17,11 +18,12 @@ THRESHOLD = "threshold"
 class PoreMetric(CumulativeIterationMetric):
     """A score of :class:`PoreCounts` over all images that were seen, at the threshold of the best pooled Dice.
 
-    Networks trained on one micrograph draw the edge of a pore a little too tight or too wide on another; the
-    threshold that suits the validation images is part of the model.
+    Networks trained on one micrograph draw the edge of a pore a little too tight or too wide on another; the best
+    threshold tells what a network has learned, apart from that.
 
     Args:
-        score: name of the score: ``dice``, ``iou``, ``precision``, ``recall`` or ``porosity_error``; or ``threshold``.
+        score: name of the score: ``dice``, ``iou``, ``precision``, ``recall`` or ``porosity_error``; or ``threshold``,
+            that which the model takes along (`proven_threshold`).
         pooled: True: pixels of all images are counted together; False: the mean of the images' scores, undefined
             ones left out.
 
@@ -51,12 +53,12 @@ class PoreMetric(CumulativeIterationMetric):
     def aggregate(self) -> float:
         """The score over everything since the last reset; 0 where it is undefined for all images."""
         images = [ProbabilityHistogram(row[:BINS], row[BINS:]) for row in self.get_buffer()]
+        if self.score == THRESHOLD:
+            return proven_threshold(images)
         pooled = images[0]
         for image in images[1:]:
             pooled = pooled + image
         threshold = pooled.best_threshold()
-        if self.score == THRESHOLD:
-            return threshold
         counts = [histogram.counts_at(threshold) for histogram in ([pooled] if self.pooled else images)]
         scores = torch.tensor([getattr(count, self.score) for count in counts], dtype=torch.float64)
         return float(torch.nan_to_num(scores.nanmean()))
