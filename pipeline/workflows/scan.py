@@ -250,8 +250,8 @@ class ScanSegmentation:
         settings = self._settings
         network, features = self._model.network, self._model.text.get(settings.prompt)
         if settings.statistics == "micrograph":
-            tiles = rock_tiles(volume, windows, ground, SIDE, TILES)
-            network = pinned(network, torch.from_numpy(tiles).unsqueeze(1).to(self._device), features, settings.precision)
+            tiles = torch.from_numpy(rock_tiles(volume, windows, ground, SIDE, TILES))
+            network = pinned(network, tiles.unsqueeze(1).to(self._device), features, settings.precision)
         run = prompted(network, features, settings.precision)
         return ChunkPredictor(volume, windows, run, ground.greys, batch, self._device)
 

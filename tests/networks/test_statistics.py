@@ -83,7 +83,8 @@ def test_statistics_are_exact_and_the_same_for_any_number_of_threads(
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(one, other) for pair in found for one, other in zip(pair, found[0], strict=True))
-    for one, exact in zip(found[0], (together.mean((0, 2, 3, 4)), together.var((0, 2, 3, 4), correction=0)), strict=True):
+    expected = together.mean((0, 2, 3, 4)), together.var((0, 2, 3, 4), correction=0)
+    for one, exact in zip(found[0], expected, strict=True):
         torch.testing.assert_close(one.double(), exact.repeat_interleave(6 // groups), rtol=1e-6, atol=0)
 
 
@@ -92,7 +93,8 @@ def test_statistics_of_bfloat16_features_are_kept_in_single_precision() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
     kept = [buffer for name, buffer in pinned.named_buffers() if "running_" in name and "num_" not in name]
-    assert kept and all(buffer.dtype == torch.float32 for buffer in kept)
+    assert kept
+    assert all(buffer.dtype == torch.float32 for buffer in kept)
     single = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
     with torch.no_grad():
         torch.testing.assert_close(pinned(**inputs), single(**inputs), rtol=0.05, atol=0.05)
