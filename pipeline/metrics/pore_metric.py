@@ -11,8 +11,8 @@ from pipeline.metrics.pore_counts import PoreCounts
 from pipeline.metrics.probability_histogram import BINS, ProbabilityHistogram
 from pipeline.metrics.threshold import proven_threshold
 
-#: the metric that is no score: the threshold itself
-THRESHOLD = "threshold"
+#: the metrics that are no score: the threshold of the model, and that of the scores
+THRESHOLD, BEST_THRESHOLD = "threshold", "best_threshold"
 
 
 class PoreMetric(CumulativeIterationMetric):
@@ -22,8 +22,9 @@ class PoreMetric(CumulativeIterationMetric):
     threshold tells what a network has learned, apart from that.
 
     Args:
-        score: name of the score: ``dice``, ``iou``, ``precision``, ``recall`` or ``porosity_error``; or ``threshold``,
-            that which the model takes along (`proven_threshold`).
+        score: name of the score: ``dice``, ``iou``, ``precision``, ``recall`` or ``porosity_error``; or
+            ``best_threshold``, that of these scores; or ``threshold``, that which the model takes along
+            (`proven_threshold`).
         pooled: True: pixels of all images are counted together; False: the mean of the images' scores, undefined
             ones left out.
 
@@ -33,7 +34,7 @@ class PoreMetric(CumulativeIterationMetric):
 
     def __init__(self, score: str, pooled: bool) -> None:
         super().__init__()
-        if score != THRESHOLD and not isinstance(getattr(PoreCounts, score, None), property):
+        if score not in (THRESHOLD, BEST_THRESHOLD) and not isinstance(getattr(PoreCounts, score, None), property):
             raise ValueError(f"PoreCounts has no score {score!r}")
         self.score = score
         self.pooled = pooled
@@ -59,6 +60,8 @@ class PoreMetric(CumulativeIterationMetric):
         for image in images[1:]:
             pooled = pooled + image
         threshold = pooled.best_threshold()
+        if self.score == BEST_THRESHOLD:
+            return threshold
         counts = [histogram.counts_at(threshold) for histogram in ([pooled] if self.pooled else images)]
         scores = torch.tensor([getattr(count, self.score) for count in counts], dtype=torch.float64)
         return float(torch.nan_to_num(scores.nanmean()))

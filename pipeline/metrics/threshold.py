@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.metrics.probability_histogram import BINS, ProbabilityHistogram
 
-#: how many standard errors a Dice must lie above that of 0.5 to count as proven
+#: how many standard errors below the best a Dice may lie and still count as good
 _ERRORS = 2.0
 
 
@@ -17,8 +17,9 @@ def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, h
 
     The Dice is flat about its best threshold, and where it has its maximum on a few images is chance and those images'
     labeller. Clearly worse: by more than two standard errors of the difference, by the jackknife over images (Efron and
-    Stein, Ann. Statist. 9, 1981), as in the one-standard-error rule (Breiman et al., 1984, section 3.4.3). Of a single
-    image nothing is known of the error: its best threshold.
+    Stein, Ann. Statist. 9, 1981), as in the one-standard-error rule (Breiman et al., 1984, section 3.4.3). One image
+    proves nothing. Several of one micrograph prove what suits that one and its labeller: how micrographs differ, they
+    don't tell.
 
     Args:
         images: probabilities of each validation image.
@@ -28,6 +29,8 @@ def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, h
     Returns:
         A multiple of 1/256 from ``low`` to ``high``.
     """
+    if len(images) == 1:
+        return 0.5
     first, last = round(low * BINS), round(high * BINS)
     thresholds = np.arange(first, last + 1) / BINS
     true_positive, false_positive = (
@@ -39,12 +42,10 @@ def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, h
     dice = _dice(*together)
     nearness = -np.abs(thresholds - 0.5)
     best = np.lexsort((nearness, dice))[-1]
-    error = np.zeros(len(thresholds))
-    if len(images) > 1:
-        each = zip(true_positive, false_positive, pore, strict=True)
-        without = [_dice(*(all_ - one for all_, one in zip(together, image, strict=True))) for image in each]
-        gain = np.array([one[best] - one for one in without])
-        error = np.sqrt((len(images) - 1) * gain.var(0))
+    each = zip(true_positive, false_positive, pore, strict=True)
+    without = [_dice(*(all_ - one for all_, one in zip(together, image, strict=True))) for image in each]
+    gain = np.array([one[best] - one for one in without])
+    error = np.sqrt((len(images) - 1) * gain.var(0))
     as_good = dice[best] - dice <= _ERRORS * error
     return float(thresholds[as_good][nearness[as_good].argmax()])
 

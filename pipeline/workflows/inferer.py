@@ -72,7 +72,8 @@ class PromptedSlidingWindowInferer(Inferer):
         for i in range(len(inputs)):
             own = network
             if self.statistics is not None and source is not None:
-                own = self.statistics.network_for(source[i], cast(nn.Module, network))
+                with autocast(self.precision, inputs.device):  # statistics of what the network will see
+                    own = self.statistics.network_for(source[i], cast(nn.Module, network))
             logits.append(self._one_image(inputs[i : i + 1], own, {key: value[i] for key, value in text.items()}))
         return torch.cat(logits)
 

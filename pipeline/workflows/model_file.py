@@ -34,7 +34,7 @@ class TrainedModel:
         network: in evaluation mode, on the device asked for.
         network_settings: the arguments of ``build_network`` that make it.
         text: the text features that it was trained with; more prompts may be added.
-        threshold: probability from which a pixel is pore, chosen on the validation images.
+        threshold: probability from which a pixel is pore; 0.5 unless the validation images proved another.
         data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known) and
             ``train_images`` (their SHA-256).
         path: the file.

@@ -59,12 +59,13 @@ def test_dice_is_that_of_the_best_threshold():
     rng = torch.Generator().manual_seed(0)
     truth = (torch.rand(2, 1, 40, 40, generator=rng) < 0.2).float()
     probability = (0.35 * truth + 0.4 * torch.rand(2, 1, 40, 40, generator=rng)).clamp(0, 1)
-    threshold, dice = PoreMetric("threshold", pooled=True), PoreMetric("dice", pooled=True)
-    for metric in (threshold, dice):
+    threshold, best, dice = (PoreMetric(score, pooled=True) for score in ("threshold", "best_threshold", "dice"))
+    for metric in (threshold, best, dice):
         metric(probability, truth)
     tried = {k / 256: sk.f1_score(truth.flatten(), (probability >= k / 256).flatten()) for k in range(52, 205)}
     assert dice.aggregate() == pytest.approx(max(tried.values()))
     assert dice.aggregate() > tried[0.5]
+    assert tried[best.aggregate()] == pytest.approx(max(tried.values()))
     images = [ProbabilityHistogram.of(p, t) for p, t in zip(probability, truth, strict=True)]
     assert threshold.aggregate() == proven_threshold(images)
 

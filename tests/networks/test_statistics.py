@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from pipeline.networks.blocks import SpatialMean
 from pipeline.networks.statistics import pin_statistics, reads_tile
 from tests.networks.cases import CASES, TEXT_DIM, batch, build
 
@@ -88,16 +89,23 @@ def test_statistics_are_exact_and_the_same_for_any_number_of_threads(
         torch.testing.assert_close(one.double(), exact.repeat_interleave(6 // groups), rtol=1e-6, atol=0)
 
 
-def test_statistics_of_bfloat16_features_are_kept_in_single_precision() -> None:
-    network, inputs = build("vlsenet-instance").eval(), batch(2, 1, 48, 64)
-    with torch.autocast("cpu", torch.bfloat16):
-        pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
-    kept = [buffer for name, buffer in pinned.named_buffers() if "running_" in name and "num_" not in name]
-    assert kept
-    assert all(buffer.dtype == torch.float32 for buffer in kept)
-    single = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
-    with torch.no_grad():
-        torch.testing.assert_close(pinned(**inputs), single(**inputs), rtol=0.05, atol=0.05)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("layer", [nn.InstanceNorm2d(6, affine=True), nn.InstanceNorm2d(6), SpatialMean()], ids=str)
+def test_statistics_of_half_precision_features_are_single(layer: nn.Module, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    tiles = (torch.randn(3, 6, 64, 64) + 5).to(dtype)
+    pinned = pin_statistics(OneInput(nn.Sequential(layer)), tiles).layer[0]
+    exact = tiles.double()
+    if isinstance(layer, SpatialMean):
+        found = [(pinned.mean, exact.mean((0, 2, 3)))]
+    else:
+        found = [
+            (pinned.running_mean, exact.mean((0, 2, 3))),
+            (pinned.running_var, exact.var((0, 2, 3), correction=0)),
+        ]
+    for value, expected in found:
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value.double(), expected, rtol=1e-6, atol=0)
 
 
 def test_the_network_itself_stays_as_it_is() -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import pytest
 import torch
+from torch import nn
 
 from pipeline.networks import UNet, pin_statistics
+from pipeline.text import TextFeatures
 from pipeline.workflows import MicrographStatistics, PromptedSlidingWindowInferer
-from pipeline.workflows.scan_statistics import _spread
+from pipeline.workflows.scan_network import pinned
+from pipeline.workflows.scan_statistics import _channels_last, _spread, network_for_tiles
 
 FEATURES = (4, 4, 4, 4, 4)
 
@@ -90,3 +94,34 @@ def test_the_inferer_takes_the_network_of_the_images_micrograph() -> None:
         together = inferer(images, plain, source=["a", "b"])
         expected = [statistics.network_for(s, plain)(images[i : i + 1]) for i, s in enumerate("ab")]
     torch.testing.assert_close(together, torch.cat(expected), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_convolutions_get_images_in_channels_last_order(channels: int) -> None:
+    torch.manual_seed(0)
+    plain, image = UNet(channels, 1, FEATURES, "instance").eval(), torch.randn(2, channels, 32, 48)
+    strides: list[tuple[int, ...]] = []
+    first = next(module for module in plain.modules() if isinstance(module, nn.InstanceNorm2d))
+    first.register_forward_hook(lambda _, inputs, __: strides.append(inputs[0].stride()))
+    with torch.no_grad():
+        plain(_channels_last(image))
+    assert strides[0] == (32 * 48 * FEATURES[0], 1, 48 * FEATURES[0], FEATURES[0])
+    assert torch.equal(_channels_last(image), image)
+
+
+def test_statistics_are_taken_in_the_precision_of_the_run() -> None:
+    network_, features = network(), TextFeatures(torch.zeros(1, 4), torch.zeros(1, 2, 4))
+    tiles = torch.randn(4, 1, 32, 32)
+    single, half = (pinned(network_, tiles, features, precision) for precision in ("float32", "bfloat16"))
+    with torch.no_grad():
+        assert not torch.equal(single(tiles), half(tiles))  # bfloat16 rounds what the statistics are taken over
+        with torch.autocast("cpu", torch.bfloat16):
+            expected = network_for_tiles(network_, tiles)
+        assert torch.equal(half(tiles), expected(tiles))
+
+    statistics, image = micrographs(a=(64, 64)), torch.randn(1, 1, 64, 64)
+    of_images = PromptedSlidingWindowInferer(64, precision="bfloat16", statistics=statistics)
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = network_for_tiles(network_, **statistics._tiles("a"))
+        answer = expected(image).float()
+    torch.testing.assert_close(of_images(image, network_, source=["a"]), answer, rtol=0, atol=1e-6)  # it blends

@@ -16,8 +16,8 @@ from pipeline.scan.output.durable import make_folders, partial_path, sync_folder
 from pipeline.scan.output.ome_metadata import array_metadata, image_metadata, level_shapes
 from pipeline.scan.output.plan import ChunkPlan
 
-#: to be part of the request: raised whenever the same probabilities would be written as other bytes
-FORMAT_VERSION = 2
+#: to be part of the request: raised whenever the same model would write other bytes for the same scan
+FORMAT_VERSION = 3
 CHANNELS = ("mask", "probability")
 _MARK = "vlsenet"
 _ATTRIBUTES = ".zattrs"
