@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from pipeline.metrics.probability_histogram import BINS, ProbabilityHistogram
 
@@ -33,11 +34,9 @@ def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, h
         return 0.5
     first, last = round(low * BINS), round(high * BINS)
     thresholds = np.arange(first, last + 1) / BINS
-    true_positive, false_positive = (
-        np.array([[int(k) for k in bins.flip(0).cumsum(0).flip(0)[first : last + 1]] for bins in of_images])
-        for of_images in ([image.pore for image in images], [image.other for image in images])
-    )
-    pore = np.array([[int(image.pore.sum())] for image in images])
+    pore_bins, other_bins = [image.pore for image in images], [image.other for image in images]
+    true_positive, false_positive = (_reaching(bins)[:, first : last + 1] for bins in (pore_bins, other_bins))
+    pore = _reaching(pore_bins)[:, :1]
     together = [counts.sum(0) for counts in (true_positive, false_positive, pore)]
     dice = _dice(*together)
     nearness = -np.abs(thresholds - 0.5)
@@ -48,6 +47,11 @@ def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, h
     error = np.sqrt((len(images) - 1) * gain.var(0))
     as_good = dice[best] - dice <= _ERRORS * error
     return float(thresholds[as_good][nearness[as_good].argmax()])
+
+
+def _reaching(bins: Sequence[torch.Tensor]) -> np.ndarray:
+    """Pixels of each image whose probability reaches k / 256, (images, 256)."""
+    return np.cumsum(torch.stack(list(bins)).cpu().numpy()[:, ::-1], axis=1)[:, ::-1]
 
 
 def _dice(true_positive: np.ndarray, false_positive: np.ndarray, pore: np.ndarray) -> np.ndarray:
