@@ -20,7 +20,7 @@ _STEP = 2
 _DARKEST, _BRIGHTEST = -1.0, 2.0
 #: where the deepest pores lie below the mean (in standard deviations): there, shading changes nothing
 BLACK = 3.0
-#: rows that are worked on at a time, small enough for the processor's cache: that is three times as fast
+#: rows that are worked on at a time, small enough for the processor's cache
 _BAND = 64
 
 
