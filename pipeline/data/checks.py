@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.data.colour import COLOUR_ADVICE, channels_differ
 from pipeline.data.decoders import decode
 from pipeline.data.images import grey_from, label_from, read_bytes
 from pipeline.data.intensity import Intensity
@@ -35,6 +36,7 @@ class Record:
         intensity: The image's grey-level statistics.
         constant: Whether all of the image's pixels are the same.
         black: Whether all of them are zero.
+        coloured: Whether grey was made of channels that differ.
         from_jpeg: Whether the label was cut from a JPEG.
     """
 
@@ -48,6 +50,7 @@ class Record:
     intensity: Intensity
     constant: bool
     black: bool
+    coloured: bool
     from_jpeg: bool
 
 
@@ -88,6 +91,9 @@ def inspect_pairs(pairs: Sequence[Pair]) -> Inspection:
     flat = [record.pair.image.name for record in records if record.constant]
     if flat:
         notes.append(f"{len(flat)} image(s) hold one single grey value: {some_of(flat)}")
+    coloured = [record.pair.image.name for record in records if record.coloured]
+    if coloured:
+        notes.append(f"colour channels differ in {len(coloured)} image(s), {some_of(coloured)}; {COLOUR_ADVICE}")
     cut = [record.pair.label.name for record in records if record.from_jpeg]
     if cut:
         notes.append(
@@ -101,11 +107,13 @@ def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
     problems: list[Problem] = []
     image = label = None
     image_sha256 = label_sha256 = ""
-    from_jpeg = False
+    coloured = from_jpeg = False
     try:
         data = read_bytes(pair.image)
         image_sha256 = hashlib.sha256(data).hexdigest()
-        image = grey_from(decode(data, pair.image), pair.image)
+        decoded = decode(data, pair.image)
+        coloured = channels_differ(decoded.pixels, decoded.palette)
+        image = grey_from(decoded, pair.image)
         check_image(image, pair.image)
     except FileProblem as problem:
         problems.append(problem.problem(pair.name))
@@ -142,6 +150,7 @@ def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
         intensity=Intensity.of(image),
         constant=bool(image.min() == image.max()),
         black=not image.any(),
+        coloured=coloured,
         from_jpeg=from_jpeg,
     )
     return record, problems

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.colour import COLOUR_ADVICE
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.microscope.finding import same
 from pipeline.scan.sources import InvertedSource, Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
-from pipeline.scan.sources.colour import COLOUR_WARNING
 
 log = logging.getLogger("vlsenet")
 
@@ -158,7 +158,7 @@ def _with_colour_told(source: ScanSource, rows: int) -> Acquisition | None:
     if not source.coloured:
         return source.acquisition
     acquisition = source.acquisition or Acquisition()
-    return replace(acquisition, warnings=(*acquisition.warnings, COLOUR_WARNING))
+    return replace(acquisition, warnings=(*acquisition.warnings, f"its colour channels differ; {COLOUR_ADVICE}"))
 
 
 def open_volume(

@@ -104,3 +104,12 @@ def test_notes_on_flat_images_and_jpeg_labels(make_dataset: Callable[..., Path])
     assert "single grey value: a.png" in flat
     assert "JPEG" in jpeg
     assert "b.jpg" in jpeg
+
+
+def test_note_on_images_in_colour(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.2, "b": 0.2})
+    grey = np.asarray(Image.open(root / "images" / "a.png"))
+    Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).save(root / "images" / "a.png")
+    Image.fromarray(np.stack([grey, grey[::-1], 255 - grey], axis=2)).save(root / "images" / "b.png")
+    (note,) = _inspect(root).notes
+    assert note.startswith("colour channels differ in 1 image(s), b.png; grey is made of them")

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.colour import channels_differ
 from pipeline.data.decoders import Decoded
 from pipeline.data.images import grey_from
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition
-from pipeline.scan.sources.colour import channels_differ
 
 #: what `ScanSource.read` gives; other types of numbers become the last, as in `pipeline.data.read_image`
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))

@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.atomic import atomic_path
+from pipeline.data.colour import channels_differ
 from pipeline.data.decoders import Decoded, decode, decoded_with_pillow, is_deep_colour, open_with_pillow
 from pipeline.data.images import grey_from, read_bytes
 from pipeline.errors import UserError
 from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
-from pipeline.scan.sources.colour import channels_differ
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource

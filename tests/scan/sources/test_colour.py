@@ -9,7 +9,6 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.scan.sources.colour import channels_differ
 from pipeline.scan.volume import open_volume
 from tests.scan.sources.cases import noise
 
@@ -51,12 +50,3 @@ def test_palettes(tmp_path: Path, colours: bool, expected: bool) -> None:
     table = np.stack([ramp, ramp[::-1] if colours else ramp, ramp])
     tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="palette", colormap=table)
     assert told(tmp_path / "a.tif") == expected
-
-
-def test_a_few_coloured_pixels_are_a_scale_bar() -> None:
-    image = SAME.copy()
-    image[90:92, 10:40] = 255, 0, 0
-    assert not channels_differ(image)
-    assert not channels_differ(np.zeros((4, 4, 3), np.uint8))
-    assert channels_differ(COLOURS.astype(np.float32) / 255)
-    assert channels_differ(COLOURS.astype(np.uint16) << 8)

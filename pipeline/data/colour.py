@@ -9,8 +9,9 @@ _NOTICEABLE = 0.04
 #: a logo or a scale bar in colour is less
 _LEAST_SHARE = 0.01
 
-COLOUR_WARNING = (
-    "its colour channels differ; grey is made of them as the eye does, 0.299 red + 0.587 green + 0.114 blue. Where the "
+#: what to say of such an image
+COLOUR_ADVICE = (
+    "grey is made of them as the eye does, 0.299 red + 0.587 green + 0.114 blue. Where the "
     "colours stand for something else (several detectors, a colour scale), save the one that shows the pores as grey"
 )
 
