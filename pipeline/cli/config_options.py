@@ -16,15 +16,19 @@ _MEANT_FOR_MONAI = ("$", "@", "%")
 _POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
-def add_common_options(parser: CommandParser, config: str, example: str) -> None:
+def add_common_options(parser: CommandParser, config: str, example: str, device: bool = True) -> None:
     """Add the options that every command of a config has.
 
     Args:
         parser: of the command.
         config: name of the config, such as `scan`.
         example: of `--set`.
+        device: whether the command can run on a GPU.
     """
-    parser.add_argument("--device", metavar="NAME", help="cpu, cuda:0 ... (default: the first GPU, or else the CPU)")
+    if device:
+        parser.add_argument(
+            "--device", metavar="NAME", help="cpu, cuda:0 ... (default: the first GPU, or else the CPU)"
+        )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results in the output folder")
     parser.add_argument(
         "--set",
@@ -33,6 +37,11 @@ def add_common_options(parser: CommandParser, config: str, example: str) -> None
         default=[],
         help=f"any option of bundle/configs/{config}.yaml, such as {example}; may be given several times",
     )
+
+
+def names(text: str) -> list[str]:
+    """The type of an option that takes several names with commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def option_names(config: str) -> list[str]:

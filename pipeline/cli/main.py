@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import pipeline
-from pipeline.cli import compare, evaluate, experiment, info, prepare, rerun, segment, train
+from pipeline.cli import audit, compare, evaluate, experiment, export, info, prepare, prompts, rerun, segment, train
 from pipeline.cli.config_options import option_names
 from pipeline.cli.console import EXIT_STATUS, FINE, run_command
 from pipeline.cli.parser import CommandParser, nearest
@@ -16,14 +16,17 @@ COMMANDS: dict[str, ModuleType] = {
     "segment": segment,
     "info": info,
     "prepare": prepare,
+    "prompts": prompts,
     "train": train,
     "evaluate": evaluate,
     "compare": compare,
     "experiment": experiment,
     "rerun": rerun,
+    "audit": audit,
+    "export": export,
 }
 #: of the commands that run one
-CONFIGS = {"segment": "scan", "train": "train", "evaluate": "evaluate"}
+CONFIGS = {"segment": "scan", "train": "train", "evaluate": "evaluate", "audit": "audit", "export": "export"}
 _EXAMPLES = f"""\
 examples:
   vlsenet segment scan.tif                          # with best.pt in the current folder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, overrides
+from pipeline.cli.config_options import add_common_options, names, overrides
 from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.default_checkpoint import find_checkpoint
 from pipeline.cli.names import existing_input, output_folder
@@ -51,7 +51,7 @@ def add(parser: CommandParser) -> None:
     option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
     option("--prompt", metavar="TEXT", help="what the text prior says of the scan (default: pore)")
     option("--min_pore_area_px", type=int, metavar="N", help="smaller pores are left out of the table (default: 4)")
-    option("--formats", type=_names, metavar="tiff,nifti", help="the mask in these formats too")
+    option("--formats", type=names, metavar="tiff,nifti", help="the mask in these formats too")
     option("--tracking_uri", metavar="URI", help="MLflow store for numbers and report (default: none)")
     add_common_options(parser, "scan", "halo=256")
     parser.set_defaults(run=run)
@@ -75,7 +75,3 @@ def run(options: argparse.Namespace) -> int:
 
 def _info_bar(text: str) -> str | int:
     return int(text) if text.isdecimal() else text
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

@@ -96,6 +96,9 @@ def test_wrong_usage_is_told_in_a_line(arguments: list[str], told: str, capsys: 
         (["compare", "none", "--output_dir", "b"], "there is no mlflow.db"),
         (["info", "none"], "none: there is no such file"),
         (["prepare", "none"], "none: there is no such folder"),
+        (["prompts", "none"], "none: there is no such folder"),
+        (["audit", "none"], "none: there is no such folder"),
+        (["export"], "no model"),
     ],
 )
 def test_mistakes_are_told_at_once(
@@ -136,7 +139,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
         calls.append((config, overrides))
         return FINE
 
-    for name in ("segment", "train", "evaluate"):
+    for name in ("segment", "train", "evaluate", "audit", "export"):
         assert COMMANDS[name].run_bundle is bundle.run_bundle
         monkeypatch.setattr(COMMANDS[name], "run_bundle", keep)
     return calls
@@ -149,6 +152,21 @@ def test_what_was_not_given_is_left_to_the_config(ran, tmp_path: Path, monkeypat
     (tmp_path / "best.pt").write_bytes(b"PK")
     assert main(["segment", "scan.ome.tif"]) == FINE
     assert ran == [("scan", {"input": "scan.ome.tif", "checkpoint": "best.pt", "output_dir": "scan_pores"})]
+
+
+def test_folders_of_results_have_a_name(ran, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "best.pt").write_bytes(b"PK")
+    (tmp_path / "rock").mkdir()
+    assert main(["evaluate", "rock"]) == main(["audit", "rock", "--split", "test"]) == FINE
+    assert main(["export", "--formats", "onnx,torchscript", "--text_inputs"]) == FINE
+    assert [(config, given["output_dir"]) for config, given in ran] == [
+        ("evaluate", "rock_scores"),
+        ("audit", "rock_audit"),
+        ("export", "exported"),
+    ]
+    assert ran[1][1]["split"] == "test"
+    assert (ran[2][1]["formats"], ran[2][1]["text_inputs"]) == (["onnx", "torchscript"], True)
 
 
 def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:

@@ -1,0 +1,61 @@
+"""`vlsenet prompts`: images -> a sentence on the pores of each."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.names import existing_folder
+from pipeline.cli.parser import CommandParser
+
+ABOUT = "write a sentence on the pores of each image, for the text prior"
+_EXAMPLES = f"""\
+Writes text/NAME.txt for each image that has none, from the image's grey-level statistics: by rules, offline, or by a
+language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name. Stopped,
+or where the endpoint does not answer, the same command goes on later. An image that can't be used costs the others nothing
+(status 1).
+
+examples:
+  vlsenet prompts my_rock --dry_run         # only shows the sentences
+  vlsenet prompts my_rock
+
+  VLSENET_LLM_URL=http://localhost:8000/v1 VLSENET_LLM_MODEL=NAME VLSENET_LLM_KEY=KEY \\
+      vlsenet prompts my_rock --writer language_model
+
+{EXIT_STATUS}"""
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    option = parser.add_argument
+    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
+    option("--writer", choices=("rules", "language_model"), default="rules", help="who writes (default: rules)")
+    option("--overwrite", action="store_true", default=False, help="also replace the texts that are there")
+    option("--dry_run", action="store_true", default=False, help="print the sentences and write nothing")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the prompts; returns the exit status.
+
+    Raises:
+        UserError: The options or the data set don't allow it, or the language model does not answer.
+    """
+    folder = existing_folder(options.dataset_dir)
+    from pipeline.text.prompt_files import build_writer, write_prompts
+
+    done = write_prompts(folder, build_writer(options.writer), overwrite=options.overwrite, dry_run=options.dry_run)
+    if options.dry_run:
+        for name, prompt in done.prompts.items():
+            print(f"{name}: {prompt}")
+    for problem in done.problems:
+        print(f"left out: {problem}", file=sys.stderr)
+    verb = "would be written" if options.dry_run else "written"
+    different = len(set(done.prompts.values()))
+    print(
+        f"{len(done.prompts)} prompts {verb} ({different} different), {len(done.kept)} kept, "
+        f"{len(done.problems)} images left out"
+    )
+    return MISTAKE if done.problems else FINE
