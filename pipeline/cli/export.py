@@ -13,8 +13,8 @@ from pipeline.cli.parser import CommandParser
 ABOUT = "a model for other programs: torch.export, ONNX, TorchScript"
 _EXAMPLES = f"""\
 Writes model.pt2, model.onnx and model.ts, each checked against PyTorch, and export.json, which says how images are
-prepared. The model is that of --checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only .pt)
-in the current folder.
+prepared. The model is that of --checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only
+.pt) in the current folder.
 
 examples:
   vlsenet export --checkpoint runs/first/checkpoints/best.pt

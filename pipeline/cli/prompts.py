@@ -12,9 +12,9 @@ from pipeline.cli.parser import CommandParser
 ABOUT = "write a sentence on the pores of each image, for the text prior"
 _EXAMPLES = f"""\
 Writes text/NAME.txt for each image that has none, from the image's grey-level statistics: by rules, offline, or by a
-language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name. Stopped,
-or where the endpoint does not answer, the same command goes on later. An image that can't be used costs the others nothing
-(status 1).
+language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name.
+Stopped, or where the endpoint does not answer, the same command goes on later. An image that can't be used costs the
+others nothing (status 1).
 
 examples:
   vlsenet prompts my_rock --dry_run         # only shows the sentences
