@@ -12,6 +12,7 @@ from pipeline.networks.broadcast import scale_shift, times_map
 REDUCTION = 8
 FEWEST_HIDDEN = 8
 START_STRENGTH = 0.01
+START_BIAS = 0.5
 
 
 class SkipGate(nn.Module):
@@ -34,11 +35,11 @@ class SkipGate(nn.Module):
         """
         super().__init__()
         hidden = max(FEWEST_HIDDEN, skip_channels // REDUCTION)
-        self.to_channel_delta = nn.Sequential(
-            nn.Linear(decoder_channels + skip_channels, hidden),
-            nn.ReLU(inplace=True),
-            nn.Linear(hidden, skip_channels),
-        )
+        first = nn.Linear(decoder_channels + skip_channels, hidden)
+        # averages differ little from image to image: a hidden unit that starts at zero stays there, and with the usual
+        # bias one gate of 240 starts with all of them so, without a gradient
+        nn.init.constant_(first.bias, START_BIAS)
+        self.to_channel_delta = nn.Sequential(first, nn.ReLU(inplace=True), nn.Linear(hidden, skip_channels))
         self.decoder_mean = SpatialMean()
         self.skip_mean = SpatialMean()
         self.skip_to_spatial = nn.Conv2d(skip_channels, 1, kernel_size=1)

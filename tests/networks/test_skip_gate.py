@@ -38,3 +38,13 @@ def test_starts_as_the_identity_within_two_percent() -> None:
     gate, skip = SkipGate(4, 6), torch.randn(1, 4, 8, 8)
     ratio = gate(skip, torch.randn(1, 6, 4, 4)) / skip
     assert (ratio - 1).abs().max() < 0.0202
+
+
+def test_hidden_units_start_above_zero() -> None:
+    """Or a gate of eight may have none that does, and no gradient."""
+    alive = []
+    for seed in range(100):
+        torch.manual_seed(seed)
+        averages = 0.36 + 0.05 * torch.randn(2, 48)  # of what LeakyReLU leaves of a normalised map
+        alive.append(SkipGate(16, 32).to_channel_delta[:2](averages) > 0)
+    assert torch.stack(alive).float().mean() > 0.97
