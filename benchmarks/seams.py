@@ -46,6 +46,8 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
     """A row for each way of statistics and each halo."""
     model = load_model(str(checkpoint))
     raw = read_image(image_path)
+    if min(raw.shape) < tile + shift:
+        raise SystemExit(f"{image_path}: it is {raw.shape[1]} x {raw.shape[0]} px, and {tile + shift} px are needed")
     intensity = Intensity.of(raw)
     greys = Greys(intensity, (Shading.of(raw, intensity),))
     image = torch.from_numpy(greys.normalised(raw, 0, 0, 0))[None]
@@ -76,6 +78,12 @@ def main() -> None:
     options = parser.parse_args()
     if any(number % STRIDE for number in (options.tile, options.shift, *options.halo)):
         parser.error(f"--tile, --halo and --shift must be multiples of {STRIDE}")
+    for step in (options.tile - 2 * halo for halo in options.halo):
+        if step <= 0 or options.shift % step == 0:
+            parser.error(
+                f"tiles of {options.tile} px keep a middle of {step} px: it must be more than 0, and --shift no "
+                "multiple of it, or both tilings are the same"
+            )
     rows: list[dict[str, object]] = []
     for checkpoint in options.checkpoint:
         rows += measure(checkpoint, options.image, options.tile, options.halo, options.shift)

@@ -179,6 +179,10 @@ def _read_prompt(path: Path) -> str:
         raise FileProblem(path, "the text is not UTF-8", "save it with the encoding UTF-8") from error
     if not text:
         raise FileProblem(path, "the text is empty", "write a prompt into it, or remove the file")
+    if not text.replace("|", " ").strip():
+        raise FileProblem(
+            path, "the text holds bars and no phrase", "write it as in 'pore | rock pore', or remove the file"
+        )
     if "\x00" in text:
         raise FileProblem(path, "the text holds null bytes", "save it with the encoding UTF-8")
     return text

@@ -84,9 +84,13 @@ def crop_to(x: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     By index, not as a slice: `torch.export` asks of a slice whether it is the whole, and the exported graph would then
     take only images that need padding, or only those that need none.
     """
-    for dim in (2, 3):
-        x = x.index_select(dim, torch.arange(image.shape[dim], device=x.device))
-    return x
+    x = x.index_select(2, _places(image[0, 0, :, 0]))
+    return x.index_select(3, _places(image[0, 0, 0, :]))
+
+
+def _places(line: torch.Tensor) -> torch.Tensor:
+    """0, 1, 2 ... along a line of pixels (L,), counted from itself: a graph would keep the device of `torch.arange`."""
+    return (line.isnan().long() * 0 + 1).cumsum(0) - 1
 
 
 def _padded(side: int) -> int:

@@ -27,14 +27,16 @@ def check_features(features: Any) -> tuple[int, ...]:
     """Return widths that a user gave, if they are: of the four levels and the bottleneck.
 
     Raises:
-        UserError: anything but five positive whole numbers.
+        UserError: anything but five whole numbers, 2 or more each.
     """
     if not isinstance(features, (list, tuple)) or len(features) != 5 or not all(map(_is_width, features)):
         raise UserError(
-            f'features {features}: give the widths of four levels and the bottleneck, as in "[16, 32, 64, 128, 256]"'
+            f"features {features}: give the widths of four levels and the bottleneck, 2 or more each, as in "
+            '"[16, 32, 64, 128, 256]"'
         )
     return tuple(features)
 
 
 def _is_width(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+    # upsampling leaves half of a width
+    return isinstance(value, int) and not isinstance(value, bool) and value > 1

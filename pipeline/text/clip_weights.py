@@ -24,6 +24,8 @@ _SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 _CONFIG_NAME = "open_clip_config.json"
 #: Time in seconds within which the hub must answer a first question, name resolution included.
 _ANSWER_WITHIN = 6.0
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
 
 
 def check_local(weights: str | Path) -> Path:
@@ -142,7 +144,7 @@ def _question(config: dict[str, Any]) -> str:
 
 
 def _why_out_of_reach(url: str) -> str | None:
-    """None where a server answers for the URL, whatever it says; otherwise the reason why not."""
+    """None where a server answers for the URL and may deliver; otherwise the reason why not."""
     from huggingface_hub import constants
 
     host = urlparse(url).netloc
@@ -154,8 +156,10 @@ def _why_out_of_reach(url: str) -> str | None:
     def ask() -> None:
         try:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_ANSWER_WITHIN).close()
-        except urllib.error.HTTPError:
-            pass  # an answer: the download itself tells what is wrong
+        except urllib.error.HTTPError as error:
+            # the hub's client tries these again for a minute; of others the download itself tells what is wrong
+            if error.code == _TOO_MANY_REQUESTS or error.code >= _SERVER_ERROR:
+                reason.append(f"{host} answers with error {error.code} ({error.reason})")
         except OSError as error:
             # Certificates are the download's concern too: its client may know of more of them.
             if not isinstance(getattr(error, "reason", None), ssl.SSLError):

@@ -97,7 +97,9 @@ def _images(folder: Path) -> dict[str, Path]:
 def _texts(folder: Path) -> set[str]:
     if not folder.is_dir():
         return set()
-    return {file.name[: -len(".txt")] for file in folder.iterdir() if file.suffix.lower() == ".txt"}
+    files = [file for file in folder.iterdir() if file.suffix.lower() == ".txt"]
+    # a blank file is no text: the data set's check refuses it
+    return {file.name[: -len(".txt")] for file in files if file.read_bytes().strip(b"\xef\xbb\xbf \t\r\n")}
 
 
 def _write(path: Path, prompt: str) -> None:

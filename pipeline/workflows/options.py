@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -83,6 +84,10 @@ def _output_folder(name: str, value: Any) -> None:
     existing = next(parent for parent in (path, *path.parents) if parent.exists())
     if not existing.is_dir():
         raise UserError(f"--{name} {value}: {existing} is a file; give a folder for the results")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(
+            f"--{name} {value}: nothing can be written into {existing}; give another folder for the results"
+        )
 
 
 def _whole_number(minimum: int, optional: bool = False) -> Check:

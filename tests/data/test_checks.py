@@ -36,7 +36,7 @@ def test_what_is_kept(make_dataset: Callable[..., Path]) -> None:
 
 
 def test_every_problem_is_told_with_its_file(make_dataset: Callable[..., Path]) -> None:
-    root = make_dataset(dict.fromkeys(("cut", "fine", "inf", "lab", "nan", "size", "tiny", "txt", "utf"), 0.2))
+    root = make_dataset(dict.fromkeys(("cut", "fine", "inf", "lab", "nan", "bars", "size", "tiny", "txt", "utf"), 0.2))
     images, labels, text = root / "images", root / "labels", root / "text"
     whole = (images / "cut.png").read_bytes()
     (images / "cut.png").write_bytes(whole[: len(whole) // 2])
@@ -50,10 +50,12 @@ def test_every_problem_is_told_with_its_file(make_dataset: Callable[..., Path]) 
     Image.new("L", (40, 15), 9).save(images / "tiny.png")
     Image.new("L", (40, 15)).save(labels / "tiny.png")
     text.mkdir()
+    (text / "bars.txt").write_text(" | |\n")
     (text / "txt.txt").write_text(" \n")
     (text / "utf.txt").write_bytes("Größe".encode("latin-1"))
     inspection = _inspect(root)
     expected = [
+        ("text/bars.txt: the text holds bars and no phrase", "remove the file"),
         ("images/cut.png: it is truncated", "copy it again"),
         ("images/inf.tif: 2 of its pixels are NaN or infinite", "fill them"),
         ("labels/lab.png: the file is empty", "copy it again"),
@@ -69,7 +71,12 @@ def test_every_problem_is_told_with_its_file(make_dataset: Callable[..., Path]) 
         assert line.startswith(start)
         assert remedy in line.split(";", 1)[1]
     # a broken text costs its prompt only
-    assert [(r.pair.name, r.prompt) for r in inspection.records] == [("fine", None), ("txt", None), ("utf", None)]
+    assert [(r.pair.name, r.prompt) for r in inspection.records] == [
+        ("bars", None),
+        ("fine", None),
+        ("txt", None),
+        ("utf", None),
+    ]
 
 
 def test_image_and_label_of_one_pair_may_both_be_bad(make_dataset: Callable[..., Path]) -> None:

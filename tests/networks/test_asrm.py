@@ -37,3 +37,25 @@ def test_branches(horizontal: bool, vertical: bool, branches: int) -> None:
 
 def test_few_channels_with_group_norm() -> None:
     assert ASRM(3, "group")(torch.randn(1, 3, 4, 4)).shape == (1, 3, 4, 4)
+
+
+def test_exports_with_free_batch_and_size() -> None:
+    block, free = ASRM(8, "instance").eval(), torch.export.Dim.AUTO
+    shapes = ({0: free, 2: free, 3: free},)
+    exported = torch.export.export(block, (torch.randn(2, 8, 12, 14),), dynamic_shapes=shapes).module()
+    for size in ((3, 8, 9, 21), (1, 8, 1, 2)):
+        x = torch.randn(size)
+        with torch.no_grad():
+            torch.testing.assert_close(exported(x), block(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_compiled_it_gives_the_same_values_and_gradients() -> None:
+    torch.manual_seed(0)
+    block, x = ASRM(8, "instance"), torch.randn(2, 8, 12, 14, requires_grad=True)
+    expected = block(x)
+    (expected_gradient,) = torch.autograd.grad(expected.square().sum(), x)
+    compiled = torch.compile(block)(x)
+    (gradient,) = torch.autograd.grad(compiled.square().sum(), x)
+    torch.testing.assert_close(compiled, expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradient, expected_gradient, rtol=1e-4, atol=1e-5)

@@ -105,7 +105,7 @@ def server():
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
             found = self.path == "/clip/tiny.pt"
-            self.send_response(200 if found else 404)
+            self.send_response(200 if found else int(self.path[1:]) if self.path[1:].isdigit() else 404)
             self.send_header("Content-Length", "7" if found else "0")
             self.end_headers()
             if found and self.command == "GET":
@@ -133,6 +133,15 @@ def test_a_server_that_answers_is_downloaded_from(server, monkeypatch):
 def test_a_file_that_the_server_lacks_is_an_error_with_three_ways(server, monkeypatch):
     monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda model, tag: {"url": f"{server}/clip/gone.pt"})
     with pytest.raises(UserError, match=r"404.*--text_weights"):
+        fetch_pretrained("tiny", "mine")
+
+
+@pytest.mark.usefixtures("bare_machine")
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_in_trouble_is_not_asked_again(status, server, monkeypatch):
+    monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda model, tag: {"url": f"{server}/{status}"})
+    monkeypatch.setattr(open_clip, "download_pretrained", None)
+    with pytest.raises(UserError, match=f"answers with error {status} .*--text_weights"):
         fetch_pretrained("tiny", "mine")
 
 

@@ -75,6 +75,14 @@ def test_an_unusable_answer_costs_one_image_its_text_and_no_other(rock):
     assert "56 words" in problem
 
 
+def test_a_blank_text_is_written_anew(rock):
+    (rock / "text").mkdir()
+    (rock / "text" / "a.txt").write_bytes(b"\xef\xbb\xbf \r\n")
+    (rock / "text" / "b.txt").write_text("mine")
+    done = write_prompts(rock, write_prompt)
+    assert (done.kept, set(done.prompts)) == (("b",), {"a", "depth-3729.2m"})
+
+
 def test_a_dry_run_writes_nothing(rock):
     assert len(write_prompts(rock, write_prompt, dry_run=True).prompts) == 3
     assert not (rock / "text").exists()

@@ -64,6 +64,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("max_epochs", 2.5, "whole number"),
         ("seed", True, "whole number"),
         ("features", [16, 32, 64, 128], "four levels and the bottleneck"),
+        ("features", [1, 1, 1, 1, 1], "2 or more each"),
         ("learning_rate", "1e-3x", "number between 0 and 1"),
         ("learning_rate", -1.0, "number between"),
         ("pore_label", "two", "whole number"),
@@ -100,6 +101,12 @@ def test_the_output_folder_may_not_be_a_file(train, tmp_path):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(UserError, match="is a file"):
         check_options("train", {**train, "output_dir": str(tmp_path / "taken" / "run")})
+
+
+def test_the_output_folder_must_be_open_to_the_user(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # for root all folders are open
+    with pytest.raises(UserError, match=f"nothing can be written into {tmp_path}; give another folder"):
+        check_options("train", train)
 
 
 def test_an_audit_is_checked_as_an_evaluation_and_its_own_options_too(tmp_path):

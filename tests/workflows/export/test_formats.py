@@ -75,7 +75,8 @@ def test_unet_as_torchscript_that_monai_reads(unet: ExportSource, tmp_path: Path
 
 @pytest.mark.parametrize("text_inputs", [False, True])
 def test_vlsenet_as_torchscript(tmp_path: Path, text_inputs: bool) -> None:
-    check_format(source_of(tmp_path, text_inputs), "torchscript", tmp_path)
+    path = check_format(source_of(tmp_path, text_inputs), "torchscript", tmp_path)
+    assert '"cpu"' not in str(torch.jit.load(path).inlined_graph), "a device in the graph would tie it to that"
 
 
 @pytest.mark.slow
