@@ -17,8 +17,8 @@ Writes checkpoints/best.pt, the model to use, pictures of validation images, and
 examples:
   vlsenet train my_rock --output_dir runs/first
 
-  # label value 2 is pore; tiles 11_1.png, 11_2.png ... belong to micrograph 11; 40 epochs
-  vlsenet train my_rock --output_dir runs/second --pore_label 2 --group_pattern '^([0-9]+)_' --max_epochs 40
+  # label value 2 is pore; tiles 11_1.png, 11_2.png ... belong to micrograph 11; 80 epochs
+  vlsenet train my_rock --output_dir runs/second --pore_label 2 --group_pattern '^([0-9]+)_' --max_epochs 80
 
   # go on after an interrupt
   vlsenet train my_rock --output_dir runs/first --resume
@@ -39,7 +39,7 @@ def add(parser: CommandParser) -> None:
     add_dataset_options(parser)
     option("--network", choices=("vlsenet", "unet"), help="VLSE-Net (default), or the baseline")
     option("--preset", choices=("small", "base", "large"), help="widths of the network (default: small)")
-    option("--max_epochs", type=int, metavar="N", help="length of the training (default: 20)")
+    option("--max_epochs", type=int, metavar="N", help="length of the training (default: 40)")
     option("--batch_size", type=int, metavar="N", help="patches in a step (default: 8)")
     option("--seed", type=int, metavar="K", help="of all that is random (default: 0)")
     option("--text_source", metavar="NAME", help="text prior: learned (default), clip, none, random")
