@@ -7,10 +7,8 @@ import argparse
 from pipeline.cli.bundle import run_bundle
 from pipeline.cli.config_options import add_common_options, overrides
 from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.default_checkpoint import find_checkpoint
-from pipeline.cli.names import existing_folder, output_folder
+from pipeline.cli.evaluate import add_model_options, complete
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.train import add_dataset_options
 
 ABOUT = "what the text is worth: a model with its prompts, other texts and none"
 _EXAMPLES = f"""\
@@ -34,13 +32,10 @@ def add(parser: CommandParser) -> None:
     parser.epilog = _EXAMPLES
     option = parser.add_argument
     option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/, and text/ if there is")
-    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
     option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_audit in the current folder)")
-    option("--split", choices=("train", "val", "test", "all"), help="images of this part (default: val)")
-    option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
+    add_model_options(parser)
     option("--seed", type=int, metavar="K", help="of the exchange and of the random features (default: 0)")
     option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, where they can't be downloaded")
-    add_dataset_options(parser)
     option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     add_common_options(parser, "audit", "mirror=false")
     parser.set_defaults(run=run)
@@ -52,10 +47,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: something is missing or wrong.
     """
-    existing_folder(options.dataset_dir)
-    options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
-    if not hasattr(options, "output_dir"):
-        options.output_dir = output_folder(options.dataset_dir, "_audit")
+    where = complete(options, "_audit")
     given = overrides(options, "audit", _PATHS)
     told = f"auditing {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
     return run_bundle("audit", told, given)

@@ -38,16 +38,42 @@ def add(parser: CommandParser) -> None:
     parser.epilog = _EXAMPLES
     option = parser.add_argument
     option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
-    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
     option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_scores in the current folder)")
-    option("--split", choices=("train", "val", "test", "all"), help="images of this part (default: val)")
-    option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
-    add_dataset_options(parser)
+    add_model_options(parser)
     option("--variant", metavar="NAME", help="what vlsenet compare calls it (default: the training's folder)")
     option("--tracking_uri", metavar="URI", help="MLflow store of the scores, or none (default: that of the training)")
     option("--mlflow_run_id", metavar="ID", help="MLflow run of the scores (default: that of the training)")
     add_common_options(parser, "evaluate", "mirror=false")
     parser.set_defaults(run=run)
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options on which model meets which images."""
+    option = parser.add_argument
+    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
+    option("--split", choices=("train", "val", "test", "all"), help="images of this part (default: val)")
+    option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
+    add_dataset_options(parser)
+
+
+def complete(options: argparse.Namespace, suffix: str) -> str:
+    """Fill in the model and the folder of the results, where they were not given.
+
+    Args:
+        options: as parsed.
+        suffix: of the folder's name, behind that of the data set.
+
+    Returns:
+        In brackets where the model was found; empty where it was given.
+
+    Raises:
+        UserError: there is no such data set or model.
+    """
+    existing_folder(options.dataset_dir)
+    options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
+    if not hasattr(options, "output_dir"):
+        options.output_dir = output_folder(options.dataset_dir, suffix)
+    return where
 
 
 def run(options: argparse.Namespace) -> int:
@@ -56,10 +82,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: something is missing or wrong.
     """
-    existing_folder(options.dataset_dir)
-    options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
-    if not hasattr(options, "output_dir"):
-        options.output_dir = output_folder(options.dataset_dir, "_scores")
+    where = complete(options, "_scores")
     given = overrides(options, "evaluate", _PATHS)
     told = f"evaluating {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
     return run_bundle("evaluate", told, given)
