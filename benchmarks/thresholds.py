@@ -20,11 +20,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
-from ignite.engine import Events
-from monai.bundle import ConfigParser
+from _evaluated import evaluated_images
 
-from pipeline.configs import config_files
 from pipeline.metrics import ProbabilityHistogram
 from pipeline.metrics.threshold import proven_threshold
 
@@ -44,24 +41,9 @@ RULES: dict[str, Callable[[Images, Images], float]] = {
 }
 
 
-def probabilities(checkpoint: Path, split: str, options: dict[str, object]) -> list[ProbabilityHistogram]:
-    """Of each image of a split, by `evaluate.yaml`, each window once."""
-    parser = ConfigParser()
-    parser.read_config(config_files("evaluate"))
-    parser.update({"checkpoint": str(checkpoint), "split": split, "mirror": False, "handlers": [], **options})
-    parser.get_parsed_content("text")
-    evaluator = parser.get_parsed_content("evaluator")
-    found: list[ProbabilityHistogram] = []
-
-    def count() -> None:
-        found.extend(
-            ProbabilityHistogram.of(torch.as_tensor(image["probability"]), torch.as_tensor(image["label"]))
-            for image in evaluator.state.output
-        )
-
-    evaluator.add_event_handler(Events.ITERATION_COMPLETED, count)
-    evaluator.run()
-    return found
+def histograms(checkpoint: Path, split: str, options: dict[str, object]) -> list[ProbabilityHistogram]:
+    """Of each image of a split."""
+    return [ProbabilityHistogram.of(*image) for image in evaluated_images(checkpoint, split, options)]
 
 
 def main() -> None:
@@ -84,7 +66,7 @@ def main() -> None:
             "split_csv": str(arguments.experiment / "folds" / f"{fold}.csv"),
         }
         validation, tested = (
-            probabilities(folder / "checkpoints" / "best.pt", split, options) for split in ("val", "test")
+            histograms(folder / "checkpoints" / "best.pt", split, options) for split in ("val", "test")
         )
         for rule, choose in RULES.items():
             threshold = choose(validation, tested)
