@@ -15,7 +15,7 @@ from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
 from pipeline.networks.statistics import pin_statistics, reads_tile
-from pipeline.networks.switches import Switches
+from pipeline.networks.switches import Switches, changed_switches
 from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
 
@@ -32,6 +32,7 @@ __all__ = [
     "UNet",
     "VLSENet",
     "build_network",
+    "changed_switches",
     "check_features",
     "equal_unet_features",
     "fuse_norms",

@@ -18,6 +18,9 @@ from pipeline.networks.vlsenet import VLSENet
 
 NETWORKS = ("vlsenet", "unet")
 
+#: switches that say how a part works: a config may set them for all networks
+MANNERS = ("renormalise",)
+
 
 def build_network(
     network: str = "vlsenet",
@@ -41,7 +44,6 @@ def build_network(
         norm: `batch`, `instance` or `group`.
         learned_text: add a learned text prior (`vlsenet` only).
         switches: parts of VLSE-Net to set on or off, see `Switches`; those not named are on.
-
         features: widths of the four levels and the bottleneck, in place of the preset's.
 
     Returns:
@@ -54,8 +56,9 @@ def build_network(
     check_name("norm", norm, NORMS)
     widths = preset_features(preset) if features is None else check_features(features)
     if network == "unet":
-        if switches:
-            raise UserError(f"the U-Net has no parts to switch: leave out {', '.join(switches)}, or use vlsenet")
+        parts = [name for name in switches or () if name not in MANNERS]
+        if parts:
+            raise UserError(f"the U-Net has no parts to switch: leave out {', '.join(parts)}, or use vlsenet")
         return UNet(in_channels, out_channels, widths, norm)
     return VLSENet(
         in_channels,

@@ -18,7 +18,8 @@ class Switches:
         modulate_skips: semantic modulation of the four skips.
         modulate_bottleneck: semantic modulation of the bottleneck.
         modulate_decoder: semantic modulation of the four decoder stages.
-        renormalise: re-normalisation after every semantic modulation.
+        renormalise: re-normalisation after every semantic modulation. On as published; a training's config sets it off,
+            see `SemanticModulation`.
         text_adapters: text adapters after the three deepest decoder stages.
         cross_attention: token cross-attention at the bottleneck.
         alignment: region alignment loss.
@@ -72,3 +73,18 @@ class Switches:
     def read_text(self) -> bool:
         """Whether some part reads the global text feature in the forward pass."""
         return self.modulate_skips or self.modulate_bottleneck or self.modulate_decoder or self.text_adapters
+
+
+def changed_switches(values: Mapping[str, bool]) -> dict[str, bool]:
+    """What a config sets otherwise than all on, checked: the `switches` of `build_network`.
+
+    Raises:
+        UserError: an unknown switch, a value that is not a boolean, or one value in place of the switches.
+    """
+    if not isinstance(values, Mapping):
+        raise UserError(
+            f"switches is {values!r}: the parts are switched one by one, such as switches::context=false; "
+            f"there are {', '.join(Switches.names())}"
+        )
+    chosen = Switches.from_mapping(values)
+    return {name: False for name in Switches.names() if not getattr(chosen, name)}

@@ -7,7 +7,7 @@ from pipeline.networks import UNet, VLSENet, build_network
 
 
 def test_builds_by_name() -> None:
-    assert type(build_network("unet")) is UNet
+    assert type(build_network("unet", switches={"renormalise": False})) is UNet
     network = build_network("vlsenet", text_dim=8, in_channels=3, learned_text=True, switches={"context": False})
     assert type(network) is VLSENet
     assert network.in_channels == 3

@@ -26,6 +26,11 @@ class SemanticModulation(nn.Module):
     That mean is the tile's, and the same pixel gets another value in another tile, unless it is pinned to a scan's
     (`pin_statistics`).
 
+    What moves a whole channel goes through a convolution and is then taken away by a norm that measures each image:
+    instance norm, and any norm whose statistics are pinned. Of a re-normalised modulation little more is left than what
+    it adds to all logits, a shift of the threshold. Without re-normalisation gamma weighs the channels against each
+    other, which no norm undoes; so trainings leave re-normalisation out (`train.yaml`).
+
     Two deviations from the published form, both for stability at learning rates that suit a U-Net. gamma is bounded
     to +-0.5, so that no channel vanishes or changes its sign. And the MLP's output is divided by the square root of
     its width: its input hardly changes from batch to batch, so that under Adam all its weights step together and
