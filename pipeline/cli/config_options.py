@@ -95,8 +95,10 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
         name, separator, text = assignment.partition("=")
         if not separator:
             raise UserError(f"--set {assignment}: give a name and a value, as in --set {assignment}=VALUE")
-        if name.partition("::")[0] not in names:
-            meant = nearest(name, names)
+        first, part, rest = name.partition("::")
+        if first not in names:
+            nearest_first = nearest(first, names)
+            meant = nearest_first and nearest_first + part + rest
             hint = f"did you mean {meant}?" if meant else f"its options are explained at the top of {config}.yaml"
             raise UserError(f"--set {assignment}: there is no option {name} in {config}.yaml; {hint}")
         try:

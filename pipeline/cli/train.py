@@ -27,7 +27,7 @@ examples:
   vlsenet train my_rock --output_dir runs/third --set learning_rate=1e-3 --set switches::alignment=false
 
 {EXIT_STATUS}"""
-_PATHS = ("dataset_dir", "output_dir")
+_PATHS = ("dataset_dir", "output_dir", "text_weights")
 
 
 def add(parser: CommandParser) -> None:
@@ -42,7 +42,10 @@ def add(parser: CommandParser) -> None:
     option("--max_epochs", type=int, metavar="N", help="length of the training (default: 40)")
     option("--batch_size", type=int, metavar="N", help="patches in a step (default: 8)")
     option("--seed", type=int, metavar="K", help="of all that is random (default: 0)")
-    option("--text_source", metavar="NAME", help="text prior: learned (default), clip, none, random")
+    option(
+        "--text_source", metavar="NAME", help="text prior: learned (default), clip, none, random (untrained for tests)"
+    )
+    option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, where they can't be downloaded")
     option("--resume", action="store_true", help="go on from the last epoch in the output folder")
     option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     add_common_options(parser, "train", "learning_rate=1e-3")

@@ -60,10 +60,19 @@ def find_layout(root: Path) -> tuple[Path, Path]:
     if not found:
         there = sorted(p.name + "/" for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
         seen = f"it holds {some_of(there)}" if there else "it holds no folders"
-        raise UserError(f"{root}: a data set's folder holds {wanted}, but {seen}; rename or move the folders")
+        raise UserError(f"{root}: a data set's folder holds {wanted}, but {seen}; {_remedy(root)}")
     if len(found) > 1:
         raise UserError(f"{root}: it holds {wanted}, and only one of the two is expected; move one of them away")
     return found[0]
+
+
+def _remedy(root: Path) -> str:
+    for images, labels in LAYOUTS:
+        if (root / images).is_dir():
+            return f"the masks belong into {root / labels}, one for each image, of the same name"
+        if (root / labels).is_dir():
+            return f"the images belong into {root / images}"
+    return "rename or move the folders"
 
 
 def pair_files(root: Path) -> Pairing:

@@ -42,7 +42,7 @@ class PoreSegmentationLoss(nn.Module):
             ValueError: more than one logit per pixel, or a target of another shape.
         """
         logits = prediction.logits if isinstance(prediction, SegmentationOutput) else prediction
-        if logits.shape[1] != 1 or logits.shape != target.shape:
+        if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
             raise ValueError(
                 f"logits and target must both be (N, 1, H, W), not {tuple(logits.shape)} and {tuple(target.shape)}"
             )

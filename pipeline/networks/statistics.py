@@ -29,6 +29,10 @@ class PinnedMean(SpatialMean):
         return self.mean.to(features.dtype).expand(features.shape[0], -1)
 
 
+class PinnedNorm(nn.BatchNorm2d):
+    """A norm with the statistics of a scan, in evaluation mode."""
+
+
 def reads_tile(network: nn.Module) -> bool:
     """Whether some part of the network takes statistics over the tile, so that tiles of a scan may disagree."""
     return any(_can_be_pinned(module) and not isinstance(module, nn.BatchNorm2d) for module in network.modules())
@@ -59,7 +63,12 @@ def pin_statistics(
 
     Returns:
         A copy of the network, in evaluation mode, that shares its weights.
+
+    Raises:
+        ValueError: the network is pinned already; pin the one that it was made of.
     """
+    if any(isinstance(module, (PinnedMean, PinnedNorm)) for module in network.modules()):
+        raise ValueError("the network's statistics are pinned already: pin the network that it was made of")
     shared = {id(parameter): parameter for parameter in network.parameters()}
     pinned = copy.deepcopy(network, shared).eval()
     waiting = {name: _Pinning(module) for name, module in pinned.named_modules() if _can_be_pinned(module)}
@@ -104,7 +113,7 @@ def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
     groups = module.num_groups if isinstance(module, nn.GroupNorm) else features.shape[1]
     variance, mean = _variance_and_mean(wide, groups)
     channels = features.shape[1]
-    norm = nn.BatchNorm2d(channels, eps=module.eps, device=features.device).eval()
+    norm = PinnedNorm(channels, eps=module.eps, device=features.device).eval()
     if module.affine:
         norm.weight, norm.bias = module.weight, module.bias
     # all of one type, as batch norm wants it: that of the weights, which autocast leaves alone

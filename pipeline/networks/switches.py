@@ -46,6 +46,12 @@ class Switches:
     snake_vertical: bool = True
     context: bool = True
 
+    def __post_init__(self) -> None:
+        for name in self.names():
+            value = getattr(self, name)
+            if not isinstance(value, bool):  # the text "false" would count as true
+                raise UserError(f"switch {name} is {value!r}: write true or false")
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """All switches."""
@@ -56,12 +62,10 @@ class Switches:
         """All on, except what a config sets otherwise.
 
         Raises:
-            UserError: an unknown switch, or a value that is not a boolean (the string "false" would count as true).
+            UserError: an unknown switch, or a value that is not a boolean.
         """
-        for name, value in values.items():
+        for name in values:
             check_name("switch", name, cls.names())
-            if not isinstance(value, bool):
-                raise UserError(f"switch {name} is {value!r}: write true or false")
         return cls(**values)
 
     @classmethod

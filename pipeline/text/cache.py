@@ -44,13 +44,15 @@ class FeatureCache:
     def get(self, prompt: str) -> TextFeatures | None:
         """The cached features, None where there are none. A damaged file counts as none, and the log names it."""
         path = self.path(prompt)
-        if not path.exists():
-            return None
         try:
             tensors = load_file(path)
             features = TextFeatures(tensors["text"], tensors["tokens"])
             if features.text.ndim != 1 or features.tokens.shape[1:] != features.text.shape:
                 raise ValueError(f"shapes {tuple(features.text.shape)} and {tuple(features.tokens.shape)}")
+            if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
+                raise ValueError("values that are no finite numbers")
+        except FileNotFoundError:
+            return None
         except (SafetensorError, OSError, KeyError, ValueError) as error:
             logger.warning("damaged text feature cache %s (%s): encoded anew", path, error)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
@@ -20,8 +21,8 @@ from pipeline.text.prompts import clean_prompt
 
 URL_VARIABLE, KEY_VARIABLE, MODEL_VARIABLE = "VLSENET_LLM_URL", "VLSENET_LLM_KEY", "VLSENET_LLM_MODEL"
 
-#: Words of an answer that CLIP's 77 tokens hold for sure, at some 1.3 tokens a word.
-MOST_WORDS = 55
+#: Words and letters of an answer; CLIP's 77 tokens mostly hold them, at some 1.3 a word, and it cuts what is longer.
+MOST_WORDS, MOST_LETTERS = 55, 400
 #: Seconds to connect, and to wait for the answer.
 _TIMEOUT = (10.0, 90.0)
 #: Further tries where the endpoint is busy or broken, and the seconds between them: 0, then this times 2, 4, 8.
@@ -132,9 +133,9 @@ class LanguageModelWriter:
                 timeout=_TIMEOUT,
                 allow_redirects=False,  # a redirected POST arrives without its content
             )
-        except requests.ReadTimeout as error:
-            raise UserError(f"the language model at {host} did not answer within {_TIMEOUT[1]:g} s") from error
         except requests.RequestException as error:
+            if "read timed out" in str(error).lower():  # in the middle of an answer it is no ReadTimeout
+                raise UserError(f"the language model at {host} did not answer within {_TIMEOUT[1]:g} s") from error
             reason = "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
             raise UserError(
                 f"the language model at {host} can't be reached ({reason}); check {URL_VARIABLE} and that it runs"
@@ -160,23 +161,33 @@ class LanguageModelWriter:
         host = self._endpoint.host
         try:
             content = response.json()["choices"][0]["message"]["content"]
-        except (ValueError, LookupError, TypeError):
+            cut = response.json()["choices"][0].get("finish_reason") == "length"
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise UserError(
                 f"{host} does not answer as an OpenAI-compatible endpoint does; check {URL_VARIABLE}"
             ) from None
         # a bar would make an ensemble of it
-        sentence = clean_prompt(content.replace(SEPARATOR, " ")) if isinstance(content, str) else ""
-        if not sentence:
-            raise UnusableAnswer(
-                f"the language model {self._endpoint.model} gave an empty answer; try again or another one"
-            )
+        sentence = clean_prompt(_bare(content).replace(SEPARATOR, " ")) if isinstance(content, str) else ""
         words = len(sentence.split())
-        if words > MOST_WORDS:
-            raise UnusableAnswer(
-                f"the language model {self._endpoint.model} gave {words} words where one sentence of at most "
-                f"{MOST_WORDS} was asked for ({sentence[:60]!r} ...); try again or another one"
-            )
-        return sentence
+        if not sentence:
+            wrong = "an empty answer"
+        elif cut:
+            wrong = "an answer that was cut off"
+        elif words > MOST_WORDS or len(sentence) > MOST_LETTERS:
+            wrong = f"{words} words, {len(sentence)} letters, where one sentence of at most {MOST_WORDS} was asked for"
+        elif any(letter.isdigit() for letter in sentence):
+            wrong = "an answer with numbers, which no statistic bears out"
+        else:
+            return sentence
+        shown = f" ({sentence[:60]!r} ...)" if sentence else ""
+        raise UnusableAnswer(f"the language model {self._endpoint.model} gave {wrong}{shown}; try again or another one")
+
+
+def _bare(answer: str) -> str:
+    """An answer without what models put around it: their thoughts, a fence of code, quotation marks."""
+    answer = re.sub(r"<think>.*?</think>", " ", answer, flags=re.DOTALL).strip()
+    answer = re.sub(r"^```\w*\s|```$", "", answer).strip()
+    return answer.strip('"\u201c\u201d').strip()
 
 
 def _is_address(url: str) -> bool:

@@ -40,8 +40,10 @@ def build_writer(name: str) -> PromptWriter:
     """The writer of a name: `rules`, or `language_model` (its address comes from the environment).
 
     Raises:
-        UserError: no address of a language model.
+        UserError: another name, or no address of a language model.
     """
+    if name not in WRITERS:
+        raise UserError(f"unknown writer {name!r}; choose from {', '.join(WRITERS)}")
     return write_prompt if name == "rules" else LanguageModelWriter(Endpoint.from_environment())
 
 

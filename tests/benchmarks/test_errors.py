@@ -55,6 +55,16 @@ def test_moved_edges_against_areas_of_a_square() -> None:
     assert moved(images, ndimage.binary_erosion) == pytest.approx(2 * shrunk / (400 + shrunk))
 
 
+def test_the_images_border_is_no_edge() -> None:
+    from errors import moved
+
+    truth = np.zeros((40, 40), bool)
+    truth[:, :10] = True
+    images = [_image(truth, truth)]
+    assert moved(images, ndimage.binary_dilation) == pytest.approx(2 * 10 / (10 + 11))
+    assert moved(images, ndimage.binary_erosion) == pytest.approx(2 * 9 / (10 + 9))
+
+
 def test_an_image_without_pores_has_no_edge() -> None:
     from errors import anatomy
 

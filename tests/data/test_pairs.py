@@ -68,3 +68,18 @@ def test_layout_errors(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     with pytest.raises(UserError, match="only one of the two"):
         find_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        ("images", r"the masks belong into .*labels"),
+        ("patch_images", r"the masks belong into .*patch_mask"),
+        ("labels", r"the images belong into .*images"),
+        ("scans", "rename or move the folders"),
+    ],
+)
+def test_a_folder_that_is_missing_is_named(tmp_path: Path, there: str, told: str) -> None:
+    (tmp_path / there).mkdir()
+    with pytest.raises(UserError, match=told):
+        find_layout(tmp_path)

@@ -129,3 +129,10 @@ class OneInput(nn.Module):
     ) -> torch.Tensor:
         output: torch.Tensor = self.layer(image)
         return output
+
+
+def test_a_pinned_network_is_not_pinned_again() -> None:
+    inputs = batch(1, 1, 48, 64)
+    pinned = pin_statistics(build("unet-instance"), inputs["image"])
+    with pytest.raises(ValueError, match="pin the network that it was made of"):
+        pin_statistics(pinned, inputs["image"])

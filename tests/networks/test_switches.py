@@ -34,3 +34,8 @@ def test_only_what_is_off_travels_with_a_network() -> None:
 def test_one_value_for_all_switches_is_told(value: object) -> None:
     with pytest.raises(UserError, match=r"one by one, such as switches::context=false; there are skip_gate, .*context"):
         changed_switches(value)
+
+
+def test_a_switch_is_a_boolean_however_it_is_set() -> None:
+    with pytest.raises(UserError, match="context is 'false': write true or false"):
+        Switches(context="false")

@@ -28,13 +28,18 @@ def test_each_part_of_the_key_counts(tmp_path):
     assert len(paths) == len(keys)
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "other"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "other", "not finite", "whole numbers"])
 def test_damaged_file_counts_as_none_and_is_logged(damage, tmp_path, caplog):
     cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
     cache.put("pore", FEATURES)
     path = cache.path("pore")
-    if damage == "other":
-        cache.put("pore", TextFeatures(torch.zeros(5), FEATURES.tokens))
+    others = {
+        "other": TextFeatures(torch.zeros(5), FEATURES.tokens),
+        "not finite": TextFeatures(FEATURES.text * float("nan"), FEATURES.tokens),
+        "whole numbers": TextFeatures(FEATURES.text.int(), FEATURES.tokens.int()),
+    }
+    if damage in others:
+        cache.put("pore", others[damage])
     else:
         path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:-7])
     assert cache.get("pore") is None
@@ -49,6 +54,17 @@ def test_a_folder_that_cannot_be_made_costs_only_the_cache(tmp_path, caplog):
     cache.put("pore", FEATURES)
     assert cache.get("pore") is None
     assert "not cached" in caplog.text
+
+
+def test_a_folder_that_cannot_be_read_costs_only_the_cache(tmp_path, monkeypatch, caplog):
+    cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pipeline.text.cache.load_file", refuse)
+    assert cache.get("pore") is None
+    assert "Permission denied" in caplog.text
 
 
 def test_default_folder(monkeypatch):

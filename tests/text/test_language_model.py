@@ -22,8 +22,9 @@ STATISTICS = ImageStatistics(
 SENTENCE = "A rock image showing sparse, small pores."
 
 
-def answer(content: object) -> bytes:
-    return json.dumps({"choices": [{"message": {"role": "assistant", "content": content}}]}).encode()
+def answer(content: object, finish_reason: str = "stop") -> bytes:
+    choice = {"message": {"role": "assistant", "content": content}, "finish_reason": finish_reason}
+    return json.dumps({"choices": [choice]}).encode()
 
 
 class FakeServer:
@@ -32,6 +33,7 @@ class FakeServer:
     def __init__(self) -> None:
         self.answers: list[tuple[int, bytes]] = [(200, answer(SENTENCE))]
         self.delay = 0.0
+        self.pause = 0.0
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         fake = self
 
@@ -46,6 +48,7 @@ class FakeServer:
                 self.send_header("Retry-After", "3600")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                time.sleep(fake.pause)
                 with contextlib.suppress(ConnectionError):  # nobody waits for a late answer
                     self.wfile.write(body)
 
@@ -121,6 +124,10 @@ def test_it_gives_up_after_some_tries(server):
         (200, answer(None), "empty answer"),
         (200, answer(" \n "), "empty answer"),
         (200, answer("pore " * 56), "56 words"),
+        (200, answer("pore" * 101), "404 letters"),
+        (200, answer("Porosity is 12.3 %."), "numbers"),
+        (200, answer(SENTENCE, "length"), "cut off"),
+        (200, b"[" * 200_000, "VLSENET_LLM_URL"),
     ],
 )
 def test_what_goes_wrong_is_one_line_without_the_key(server, caplog, status, body, told):
@@ -135,6 +142,21 @@ def test_what_goes_wrong_is_one_line_without_the_key(server, caplog, status, bod
 def test_an_answer_becomes_one_line_and_no_ensemble(server):
     server.answers = [(200, answer("Sparse |\n small\tpores. "))]
     assert write(server) == "Sparse small pores."
+
+
+@pytest.mark.parametrize(
+    "around", ['"{}"', "\u201c{}\u201d", "```\n{}\n```", "```text\n{}\n```", "<think>55 pores?\nNo.</think>\n{}"]
+)
+def test_what_models_put_around_a_sentence_is_taken_off(server, around):
+    server.answers = [(200, answer(around.format(SENTENCE)))]
+    assert write(server) == SENTENCE
+
+
+def test_a_server_that_falls_silent_in_its_answer_is_told(server, monkeypatch):
+    monkeypatch.setattr(language_model, "_TIMEOUT", (1.0, 0.2))
+    server.pause = 1.0
+    with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
+        write(server)
 
 
 def test_a_silent_server_is_told_once(server, monkeypatch):

@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import nn
 from torch.export import Dim, ExportedProgram
+from torch.nn import functional as F
 
 from pipeline.errors import UserError
 from pipeline.networks import VLSENet
@@ -95,13 +96,16 @@ class ExportSource:
         return axes
 
     def inputs(self, batch: int, height: int, width: int) -> Inputs:
-        """Noise of mean 0 and spread 1 as images (N, C, H, W), and the features for each where they are inputs."""
+        """Noise of mean 0 and spread 1 as images (N, C, H, W), and where texts are inputs a text of its own for each.
+
+        Random ones of the features' sizes and lengths: a graph that reads the wrong text, or none, must be seen.
+        """
         generator = torch.Generator().manual_seed(height * width)
         channels = int(self.model.network_settings.get("in_channels", 1))
         inputs = {"image": torch.randn(batch, channels, height, width, generator=generator)}
         if self.text_inputs:
-            inputs["text"] = self.features.text.repeat(batch, 1)
-            inputs["tokens"] = self.features.tokens.repeat(batch, 1, 1)
+            for name, own in (("text", self.features.text), ("tokens", self.features.tokens)):
+                inputs[name] = F.normalize(torch.randn(batch, *own.shape, generator=generator), dim=-1)
         return inputs
 
     @cached_property

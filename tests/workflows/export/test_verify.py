@@ -8,7 +8,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.workflows.export.graph import ExportSource, Inputs
 from pipeline.workflows.export.verify import CHECKED_SIZES, verify
-from tests.workflows.export.cases import PROMPT, trained_model
+from tests.workflows.export.cases import FEW_PARTS, PROMPT, trained_model
 
 
 @pytest.fixture
@@ -45,4 +45,28 @@ def test_a_wrong_graph_is_refused(source: ExportSource, wrong, told: str) -> Non
             return wrong(source.graph(**inputs))
 
     with pytest.raises(UserError, match=told):
+        verify(source, run, "model.x")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda inputs, own: own,  # the text of the model built in
+        lambda inputs, own: {name: inputs[name][:1].expand_as(inputs[name]) for name in own},  # the first one's for all
+    ],
+    ids=["ignored", "mixed up"],
+)
+def test_a_graph_that_reads_the_wrong_text_is_refused(tmp_path: Path, wrong) -> None:
+    model = trained_model(tmp_path, switches=FEW_PARTS)
+    features = model.text.get(PROMPT)
+    source = ExportSource(model, features, True)
+
+    def run(inputs: Inputs) -> torch.Tensor:
+        batch = len(inputs["image"])
+        own = {"text": features.text.repeat(batch, 1), "tokens": features.tokens.repeat(batch, 1, 1)}
+        with torch.no_grad():
+            probability: torch.Tensor = source.graph(inputs["image"], **wrong(inputs, own))
+        return probability
+
+    with pytest.raises(UserError, match="differs from PyTorch"):
         verify(source, run, "model.x")
