@@ -15,12 +15,11 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from _micrograph import normalised
 from torch import nn
 
-from pipeline.data import Intensity, Shading, read_image
 from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
-from pipeline.scan.greys import Greys
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import MicrographStatistics, load_model
 from pipeline.workflows.scan_statistics import STATISTICS
@@ -45,12 +44,10 @@ def tiled(
 def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shift: int) -> list[dict[str, object]]:
     """A row for each way of statistics and each halo."""
     model = load_model(str(checkpoint))
-    raw = read_image(image_path)
-    if min(raw.shape) < tile + shift:
-        raise SystemExit(f"{image_path}: it is {raw.shape[1]} x {raw.shape[0]} px, and {tile + shift} px are needed")
-    intensity = Intensity.of(raw)
-    greys = Greys(intensity, (Shading.of(raw, intensity),))
-    image = torch.from_numpy(greys.normalised(raw, 0, 0, 0))[None]
+    image = normalised(image_path)
+    height, width = image.shape[1:]
+    if min(height, width) < tile + shift:
+        raise SystemExit(f"{image_path}: it is {width} x {height} px, and {tile + shift} px are needed")
     features = model.text.get(DEFAULT_PROMPT)
     statistics = MicrographStatistics(
         [{"source": "image"}], [{"image": image, "text": features.text, "tokens": features.tokens}]
