@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
@@ -13,6 +14,11 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from pipeline.errors import UserError
 
 logger = logging.getLogger("vlsenet")
+
+
+def _no_interrupt(_: logging.LogRecord) -> bool:
+    """Not Ignite's line that a run ends by an exception, where that is the user's interrupt: it reads like a crash."""
+    return not isinstance(sys.exc_info()[1], KeyboardInterrupt)
 
 
 class TrainingProgress:
@@ -28,6 +34,8 @@ class TrainingProgress:
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         """Show the progress of ``trainer``; to be attached after its validation."""
+        for engine in (trainer, evaluator):
+            engine.logger.addFilter(_no_interrupt)
         trainer.add_event_handler(Events.STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._line, evaluator)

@@ -115,6 +115,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(work):
     told = process.communicate(timeout=300)[1]
     assert process.returncode == 130, told[-3000:]
     assert "--resume" in told
+    assert "exception" not in told
     client = mlflow.MlflowClient(f"sqlite:///{work}/stopped/mlflow.db")
     experiment = client.get_experiment_by_name("vlsenet").experiment_id
     assert client.search_runs([experiment])[0].info.status == "KILLED"
