@@ -75,7 +75,7 @@ def test_every_switch_of_the_network_stands_in_the_config():
     from pipeline.networks import Switches
 
     train = ConfigParser.load_config_file(CONFIGS / "train.yaml")
-    assert train["switches"] == dict.fromkeys(Switches.names(), True)
+    assert train["switches"] == {name: name != "renormalise" for name in Switches.names()}
 
 
 def test_augmentation_leaves_the_cached_images_alone(rock, tmp_path):
@@ -100,4 +100,6 @@ def test_overlays_set_only_what_train_declares(overlay):
     common, train, over = (
         ConfigParser.load_config_file(CONFIGS / f"{name}.yaml") for name in ("common", "train", overlay)
     )
-    assert set(over) <= set(common) | set(train)
+    assert {name.partition("::")[0] for name in over} <= set(common) | set(train)
+    for switch in (name.partition("::")[2] for name in over if name.startswith("switches::")):
+        assert switch in train["switches"]

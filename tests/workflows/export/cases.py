@@ -47,9 +47,10 @@ def trained_model(folder: Path, **settings: object) -> TrainedModel:
 
 
 def probability(model: TrainedModel, inputs: dict[str, torch.Tensor], prompt: str) -> torch.Tensor:
-    """What the network itself says, (N, 1, H, W)."""
+    """What the network itself says, (N, 1, H, W), under the texts among the inputs, or else under a stored prompt."""
     features = model.text.get(prompt)
     batch = len(inputs["image"])
+    text = {"text": features.text.repeat(batch, 1), "tokens": features.tokens.repeat(batch, 1, 1)}
     with torch.no_grad():
-        logits = model.network(inputs["image"], features.text.repeat(batch, 1), features.tokens.repeat(batch, 1, 1))
+        logits: torch.Tensor = model.network(**{**text, **inputs})
     return logits.sigmoid()
