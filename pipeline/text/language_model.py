@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from pipeline.errors import UserError
@@ -134,7 +135,8 @@ class LanguageModelWriter:
                 allow_redirects=False,  # a redirected POST arrives without its content
             )
         except requests.RequestException as error:
-            if "read timed out" in str(error).lower():  # in the middle of an answer it is no ReadTimeout
+            # in the middle of an answer requests calls it a lost connection, and urllib3 what it is
+            if any(isinstance(cause, (requests.ReadTimeout, ReadTimeoutError)) for cause in (error, *error.args)):
                 raise UserError(f"the language model at {host} did not answer within {_TIMEOUT[1]:g} s") from error
             reason = "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
             raise UserError(
@@ -160,8 +162,8 @@ class LanguageModelWriter:
     def _sentence(self, response: requests.Response) -> str:
         host = self._endpoint.host
         try:
-            content = response.json()["choices"][0]["message"]["content"]
-            cut = response.json()["choices"][0].get("finish_reason") == "length"
+            choice = response.json()["choices"][0]
+            content, cut = choice["message"]["content"], choice.get("finish_reason") == "length"
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise UserError(
                 f"{host} does not answer as an OpenAI-compatible endpoint does; check {URL_VARIABLE}"

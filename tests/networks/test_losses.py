@@ -59,7 +59,9 @@ def test_half_precision_logits_are_summed_in_single() -> None:
     assert 0 < loss.item() < 0.02
 
 
-@pytest.mark.parametrize(("prediction", "target"), [((2, 2, 4, 4), (2, 2, 4, 4)), ((2, 1, 4, 4), (2, 1, 4, 5))])
+@pytest.mark.parametrize(
+    ("prediction", "target"), [((2, 2, 4, 4), (2, 2, 4, 4)), ((2, 1, 4, 4), (2, 1, 4, 5)), ((4,), (4,))]
+)
 def test_wrong_shapes(prediction: tuple[int, ...], target: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="N, 1, H, W"):
         PoreSegmentationLoss()(torch.zeros(prediction), torch.zeros(target))

@@ -104,6 +104,8 @@ def test_two_images_of_one_name_are_refused(rock):
 
 def test_writers(monkeypatch):
     assert build_writer("rules") is write_prompt
+    with pytest.raises(UserError, match="unknown writer 'rulez'; choose from rules, language_model"):
+        build_writer("rulez")
     monkeypatch.delenv("VLSENET_LLM_URL", raising=False)
     with pytest.raises(UserError, match="VLSENET_LLM_URL"):
         build_writer("language_model")
