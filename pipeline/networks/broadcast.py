@@ -21,10 +21,11 @@ def scale_shift(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
         (N, C, H, W), of the features' type.
     """
     if _runs_now(features) and len(features) == 1:
-        # the kernel of batch norm, which knows every layout; it has one set of numbers for all of the batch
+        # the kernel of batch norm, which knows every layout; it has one set of numbers for all of the batch. Some
+        # releases of PyTorch refuse eps = 0: a variance of 0 and eps = 1 divide by exactly 1 too
         kind = torch.promote_types(features.dtype, torch.float32)
         weight, bias = scale.flatten().to(kind), shift.flatten().to(kind)
-        return F.batch_norm(features, torch.zeros_like(bias), torch.ones_like(bias), weight, bias, eps=0.0)
+        return F.batch_norm(features, torch.zeros_like(bias), torch.zeros_like(bias), weight, bias, eps=1.0)
     scale, shift = scale.to(features.dtype), shift.to(features.dtype)
     if features.device.type == "cpu" and features.dtype != torch.float32:
         return features * scale + shift  # four times as fast as addcmul there
