@@ -59,7 +59,7 @@ def make(
 ) -> tuple[nn.Module, dict[str, torch.Tensor]]:
     """A network with seeded weights and noise as its input, on the device and in the layout that is used there."""
     torch.manual_seed(0)
-    network = build_network(name, preset, TEXT_DIM, norm=norm)
+    network = build_network(name, preset, TEXT_DIM, norm=norm, switches={"renormalise": False})  # as train.yaml has it
     inputs = {
         "image": torch.randn(batch, 1, size, size),
         "text": torch.randn(batch, TEXT_DIM),

@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+from pipeline.networks.instance_norm import NAME as INSTANCE_NORM
+
 ACTIVATION = ("LeakyReLU", {"negative_slope": 0.1, "inplace": True})
 """As in MONAI's BasicUNet."""
 
@@ -32,7 +34,7 @@ def norm_spec(norm: str, *channels: int) -> tuple[str, dict]:
     if norm == "batch":
         return "batch", {}
     if norm == "instance":
-        return "instance", {"affine": True}
+        return INSTANCE_NORM, {"affine": True}
     if norm == "group":
         return "group", {"num_groups": math.gcd(LARGEST_GROUP_COUNT, *channels)}
     raise ValueError(f"norm must be one of {', '.join(NORMS)}, not {norm!r}")

@@ -32,20 +32,24 @@ def scale_shift(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
     return torch.addcmul(shift, features, scale)
 
 
-def times_map(features: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
-    """`features * factors`, the same for all channels of a pixel.
+def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """`features * scale * factors`: per channel, then the same for all channels of a pixel.
 
     Args:
         features: (N, C, H, W).
+        scale: (N, C, 1, 1).
         factors: (N, 1, H, W).
 
     Returns:
         (N, C, H, W), of the features' type.
     """
+    scaled = scale_shift(features, scale, torch.zeros_like(scale))
     factors = factors.to(features.dtype)
-    if _runs_now(features) and features.dtype != torch.float32 and not features.is_contiguous():
+    if not _runs_now(features):
+        return scaled * factors
+    if features.dtype != torch.float32 and not features.is_contiguous():
         factors = factors.expand_as(features).contiguous(memory_format=torch.channels_last)
-    return features * factors
+    return scaled.mul_(factors)
 
 
 def _runs_now(features: torch.Tensor) -> bool:

@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.networks.blocks import SpatialMean
-from pipeline.networks.broadcast import scale_shift, times_map
+from pipeline.networks.broadcast import scale_twice
+from pipeline.networks.one_map import OneMapConvolution
 
 REDUCTION = 8
 FEWEST_HIDDEN = 8
@@ -42,8 +43,8 @@ class SkipGate(nn.Module):
         self.to_channel_delta = nn.Sequential(first, nn.ReLU(inplace=True), nn.Linear(hidden, skip_channels))
         self.decoder_mean = SpatialMean()
         self.skip_mean = SpatialMean()
-        self.skip_to_spatial = nn.Conv2d(skip_channels, 1, kernel_size=1)
-        self.decoder_to_spatial = nn.Conv2d(decoder_channels, 1, kernel_size=1, bias=False)
+        self.skip_to_spatial = OneMapConvolution(skip_channels)
+        self.decoder_to_spatial = OneMapConvolution(decoder_channels, bias=False)
         self.channel_strength = nn.Parameter(torch.tensor(START_STRENGTH))
         self.spatial_strength = nn.Parameter(torch.tensor(START_STRENGTH))
 
@@ -60,5 +61,4 @@ class SkipGate(nn.Module):
         channel = 1 + self.channel_strength.tanh() * self.to_channel_delta(averages).tanh()
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
         spatial = 1 + self.spatial_strength.tanh() * (coarse + self.skip_to_spatial(skip)).tanh()
-        channel = channel[..., None, None]
-        return times_map(scale_shift(skip, channel, torch.zeros_like(channel)), spatial)
+        return scale_twice(skip, channel[..., None, None], spatial)

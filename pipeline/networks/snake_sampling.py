@@ -36,6 +36,9 @@ def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     # a compiler fuses the plain sum; step by step, it would write each term to memory
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return _sum_of_shifts(x, offsets)
+    # an accelerator computes a term in less time than it takes to ask it to
+    if x.device.type != "cpu":
+        return _on_grid(x, offsets)
     sampled: torch.Tensor = _ChunkedSum.apply(x, offsets)
     return sampled
 
@@ -47,13 +50,13 @@ class _Term(NamedTuple):
         tap: k.
         row: first row of the padded difference map that is read.
         coefficient: how much of the difference is added, (N, 1, H, W) in [-1, 1].
-        slope: where the tap lies between the two rows, so that the offset acts on it: (N, 1, H, W), boolean.
+        position: of the tap between the two rows, (N, 1, H, W) in pixels: within [0, 1), the offset acts on the term.
     """
 
     tap: int
     row: int
     coefficient: torch.Tensor
-    slope: torch.Tensor
+    position: torch.Tensor
 
 
 def _terms(offsets: torch.Tensor, dtype: torch.dtype) -> Iterator[_Term]:
@@ -61,8 +64,8 @@ def _terms(offsets: torch.Tensor, dtype: torch.dtype) -> Iterator[_Term]:
         offset = offsets[:, tap : tap + 1]
         for j in range(abs(tap - CENTRE)):
             below, above = offset - j, offset + j
-            yield _Term(tap, CENTRE + j, below.clamp(0, 1).to(dtype), (below >= 0) & (below < 1))
-            yield _Term(tap, CENTRE - 1 - j, above.clamp(-1, 0).to(dtype), (above < 0) & (above >= -1))
+            yield _Term(tap, CENTRE + j, below.clamp(0, 1).to(dtype), below)
+            yield _Term(tap, CENTRE - 1 - j, above.clamp(-1, 0).to(dtype), above + 1)
 
 
 def _replicate(x: torch.Tensor) -> torch.Tensor:
@@ -81,6 +84,21 @@ def _sum_of_shifts(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     for tap, row, coefficient, _ in _terms(offsets, x.dtype):
         taps[tap] = taps[tap] + coefficient * differences[:, :, row : row + height, tap : tap + width]
     return torch.stack(taps, dim=2)
+
+
+def _on_grid(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    """By PyTorch's bilinear sampling, in few steps: columns lie on the grid but for rounding, 1e-5 px in float32."""
+    height, width = x.shape[2:]
+    place = {"dtype": offsets.dtype, "device": offsets.device}
+    # centres of pixels from -1 to 1 (align_corners=False), which a side of one pixel has too
+    rows = torch.linspace(1 / height - 1, 1 - 1 / height, height, **place).view(height, 1)
+    columns = torch.linspace(1 / width - 1, 1 - 1 / width, width, **place)
+    reach = 2 * CENTRE / width
+    columns = columns + torch.linspace(-reach, reach, TAPS, **place).view(TAPS, 1, 1)
+    rows = torch.add(rows, offsets, alpha=2 / height)
+    grid = torch.stack([columns.expand_as(rows), rows], dim=-1).flatten(1, 2)
+    sampled = F.grid_sample(x.to(grid.dtype), grid, padding_mode="border", align_corners=False)
+    return sampled.unflatten(2, (TAPS, height)).to(x.dtype)
 
 
 class _ChunkedSum(torch.autograd.Function):
@@ -130,17 +148,15 @@ class _ChunkedSum(torch.autograd.Function):
             to_padded[:, :, :-1] -= to_differences
             to_x[samples, part] = _fold_border(to_padded)
         to_offsets = torch.zeros_like(offsets)
-        for (tap, _, _, slope), part_of_offset in zip(terms, to_coefficients, strict=True):
-            to_offsets[:, tap] += part_of_offset.where(slope[:, 0], 0)
+        for (tap, _, _, position), part_of_offset in zip(terms, to_coefficients, strict=True):
+            between = (position >= 0) & (position < 1)
+            to_offsets[:, tap] += part_of_offset.where(between[:, 0], 0)
         return to_x, to_offsets
 
 
 def _chunks(x: torch.Tensor) -> Iterator[tuple[slice, slice]]:
-    """Slices of samples and channels; on an accelerator all at once."""
+    """Slices of samples and channels."""
     batch, channels, height, width = x.shape
-    if x.device.type != "cpu":
-        yield slice(None), slice(None)
-        return
     together = max(1, _CHUNK // (height * width))
     samples = max(1, together // channels)
     for first in range(0, batch, samples):

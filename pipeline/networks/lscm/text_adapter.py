@@ -44,4 +44,4 @@ class TextAdapter(nn.Module):
         """
         gamma, beta = at_least_single(self.to_gamma_beta(text))[..., None, None].chunk(2, dim=1)
         scale, shift = self.strength * (1 + gamma), self.strength * beta
-        return x + scale_shift(self.h(x), scale, shift)
+        return scale_shift(self.h(x), scale, shift).add_(x)
