@@ -25,7 +25,7 @@ class TimeLeft:
             self._seconds.setdefault(record.variant, []).append(seconds)
 
     def told(self, waiting: Iterable[str], under_way: Iterable[tuple[str, float]], jobs: int) -> str:
-        """For the log; empty where nothing is left.
+        """For the log; empty where nothing is left, or where what is left takes longer than anything did so far.
 
         Args:
             waiting: variants of the runs that wait.
@@ -34,7 +34,7 @@ class TimeLeft:
         """
         left = sum(map(self._expected, waiting))
         left += sum(max(0.0, self._expected(variant) - seconds) for variant, seconds in under_way)
-        return f", about {duration(left / jobs)}" if left else ""
+        return f", about {duration(left / jobs)}" if left >= 1 else ""
 
     def _expected(self, variant: str) -> float:
         """Those of the same variant, or of all where it has none yet."""

@@ -89,12 +89,14 @@ def _sum_of_shifts(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
 def _on_grid(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     """By PyTorch's bilinear sampling, in few steps: columns lie on the grid but for rounding, 1e-5 px in float32."""
     height, width = x.shape[2:]
-    place = {"dtype": offsets.dtype, "device": offsets.device}
+
+    def line(start: float, end: float, steps: int) -> torch.Tensor:
+        return torch.linspace(start, end, steps, dtype=offsets.dtype, device=offsets.device)
+
     # centres of pixels from -1 to 1 (align_corners=False), which a side of one pixel has too
-    rows = torch.linspace(1 / height - 1, 1 - 1 / height, height, **place).view(height, 1)
-    columns = torch.linspace(1 / width - 1, 1 - 1 / width, width, **place)
+    rows = line(1 / height - 1, 1 - 1 / height, height).view(height, 1)
     reach = 2 * CENTRE / width
-    columns = columns + torch.linspace(-reach, reach, TAPS, **place).view(TAPS, 1, 1)
+    columns = line(1 / width - 1, 1 - 1 / width, width) + line(-reach, reach, TAPS).view(TAPS, 1, 1)
     rows = torch.add(rows, offsets, alpha=2 / height)
     grid = torch.stack([columns.expand_as(rows), rows], dim=-1).flatten(1, 2)
     sampled = F.grid_sample(x.to(grid.dtype), grid, padding_mode="border", align_corners=False)

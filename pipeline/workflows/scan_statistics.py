@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +13,8 @@ from torch import nn
 
 from pipeline.networks import fuse_norms, pin_statistics
 from pipeline.networks.inputs import STRIDE
+
+logger = logging.getLogger("vlsenet")
 
 STATISTICS = ("micrograph", "network")
 
@@ -27,9 +31,25 @@ def network_for_tiles(
 ) -> nn.Module:
     """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
     `pin_statistics`. For inference only."""
+    pinned = _pinned(network, _channels_last(image), text, tokens)
     # fixed norms are folded away; convolutions are faster in channels-last
-    pinned = pin_statistics(network, _channels_last(image), text, tokens)
     return fuse_norms(pinned).to(memory_format=torch.channels_last)
+
+
+def _pinned(
+    network: nn.Module, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None
+) -> nn.Module:
+    """`pin_statistics` on the device of the images, or on the CPU where its memory does not hold them."""
+    device = image.device
+    try:
+        return pin_statistics(network, image, text, tokens)
+    except torch.OutOfMemoryError:
+        if device.type == "cpu":
+            raise
+    # outside of the handler, which keeps what the failed pass had allocated
+    logger.warning("%s ran out of memory over a micrograph's statistics: they are taken on the CPU", device)
+    text, tokens = (None if feature is None else feature.cpu() for feature in (text, tokens))
+    return pin_statistics(copy.deepcopy(network).cpu(), image.cpu(), text, tokens).to(device)
 
 
 def _channels_last(image: torch.Tensor) -> torch.Tensor:

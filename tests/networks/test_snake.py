@@ -12,9 +12,7 @@ from pipeline.networks.snake import SnakeConvolution, snake_offsets
 from pipeline.networks.snake_sampling import CENTRE, TAPS, sample_along_snake
 
 #: the form for a CPU's eager mode, the one that a compiler is given, and that for accelerators
-FORMS = pytest.mark.parametrize(
-    "sample", [sample_along_snake, snake_sampling._sum_of_shifts, snake_sampling._on_grid]
-)
+FORMS = pytest.mark.parametrize("sample", [sample_along_snake, snake_sampling._sum_of_shifts, snake_sampling._on_grid])
 
 
 def brute_force(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:

@@ -97,10 +97,10 @@ def test_a_scan_goes_on_with_less_memory(work: Path, tmp_path: Path, caplog: pyt
     peak, total = torch.cuda.max_memory_allocated(), torch.cuda.get_device_properties(0).total_memory
     torch.cuda.empty_cache()
     try:
-        torch.cuda.set_per_process_memory_fraction(0.6 * peak / total)
+        torch.cuda.set_per_process_memory_fraction(0.5 * peak / total)
         with caplog.at_level(logging.WARNING):
             tight = scan(work, tmp_path / "tight", "cuda:0", batch=8)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "ran out of memory: going on with batches of 4" in caplog.text
+    assert "ran out of memory: going on with batches of " in caplog.text
     assert np.abs(free.astype(int) - tight).max() <= 2

@@ -6,7 +6,7 @@ from torch import nn
 
 from pipeline.networks import UNet, pin_statistics
 from pipeline.text import TextFeatures
-from pipeline.workflows import MicrographStatistics, PromptedSlidingWindowInferer
+from pipeline.workflows import MicrographStatistics, PromptedSlidingWindowInferer, scan_statistics
 from pipeline.workflows.scan_network import pinned
 from pipeline.workflows.scan_statistics import _channels_last, _spread, network_for_tiles
 
@@ -125,3 +125,23 @@ def test_statistics_are_taken_in_the_precision_of_the_run() -> None:
         expected = network_for_tiles(network_, **statistics._tiles("a"))
         answer = expected(image).float()
     torch.testing.assert_close(of_images(image, network_, source=["a"]), answer, rtol=0, atol=1e-6)  # it blends
+
+
+def test_statistics_that_a_gpu_has_no_room_for_are_taken_on_the_cpu(monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    plain, tiles, devices = network(), torch.randn(2, 1, 32, 48), []
+    expected = network_for_tiles(plain, tiles)
+
+    def full(given: nn.Module, image: torch.Tensor, *text: object) -> nn.Module:
+        devices.append(image.device.type)
+        if image.device.type == "meta":  # stands for a GPU
+            raise torch.OutOfMemoryError
+        return pin_statistics(given, tiles)
+
+    monkeypatch.setattr(scan_statistics, "pin_statistics", full)
+    monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: tiles if tensor.is_meta else tensor)
+    monkeypatch.setattr(nn.Module, "to", lambda module, *place, **layout: module)
+    found = network_for_tiles(plain, tiles.to("meta"))
+    assert devices == ["meta", "cpu"]
+    assert "they are taken on the CPU" in caplog.text
+    with torch.no_grad():
+        torch.testing.assert_close(found(tiles), expected(tiles), rtol=1e-4, atol=1e-5)
