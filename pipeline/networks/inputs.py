@@ -17,10 +17,12 @@ def check_image(image: torch.Tensor, in_channels: int) -> None:
         in_channels: the C that the network was built for.
 
     Raises:
-        ValueError: not four dimensions, an empty batch, another channel count, or a side below 16 pixels.
+        ValueError: not four dimensions, whole numbers, an empty batch, another channel count, or a side below 16 pixels.
     """
     if image.dim() != 4:
         raise ValueError(f"image must be (N, C, H, W), not {tuple(image.shape)}")
+    if not image.is_floating_point():
+        raise ValueError(f"image is {image.dtype}: give normalised grey values in floating point")
     if image.shape[0] == 0:
         raise ValueError("image is an empty batch: N is 0")
     if image.shape[1] != in_channels:

@@ -122,10 +122,11 @@ def test_traced_network_takes_other_sizes(case: str) -> None:
     [
         (torch.rand(1, 48, 32), "N, C, H, W"),
         (torch.rand(0, 1, 48, 32), "empty batch"),
+        (torch.zeros(2, 1, 48, 32, dtype=torch.uint8), "torch.uint8: give normalised grey values"),
         (torch.rand(2, 2, 48, 32), "2 channels, the network was built for 1"),
         (torch.rand(2, 1, 15, 32), "15 x 32"),
     ],
-    ids=["dims", "empty", "channels", "small"],
+    ids=["dims", "empty", "whole-numbers", "channels", "small"],
 )
 def test_refuses_an_image_that_does_not_fit(case: str, image: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
