@@ -17,7 +17,8 @@ def check_image(image: torch.Tensor, in_channels: int) -> None:
         in_channels: the C that the network was built for.
 
     Raises:
-        ValueError: not four dimensions, whole numbers, an empty batch, another channel count, or a side below 16 pixels.
+        ValueError: not four dimensions, whole numbers, an empty batch, another channel count, or a side below 16
+            pixels.
     """
     if image.dim() != 4:
         raise ValueError(f"image must be (N, C, H, W), not {tuple(image.shape)}")
