@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
@@ -24,8 +25,10 @@ URL_VARIABLE, KEY_VARIABLE, MODEL_VARIABLE = "VLSENET_LLM_URL", "VLSENET_LLM_KEY
 
 #: Words and letters of an answer; CLIP's 77 tokens mostly hold them, at some 1.3 a word, and it cuts what is longer.
 MOST_WORDS, MOST_LETTERS = 55, 400
-#: Seconds to connect, and to wait for the answer.
+#: Seconds to connect, and to wait for the answer, from its first byte to its last once more.
 _TIMEOUT = (10.0, 90.0)
+#: Bytes that are read of an answer, which is a sentence and what an endpoint puts around it.
+_LONGEST = 1 << 17
 #: Further tries where the endpoint is busy or broken, and the seconds between them: 0, then this times 2, 4, 8.
 _RETRIES, _BACKOFF = 4, 1.0
 _BUSY_OR_BROKEN = (429, 500, 502, 503, 504)
@@ -133,7 +136,10 @@ class LanguageModelWriter:
                 json={"model": self._endpoint.model, "messages": messages},
                 timeout=_TIMEOUT,
                 allow_redirects=False,  # a redirected POST arrives without its content
+                stream=True,
             )
+            with response:
+                body = _body(response)
         except requests.RequestException as error:
             # in the middle of an answer requests calls it a lost connection, and urllib3 what it is
             if any(isinstance(cause, (requests.ReadTimeout, ReadTimeoutError)) for cause in (error, *error.args)):
@@ -143,26 +149,26 @@ class LanguageModelWriter:
                 f"the language model at {host} can't be reached ({reason}); check {URL_VARIABLE} and that it runs"
             ) from None  # the error's own text shows the address with what it may hold
         if response.status_code != requests.codes.ok:
-            raise UserError(self._refusal(response))
-        return self._sentence(response)
+            raise UserError(self._refusal(response.status_code, body))
+        return self._sentence(body)
 
-    def _refusal(self, response: requests.Response) -> str:
-        host, status = self._endpoint.host, response.status_code
+    def _refusal(self, status: int, body: bytes) -> str:
+        host = self._endpoint.host
         if status in (401, 403):
             return f"the language model at {host} refuses the key (status {status}): check {KEY_VARIABLE}"
         if status in _BUSY_OR_BROKEN:
             return f"the language model at {host} is busy or broken (status {status}, {_RETRIES + 1} tries); try later"
         if status == 404:
             return f"{host} knows no such address or model (status 404): check {URL_VARIABLE} and {MODEL_VARIABLE}"
-        told = " ".join(response.text[:2000].split())
+        told = " ".join(body[:2000].decode(errors="replace").split())
         if self._endpoint.key:
             told = told.replace(self._endpoint.key, "***")
         return f"the language model at {host} refuses the request (status {status}): {told[:200]}"
 
-    def _sentence(self, response: requests.Response) -> str:
+    def _sentence(self, body: bytes) -> str:
         host = self._endpoint.host
         try:
-            choice = response.json()["choices"][0]
+            choice = json.loads(body)["choices"][0]
             content, cut = choice["message"]["content"], choice.get("finish_reason") == "length"
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise UserError(
@@ -183,6 +189,23 @@ class LanguageModelWriter:
             return sentence
         shown = f" ({sentence[:60]!r} ...)" if sentence else ""
         raise UnusableAnswer(f"the language model {self._endpoint.model} gave {wrong}{shown}; try again or another one")
+
+
+def _body(response: requests.Response) -> bytes:
+    """The answer's bytes, as many as an answer may have.
+
+    Raises:
+        requests.RequestException: the connection broke, or time is up: requests itself only limits the time between
+            two bytes, so that a server that drips would hold us for ever.
+    """
+    body, deadline = bytearray(), time.monotonic() + _TIMEOUT[1]
+    for byte in response.iter_content(1):
+        body += byte
+        if time.monotonic() > deadline:
+            raise requests.ReadTimeout
+        if len(body) > _LONGEST:
+            break
+    return bytes(body)
 
 
 def _bare(answer: str) -> str:

@@ -34,6 +34,7 @@ class FakeServer:
         self.answers: list[tuple[int, bytes]] = [(200, answer(SENTENCE))]
         self.delay = 0.0
         self.pause = 0.0
+        self.drip = 0.0
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
         fake = self
 
@@ -50,7 +51,9 @@ class FakeServer:
                 self.end_headers()
                 time.sleep(fake.pause)
                 with contextlib.suppress(ConnectionError):  # nobody waits for a late answer
-                    self.wfile.write(body)
+                    for byte in [body[i : i + 1] for i in range(len(body))] if fake.drip else [body]:
+                        time.sleep(fake.drip)
+                        self.wfile.write(byte)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -156,6 +159,19 @@ def test_a_server_that_falls_silent_in_its_answer_is_told(server, monkeypatch):
     monkeypatch.setattr(language_model, "_TIMEOUT", (1.0, 0.2))
     server.pause = 1.0
     with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
+        write(server)
+
+
+def test_a_server_that_drips_is_told(server, monkeypatch):
+    monkeypatch.setattr(language_model, "_TIMEOUT", (1.0, 0.3))
+    server.drip = 0.05  # less than the time between two bytes that is waited for
+    with pytest.raises(UserError, match=r"did not answer within 0\.3 s"):
+        write(server)
+
+
+def test_an_endless_answer_is_none(server):
+    server.answers = [(200, b"[" * (1 << 18))]
+    with pytest.raises(UserError, match="does not answer as an OpenAI-compatible endpoint does"):
         write(server)
 
 
