@@ -10,7 +10,7 @@ import pytest
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep GPUs out of sight but for the tests that need one (``-m gpu``): on a CPU results repeat to the bit."""
-    if "not gpu" in config.option.markexpr:
+    if config.option.markexpr.strip() != "gpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 

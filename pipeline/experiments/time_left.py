@@ -34,7 +34,7 @@ class TimeLeft:
         """
         left = sum(map(self._expected, waiting))
         left += sum(max(0.0, self._expected(variant) - seconds) for variant, seconds in under_way)
-        return f", about {duration(left / jobs)}" if left >= 1 else ""
+        return f", about {duration(left / jobs)}" if left >= jobs else ""
 
     def _expected(self, variant: str) -> float:
         """Those of the same variant, or of all where it has none yet."""

@@ -29,5 +29,7 @@ class OneMapConvolution(nn.Conv2d):
         Returns:
             The map (N, 1, H, W).
         """
-        summed = torch.matmul(self.weight.flatten(1), features.flatten(2)).unflatten(2, features.shape[2:])
+        # not `matmul`, which in training turns all features round and keeps the copy
+        weights = self.weight.flatten(1).expand(features.shape[0], -1, -1)
+        summed = torch.bmm(weights, features.flatten(2)).unflatten(2, features.shape[2:])
         return summed if self.bias is None else summed + self.bias.to(summed.dtype)

@@ -36,9 +36,11 @@ def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     # a compiler fuses the plain sum; step by step, it would write each term to memory
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return _sum_of_shifts(x, offsets)
-    # an accelerator computes a term in less time than it takes to ask it to
-    if x.device.type != "cpu":
+    # a GPU computes a term in less time than it takes to ask it to
+    if x.device.type == "cuda":
         return _on_grid(x, offsets)
+    if x.device.type != "cpu":  # grid sampling lacks its backward on some
+        return _sum_of_shifts(x, offsets)
     sampled: torch.Tensor = _ChunkedSum.apply(x, offsets)
     return sampled
 
@@ -50,13 +52,15 @@ class _Term(NamedTuple):
         tap: k.
         row: first row of the padded difference map that is read.
         coefficient: how much of the difference is added, (N, 1, H, W) in [-1, 1].
-        position: of the tap between the two rows, (N, 1, H, W) in pixels: within [0, 1), the offset acts on the term.
+        position: of the tap from one of the two rows, (N, 1, H, W) in pixels.
+        start: the offset acts on the term where the position is within [start, start + 1).
     """
 
     tap: int
     row: int
     coefficient: torch.Tensor
     position: torch.Tensor
+    start: int
 
 
 def _terms(offsets: torch.Tensor, dtype: torch.dtype) -> Iterator[_Term]:
@@ -64,8 +68,8 @@ def _terms(offsets: torch.Tensor, dtype: torch.dtype) -> Iterator[_Term]:
         offset = offsets[:, tap : tap + 1]
         for j in range(abs(tap - CENTRE)):
             below, above = offset - j, offset + j
-            yield _Term(tap, CENTRE + j, below.clamp(0, 1).to(dtype), below)
-            yield _Term(tap, CENTRE - 1 - j, above.clamp(-1, 0).to(dtype), above + 1)
+            yield _Term(tap, CENTRE + j, below.clamp(0, 1).to(dtype), below, 0)
+            yield _Term(tap, CENTRE - 1 - j, above.clamp(-1, 0).to(dtype), above, -1)
 
 
 def _replicate(x: torch.Tensor) -> torch.Tensor:
@@ -81,13 +85,13 @@ def _sum_of_shifts(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     padded = _replicate(x)
     differences = padded[:, :, 1:] - padded[:, :, :-1]
     taps = [padded[:, :, CENTRE : CENTRE + height, tap : tap + width] for tap in range(TAPS)]
-    for tap, row, coefficient, _ in _terms(offsets, x.dtype):
+    for tap, row, coefficient, *_ in _terms(offsets, x.dtype):
         taps[tap] = taps[tap] + coefficient * differences[:, :, row : row + height, tap : tap + width]
     return torch.stack(taps, dim=2)
 
 
 def _on_grid(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """By PyTorch's bilinear sampling, in few steps: columns lie on the grid but for rounding, 1e-5 px in float32."""
+    """By PyTorch's bilinear sampling, in few steps: columns lie on the grid but for rounding."""
     height, width = x.shape[2:]
 
     def line(start: float, end: float, steps: int) -> torch.Tensor:
@@ -120,7 +124,7 @@ class _ChunkedSum(torch.autograd.Function):
             # what a tap starts from: x itself, then what its earlier terms came to
             sums = [padded[:, :, CENTRE : CENTRE + height, tap : tap + width] for tap in range(TAPS)]
             taps[CENTRE].copy_(sums[CENTRE])
-            for tap, row, coefficient, _ in terms:
+            for tap, row, coefficient, *_ in terms:
                 difference = differences[:, :, row : row + height, tap : tap + width]
                 sums[tap] = torch.addcmul(sums[tap], coefficient[samples], difference, out=taps[tap])
         ctx.save_for_backward(x, offsets)
@@ -141,7 +145,7 @@ class _ChunkedSum(torch.autograd.Function):
             product = torch.empty_like(x[samples, part], memory_format=torch.contiguous_format)
             for tap in range(TAPS):
                 to_padded[:, :, CENTRE : CENTRE + height, tap : tap + width] += taps[tap]
-            for i, (tap, row, coefficient, _) in enumerate(terms):
+            for i, (tap, row, coefficient, *_) in enumerate(terms):
                 window = (slice(None), slice(None), slice(row, row + height), slice(tap, tap + width))
                 to_differences[window].addcmul_(coefficient[samples], taps[tap])
                 torch.mul(taps[tap], differences[window], out=product)
@@ -150,8 +154,8 @@ class _ChunkedSum(torch.autograd.Function):
             to_padded[:, :, :-1] -= to_differences
             to_x[samples, part] = _fold_border(to_padded)
         to_offsets = torch.zeros_like(offsets)
-        for (tap, _, _, position), part_of_offset in zip(terms, to_coefficients, strict=True):
-            between = (position >= 0) & (position < 1)
+        for (tap, _, _, position, start), part_of_offset in zip(terms, to_coefficients, strict=True):
+            between = (position >= start) & (position < start + 1)
             to_offsets[:, tap] += part_of_offset.where(between[:, 0], 0)
         return to_x, to_offsets
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
@@ -49,7 +48,13 @@ def _pinned(
     # outside of the handler, which keeps what the failed pass had allocated
     logger.warning("%s ran out of memory over a micrograph's statistics: they are taken on the CPU", device)
     text, tokens = (None if feature is None else feature.cpu() for feature in (text, tokens))
-    return pin_statistics(copy.deepcopy(network).cpu(), image.cpu(), text, tokens).to(device)
+    lower = torch.is_autocast_enabled(device.type)
+    try:
+        with torch.autocast("cpu", torch.get_autocast_dtype(device.type), enabled=lower):
+            pinned = pin_statistics(network.cpu(), image.cpu(), text, tokens)
+    finally:
+        network.to(device)  # with the weights, which both networks share
+    return pinned.to(device)
 
 
 def _channels_last(image: torch.Tensor) -> torch.Tensor:

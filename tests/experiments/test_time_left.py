@@ -20,6 +20,7 @@ def test_a_variant_is_expected_to_take_what_it_took_and_a_new_one_what_all_took(
     assert time_left.told(["b", "a"], [], 2) == ", about 15 min"
     assert time_left.told(["new"], [("b", 900.0)], 1) == ", about 20 min"
     assert time_left.told([], [("new", 5000.0)], 1) == ""  # nobody knows, and "0 s" would be wrong
+    assert time_left.told([], [("a", 598.0)], 4) == ""
 
 
 @pytest.mark.parametrize(

@@ -37,3 +37,11 @@ def test_monais_blocks_are_given_it() -> None:
 def test_bfloat16_stays_bfloat16() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert InstanceNorm(4, affine=True)(torch.randn(2, 4, 8, 8).bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_large_mean_costs_no_digits(layout: torch.memory_format) -> None:
+    features = 100 + torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    expected = nn.InstanceNorm2d(3).double()(features)
+    found = InstanceNorm(3)(features.float().to(memory_format=layout))
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-4)

@@ -23,3 +23,17 @@ def test_it_is_the_convolution(bias: bool, layout: torch.memory_format) -> None:
         strict=True,
     ):
         torch.testing.assert_close(found, reference, rtol=0, atol=1e-12)
+
+
+def test_training_keeps_no_copy_of_the_features() -> None:
+    part, features = OneMapConvolution(8), torch.randn(2, 8, 16, 16, requires_grad=True)
+    kept: set[int] = set()
+
+    def keep(saved: torch.Tensor) -> torch.Tensor:
+        kept.add(saved.untyped_storage().data_ptr())
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        part(features)
+    assert kept
+    assert kept <= {tensor.untyped_storage().data_ptr() for tensor in (features, *part.parameters())}

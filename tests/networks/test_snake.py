@@ -101,3 +101,15 @@ def test_vertical_is_the_transpose_of_horizontal() -> None:
     vertical.load_state_dict(state)
     x = torch.randn(2, 4, 6, 9)
     torch.testing.assert_close(vertical(x.transpose(2, 3)).transpose(2, 3), horizontal(x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("offset", [-1e-9, 1e-9])
+def test_a_tiny_offset_has_a_gradient(offset: float) -> None:
+    """In float32, of which one more pixel takes all digits of such an offset."""
+    torch.manual_seed(0)
+    x = torch.randn(1, 2, 6, 5)
+    slopes = []
+    for sample in (sample_along_snake, snake_sampling._sum_of_shifts):
+        offsets = torch.full((1, TAPS, 6, 5), offset, requires_grad=True)
+        slopes.append(torch.autograd.grad(sample(x, offsets).square().sum(), offsets)[0][:, 0])
+    torch.testing.assert_close(*slopes)

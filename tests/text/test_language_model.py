@@ -170,7 +170,7 @@ def test_a_server_that_drips_is_told(server, monkeypatch):
 
 
 def test_an_endless_answer_is_none(server):
-    server.answers = [(200, b"[" * (1 << 18))]
+    server.answers = [(200, b" " * (1 << 18) + answer(SENTENCE))]
     with pytest.raises(UserError, match="does not answer as an OpenAI-compatible endpoint does"):
         write(server)
 

@@ -139,9 +139,15 @@ def test_statistics_that_a_gpu_has_no_room_for_are_taken_on_the_cpu(monkeypatch:
 
     monkeypatch.setattr(scan_statistics, "pin_statistics", full)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: tiles if tensor.is_meta else tensor)
-    monkeypatch.setattr(nn.Module, "to", lambda module, *place, **layout: module)
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)
+    monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: torch.bfloat16)
+    moved = []
+    monkeypatch.setattr(nn.Module, "to", lambda module, *place, **layout: moved.extend(place) or module)
     found = network_for_tiles(plain, tiles.to("meta"))
     assert devices == ["meta", "cpu"]
+    assert [place for place in moved if isinstance(place, torch.device)] == [
+        torch.device("meta")
+    ] * 2  # the network that was given, and the pinned one
     assert "they are taken on the CPU" in caplog.text
     with torch.no_grad():
         torch.testing.assert_close(found(tiles), expected(tiles), rtol=1e-4, atol=1e-5)

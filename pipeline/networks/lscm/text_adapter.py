@@ -44,4 +44,6 @@ class TextAdapter(nn.Module):
         """
         gamma, beta = at_least_single(self.to_gamma_beta(text))[..., None, None].chunk(2, dim=1)
         scale, shift = self.strength * (1 + gamma), self.strength * beta
-        return scale_shift(self.h(x), scale, shift).add_(x)
+        refinement = scale_shift(self.h(x), scale, shift)
+        # autocast may give them different types
+        return refinement.add_(x) if refinement.dtype == x.dtype else x + refinement
