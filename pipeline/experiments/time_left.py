@@ -33,8 +33,9 @@ class TimeLeft:
             jobs: runs at a time.
         """
         left = sum(map(self._expected, waiting))
-        left += sum(max(0.0, self._expected(variant) - seconds) for variant, seconds in under_way)
-        return f", about {duration(left / jobs)}" if left >= jobs else ""
+        left += sum(max(0.0, self._expected(variant) - so_far) for variant, so_far in under_way)
+        seconds = left / jobs
+        return f", about {duration(seconds)}" if seconds >= 1 else ""
 
     def _expected(self, variant: str) -> float:
         """Those of the same variant, or of all where it has none yet."""

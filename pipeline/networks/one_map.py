@@ -9,8 +9,8 @@ from torch import nn
 class OneMapConvolution(nn.Conv2d):
     """`nn.Conv2d(channels, 1, kernel_size=1)`: the same weights, the same function.
 
-    A CPU's convolution kernels compute maps by the sixteen, also where one is asked for: ten times slower than reading
-    the features once.
+    A CPU's convolution kernels compute maps by the sixteen, also where one is asked for. The product reads the features
+    once, and is done.
     """
 
     def __init__(self, channels: int, bias: bool = True) -> None:
