@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+
 import torch
 from monai.networks.blocks import Convolution
 from torch import nn
@@ -70,5 +72,5 @@ class ASRM(nn.Module):
         z = branches[0]
         if self.gate is not None:
             weights = self.gate(torch.cat(branches, dim=1)).softmax(dim=1).split(1, dim=1)
-            z = sum(weight * branch for weight, branch in zip(weights, branches, strict=True))
+            z = reduce(torch.add, map(torch.mul, weights, branches))
         return self.residual(x, self.fuse(z))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from pipeline.networks.recording import is_recording
+
 
 def scale_shift(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
     """`features * scale + shift`, per channel.
@@ -43,10 +45,10 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
     Returns:
         (N, C, H, W), of the features' type.
     """
-    scaled = scale_shift(features, scale, torch.zeros_like(scale))
     factors = factors.to(features.dtype)
     if not _runs_now(features):
-        return scaled * factors
+        return features * scale.to(features.dtype) * factors
+    scaled = scale_shift(features, scale, torch.zeros_like(scale))
     if features.dtype != torch.float32 and not features.is_contiguous():
         factors = factors.expand_as(features).contiguous(memory_format=torch.channels_last)
     return scaled.mul_(factors)
@@ -54,5 +56,4 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
 
 def _runs_now(features: torch.Tensor) -> bool:
     """Whether this is inference on a CPU, and not the recording of a graph that is to hold for any batch."""
-    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return features.device.type == "cpu" and not torch.is_grad_enabled() and not recording
+    return features.device.type == "cpu" and not torch.is_grad_enabled() and not is_recording()

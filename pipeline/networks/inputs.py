@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from pipeline.networks.recording import is_recording
+
 STRIDE = 16
 """Four poolings by two: the bottleneck sees one value for every 16 x 16 pixels."""
 
@@ -78,15 +80,19 @@ def pad_to_stride(x: torch.Tensor, mode: str = "replicate") -> torch.Tensor:
     (`mode="constant"`), as what lies outside of the image belongs to no region.
     """
     bottom, right = (_padded(side) - side for side in x.shape[2:])
+    if not is_recording() and bottom == right == 0:
+        return x
     return F.pad(x, (0, right, 0, bottom), mode=mode)
 
 
 def crop_to(x: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
     """Undo `pad_to_stride`: the upper left part of (N, C, H', W') at the size of the image (N, C, H, W).
 
-    By index, not as a slice: `torch.export` asks of a slice whether it is the whole, and the exported graph would then
-    take only images that need padding, or only those that need none.
+    Recorded by index, not as a slice: `torch.export` asks of a slice whether it is the whole, and the exported graph
+    would then take only images that need padding, or only those that need none.
     """
+    if not is_recording():
+        return x[:, :, : image.shape[2], : image.shape[3]]
     x = x.index_select(2, _places(image[0, 0, :, 0]))
     return x.index_select(3, _places(image[0, 0, 0, :]))
 

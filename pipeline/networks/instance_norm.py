@@ -7,6 +7,8 @@ from monai.networks.layers.factories import Norm
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.networks.recording import is_recording
+
 #: by which MONAI's blocks find it
 NAME = "INSTANCE_AS_GROUPS"
 
@@ -22,7 +24,7 @@ class InstanceNorm(nn.InstanceNorm2d):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Normalise each channel of each sample of the features (N, C, H, W) over H and W."""
-        if features.device.type != "cpu" or torch.compiler.is_compiling() or torch.jit.is_tracing():
+        if features.device.type != "cpu" or is_recording():
             return super().forward(features)
         # its kernel for channels-last takes the variance as a difference of large numbers
         return F.group_norm(features.contiguous(), self.num_features, self.weight, self.bias, self.eps)

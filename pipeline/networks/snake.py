@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import torch
 from monai.networks.blocks import Convolution
 from torch import nn
@@ -21,9 +23,10 @@ def snake_offsets(steps: torch.Tensor) -> torch.Tensor:
     Returns:
         Offsets in pixels (N, TAPS, H, W); the centre's is zero.
     """
-    before = steps[:, :CENTRE].flip(1).cumsum(1).flip(1)
-    after = steps[:, CENTRE:].cumsum(1)
-    return torch.cat([before, torch.zeros_like(steps[:, :1]), after], dim=1)
+    maps = steps.split(1, dim=1)
+    before = list(accumulate(reversed(maps[:CENTRE]), torch.add))
+    after = list(accumulate(maps[CENTRE:], torch.add))
+    return torch.cat([*reversed(before), torch.zeros_like(maps[0]), *after], dim=1)
 
 
 class SnakeConvolution(nn.Module):

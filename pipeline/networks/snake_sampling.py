@@ -9,6 +9,8 @@ import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from pipeline.networks.recording import is_recording
+
 TAPS = 5
 CENTRE = TAPS // 2
 
@@ -34,7 +36,7 @@ def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
         (N, C, TAPS, H, W).
     """
     # a compiler fuses the plain sum; step by step, it would write each term to memory
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if is_recording():
         return _sum_of_shifts(x, offsets)
     # a GPU computes a term in less time than it takes to ask it to
     if x.device.type == "cuda":

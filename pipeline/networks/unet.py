@@ -12,6 +12,35 @@ from pipeline.networks.blocks import ACTIVATION, norm_spec
 from pipeline.networks.inputs import check_image, crop_to, pad_to_stride
 
 
+class DecoderStage(nn.Module):
+    """MONAI's `UpCat`, for a skip that is there and of twice the size: the network's input is padded once for that.
+
+    `UpCat` asks each time whether there is a skip, in a way that cuts a compiled network into pieces, and pads each
+    stage.
+    """
+
+    def __init__(self, stage: UpCat) -> None:
+        """
+        Args:
+            stage: whose layers to use.
+        """
+        super().__init__()
+        self.upsample = stage.upsample
+        self.convs = stage.convs
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            x: (N, G, H / 2, W / 2).
+            skip: (N, C, H, W).
+
+        Returns:
+            (N, D, H, W).
+        """
+        merged: torch.Tensor = self.convs(torch.cat([skip, self.upsample(x)], dim=1))
+        return merged
+
+
 class UNet(BasicUNet):
     """MONAI's BasicUNet in 2-D with four poolings and bilinear upsampling.
 
@@ -50,11 +79,12 @@ class UNet(BasicUNet):
             upsample="nontrainable",
         )
         self.in_channels = in_channels
+        for name, module in list(self.named_children()):
+            if isinstance(module, UpCat):
+                setattr(self, name, DecoderStage(module))
         for module in self.modules():
             if isinstance(module, nn.Upsample):
                 module.align_corners = False
-            elif isinstance(module, UpCat):
-                module.is_pad = False  # the input is padded once instead, which saves a copy at every level
 
     def forward(
         self,

@@ -268,6 +268,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "pixel_size_nm": _optional(_number(0, 1e8)),
         **_SLIDING_WINDOW,
         "seed": _whole_number(0),
+        "compile": _optional(_one_of("default", "reduce-overhead", "max-autotune")),
         "num_workers": _whole_number(0),
         "early_stop_patience": _whole_number(1),
         "picture_interval": _whole_number(1),

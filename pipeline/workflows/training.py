@@ -25,6 +25,9 @@ logger = logging.getLogger("vlsenet")
 #: exit status of a command that was interrupted, as shells have it for SIGINT
 INTERRUPTED = 130
 
+#: where PyTorch's compiler has its errors; imported for their names alone, it would take seconds
+_COMPILER = ("torch._dynamo", "torch._inductor")
+
 _ALONE = Ranks()
 
 
@@ -124,6 +127,8 @@ class TrainingRun:
 
     def _run_first(self) -> None:
         previous = signal.signal(signal.SIGTERM, self._interrupt)
+        if self._trainer.compile:
+            logger.info("the network is compiled in the first step, which takes minutes")
         try:
             self._trainer.run()
         except BaseException as error:
@@ -138,6 +143,8 @@ class TrainingRun:
                 logger.error("another process has ended; with --resume the training goes on from the last epoch")
                 raise OtherProcessFailed(1) from error
             self._finish("FAILED", repr(error))
+            if type(error).__module__.startswith(_COMPILER):
+                raise UserError(f"torch.compile failed; leave --compile out: {str(error).splitlines()[0]}") from error
             raise
         finally:
             signal.signal(signal.SIGTERM, previous)

@@ -27,19 +27,21 @@ CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
 QUICK = {"steps_per_epoch": 2, "batch_size": 2, "patch_size": 64, "text_source": "untrained", "picture_interval": 2}
 
 
-def command(config: str, **options: object) -> list[str]:
-    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
+def command(config: str, *further: Path, **options: object) -> list[str]:
+    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml"), *map(str, further)]
     line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", str(files)]
     for name, value in options.items():
         line += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     return line
 
 
-def bundle(folder: Path, config: str, status: int = 0, **options: object) -> subprocess.CompletedProcess[str]:
+def bundle(
+    folder: Path, config: str, *further: Path, status: int = 0, **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run a command from ``folder``, with one thread, so that numbers repeat to the bit."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     done = subprocess.run(
-        command(config, **options), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+        command(config, *further, **options), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == status, done.stderr[-3000:]
     return done
@@ -98,6 +100,30 @@ def test_more_epochs_go_on_in_the_same_run(work, trained):
     (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
     assert run.info.status == "FINISHED"
     assert [value.step for value in client.get_metric_history(run.info.run_id, "val_dice")] == [1, 2, 3]
+
+
+def test_a_compiled_training_is_the_same(work, trained):
+    behind = work / "quick.yaml"  # PyTorch's code generator takes minutes, on one core
+    behind.write_text("train::trainer::compile_kwargs: {mode: '@compile', backend: eager}")
+    bundle(work, "train", behind, dataset_dir="rock", output_dir="compiled", max_epochs=1, compile="default", **QUICK)
+    losses = []
+    for folder in (trained, work / "compiled"):
+        client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
+        (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+        losses.append(client.get_metric_history(run.info.run_id, "train_loss")[0].value)
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
+    assert weights(work / "compiled/checkpoints/best.pt").keys() == weights(trained / "checkpoints/best.pt").keys()
+
+
+def test_a_compiler_that_fails_is_told_in_one_line(work):
+    behind = work / "failing.yaml"
+    behind.write_text("train::trainer::compile_kwargs: {mode: '@compile', backend: '$lambda graph, inputs: 1 / 0'}")
+    done = bundle(
+        work, "train", behind, status=1, dataset_dir="rock", output_dir="no", max_epochs=1, compile="default", **QUICK
+    )
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: torch.compile failed; leave --compile out: ")
+    assert "Traceback" not in done.stderr
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(work):
