@@ -5,6 +5,9 @@
 Both networks take turns. Forward is inference without gradients; forward+backward is a training step without the
 optimiser. Shares of time are those of inference, measured with the device waited for around every part; "other" is
 what belongs to no part (padding, cropping).
+
+With `--compile MODE` both run compiled, as a GPU waits for Python to ask for the next kernel (`reduce-overhead`: by
+CUDA graphs); shares and operations are those of the network as it is.
 """
 
 from __future__ import annotations
@@ -72,19 +75,22 @@ def make(
     return network.to(device).to(memory_format=layout), placed
 
 
-def work_of(kind: str, network: nn.Module, inputs: dict[str, torch.Tensor]) -> Callable[[], object]:
-    """What is timed."""
+def work_of(
+    kind: str, network: nn.Module, inputs: dict[str, torch.Tensor], compile_mode: str | None = None
+) -> Callable[[], object]:
+    """What is timed: the network as it is, or by `torch.compile` in the mode given."""
     loss = PoreSegmentationLoss()
+    run = network if compile_mode is None else torch.compile(network, mode=compile_mode)
 
     def forward() -> None:
         network.eval()
         with torch.no_grad():
-            network(inputs["image"], inputs["text"], inputs["tokens"])
+            run(inputs["image"], inputs["text"], inputs["tokens"])
 
     def forward_backward() -> None:
         network.train()
         network.zero_grad(set_to_none=True)
-        loss(network(**inputs), inputs["mask"]).backward()
+        loss(run(**inputs), inputs["mask"]).backward()
 
     return forward if kind == "forward" else forward_backward
 
@@ -131,26 +137,28 @@ def shares(
     return {part: spread(values) for part, values in collected.items()}
 
 
-def measure(preset: str, size: int, batch: int, norm: str, repeats: int, device: torch.device) -> dict[str, Any]:
+def measure(
+    preset: str, size: int, batch: int, norm: str, repeats: int, device: torch.device, compile_mode: str | None = None
+) -> dict[str, Any]:
     """All numbers of one preset.
 
     Returns:
         `features`; for each network `parameters`, and for each kind of work `seconds`, `operations`, `peak_memory_mb`;
-        `ratio` (VLSE-Net over U-Net) for each kind of work; `shares` of VLSE-Net's time.
+        `ratio` (VLSE-Net over U-Net) for each kind of work; `shares` of VLSE-Net's time, not compiled.
     """
     made = {name: make(name, preset, norm, batch, size, str(device)) for name in NETWORKS}
     result: dict[str, Any] = {"preset": preset, "features": list(preset_features(preset)), "ratio": {}}
     for name, (network, _) in made.items():
         result[name] = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     for kind in KINDS:
-        work = {name: work_of(kind, *parts) for name, parts in made.items()}
+        work = {name: work_of(kind, *parts, compile_mode) for name, parts in made.items()}
         times = interleaved(work, repeats, device)
         result["ratio"][kind] = ratios(times["vlsenet"], times["unet"])
         for name, (network, _) in made.items():
             network.zero_grad(set_to_none=True)  # gradients count as memory of the step
             result[name][kind] = {
                 "seconds": spread(times[name]),
-                "operations": operations(work[name]),
+                "operations": operations(work_of(kind, *made[name])),
                 "peak_memory_mb": peak_memory(work[name], device),
             }
     result["shares"] = shares(*made["vlsenet"], repeats, device)
@@ -184,17 +192,29 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure the presets asked for, and print."""
     parser = common_arguments(__doc__)
     parser.add_argument("--presets", default="small,base", help="widths, between commas")
+    parser.add_argument(
+        "--compile", choices=("default", "reduce-overhead", "max-autotune"), metavar="MODE", help="by torch.compile"
+    )
     options = parser.parse_args(arguments)
     device = chosen_device(options)
     where = machine(device)
     print(f"{where}\n{options.batch} x {options.size} x {options.size} px, {options.norm} norm; ", end="")
+    print(f"compiled: {options.compile}; " if options.compile else "", end="")
     print(f"median (quartiles) of {options.repeats} turns", flush=True)
     results = []
     for preset in options.presets.split(","):
-        results.append(measure(preset, options.size, options.batch, options.norm, options.repeats, device))
+        results.append(
+            measure(preset, options.size, options.batch, options.norm, options.repeats, device, options.compile)
+        )
         print(report(results[-1]), flush=True)
     if options.output:
-        settings = {"batch": options.batch, "size": options.size, "norm": options.norm, "repeats": options.repeats}
+        settings = {
+            "batch": options.batch,
+            "size": options.size,
+            "norm": options.norm,
+            "repeats": options.repeats,
+            "compile": options.compile,
+        }
         write_json(options.output, {"machine": where, "settings": settings, "results": results})
 
 

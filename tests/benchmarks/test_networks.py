@@ -30,6 +30,22 @@ def test_the_numbers_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "preset small" in capsys.readouterr().out
 
 
+def test_both_networks_run_compiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    import networks
+
+    asked = []
+
+    def compiled(network: nn.Module, mode: str) -> nn.Module:
+        asked.append((type(network).__name__, mode))
+        return network
+
+    monkeypatch.setattr(torch, "compile", compiled)  # the real one takes minutes
+    line = ["--presets", "small", "--size", "32", "--repeats", "1", "--device", "cpu", "--compile", "reduce-overhead"]
+    networks.main(line)
+    assert set(asked) == {("VLSENet", "reduce-overhead"), ("UNet", "reduce-overhead")}
+    assert "compiled: reduce-overhead" in capsys.readouterr().out
+
+
 def test_operations_of_a_convolution() -> None:
     import networks
 
