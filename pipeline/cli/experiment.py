@@ -64,7 +64,7 @@ def add(parser: CommandParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the experiment, or write its report; returns the exit status, 1 when runs failed.
+    """Run the experiment, or write its report; returns the exit status, 1 when runs failed or are not finished.
 
     Raises:
         UserError: the options, the plan, the data or the store don't allow it.
@@ -106,8 +106,10 @@ def run(options: argparse.Namespace) -> int:
         print(f"report: {outcome.report}")
     if outcome.failed:
         print(f"failed: {', '.join(outcome.failed)}")
-    return MISTAKE if outcome.failed else FINE
+    if outcome.unfinished:
+        print(f"not finished: {', '.join(outcome.unfinished)}; the same command goes on")
+    return MISTAKE if outcome.failed or outcome.unfinished else FINE
 
 
 def _numbers(text: str) -> list[int | str]:
-    return [int(part) if part.strip().isdigit() else part for part in text.split(",")]
+    return [int(part) if part.strip().isdecimal() else part for part in text.split(",")]

@@ -34,11 +34,13 @@ class Outcome:
 
     Attributes:
         failed: names of the runs that failed.
+        unfinished: names of the runs that were interrupted, or that another process has begun.
         report: the comparison's ``report.html``; None where there is nothing to compare yet.
         markdown: table and verdicts.
     """
 
     failed: list[str]
+    unfinished: list[str]
     report: Path | None
     markdown: str
 
@@ -100,10 +102,11 @@ def run_experiment(
             record.write(run.folder)
         write_run_table(output_dir)
 
+    runner = Runner(runs, output_dir, jobs, threads, retry_failed, visible_gpus(), after_each)
     status = "FAILED"
     try:
-        failed = Runner(runs, output_dir, jobs, threads, retry_failed, visible_gpus(), after_each).run()
-        status = "FAILED" if failed else "FINISHED"
+        failed = runner.run()
+        status = "FAILED" if failed else "KILLED" if runner.unfinished else "FINISHED"
     except KeyboardInterrupt:
         status = "KILLED"
         raise
@@ -111,18 +114,19 @@ def run_experiment(
         experiment.finish(status)
     write_run_table(output_dir)
     try:
-        return report_experiment(output_dir, failed)
+        return report_experiment(output_dir, failed, runner.unfinished)
     except UserError as error:  # the trainings are done, and their table is there
         logger.warning("no report: %s", error)
-        return Outcome(failed, None, "")
+        return Outcome(failed, runner.unfinished, None, "")
 
 
-def report_experiment(output_dir: Path, failed: Sequence[str] = ()) -> Outcome:
+def report_experiment(output_dir: Path, failed: Sequence[str] = (), unfinished: Sequence[str] = ()) -> Outcome:
     """Compare the variants of what was run so far, in ``output_dir/comparison`` and in the parent run of MLflow.
 
     Args:
         output_dir: folder of the experiment.
         failed: names of the runs that failed, for the outcome.
+        unfinished: names of those that are not finished, likewise.
 
     Raises:
         UserError: nothing was run there, or nothing that can be compared.
@@ -141,4 +145,4 @@ def report_experiment(output_dir: Path, failed: Sequence[str] = ()) -> Outcome:
         read_plan(output_dir / PLAN_FILE).baseline,
     )
     logger.info("runs: %s", output_dir / TABLE_FILE)
-    return Outcome(list(failed), compared.report, compared.markdown)
+    return Outcome(list(failed), list(unfinished), compared.report, compared.markdown)

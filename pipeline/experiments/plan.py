@@ -102,7 +102,7 @@ class Plan:
         found = []
         for name in BUDGET_OPTIONS:
             values = {variant: {**self.common, **own}.get(name, "default") for variant, own in self.variants.items()}
-            if len(set(values.values())) > 1:
+            if len({repr(value) for value in values.values()}) > 1:  # a wrong value may be of any type
                 found.append(f"{name}: {', '.join(f'{variant} {value}' for variant, value in values.items())}")
         return found
 
@@ -122,18 +122,29 @@ class Plan:
             seeds: in place of the plan's.
 
         Raises:
-            UserError: a name that is no variant.
+            UserError: a name that is no variant, or a common option that a variant computes from others.
         """
         unknown = [name for name in only if name not in self.variants]
         if unknown:
             raise UserError(f"no such variant: {', '.join(unknown)}; there are {', '.join(self.variants)}")
+        chosen = [variant for variant in self.variants if not only or variant in only]
+        for variant in chosen:
+            self._check_computed(variant)
         return [
             self._run(output_dir, variant, fold, seed)
             for seed in seeds or self.seeds
             for fold in folds
-            for variant in self.variants
-            if not only or variant in only
+            for variant in chosen
         ]
+
+    def _check_computed(self, variant: str) -> None:
+        """Refuse a common option for which a variant has an expression: it is made for the option's default."""
+        for name, value in self.variants[variant].items():
+            if name in self.common and isinstance(value, str) and value.strip().startswith("$"):
+                raise UserError(
+                    f"{name}: variant {variant} computes its own, and would not fit the others; leave {name} out, or "
+                    f"{variant} (--only)"
+                )
 
     def _run(self, output_dir: Path, variant: str, fold: RunFold, seed: int) -> Run:
         training = {**self.common, **self.variants[variant], "seed": seed}

@@ -18,6 +18,7 @@ SHARED_OPTIONS = (
     "tile_batch",
     "precision",
     "statistics",
+    "flatten_shading",
     "text_weights",
 )
 #: options that belong to one run, which neither a plan nor a command line may set for all

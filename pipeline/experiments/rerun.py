@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
@@ -74,9 +75,12 @@ def rerun(
     first = read_training(client, run_id)
     dataset_dir = dataset_dir or first.dataset_dir
     split_csv = output_dir / "split.csv"
+    rows = [(file["name"], file["source"], file["split"]) for file in first.data["files"]]
+    with TemporaryDirectory() as folder:  # the output folder stays new until all is well
+        write_split_csv(Path(folder) / split_csv.name, rows)
+        check_data(first, dataset_dir, Path(folder) / split_csv.name)
     output_dir.mkdir(parents=True, exist_ok=True)
-    write_split_csv(split_csv, ((file["name"], file["source"], file["split"]) for file in first.data["files"]))
-    check_data(first, dataset_dir, split_csv)
+    write_split_csv(split_csv, rows)
     warnings = changes(first.environment)
     for warning in warnings:
         logger.warning("%s", warning)

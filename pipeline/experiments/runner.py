@@ -36,6 +36,9 @@ class Runner:
         retry_failed: run again what failed before.
         gpus: those to spread the runs over; none of them is set for a run where there is one or none.
         after_each: called after each run, with what is known of it.
+
+    Attributes:
+        unfinished: names of the runs that were interrupted or are another process's, after `run`.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Runner:
         self._workers: list[Worker] = []
         self._waiting: list[Run] = []
         self._failed: list[str] = []
+        self.unfinished: list[str] = []
         self._time_left = TimeLeft()
 
     def run(self) -> list[str]:
@@ -95,6 +99,7 @@ class Runner:
         descriptor = lock.enter_context(locked(run.folder / ".lock"))
         if descriptor is None:
             logger.warning("%s is being run by another process: left to it", run.name)
+            self.unfinished.append(run.name)
             lock.close()
             return
         record = Record.of(run)
@@ -129,6 +134,7 @@ class Runner:
             self._failed.append(run.name)
         else:
             logger.warning("%s: %s after %s; it goes on at the next call", run.name, record.state, took)
+            self.unfinished.append(run.name)
         self._after_each(run, record)
 
     def _stop(self) -> None:

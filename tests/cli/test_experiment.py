@@ -32,7 +32,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, Path, dict]]:
 
     def run_experiment(plan: Plan, output_dir: Path, **options: object) -> Outcome:
         calls.append((plan, output_dir, options))
-        return Outcome(["b seed 0"] if options["retry_failed"] else [], output_dir / "report.html", "the table")
+        failed = ["b seed 0"] if options["retry_failed"] else []
+        return Outcome(failed, ["a seed 7"] if options["seeds"] == (7,) else [], output_dir / "report.html", "the table")
 
     monkeypatch.setattr(experiments, "run_experiment", run_experiment)
     return calls
@@ -67,10 +68,16 @@ def test_failed_runs_are_named_and_end_with_status_1(plan, asked, capsys):
     assert "failed: b seed 0" in capsys.readouterr().out
 
 
+def test_runs_that_are_not_finished_are_named_too(plan, asked, capsys):
+    assert main(["experiment", plan, "--output_dir", "out", "--dataset_dir", "rock", "--seeds", "7"]) == 1
+    assert "not finished: a seed 7; the same command goes on" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--seeds", "0,x"], "--seeds"),
+        (["--seeds", "\u00b2"], "--seeds"),
         (["--folds", "some"], "--folds some: give split"),
         (["--folds", "{"], "--folds {: give split"),
         (["--set", "seed=3"], "--seed: it is set for each run"),

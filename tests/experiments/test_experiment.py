@@ -29,6 +29,9 @@ record = json.loads((folder / "run.json").read_text())
 assert pathlib.Path(sys.argv[sys.argv.index("--experiment") + 1], "experiment.json").exists()
 if record["variant"] == "dies":
     sys.exit(3)
+if record["variant"] == "stopped":
+    (folder / "run.json").write_text(json.dumps(record | {"state": "interrupted"}))
+    sys.exit(130)
 summary = {"pooled": dict.fromkeys(("dice", "dice_at_half", "cl_dice"), 0.5), "threshold": 0.5}
 summary["mean"] = dict.fromkeys(("dice", "porosity_error"), 0.5)
 (folder / "evaluation").mkdir()
@@ -104,6 +107,15 @@ def test_an_interrupt_ends_the_parent_run_as_killed(tmp_path, rock, make_store, 
     monkeypatch.setattr(experiment.Runner, "run", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_experiment(plan(rock, "a"), tmp_path / "out")
+    store = read_mlflow(tmp_path / "out")
+    assert store.client.get_run(store.parent_run_id).info.status == "KILLED"
+
+
+@pytest.mark.usefixtures("_fake_training")
+def test_an_experiment_with_a_stopped_run_is_not_finished(tmp_path, rock, make_store):
+    make_store(tmp_path / "out")
+    outcome = run_experiment(plan(rock, "stopped", "a"), tmp_path / "out")
+    assert (outcome.failed, outcome.unfinished) == ([], ["stopped fold 1 seed 0", "stopped fold 2 seed 0"])
     store = read_mlflow(tmp_path / "out")
     assert store.client.get_run(store.parent_run_id).info.status == "KILLED"
 

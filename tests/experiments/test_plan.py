@@ -72,6 +72,14 @@ def test_variants_that_are_trained_longer_are_told():
     plan = Plan({"a": {"max_epochs": 5}, "b": {"norm": "batch"}, "c": {"max_epochs": 9}}, "a", common={"max_epochs": 9})
     assert plan.unequal() == ["max_epochs: a 5, b 9, c 9"]
     assert Plan({"a": {"max_epochs": 9}, "b": {}}, "a", common={"max_epochs": 9}).unequal() == []
+    assert Plan({"a": {"patch_size": [64, 64]}, "b": {}}, "a").unequal() == ["patch_size: a [64, 64], b default"]
+
+
+def test_an_option_that_a_variant_computes_cannot_be_set_for_all(tmp_path):
+    plan = read_plan(SHIPPED).with_common({"features": [8, 16, 32, 64, 128]})
+    with pytest.raises(UserError, match="features: variant unet_equal_parameters computes its own"):
+        plan.runs(tmp_path)
+    assert len(plan.runs(tmp_path, only=["unet", "vlsenet"])) == 6
 
 
 def test_a_plan_that_was_written_is_the_same_plan(tmp_path):
@@ -88,13 +96,16 @@ def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
           a: {norm: group}
           b: {switches: {context: false}, train: {handlers: {a: {b: 1}}}}
     """
-    plan = read_plan(plan_file(tmp_path, text)).with_common({"dataset_dir": "rock", "max_epochs": 5})
+    plan = read_plan(plan_file(tmp_path, text)).with_common(
+        {"dataset_dir": "rock", "max_epochs": 5, "flatten_shading": False}
+    )
     a, b = plan.runs(tmp_path)
-    shared = {"max_epochs": 5, "tile_size": 256, "dataset_dir": "rock", "seed": 0}
+    shared = {"max_epochs": 5, "tile_size": 256, "flatten_shading": False, "dataset_dir": "rock", "seed": 0}
     assert a.training == {**shared, "norm": "group"}
     assert b.training == {**shared, "norm": "batch", "switches::context": False, "train::handlers::a::b": 1}
     # windows and data are those of the training, the training's recipe is no matter of the evaluation
-    assert a.evaluation == {"dataset_dir": "rock", "tile_size": 256, "split": "test", "mirror": False}
+    same = {"dataset_dir": "rock", "tile_size": 256, "flatten_shading": False}
+    assert a.evaluation == {**same, "split": "test", "mirror": False}
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,9 @@ def test_other_data_are_refused(tmp_path, store, finished, commands, rock):
         run_again(finished, store, tmp_path / "again", str(other))
     first.unlink()
     with pytest.raises(UserError, match="give --dataset_dir where the data of first are elsewhere now"):
-        run_again(finished, store, tmp_path / "again2", str(other))
+        run_again(finished, store, tmp_path / "again", str(other))
     assert commands == []
+    assert not (tmp_path / "again").exists()
 
 
 def test_runs_that_cannot_be_repeated_are_told(tmp_path, store, finished):

@@ -24,6 +24,9 @@ with (folder.parents[1] / "order").open("a") as order:
 print("threads", os.environ["OMP_NUM_THREADS"], "gpu", os.environ.get("CUDA_VISIBLE_DEVICES"))
 if record["variant"] == "dies":
     sys.exit(3)
+if record["variant"] == "stopped":
+    (folder / "run.json").write_text(json.dumps(record | {"state": "interrupted"}))
+    sys.exit(130)
 if record["variant"] == "slow":
     (folder / "sleeping").write_text(str(os.getpid()))
     time.sleep(60)
@@ -104,6 +107,12 @@ def test_no_training_is_left_behind_after_an_interrupt_or_an_error(tmp_path, err
     assert Record.read(tmp_path / "slow" / "seed0").state == "running"
 
 
+def test_a_run_that_was_stopped_is_not_finished(tmp_path):
+    runner = make(tmp_path, "stopped", "a")
+    assert runner.run() == []
+    assert runner.unfinished == ["stopped seed 0"]
+
+
 def test_runs_under_way_together_take_different_gpus(tmp_path, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     make(tmp_path, "a", "b", "c", jobs=3, gpus=["4", "7"]).run()
@@ -114,8 +123,10 @@ def test_runs_under_way_together_take_different_gpus(tmp_path, monkeypatch):
 
 
 def test_a_run_of_another_process_is_left_to_it(tmp_path, caplog):
+    runner = make(tmp_path, "a", "b")
     with locked(tmp_path / "a" / "seed0" / ".lock"):
-        assert make(tmp_path, "a", "b").run() == []
+        assert runner.run() == []
+    assert runner.unfinished == ["a seed 0"]
     assert order(tmp_path) == ["b0"]
     assert "a seed 0 is being run by another process" in caplog.text
 
