@@ -35,8 +35,8 @@ class TrainedModel:
         network_settings: the arguments of ``build_network`` that make it.
         text: the text features that it was trained with; more prompts may be added.
         threshold: probability from which a pixel is pore; 0.5 unless the validation images proved another.
-        data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known) and
-            ``train_images`` (their SHA-256).
+        data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
+            ``flatten_shading`` (None where not known) and ``train_images`` (their SHA-256).
         path: the file.
         sha256: hash of the file.
     """
@@ -73,11 +73,12 @@ def model_content(
     data: DatasetIndex,
     metrics: Mapping[str, float],
     pixel_sizes_nm: Sequence[float] = (),
+    flatten_shading: bool | None = None,
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
     ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are
-    those of the training images, as far as they are known.
+    those of the training images, as far as they are known; ``flatten_shading``: whether shading was taken out of them.
     """
     return {
         "vlsenet_format": _FORMAT,
@@ -90,6 +91,7 @@ def model_content(
             "fingerprint": data.fingerprint()["hash"],
             # the hashes tell later whether an image was trained on
             "pixel_sizes_nm": list(pixel_sizes_nm),
+            "flatten_shading": flatten_shading,
             "train_images": [sample.image_sha256 for sample in data.samples if sample.split == "train"],
         },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
@@ -116,7 +118,7 @@ def read_model_file(path: str) -> dict[str, Any]:
         raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
     if content["vlsenet_format"] > _FORMAT:
         raise UserError(f"{path} was written by vlsenet {content['versions']['vlsenet']}; install that or a later one")
-    return {**content, "data": {"pixel_sizes_nm": [], **content["data"]}}
+    return {**content, "data": {"pixel_sizes_nm": [], "flatten_shading": None, **content["data"]}}
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
@@ -145,17 +147,24 @@ def _why_unreadable(path: str, error: Exception) -> str:
     return "it is damaged, or no file that PyTorch wrote"
 
 
-def load_model(path: str, device: torch.device | str = "cpu") -> TrainedModel:
+def load_model(path: str, device: torch.device | str = "cpu", flatten_shading: bool | None = None) -> TrainedModel:
     """Make the model that a file holds.
 
     Args:
         path: ``best.pt`` or ``last.pt`` of a training.
         device: where the network shall run.
+        flatten_shading: whether shading will be taken out of what it is shown; a training that did otherwise is told.
 
     Raises:
         UserError: as :func:`read_model_file`.
     """
     content = read_model_file(path)
+    trained = content["data"]["flatten_shading"]
+    if None not in (trained, flatten_shading) and trained != flatten_shading:
+        way = "taken out of" if trained else "left in"
+        logger.warning(
+            "%s was trained with shading %s its images: give --flatten_shading %s", path, way, str(trained).lower()
+        )
     network = build_network(**content["network_settings"])
     network.load_state_dict(content["network"])
     text = TextStore()

@@ -22,7 +22,7 @@ def saved(tmp_path):
     samples = [SimpleNamespace(image_sha256="11", split="train"), SimpleNamespace(image_sha256="22", split="val")]
     data = SimpleNamespace(pore_label=2, samples=samples, fingerprint=lambda: {"hash": "f00d"})
     path = tmp_path / "best.pt"
-    torch.save(model_content(network, SETTINGS, text, data, {"val_threshold": 0.375}, [9.5]), path)
+    torch.save(model_content(network, SETTINGS, text, data, {"val_threshold": 0.375}, [9.5], False), path)
     return path, network
 
 
@@ -36,7 +36,15 @@ def test_a_model_comes_back_with_its_text_and_gives_the_same_answer(saved):
         torch.testing.assert_close(model.network(*inputs), network.eval()(*inputs), rtol=1e-5, atol=1e-6)
     assert model.threshold == 0.375
     expected = {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"], "pixel_sizes_nm": [9.5]}
-    assert model.data == expected
+    assert model.data == {**expected, "flatten_shading": False}
+
+
+def test_shading_that_the_training_left_in_is_told(saved, caplog):
+    load_model(str(saved[0]), flatten_shading=False)
+    assert not caplog.records
+    load_model(str(saved[0]), flatten_shading=True)
+    (record,) = caplog.records
+    assert record.getMessage().endswith("was trained with shading left in its images: give --flatten_shading false")
 
 
 def test_a_new_prompt_is_encoded_by_the_tower_of_the_training(saved):

@@ -86,8 +86,11 @@ def _about(source: ExportSource, prompt: str, threshold: float) -> dict[str, Any
         axes = source.axes[name]
         shapes[name] = [axes.get(axis, size) for axis, size in enumerate(example.shape)]
     inputs: dict[str, Any] = {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()}
+    normalisation = "mean 0 and standard deviation 1 over the whole micrograph"
+    if model.data["flatten_shading"]:
+        normalisation += ", then shading taken out (pipeline.transforms.NormaliseByIntensityd with flatten=True)"
     inputs["image"] |= {
-        "normalisation": "mean 0 and standard deviation 1 over the whole micrograph",
+        "normalisation": normalisation,
         "smallest_side": STRIDE,
     }
     return {

@@ -36,7 +36,7 @@ def write_checkpoint(
         made(torch.randn(4, 1, 64, 64), torch.zeros(4, source.dim), torch.zeros(4, 3, source.dim))
     data = SimpleNamespace(pore_label=2, samples=[], fingerprint=lambda: {"hash": "f00d"})
     store = build_text_store(source, ["pore", PROMPT])
-    torch.save(model_content(made, settings, store, data, {"val_threshold": 0.375}), path)
+    torch.save(model_content(made, settings, store, data, {"val_threshold": 0.375}, (), True), path)
 
 
 def trained_model(folder: Path, **settings: object) -> TrainedModel:

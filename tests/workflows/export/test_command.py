@@ -85,6 +85,7 @@ def test_text_inputs_come_with_the_stored_features(tmp_path: Path) -> None:
     export_model(model, str(tmp_path), PROMPT, 0.5, ["torchscript"], text_inputs=True)
     manifest = json.loads((tmp_path / "export.json").read_text())
     assert manifest["prompt"] is None
+    assert "then shading taken out" in manifest["inputs"]["image"]["normalisation"]
     assert manifest["inputs"]["text"]["shape"] == ["batch", 256]
     assert manifest["inputs"]["tokens"]["shape"] == ["batch", 8, 256]
     with safe_open(tmp_path / manifest["text"]["file"], framework="pt") as file:
