@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import numpy as np
 import torch
 
-from pipeline.data import Intensity, Shading, read_image
+from pipeline.data import Intensity, Shading
 from pipeline.scan.greys import Greys
 
 
-def normalised(path: Path) -> torch.Tensor:
-    """A whole micrograph (1, H, W): mean 0 and spread 1 over it, shading taken out."""
-    raw = read_image(path)
+def normalised(raw: np.ndarray) -> torch.Tensor:
+    """A whole micrograph (1, H, W) from its grey values (H, W): mean 0 and spread 1 over it, shading taken out."""
     intensity = Intensity.of(raw)
     greys = Greys(intensity, (Shading.of(raw, intensity),))
     return torch.from_numpy(greys.normalised(raw, 0, 0, 0))[None]

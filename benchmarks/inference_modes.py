@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from _micrograph import normalised
 from _timing import chosen_device, common_arguments, interleaved, machine, ratios, shown, spread, write_json
 from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 
-from pipeline.data import Intensity, read_image
+from pipeline.data import read_image
 from pipeline.networks import build_network, fuse_norms, pin_statistics
 from pipeline.synthetic import generate
 from pipeline.text import DEFAULT_PROMPT
@@ -29,7 +30,6 @@ from pipeline.workflows import load_model
 
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 TEXT_DIM, TEXT_LENGTH = 256, 8
-THRESHOLD = 0.5
 
 Inputs = dict[str, torch.Tensor]
 
@@ -80,7 +80,12 @@ def prepare(network: nn.Module, inputs: Inputs, mode: Mode) -> Callable[[], torc
 
 
 def measure(
-    network: nn.Module, inputs: Inputs, repeats: int, device: torch.device, with_compile: bool
+    network: nn.Module,
+    inputs: Inputs,
+    repeats: int,
+    device: torch.device,
+    with_compile: bool,
+    threshold: float = 0.5,
 ) -> list[dict[str, Any]]:
     """Times and differences of all modes.
 
@@ -90,10 +95,11 @@ def measure(
         repeats: timed turns.
         device: where all is.
         with_compile: try `torch.compile` too, which takes minutes.
+        threshold: probability from which a pixel is pore.
 
     Returns:
         For each mode: `mode`, its parts, and `seconds`, `ratio` to the reference, `largest_difference` and
-        `mean_difference` of probability, `flipped` (share of pixels whose mask changes at 0.5); or `failed`, why.
+        `mean_difference` of probability, `flipped` (share of pixels whose mask changes); or `failed`, why.
     """
     torch._dynamo.config.recompile_limit = 64  # every mode compiles the same code
     work = {}
@@ -119,32 +125,31 @@ def measure(
                 "ratio": ratios(times[str(mode)], times[str(REFERENCE)]),
                 "largest_difference": float(difference.max()),
                 "mean_difference": float(difference.mean()),
-                "flipped": float(((probability >= THRESHOLD) != (expected >= THRESHOLD)).float().mean()),
+                "flipped": float(((probability >= threshold) != (expected >= threshold)).float().mean()),
             }
         )
     return rows
 
 
 def images_of(path: Path | None, size: int, count: int) -> torch.Tensor:
-    """Windows (N, 1, size, size) of a micrograph, mean 0 and spread 1 over it."""
+    """Windows (N, 1, size, size) of a micrograph, as a network sees it."""
     raw = generate((size, size * count), seed=0).image if path is None else read_image(path)
-    intensity = Intensity.of(raw)
-    image = (torch.from_numpy(raw.astype("float32")) - intensity.mean) / intensity.std
+    (image,) = normalised(raw)
     windows = image.unfold(0, size, size).unfold(1, size, size).flatten(0, 1)
     if len(windows) < count:
         raise SystemExit(f"{path} has room for {len(windows)} windows of {size} px, not {count}")
     return windows[:count, None].clone()
 
 
-def network_of(checkpoint: Path | None, name: str, preset: str, norm: str) -> tuple[nn.Module, Inputs]:
-    """A network with the text features of the generic prompt, (1, D) and (1, L, D)."""
+def network_of(checkpoint: Path | None, name: str, preset: str, norm: str) -> tuple[nn.Module, Inputs, float]:
+    """A network with the text features of the generic prompt, (1, D) and (1, L, D), and its threshold."""
     if checkpoint is not None:
         model = load_model(str(checkpoint))
         features = model.text.get(DEFAULT_PROMPT)
-        return model.network, {"text": features.text[None], "tokens": features.tokens[None]}
+        return model.network, {"text": features.text[None], "tokens": features.tokens[None]}, model.threshold
     torch.manual_seed(0)
-    network = build_network(name, preset, TEXT_DIM, norm=norm)
-    return network, {"text": torch.randn(1, TEXT_DIM), "tokens": torch.randn(1, TEXT_LENGTH, TEXT_DIM)}
+    network = build_network(name, preset, TEXT_DIM, norm=norm, switches={"renormalise": False})  # as train.yaml has it
+    return network, {"text": torch.randn(1, TEXT_DIM), "tokens": torch.randn(1, TEXT_LENGTH, TEXT_DIM)}, 0.5
 
 
 def report(rows: list[dict[str, Any]]) -> str:
@@ -170,7 +175,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     device = chosen_device(options)
     where = machine(device)
-    network, text = network_of(options.checkpoint, options.network, options.preset, options.norm)
+    network, text, threshold = network_of(options.checkpoint, options.network, options.preset, options.norm)
     image = images_of(options.image, options.size, options.batch)
     inputs = {"image": image, **{key: value.expand(options.batch, *value.shape[1:]) for key, value in text.items()}}
     inputs = {key: value.to(device) for key, value in inputs.items()}
@@ -179,7 +184,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{where}\n{options.batch} x {options.size} x {options.size} px; ratio of time to {REFERENCE}, and largest and"
     )
     print("mean difference of probability, share of flipped pixels of the mask", flush=True)
-    rows = measure(pinned, inputs, options.repeats, device, not options.no_compile)
+    rows = measure(pinned, inputs, options.repeats, device, not options.no_compile, threshold)
     print(report(rows))
     if options.output:
         write_json(options.output, {"machine": where, "checkpoint": str(options.checkpoint), "modes": rows})

@@ -18,6 +18,7 @@ import torch
 from _micrograph import normalised
 from torch import nn
 
+from pipeline.data import read_image
 from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT
@@ -44,7 +45,7 @@ def tiled(
 def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shift: int) -> list[dict[str, object]]:
     """A row for each way of statistics and each halo."""
     model = load_model(str(checkpoint))
-    image = normalised(image_path)
+    image = normalised(read_image(image_path))
     height, width = image.shape[1:]
     if min(height, width) < tile + shift:
         raise SystemExit(f"{image_path}: it is {width} x {height} px, and {tile + shift} px are needed")

@@ -21,6 +21,7 @@ import torch
 from _micrograph import normalised
 from torch import nn
 
+from pipeline.data import read_image
 from pipeline.networks import pin_statistics
 from pipeline.text import DEFAULT_PROMPT, TextFeatures
 from pipeline.workflows import load_model
@@ -50,7 +51,7 @@ def compare(own: torch.Tensor, other: torch.Tensor, threshold: float) -> dict[st
 def measure(checkpoint: Path, image_path: Path) -> list[dict[str, object]]:
     """A row for each other text."""
     model = load_model(str(checkpoint))
-    image = normalised(image_path)[:, :SIDE, :SIDE]
+    image = normalised(read_image(image_path))[:, :SIDE, :SIDE]
     if min(image.shape[1:]) < 3 * BORDER:
         raise SystemExit(f"{image_path}: it is too small, {3 * BORDER} px are needed on each side")
     item = {"name": image_path.stem, "prompt": DEFAULT_PROMPT}

@@ -52,18 +52,17 @@ def main() -> None:
     parser.add_argument("--dataset_dir", required=True)
     parser.add_argument("--pore_label", type=int, default=None)
     arguments = parser.parse_args()
-    runs = pd.read_csv(arguments.experiment / "runs.csv")
+    runs = pd.read_csv(arguments.experiment / "runs.csv", dtype={"fold": str})
     runs = runs[(runs["state"] == "finished") & runs["fold"].notna()]
     if runs.empty:
         raise SystemExit(f"{arguments.experiment / 'runs.csv'} names no finished training of a fold")
     rows = []
     for run in runs.itertuples():
-        fold = str(run.fold).removesuffix(".0")
-        folder = arguments.experiment / str(run.variant) / f"fold{fold}" / f"seed{run.seed}"
+        folder = arguments.experiment / str(run.variant) / f"fold{run.fold}" / f"seed{run.seed}"
         options = {
             "dataset_dir": arguments.dataset_dir,
             "pore_label": arguments.pore_label,
-            "split_csv": str(arguments.experiment / "folds" / f"{fold}.csv"),
+            "split_csv": str(arguments.experiment / "folds" / f"{run.fold}.csv"),
         }
         validation, tested = (
             histograms(folder / "checkpoints" / "best.pt", split, options) for split in ("val", "test")

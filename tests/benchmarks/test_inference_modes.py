@@ -4,6 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+
+from pipeline.data import Intensity
+from pipeline.synthetic import generate
+from pipeline.transforms import NormaliseByIntensityd
 
 
 def test_the_modes_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,10 +31,10 @@ def test_the_modes_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert "contiguous float32 fused" in capsys.readouterr().out
 
 
-def test_windows_of_an_image() -> None:
+def test_windows_are_what_a_network_is_shown() -> None:
     import inference_modes
 
     images = inference_modes.images_of(None, 64, 3)
-    assert images.shape == (3, 1, 64, 64)
-    assert abs(float(images.mean())) < 1e-5
-    assert abs(float(images.std()) - 1) < 1e-3
+    raw = generate((64, 192), seed=0).image
+    seen = NormaliseByIntensityd("image", flatten=True)({"image": raw[None], "intensity": Intensity.of(raw)})["image"]
+    torch.testing.assert_close(torch.cat(list(images), dim=2), torch.as_tensor(seen), rtol=1e-4, atol=1e-5)
