@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import difflib
 import logging
-import zipfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from pipeline.errors import UserError
 from pipeline.text.clip_weights import fetch_pretrained, is_model_folder, weights_file
+from pipeline.text.torchscript import is_torchscript, read_torchscript
 from pipeline.text.tower import TextTower
 
 logger = logging.getLogger("vlsenet")
+
+#: Numbers that OpenAI's files hold beside the weights.
+_NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
 
 def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
@@ -29,11 +36,20 @@ def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
     """
     import open_clip
 
-    name = _identifier(model, weights)
+    if not isinstance(model, str) or ":" in model:  # with a colon open_clip would ask the hub, or read a folder
+        raise UserError(
+            f"text_model {model}: give the name of an architecture, such as RN50; a downloaded folder goes to "
+            "--text_weights"
+        )
     try:
-        config = open_clip.get_model_config(name)
-    except (OSError, ValueError) as error:
+        config = open_clip.get_model_config(_identifier(model, weights))
+    except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{weights}: open_clip_config.json cannot be read ({error})") from error
+    if weights and is_model_folder(weights) and not _describes_clip(config):
+        raise UserError(
+            f"{weights}: open_clip_config.json describes no CLIP (a model_cfg with embed_dim, vision_cfg and "
+            "text_cfg); download the folder again"
+        )
     if config is None:
         near = difflib.get_close_matches(model, open_clip.list_models(), n=3)
         hint = f"; near are {', '.join(near)}" if near else ""
@@ -61,7 +77,7 @@ def load_clip_tower(model: str, pretrained: str, weights: Path | None = None) ->
     import open_clip
 
     config = model_config(model, weights)
-    tag = open_clip.get_pretrained_cfg(model, pretrained)
+    tag = open_clip.get_pretrained_cfg(model, str(pretrained))
     if not tag and not weights:
         known = open_clip.list_pretrained_tags_by_model(model)
         raise UserError(f"open_clip has no weights {pretrained!r} for {model}: choose one of {', '.join(known)}")
@@ -73,18 +89,19 @@ def load_clip_tower(model: str, pretrained: str, weights: Path | None = None) ->
     logger.info("text tower %s (%s, quick-GELU %s) from %s", model, pretrained, quick_gelu, file)
     try:
         # the random initial weights must not move the caller's random state
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), _without_code(file) as harmless:
             clip = open_clip.create_model(
                 name,
-                pretrained=None if whole_folder else str(file),
+                pretrained=None if whole_folder else str(harmless),
                 force_quick_gelu=quick_gelu,
                 force_custom_text=True,  # keeps the text tower as a module of its own
                 require_pretrained=True,
-                # OpenAI's own files are TorchScript archives, which hold no pickle that could run code
-                weights_only=not _is_torchscript(file),
+                weights_only=True,
             )
     except Exception as error:  # whatever readers of four formats raise on a file that is not what it should be
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        if isinstance(error, UnpicklingError):  # PyTorch's own text tells how to run the code in it
+            reason = "it is damaged, or holds more than tensors, which might run code"
         raise UserError(
             f"{file}: these are not readable weights of {model} ({reason}); check the file and the name of the model"
         ) from error
@@ -95,8 +112,22 @@ def _identifier(model: str, weights: Path | None) -> str:
     return f"local-dir:{weights}" if weights and is_model_folder(weights) else model
 
 
-def _is_torchscript(file: Path) -> bool:
-    if not zipfile.is_zipfile(file):
-        return False
-    with zipfile.ZipFile(file) as archive:
-        return any(Path(name).name == "constants.pkl" for name in archive.namelist())
+def _describes_clip(config: Any) -> bool:
+    return (
+        isinstance(config, dict)
+        and isinstance(config.get("embed_dim"), int)
+        and all(isinstance(config.get(part), dict) for part in ("vision_cfg", "text_cfg"))
+    )
+
+
+@contextmanager
+def _without_code(file: Path) -> Iterator[Path]:
+    """The file itself, or, of TorchScript, its tensors in a temporary file that is read by `weights_only`."""
+    if not is_torchscript(file):
+        yield file
+        return
+    tensors = {name: tensor for name, tensor in read_torchscript(file).items() if name not in _NO_WEIGHTS}
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder) / "weights.pt"
+        torch.save(tensors, plain)
+        yield plain

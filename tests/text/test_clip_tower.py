@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 
 import open_clip
 import pytest
@@ -81,18 +82,40 @@ def test_folder_from_the_hub_brings_its_own_architecture(tiny_config, quick_clip
     torch.testing.assert_close(found, reference(quick_clip))
 
 
+@pytest.mark.parametrize(
+    "description",
+    ["{", "[]", "{}", '{"model_cfg": null}', '{"model_cfg": {"embed_dim": 32}}', '{"model_cfg": {"text_cfg": []}}'],
+)
+def test_a_folder_that_describes_no_clip(description, tiny_weights, tmp_path):
+    shutil.copy(tiny_weights, tmp_path / "open_clip_model.safetensors")
+    (tmp_path / "open_clip_config.json").write_text(description)
+    with pytest.raises(UserError, match=rf"{tmp_path}: open_clip_config\.json"):
+        load_clip_tower("RN50", "openai", tmp_path)
+
+
+@pytest.mark.parametrize("model", ["hf-hub:laion/x", "local-dir:/nowhere", None])
+def test_a_model_is_a_name_and_no_place(model, monkeypatch):
+    monkeypatch.setattr(open_clip, "get_model_config", None)  # it would ask the hub for half a minute
+    with pytest.raises(UserError, match=f"text_model {model}: give the name of an architecture.*--text_weights"):
+        model_config(model)
+
+
 def test_folder_with_weights_only(tiny_model, tiny_clip, tiny_weights):
     found = load_clip_tower(tiny_model, "openai", tiny_weights.parent).encode(PROMPT).text
     torch.testing.assert_close(found, reference(tiny_clip))
 
 
-def test_code_in_a_pickle_does_not_run(tiny_model, tmp_path):
+@pytest.mark.parametrize("dress", [None, "harmful/constants.pkl", "harmful/extra/constants.pkl"])
+def test_code_in_a_pickle_does_not_run(dress, tiny_model, tmp_path):
     class Harmful:
         def __reduce__(self):
             return (tmp_path.joinpath("ran").write_text, ("",))
 
     torch.save({"state_dict": Harmful()}, tmp_path / "harmful.pt")
-    with pytest.raises(UserError, match=r"harmful\.pt"):
+    if dress:  # as TorchScript, which is read another way
+        with zipfile.ZipFile(tmp_path / "harmful.pt", "a") as archive:
+            archive.writestr(dress, b"")
+    with pytest.raises(UserError, match=r"harmful\.pt.*might run code"):
         load_clip_tower(tiny_model, "openai", tmp_path / "harmful.pt")
     assert not (tmp_path / "ran").exists()
 
@@ -120,6 +143,8 @@ def test_unknown_model_gives_the_nearest(model, part):
 def test_unknown_tag_lists_those_that_exist():
     with pytest.raises(UserError, match=r"openai.*yfcc15m"):
         load_clip_tower("RN50", "laion")
+    with pytest.raises(UserError, match="no weights None"):
+        load_clip_tower("RN50", None)
 
 
 def test_other_tokenizers_and_towers_are_refused():
