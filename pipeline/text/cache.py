@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save
 
 from pipeline.atomic import atomic_path
 from pipeline.text.features import TextFeatures
@@ -42,10 +42,10 @@ class FeatureCache:
         return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()}.safetensors"
 
     def get(self, prompt: str) -> TextFeatures | None:
-        """The cached features, None where there are none. A damaged file counts as none, and the log names it."""
+        """The cached features, None where there are none. A damaged or closed file counts as none; the log names it."""
         path = self.path(prompt)
         try:
-            tensors = load_file(path)
+            tensors = load(path.read_bytes())
             features = TextFeatures(tensors["text"], tensors["tokens"])
             if features.text.ndim != 1 or features.tokens.shape[1:] != features.text.shape:
                 raise ValueError(f"shapes {tuple(features.text.shape)} and {tuple(features.tokens.shape)}")
@@ -53,7 +53,10 @@ class FeatureCache:
                 raise ValueError("values that are no finite numbers")
         except FileNotFoundError:
             return None
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
+        except OSError as error:
+            logger.warning("text feature cache %s cannot be read (%s): encoded anew", path, error.strerror)
+            return None
+        except (SafetensorError, KeyError, ValueError) as error:
             logger.warning("damaged text feature cache %s (%s): encoded anew", path, error)
             return None
         return features
@@ -62,6 +65,7 @@ class FeatureCache:
         """Store the features of a prompt, atomically. Where the folder can't be written, the log says so."""
         try:
             with atomic_path(self.path(prompt)) as temporary:
-                save_file({"text": features.text, "tokens": features.tokens}, temporary, metadata={"prompt": prompt})
+                # safetensors' own files are for their owner alone, whatever the umask
+                temporary.write_bytes(save({"text": features.text, "tokens": features.tokens}, {"prompt": prompt}))
         except (SafetensorError, OSError) as error:
             logger.warning("text features are not cached: %s cannot be written (%s)", self._folder, error)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -56,15 +58,26 @@ def test_a_folder_that_cannot_be_made_costs_only_the_cache(tmp_path, caplog):
     assert "not cached" in caplog.text
 
 
-def test_a_folder_that_cannot_be_read_costs_only_the_cache(tmp_path, monkeypatch, caplog):
+def test_others_may_read_the_cache_where_the_umask_lets_them(tmp_path):
+    cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
+    before = os.umask(0o022)
+    try:
+        cache.put("pore", FEATURES)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(cache.path("pore").stat().st_mode) == 0o644
+
+
+def test_a_file_that_cannot_be_read_costs_only_the_cache(tmp_path, monkeypatch, caplog):
     cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("pipeline.text.cache.load_file", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)  # for root all files are open
     assert cache.get("pore") is None
-    assert "Permission denied" in caplog.text
+    assert "cannot be read (Permission denied)" in caplog.text
+    assert "damaged" not in caplog.text
 
 
 def test_default_folder(monkeypatch):

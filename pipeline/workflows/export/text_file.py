@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from pipeline.atomic import atomic_path
 from pipeline.text import TextStore
@@ -16,4 +16,5 @@ def write_text_features(store: TextStore, path: Path) -> None:
     state = store.state_dict()
     tensors = {name: state[name].contiguous() for name in ("text", "tokens")}
     with atomic_path(path) as partial:
-        save_file(tensors, partial, metadata={"prompts": json.dumps(state["prompts"])})
+        # safetensors' own files are for their owner alone, whatever the umask
+        partial.write_bytes(save(tensors, {"prompts": json.dumps(state["prompts"])}))
