@@ -1,4 +1,4 @@
-"""What is segmented: one scan, or the slices of a stack, of one size."""
+"""What is segmented: one scan, or the slices of a stack, of one size and type of pixels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LOOK = 512
 
 
 class ScanVolume:
-    """Slices of one size, opened when they are read; a 2-D scan is a volume of one slice.
+    """Slices of one size and type of pixels, opened when they are read; a 2-D scan is a volume of one slice.
 
     Reading is safe from several threads at once.
 
@@ -58,7 +58,7 @@ class ScanVolume:
         self._users: dict[int, int] = {}
         self.path, self.depth = stack.path, len(stack)
         with self._stack[0] as first:
-            self.shape = first.shape
+            self.shape, self._dtype = first.shape, first.dtype
             bottom = read_bottom(first.read, first.shape)
             self.rows = first.shape[0] - info_bar_height(info_bar, first.acquisition, bottom, first.shape[0])
             self.description = first.describe()
@@ -77,7 +77,7 @@ class ScanVolume:
             as_stored: for a picture: with the rows of the info bar, and not inverted.
 
         Raises:
-            UserError: it can't be read, or has another size than the first.
+            UserError: it can't be read, or has another size or type of pixels than the first.
         """
         with self._lock:  # opening may decode a whole image: once, not once for every thread
             if index not in self._open:
@@ -131,6 +131,13 @@ class ScanVolume:
                 f"{name}: it has {size}, and the first slice {self.shape[1]} x {self.shape[0]}; a stack needs slices "
                 "of one size"
             )
+        if source.dtype != self._dtype:  # all are normalised alike
+            name, dtype = source.name, source.dtype
+            source.close()
+            raise UserError(
+                f"{name}: its pixels are of type {dtype}, and those of the first slice {self._dtype}; save all "
+                "slices of a stack with one bit depth and one scale of grey values"
+            )
         self._warn_of_another_scale(source)
         return source
 
@@ -181,8 +188,12 @@ def open_volume(
         spill_dir: as for `open_scan`.
 
     Raises:
-        UserError: as `open_scan` and `ScanVolume`.
+        UserError: as `open_scan` and `ScanVolume`; or both `stack` and `page` are given.
     """
+    if stack and page is not None:
+        raise UserError(
+            f"{path}: a stack takes all images of a file, and page {page} one of them: leave out --stack or --page"
+        )
     if stack:
         return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
     opened = partial(open_scan, path, spill_dir=spill_dir, page=page)

@@ -37,6 +37,21 @@ def test_a_slice_of_another_size_is_told(folder: Path) -> None:
         volume.read(5, 0, 0, 10, 10)
 
 
+def test_a_slice_of_another_bit_depth_is_refused(folder: Path) -> None:
+    """Its grey values are of another scale, and all slices are normalised alike."""
+    Image.fromarray(SLICES[5].astype(np.uint16) * 257).save(folder / "s5.png")
+    with open_volume(str(folder), stack=True) as volume:
+        volume.read(4, 0, 0, 10, 10)
+        with pytest.raises(UserError, match=r"s5\.png.*uint16, and those of the first slice uint8"):
+            volume.read(5, 0, 0, 10, 10)
+
+
+@pytest.mark.parametrize("page", [0, 2])
+def test_a_stack_has_no_page(folder: Path, page: int) -> None:
+    with pytest.raises(UserError, match=f"page {page} one of them: leave out --stack or --page"):
+        open_volume(str(folder), stack=True, page=page)
+
+
 def test_a_changed_slice_changes_the_fingerprint(folder: Path) -> None:
     with open_volume(str(folder), stack=True) as volume:
         before = volume.fingerprint()
