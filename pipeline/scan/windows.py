@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 from typing import NamedTuple
 
+from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
 from pipeline.scan.output.plan import ChunkPlan, Part
 
@@ -87,6 +88,37 @@ class Windows:
 def scaled_length(length: int, scale: float) -> int:
     """Pixels of the network's scale along an axis of the scan."""
     return max(1, round(length * scale))
+
+
+def check_imaged(
+    shape: tuple[int, int], rows: int, region: tuple[int, int, int, int] | None, scale: tuple[float, float], name: str
+) -> None:
+    """Check that there is something to segment, before anything is computed.
+
+    Args:
+        shape: height and width of the scan (px).
+        rows: rows of it that are imaged; an info bar lies below.
+        region: region of interest: x, y, width, height (px); None: the whole scan.
+        scale: pixels of the network's scale to one of the scan, along rows and columns.
+        name: of the scan, for messages.
+
+    Raises:
+        UserError: the region lies in the info bar, or the scan has a side that is too small for the network.
+    """
+    if region is not None and rows <= region[1] < shape[0]:
+        raise UserError(
+            f"{name}: the region {','.join(map(str, region))} lies in the info bar, which begins at row {rows}: choose "
+            "one above it, or --info_bar keep where there is none"
+        )
+    height, width = scaled_length(rows, scale[0]), scaled_length(shape[1], scale[1])
+    if min(height, width) >= STRIDE:
+        return
+    size = f"{shape[1]} x {rows} pixels"
+    remedy = "give a larger image"
+    if scale != (1, 1):
+        size += f", which are {width} x {height} at the network's scale"
+        remedy = "check --pixel_size_nm, or give --rescale false or a larger image"
+    raise UserError(f"{name}: it has {size}, and the network needs {STRIDE} x {STRIDE} at least: {remedy}")
 
 
 def _covered(first: int, count: int, scale: float) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import torch
 
 from pipeline.scan.output import FORMAT_VERSION
 from pipeline.scan.volume import ScanVolume
+from pipeline.scan.windows import check_imaged
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.scan_network import prompted
 from pipeline.workflows.scan_scale import scan_scale
@@ -39,9 +40,13 @@ def scan_request(
         pixel_size_nm: pixel height and width, if known.
         earlier: request of an interrupted run in the same folder, whose sizes are kept; empty where there is none.
         processes: that share this machine.
+
+    Raises:
+        UserError: there is nothing to segment (`check_imaged`), or the memory does not hold it (`fitting_sizes`).
     """
     trained = model.data["pixel_sizes_nm"] if settings.rescale else []
     scale = scan_scale(pixel_size_nm, trained, volume.path)
+    check_imaged(volume.shape, volume.rows, settings.region, scale, volume.path)
     chunk_size, batch = settings.chunk_size or earlier.get("chunk_size"), settings.batch or earlier.get("batch")
     if chunk_size is None or batch is None:
         network = prompted(model.network, model.text.get(settings.prompt), settings.precision)

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
 from pipeline.scan.output import ChunkPlan, Part
-from pipeline.scan.windows import Windows
+from pipeline.scan.windows import Windows, check_imaged
 
 HEIGHT, WIDTH = 777, 901
 
@@ -45,3 +46,33 @@ def test_windows_beyond_a_region_read_the_scan() -> None:
 def test_a_narrow_last_chunk_gets_a_window_that_the_network_takes() -> None:
     windows = Windows(ChunkPlan(256 + 3, 256 + 3, chunk=256), 0)
     assert windows.around(Part(0, 256, 256, 3, 3)) == (240, 240, 19, 19)
+
+
+def test_a_region_in_the_info_bar_is_refused() -> None:
+    shape = (288, 300)
+    check_imaged(shape, 188, (0, 187, 100, 88), (1, 1), "a.tif")
+    check_imaged(shape, 288, (0, 200, 100, 88), (1, 1), "a.tif")
+    with pytest.raises(
+        UserError, match=r"a\.tif: the region 0,188,100,88 lies in the info bar, which begins at row 188"
+    ):
+        check_imaged(shape, 188, (0, 188, 100, 88), (1, 1), "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "scale", "told"),
+    [
+        ((12, 12), 12, (1, 1), r"it has 12 x 12 pixels, and the network needs 16 x 16 at least: give a larger image"),
+        ((40, 90), 15, (1, 1), "it has 90 x 15 pixels"),
+        ((300, 200), 300, (0.07, 0.07), r"200 x 300 pixels, which are 14 x 21 at the network's scale.*--pixel_size_nm"),
+    ],
+)
+def test_a_scan_that_is_too_small_for_the_network_is_refused(
+    shape: tuple[int, int], rows: int, scale: tuple[float, float], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        check_imaged(shape, rows, None, scale, "a.tif")
+
+
+def test_a_scan_that_is_large_enough_at_the_networks_scale_is_taken() -> None:
+    check_imaged((16, 16), 16, None, (1, 1), "a.tif")
+    check_imaged((8, 8), 8, None, (2, 2), "a.tif")

@@ -241,3 +241,10 @@ def test_a_scan_of_another_pixel_size_is_seen_at_the_models(tmp_path: Path, mode
     assert manifest["request"]["scale"] == [0.5, 0.5]
     assert manifest["pixel_size_nm"] == 10
     assert manifest["seam_certificate"]["largest"] < 1.01 / 255
+
+
+def test_an_icon_among_the_scans_is_refused_before_anything_is_written(tmp_path: Path, model: TrainedModel) -> None:
+    Image.fromarray(np.zeros((12, 12), np.uint8)).save(tmp_path / "icon.png")
+    with pytest.raises(UserError, match=r"icon\.png: it has 12 x 12 pixels"):
+        segmentation(tmp_path / "icon.png", tmp_path / "out", model).run()
+    assert not (tmp_path / "out").exists()
