@@ -6,7 +6,7 @@ from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import memory_format
 from pipeline.networks.context import ContextBlock
 from pipeline.networks.equal_parameters import parameter_count, parameters_of, unet_of_equal_parameters
-from pipeline.networks.factory import NETWORKS, build_network, equal_unet_features
+from pipeline.networks.factory import NETWORKS, build_network, equal_unet_features, reads_text
 from pipeline.networks.fusion import fuse_norms
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
@@ -41,6 +41,7 @@ __all__ = [
     "parameters_of",
     "pin_statistics",
     "preset_features",
+    "reads_text",
     "reads_tile",
     "unet_of_equal_parameters",
 ]

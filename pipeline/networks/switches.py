@@ -78,6 +78,11 @@ class Switches:
         """Whether some part reads the global text feature in the forward pass."""
         return self.modulate_skips or self.modulate_bottleneck or self.modulate_decoder or self.text_adapters
 
+    @property
+    def read_any_text(self) -> bool:
+        """Whether some part reads text at all, tokens and the alignment loss among them."""
+        return self.read_text or self.cross_attention or self.alignment
+
 
 def changed_switches(values: Mapping[str, bool]) -> dict[str, bool]:
     """What a config sets otherwise than all on, checked: the `switches` of `build_network`.

@@ -70,8 +70,7 @@ class VLSENet(UNet):
             part(switches.skip_gate, partial(SkipGate, skip, decoder))
             for skip, decoder in zip(levels, features[1:], strict=True)
         )
-        reads_any_text = switches.read_text or switches.alignment or switches.cross_attention
-        self.learned_text = LearnedText(text_dim) if learned_text and reads_any_text else None
+        self.learned_text = LearnedText(text_dim) if learned_text and switches.read_any_text else None
 
     def forward(  # type: ignore[override]  # in training it returns more than its baseline
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +16,13 @@ from pipeline.errors import UserError
 from pipeline.text.ensemble import averaged, phrases_of
 from pipeline.text.features import TextFeatures
 
+logger = logging.getLogger("vlsenet")
+
 #: The names that `--text_source` takes.
 TEXT_SOURCES = ("clip", "learned", "none", "random", "untrained")
+
+#: What `clip` reads unless told otherwise.
+DEFAULT_MODEL, DEFAULT_PRETRAINED = "RN50", "openai"
 
 #: Width D and number of tokens L of the sources without a language model.
 PLAIN_DIM = 256
@@ -102,8 +108,8 @@ def random_features(key: str, length: int, dim: int) -> TextFeatures:
 def build_text_source(
     name: str,
     *,
-    model: str = "RN50",
-    pretrained: str = "openai",
+    model: str = DEFAULT_MODEL,
+    pretrained: str = DEFAULT_PRETRAINED,
     weights: str | Path | None = None,
     cache_dir: str | Path | None = None,
 ) -> TextSource:
@@ -118,9 +124,13 @@ def build_text_source(
         weights: local file or folder to read the weights from instead of the hub, for `clip`.
         cache_dir: folder of the on-disk feature cache, for `clip`; by default `~/.cache/vlsenet/text`.
 
+    What is given for `clip` and has no effect on another source is told in the log.
+
     Raises:
         UserError: unknown name, or `weights` does not exist.
     """
+    if name in TEXT_SOURCES and name != "clip":
+        _warn_of_no_effect(name, text_weights=weights, text_model=model, text_pretrained=pretrained)
     if name in ("none", "learned"):
         return ConstantSource(name)
     if name == "random":
@@ -137,6 +147,14 @@ def build_text_source(
     near = difflib.get_close_matches(str(name).lower(), TEXT_SOURCES, n=1, cutoff=0.4)
     hint = f"; did you mean {near[0]}?" if near else ""
     raise UserError(f"text_source {name!r} is unknown{hint} (one of {', '.join(TEXT_SOURCES)})")
+
+
+def _warn_of_no_effect(name: str, **options: str | Path | None) -> None:
+    for option, value in options.items():
+        if value and value not in (DEFAULT_MODEL, DEFAULT_PRETRAINED):
+            logger.warning(
+                "%s %s HAS NO EFFECT: text_source clip alone reads it, and this is text_source %s", option, value, name
+            )
 
 
 def _describe_plain(name: str) -> dict[str, str | int | bool | None]:

@@ -59,13 +59,7 @@ def extend_text_store(
         raise UserError("the text store is empty: build it from a text source, or load a checkpoint, first")
     made_by, known = store.provenance, store.prompts[0]
     try:
-        source = build_text_source(
-            str(made_by.get("source")),
-            model=str(made_by.get("model")),
-            pretrained=str(made_by.get("pretrained")),
-            weights=weights,
-            cache_dir=cache_dir,
-        )
+        source = _source_of(store, weights, cache_dir)
         features = source.encode([known, *lacking])
     except UserError as error:
         raise UserError(f"{store.describe_missing(lacking)} {error}") from error
@@ -78,6 +72,13 @@ def extend_text_store(
             f"{made_by.get('weights_id')}): give those, or use a stored prompt"
         )
     store.add({prompt: features[prompt] for prompt in lacking})
+
+
+def _source_of(store: TextStore, weights: str | Path | None, cache_dir: str | Path | None) -> TextSource:
+    name, model, pretrained = (str(store.provenance.get(key)) for key in ("source", "model", "pretrained"))
+    if name != "clip":  # commands take weights for all their models, whether these are of CLIP or not
+        return build_text_source(name)
+    return build_text_source(name, model=model, pretrained=pretrained, weights=weights, cache_dir=cache_dir)
 
 
 def _same(stored: torch.Tensor, again: torch.Tensor) -> bool:

@@ -10,7 +10,16 @@ from typing import Any
 
 from pipeline.data import DatasetIndex, Intensity, Sample, index_dataset
 from pipeline.microscope import read_acquisition
-from pipeline.text import DEFAULT_PROMPT, EMPTY_PROMPT, TextSource, TextStore, build_text_store, clean_prompt
+from pipeline.text import (
+    DEFAULT_PROMPT,
+    EMPTY_PROMPT,
+    TextSource,
+    TextStore,
+    build_text_source,
+    build_text_store,
+    clean_prompt,
+)
+from pipeline.text.clip_source import ClipSource
 
 logger = logging.getLogger("vlsenet")
 
@@ -110,14 +119,21 @@ def trained_pixel_sizes(index: DatasetIndex, given_nm: float | None = None) -> l
     return sizes
 
 
-def encode_prompts(index: DatasetIndex, encoder: TextSource) -> TextStore:
+def encode_prompts(index: DatasetIndex, encoder: TextSource, network_reads: bool = True) -> TextStore:
     """Encode every prompt of a data set once, and those that an audit compares them with: generic and empty.
+
+    For a network that reads no text nobody should need CLIP's weights: zeros take the place of its features.
 
     Raises:
         UserError: the encoder's weights are out of reach.
     """
     prompts = set(map(prompt_of, index.samples))
+    if not network_reads and isinstance(encoder, ClipSource):
+        logger.info("text prior: none in place of clip, which is not loaded: this network reads no text")
+        encoder = build_text_source("none")
     store = build_text_store(encoder, [DEFAULT_PROMPT, EMPTY_PROMPT, *sorted(prompts)])
+    if not network_reads:
+        return store
     source = store.provenance["source"]
     logger.info("text prior: %s, %d prompts", source, len(prompts))
     if source in ("learned", "none") and prompts != {DEFAULT_PROMPT}:

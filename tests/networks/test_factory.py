@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.networks import UNet, VLSENet, build_network
+from pipeline.networks import UNet, VLSENet, build_network, reads_text
 
 
 def test_builds_by_name() -> None:
@@ -47,3 +47,12 @@ def test_widths_that_are_none_are_told(wrong: object) -> None:
 def test_mistakes_are_told_with_the_nearest_right_name(wrong: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
         build_network(**wrong)
+
+
+def test_which_networks_read_text() -> None:
+    lscm = ("modulate_skips", "modulate_bottleneck", "modulate_decoder", "text_adapters", "cross_attention")
+    settings = {"network": "vlsenet", "preset": "small", "text_dim": 8}
+    assert reads_text(**settings)
+    assert reads_text(**settings, switches=dict.fromkeys(lscm, False))  # the alignment loss does
+    assert not reads_text(**settings, switches=dict.fromkeys((*lscm, "alignment"), False))
+    assert not reads_text(**{**settings, "network": "unet"})

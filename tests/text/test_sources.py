@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.text import TEXT_SOURCES, build_text_source, build_text_store
+from pipeline.text import TEXT_SOURCES, build_text_source, build_text_store, extend_text_store
 from pipeline.text.sources import PLAIN_DIM, PLAIN_LENGTH
 
 PROMPTS = ["pore", "sparse, elongated pores", "pore"]
@@ -88,3 +88,16 @@ def test_import_leaves_open_clip_alone():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_only_clip_reads_is_told(caplog):
+    build_text_source("learned", weights="RN50.pt", model="ViT-B-32")
+    assert "text_weights RN50.pt HAS NO EFFECT: text_source clip alone reads it, and this is text_source learned" in (
+        caplog.text
+    )
+    assert "text_model ViT-B-32 HAS NO EFFECT" in caplog.text
+    assert "text_pretrained" not in caplog.text
+    caplog.clear()
+    store = build_text_store(build_text_source("learned"), ["pore"])
+    extend_text_store(store, ["cracks"], weights="RN50.pt")  # evaluations name the weights of all their models
+    assert not caplog.text
