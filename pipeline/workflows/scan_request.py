@@ -48,11 +48,14 @@ def scan_request(
     scale = scan_scale(pixel_size_nm, trained, volume.path)
     check_imaged(volume.shape, volume.rows, settings.region, scale, volume.path)
     chunk_size, batch = settings.chunk_size or earlier.get("chunk_size"), settings.batch or earlier.get("batch")
-    if chunk_size is None or batch is None:
+    sizes = {"chunk_size": chunk_size, "batch": batch, "halo": settings.halo, "scale": list(scale)}
+    if any(earlier.get(name) != value for name, value in sizes.items()):
         network = prompted(model.network, model.text.get(settings.prompt), settings.precision)
         longest = max(settings.region[2:] if settings.region else volume.shape)
-        fitting = fitting_sizes(network, device, settings.halo, longest, processes, max(scale), chunk_size)
-        chunk_size, batch = fitting[0], batch or fitting[1]
+        shape = volume.rows * scale[0], volume.shape[1] * scale[1]
+        chunk_size, batch = fitting_sizes(
+            network, device, settings.halo, longest, processes, max(scale), chunk_size, batch, shape
+        )
     logger.info("chunks of %d px and a halo of %d px, %d in a batch", chunk_size, settings.halo, batch)
     return {
         "scan": volume.fingerprint(),

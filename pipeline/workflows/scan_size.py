@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ _SIDE = 256
 _SHARE = {"cpu": 0.25, "cuda": 0.6}
 #: windows of a million pixels fill any GPU by the handful
 _MOST_IN_A_BATCH = 8
+#: from so many pixels of the network to one of the scan on, a pixel size is more likely wrong than the memory small
+_COARSE = 2.0
 #: where Linux says how much a container or a batch system's job may take
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
@@ -31,6 +34,8 @@ def fitting_sizes(
     processes: int = 1,
     scale: float = 1.0,
     chunk_size: int | None = None,
+    batch: int | None = None,
+    shape: tuple[float, float] = (math.inf, math.inf),
 ) -> tuple[int, int]:
     """Chunk size (px) and batch that fit, from how much memory the network takes for a pixel.
 
@@ -41,28 +46,46 @@ def fitting_sizes(
         longest_side: of the scan (px); chunks need not be larger.
         processes: that share the memory; on GPUs each has its own.
         scale: pixels of the network to one of the scan.
-        chunk_size: where it is given, only the batch is chosen.
+        chunk_size: as given (px); None: the largest that leaves memory to other programs.
+        batch: as given; None: as many as leave memory to other programs.
+        shape: height and width of the scan at the network's scale (px); no window is larger.
 
     Raises:
-        UserError: not even the smallest chunk fits.
+        UserError: not even the smallest chunk fits, or what is given takes more than the whole memory.
     """
     window = torch.zeros(1, 1, _SIDE, _SIDE, device=device)
     bytes_per_pixel = peak_bytes(lambda: network(window)) / _SIDE**2
-    allowed = _SHARE[device.type] * device_memory(device) / (1 if device.type == "cuda" else processes)
+    memory = device_memory(device) / (1 if device.type == "cuda" else processes)
+    allowed = _SHARE[device.type] * memory
 
     def needed(side: int) -> float:
-        return bytes_per_pixel * (side * scale + 2 * halo) ** 2
+        return bytes_per_pixel * math.prod(min(side * scale + 2 * halo, end) for end in shape)
 
+    def refused(side: int, count: int, remedy: str) -> UserError:
+        if scale >= _COARSE:
+            remedy = (
+                f"a pixel of the scan is {scale:.4g} of the network's: check --pixel_size_nm, or give --rescale false"
+            )
+        windows = "a window" if count == 1 else f"{count} windows"
+        return UserError(
+            f"{device}: its memory does not hold {windows} of {side} px with a halo of {halo} px, which "
+            f"{'takes' if count == 1 else 'take'} {count * needed(side) / 1e9:.1f} GB; {remedy}"
+        )
+
+    given = chunk_size is not None
     if chunk_size is None:
         enough = [side for side in CHUNK_SIZES if side == CHUNK_SIZES[-1] or side < 2 * longest_side]
         fitting = [side for side in enough if needed(side) <= allowed]
         if not fitting:
-            raise UserError(
-                f"{device}: its memory does not hold a window of {CHUNK_SIZES[-1]} px with a halo of {halo} px, which "
-                f"takes {needed(CHUNK_SIZES[-1]) / 1e9:.1f} GB; give a smaller --halo, or use another device"
-            )
+            raise refused(CHUNK_SIZES[-1], 1, "give a smaller --halo, or use another device")
         chunk_size = fitting[0]
-    batch = 1 if device.type == "cpu" else int(max(1, min(_MOST_IN_A_BATCH, allowed // needed(chunk_size))))
+    if batch is None:
+        batch = 1 if device.type == "cpu" else int(max(1, min(_MOST_IN_A_BATCH, allowed // needed(chunk_size))))
+    # a batch has windows of one size, and one window is no larger than what there is to segment
+    if batch * needed(chunk_size if batch > 1 else min(chunk_size, longest_side)) > memory:
+        raise refused(
+            chunk_size, batch, f"give a smaller {'--chunk_size' if given else '--batch'}, or use another device"
+        )
     return chunk_size, batch
 
 

@@ -58,5 +58,31 @@ def test_processes_share_the_memory_and_too_little_is_told(monkeypatch: pytest.M
         fitting_sizes(eight_bytes_a_pixel, CPU, 4096, 10_000)
 
 
+def test_given_sizes_that_the_whole_memory_does_not_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan_size, "device_memory", lambda device: 8 * 1280**2)
+    assert fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, chunk_size=1024) == (1024, 1)
+    with pytest.raises(UserError, match=r"a window of 2048 px.*smaller --chunk_size"):
+        fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, chunk_size=2048)
+    with pytest.raises(UserError, match=r"2 windows of 1024 px.*smaller --chunk_size"):
+        fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, chunk_size=1024, batch=2)
+    with pytest.raises(UserError, match=r"64 windows of 256 px.*smaller --batch"):
+        fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, batch=64)
+    # windows end with the scan
+    assert fitting_sizes(eight_bytes_a_pixel, CPU, 128, 900, chunk_size=2048, shape=(900, 900)) == (2048, 1)
+    assert fitting_sizes(eight_bytes_a_pixel, CPU, 128, 900, chunk_size=2048) == (2048, 1)  # a region of 900 px
+
+
+@pytest.mark.parametrize("chunk_size", [None, 256])
+def test_a_wrong_pixel_size_is_named_and_not_the_halo(chunk_size: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixels of 2000 nm and a model of 10 nm make a window of 51 000 px out of a chunk of 256 px."""
+    monkeypatch.setattr(scan_size, "device_memory", lambda device: 8 * 1280**2)
+    with pytest.raises(
+        UserError, match="a pixel of the scan is 200 of the network's: check --pixel_size_nm, or give"
+    ) as e:
+        fitting_sizes(eight_bytes_a_pixel, CPU, 128, 300, scale=200, chunk_size=chunk_size, shape=(60_000, 60_000))
+    assert "--rescale false" in str(e.value)
+    assert "smaller" not in str(e.value)
+
+
 def test_the_memory_of_this_machine() -> None:
     assert 1e8 < scan_size.device_memory(CPU) < 1e14
