@@ -10,6 +10,7 @@ from pipeline.scan.sources import ScanSource, ScanStack, open_scan, open_stack
 from pipeline.scan.volume import ScanVolume
 
 _CONDITIONS = (
+    ("slice_spacing_nm", "distance of slices", "{:.6g} nm"),
     ("magnification", "magnification", "{:g}"),
     ("voltage_kv", "voltage", "{:g} kV"),
     ("working_distance_mm", "working distance", "{:.4g} mm"),

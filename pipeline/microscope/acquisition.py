@@ -24,6 +24,7 @@ class Acquisition:
         bar_height: rows of the info bar at the lower border (px), where the file tells; 0: it says there is none.
         sources: for each of these that is known (`pixel_size` for the two first), the place in the file.
         warnings: what is odd or contradictory in the file, one line each.
+        slice_spacing_nm: distance of the file's slices (nm), where it holds several along z and nothing else.
     """
 
     pixel_height_nm: float | None = None
@@ -37,6 +38,7 @@ class Acquisition:
     bar_height: int | None = None
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
+    slice_spacing_nm: float | None = None
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
@@ -54,6 +56,8 @@ class Acquisition:
             height, width = self.pixel_size_nm
             size = f"{width:.6g} nm" if f"{width:.6g}" == f"{height:.6g}" else f"{width:.6g} x {height:.6g} nm"
             parts.append(f"pixels of {size} ({self.sources.get('pixel_size', 'given')})")
+        if self.slice_spacing_nm is not None:
+            parts.append(f"slices {self.slice_spacing_nm:.6g} nm apart")
         if self.magnification is not None:
             parts.append(f"magnification {self.magnification:g}")
         if self.voltage_kv is not None:
@@ -74,7 +78,7 @@ class Acquisition:
         """All of it as plain values, for JSON."""
         names = (
             "pixel_height_nm", "pixel_width_nm", "magnification", "detector", "voltage_kv", "working_distance_mm",
-            "date", "instrument", "bar_height",
+            "date", "instrument", "bar_height", "slice_spacing_nm",
         )  # fmt: skip
         return {
             **{name: getattr(self, name) for name in names},

@@ -29,6 +29,7 @@ class Finding:
         date: as written.
         instrument: maker and model.
         bar_height: rows of the info bar below the image (px); 0 where the file says that there is none.
+        slice_spacing_nm: distance of the file's slices (nm).
         warnings: one line each.
     """
 
@@ -41,6 +42,7 @@ class Finding:
     date: str | None = None
     instrument: str | None = None
     bar_height: int | None = None
+    slice_spacing_nm: float | None = None
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
@@ -78,6 +80,24 @@ class Finding:
         self.pixel_size_nm = (sizes[0], sizes[1])
         if not same(sizes[0], sizes[1]):
             self.warn(f"its pixels are not square ({sizes[1]:.5g} nm wide, {sizes[0]:.5g} nm high)")
+
+    def take_slice_spacing(self, distance: Any, unit: str | None = None) -> None:
+        """Take the distance of slices; 0 and what has no unit is no distance.
+
+        Args:
+            distance: a number or text, with its unit or without; None where there is none.
+            unit: of a distance that names none.
+        """
+        size = length_nm(distance, unit)
+        if not size:
+            return
+        if SMALLEST_NM <= size <= LARGEST_NM:
+            self.slice_spacing_nm = size
+        else:
+            self.warn(
+                f"its distance of slices ({size:.4g} nm) lies outside {SMALLEST_NM:g} nm to {LARGEST_NM / 1e3:g} um, "
+                "and is left out"
+            )
 
     def take_field_as_size(self, width: Any, pixels: int, unit: str | None = None) -> None:
         """Take the pixel size from the width of the field of view, over `pixels` pixels, where that is a length."""

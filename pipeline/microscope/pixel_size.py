@@ -50,6 +50,15 @@ def in_nm(height: float, width: float, units: tuple[str | None, str | None]) -> 
 
 def from_multiscale(multiscale: Mapping[str, Any]) -> PixelSize | None:
     """From one entry of OME-Zarr's `multiscales`, for its first (largest) image."""
+    scale = _scale(multiscale)
+    if scale is None:
+        return None
+    axes = multiscale["axes"]
+    return in_nm(scale[-2], scale[-1], (axes[-2].get("unit"), axes[-1].get("unit")))
+
+
+def _scale(multiscale: Mapping[str, Any]) -> list[float] | None:
+    """Size of a pixel along each axis, each in its unit; None where nothing tells it."""
     axes = multiscale.get("axes") or []
     if len(axes) < 2 or not all(isinstance(axis, Mapping) for axis in axes):
         return None  # before version 0.4 there were no units
@@ -61,7 +70,18 @@ def from_multiscale(multiscale: Mapping[str, Any]) -> PixelSize | None:
         factors = transform.get("scale")
         if transform.get("type") == "scale" and isinstance(factors, Sequence) and len(factors) == len(axes):
             scale = [a * float(b) for a, b in zip(scale, factors, strict=True)]
-    return in_nm(scale[-2], scale[-1], (axes[-2].get("unit"), axes[-1].get("unit")))
+    return scale
+
+
+def spacing_from_multiscale(multiscale: Mapping[str, Any]) -> float | None:
+    """Distance of slices (nm) along an axis z, from one entry of OME-Zarr's `multiscales`, for its first image."""
+    scale = _scale(multiscale)
+    if scale is None:
+        return None
+    sizes = {axis.get("name"): (size, axis.get("unit")) for axis, size in zip(multiscale["axes"], scale, strict=True)}
+    size, unit = sizes.get("z", (0.0, None))
+    found = in_nm(size, size, (unit, unit))
+    return None if found is None else found[0]
 
 
 def from_nifti(zooms: Sequence[float], unit: str) -> PixelSize | None:

@@ -21,7 +21,10 @@ Adapter = tuple[str, Callable[[], Finding | None]]
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))  # type: ignore[arg-type]
 _PHENOM_END, _LOOKED_AT = b"</FeiImage>", 1 << 16
-_FIELDS = ("magnification", "detector", "voltage_kv", "working_distance_mm", "date", "instrument", "bar_height")
+_FIELDS = (
+    "magnification", "detector", "voltage_kv", "working_distance_mm", "date", "instrument", "bar_height",
+    "slice_spacing_nm",
+)  # fmt: skip
 
 
 def read_acquisition(path: str | os.PathLike[str], *, image: int = 0) -> Acquisition:
@@ -30,7 +33,8 @@ def read_acquisition(path: str | os.PathLike[str], *, image: int = 0) -> Acquisi
     Where several places tell the same, the first counts: the maker's own tag (Thermo Fisher, ZEISS, TESCAN, Gatan), the
     maker's side file (TESCAN .hdr, Hitachi and JEOL .txt), OME-XML, ImageJ, TIFF's resolution tags. NIfTI, MRC and
     OME-Zarr have one place each. Pixel sizes that differ by more than 1 % from place to place are told. A pixel size
-    that is zero, negative, not finite, or outside 0.01 nm to 100 um is left out, which is told.
+    that is zero, negative, not finite, or outside 0.01 nm to 100 um is left out, which is told. OME, ImageJ, NIfTI, MRC
+    and OME-Zarr may also tell how far the slices of a volume are apart.
 
     It never fails: what is broken is left out, with a warning. It reads tags and headers, no pixels.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -41,6 +43,8 @@ def from_ome(text: str, image: int) -> Finding:
         finding.take_pixel_size(*(_ome_size(fields, axis) for axis in "YX"))
         if finding.pixel_size_nm == (1000, 1000) and "PhysicalSizeXUnit" not in fields:
             finding.warn("its pixel size (1, without a unit) may be a program's placeholder; check the scale")
+        if len(pixels) == 1 and _lies_along_z(pixels[0]):
+            finding.take_slice_spacing(_ome_size(fields, "Z"))
     objective, detector = first(root, "Objective"), first(root, "Detector")
     microscope, date = first(root, "Microscope"), first(root, "AcquisitionDate")
     finding.take_conditions(
@@ -68,6 +72,9 @@ def from_imagej(metadata: Mapping[str, Any], resolution: tuple[float, float] | N
             finding.take_pixel_size(f"{1 / rows!r} {unit_y}", f"{1 / columns!r} {unit}")
         else:
             finding.warn("its pixel size is zero, negative or infinite, and is left out")
+    # without `spacing` it is 1 of the unit, which is what ImageJ puts in that knows nothing of it
+    if unit.lower() not in _NO_SCALE and 1 < metadata.get("slices", 1) == metadata.get("images", 1):
+        finding.take_slice_spacing(metadata.get("spacing"), plain_text(metadata.get("zunit")) or unit)
     return finding
 
 
@@ -114,6 +121,8 @@ def from_nifti_file(path: Path) -> Finding:
             finding.warn(f"its voxel sizes ({zooms[0]:.5g}, {zooms[1]:.5g}) have no unit, and are left out")
         return finding
     finding.take_pixel_size(zooms[1], zooms[0], unit)
+    if 1 < math.prod(header.get_data_shape()[2:]) == header.get_data_shape()[2]:
+        finding.take_slice_spacing(zooms[2], unit)
     columns = np.linalg.norm(header.get_best_affine()[:3, :2], axis=0)
     if finding.pixel_size_nm is not None and not all(same(a, b) for a, b in zip(columns, zooms[:2], strict=True)):
         finding.warn(
@@ -130,9 +139,12 @@ def from_mrc_file(path: Path) -> Finding:
     finding = Finding("MRC header")
     with mrcfile.open(path, header_only=True, permissive=True) as file:
         size = file.voxel_size
-        height, width = float(size.y), float(size.x)
+        height, width, distance = float(size.y), float(size.x), float(size.z)
+        along_z = 1 < int(file.header.nz) == int(file.header.mz)  # else they are images that have nothing to do with z
     if (height, width) not in ((0.0, 0.0), (1.0, 1.0)):  # what writers put in that know nothing of it
         finding.take_pixel_size(height, width, "angstrom")
+        if along_z:
+            finding.take_slice_spacing(distance, "angstrom")
     return finding
 
 
@@ -149,6 +161,13 @@ def from_zarr_folder(path: Path) -> Finding:
     if size is not None:
         finding.take_pixel_size(size[0], size[1], "nm")
     return finding
+
+
+def _lies_along_z(pixels: ElementTree.Element) -> bool:
+    """Whether OME's images are the slices of one volume, and no channels or times."""
+    channels = sum(local_name(element) == "Channel" for element in pixels.iter())
+    fields = pixels.attrib
+    return channels <= 1 and fields.get("SizeT", "1") == "1" and fields.get("SizeZ", "1") != "1"
 
 
 def _ome_size(fields: Mapping[str, str], axis: str) -> str | None:

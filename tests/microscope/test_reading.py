@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import mrcfile
 import nibabel
 import numpy as np
 import pytest
@@ -271,6 +273,82 @@ def test_ome_zarr(tmp_path: Path) -> None:
     }
     (tmp_path / ".zattrs").write_text(json.dumps({"multiscales": [multiscale]}))
     assert read_acquisition(tmp_path).pixel_size_nm == (5, 4)
+
+
+VOLUME = np.stack([IMAGE] * 3)
+
+
+def as_nifti(path: Path, shape: tuple[int, ...], z: float) -> None:
+    image = nibabel.Nifti1Image(np.zeros(shape, np.uint8), np.diag([0.01, 0.01, z, 1]))
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, path)
+
+
+def as_mrc(path: Path, volume: np.ndarray, *, images: bool = False) -> None:
+    with mrcfile.new(path) as file:
+        file.set_data(volume)
+        file.voxel_size = (100, 100, 250)
+        if images:
+            file.set_image_stack()
+
+
+def as_ome(path: Path, axes: str, volume: np.ndarray) -> None:
+    sizes = {"PhysicalSizeX": 0.01, "PhysicalSizeY": 0.01, "PhysicalSizeZ": 25, "PhysicalSizeZUnit": "nm"}
+    tifffile.imwrite(path, volume, photometric="minisblack", metadata={"axes": axes, **sizes})
+
+
+def as_imagej(path: Path, volume: np.ndarray, **metadata: object) -> None:
+    tifffile.imwrite(path, volume, imagej=True, resolution=(100, 100), metadata={"unit": "um", **metadata})
+
+
+@pytest.mark.parametrize(
+    "write_volume",
+    [
+        lambda path: as_nifti(path.with_suffix(".nii"), (8, 9, 3), 0.025),
+        lambda path: as_mrc(path.with_suffix(".mrc"), VOLUME),
+        lambda path: as_ome(path.with_suffix(".ome.tif"), "ZYX", VOLUME),
+        lambda path: as_imagej(path.with_suffix(".tif"), VOLUME, axes="ZYX", spacing=0.025),
+    ],
+)
+def test_how_far_the_slices_of_a_volume_are_apart(tmp_path: Path, write_volume: Callable[[Path], None]) -> None:
+    write_volume(tmp_path / "a")
+    (path,) = tmp_path.iterdir()
+    found = read_acquisition(path)
+    assert found.pixel_size_nm == pytest.approx((10, 10))
+    assert found.slice_spacing_nm == pytest.approx(25)
+    assert "slices 25 nm apart" in found.describe()
+    assert not found.warnings
+
+
+@pytest.mark.parametrize(
+    "write_volume",
+    [
+        lambda path: as_nifti(path.with_suffix(".nii"), (8, 9), 0.025),
+        lambda path: as_nifti(path.with_suffix(".nii"), (8, 9, 3, 2), 0.025),
+        lambda path: as_mrc(path.with_suffix(".mrc"), VOLUME[0]),
+        lambda path: as_mrc(path.with_suffix(".mrc"), VOLUME, images=True),
+        lambda path: as_ome(path.with_suffix(".ome.tif"), "YX", IMAGE),
+        lambda path: as_ome(path.with_suffix(".ome.tif"), "CYX", VOLUME),
+        lambda path: as_ome(path.with_suffix(".ome.tif"), "TYX", VOLUME),
+        lambda path: as_ome(path.with_suffix(".ome.tif"), "CZYX", np.stack([VOLUME] * 2)),
+        lambda path: as_imagej(path.with_suffix(".tif"), VOLUME, axes="ZYX"),
+        lambda path: as_imagej(path.with_suffix(".tif"), VOLUME, axes="TYX", spacing=0.025),
+        lambda path: as_imagej(path.with_suffix(".tif"), VOLUME, axes="ZYX", spacing=0.025, unit=""),
+    ],
+)
+def test_images_that_are_no_slices_of_one_volume_have_no_distance(
+    tmp_path: Path, write_volume: Callable[[Path], None]
+) -> None:
+    write_volume(tmp_path / "a")
+    (path,) = tmp_path.iterdir()
+    assert read_acquisition(path).slice_spacing_nm is None
+
+
+def test_an_absurd_distance_of_slices_is_left_out_with_a_warning(tmp_path: Path) -> None:
+    as_nifti(tmp_path / "a.nii", (8, 9, 3), 2e5)
+    found = read_acquisition(tmp_path / "a.nii")
+    assert (found.pixel_size_nm, found.slice_spacing_nm) == (pytest.approx((10, 10)), None)
+    assert any("distance of slices" in line for line in found.warnings)
 
 
 def test_what_is_no_image_is_told_and_not_raised(tmp_path: Path) -> None:
