@@ -20,8 +20,9 @@ from _timing import seconds, spread
 from monai.inferers import SlidingWindowInferer
 
 from pipeline.metrics import Seam
-from pipeline.scan.ground import Ground, rock_tiles
+from pipeline.scan.ground import Ground
 from pipeline.scan.output import ChunkPlan, ScanStore
+from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Window, Windows
 from pipeline.text import DEFAULT_PROMPT

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.shading import CELL, cell_medians
+from pipeline.scan.blank_ground import BlankSquares, blank_values
 from pipeline.scan.sources.source import ScanSource
 
 #: pixels are averaged over squares of this side (px) before they are compared with the cell's mean, so that a small
@@ -29,6 +30,7 @@ class Cells:
         ratio: the largest deviation of an average of 4 x 4 pixels from the mean, in standard deviations of such an
             average of that noise.
         constant: whether all pixels are the same.
+        blank: smaller squares of one extreme value, for each such value.
     """
 
     shape: tuple[int, int]
@@ -37,19 +39,25 @@ class Cells:
     noise: np.ndarray
     ratio: np.ndarray
     constant: np.ndarray
+    blank: tuple[BlankSquares, ...]
 
 
 def measure_cells(source: ScanSource) -> Cells:
     """Measure a scan. Every pixel is read once; a window of each thread is in memory at a time.
 
-    A scan narrower than a cell is one of that width, of which the median alone is measured.
+    A scan narrower than a cell is one of that width, of which median and blank squares alone are measured.
     """
     high, wide = (-(-side // CELL) for side in source.shape)
     median, mean, noise, ratio = (np.zeros((high, wide), np.float32) for _ in range(4))
     constant = np.zeros((high, wide), bool)
+    blank = tuple(BlankSquares(value, source.shape) for value in blank_values(source.dtype))
+    cells = Cells(source.shape, median, mean, noise, ratio, constant, blank)
     if min(source.shape) < CELL:
-        median[:] = cell_medians(source.read(0, 0, *source.shape))
-        return Cells(source.shape, median, mean, noise, ratio, constant)
+        pixels = source.read(0, 0, *source.shape)
+        median[:] = cell_medians(pixels)
+        for squares in blank:
+            squares.note(pixels, 0, 0)
+        return cells
 
     def measure(band: tuple[slice, int, int]) -> None:
         rows, top, height = band
@@ -58,12 +66,16 @@ def measure_cells(source: ScanSource) -> Cells:
             place = rows, columns
             median[place] = cell_medians(pixels)
             mean[place], noise[place], ratio[place], constant[place] = _statistics(pixels)
+            # the last cells are moved inside; squares are not
+            y, x = (span.start * CELL - first for span, first in zip(place, (top, left), strict=True))
+            for squares in blank:
+                squares.note(pixels[y:, x:], top + y, left + x)
 
     # decoders and NumPy let other threads run; a strip of a TIFF is in one band, and so decoded once
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="first look") as threads:
         for _ in threads.map(measure, _spans(source.shape[0], source.block[0], 512)):
             pass
-    return Cells(source.shape, median, mean, noise, ratio, constant)
+    return cells
 
 
 def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

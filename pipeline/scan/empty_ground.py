@@ -43,7 +43,7 @@ class EmptyGround:
         return float(heights @ self.empty @ widths) / (self.shape[0] * self.shape[1])
 
 
-def find_empty_ground(cells: Cells) -> EmptyGround:
+def find_empty_ground(cells: Cells, blank: np.ndarray | None = None) -> EmptyGround:
     """Find the ground that can't be rock.
 
     A cell can be empty where it holds one single value, or nothing but noise: noise as little as anywhere in the
@@ -51,23 +51,29 @@ def find_empty_ground(cells: Cells) -> EmptyGround:
     that reach the border of the scan and are nowhere narrower than three cells, less one cell all around. So a pore
     inside the rock is never taken for resin, however large; a flat mineral is not either, unless it is dark and lies at
     the border. All of this rests on every pixel: what a sample would miss is just what must not be missed.
+
+    Args:
+        cells: of the scan.
+        blank: (rows, columns), True where a cell holds pixels of blank ground (`BlankGround`), which counts as beyond
+            the border here; None: there is none.
     """
     if min(cells.shape) < CELL:
         return EmptyGround(np.zeros_like(cells.constant), cells.shape)
-    noisy = cells.noise[~cells.constant]
-    flat = ~cells.constant & (cells.ratio <= _DEVIATIONS)
-    rock = ~cells.constant & ~flat
+    beyond = np.zeros_like(cells.constant) if blank is None else blank
+    noisy = cells.noise[~cells.constant & ~beyond]
+    flat = ~cells.constant & ~beyond & (cells.ratio <= _DEVIATIONS)
+    rock = ~cells.constant & ~beyond & ~flat
     resin = np.zeros_like(flat)
     if rock.any():
         quiet = flat & (cells.noise <= _MOST_NOISE * np.quantile(noisy, _QUIETEST))
         resin = quiet & (cells.mean < np.median(cells.mean[rock]))
-    return EmptyGround(_regions_at_the_border(cells.constant | resin), cells.shape)
+    return EmptyGround(_regions_at_the_border(cells.constant | resin, beyond), cells.shape)
 
 
-def _regions_at_the_border(candidates: np.ndarray) -> np.ndarray:
+def _regions_at_the_border(candidates: np.ndarray, beyond: np.ndarray) -> np.ndarray:
     around = np.ones((3, 3), bool)
     # what lies beyond the scan counts as empty: a frame of three cells, which the opening leaves whole
-    padded = np.pad(candidates, 3, constant_values=True)
+    padded = np.pad(candidates | beyond, 3, constant_values=True)
     opened = ndimage.binary_opening(padded, around)
     labels, _ = ndimage.label(opened, around)
     kept = labels == labels[0, 0]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,16 @@ from tqdm.auto import tqdm
 from pipeline.atomic import atomic_path
 from pipeline.data import Intensity, Shading
 from pipeline.data.shading import CELL, grouped_medians
+from pipeline.scan.blank_edge import touched_cells, trace_blank_ground
+from pipeline.scan.blank_file import packed_slices, unpacked_slices
+from pipeline.scan.blank_ground import BlankGround
 from pipeline.scan.cells import measure_cells
 from pipeline.scan.empty_ground import EmptyGround, find_empty_ground
 from pipeline.scan.greys import Greys
-from pipeline.scan.intensity import NothingToSee, sample_windows, scan_intensity
+from pipeline.scan.intensity import NothingToSee, scan_intensity
 from pipeline.scan.output.plan import ChunkPlan, Part
 from pipeline.scan.resampling import at_network_scale
+from pipeline.scan.rock_map import RockMap
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import Windows
 
@@ -37,11 +41,13 @@ class Ground:
         greys: how the scan is normalised.
         rows: rows of the scan that are imaged; below them is an info bar.
         empty: (slices, rows, columns) of cells, True where there is no rock; None where it was not looked for.
+        blank: of each slice, ground of one extreme value, to the pixel; none where it was not looked for.
     """
 
     greys: Greys
     rows: int
     empty: np.ndarray | None
+    blank: tuple[BlankGround | None, ...] = ()
 
     @classmethod
     def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool) -> Ground:
@@ -56,7 +62,7 @@ class Ground:
         Raises:
             UserError: a part can't be read, no rock was found, or all grey values are the same.
         """
-        maps: list[EmptyGround] = []
+        maps: list[RockMap] = []
         medians: list[np.ndarray] = []
         parts: list[Intensity] = []
         nothing: NothingToSee | None = None
@@ -67,23 +73,26 @@ class Ground:
                     cells = measure_cells(source)
                     medians.append(cells.median)
                     if skip_empty:
-                        maps.append(find_empty_ground(cells))
-                        medians[-1][maps[-1].empty] = np.nan
+                        blank = trace_blank_ground(source, cells)
+                        empty = find_empty_ground(cells, None if blank is None else touched_cells(blank))
+                        maps.append(RockMap(empty, blank))
+                        medians[-1][empty.empty] = np.nan
                 try:
-                    skip = _skip(maps[-1], windows.scale) if maps else None
-                    parts.append(scan_intensity(at_network_scale(source, windows), share, skip))
+                    skip = partial(maps[-1].is_empty_at, windows.scale) if maps else None
+                    imaged = partial(maps[-1].imaged_at, windows.scale) if maps else None
+                    parts.append(scan_intensity(at_network_scale(source, windows), share, skip, imaged))
                 except NothingToSee as error:
                     nothing = error  # one empty slice among others is no mistake
         if nothing is not None and not parts:
             raise nothing
-        empty = np.stack([found.empty for found in maps]) if maps else None
+        empties = np.stack([found.cells.empty for found in maps]) if maps else None
         intensity, shape = Intensity.pooled(parts), (volume.rows, volume.shape[1])
         group, cell = _shading_cells(windows.scale)
         shading = tuple(
             Shading.from_medians(grouped_medians(found, group), shape, intensity, cell)
             for found in (medians if flatten_shading else [])
         )
-        return cls(Greys(intensity, shading), volume.rows, empty)
+        return cls(Greys(intensity, shading), volume.rows, empties, tuple(found.blank for found in maps))
 
     @classmethod
     def kept(
@@ -107,7 +116,9 @@ class Ground:
                     cell = _shading_cells(windows.scale)[1]
                     shading = tuple(Shading(level, shape, cell) for level in found["shading"])
                     intensity = Intensity(int(pixels), float(mean), float(std))
-                    return cls(Greys(intensity, shading), volume.rows, found.get("empty"))
+                    empty = found.get("empty")
+                    blank = () if empty is None else unpacked_slices(found, len(empty), shape)
+                    return cls(Greys(intensity, shading), volume.rows, empty, blank)
         ground = cls.measured(volume, windows, skip_empty, flatten_shading)
         greys = ground.greys
         values: dict[str, Any] = {
@@ -117,6 +128,7 @@ class Ground:
         }
         if ground.empty is not None:
             values["empty"] = ground.empty
+            values |= packed_slices(ground.blank)
         with atomic_path(file) as partial:
             np.savez_compressed(partial, **values)
         return ground
@@ -124,25 +136,15 @@ class Ground:
     def rock(self, plan: ChunkPlan, part: Part) -> np.ndarray:
         """Where a part shows rock (H, W), boolean, as far as is known."""
         rock = np.zeros((part.height, part.width), bool)
-        cells, high = self._rock_cells(plan, part)
-        y, x = (plan.region[1] + part.y) % CELL, (plan.region[0] + part.x) % CELL
-        wide = cells.repeat(CELL, axis=1)[:, x : x + part.width]
-        rock[:high] = wide.repeat(CELL, axis=0)[y : y + high]
+        top, left, high, width = self._imaged(plan, part)
+        if high:
+            rock[:high] = self.slice_map(part.slice, plan.width).rock(top, left, high, width)
         return rock
 
     def is_empty(self, plan: ChunkPlan, part: Part) -> bool:
         """Whether a part shows no rock at all."""
-        return not self._rock_cells(plan, part)[0].any()
-
-    def _rock_cells(self, plan: ChunkPlan, part: Part) -> tuple[np.ndarray, int]:
-        """The cells that a part touches, True where there is rock, and how many of the part's rows are imaged."""
-        top, left = plan.region[1] + part.y, plan.region[0] + part.x
-        high = max(0, min(part.height, self.rows - top))
-        rows = slice(top // CELL, -(-(top + high) // CELL) if high else top // CELL)
-        columns = slice(left // CELL, -(-(left + part.width) // CELL))
-        if self.empty is None:
-            return np.ones((rows.stop - rows.start, columns.stop - columns.start), bool), high
-        return ~self.empty[part.slice][rows, columns], high
+        window = self._imaged(plan, part)
+        return not window[2] or self.slice_map(part.slice, plan.width).is_empty(*window)
 
     def skipped_share(self, plan: ChunkPlan) -> float:
         """Area of the chunks without rock over that of all chunks."""
@@ -154,42 +156,19 @@ class Ground:
         """Empty area over the imaged area of all slices, of the given width (px)."""
         if self.empty is None:
             return 0.0
-        return float(np.mean([EmptyGround(cells, (self.rows, width)).share for cells in self.empty]))
+        return float(np.mean([self.slice_map(index, width).empty_share for index in range(len(self.empty))]))
 
+    def slice_map(self, index: int, width: int) -> RockMap:
+        """That of a slice, of the given width (px)."""
+        shape = self.rows, width
+        if self.empty is None:
+            return RockMap(EmptyGround(np.zeros([-(-side // CELL) for side in shape], bool), shape))
+        return RockMap(EmptyGround(self.empty[index], shape), self.blank[index] if self.blank else None)
 
-def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, count: int) -> np.ndarray:
-    """Up to `count` tiles (N, side, side), float32, normalised, at the network's scale, spread over a scan's rock."""
-    slices = [i * volume.depth // min(count, volume.depth) for i in range(min(count, volume.depth))]
-    high, wide = (min(side, length) for length in windows.shape)
-    places: list[tuple[int, int, int]] = []
-    for index in slices:
-        cells = None if ground.empty is None else EmptyGround(ground.empty[index], (volume.rows, volume.shape[1]))
-        skip = None if cells is None else _skip(cells, windows.scale)
-        # more than are needed, as some may be empty
-        most = -(-4 * count // len(slices))
-        found = [window[:2] for window in sample_windows(windows.shape, (side, side), most * side**2)]
-        found = [(min(top, windows.shape[0] - high), min(left, windows.shape[1] - wide)) for top, left in found]
-        rock = [place for place in found if skip is None or not skip(*place, high, wide)]
-        places += [(index, *place) for place in rock or found]
-    chosen = places if len(places) <= count else [places[i * len(places) // count] for i in range(count)]
-    tiles = []
-    for index, top, left in chosen:
-        with volume.slice(index) as source:
-            pixels = at_network_scale(source, windows).read(top, left, high, wide)
-        tiles.append(ground.greys.normalised(pixels, index, top, left, windows.scale))
-    return np.stack(tiles)
-
-
-def _skip(cells: EmptyGround, scale: tuple[float, float]) -> Callable[[int, int, int, int], bool]:
-    """Whether a window, in pixels of the network's scale, lies in empty ground with all its pixels."""
-
-    def skip(top: int, left: int, height: int, width: int) -> bool:
-        y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
-        bottom = min(cells.shape[0], int((top + height) / scale[0] + 1))
-        right = min(cells.shape[1], int((left + width) / scale[1] + 1))
-        return cells.covers(y, x, bottom - y, right - x)
-
-    return skip
+    def _imaged(self, plan: ChunkPlan, part: Part) -> tuple[int, int, int, int]:
+        """The window (top, left, height, width) of a slice that a part shows, as far as it is imaged."""
+        top = plan.region[1] + part.y
+        return top, plan.region[0] + part.x, max(0, min(part.height, self.rows - top)), part.width
 
 
 def _shading_cells(scale: tuple[float, float]) -> tuple[tuple[int, int], tuple[int, int]]:

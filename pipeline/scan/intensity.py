@@ -21,7 +21,10 @@ class NothingToSee(UserError):
 
 
 def scan_intensity(
-    source: ScanSource, most_pixels: int = 1 << 24, skip: Callable[[int, int, int, int], bool] | None = None
+    source: ScanSource,
+    most_pixels: int = 1 << 24,
+    skip: Callable[[int, int, int, int], bool] | None = None,
+    imaged: Callable[[int, int, int, int], np.ndarray | None] | None = None,
 ) -> Intensity:
     """Measure mean and standard deviation of a scan's grey values.
 
@@ -35,6 +38,7 @@ def scan_intensity(
         most_pixels: about how many are read; 16 megapixels fix the mean of 8-bit rock to a small part of a grey
             level. One cell is read in any case.
         skip: whether a window (top, left, height, width) is to be left out, as empty ground.
+        imaged: which pixels of a window count, (height, width), boolean; None: all of them.
 
     Raises:
         NothingToSee: all pixels that were read have one value, or all is left out.
@@ -46,6 +50,11 @@ def scan_intensity(
         if skip is not None and skip(*window):
             continue
         pixels = source.read(*window)
+        counted = None if imaged is None else imaged(*window)
+        if counted is not None:
+            pixels = pixels[counted]
+            if not pixels.size:
+                continue
         parts.append(Intensity.of(pixels))
         lowest, highest = min(lowest, float(pixels.min())), max(highest, float(pixels.max()))
     if not parts:

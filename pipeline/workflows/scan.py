@@ -13,10 +13,11 @@ import torch
 from pipeline.errors import UserError
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
-from pipeline.scan.ground import Ground, rock_tiles
+from pipeline.scan.ground import Ground
 from pipeline.scan.output import ChunkPlan, Journal, ScanStore, build_pyramid
 from pipeline.scan.porosity import Porosity, measure_porosity
 from pipeline.scan.prediction import ChunkPredictor
+from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Windows
 from pipeline.workflows.model_file import TrainedModel

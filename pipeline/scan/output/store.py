@@ -17,7 +17,7 @@ from pipeline.scan.output.ome_metadata import array_metadata, image_metadata, le
 from pipeline.scan.output.plan import ChunkPlan
 
 #: to be part of the request: raised whenever the same model would write other bytes for the same scan
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 CHANNELS = ("mask", "probability")
 _MARK = "vlsenet"
 _ATTRIBUTES = ".zattrs"

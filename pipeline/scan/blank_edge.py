@@ -1,0 +1,93 @@
+"""A second look at the edge of blank ground: which of its pixels are blank, and how bright the rock beside it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from pipeline.data.shading import CELL
+from pipeline.scan.blank_ground import SQUARE, BlankGround, packed, runs
+from pipeline.scan.cells import Cells
+from pipeline.scan.sources.source import ScanSource
+
+#: share of a cell that has to be left for a median
+_LEAST = 0.1
+#: cells that are read at once at most
+_CELLS = 32
+_STEP = 2  # as in `cell_medians`
+
+
+def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
+    """Find blank ground, and take it out of the medians of the cells that it touches; NaN: too little is left.
+
+    Only cells along the edge of the ground are read again: none where a scan has no blank ground.
+
+    Args:
+        source: the scan.
+        cells: measured of it; `median` is changed.
+    """
+    found = [squares.ground() for squares in cells.blank]
+    whole = np.logical_or.reduce([whole for whole, _ in found])
+    parts = [part & ~whole for _, part in found]
+    edge = np.logical_or.reduce(parts)
+    if not (whole.any() or edge.any()):
+        return None
+    values = [squares.value for squares in cells.blank]
+    some, all_ = _in_cells(whole | edge), ~_in_cells(~whole)
+    for axis in (0, 1):  # the last cells are moved inside, over a part of those before
+        some.swapaxes(0, axis)[-1] |= some.swapaxes(0, axis)[-2:].any(0)
+        all_.swapaxes(0, axis)[-1] &= all_.swapaxes(0, axis)[-2:].all(0)
+    cells.median[all_] = np.nan
+    places, pixels = [np.empty((0, 2), np.int64)], [np.empty((0, SQUARE, SQUARE), bool)]
+    high, wide = (min(CELL, side) for side in source.shape)
+    for row, first, last in _spans(some & ~all_):
+        top, left = min(row * CELL, source.shape[0] - high), min(first * CELL, source.shape[1] - wide)
+        seen = source.read(top, left, high, min(source.shape[1], last * CELL) - left)
+        blank = _in_window(whole, top, left, seen.shape)
+        for value, part in zip(values, parts, strict=True):
+            blank |= (seen == value) & _in_window(part, top, left, seen.shape)
+        for column in range(first, last):
+            x = min(column * CELL, source.shape[1] - wide) - left
+            window = np.s_[::_STEP, x : x + wide : _STEP]
+            rock = seen[window][~blank[window]]
+            enough = rock.size >= _LEAST * blank[window].size
+            cells.median[row, column] = np.median(rock) if enough else np.nan
+        squares = blank[row * CELL - top :, first * CELL - left :]
+        squares = np.pad(squares, [(0, -side % SQUARE) for side in squares.shape])
+        blocks = squares.reshape(squares.shape[0] // SQUARE, SQUARE, -1, SQUARE).swapaxes(1, 2)
+        corner = row * CELL // SQUARE, first * CELL // SQUARE
+        inside = edge[corner[0] : corner[0] + blocks.shape[0], corner[1] : corner[1] + blocks.shape[1]]
+        inside = inside & blocks.any((2, 3))
+        places.append(np.argwhere(inside) + corner)
+        pixels.append(blocks[inside])
+    return BlankGround(whole, np.concatenate(places), packed(np.concatenate(pixels)), source.shape)
+
+
+def touched_cells(blank: BlankGround) -> np.ndarray:
+    """Cells of `CELL` pixels that hold blank pixels, (rows, columns)."""
+    some = blank.whole.copy()
+    some[tuple(blank.edge.T)] = True
+    return _in_cells(some)
+
+
+def _in_cells(squares: np.ndarray) -> np.ndarray:
+    """Cells in which any square is True."""
+    few = CELL // SQUARE
+    padded = np.pad(squares, [(0, -side % few) for side in squares.shape])
+    cells: np.ndarray = np.any(padded.reshape(padded.shape[0] // few, few, -1, few), axis=(1, 3))
+    return cells
+
+
+def _in_window(squares: np.ndarray, top: int, left: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Values of squares for each pixel of a window."""
+    rows, columns = (np.arange(start, start + count) // SQUARE for start, count in zip((top, left), shape, strict=True))
+    return squares[np.ix_(rows, columns)]
+
+
+def _spans(cells: np.ndarray) -> Iterator[tuple[int, int, int]]:
+    """Cells that follow each other in a row: (row, first column, one behind the last)."""
+    for row in np.flatnonzero(cells.any(1)):
+        for begin, end in runs(cells[row]):
+            for first in range(begin, end, _CELLS):
+                yield int(row), first, min(end, first + _CELLS)

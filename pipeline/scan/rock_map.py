@@ -1,0 +1,81 @@
+"""Where one slice of a scan shows rock, to the pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from scipy import ndimage
+
+from pipeline.data.shading import CELL
+from pipeline.scan.blank_ground import SQUARE, BlankGround
+from pipeline.scan.empty_ground import EmptyGround
+
+Scale = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RockMap:
+    """Rock is what is neither an empty cell nor a blank pixel.
+
+    Attributes:
+        cells: resin and other even ground.
+        blank: ground of one extreme value; None: there is none.
+    """
+
+    cells: EmptyGround
+    blank: BlankGround | None = None
+
+    def rock(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Where a window shows rock, (height, width), boolean."""
+        rows, columns = (np.arange(start, start + n) // CELL for start, n in ((top, height), (left, width)))
+        rock: np.ndarray = ~self.cells.empty[np.ix_(rows, columns)]
+        if self.blank is not None and self.blank.touches(top, left, height, width):
+            rock &= ~self.blank.window(top, left, height, width)
+        return rock
+
+    def is_empty(self, top: int, left: int, height: int, width: int) -> bool:
+        """Whether a window shows no rock at all."""
+        if self.cells.covers(top, left, height, width):
+            return True
+        if self.blank is None or not self.blank.touches(top, left, height, width):
+            return False
+        return not self.rock(top, left, height, width).any()
+
+    def is_empty_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
+        """As `is_empty`, of a window in pixels of another scale, of which there are so many to one of the slice."""
+        y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
+        bottom = min(self.cells.shape[0], int((top + height) / scale[0] + 1))
+        right = min(self.cells.shape[1], int((left + width) / scale[1] + 1))
+        return self.is_empty(y, x, bottom - y, right - x)
+
+    def imaged_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> np.ndarray | None:
+        """Pixels of a window, at another scale, that nothing blank is part of, (height, width); None: all of them."""
+        if self.blank is None:
+            return None
+        if scale == (1, 1):
+            touched = self.blank.touches(top, left, height, width)
+            return ~self.blank.window(top, left, height, width) if touched else None
+        y, x = (
+            np.minimum((np.arange(start, start + count) + 0.5) / factor, side - 1).astype(np.int64)
+            for start, count, factor, side in zip((top, left), (height, width), scale, self.cells.shape, strict=True)
+        )
+        window = int(y[0]), int(x[0]), int(y[-1] - y[0]) + 1, int(x[-1] - x[0]) + 1
+        if not self.blank.touches(*window):
+            return None
+        blank = self.blank.window(*window)[np.ix_(y - y[0], x - x[0])]
+        # pixels beside it are mixed from both
+        imaged: np.ndarray = ~ndimage.binary_dilation(blank, np.ones((3, 3), bool), ceil(max(1.0, *scale)))
+        return imaged
+
+    @property
+    def empty_share(self) -> float:
+        """Area without rock over that of the slice."""
+        if self.blank is None:
+            return self.cells.share
+        few = CELL // SQUARE
+        blank = self.blank.counts()
+        rock = ~self.cells.empty.repeat(few, 0).repeat(few, 1)[: blank.shape[0], : blank.shape[1]]
+        high, wide = self.cells.shape
+        return self.cells.share + float(blank[rock].sum()) / (high * wide)

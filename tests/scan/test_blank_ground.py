@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from pipeline.data.shading import CELL
+from pipeline.scan.blank_edge import touched_cells, trace_blank_ground
+from pipeline.scan.blank_ground import BlankGround
+from pipeline.scan.cells import measure_cells
+from pipeline.scan.empty_ground import find_empty_ground
+from pipeline.scan.ground import Ground
+from pipeline.scan.output import ChunkPlan, Part
+from pipeline.scan.rock_tiles import rock_tiles
+from pipeline.scan.windows import Windows
+from tests.scan.arrays import ArraySource, volume_of
+
+RANDOM = np.random.default_rng(0)
+ROCK = RANDOM.integers(60, 250, (700, 900), dtype=np.uint8)
+
+
+def framed(width: int, value: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    return np.pad(ROCK, width, constant_values=value), np.pad(np.zeros(ROCK.shape, bool), width, constant_values=True)
+
+
+def turned(angle: float) -> tuple[np.ndarray, np.ndarray]:
+    blank = ndimage.rotate(np.ones(ROCK.shape, np.uint8), angle, order=0, reshape=True) == 0
+    image = np.where(blank, 0, RANDOM.integers(60, 250, blank.shape)).astype(np.uint8)
+    return image, blank
+
+
+def mosaic() -> tuple[np.ndarray, np.ndarray]:
+    """Six fields that do not lie quite beside each other, and one that is missing."""
+    blank = np.ones((1100, 1300), bool)
+    for top, left in ((5, 0), (23, 410), (0, 850), (555, 31), (540, 420)):
+        blank[top : top + 560, left : left + 450] = False
+    return np.where(blank, 0, RANDOM.integers(60, 250, blank.shape)).astype(np.uint8), blank
+
+
+def blank_of(image: np.ndarray) -> BlankGround | None:
+    source = ArraySource(image)
+    return trace_blank_ground(source, measure_cells(source))
+
+
+def pixels_of(blank: BlankGround) -> np.ndarray:
+    return blank.window(0, 0, *blank.shape)
+
+
+@pytest.mark.parametrize("width", [1, 5, 16, 60, 129, 200])
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_frame_is_found_to_the_pixel(width: int, value: int) -> None:
+    image, blank = framed(width, value)
+    found = blank_of(image)
+    np.testing.assert_array_equal(pixels_of(found), blank)
+    assert found.counts().sum() == blank.sum()
+    for window in ((0, 0, 50, 70), (33, 101, 200, 300), (image.shape[0] - 90, image.shape[1] - 70, 90, 70)):
+        top, left, height, wide = window
+        np.testing.assert_array_equal(found.window(*window), blank[top : top + height, left : left + wide])
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_ground_of_other_types(kind: type) -> None:
+    image, blank = framed(40)
+    np.testing.assert_array_equal(pixels_of(blank_of(image.astype(kind))), blank)
+
+
+@pytest.mark.parametrize("angle", [1.0, 10.0, 45.0])
+def test_corners_of_a_turned_image(angle: float) -> None:
+    image, blank = turned(angle)
+    found = pixels_of(blank_of(image))
+    assert not (found & ~blank).any()
+    assert (blank & ~found).sum() < 0.001 * blank.size
+
+
+def test_ragged_mosaics_and_half_a_scan() -> None:
+    for image, blank in (mosaic(), (np.pad(ROCK, ((0, 0), (0, 900))), np.indices((700, 1800))[1] >= 900)):
+        found = pixels_of(blank_of(image))
+        assert not (found & ~blank).any()
+        assert (blank & ~found).sum() < 0.001 * blank.size
+
+
+def test_pores_are_no_ground_whether_at_the_border_or_at_the_frame() -> None:
+    image = ROCK.copy()
+    image[:90, 100:200] = 0  # clipped, and small
+    image[300:600, :400] = RANDOM.integers(0, 3, (300, 400))  # large, but noisy
+    image[200:280, 500:800] = 0  # inside of the rock
+    assert blank_of(image) is None
+    found = pixels_of(blank_of(np.pad(image, 60)))
+    assert found[60:-60, 60:-60].sum() <= 90 * 100 + 300 * 16  # what opens to the frame, and specks beside it
+    assert not found[60 + 200 : 60 + 280, 60 + 500 : 60 + 800].any()
+
+
+def test_nothing_is_read_again_without_ground() -> None:
+    source = ArraySource(ROCK)
+    cells = measure_cells(source)
+    source.largest = 0
+    assert trace_blank_ground(source, cells) is None
+    assert source.largest == 0
+
+
+@pytest.mark.parametrize("shape", [(100, 700), (700, 90)])
+def test_scans_narrower_than_a_cell(shape: tuple[int, int]) -> None:
+    image = np.pad(ROCK[: shape[0] - 40, : shape[1] - 40], 20)
+    blank = np.pad(np.zeros([side - 40 for side in shape], bool), 20, constant_values=True)
+    np.testing.assert_array_equal(pixels_of(blank_of(image)), blank)
+
+
+def test_resin_within_a_frame_is_still_found() -> None:
+    section = np.random.default_rng(1).normal(40, 4, (12 * CELL, 12 * CELL)).round().clip(1, 255).astype(np.uint8)
+    rock = slice(4 * CELL, 4 * CELL + 600)
+    section[rock, rock] = ROCK[:600, :600]
+    source = ArraySource(np.pad(section, 70))
+    cells = measure_cells(source)
+    blank = touched_cells(trace_blank_ground(source, cells))
+    assert not find_empty_ground(cells).empty[~blank].any()
+    framed_ground = find_empty_ground(cells, blank)
+    assert framed_ground.empty[~blank].mean() > 0.4
+    covered = framed_ground.empty.repeat(CELL, 0).repeat(CELL, 1)[70 + rock.start : 70 + rock.stop]
+    assert not covered[:, 70 + rock.start : 70 + rock.stop].any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5, 1.5])
+@pytest.mark.parametrize("width", [24, 60, 300])
+def test_greys_shading_and_tiles_are_those_of_the_rock_alone(tmp_path: Path, width: int, scale: float) -> None:
+    drift = np.linspace(0.7, 1.0, ROCK.shape[1])
+    rock = (ROCK * drift).astype(np.uint8)
+
+    def measured(image: np.ndarray, file: Path) -> tuple[Ground, np.ndarray]:
+        volume = volume_of(image)
+        windows = Windows(ChunkPlan(*image.shape, chunk=256), 16, (scale, scale))
+        Ground.kept(file, volume, windows, True, True, "key")
+        ground = Ground.kept(file, volume, windows, True, True, "key")  # as it is kept
+        return ground, rock_tiles(volume, windows, ground, 128, 16)
+
+    alone, tiles = measured(rock, tmp_path / "a.npz")
+    image = np.pad(rock, width)
+    ground, others = measured(image, tmp_path / "b.npz")
+    assert ground.greys.intensity.mean == pytest.approx(alone.greys.intensity.mean, rel=0.005)
+    assert ground.greys.intensity.std == pytest.approx(alone.greys.intensity.std, rel=0.02)
+    assert ground.greys.drift == pytest.approx(alone.greys.drift, abs=0.2)  # cells lie elsewhere
+    assert others.std() == pytest.approx(tiles.std(), rel=0.05)
+    assert others.min() > tiles.min() - 0.3
+    plan = ChunkPlan(*image.shape, chunk=256)
+    assert sum(ground.rock(plan, plan.part(index)).sum() for index in range(len(plan))) == rock.size
+    assert ground.is_empty(plan, Part(0, 0, 0, width, width))
+    assert not ground.is_empty(plan, Part(0, 0, 0, width + 1, image.shape[1]))
+    assert ground.empty_share(image.shape[1]) == pytest.approx(1 - rock.size / image.size)
