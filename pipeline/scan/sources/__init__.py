@@ -1,9 +1,19 @@
 """Reading scans of any size: TIFF, Zarr, NIfTI, MRC, PNG, JPEG, BMP and stacks of slices."""
 
 from pipeline.scan.sources.inverted import InvertedSource
-from pipeline.scan.sources.opening import open_scan, scans_in
+from pipeline.scan.sources.opening import inputs_of, open_scan, scans_in
 from pipeline.scan.sources.roi import Roi, cropped
 from pipeline.scan.sources.source import ScanSource
 from pipeline.scan.sources.stack import ScanStack, open_stack
 
-__all__ = ["InvertedSource", "Roi", "ScanSource", "ScanStack", "cropped", "open_scan", "open_stack", "scans_in"]
+__all__ = [
+    "InvertedSource",
+    "Roi",
+    "ScanSource",
+    "ScanStack",
+    "cropped",
+    "inputs_of",
+    "open_scan",
+    "open_stack",
+    "scans_in",
+]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.data.decoders import kind_of
-from pipeline.data.images import is_image
+from pipeline.data.images import IMAGE_SUFFIXES
 from pipeline.errors import UserError
 from pipeline.scan.sources.mrc import is_mrc, open_mrc
 from pipeline.scan.sources.nifti import open_nifti
@@ -15,8 +17,14 @@ from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 from pipeline.scan.sources.tiff import open_tiff
 from pipeline.scan.sources.unknown import unknown_content
 from pipeline.scan.sources.whole import open_whole
-from pipeline.scan.sources.zarr_image import is_zarr, open_zarr
+from pipeline.scan.sources.zarr_image import is_zarr, is_zipped_zarr, open_zarr
 
+logger = logging.getLogger("vlsenet")
+
+#: of the files in a folder that are taken for images; a file that is named alone is told by its content
+_SUFFIXES = (*IMAGE_SUFFIXES, ".mrc", ".btf", ".tf8", ".tf2")
+#: of files that go with images, and need no word when they are left out
+_BESIDE = (".txt", ".xml", ".hdr", ".csv", ".json", ".md", ".ini", ".db")
 _ZIP = b"PK\x03\x04"
 
 
@@ -94,23 +102,56 @@ def kind_of_scan(name: str) -> str:
 
 def slices_in(folder: Path) -> list[Path]:
     """The images in a folder, in the order of the numbers in their names."""
-    files = [path for path in folder.iterdir() if is_image(path) and not path.name.startswith(".") and path.is_file()]
-    return sorted(files, key=lambda path: natural(path.name))
+    return _in_order([path for path in _files(folder) if path.name.lower().endswith(_SUFFIXES)])
+
+
+def tell_left_out(folder: Path, taken: Collection[Path]) -> None:
+    """Warn of files in a folder that are not taken for images, side files of microscopes aside."""
+    left = [path for path in _files(folder) if not path.name.lower().endswith(_BESIDE)]
+    if names := [path.name for path in _in_order(left) if path not in taken]:
+        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        logger.warning(
+            "%s: left out, as their names are not those of images: %s; name such a file alone, or rename it",
+            folder,
+            listed,
+        )
+
+
+def inputs_of(name: str) -> list[Path]:
+    """The files or the Zarr that one scan or stack is read from; none of an address."""
+    if "://" in name:
+        return []
+    path = Path(name)
+    return slices_in(path) if path.is_dir() and not is_zarr(path) else [path]
 
 
 def scans_in(name: str) -> list[Path]:
     """The scans, images and Zarrs, in a folder; none where `name` is itself one, or an address.
+
+    A warning tells which files are left out.
 
     Raises:
         UserError: as `kind_of_scan`.
     """
     if "://" in name or not Path(name).is_dir() or is_zarr(Path(name)):
         return []
-    zarrs = [path for path in Path(name).iterdir() if path.is_dir() and is_zarr(path)]
-    scans = sorted([*slices_in(Path(name)), *zarrs], key=lambda path: natural(path.name))
+    folder = Path(name)
+    zarrs = [path for path in folder.iterdir() if path.is_dir() and is_zarr(path)]
+    zips = [path for path in _files(folder) if is_zipped_zarr(path)]
+    scans = _in_order([*slices_in(folder), *zarrs, *zips])
     if not scans:
         kind_of_scan(name)  # says what is missing
+    tell_left_out(folder, set(scans))
     return scans
+
+
+def _files(folder: Path) -> list[Path]:
+    """The files in a folder that are not hidden."""
+    return [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()]
+
+
+def _in_order(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural(path.name))
 
 
 def natural(name: str) -> list[tuple[int, str]]:

@@ -14,7 +14,7 @@ from pipeline.data.images import stem_of
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.mrc import count_slices
 from pipeline.scan.sources.nifti import NiftiVolume
-from pipeline.scan.sources.opening import kind_of_scan, open_scan, slices_in
+from pipeline.scan.sources.opening import kind_of_scan, open_scan, slices_in, tell_left_out
 from pipeline.scan.sources.source import ScanSource
 from pipeline.scan.sources.tiff import count_images
 from pipeline.scan.sources.zarr_image import ZarrImage, ZarrSource
@@ -72,6 +72,7 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
     kind = kind_of_scan(name)
     if kind == "folder":
         files = slices_in(Path(name))
+        tell_left_out(Path(name), set(files))
         opened = [partial(open_scan, file, spill_dir=spill) for file in files]
         return ScanStack(name, [stem_of(file) for file in files], opened, files)
     stem = stem_of(name.rstrip("/").rpartition("/")[2])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ _SAMPLES = 16
 def is_zarr(path: Path) -> bool:
     """Whether a folder is a Zarr array or group."""
     return any((path / mark).is_file() for mark in _MARKS)
+
+
+def is_zipped_zarr(path: Path) -> bool:
+    """Whether a file is a zip archive of a Zarr, and not one of anything else."""
+    if not path.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not set(_MARKS).isdisjoint(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> ScanSource:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.scan.sources import Roi, cropped, open_scan, open_stack
+from pipeline.scan.sources import Roi, cropped, open_scan, open_stack, scans_in
 from pipeline.scan.sources.opening import natural
 from tests.scan.sources.cases import assert_reads, noise
 
@@ -63,6 +65,22 @@ def test_a_folder_is_a_stack_in_the_order_of_its_numbers(tmp_path: Path) -> None
     single = open_stack(tmp_path / "s9.png")
     assert single.names == ["s9"]
     assert_reads(single[0], images["s9.png"])
+
+
+def test_a_folder_holds_scans_of_all_formats(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    image = noise((20, 30))
+    for name in ("a.tif", "c.btf", "c.TF8"):
+        tifffile.imwrite(tmp_path / name, image)
+    with mrcfile.new(tmp_path / "b.mrc") as file:
+        file.set_data(image.astype(np.int16))
+    for name, inside in (("d.zarr.zip", ".zarray"), ("papers.zip", "paper.pdf")):
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.writestr(inside, "{}")
+    for name in ("a.txt", "scan.dm4", "table.xlsx"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in scans_in(str(tmp_path))] == ["a.tif", "b.mrc", "c.btf", "c.TF8", "d.zarr.zip"]
+    (warning,) = caplog.messages
+    assert "left out, as their names are not those of images: papers.zip, scan.dm4, table.xlsx;" in warning
 
 
 def test_a_tiff_of_several_pages_is_a_stack(tmp_path: Path) -> None:
