@@ -25,6 +25,18 @@ from pipeline.scan.output import BlockCounts, ScanStore
 from pipeline.scan.porosity import Porosity
 from pipeline.scan.sources import ScanSource
 
+#: names of all plots that a report may have
+FIGURE_NAMES = (
+    "size_distribution",
+    "orientation_rose",
+    "shapes",
+    "porosity_map",
+    "representative_area",
+    "two_point_correlation",
+    "chord_lengths",
+    "threshold",
+)
+
 
 class Report(NamedTuple):
     """A report and its figures.

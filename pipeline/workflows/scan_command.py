@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import torch
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.scan.sources import scans_in
+from pipeline.scan.sources import inputs_of, scans_in
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan import ScanSegmentation
+from pipeline.workflows.scan_finished import refuse_own_input
 from pipeline.workflows.scan_results import MANIFEST, POROSITY
 from pipeline.workflows.scan_settings import ScanSettings
-from pipeline.workflows.scan_tracking import track_scan
+from pipeline.workflows.scan_tracking import is_tracked, track_scan
 
 logger = logging.getLogger("vlsenet")
 
@@ -30,7 +32,8 @@ class ScanCommand:
     """Segments what ``input`` names into ``output_dir``.
 
     A folder of scans gives a folder of results for each, and ``scans.csv``. Those that are finished are left alone, and
-    one that can't be segmented does not keep the others from it.
+    one that can't be segmented does not keep the others from it. MLflow is sent what it does not have yet, also of
+    scans that were finished before.
 
     Args:
         path: a scan, a Zarr, or a folder.
@@ -65,22 +68,36 @@ class ScanCommand:
         self._stack, self._page = stack, page
         self._device, self._ranks, self._overwrite = torch.device(device), ranks, overwrite
         self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
+        self._untracked: list[Path] = []
+        self._tracking_error = ""
 
     def run(self) -> None:
         """Segment, or go on.
 
         Raises:
-            UserError: a scan can't be segmented; of several, after all others were.
+            UserError: a scan can't be segmented, or MLflow does not take the results; of several scans, after all
+                others were segmented.
         """
         with self._ranks.joined():
             scans = [] if self._stack else scans_in(self._path)
             if scans:
-                self._folder_of(scans)
+                problems = self._folder_of(scans)
             else:
+                self._ranks.first_does(lambda: refuse_own_input(inputs_of(self._path), [self._folder]))
                 self._segment(self._path, self._folder)
+                problems = []
+        if self._untracked:
+            problems.append(
+                f"{self._tracking_error}; the results of {len(self._untracked)} scans are complete, but not in MLflow "
+                f"({self._untracked[0]} is the first): the same command sends them"
+                if scans
+                else f"{self._tracking_error}; the results in {self._folder} are complete: the same command sends them"
+            )
+        if problems:
+            raise UserError("\n".join(problems))
 
     def _segment(self, path: str, folder: Path) -> None:
-        porosity = ScanSegmentation(
+        ScanSegmentation(
             path,
             folder,
             self._model,
@@ -91,11 +108,26 @@ class ScanCommand:
             ranks=self._ranks,
             overwrite=self._overwrite,
         ).run()
-        if porosity is not None and self._tracking_uri is not None:
-            track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
+        if self._ranks.is_first and self._tracking_uri is not None:
+            self._track(folder, Path(path).name, self._tracking_uri)
 
-    def _folder_of(self, scans: list[Path]) -> None:
+    def _track(self, folder: Path, name: str, tracking_uri: str) -> None:
+        """Send results to MLflow, unless it has them; a store that did not answer once is not waited for again."""
+        if is_tracked(folder, tracking_uri, self._experiment_name):
+            return
+        if not self._tracking_error:
+            try:
+                track_scan(folder, name, tracking_uri, self._experiment_name)
+                return
+            except UserError as error:
+                logger.error("%s", error)
+                self._tracking_error = str(error)
+        self._untracked.append(folder)
+
+    def _folder_of(self, scans: list[Path]) -> list[str]:
+        """Segment each scan; returns what went wrong, in lines."""
         folders = _folders(scans)
+        self._ranks.first_does(lambda: self._check_folders(scans, folders))
         rows: list[dict[str, object]] = []
         problems: list[str] = []
         for number, (scan, name) in enumerate(zip(scans, folders, strict=True)):
@@ -116,14 +148,38 @@ class ScanCommand:
             with atomic_path(self._folder / SUMMARY) as partial:
                 pd.DataFrame(rows).to_csv(partial, index=False, float_format="%.6f")
             logger.info("porosity of %d scans: %s", len(rows) - len(problems), self._folder / SUMMARY)
-        if problems:
-            raise UserError("\n".join([f"{len(problems)} of {len(scans)} scans were not segmented:", *problems]))
+        return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
+
+    def _check_folders(self, scans: list[Path], folders: list[str]) -> None:
+        refuse_own_input(scans, [self._folder / name for name in folders])
+        summary = self._folder / SUMMARY
+        if summary.exists() and not self._overwrite and not _is_summary(summary):
+            raise UserError(
+                f"{summary} is no table of segmented scans: choose another --output_dir, or --overwrite to replace it"
+            )
 
 
 def _folders(scans: list[Path]) -> list[str]:
-    """A folder for each scan: its stem, with the suffix where two share one."""
-    stems = [re.sub(r"(\.ome)?\.[^.]+$", "", scan.name) for scan in scans]
-    return [stem if stems.count(stem) == 1 else scan.name for stem, scan in zip(stems, scans, strict=True)]
+    """A folder for each scan: its stem, or its whole name where that is another's folder too.
+
+    Names that differ by case alone are one on some disks.
+    """
+    names = [re.sub(r"(\.ome)?\.[^.]+$", "", scan.name) or scan.name for scan in scans]
+    while True:
+        counts = Counter([*(name.casefold() for name in names), SUMMARY])
+        unique = [name if counts[name.casefold()] == 1 else scan.name for name, scan in zip(names, scans, strict=True)]
+        if unique == names:
+            return names
+        names = unique
+
+
+def _is_summary(path: Path) -> bool:
+    """Whether a table is one of segmented scans."""
+    try:
+        columns = set(pd.read_csv(path, nrows=0).columns)
+    except (OSError, ValueError):  # no text, or no table
+        return False
+    return "scan" in columns and bool(columns & {"results", "problem"})
 
 
 def _row(folder: Path) -> dict[str, Any]:

@@ -3,27 +3,65 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import logging
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.scan.output import Journal
-from pipeline.workflows.scan_results import MANIFEST
+from pipeline.workflows.scan_results import FILES, JOURNAL, MANIFEST, STORE, expected_files
+
+logger = logging.getLogger("vlsenet")
+
+#: folders of a segmentation, beside its files; `decoded` holds what could only be decoded whole
+_FOLDERS = (STORE, JOURNAL, "decoded")
 
 
 def refuse_foreign(folder: Path, journal: Path) -> None:
-    """Refuse a folder with a manifest that no segmentation of a scan wrote.
+    """Refuse a folder with files that no segmentation of a scan wrote, and that one would replace.
 
     Raises:
         UserError: it is one.
     """
-    if (folder / MANIFEST).exists() and Journal.request_in(journal) is None:
-        raise UserError(f"{folder} holds a {MANIFEST} that is not of a segmented scan: choose another --output_dir")
+    if Journal.request_in(journal) is not None:
+        return
+    if there := [name for name in FILES if os.path.lexists(folder / name)]:
+        raise UserError(
+            f"{folder} holds {_listed(there)}, not of a segmented scan: choose another --output_dir, or --overwrite "
+            "to replace what has these names"
+        )
+
+
+def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:
+    """Refuse results that would replace what is read, or go into it.
+
+    Args:
+        inputs: the scans, or the slices of a stack: files and Zarrs.
+        folders: of the results.
+
+    Raises:
+        UserError: they would.
+    """
+    read = {place: path for path in inputs if (place := _place(path)) is not None}
+    outputs: dict[tuple[int, int], Path] = {}
+    for folder in folders:
+        for part in _with_parents(folder):
+            if (path := read.get(_place(part) or (0, 0))) is not None:
+                raise UserError(f"{folder}: the results would go into the scan {path}; choose another --output_dir")
+        if folder.is_dir():
+            written = [folder / name for name in (*FILES, *_FOLDERS)]
+            outputs |= {place: path for path in written if (place := _place(path)) is not None}
+    if outputs:
+        for path in inputs:
+            for part in _with_parents(path):
+                if (output := outputs.get(_place(part) or (0, 0))) is not None:
+                    raise UserError(f"{path}: the results would replace it ({output}); choose another --output_dir")
 
 
 def was_written(folder: Path, outputs: Mapping[str, Any]) -> bool:
-    """Whether a finished segmentation has written all its results.
+    """Whether a finished segmentation has all its results; where some were removed, they are to be written again.
 
     Args:
         folder: of the results.
@@ -32,13 +70,36 @@ def was_written(folder: Path, outputs: Mapping[str, Any]) -> bool:
     Raises:
         UserError: it has, but not the same files.
     """
-    manifest = folder / MANIFEST
-    if not manifest.exists():
-        return False
-    written = json.loads(manifest.read_text()).get("outputs", {})
+    manifest = json.loads((folder / MANIFEST).read_text()) if (folder / MANIFEST).exists() else {}
+    written = manifest.get("outputs", outputs)
     if wrong := [f"--{name} {written.get(name)}" for name, value in outputs.items() if written.get(name) != value]:
         raise UserError(
             f"{folder} holds this segmentation, finished with {', '.join(wrong)}: --overwrite does it again, or choose "
             "another --output_dir"
         )
-    return True
+    names = [*expected_files(outputs, is_stack=manifest.get("volume") is not None), STORE]
+    if not (missing := [name for name in names if not (folder / name).exists()]):
+        return True
+    logger.warning("%s: %s gone; the results are written again", folder, _listed(missing))
+    Journal.reopen(folder / JOURNAL)
+    return False
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """What tells a file or folder from all others, by whatever name or link; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _with_parents(path: Path) -> list[Path]:
+    """A path and all folders above it, as it is named and as links lead."""
+    ways = path.absolute(), path.resolve()
+    return list(dict.fromkeys(part for way in ways for part in (way, *way.parents)))

@@ -16,21 +16,42 @@ from tqdm.auto import tqdm
 
 from pipeline.atomic import atomic_path
 from pipeline.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
-from pipeline.report import report_of_scan, write_figures, write_report
-from pipeline.scan.output import BlockCounts, Entry, ScanStore, export_nifti, export_tiff
+from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
+from pipeline.scan.output import BlockCounts, Entry, ScanStore, export_nifti, export_tiff, request_hash
 from pipeline.scan.overview import write_overview
 from pipeline.scan.porosity import Porosity, block_counts
 from pipeline.scan.volume import ScanVolume
-from pipeline.volume import VOLUME_FILES, StackSummary, measure_stack
+from pipeline.volume import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 
 logger = logging.getLogger("vlsenet")
 
 MANIFEST = "manifest.json"
 POROSITY = "porosity.json"
+FIELDS = "porosity_fields.csv"
 OVERVIEW = "overview.png"
 REPORT = "report.html"
 FIGURES = "figures"
 STORE = "segmentation.ome.zarr"
+TIFF = "mask.ome.tif"
+NIFTI = "mask.nii.gz"
+JOURNAL = "journal"
+#: which MLflow stores have the results
+TRACKED = "mlflow_runs.json"
+#: all files that may stand beside the store
+FILES = (
+    MANIFEST,
+    POROSITY,
+    FIELDS,
+    OVERVIEW,
+    CSV,
+    PARQUET,
+    REPORT,
+    TIFF,
+    NIFTI,
+    TRACKED,
+    *VOLUME_FILES,
+    *(f"{FIGURES}/{name}.png" for name in FIGURE_NAMES),
+)
 #: further files that a segmentation can write, by the name of their format
 FORMATS = ("tiff", "nifti")
 
@@ -78,7 +99,7 @@ def write_summary(folder: Path, scan: SegmentedScan) -> None:
     summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
     with atomic_path(folder / POROSITY) as partial:
         partial.write_text(json.dumps(summary, indent=2, allow_nan=False))
-    with atomic_path(folder / "porosity_fields.csv") as partial:
+    with atomic_path(folder / FIELDS) as partial:
         _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
     with volume.slice(middle, as_stored=True) as source:
@@ -110,9 +131,9 @@ def write_results(
         measured["pores"] = asdict(pores)
         _write_report(folder, scan, pores, {**manifest, **measured})
     if "tiff" in formats:
-        export_tiff(store, folder / "mask.ome.tif", pixel_size_nm=scan.pixel_size_nm)
+        export_tiff(store, folder / TIFF, pixel_size_nm=scan.pixel_size_nm, identity=request_hash(manifest["request"]))
     if "nifti" in formats:
-        path = folder / "mask.nii.gz"
+        path = folder / NIFTI
         export_nifti(store, path, pixel_size_nm=scan.pixel_size_nm, slice_spacing_nm=scan.slice_spacing_nm)
     return measured
 
@@ -175,11 +196,24 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def remove_earlier(folder: Path) -> None:
     """Remove what stands beside the store, before it is segmented anew: pictures and numbers of two runs never mix."""
-    names = [MANIFEST, POROSITY, "porosity_fields.csv", CSV, PARQUET, OVERVIEW, REPORT]
-    for name in [*names, "mask.ome.tif", "mask.nii.gz", *VOLUME_FILES]:
+    for name in FILES:
         (folder / name).unlink(missing_ok=True)
-    for figure in (folder / FIGURES).glob("*.png"):
-        figure.unlink()
+
+
+def expected_files(outputs: Mapping[str, Any], is_stack: bool) -> list[str]:
+    """The files of a finished segmentation; figures are not among them, as they need something to draw.
+
+    Args:
+        outputs: which are asked for (`ScanSettings.outputs`).
+        is_stack: whether it is of several slices.
+    """
+    names = [MANIFEST, POROSITY, FIELDS, OVERVIEW]
+    nifti = "nifti" in outputs["formats"]
+    if outputs["report"]:
+        names += [CSV, PARQUET, REPORT]
+        if is_stack:
+            names += [VOLUME_CSV, VOLUME_PARQUET, *([LABELS] if nifti else [])]
+    return [*names, *([TIFF] if "tiff" in outputs["formats"] else []), *([NIFTI] if nifti else [])]
 
 
 def porosity_summary(porosity: Porosity) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+from pipeline.atomic import atomic_path
 from pipeline.pores import CSV
-from pipeline.workflows.scan_results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT
+from pipeline.workflows.scan_results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
 from pipeline.workflows.tracking import TrackedRun
 
 
 def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> str:
-    """Log the results of a finished segmentation; its mask stays where it is.
+    """Log the results of a finished segmentation, and note in their folder where; its mask stays where it is.
 
     Args:
         folder: of the results.
@@ -46,4 +48,25 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
     run.log_files(sorted((folder / FIGURES).glob("*.png")), FIGURES)
     run.finish("FINISHED")
     assert run.run_id is not None
+    runs = [*_runs(folder), {**_place(tracking_uri, experiment_name), "run_id": run.run_id}]
+    with atomic_path(folder / TRACKED) as partial:
+        partial.write_text(json.dumps(runs, indent=2))
     return run.run_id
+
+
+def is_tracked(folder: Path, tracking_uri: str, experiment_name: str) -> bool:
+    """Whether a store has the results of a folder."""
+    place = _place(tracking_uri, experiment_name)
+    return any(place.items() <= run.items() for run in _runs(folder))
+
+
+def _runs(folder: Path) -> list[dict[str, str]]:
+    file = folder / TRACKED
+    return json.loads(file.read_text()) if file.exists() else []
+
+
+def _place(tracking_uri: str, experiment_name: str) -> dict[str, str]:
+    """A store and an experiment as they are noted: with the whole path of a file, and without a password."""
+    if tracking_uri.startswith("sqlite:///"):
+        tracking_uri = f"sqlite:///{Path(tracking_uri.removeprefix('sqlite:///')).absolute().as_posix()}"
+    return {"tracking_uri": re.sub(r"://[^/@]*@", "://", tracking_uri), "experiment": experiment_name}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report import Report, plots
+from pipeline.report import FIGURE_NAMES, Report, plots
 from tests.report.conftest import Maker
 
 NOISE = np.random.default_rng(0).integers(0, 255, (200, 300)).astype(np.uint8)
@@ -38,16 +38,7 @@ def test_key_figures_are_those_of_the_mask(
 def test_plots_and_figures_are_the_same(report: Report) -> None:
     names = [plot.name for plot in report.content.plots]
     assert list(report.figures) == names
-    assert names == [
-        "size_distribution",
-        "orientation_rose",
-        "shapes",
-        "porosity_map",
-        "representative_area",
-        "two_point_correlation",
-        "chord_lengths",
-        "threshold",
-    ]
+    assert names == list(FIGURE_NAMES)
     assert all(plot.svg.lstrip().startswith("<?xml") and plot.caption.endswith(".") for plot in report.content.plots)
 
 

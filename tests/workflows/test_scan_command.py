@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.synthetic import generate
-from pipeline.workflows import Ranks, ScanCommand, ScanSettings
+from pipeline.workflows import Ranks, ScanCommand, ScanSettings, scan_command
 from pipeline.workflows.model_file import TrainedModel
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scans import files
@@ -42,7 +42,16 @@ def slices(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def command(path: Path, folder: Path, model: TrainedModel, stack: bool, **settings: object) -> ScanCommand:
+def command(
+    path: Path,
+    folder: Path,
+    model: TrainedModel,
+    stack: bool = False,
+    *,
+    overwrite: bool = False,
+    uri: str | None = None,
+    **settings: object,
+) -> ScanCommand:
     options = {
         "prompt": "pore",
         "threshold": 0.5,
@@ -51,7 +60,8 @@ def command(path: Path, folder: Path, model: TrainedModel, stack: bool, **settin
         "report": False,
         **settings,
     }
-    return ScanCommand(str(path), str(folder), model, ScanSettings(**options), stack, None, CPU, Ranks(), False)
+    chosen = ScanSettings(**options)
+    return ScanCommand(str(path), str(folder), model, chosen, stack, None, CPU, Ranks(), overwrite, uri, "rocks")
 
 
 @pytest.fixture(autouse=True)
@@ -85,10 +95,12 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
         command(scans, folder, model, stack=False, threshold=0.3).run()
 
 
-def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
-    command(
-        slices, tmp_path, model, stack=True, report=True, formats=("nifti",), slice_spacing_nm=20.0, pixel_size_nm=10.0
-    ).run()
+def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
+    settings = {"report": True, "formats": ("nifti",), "slice_spacing_nm": 20.0, "pixel_size_nm": 10.0}
+    command(slices, tmp_path, model, stack=True, **settings).run()
+    caplog.set_level("INFO", logger="vlsenet")
+    command(slices, tmp_path, model, stack=True, **settings).run()
+    assert "done before" in caplog.text
     import nibabel
 
     mask = np.asarray(zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"][0, 0])
@@ -120,6 +132,111 @@ def test_results_go_to_mlflow(slices: Path, tmp_path: Path, model: TrainedModel)
     assert {file.path for file in client.list_artifacts(run.info.run_id, "results")} >= {"results/report.html"}
     assert len(client.list_artifacts(run.info.run_id, "figures")) > 3
     assert run.info.status == "FINISHED"
+
+
+def runs_in(uri: str) -> list[mlflow.entities.Run]:
+    client = mlflow.MlflowClient(uri)
+    return client.search_runs([client.get_experiment_by_name("rocks").experiment_id])
+
+
+def test_what_mlflow_did_not_take_is_sent_by_the_same_command(
+    slices: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scans that are segmented are no failures; a store that does not answer is asked once."""
+    uri, asked = f"sqlite:///{tmp_path / 'mlflow.db'}", []
+
+    def down(*_: object) -> None:
+        asked.append(1)
+        raise UserError("--tracking_uri: MLflow does not answer")
+
+    for path, folder in ((slices, tmp_path / "all"), (slices / "s0.png", tmp_path / "one")):
+        asked.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(scan_command, "track_scan", down)
+            with pytest.raises(UserError, match=r"does not answer; the results .* complete.*the same command") as error:
+                command(path, folder, model, uri=uri).run()
+        assert "not segmented" not in str(error.value)
+        assert len(asked) == 1
+    table = pd.read_csv(tmp_path / "all" / "scans.csv")
+    assert table.porosity.notna().all()
+    assert "problem" not in table
+    for _ in range(2):  # the second time MLflow has them
+        command(slices, tmp_path / "all", model, uri=uri).run()
+        assert sorted(run.info.run_name for run in runs_in(uri)) == ["s0.png", "s1.png", "s2.png"]
+
+
+def test_a_scan_that_was_finished_before_goes_to_each_store_once(
+    slices: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scan, folder = slices / "s0.png", tmp_path / "out"
+    command(scan, folder, model).run()
+    for uri in ("sqlite:///a.db", f"sqlite:///{tmp_path}/a.db", "sqlite:///b.db"):
+        command(scan, folder, model, uri=uri).run()
+        assert len(runs_in(uri)) == 1
+    command(scan, folder, model, uri="sqlite:///a.db", overwrite=True).run()
+    assert len(runs_in("sqlite:///a.db")) == 2  # other results
+
+
+def test_results_that_were_removed_are_written_again(
+    slices: Path, tmp_path: Path, model: TrainedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    scan, folder = slices / "s0.png", tmp_path / "out"
+
+    def run() -> None:
+        command(scan, folder, model, report=True, formats=("tiff",)).run()
+
+    run()
+    before = {name: (folder / name).read_bytes() for name in ("pores.csv", "porosity.json", "mask.ome.tif")}
+    for gone in (["report.html", *before], ["manifest.json"]):
+        for name in gone:
+            (folder / name).unlink()
+        caplog.clear()
+        run()
+        assert f"{gone[0]}" in caplog.text
+        assert "gone; the results are written again" in caplog.text
+        assert {name: (folder / name).read_bytes() for name in before} == before
+        assert (folder / "report.html").exists()
+        assert (folder / "manifest.json").exists()
+    caplog.set_level("INFO", logger="vlsenet")
+    run()
+    assert "done before" in caplog.text
+
+
+def test_each_scan_has_a_folder_of_its_own(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    picture = Image.fromarray(generate((64, 64), seed=1).image)
+    names = ["a.png", "a.tif", "a.tif.png", "B.png", "b.tif", "scans.csv.png"]
+    for name in names:
+        picture.save(scans / name)
+    command(scans, tmp_path / "out", model).run()
+    table = pd.read_csv(tmp_path / "out" / "scans.csv").set_index("scan")
+    assert sorted(table.index) == sorted(names)
+    assert table.results.is_unique
+    for name in names:
+        request = json.loads((tmp_path / "out" / table.results[name] / "manifest.json").read_text())["request"]
+        assert request["scan"]["name"] == name
+
+
+def test_results_never_replace_the_scans(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
+    for name in ("a.png", "a.tif", "overview.png"):
+        (tmp_path / name).write_bytes((slices / "s0.png").read_bytes())
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="the results would go into the scan"):
+            command(tmp_path, tmp_path, model, overwrite=overwrite).run()
+        with pytest.raises(UserError, match="the results would replace it"):
+            command(tmp_path / "overview.png", tmp_path, model, overwrite=overwrite).run()
+        with pytest.raises(UserError, match="the results would replace it"):
+            command(tmp_path, tmp_path, model, stack=True, overwrite=overwrite).run()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.tif", "overview.png"]
+
+
+def test_a_table_of_others_is_left_alone(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
+    (tmp_path / "scans.csv").write_text("my,own\n1,2\n")
+    with pytest.raises(UserError, match=r"scans\.csv is no table of segmented scans"):
+        command(slices, tmp_path, model).run()
+    assert (tmp_path / "scans.csv").read_text() == "my,own\n1,2\n"
 
 
 def _nm(volume: object) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 import tifffile
@@ -19,7 +20,7 @@ _BAND_PIXELS = 1 << 26
 
 
 def export_tiff(
-    store: ScanStore, path: str | Path, channel: str = "mask", *, pixel_size_nm: float | None = None
+    store: ScanStore, path: str | Path, channel: str = "mask", *, pixel_size_nm: float | None = None, identity: str = ""
 ) -> None:
     """Write a tiled, compressed OME-TIFF with all levels of the store.
 
@@ -31,6 +32,8 @@ def export_tiff(
         path: of the file, by custom ``*.ome.tif``; it appears when it is whole.
         channel: ``mask`` (0, 255) or ``probability`` (0 to 255).
         pixel_size_nm: nanometres, if known.
+        identity: from which the file's UUID is made, such as the hash of the request: the same pixels of the same
+            identity give the same bytes. Empty: a random one.
 
     Raises:
         UserError: a chunk is missing or damaged, an unknown channel, or the disk is full or refuses.
@@ -39,6 +42,8 @@ def export_tiff(
     path = Path(path)
     depth = store.shapes[0][0]
     metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": channel}
+    if identity:
+        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {channel}"))
     if pixel_size_nm:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}

@@ -108,6 +108,19 @@ class Journal:
         return begun is not None and same and _is_finished(Path(folder), begun)
 
     @staticmethod
+    def reopen(folder: str | Path) -> None:
+        """Take the finish back, so that the segmentation goes on: its results are not all there any more.
+
+        Raises:
+            UserError: the disk refuses.
+        """
+        path = Path(folder) / _FINISHED
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise write_error(path, error) from error
+
+    @staticmethod
     def _to_go_on(folder: Path, request: Mapping[str, Any]) -> dict[str, Any] | None:
         """What `open` noted in the folder, if it is of this request and not finished."""
         try:

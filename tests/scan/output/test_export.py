@@ -48,6 +48,14 @@ def test_tiff_holds_all_levels(tmp_path: Path, plan: ChunkPlan, channel: str) ->
         assert 'PhysicalSizeX="20.0" PhysicalSizeXUnit="nm"' in file.ome_metadata
 
 
+def test_tiff_of_an_identity_has_the_same_bytes(tmp_path: Path) -> None:
+    store = write_all(tmp_path / "a.ome.zarr")
+    for name, identity in (("a", "request"), ("b", "request"), ("c", "another")):
+        export_tiff(store, tmp_path / f"{name}.ome.tif", identity=identity)
+    a, b, c = ((tmp_path / f"{name}.ome.tif").read_bytes() for name in "abc")
+    assert a == b != c
+
+
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_nifti_is_in_scale(tmp_path: Path, plan: ChunkPlan, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
