@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,18 +16,15 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from pipeline.errors import UserError
-from pipeline.text.ensemble import SEPARATOR
+from pipeline.text.answer import sentence_of, what_is_wrong
 from pipeline.text.image_statistics import ImageStatistics
-from pipeline.text.prompts import clean_prompt
 
 URL_VARIABLE, KEY_VARIABLE, MODEL_VARIABLE = "VLSENET_LLM_URL", "VLSENET_LLM_KEY", "VLSENET_LLM_MODEL"
 
-#: Words and letters of an answer; CLIP's 77 tokens mostly hold them, at some 1.3 a word, and it cuts what is longer.
-MOST_WORDS, MOST_LETTERS = 55, 400
 #: Seconds to connect, and to wait for the answer, from its first byte to its last once more.
 _TIMEOUT = (10.0, 90.0)
-#: Bytes that are read of an answer, which is a sentence and what an endpoint puts around it.
-_LONGEST = 1 << 17
+#: Bytes that are read of an answer: a sentence, with the thoughts of a model that thinks at length in front of it.
+_LONGEST = 1 << 20
 #: Further tries where the endpoint is busy or broken, and the seconds between them: 0, then this times 2, 4, 8.
 _RETRIES, _BACKOFF = 4, 1.0
 _BUSY_OR_BROKEN = (429, 500, 502, 503, 504)
@@ -174,18 +170,9 @@ class LanguageModelWriter:
             raise UserError(
                 f"{host} does not answer as an OpenAI-compatible endpoint does; check {URL_VARIABLE}"
             ) from None
-        # a bar would make an ensemble of it
-        sentence = clean_prompt(_bare(content).replace(SEPARATOR, " ")) if isinstance(content, str) else ""
-        words = len(sentence.split())
-        if not sentence:
-            wrong = "an empty answer"
-        elif cut:
-            wrong = "an answer that was cut off"
-        elif words > MOST_WORDS or len(sentence) > MOST_LETTERS:
-            wrong = f"{words} words, {len(sentence)} letters, where one sentence of at most {MOST_WORDS} was asked for"
-        elif any(letter.isdigit() for letter in sentence):
-            wrong = "an answer with numbers, which no statistic bears out"
-        else:
+        sentence = sentence_of(content) if isinstance(content, str) else ""
+        wrong = "an answer that was cut off" if cut else what_is_wrong(sentence)
+        if wrong is None:
             return sentence
         shown = f" ({sentence[:60]!r} ...)" if sentence else ""
         raise UnusableAnswer(f"the language model {self._endpoint.model} gave {wrong}{shown}; try again or another one")
@@ -206,13 +193,6 @@ def _body(response: requests.Response) -> bytes:
         if len(body) > _LONGEST:
             break
     return bytes(body)
-
-
-def _bare(answer: str) -> str:
-    """An answer without what models put around it: their thoughts, a fence of code, quotation marks."""
-    answer = re.sub(r"<think>.*?</think>", " ", answer, flags=re.DOTALL).strip()
-    answer = re.sub(r"^```\w*\s|```$", "", answer).strip()
-    return answer.strip('"\u201c\u201d').strip()
 
 
 def _is_address(url: str) -> bool:

@@ -126,6 +126,9 @@ def test_it_gives_up_after_some_tries(server):
         (200, b'{"choices": []}', "VLSENET_LLM_URL"),
         (200, answer(None), "empty answer"),
         (200, answer(" \n "), "empty answer"),
+        (200, answer("", "length"), "cut off"),
+        (200, answer("<think>Few pores, or"), "thoughts without an end"),
+        (200, answer("I'm sorry, but I cannot see the rock."), "an answer about itself"),
         (200, answer("pore " * 56), "56 words"),
         (200, answer("pore" * 101), "404 letters"),
         (200, answer("Porosity is 12.3 %."), "numbers"),
@@ -147,11 +150,13 @@ def test_an_answer_becomes_one_line_and_no_ensemble(server):
     assert write(server) == "Sparse small pores."
 
 
-@pytest.mark.parametrize(
-    "around", ['"{}"', "\u201c{}\u201d", "```\n{}\n```", "```text\n{}\n```", "<think>55 pores?\nNo.</think>\n{}"]
-)
-def test_what_models_put_around_a_sentence_is_taken_off(server, around):
-    server.answers = [(200, answer(around.format(SENTENCE)))]
+def test_what_models_put_around_a_sentence_is_taken_off(server):
+    server.answers = [(200, answer(f'<think>55 pores?\nNo.</think>\nHere is the sentence:\n"{SENTENCE}"'))]
+    assert write(server) == SENTENCE
+
+
+def test_long_thoughts_do_not_count(server):
+    server.answers = [(200, answer("Few pores, or many? " * 20_000 + f"</think>{SENTENCE}"))]
     assert write(server) == SENTENCE
 
 
@@ -169,8 +174,9 @@ def test_a_server_that_drips_is_told(server, monkeypatch):
         write(server)
 
 
-def test_an_endless_answer_is_none(server):
-    server.answers = [(200, b" " * (1 << 18) + answer(SENTENCE))]
+def test_an_endless_answer_is_none(server, monkeypatch):
+    monkeypatch.setattr(language_model, "_LONGEST", 1 << 15)
+    server.answers = [(200, b" " * (1 << 16) + answer(SENTENCE))]
     with pytest.raises(UserError, match="does not answer as an OpenAI-compatible endpoint does"):
         write(server)
 
