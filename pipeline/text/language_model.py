@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import logging
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -45,12 +47,12 @@ class Endpoint:
     """Where a language model answers.
 
     Attributes:
-        url: base address (`https://host/v1`) or that of the chat completions.
+        url: base address (`https://host/v1`) or that of the chat completions; a query, or a name and password, may stand in it.
         model: name of the model there.
-        key: sent as bearer token; empty where the endpoint needs none.
+        key: sent as bearer token; where it is empty, the address's name and password are sent, if it has such.
     """
 
-    url: str
+    url: str = field(repr=False)
     model: str
     key: str = field(default="", repr=False)
 
@@ -78,8 +80,26 @@ class Endpoint:
     @property
     def completions(self) -> str:
         """Address of the chat completions."""
-        base = self.url.rstrip("/")
-        return base if base.endswith("/chat/completions") else f"{base}/chat/completions"
+        parts = urlsplit(self.url)
+        path = parts.path.rstrip("/")
+        path = path if path.endswith("/chat/completions") else f"{path}/chat/completions"
+        # without name and password: requests would send them itself, and in place of a key
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, parts.query, ""))
+
+    @property
+    def authorization(self) -> str:
+        """Value of the header of this name; empty where nothing is to be sent."""
+        if self.key:
+            return f"Bearer {self.key}"
+        user, at, _ = urlsplit(self.url).netloc.rpartition("@")
+        return f"Basic {base64.b64encode(unquote_to_bytes(user)).decode()}" if at else ""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no message may show: the key, and the address's password and the values of its query."""
+        parts = urlsplit(self.url)
+        values = (self.key, unquote(parts.password or ""), *(value for _, value in parse_qsl(parts.query)))
+        return tuple(filter(None, values))
 
     @property
     def host(self) -> str:
@@ -111,10 +131,12 @@ class LanguageModelWriter:
             respect_retry_after_header=False,  # it may ask for hours
             raise_on_status=False,
         )
+        # what it tells of a further try shows the address with what that may hold
+        logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
-        self._session.auth = _Bearer(endpoint.key)
+        self._session.auth = _Authorization(endpoint.authorization)
 
     def __call__(self, statistics: ImageStatistics) -> str:
         """Write one prompt.
@@ -151,21 +173,23 @@ class LanguageModelWriter:
     def _refusal(self, status: int, body: bytes) -> str:
         host = self._endpoint.host
         if status in (401, 403):
-            return f"the language model at {host} refuses the key (status {status}): check {KEY_VARIABLE}"
+            by_address = self._endpoint.authorization.startswith("Basic")
+            what, place = ("address's password", URL_VARIABLE) if by_address else ("key", KEY_VARIABLE)
+            return f"the language model at {host} refuses the {what} (status {status}): check {place}"
         if status in _BUSY_OR_BROKEN:
             return f"the language model at {host} is busy or broken (status {status}, {_RETRIES + 1} tries); try later"
         if status == 404:
             return f"{host} knows no such address or model (status 404): check {URL_VARIABLE} and {MODEL_VARIABLE}"
         told = " ".join(body[:2000].decode(errors="replace").split())
-        if self._endpoint.key:
-            told = told.replace(self._endpoint.key, "***")
+        for secret in self._endpoint.secrets:
+            told = told.replace(secret, "***")
         return f"the language model at {host} refuses the request (status {status}): {told[:200]}"
 
     def _sentence(self, body: bytes) -> str:
         host = self._endpoint.host
         try:
             choice = json.loads(body)["choices"][0]
-            content, cut = choice["message"]["content"], choice.get("finish_reason") == "length"
+            content, cut = choice["message"]["content"], choice.get("finish_reason") in ("length", "max_tokens")
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             raise UserError(
                 f"{host} does not answer as an OpenAI-compatible endpoint does; check {URL_VARIABLE}"
@@ -203,13 +227,13 @@ def _is_address(url: str) -> bool:
         return False
 
 
-class _Bearer(AuthBase):
-    """Also without a key it stands in the session: requests would send a password from `.netrc` instead."""
+class _Authorization(AuthBase):
+    """Also without a value it stands in the session: requests would send a password from `.netrc` instead."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._key:
-            request.headers["Authorization"] = f"Bearer {self._key}"
+        if self._value:
+            request.headers["Authorization"] = self._value
         return request

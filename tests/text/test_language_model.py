@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import logging
@@ -187,6 +188,43 @@ def test_a_silent_server_is_told_once(server, monkeypatch):
     with pytest.raises(UserError, match=r"did not answer within 0\.2 s"):
         write(server)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "completions"),
+    [
+        ("https://host/v1/", "https://host/v1/chat/completions"),
+        ("http://host/v1?api-version=2024", "http://host/v1/chat/completions?api-version=2024"),
+        ("http://host/v1/chat/completions?key=1", "http://host/v1/chat/completions?key=1"),
+        ("http://[::1]:80/v1", "http://[::1]:80/v1/chat/completions"),
+        ("http://me:secret@host:8000/v1#part", "http://host:8000/v1/chat/completions"),
+    ],
+)
+def test_addresses_of_the_completions(url, completions):
+    assert Endpoint(url, "m").completions == completions
+
+
+def test_a_password_in_the_address_is_sent_where_there_is_no_key(server, caplog):
+    url = server.url.replace("//", "//me:sec%40ret@") + "?version=hidden"
+    server.answers = [(401, b""), (400, b"no sec@ret, hidden")]
+    with caplog.at_level(logging.INFO):
+        with pytest.raises(UserError, match=r"refuses the address's password \(status 401\): check VLSENET_LLM_URL"):
+            write(server, key="", url=url)
+        with pytest.raises(UserError, match=r"no \*\*\*, \*\*\*") as caught:
+            write(server, key="", url=url)
+    server.answers = [(200, answer(SENTENCE))]
+    write(server, url=url)
+    sent = [headers["Authorization"] for _, headers, _ in server.asked]
+    assert sent == [f"Basic {base64.b64encode(b'me:sec@ret').decode()}"] * 2 + [f"Bearer {KEY}"]
+    assert {path for path, _, _ in server.asked} == {"/v1/chat/completions?version=hidden"}
+    assert "ret" not in repr(Endpoint(url, "m"))
+    assert "sec" not in str(caught.value) + caplog.text
+
+
+def test_retries_do_not_log_the_address(caplog):
+    with caplog.at_level(logging.INFO), pytest.raises(UserError, match="can't be reached"):
+        LanguageModelWriter(Endpoint("http://127.0.0.1:9/v1?key=hidden", "m"))(STATISTICS)
+    assert "hidden" not in caplog.text
 
 
 def test_a_server_that_is_not_there(server):
