@@ -33,7 +33,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Plan, Path, dict]]:
     def run_experiment(plan: Plan, output_dir: Path, **options: object) -> Outcome:
         calls.append((plan, output_dir, options))
         failed = ["b seed 0"] if options["retry_failed"] else []
-        return Outcome(failed, ["a seed 7"] if options["seeds"] == (7,) else [], output_dir / "report.html", "the table")
+        unfinished = ["a seed 7"] if options["seeds"] == (7,) else []
+        return Outcome(failed, unfinished, output_dir / "report.html", "the table")
 
     monkeypatch.setattr(experiments, "run_experiment", run_experiment)
     return calls
