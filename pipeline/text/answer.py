@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.text.ensemble import SEPARATOR
-from pipeline.text.prompts import clean_prompt
+from pipeline.text.prompts import SEPARATOR, clean_prompt
 
 #: Words and letters of an answer; CLIP's 77 tokens mostly hold them, at some 1.3 a word, and it cuts what is longer.
 MOST_WORDS, MOST_LETTERS = 55, 400

@@ -9,10 +9,7 @@ from torch.nn.functional import normalize
 
 from pipeline.errors import UserError
 from pipeline.text.features import TextFeatures
-from pipeline.text.prompts import clean_prompt
-
-#: Stands between the phrases of an ensemble: `pore | rock pore | microscopic pore`.
-SEPARATOR = "|"
+from pipeline.text.prompts import SEPARATOR, clean_prompt
 
 
 def phrases_of(prompt: str) -> tuple[str, ...]:

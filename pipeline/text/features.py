@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
+from pipeline.text.prompts import normal_form
 from pipeline.text.ways import THREE_WAYS
 
 #: Layout of a stored text store; raised when it changes.
@@ -33,7 +34,8 @@ class TextStore:
     """Features of the prompts in use, and where they came from.
 
     It is the only form in which text reaches a training step or an inference: a prompt that is stored needs neither
-    CLIP nor a network connection. MONAI's checkpoint handlers can save and load it as it is.
+    CLIP nor a network connection. Spaces around an ensemble's bars don't count. MONAI's checkpoint handlers can save
+    and load it as it is.
 
     Args:
         features: prompt to features, all of the same L and D. Empty for a store that is to be loaded into.
@@ -56,7 +58,7 @@ class TextStore:
         return len(self._features)
 
     def __contains__(self, prompt: object) -> bool:
-        return prompt in self._features
+        return isinstance(prompt, str) and normal_form(prompt) in self._features
 
     @property
     def prompts(self) -> tuple[str, ...]:
@@ -76,7 +78,7 @@ class TextStore:
 
     def missing(self, prompts: Iterable[str]) -> list[str]:
         """Those of the prompts that are not stored, each once, in order."""
-        return [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._features]
+        return [prompt for prompt in dict.fromkeys(map(normal_form, prompts)) if prompt not in self._features]
 
     def add(self, features: Mapping[str, TextFeatures]) -> None:
         """Store more prompts.
@@ -84,7 +86,7 @@ class TextStore:
         Raises:
             UserError: the features do not have the (D,) and (L, D) of those already there.
         """
-        together = {**self._features, **features}
+        together = {**self._features, **{normal_form(prompt): item for prompt, item in features.items()}}
         shapes = {(tuple(item.text.shape), tuple(item.tokens.shape)) for item in together.values()}
         if len(shapes) > 1 or any(len(text) != 1 or len(tokens) != 2 or text != tokens[1:] for text, tokens in shapes):
             raise UserError(f"text features of different sizes cannot be stored together: {sorted(shapes)}")
@@ -100,7 +102,7 @@ class TextStore:
             UserError: the prompt is not stored; the message names those that are.
         """
         try:
-            return self._features[prompt]
+            return self._features[normal_form(prompt)]
         except KeyError:
             raise UserError(f"{self.describe_missing([prompt])} Use one of these, or encode it: {THREE_WAYS}") from None
 

@@ -47,7 +47,8 @@ class Endpoint:
     """Where a language model answers.
 
     Attributes:
-        url: base address (`https://host/v1`) or that of the chat completions; a query, or a name and password, may stand in it.
+        url: base address (`https://host/v1`) or that of the chat completions. A query may stand in it, and a name
+            with a password.
         model: name of the model there.
         key: sent as bearer token; where it is empty, the address's name and password are sent, if it has such.
     """

@@ -96,3 +96,15 @@ def test_stored_tensors_have_no_gradient_and_are_plain_float32():
     for tensor in store.get("x"):
         assert tensor.dtype == torch.float32
         assert not tensor.requires_grad
+
+
+def test_spaces_around_bars_do_not_count():
+    store = TextStore({"pore|crack": TextFeatures(torch.ones(3), torch.ones(2, 3))})
+    assert store.prompts == ("pore | crack",)
+    assert "pore |crack" in store
+    assert store.missing(["pore  |  crack", "a|b", "a | b"]) == ["a | b"]
+    assert torch.equal(store.get("| pore | crack |").text, torch.ones(3))
+    earlier = {**store.state_dict(), "prompts": ["pore|crack"]}  # as it was stored before there was one form
+    loaded = TextStore()
+    loaded.load_state_dict(earlier)
+    assert "pore | crack" in loaded
