@@ -43,7 +43,7 @@ def add(parser: CommandParser) -> None:
     option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_pores in the current folder)")
     option("--stack", action="store_true", help="the folder, or the file of several images, is one volume (FIB-SEM)")
     option("--pixel_size_nm", type=float, metavar="N", help="side of a pixel (default: as the file says)")
-    option("--slice_spacing_nm", type=float, metavar="N", help="distance of slices (default: the pixel size)")
+    option("--slice_spacing_nm", type=float, metavar="N", help="distance of slices (default: as the file says)")
     option("--info_bar", type=_info_bar, metavar="auto|keep|PX", help="strip of text below the image (default: auto)")
     option("--invert", action="store_true", help="pores are bright in this image")
     option("--roi", metavar="X,Y,W,H", help="segment this part only (px)")

@@ -56,8 +56,6 @@ class Acquisition:
             height, width = self.pixel_size_nm
             size = f"{width:.6g} nm" if f"{width:.6g}" == f"{height:.6g}" else f"{width:.6g} x {height:.6g} nm"
             parts.append(f"pixels of {size} ({self.sources.get('pixel_size', 'given')})")
-        if self.slice_spacing_nm is not None:
-            parts.append(f"slices {self.slice_spacing_nm:.6g} nm apart")
         if self.magnification is not None:
             parts.append(f"magnification {self.magnification:g}")
         if self.voltage_kv is not None:

@@ -32,13 +32,13 @@ from pipeline.workflows.scan_results import (
     STORE,
     SegmentedScan,
     remove_earlier,
-    side_of,
     write_manifest,
     write_results,
     write_summary,
 )
 from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_statistics import SIDE, TILES
+from pipeline.workflows.scan_voxel import pixel_size_of, side_of, slice_spacing_of, tell_voxel
 from pipeline.workflows.training import INTERRUPTED
 
 logger = logging.getLogger("vlsenet")
@@ -140,7 +140,7 @@ class ScanSegmentation:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
         volume, entries, settings = predictor.volume, journal.entries(), self._settings
         porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
-        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), settings.slice_spacing_nm)
+        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume))
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as beside:
             # the one waits for the network, the other for Python
             certificate = beside.submit(certify, predictor, store, settings.threshold, ground)
@@ -152,6 +152,7 @@ class ScanSegmentation:
             "checkpoint": str(self._model.path),
             "acquisition": acquisition,
             "pixel_size_nm": self._side(volume),
+            "slice_spacing_nm": self._slice_spacing(volume),
             "intensity": vars(ground.greys.intensity),
             "shading": ground.greys.drift,
             "skipped_share": ground.skipped_share(store.plan),
@@ -195,17 +196,16 @@ class ScanSegmentation:
         )
         if self._ranks.is_first:
             logger.info("%s", volume.description)
-            if self._settings.pixel_size_nm is not None:
-                logger.info("pixels of %.6g nm, as given", self._settings.pixel_size_nm)
-            elif volume.acquisition is not None:
+            if self._settings.pixel_size_nm is None and volume.acquisition is not None:
                 logger.info("%s", volume.acquisition.describe())
             for warning in volume.acquisition.warnings if volume.acquisition else ():
                 logger.warning("%s: %s", self._path, warning)
+            tell_voxel(volume, self._settings)
         return volume
 
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
         earlier = Journal.request_in(self._journal_folder) or {}
-        size = self._pixel_size(volume)
+        size = pixel_size_of(volume, self._settings)
         return scan_request(volume, self._model, self._settings, self._device, size, earlier, self._ranks.local_count)
 
     def _journal(self, request: dict[str, Any]) -> Journal:
@@ -226,7 +226,7 @@ class ScanSegmentation:
             plan,
             journal.hash,
             pixel_size_nm=self._side(volume),
-            slice_spacing_nm=self._settings.slice_spacing_nm,
+            slice_spacing_nm=self._slice_spacing(volume),
             replace=journal.replaces,
         )
 
@@ -239,13 +239,6 @@ class ScanSegmentation:
         if drift := ground.greys.drift:
             logger.info("shading, taken out: the rock is %+.2f to %+.2f standard deviations from the mean", *drift)
         return ground
-
-    def _pixel_size(self, volume: ScanVolume) -> tuple[float, float] | None:
-        """Pixel height and width (nm): the user's word, or the file's."""
-        given = self._settings.pixel_size_nm
-        if given is not None:
-            return given, given
-        return None if volume.acquisition is None else volume.acquisition.pixel_size_nm
 
     def _predictor(self, volume: ScanVolume, windows: Windows, ground: Ground, batch: int) -> ChunkPredictor:
         settings = self._settings
@@ -268,12 +261,16 @@ class ScanSegmentation:
 
     def _spacing(self, volume: ScanVolume) -> float:
         """Distance of slices over the side of a pixel; 1, as the formats take it, where one of them is not known."""
-        side, distance = self._side(volume), self._settings.slice_spacing_nm
+        side, distance = self._side(volume), self._slice_spacing(volume)
         return 1.0 if side is None or distance is None else distance / side
 
     def _side(self, volume: ScanVolume) -> float | None:
         """Side of a pixel (nm)."""
-        return side_of(self._pixel_size(volume), self._path)
+        return side_of(pixel_size_of(volume, self._settings))
+
+    def _slice_spacing(self, volume: ScanVolume) -> float | None:
+        """Distance of slices (nm)."""
+        return slice_spacing_of(volume, self._settings)
 
     def _tell(self, porosity: Porosity, manifest: dict[str, Any]) -> None:
         pores, space = manifest["pores"], manifest["volume"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,8 +21,6 @@ from pipeline.scan.overview import write_overview
 from pipeline.scan.porosity import Porosity, block_counts
 from pipeline.scan.volume import ScanVolume
 from pipeline.volume import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
-
-logger = logging.getLogger("vlsenet")
 
 MANIFEST = "manifest.json"
 POROSITY = "porosity.json"
@@ -77,22 +74,6 @@ class SegmentedScan:
     slice_spacing_nm: float | None
 
 
-def side_of(pixel_size_nm: tuple[float, float] | None, name: str) -> float | None:
-    """Side of a pixel (nm) from its height and width; None, with a warning, where they differ."""
-    if pixel_size_nm is None:
-        return None
-    if abs(pixel_size_nm[0] / pixel_size_nm[1] - 1) > 0.01:
-        logger.warning(
-            "%s: its pixels are %.4g nm wide and %.4g nm high; lengths and areas are given in pixels, as shapes need "
-            "square ones",
-            name,
-            pixel_size_nm[1],
-            pixel_size_nm[0],
-        )
-        return None
-    return float(np.sqrt(pixel_size_nm[0] * pixel_size_nm[1]))
-
-
 def write_summary(folder: Path, scan: SegmentedScan) -> None:
     """Write porosity and overview: what can be said and shown without a look at every pore."""
     volume, porosity = scan.volume, scan.porosity
@@ -130,11 +111,12 @@ def write_results(
         pores = _write_table(folder, scan, min_area_px)
         measured["pores"] = asdict(pores)
         _write_report(folder, scan, pores, {**manifest, **measured})
+    size, spacing = scan.pixel_size_nm, scan.slice_spacing_nm
     if "tiff" in formats:
-        export_tiff(store, folder / TIFF, pixel_size_nm=scan.pixel_size_nm, identity=request_hash(manifest["request"]))
+        identity = request_hash(manifest["request"])
+        export_tiff(store, folder / TIFF, pixel_size_nm=size, slice_spacing_nm=spacing, identity=identity)
     if "nifti" in formats:
-        path = folder / NIFTI
-        export_nifti(store, path, pixel_size_nm=scan.pixel_size_nm, slice_spacing_nm=scan.slice_spacing_nm)
+        export_nifti(store, folder / NIFTI, pixel_size_nm=size, slice_spacing_nm=spacing)
     return measured
 
 

@@ -30,7 +30,7 @@ class ScanSettings:
         rescale: resample a scan to the pixel size that the model was trained at, where both are known.
         info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
         invert: whether pores are bright in the scan.
-        slice_spacing_nm: distance of slices of a stack (nm); None: the pixel size.
+        slice_spacing_nm: distance of slices of a stack (nm); None: as its file says.
         report: measure every pore, and write the table and the report.
         min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
     """

@@ -20,7 +20,13 @@ _BAND_PIXELS = 1 << 26
 
 
 def export_tiff(
-    store: ScanStore, path: str | Path, channel: str = "mask", *, pixel_size_nm: float | None = None, identity: str = ""
+    store: ScanStore,
+    path: str | Path,
+    channel: str = "mask",
+    *,
+    pixel_size_nm: float | None = None,
+    slice_spacing_nm: float | None = None,
+    identity: str = "",
 ) -> None:
     """Write a tiled, compressed OME-TIFF with all levels of the store.
 
@@ -32,6 +38,7 @@ def export_tiff(
         path: of the file, by custom ``*.ome.tif``; it appears when it is whole.
         channel: ``mask`` (0, 255) or ``probability`` (0 to 255).
         pixel_size_nm: nanometres, if known.
+        slice_spacing_nm: distance of slices, nanometres, if known.
         identity: from which the file's UUID is made, such as the hash of the request: the same pixels of the same
             identity give the same bytes. Empty: a random one.
 
@@ -47,6 +54,8 @@ def export_tiff(
     if pixel_size_nm:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
+    if slice_spacing_nm and depth > 1:
+        metadata |= {"PhysicalSizeZ": slice_spacing_nm, "PhysicalSizeZUnit": "nm"}
     side = store.plan.chunk
     try:
         with atomic_path(path) as partial, tifffile.TiffWriter(partial, bigtiff=_is_big(store), ome=True) as tiff:
@@ -84,7 +93,7 @@ def export_nifti(
         path: ``*.nii`` or ``*.nii.gz``; it appears when it is whole.
         channel: ``mask`` (0, 255) or ``probability`` (0 to 255).
         pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
-        slice_spacing_nm: distance of slices, nanometres; by default the pixel size.
+        slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place.
 
     Raises:
         UserError: a chunk is missing or damaged, an unknown channel or suffix, or the disk is full or refuses.

@@ -36,7 +36,8 @@ def write_nifti(
         dtype: of the voxels.
         bands: of whole rows (h, W) of that type, from the top of the first slice on; together they are the output.
         pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
-        slice_spacing_nm: distance of slices, nanometres; by default the pixel size.
+        slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place, as
+            the header has one unit for all axes.
 
     Raises:
         UserError: an unknown suffix, or the disk is full or refuses.

@@ -55,7 +55,7 @@ def image_metadata(
         channels: their names.
         corner: y and x of the region of interest in the scan, pixels.
         pixel_size_nm: nanometres; None where unknown: then lengths are in pixels, with no unit.
-        slice_spacing_nm: distance of slices, nanometres; None: as the pixel size.
+        slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place.
     """
     size = pixel_size_nm or 1.0
     # without the pixel size a length is in pixels, and one in nanometres beside it would be another unit

@@ -74,7 +74,7 @@ class ScanStore:
             plan: the chunks.
             request: hash of the request (`Journal.hash`), kept in the store.
             pixel_size_nm: nanometres, if known.
-            slice_spacing_nm: distance of slices, nanometres; by default the pixel size.
+            slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place.
             replace: remove an earlier store first (`Journal.replaces`).
 
         Raises:

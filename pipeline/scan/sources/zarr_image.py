@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition
-from pipeline.microscope.pixel_size import PixelSize, from_multiscale
+from pipeline.microscope.pixel_size import PixelSize, from_multiscale, spacing_from_multiscale
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
@@ -71,6 +71,7 @@ class ZarrImage:
         axes: a letter for each of its axes; c only where it is colour.
         planes: number of 2-D images in it.
         pixel_size_nm: as for `ScanSource`.
+        slice_spacing_nm: distance of the images (nm), where they lie along an axis z and no other.
     """
 
     def __init__(self, location: str) -> None:
@@ -78,20 +79,23 @@ class ZarrImage:
         node = _opened(location)
         names: list[str] | None = None
         self.pixel_size_nm: PixelSize | None = None
+        spacing: float | None = None
         if not hasattr(node, "chunks"):
-            node, names, self.pixel_size_nm = self._image_of(node)
+            node, names, self.pixel_size_nm, spacing = self._image_of(node)
         self.array = node
         self.axes = self._axes(names)
         self.planes = math.prod(n for axis, n in zip(self.axes, self.array.shape, strict=True) if axis not in "yxc")
+        along_z = "z" in (names or ()) and 1 < self.planes == self.array.shape[(names or []).index("z")]
+        self.slice_spacing_nm = spacing if along_z else None
 
-    def _image_of(self, group: Any) -> tuple[Any, list[str] | None, PixelSize | None]:
+    def _image_of(self, group: Any) -> tuple[Any, list[str] | None, PixelSize | None, float | None]:
         attributes = dict(group.attrs)
         multiscales = (attributes.get("ome") or attributes).get("multiscales")
         try:
             if multiscales:
                 axes = [axis["name"] if isinstance(axis, dict) else axis for axis in multiscales[0].get("axes") or []]
                 array = group[multiscales[0]["datasets"][0]["path"]]
-                return array, axes or None, from_multiscale(multiscales[0])
+                return array, axes or None, from_multiscale(multiscales[0]), spacing_from_multiscale(multiscales[0])
             members = sorted(name for name, _ in group.arrays())
             others = sorted(name for name, _ in group.groups())
         except Exception as error:  # missing keys, missing arrays, damaged metadata
@@ -99,7 +103,7 @@ class ZarrImage:
             what = f"its metadata and its arrays do not fit together ({type(error).__name__}: {cause})"
             raise UserError(f"{self.location}: {what}; {COPY_AGAIN}") from error
         if len(members) == 1:
-            return group[members[0]], None, None
+            return group[members[0]], None, None, None
         listed = ", ".join((members + others)[:5]) or "nothing"
         what = f"it is a Zarr group without OME metadata that holds {listed}"
         raise UserError(f"{self.location}: {what}; name an image inside, like {self.location.rstrip('/')}/NAME")
@@ -140,7 +144,7 @@ class ZarrSource(BlockSource):
             page=page,
             channels=sizes.get("c", 1),
             block=(min(chunks["y"], max(shape[0], 1)), min(chunks["x"], max(shape[1], 1))),
-            acquisition=_acquisition(image.pixel_size_nm),
+            acquisition=_acquisition(image.pixel_size_nm, image.slice_spacing_nm),
         )
         planes = [n for axis, n in zip(axes, array.shape, strict=True) if axis == "p"]
         places = list(np.unravel_index(page or 0, planes)) if planes else []
@@ -180,8 +184,13 @@ class ZarrSource(BlockSource):
         return {**fingerprint, "sha256_of_samples": digest.hexdigest()}
 
 
-def _acquisition(size: PixelSize | None) -> Acquisition | None:
-    return None if size is None else Acquisition(*size, sources={"pixel_size": "OME-Zarr"})
+def _acquisition(size: PixelSize | None, slice_spacing_nm: float | None) -> Acquisition | None:
+    if size is None and slice_spacing_nm is None:
+        return None
+    known = {"pixel_size": size, "slice_spacing_nm": slice_spacing_nm}
+    sources = {name: "OME-Zarr" for name, value in known.items() if value is not None}
+    height, width = size or (None, None)
+    return Acquisition(height, width, slice_spacing_nm=slice_spacing_nm, sources=sources)
 
 
 def _opened(location: str) -> Any:

@@ -57,6 +57,16 @@ def test_tiff_of_an_identity_has_the_same_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("plan", PLANS)
+def test_tiff_tells_the_distance_of_slices_where_there_are_several(tmp_path: Path, plan: ChunkPlan) -> None:
+    store = write_all(tmp_path / "a.ome.zarr", plan)
+    export_tiff(store, tmp_path / "a.ome.tif", pixel_size_nm=20.0, slice_spacing_nm=50.0)
+    export_tiff(store, tmp_path / "b.ome.tif", pixel_size_nm=20.0)
+    told = [tifffile.TiffFile(tmp_path / name).ome_metadata for name in ("a.ome.tif", "b.ome.tif")]
+    assert ('PhysicalSizeZ="50.0" PhysicalSizeZUnit="nm"' in told[0]) == (plan.depth > 1)
+    assert "PhysicalSizeZ" not in told[1]
+
+
+@pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_nifti_is_in_scale(tmp_path: Path, plan: ChunkPlan, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "_BAND_PIXELS", 500)

@@ -180,3 +180,17 @@ def test_the_scale_has_a_source(tmp_path: Path) -> None:
         assert source.acquisition is not None
         assert source.acquisition.pixel_size_nm == source.pixel_size_nm
         assert source.acquisition.sources == {"pixel_size": "OME-Zarr"}
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "known"),
+    [("zyx", (3, 40, 50), True), ("tczyx", (1, 1, 3, 40, 50), True), ("tczyx", (1, 2, 3, 40, 50), False),
+     ("tczyx", (1, 3, 1, 40, 50), False), ("cyx", (5, 40, 50), False)],
+)  # fmt: skip
+def test_the_distance_of_slices_along_z_alone(tmp_path: Path, axes: str, shape: tuple[int, ...], known: bool) -> None:
+    scale = [{"z": 25.0, "y": 10.0, "x": 10.0}.get(axis, 1.0) for axis in axes]
+    write_ome(str(tmp_path / "a.zarr"), np.zeros(shape, np.uint8), axes, 2, scale=scale)
+    with open_stack(tmp_path / "a.zarr")[0] as source:
+        assert source.pixel_size_nm == (10, 10)
+        assert source.acquisition is not None
+        assert source.acquisition.slice_spacing_nm == (25 if known else None)

@@ -1,0 +1,72 @@
+"""How large a pixel of a scan is, and how far its slices are apart: the user's word, or the file's."""
+
+from __future__ import annotations
+
+import logging
+import math
+
+from pipeline.microscope.finding import same
+from pipeline.scan.volume import ScanVolume
+from pipeline.workflows.scan_settings import ScanSettings
+
+logger = logging.getLogger("vlsenet")
+
+
+def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
+    """Pixel height and width (nm), if known."""
+    if settings.pixel_size_nm is not None:
+        return settings.pixel_size_nm, settings.pixel_size_nm
+    return None if volume.acquisition is None else volume.acquisition.pixel_size_nm
+
+
+def side_of(pixel_size_nm: tuple[float, float] | None) -> float | None:
+    """Side of a pixel (nm) from its height and width; None where they differ by more than rounding, 1 %."""
+    if pixel_size_nm is None or not same(*pixel_size_nm):
+        return None
+    return math.sqrt(pixel_size_nm[0] * pixel_size_nm[1])
+
+
+def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None:
+    """Distance of slices (nm), if known; the file's not where the user contradicts the file's pixel size."""
+    if settings.slice_spacing_nm is not None:
+        return settings.slice_spacing_nm
+    return None if _contradicted(volume, settings) else _stored_spacing(volume)
+
+
+def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
+    """Log the sizes, and warn of what results will lack."""
+    size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
+    if settings.pixel_size_nm is not None:
+        logger.info("pixels of %.6g nm, as given", settings.pixel_size_nm)
+    elif size is not None and side_of(size) is None:
+        logger.warning(
+            "%s: its pixels are %.4g nm wide and %.4g nm high; lengths and areas are given in pixels, as shapes need "
+            "square ones: resample it to square pixels",
+            volume.path,
+            size[1],
+            size[0],
+        )
+    if volume.depth == 1:
+        return
+    if spacing is not None:
+        source = "as the file says" if settings.slice_spacing_nm is None else "as given"
+        logger.info("slices %.6g nm apart, %s", spacing, source)
+    elif size is not None:
+        stored = _stored_spacing(volume)
+        why = "is not known" if stored is None else f"({stored:.6g} nm) is not taken, as its pixel size is not either"
+        logger.warning(
+            "%s: the distance of its slices %s: volumes are in voxels, and files for viewers (OME-Zarr, NIfTI) have "
+            "slices one pixel size apart; give --slice_spacing_nm N",
+            volume.path,
+            why,
+        )
+
+
+def _stored_spacing(volume: ScanVolume) -> float | None:
+    return None if volume.depth == 1 or volume.acquisition is None else volume.acquisition.slice_spacing_nm
+
+
+def _contradicted(volume: ScanVolume, settings: ScanSettings) -> bool:
+    stored = None if volume.acquisition is None else volume.acquisition.pixel_size_nm
+    given = settings.pixel_size_nm
+    return given is not None and stored is not None and not all(same(given, side) for side in stored)

@@ -1,0 +1,105 @@
+"""How large a voxel is: what the user gives, what the file tells, and what is told where neither does."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import tifffile
+import torch
+import zarr
+
+from pipeline.scan.volume import ScanVolume, open_volume
+from pipeline.synthetic import generate
+from pipeline.workflows import ScanSegmentation, ScanSettings
+from pipeline.workflows.scan_voxel import pixel_size_of, side_of, slice_spacing_of, tell_voxel
+from tests.workflows.export.cases import trained_model
+
+SLICES = np.stack([generate((64, 72), seed=number).image for number in range(3)])
+
+
+def nifti(folder: Path, z: float = 0.025) -> Path:
+    image = nibabel.Nifti1Image(SLICES.T, np.diag([0.01, 0.01, z, 1]))
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, folder / "v.nii.gz")
+    return folder / "v.nii.gz"
+
+
+def tiff(folder: Path, height: float = 10, width: float = 10) -> Path:
+    resolution = {"resolution": (1e7 / width, 1e7 / height), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(folder / "v.tif", SLICES, photometric="minisblack", metadata=None, **resolution)
+    return folder / "v.tif"
+
+
+def opened(path: Path, stack: bool = True, page: int | None = None) -> ScanVolume:
+    return open_volume(str(path), stack=stack, page=page)
+
+
+def settings(**given: float) -> ScanSettings:
+    return ScanSettings(prompt="pore", threshold=0.5, **given)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, 25),
+        ({"slice_spacing_nm": 30.0}, 30),
+        ({"pixel_size_nm": 10.0}, 25),
+        ({"pixel_size_nm": 12.0}, None),  # where the one size is wrong, so may be the other
+        ({"pixel_size_nm": 12.0, "slice_spacing_nm": 30.0}, 30),
+    ],
+)
+def test_the_users_distance_goes_before_the_files(
+    tmp_path: Path, given: dict[str, float], expected: float | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="vlsenet")
+    with opened(nifti(tmp_path)) as volume:
+        assert slice_spacing_of(volume, settings(**given)) == pytest.approx(expected)
+        tell_voxel(volume, settings(**given))
+    assert ("the distance of its slices (25 nm) is not taken" in caplog.text) == (expected is None)
+    assert (f"slices {expected} nm apart" in caplog.text) == (expected is not None)
+
+
+def test_a_distance_that_is_not_known_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with opened(tiff(tmp_path)) as volume:
+        assert slice_spacing_of(volume, settings()) is None
+        tell_voxel(volume, settings())
+    assert "the distance of its slices is not known" in caplog.text
+    assert "--slice_spacing_nm" in caplog.text
+    caplog.clear()
+    with opened(tmp_path / "v.tif", stack=False, page=1) as volume:
+        tell_voxel(volume, settings())
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(("height", "square"), [(10.0, True), (10.06, True), (10.2, False), (12.0, False)])
+def test_lengths_need_pixels_that_are_square_to_one_percent(
+    tmp_path: Path, height: float, square: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tiff(tmp_path, height), stack=False, page=0) as volume:
+        side = side_of(pixel_size_of(volume, settings()))
+        tell_voxel(volume, settings())
+        assert side == (pytest.approx((10 * height) ** 0.5) if square else None)
+        assert caplog.text.count("lengths and areas are given in pixels") == (not square)
+        assert side_of(pixel_size_of(volume, settings(pixel_size_nm=7.0))) == 7
+
+
+def test_results_have_the_files_distance_of_slices(tmp_path: Path) -> None:
+    model = trained_model(tmp_path)
+    chosen = ScanSettings("pore", 0.5, chunk_size=256, precision="float32", report=False, formats="tiff,nifti")
+    folder = tmp_path / "out"
+    cpu = torch.device("cpu")
+    ScanSegmentation(str(nifti(tmp_path)), folder, model, chosen, stack=True, device=cpu).run()
+    header = nibabel.load(folder / "mask.nii.gz").header
+    np.testing.assert_allclose(header.get_zooms(), (0.01, 0.01, 0.025), rtol=1e-6)
+    with tifffile.TiffFile(folder / "mask.ome.tif") as file:
+        assert 'PhysicalSizeZ="25.0' in file.ome_metadata
+    (scales,) = zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r").attrs["multiscales"]
+    assert scales["datasets"][0]["coordinateTransformations"][0]["scale"] == pytest.approx([1, 1, 25, 10, 10])
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["slice_spacing_nm"] == pytest.approx(25)
+    assert manifest["request"]["slice_spacing_nm"] is None  # what the user gave: earlier scans go on
