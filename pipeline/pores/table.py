@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+from pipeline.microscope.finding import same
 from pipeline.pores.columns import describe
 from pipeline.pores.pieces import Pieces
 from pipeline.pores.segmentation import Segmentation
@@ -30,8 +31,6 @@ MIN_AREA_PX = 4
 _ROWS_IN_MEMORY = 1 << 16
 #: sums of squared columns over a strip fit into 64 bits
 _WIDEST = 1_000_000
-#: sides that differ by no more, relatively, are taken for equal
-_SQUARE = 1e-3
 
 
 @dataclass
@@ -124,12 +123,12 @@ def square_side(pixel_size_nm: tuple[float, float]) -> float:
     """Side of a pixel (nm) from its height and width (nm).
 
     Raises:
-        UserError: not positive, or not square: perimeter and hull are defined on square pixels.
+        UserError: not positive, or not square to 1 %: perimeter and hull are defined on square pixels.
     """
     height, width = pixel_size_nm
     if not all(math.isfinite(side) and side > 0 for side in (height, width)):
         raise UserError(f"pixel size {height:g} x {width:g} nm: give the side of a pixel in nm, above 0")
-    if abs(height - width) > _SQUARE * max(height, width):
+    if not same(height, width):
         raise UserError(
             f"pixels of {height:g} nm (height) x {width:g} nm (width) are not square, as the pores' shapes need: "
             "resample the image to square pixels"

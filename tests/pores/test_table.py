@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.pores import ArraySegmentation, PoreSummary, StoredSegmentation, table, write_pore_table
+from pipeline.pores import ArraySegmentation, PoreSummary, StoredSegmentation, square_side, table, write_pore_table
 from pipeline.pores import strips as strips_module
 from pipeline.scan.output import ChunkPlan, ScanStore
 from tests.pores.shapes import SHAPES, Table, assert_equal_to_truth, random_mask, random_probability
@@ -163,10 +163,15 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
     assert len(done) > 5
 
 
+def test_sides_that_differ_by_rounding_are_equal() -> None:
+    """The same 1 % by which a scan's pixels count as square."""
+    assert square_side((10.0, 10.06)) == pytest.approx((10 * 10.06) ** 0.5)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"pixel_size_nm": (10.0, 11.0)}, "not square"),
+        ({"pixel_size_nm": (10.0, 10.2)}, "not square"),
         ({"pixel_size_nm": (0.0, 0.0)}, "above 0"),
         ({"pixel_size_nm": (np.nan, np.nan)}, "above 0"),
         ({"min_area_px": 0}, "1 or more"),
