@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,7 +66,10 @@ def write_prompts(
     root = Path(dataset_dir).expanduser().absolute()
     images = _images(find_layout(root)[0])
     folder = root / TEXT_FOLDER
-    there = set() if overwrite else _texts(folder)
+    texts = _texts(folder)
+    there = set() if overwrite else texts
+    if not dry_run:
+        _check_writable(folder)  # before a language model is paid for an answer
     prompts: dict[str, str] = {}
     problems = []
     todo = {name: file for name, file in images.items() if name not in there}
@@ -98,10 +102,28 @@ def _images(folder: Path) -> dict[str, Path]:
 
 def _texts(folder: Path) -> set[str]:
     if not folder.is_dir():
+        if os.path.lexists(folder):
+            raise UserError(f"{folder}: it is a file, or a link to nothing, where the texts go to; move it away")
         return set()
-    files = [file for file in folder.iterdir() if file.suffix.lower() == ".txt"]
     # a blank file is no text: the data set's check refuses it
-    return {file.name[: -len(".txt")] for file in files if file.read_bytes().strip(b"\xef\xbb\xbf \t\r\n")}
+    return {
+        file.name[: -len(".txt")]
+        for file in sorted(folder.iterdir())
+        if file.suffix.lower() == ".txt" and _content(file).strip(b"\xef\xbb\xbf \t\r\n")
+    }
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:  # a folder of this name, a link to nothing, a file of somebody else's
+        raise UserError(f"{file}: it can't be read as a text ({error.strerror}); move it away") from error
+
+
+def _check_writable(folder: Path) -> None:
+    place = folder if folder.exists() else folder.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UserError(f"{place}: nothing can be written into it; check the folder's permissions")
 
 
 def _write(path: Path, prompt: str) -> None:

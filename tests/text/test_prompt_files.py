@@ -102,6 +102,29 @@ def test_two_images_of_one_name_are_refused(rock):
         write_prompts(rock, write_prompt)
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("kind", ["link to nothing", "folder", "text is a file", "text is closed"])
+def test_what_can_be_no_text_is_told_before_a_writer_is_asked(kind, overwrite, rock, monkeypatch):
+    text, asked = rock / "text", []
+    if kind == "text is a file":
+        text.write_text("mine")
+    else:
+        text.mkdir()
+    if kind == "link to nothing":
+        (text / "a.txt").symlink_to("nowhere")
+    elif kind == "folder":
+        (text / "a.txt").mkdir()
+    elif kind == "text is closed":
+        monkeypatch.setattr("os.access", lambda path, mode: path != text)  # for root all folders are open
+    with pytest.raises(
+        UserError, match=rf"{text}(/a\.txt: it can't be read as a text|: it is a file|: nothing can be)"
+    ):
+        write_prompts(rock, lambda statistics: asked.append(statistics) or "pores", overwrite=overwrite)
+    assert not asked
+    if kind == "text is closed":
+        assert len(write_prompts(rock, write_prompt, dry_run=True).prompts) == 3
+
+
 def test_writers(monkeypatch):
     assert build_writer("rules") is write_prompt
     with pytest.raises(UserError, match="unknown writer 'rulez'; choose from rules, language_model"):
