@@ -10,7 +10,7 @@ import io
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -42,19 +42,21 @@ _PILLOW: dict[str, Callable[[BinaryIO], Image.Image]] = {
 
 @dataclass(frozen=True)
 class Decoded:
-    """The pixels of one 2-D image file, as stored.
+    """The pixels of one 2-D image file, as stored but for `step`.
 
     Attributes:
         pixels: (H, W), or (H, W, C) with C of 2 (grey, alpha), 3 (RGB) or 4 (RGBA); bool for a 1-bit file.
         kind: png, jpeg, bmp, tiff or nifti: what the content is, whatever the suffix says.
         palette: (K, 3) uint8 where the pixels are indices into it, else None.
         white_is_zero: Whether the file is to be shown inverted (TIFF's "MinIsWhite").
+        step: By what the decoder multiplied the stored values: grey PNGs of 2 and 4 bits are spread over 0 to 255.
     """
 
     pixels: np.ndarray
     kind: str
     palette: np.ndarray | None = None
     white_is_zero: bool = False
+    step: int = 1
 
 
 def decode(data: bytes, path: Path) -> Decoded:
@@ -113,7 +115,9 @@ def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
         return Decoded(np.asarray(imagecodecs.png_decode(data)), kind)
     image = open_with_pillow(io.BytesIO(data), kind)
     image.load()
-    return decoded_with_pillow(image, kind)
+    decoded = decoded_with_pillow(image, kind)
+    bits, colour = data[24:26] if kind == "png" else (8, 0)
+    return replace(decoded, step=255 // (2**bits - 1)) if colour == 0 and bits in (2, 4) else decoded
 
 
 def is_deep_colour(png: bytes) -> bool:

@@ -53,9 +53,9 @@ def read_image(path: str | Path) -> np.ndarray:
 def read_label(path: str | Path) -> np.ndarray:
     """Read a label image: one integer class per pixel.
 
-    Values are kept as stored. A 1-bit file gives 0 and 255. A palette of greys is applied (image optimisers write
-    masks so); with any colour in it, the indices are the classes (as in Pascal VOC). A JPEG of a black-and-white
-    mask is cut at 128, since compression smears its edges; any other JPEG is refused.
+    Values are kept as stored, also those of 2 and 4 bits. A 1-bit file gives 0 and 255. A palette of greys is applied
+    (image optimisers write masks so); with any colour in it, the indices are the classes (as in Pascal VOC). A JPEG of
+    a black-and-white mask is cut at 128, since compression smears its edges; any other JPEG is refused.
 
     Args:
         path: A file as for `read_image`.
@@ -125,7 +125,7 @@ def label_from(decoded: Decoded, path: Path) -> np.ndarray:
     if decoded.kind == "jpeg":
         return _cut_jpeg(pixels, path)
     if pixels.dtype.kind in "iu":
-        return pixels
+        return pixels // decoded.step if decoded.step > 1 else pixels
     whole = pixels.astype(np.float64) if pixels.dtype.kind == "f" else np.full(pixels.shape, np.nan)
     if not np.isfinite(whole).all() or (whole != np.round(whole)).any():
         what = "its values are not whole numbers, and a label has one class number per pixel"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import imagecodecs
@@ -84,6 +86,28 @@ def test_identical_channels_and_alpha(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "planar.tif", np.stack([GREY] * 3), photometric="rgb", planarconfig="separate")
     for name in ("rgba.png", "la.png", "planar.tif"):
         assert np.array_equal(read_image(tmp_path / name), GREY), name
+
+
+def _png(bits: int, pixels: np.ndarray) -> bytes:
+    """A grey PNG of fewer than 8 bits, which Pillow does not write."""
+    height, width = pixels.shape
+    single = np.unpackbits(pixels[..., None].astype(np.uint8), axis=-1)[..., 8 - bits :]
+    rows = np.packbits(single.reshape(height, -1), axis=1)
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_labels_of_few_bits_keep_their_values(tmp_path: Path, bits: int) -> None:
+    stored = RNG.integers(0, 2**bits, (37, 51))
+    (tmp_path / "a.png").write_bytes(_png(bits, stored))
+    assert np.array_equal(read_label(tmp_path / "a.png"), stored)
+    assert np.array_equal(read_image(tmp_path / "a.png"), stored * (255 // (2**bits - 1)))  # as viewers show it
 
 
 def test_palette_is_applied_to_images_and_gives_classes_in_labels(tmp_path: Path) -> None:
