@@ -153,7 +153,7 @@ def _warn_of_no_effect(name: str, **options: str | Path | None) -> None:
     for option, value in options.items():
         if value and value not in (DEFAULT_MODEL, DEFAULT_PRETRAINED):
             logger.warning(
-                "%s %s HAS NO EFFECT: text_source clip alone reads it, and this is text_source %s", option, value, name
+                "%s %s has no effect: text_source clip alone reads it, and this is text_source %s", option, value, name
             )
 
 

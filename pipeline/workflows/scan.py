@@ -27,6 +27,7 @@ from pipeline.workflows.scan_finished import refuse_foreign, was_written
 from pipeline.workflows.scan_network import pinned, prompted
 from pipeline.workflows.scan_request import scan_request
 from pipeline.workflows.scan_results import (
+    JOURNAL,
     OVERVIEW,
     REPORT,
     STORE,
@@ -175,7 +176,7 @@ class ScanSegmentation:
 
     @property
     def _journal_folder(self) -> Path:
-        return self._folder / "journal"
+        return self._folder / JOURNAL
 
     def _was_done(self, request: dict[str, Any]) -> bool:
         if not Journal.is_finished(self._journal_folder, request):

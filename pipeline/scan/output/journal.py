@@ -20,6 +20,8 @@ from pipeline.scan.output.store import BlockCounts
 
 _REQUEST = "request.json"
 _FINISHED = "finished.json"
+#: what these files hold at least
+_NEEDED = {_REQUEST: {"request", "key"}, _FINISHED: {"key"}}
 
 
 class Entry(NamedTuple):
@@ -265,8 +267,11 @@ def _shown(values: Mapping[str, Any], name: str) -> str:
 def _read(path: Path) -> dict[str, Any] | None:
     """A JSON file of the journal, or None where there is none."""
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text())
+        if not isinstance(content, dict) or not _NEEDED[path.name] <= content.keys():
+            raise ValueError("it is not of a segmented scan")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): --overwrite starts the segmentation anew") from error
+    return content

@@ -52,6 +52,15 @@ def test_damaged_line_does_not_count(tmp_path: Path) -> None:
         assert list(journal.entries()) == [0, 2]
 
 
+@pytest.mark.parametrize("content", ["{}", "[1]", '{"request": {}}', "{"])
+def test_a_request_of_something_else_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "request.json").write_text(content)
+    with pytest.raises(UserError, match=r"request\.json is damaged .*--overwrite"):
+        Journal.request_in(tmp_path)
+    Journal.open(tmp_path, REQUEST, overwrite=True).close()
+    assert Journal.request_in(tmp_path) is not None
+
+
 def test_another_request_is_refused_and_what_differs_is_named(tmp_path: Path) -> None:
     with Journal.open(tmp_path, REQUEST) as journal:
         journal.add(0, COUNTS)
