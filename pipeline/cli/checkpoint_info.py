@@ -14,6 +14,8 @@ from pipeline.workflows.model_file import read_model_file
 _SHOWN_PROMPTS = 5
 #: text sources that give the same for every prompt
 _UNREAD = ("learned", "none")
+#: what the training did with slow changes of brightness
+_SHADING = {True: "taken out of the images", False: "left in the images", None: "unknown"}
 
 
 def checkpoint_facts(path: str) -> dict[str, Any]:
@@ -48,6 +50,7 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
         "train_images": len(data["train_images"]),
         "pore_label": data["pore_label"],
         "pixel_sizes_nm": list(data["pixel_sizes_nm"]),
+        "flatten_shading": data["flatten_shading"],
         "epoch": content.get("training", {}).get("epoch"),
         "versions": dict(content["versions"]),
         "sha256": sha256_of(path),
@@ -65,6 +68,7 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("threshold", f"{facts['threshold']:.3g}"),
         ("trained on", f"{facts['train_images']} images, pore label {facts['pore_label']}"),
         ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),
+        ("shading", _SHADING[facts["flatten_shading"]]),
     ]
     if facts["switched_off"]:
         lines.insert(1, ("without", ", ".join(facts["switched_off"])))

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit, urlunsplit
 
 import requests
@@ -195,12 +196,20 @@ class LanguageModelWriter:
             raise UserError(
                 f"{host} does not answer as an OpenAI-compatible endpoint does; check {URL_VARIABLE}"
             ) from None
-        sentence = sentence_of(content) if isinstance(content, str) else ""
+        sentence = sentence_of(_text_of(content))
         wrong = "an answer that was cut off" if cut else what_is_wrong(sentence)
         if wrong is None:
             return sentence
         shown = f" ({sentence[:60]!r} ...)" if sentence else ""
         raise UnusableAnswer(f"the language model {self._endpoint.model} gave {wrong}{shown}; try again or another one")
+
+
+def _text_of(content: Any) -> str:
+    """A message's text: the content itself, or its parts of text, in a row; some endpoints answer with parts."""
+    if not isinstance(content, list):
+        return content if isinstance(content, str) else ""
+    texts = (part.get("text") for part in content if isinstance(part, dict) and part.get("type", "text") == "text")
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _body(response: requests.Response) -> bytes:

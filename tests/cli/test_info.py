@@ -90,6 +90,7 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     shown = capsys.readouterr().out
     assert "without      alignment" in shown
     assert "0.375" in shown
+    assert "shading      taken out of the images" in shown
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,14 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 )
 def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
     facts = {"network": "vlsenet", "preset": None, "widths": [8], "norm": "instance", "parameters": 1, "threshold": 0.5}
-    facts |= {"train_images": 1, "pore_label": None, "pixel_sizes_nm": [], "switched_off": [], "epoch": None}
+    facts |= {
+        "train_images": 1,
+        "pore_label": None,
+        "pixel_sizes_nm": [],
+        "flatten_shading": None,
+        "switched_off": [],
+        "epoch": None,
+    }
     facts |= {"versions": {}, "sha256": "0", "text": {"dim": 256, "length": 8, **text}}
     lines = dict(checkpoint_lines({**facts, "prompts": ["pore", "", "thin pores"]}))
     assert lines["text prior"].startswith(prior)

@@ -127,6 +127,7 @@ def test_it_gives_up_after_some_tries(server):
         (200, b'{"choices": []}', "VLSENET_LLM_URL"),
         (200, answer(None), "empty answer"),
         (200, answer(" \n "), "empty answer"),
+        (200, answer([1, {"type": "image_url"}, {"text": None}]), "empty answer"),
         (200, answer("", "length"), "cut off"),
         (200, answer("<think>Few pores, or"), "thoughts without an end"),
         (200, answer("I'm sorry, but I cannot see the rock."), "an answer about itself"),
@@ -153,6 +154,12 @@ def test_an_answer_becomes_one_line_and_no_ensemble(server):
 
 def test_what_models_put_around_a_sentence_is_taken_off(server):
     server.answers = [(200, answer(f'<think>55 pores?\nNo.</think>\nHere is the sentence:\n"{SENTENCE}"'))]
+    assert write(server) == SENTENCE
+
+
+def test_an_answer_in_parts(server):
+    parts = [{"type": "reasoning", "text": "Few?"}, {"type": "text", "text": SENTENCE[:9]}, {"text": SENTENCE[9:]}]
+    server.answers = [(200, answer(parts))]
     assert write(server) == SENTENCE
 
 
