@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.parser import CommandParser, nearest
+from pipeline.cli.parser import CommandParser
 from pipeline.errors import UserError
+from pipeline.names import nearest
 
 #: what MONAI's configs read as an expression, a reference or a macro where a text begins with it
 _MEANT_FOR_MONAI = ("$", "@", "%")

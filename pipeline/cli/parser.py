@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pipeline.cli.console import WRONG_USAGE
+from pipeline.names import nearest
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -51,9 +51,3 @@ class CommandParser(argparse.ArgumentParser):
             self.error(f"there is no option {option} here; give --set {name}=VALUE")
         suggestion = nearest(f"--{name}", options)
         self.error(f"there is no option {option}" + (f"; did you mean {suggestion}?" if suggestion else ""))
-
-
-def nearest(name: str, names: Sequence[str]) -> str | None:
-    """The name that was probably meant; None where none is near."""
-    longer = [other for other in names if other.startswith(name)]
-    return next(iter([*longer, *difflib.get_close_matches(name, names, n=1, cutoff=0.6)]), None)

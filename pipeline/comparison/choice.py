@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.names import EVALUATED, PARENT, TRAINING
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 #: names in a message
 _MOST = 6
@@ -69,7 +70,7 @@ def choose_runs(
     further = [one for one in chosen if TRAINING in one.run.data.tags]
     notes = []
     if further:
-        told = ", ".join(f"{name_of(one.run)} ({one.run.data.tags.get(EVALUATED, '?')})" for one in further[:_MOST])
+        told = some_of([f"{name_of(one.run)} ({one.run.data.tags.get(EVALUATED, '?')})" for one in further], _MOST)
         notes = [f"Left out, as further evaluations of the same trainings: {told}. --split or --runs takes them."]
     return Choice(title, [one for one in chosen if one not in further], notes)
 
@@ -148,5 +149,4 @@ def _search(
 
 
 def _some(runs: Sequence[Run]) -> str:
-    names = [name_of(run) for run in runs]
-    return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
+    return some_of([name_of(run) for run in runs], _MOST)

@@ -26,11 +26,14 @@ from pipeline.comparison.runs import EvaluatedRun
 from pipeline.comparison.table import pooled_scores, variants_of
 from pipeline.comparison.verdict import ALIKE
 from pipeline.metrics import Tolerances
+from pipeline.wording import some_of
 
 #: scores of the first table; the second has all
 MAIN = ("dice", "porosity_error", "surface_dice", "cl_dice", "betti0_error", "small_pore_recall", "calibration_error")
 #: names of the figures that `draw` makes
 FIGURES = ("dots", "strata", "curves", "reliability")
+#: how many names a fact lists
+_MOST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,16 +128,12 @@ def _facts(runs: Sequence[EvaluatedRun]) -> list[tuple[str, str]]:
         ("trainings", f"{len(runs)} of {len(variants_of(runs))} variants"),
         ("seeds", ", ".join(seeds) or "not told"),
         ("folds", ", ".join(folds) or "none"),
-        ("images", f"{len(images)} of {len(sources)} sources ({_some(sources)})"),
+        ("images", f"{len(images)} of {len(sources)} sources ({some_of(sources, _MOST)})"),
         ("split", ", ".join(sorted({str(run.summary.get("split") or "not told") for run in runs}))),
-        ("data", _some(prints) or "no fingerprint"),
-        ("code", _some(codes) or "not told"),
+        ("data", some_of(prints, _MOST) or "no fingerprint"),
+        ("code", some_of(codes, _MOST) or "not told"),
     ]
     return facts
-
-
-def _some(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} and {len(names) - most} more"
 
 
 def _tone(one: Comparison) -> str:

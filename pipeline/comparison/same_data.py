@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from pipeline.comparison.runs import EvaluatedRun
-from pipeline.data.problems import some_of
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 #: parameters of a run that don't make it another variant
 _NO_RECIPE = {"variant", "seed", "fold", "dataset_dir", "device", "processes"}

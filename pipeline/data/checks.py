@@ -16,7 +16,8 @@ from pipeline.data.decoders import decode
 from pipeline.data.images import grey_from, label_from, read_bytes
 from pipeline.data.intensity import Intensity
 from pipeline.data.pairs import Pair
-from pipeline.data.problems import FileProblem, Problem, some_of
+from pipeline.data.problems import FileProblem, Problem
+from pipeline.wording import some_of
 
 SMALLEST_SIDE = 16
 

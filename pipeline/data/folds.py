@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
-from pipeline.data.problems import some_of
 from pipeline.data.samples import DatasetIndex
 from pipeline.data.splits import SourceSize, stratified_split
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 #: share of the pixels outside of the tested sources on which a training chooses its best epoch and threshold
 VALIDATION = 0.2

@@ -12,7 +12,7 @@ from pipeline.data.checks import Record, inspect_pairs
 from pipeline.data.labels import choose_pore_label, parse_pore_label
 from pipeline.data.name_groups import name_groups
 from pipeline.data.pairs import Pairing, pair_files
-from pipeline.data.problems import Problem, problems_error, some_of
+from pipeline.data.problems import Problem, problems_error
 from pipeline.data.samples import DatasetIndex, Sample
 from pipeline.data.shares import unmet_shares
 from pipeline.data.splits import (
@@ -26,6 +26,7 @@ from pipeline.data.splits import (
     stratified_split,
 )
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 
 def index_dataset(

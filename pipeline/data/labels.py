@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 _MOST_VALUES = 12
 
@@ -78,6 +79,5 @@ def choose_pore_label(
 def _values(total: Counter[int], example: Mapping[int, Path]) -> str:
     """Values in order, each with its share of all pixels and a file that holds it."""
     pixels = sum(total.values())
-    shown = sorted(total)[:_MOST_VALUES]
-    text = ", ".join(f"{v} ({100 * total[v] / pixels:.3g} % of pixels, in {example[v].name})" for v in shown)
-    return text if len(total) <= _MOST_VALUES else f"{text} and {len(total) - _MOST_VALUES} more"
+    told = [f"{v} ({100 * total[v] / pixels:.3g} % of pixels, in {example[v].name})" for v in sorted(total)]
+    return some_of(told, _MOST_VALUES)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from pipeline.data.problems import some_of
+from pipeline.wording import some_of
 
 _SEPARATORS = re.compile(r"[-_. ]+")
 #: what a part is told by: 3, 003, tile3, r2, x100y200

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.images import is_image, stem_of
-from pipeline.data.problems import Problem, some_of
+from pipeline.data.problems import Problem
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 LAYOUTS = (("images", "labels"), ("patch_images", "patch_mask"))
 TEXT_FOLDER = "text"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.wording import some_lines
 
 MOST_LINES = 50
 
@@ -65,15 +66,7 @@ def problems_error(root: Path, problems: Sequence[Problem], *, advice: str = "")
     """
     count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
     lines = [f"{root}: {count} in the data set:"]
-    lines += [f"  {problem.line(root)}" for problem in problems[:MOST_LINES]]
-    if len(problems) > MOST_LINES:
-        lines.append(f"  ... and {len(problems) - MOST_LINES} more")
+    lines += some_lines([problem.line(root) for problem in problems], MOST_LINES)
     if advice:
         lines.append(advice)
     return UserError("\n".join(lines))
-
-
-def some_of(names: Sequence[str], most: int = 5) -> str:
-    """Return the first names as text, and how many more there are: `a, b, c and 4 more`."""
-    shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.data.images import read_bytes, stem_of
-from pipeline.data.problems import Problem, some_of
+from pipeline.data.problems import Problem
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 
 SPLITS = ("train", "val", "test")
 SPLIT_FILE = "split.csv"

@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from pipeline.errors import UserError
+from pipeline.names import check_name
 from pipeline.networks.blocks import NORMS
 from pipeline.networks.equal_parameters import parameters_of, unet_of_equal_parameters
-from pipeline.networks.names import check_name
 from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet

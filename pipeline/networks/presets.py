@@ -7,7 +7,7 @@ from importlib import resources
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.networks.names import check_name
+from pipeline.names import check_name
 
 
 def preset_features(preset: str) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from pipeline.text.prompts import normal_form
 from pipeline.text.ways import THREE_WAYS
+from pipeline.wording import some_of
 
 #: Layout of a stored text store; raised when it changes.
 _VERSION = 1
@@ -153,7 +154,5 @@ class TextStore:
 
 
 def _quote(prompts: Iterable[str]) -> str:
-    prompts = list(prompts)
-    shown = [p if len(p) <= _SHOWN_LENGTH else f"{p[: _SHOWN_LENGTH - 1]}…" for p in prompts[:_SHOWN_PROMPTS]]
-    more = f" and {len(prompts) - len(shown)} more" if len(prompts) > len(shown) else ""
-    return ", ".join(repr(prompt) for prompt in shown) + more
+    short = [p if len(p) <= _SHOWN_LENGTH else f"{p[: _SHOWN_LENGTH - 1]}…" for p in prompts]
+    return some_of(list(map(repr, short)), _SHOWN_PROMPTS)

@@ -14,6 +14,7 @@ from pipeline.atomic import atomic_path
 from pipeline.data import check_image, is_image, read_image, stem_of
 from pipeline.data.pairs import TEXT_FOLDER, find_layout
 from pipeline.errors import UserError
+from pipeline.names import check_name
 from pipeline.text.image_statistics import ImageStatistics
 from pipeline.text.language_model import Endpoint, LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_writer import write_prompt
@@ -43,8 +44,7 @@ def build_writer(name: str) -> PromptWriter:
     Raises:
         UserError: another name, or no address of a language model.
     """
-    if name not in WRITERS:
-        raise UserError(f"unknown writer {name!r}; choose from {', '.join(WRITERS)}")
+    check_name("writer", name, WRITERS)
     return write_prompt if name == "rules" else LanguageModelWriter(Endpoint.from_environment())
 
 

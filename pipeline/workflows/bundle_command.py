@@ -7,7 +7,6 @@ is on the stack while ``initialize`` runs.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,6 +20,7 @@ from monai.bundle.utils import ID_SEP_KEY
 from monai.utils import ensure_tuple
 
 from pipeline.errors import UserError
+from pipeline.names import nearest
 
 #: arguments of MONAI's own ``run`` and workflow, which are no config entries
 _MONAI_ARGUMENTS = {
@@ -143,7 +143,6 @@ def _arguments_of(target: str) -> list[str]:
 
 def _suggestion(prefix: str, key: str, known: Iterable[str]) -> str:
     options = [name for name in known if not name.startswith("_")]
-    near = difflib.get_close_matches(key, options, n=1, cutoff=0.5)
-    if near:
-        return f"; did you mean --{prefix}{near[0]}?"
+    if meant := nearest(key, options, 0.5):
+        return f"; did you mean --{prefix}{meant}?"
     return f"; the names there are: {', '.join(sorted(options))}"

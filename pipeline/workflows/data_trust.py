@@ -11,6 +11,7 @@ from pipeline.data.label_check import CHANGING, SHIFTED, LabelDoubt, check_label
 from pipeline.data.leaks import Leak, search_leaks
 from pipeline.errors import UserError
 from pipeline.visual import label_picture, write_png
+from pipeline.wording import some_lines
 
 logger = logging.getLogger("vlsenet")
 
@@ -35,7 +36,10 @@ def check_trust(index: DatasetIndex, output_dir: str | Path, allow_leaks: bool =
     leaks = _leaks(index.samples)
     if leaks:
         told = "\n".join(
-            [f"{index.root}: {_many(leaks)} content between splits, so that scores would be too good:", *_some(leaks)]
+            [
+                f"{index.root}: {_many(leaks)} content between splits, so that scores would be too good:",
+                *some_lines(leaks, _MOST_LINES),
+            ]
         )
         remedy = "give such images the same source, by split.csv or --group_pattern; or go on by --allow_leaks"
         if not allow_leaks:
@@ -61,7 +65,7 @@ def report_labels(index: DatasetIndex, picture: Path) -> list[LabelDoubt]:
         "%d of %d masks don't look right on their images:\n%s",
         len(doubts),
         len(index.samples),
-        "\n".join(_some(doubts)),
+        "\n".join(some_lines(doubts, _MOST_LINES)),
     )
     worst = doubts[0]
     image, label = read_image(worst.sample.image), read_label(worst.sample.label)
@@ -84,7 +88,9 @@ def warn_of_leaks(index: DatasetIndex, split: str) -> None:
     leaks = _leaks(samples)
     if leaks:
         logger.warning(
-            "scores are too good, as %s content with training images:\n%s", _many(leaks), "\n".join(_some(leaks))
+            "scores are too good, as %s content with training images:\n%s",
+            _many(leaks),
+            "\n".join(some_lines(leaks, _MOST_LINES)),
         )
 
 
@@ -102,8 +108,3 @@ def _leaks(samples: Sequence[Sample]) -> list[Leak]:
 
 def _many(leaks: Sequence[Leak]) -> str:
     return f"{len(leaks)} pair{'s' if len(leaks) > 1 else ''} of images share"
-
-
-def _some(findings: Sequence[Leak] | Sequence[LabelDoubt]) -> list[str]:
-    lines = [f"  {finding}" for finding in findings[:_MOST_LINES]]
-    return lines + [f"  ... and {len(findings) - _MOST_LINES} more"] * (len(findings) > _MOST_LINES)

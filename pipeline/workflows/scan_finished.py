@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.scan.output import Journal
+from pipeline.wording import some_of
 from pipeline.workflows.scan_results import FILES, JOURNAL, MANIFEST, STORE, expected_files
 
 logger = logging.getLogger("vlsenet")
@@ -29,7 +30,7 @@ def refuse_foreign(folder: Path, journal: Path) -> None:
         return
     if there := [name for name in FILES if os.path.lexists(folder / name)]:
         raise UserError(
-            f"{folder} holds {_listed(there)}, not of a segmented scan: choose another --output_dir, or --overwrite "
+            f"{folder} holds {some_of(there, 3)}, not of a segmented scan: choose another --output_dir, or --overwrite "
             "to replace what has these names"
         )
 
@@ -80,14 +81,9 @@ def was_written(folder: Path, outputs: Mapping[str, Any]) -> bool:
     names = [*expected_files(outputs, is_stack=manifest.get("volume") is not None), STORE]
     if not (missing := [name for name in names if not (folder / name).exists()]):
         return True
-    logger.warning("%s: %s gone; the results are written again", folder, _listed(missing))
+    logger.warning("%s: %s gone; the results are written again", folder, some_of(missing, 3))
     Journal.reopen(folder / JOURNAL)
     return False
-
-
-def _listed(names: Sequence[str]) -> str:
-    """The first three names, and how many more there are."""
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _place(path: Path) -> tuple[int, int] | None:

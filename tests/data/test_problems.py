@@ -3,7 +3,7 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-from pipeline.data.problems import MOST_LINES, FileProblem, Problem, problems_error, some_of
+from pipeline.data.problems import MOST_LINES, FileProblem, Problem, problems_error
 
 
 def test_file_problem_survives_a_worker_process() -> None:
@@ -22,8 +22,3 @@ def test_one_line_for_each_problem_and_an_end() -> None:
     assert lines[-2:] == ["  ... and 3 more", "Mend them."]
     assert len(lines) == MOST_LINES + 3
     assert str(problems_error(root, problems[:1])).startswith("set: 1 problem in")
-
-
-def test_some_of() -> None:
-    assert some_of(["a", "b"]) == "a, b"
-    assert some_of(list("abcdefg")) == "a, b, c, d, e and 2 more"

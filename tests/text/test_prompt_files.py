@@ -127,7 +127,7 @@ def test_what_can_be_no_text_is_told_before_a_writer_is_asked(kind, overwrite, r
 
 def test_writers(monkeypatch):
     assert build_writer("rules") is write_prompt
-    with pytest.raises(UserError, match="unknown writer 'rulez'; choose from rules, language_model"):
+    with pytest.raises(UserError, match="unknown writer 'rulez': did you mean rules"):
         build_writer("rulez")
     monkeypatch.delenv("VLSENET_LLM_URL", raising=False)
     with pytest.raises(UserError, match="VLSENET_LLM_URL"):

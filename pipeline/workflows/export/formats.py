@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 
 from pipeline.errors import UserError
-from pipeline.networks.names import check_name
+from pipeline.names import check_name
 from pipeline.workflows.export import onnx_file, torch_export, torchscript
 from pipeline.workflows.export.graph import ExportSource, Inputs
 
