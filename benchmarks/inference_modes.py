@@ -23,6 +23,7 @@ from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 
 from pipeline.data import read_image
+from pipeline.errors import first_line
 from pipeline.networks import build_network, fuse_norms, pin_statistics
 from pipeline.synthetic import generate
 from pipeline.text import DEFAULT_PROMPT
@@ -109,7 +110,7 @@ def measure(
         try:
             work[mode]()
         except BackendCompilerFailed as error:
-            failed[mode] = str(error).splitlines()[0][:200]
+            failed[mode] = first_line(error)
             del work[mode]
     times = interleaved({str(mode): function for mode, function in work.items()}, repeats, device)
     expected = work[REFERENCE]()

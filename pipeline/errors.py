@@ -12,6 +12,16 @@ class UserError(Exception):
     """
 
 
+def first_line(error: BaseException, longest: int = 200) -> str:
+    """What an error says, on one line: its text's first line, or its name where it has no text.
+
+    Args:
+        error: any error, also one of a library with a text of many lines.
+        longest: letters at most.
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]
+
+
 def mistake_behind(error: BaseException) -> UserError | None:
     """The user's mistake that an error comes from; MONAI and Ignite wrap it in errors of their own.
 

@@ -13,7 +13,7 @@ import yaml
 from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.names import EVALUATION_FOLDER
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.experiments.agreement import Histories
 
 #: metrics that no two runs have in common
@@ -95,5 +95,5 @@ def _artifact(client: mlflow.MlflowClient, run_id: str, path: str) -> dict[str, 
             text = Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
         content = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
     except (MlflowException, OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path} of the run {run_id} can't be read ({str(error).splitlines()[0][:200]})") from error
+        raise UserError(f"{path} of the run {run_id} can't be read ({first_line(error)})") from error
     return dict(content)

@@ -130,7 +130,9 @@ def build_text_source(
         UserError: unknown name, or `weights` does not exist.
     """
     if name in TEXT_SOURCES and name != "clip":
-        _warn_of_no_effect(name, text_weights=weights, text_model=model, text_pretrained=pretrained)
+        _warn_of_no_effect(name, "text_weights", weights, None)
+        _warn_of_no_effect(name, "text_model", model, DEFAULT_MODEL)
+        _warn_of_no_effect(name, "text_pretrained", pretrained, DEFAULT_PRETRAINED)
     if name in ("none", "learned"):
         return ConstantSource(name)
     if name == "random":
@@ -149,12 +151,11 @@ def build_text_source(
     raise UserError(f"text_source {name!r} is unknown{hint} (one of {', '.join(TEXT_SOURCES)})")
 
 
-def _warn_of_no_effect(name: str, **options: str | Path | None) -> None:
-    for option, value in options.items():
-        if value and value not in (DEFAULT_MODEL, DEFAULT_PRETRAINED):
-            logger.warning(
-                "%s %s has no effect: text_source clip alone reads it, and this is text_source %s", option, value, name
-            )
+def _warn_of_no_effect(name: str, option: str, value: str | Path | None, default: str | None) -> None:
+    if value and value != default:
+        logger.warning(
+            "%s %s has no effect: text_source clip alone reads it, and this is text_source %s", option, value, name
+        )
 
 
 def _describe_plain(name: str) -> dict[str, str | int | bool | None]:

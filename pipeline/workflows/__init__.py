@@ -15,13 +15,13 @@ from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.parallel import GlobalBatchLoss, share_batch_statistics
 from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
 from pipeline.workflows.pictures import ValidationPictures
-from pipeline.workflows.pixel_sizes import pixel_sizes
+from pipeline.workflows.pixel_sizes import pixel_sizes, trained_pixel_sizes
 from pipeline.workflows.precision import MixedPrecisionInferer
 from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import environment, run_parameters, versions
 from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items, trained_pixel_sizes
+from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
 from pipeline.workflows.scan import ScanSegmentation
 from pipeline.workflows.scan_command import ScanCommand
 from pipeline.workflows.scan_settings import ScanSettings

@@ -35,7 +35,8 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
         UserError: the split is empty.
     """
     samples = list(index.samples) if split == "all" else index.select(split)
-    trained_on = [s.name for s in samples if s.image_sha256 in set(model.data["train_images"])]
+    train_images = set(model.data["train_images"])
+    trained_on = [sample.name for sample in samples if sample.image_sha256 in train_images]
     if trained_on:
         logger.warning(
             "%d of %d images were in the model's training data, so that their scores say little: %s",

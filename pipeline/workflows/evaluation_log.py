@@ -14,7 +14,7 @@ import yaml
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.workflows.tracking import open_experiment
 from pipeline.workflows.training_link import read_training_link
 
@@ -85,7 +85,9 @@ class EvaluationLog:
         try:
             training = mlflow.MlflowClient(link.tracking_uri).get_run(link.run_id)
         except (MlflowException, OSError) as error:
-            logger.info("the scores are not kept in MLflow: %s does not answer (%s)", link.tracking_uri, _reason(error))
+            logger.info(
+                "the scores are not kept in MLflow: %s does not answer (%s)", link.tracking_uri, first_line(error)
+            )
             return
         if training.info.lifecycle_stage == "deleted" or training.info.status == "RUNNING":
             why = "has been deleted" if training.info.lifecycle_stage == "deleted" else "has not ended"
@@ -103,7 +105,7 @@ class EvaluationLog:
             if self._training is None:
                 open_experiment(client, tracking_uri, self._experiment_name)
         except (MlflowException, OSError) as error:
-            raise UserError(f"--tracking_uri {tracking_uri}: MLflow does not answer ({_reason(error)})") from error
+            raise UserError(f"--tracking_uri {tracking_uri}: MLflow does not answer ({first_line(error)})") from error
 
     def _training_in(self, client: mlflow.MlflowClient) -> Run | None:
         """The run of the checkpoint's training, if it is in this store."""
@@ -149,7 +151,7 @@ class EvaluationLog:
             told = client.get_run(run_id)
         except (MlflowException, OSError) as error:
             logger.warning(
-                "MLflow at %s did not take the evaluation in %s: %s", self._tracking_uri, folder, _reason(error)
+                "MLflow at %s did not take the evaluation in %s: %s", self._tracking_uri, folder, first_line(error)
             )
             return
         variant = told.data.tags.get("variant") or told.info.run_name
@@ -193,7 +195,3 @@ def _name_of(checkpoint: Path) -> str:
     path = checkpoint.absolute()
     folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     return {"best": folder.name, "last": f"{folder.name} last"}.get(path.stem, path.stem)
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [repr(error)])[0][:200]

@@ -33,7 +33,7 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
     """Check the options of one bundle command, all of them, before anything is loaded.
 
     Args:
-        command: ``train``, ``evaluate``, ``inference``, ``audit`` or ``export``.
+        command: ``train``, ``evaluate``, ``inference``, ``audit``, ``scan`` or ``export``.
         config: the config with the user's overrides in it.
 
     Raises:
@@ -48,10 +48,11 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
             check(name, value)
         except UserError as error:
             problems.append(str(error))
-    if not problems and command == "train" and config["val_interval"] > config["max_epochs"]:
-        epochs = config["max_epochs"]
+    interval, epochs = (config.get(name) for name in ("val_interval", "max_epochs"))
+    # either may be an expression, whose value is not known yet
+    if not problems and isinstance(interval, int) and isinstance(epochs, int) and interval > epochs:
         problems.append(
-            f"--val_interval {config['val_interval']}: none of the {epochs} epochs would be validated, "
+            f"--val_interval {interval}: none of the {epochs} epochs would be validated, "
             f"and no best model kept; give {epochs} or less"
         )
     if problems:
@@ -111,6 +112,21 @@ def _number(low: float, high: float) -> Check:
 def _share(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
         raise UserError(f"--{name} {value}: give a share, from 0 to below 1")
+
+
+def _from_zero_to(most: float) -> Check:
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= most:
+            raise UserError(f"--{name} {value}: give a number from 0 to {most:g}")
+
+    return check
+
+
+def _switches(name: str, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        raise UserError(f"--{name} {value}: give each part on its own, as in --{name}::context false")
+    for part, on in value.items():
+        _flag(f"{name}::{part}", on)
 
 
 def _one_of(*choices: str) -> Check:
@@ -274,6 +290,9 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "picture_interval": _whole_number(1),
         "val_interval": _whole_number(1),
         "learning_rate": _number(0, 1),
+        "weight_decay": _from_zero_to(1),
+        "cache_rate": _from_zero_to(1),
+        "switches": _switches,
         "pore_label": _WHOLE_PORE_LABEL,
         "group_pattern": _regex,
         "split_csv": _SPLIT_CSV,

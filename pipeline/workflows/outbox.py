@@ -17,7 +17,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from pipeline.atomic import atomic_path
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.visual import write_png
 
 logger = logging.getLogger("vlsenet")
@@ -89,12 +89,7 @@ class Outbox:
         Raises:
             UserError: the file can't be read.
         """
-        if not self.file.exists():
-            return []
-        try:
-            return [json.loads(line) for line in self.file.read_text(encoding="utf-8").splitlines()]
-        except (OSError, ValueError) as error:
-            raise UserError(f"{self.file} can't be read ({error}); remove it to go on without what it holds") from error
+        return unsent_messages(self._folder)
 
     def flush(self) -> list[dict[str, Any]]:
         """Send what is waiting, in order; returns what the store still does not take."""
@@ -127,7 +122,7 @@ class Outbox:
                 return
             self._deliver(message, picture)
         except _ERRORS as error:
-            reason = str(error).splitlines()[0][:200]
+            reason = first_line(error)
             logger.warning(
                 "MLflow at %s did not take %s: %s; kept in %s", self._address, _counted([message]), reason, self.file
             )
@@ -159,8 +154,10 @@ class Outbox:
             place = self._folder / PICTURES / f"{time.time_ns()}.png"
             write_png(place, picture)
             message = {**message, "picture": place.name}
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(message) + "\n")
+        whole = _whole_lines(self.file)
+        with self.file.open("ab") as file:
+            file.truncate(len(whole))
+            file.write(json.dumps(message).encode() + b"\n")
 
     def _picture_of(self, message: Mapping[str, Any]) -> np.ndarray | None:
         if "picture" not in message:
@@ -182,6 +179,25 @@ class Outbox:
                     picture.unlink()
             if not left:
                 pictures.rmdir()
+
+
+def unsent_messages(folder: Path) -> list[dict[str, Any]]:
+    """The messages that are kept in a folder of results.
+
+    Raises:
+        UserError: the file can't be read.
+    """
+    file = folder / FILE_NAME
+    try:
+        return [json.loads(line) for line in _whole_lines(file).splitlines()]
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} can't be read ({error}); remove it to go on without what it holds") from error
+
+
+def _whole_lines(file: Path) -> bytes:
+    """A file's content up to the last line end: what stands behind it was being written when the process was killed."""
+    content = file.read_bytes() if file.exists() else b""
+    return content[: content.rfind(b"\n") + 1]
 
 
 def _is_away(error: BaseException) -> bool:

@@ -22,7 +22,7 @@ def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: 
     """Refuse a folder that holds results, unless the user says what to do with them.
 
     Args:
-        command: ``train``, ``evaluate``, ``inference``, ``audit`` or ``export``.
+        command: ``train``, ``evaluate``, ``inference``, ``audit``, ``export`` or ``scan``.
         output_dir: the folder; it need not exist.
         resume: go on from what is there.
         overwrite: replace what is there.
@@ -32,6 +32,10 @@ def check_output_folder(command: str, output_dir: str, resume: bool, overwrite: 
     """
     marks, resumable = _MARKS[command]
     there = [mark for mark in marks if (Path(output_dir) / mark).exists()]
+    if resume and command == "scan":
+        raise UserError(
+            "--resume: an interrupted scan resumes without it; give the same command again, without --resume"
+        )
     if resume and not resumable:
         raise UserError(f"--resume: {command} starts anew each time; --overwrite replaces earlier results")
     if resume and overwrite:

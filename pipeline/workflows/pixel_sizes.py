@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 
-from pipeline.data import Sample
-from pipeline.errors import UserError
-from pipeline.scan.sources import open_scan
+from pipeline.data import DatasetIndex, Sample
+from pipeline.microscope import read_acquisition
 
-#: formats that can tell it; a PNG's or JPEG's is a printer's resolution
-_FORMATS = (".tif", ".tiff", ".nii", ".nii.gz")
+logger = logging.getLogger("vlsenet")
 
 
 def pixel_sizes(samples: Sequence[Sample]) -> dict[str, float]:
     """Side of a pixel (nm; of one that is no square, of the square of equal area) by the image's name."""
     sizes = {}
     for sample in samples:
-        if not sample.image.name.lower().endswith(_FORMATS):
-            continue
-        try:
-            source = open_scan(sample.image)
-        except UserError:  # it was read as an image: only its size is not known
-            continue
-        if source.pixel_size_nm is not None:
-            sizes[sample.name] = math.sqrt(math.prod(source.pixel_size_nm))
+        size = read_acquisition(sample.image).pixel_size_nm
+        if size is not None:
+            sizes[sample.name] = math.sqrt(math.prod(size))
     return sizes
+
+
+def trained_pixel_sizes(index: DatasetIndex, given_nm: float | None = None) -> list[float]:
+    """The pixel sizes (nm) of a data set's training images, each once, in ascending order.
+
+    Args:
+        index: the data set.
+        given_nm: of all its images, by the user's word; None: as their files say.
+
+    Returns:
+        Empty where they are not known.
+    """
+    if given_nm is not None:
+        return [float(given_nm)]
+    images = index.select("train")
+    found = pixel_sizes(images)
+    if not found:
+        logger.info("the pixel size of the training images is not known: the model takes every scan as it is")
+    elif len(found) < len(images):
+        logger.warning("%d of %d training images don't tell their pixel size", len(images) - len(found), len(images))
+    return sorted({round(size, 4) for size in found.values()})

@@ -17,8 +17,8 @@ from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
-from pipeline.errors import UserError
-from pipeline.workflows.outbox import Outbox
+from pipeline.errors import UserError, first_line
+from pipeline.workflows.outbox import Outbox, unsent_messages
 
 logger = logging.getLogger("vlsenet")
 
@@ -97,8 +97,9 @@ class TrackedRun:
             files: file name to content: ``.yaml`` and ``.json`` files that describe the training.
 
         Raises:
-            UserError: the store can't be reached.
+            UserError: the store can't be reached, or what an earlier part could not send can't be read.
         """
+        unsent_messages(self.output_dir)  # a damaged file is reported before a run is opened
         logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports on its database at length
         try:
             client = mlflow.MlflowClient(self.tracking_uri)
@@ -115,7 +116,7 @@ class TrackedRun:
             if self.run_id is not None:  # it must not be left as running
                 self.finish("FAILED", error=repr(error))
             raise UserError(
-                f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({str(error).splitlines()[0][:200]})"
+                f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({first_line(error)})"
             ) from error
 
     def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, Mapping[str, str]]:

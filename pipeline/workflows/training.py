@@ -12,7 +12,7 @@ from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.parallel import distributed
 from pipeline.workflows.progress import TrainingProgress
@@ -144,7 +144,7 @@ class TrainingRun:
                 raise OtherProcessFailed(1) from error
             self._finish("FAILED", repr(error))
             if type(error).__module__.startswith(_COMPILER):
-                raise UserError(f"torch.compile failed; leave --compile out: {str(error).splitlines()[0]}") from error
+                raise UserError(f"torch.compile failed; leave --compile out: {first_line(error)}") from error
             raise
         finally:
             signal.signal(signal.SIGTERM, previous)

@@ -15,9 +15,14 @@ TEXT_OPTIONS = (
     "checkpoint",
     "prompt",
     "group_pattern",
+    "split_csv",
     "run_name",
     "experiment_name",
+    "mlflow_run_id",
+    "variant",
     "text_weights",
+    "text_model",
+    "text_pretrained",
     "tracking_uri",
 )
 _SWITCH_WORDS = {"true": True, "false": False}

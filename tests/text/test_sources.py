@@ -96,6 +96,12 @@ def test_what_only_clip_reads_is_told(caplog):
         caplog.text
     )
     assert "text_model ViT-B-32 has no effect" in caplog.text
+    caplog.clear()
+    build_text_source("none", weights="openai")  # the default of another option
+    assert "text_weights openai has no effect" in caplog.text
+    caplog.clear()
+    build_text_source("random", model="RN50", pretrained="openai")
+    assert not caplog.text
     assert "text_pretrained" not in caplog.text
     caplog.clear()
     store = build_text_store(build_text_source("learned"), ["pore"])

@@ -1,51 +1,26 @@
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
+import yaml
+
+from pipeline.configs import config_folder
 from pipeline.errors import UserError
 from pipeline.workflows.options import check_options
 
-SLIDING_WINDOW = {
-    "tile_size": 512,
-    "tile_overlap": 0.25,
-    "tile_batch": 4,
-    "mirror": False,
-    "precision": "auto",
-    "statistics": "micrograph",
-    "flatten_shading": True,
-}
+CONFIGS = config_folder()
+
+
+def config_of(command: str) -> dict[str, Any]:
+    """The configs of a command as they are, with nothing of what a user must give."""
+    files = (CONFIGS / name for name in ("common.yaml", f"{command}.yaml"))
+    return {name: value for file in files for name, value in yaml.safe_load(file.read_text()).items()}
 
 
 @pytest.fixture
 def train(tmp_path):
-    return {
-        "dataset_dir": str(tmp_path),
-        "output_dir": str(tmp_path / "new" / "run"),
-        "network": "vlsenet",
-        "preset": "small",
-        "features": None,
-        "norm": "instance",
-        "text_source": "learned",
-        "max_epochs": 1,
-        "steps_per_epoch": 1,
-        "batch_size": 8,
-        "patch_size": 64,
-        **SLIDING_WINDOW,
-        "seed": 0,
-        "compile": None,
-        "num_workers": "$0 if True else 4",
-        "early_stop_patience": 3,
-        "picture_interval": 5,
-        "val_interval": 1,
-        "learning_rate": 1e-3,
-        "pore_label": None,
-        "group_pattern": None,
-        "tracking_uri": None,
-        "skip_bad": False,
-        "allow_leaks": False,
-        "resume": False,
-        "overwrite": False,
-    }
+    return {**config_of("train"), "dataset_dir": str(tmp_path), "output_dir": str(tmp_path / "new" / "run")}
 
 
 def test_good_options_pass_and_nothing_is_written(train, tmp_path):
@@ -68,6 +43,10 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("features", [1, 1, 1, 1, 1], "2 or more each"),
         ("learning_rate", "1e-3x", "number between 0 and 1"),
         ("learning_rate", -1.0, "number between"),
+        ("weight_decay", -0.1, "from 0 to 1"),
+        ("cache_rate", 1.5, "from 0 to 1"),
+        ("switches", False, "--switches::context false"),
+        ("switches", {"context": "no"}, "--switches::context no"),
         ("pore_label", "two", "whole number"),
         ("group_pattern", "(", "regular expression"),
         ("tracking_uri", "./mlruns", "sqlite:///"),
@@ -99,6 +78,10 @@ def test_a_training_without_a_validation_is_refused(train):
         check_options("train", {**train, "max_epochs": 2, "val_interval": 3})
 
 
+def test_an_expression_is_left_to_the_config(train):
+    check_options("train", {**train, "max_epochs": "$10*2", "val_interval": 5})
+
+
 def test_the_output_folder_may_not_be_a_file(train, tmp_path):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(UserError, match="is a file"):
@@ -113,16 +96,8 @@ def test_the_output_folder_must_be_open_to_the_user(train, tmp_path, monkeypatch
 
 def test_an_audit_is_checked_as_an_evaluation_and_its_own_options_too(tmp_path):
     (tmp_path / "best.pt").write_text("")
-    options = {
-        "dataset_dir": str(tmp_path),
-        "output_dir": str(tmp_path / "audit"),
-        "checkpoint": str(tmp_path / "best.pt"),
-        "split": "val",
-        **SLIDING_WINDOW,
-        "threshold": 0.5,
-        "seed": 0,
-        **dict.fromkeys(("mirror", "skip_bad", "overwrite"), False),
-    }
+    folders = {"dataset_dir": str(tmp_path), "output_dir": str(tmp_path / "audit")}
+    options = {**config_of("audit"), **folders, "checkpoint": str(tmp_path / "best.pt")}
     check_options("audit", options)
     with pytest.raises(UserError) as caught:
         check_options("audit", {**options, "split": "vall", "seed": -1, "tracking_uri": "./mlruns"})
@@ -130,15 +105,7 @@ def test_an_audit_is_checked_as_an_evaluation_and_its_own_options_too(tmp_path):
 
 
 def test_the_checkpoint_must_be_a_file(tmp_path):
-    options = {
-        "dataset_dir": str(tmp_path),
-        "output_dir": str(tmp_path),
-        "split": "val",
-        **SLIDING_WINDOW,
-        "threshold": 0.5,
-    }
-    options |= {"pore_label": None, "group_pattern": None, "skip_bad": False, "overwrite": False}
-    options["tolerances"] = {"surface": 2}
+    options = {**config_of("evaluate"), "dataset_dir": str(tmp_path), "output_dir": str(tmp_path)}
     with pytest.raises(UserError, match="--tolerances 2: give each on its own"):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path), "tolerances": 2})
     with pytest.raises(UserError, match="not a checkpoint file"):

@@ -138,9 +138,35 @@ def test_it_goes_away_again_while_it_is_told(tmp_path, store, clock):
 
 
 def test_a_damaged_file_is_told(tmp_path, store):
-    (tmp_path / "mlflow_unsent.jsonl").write_text("{")
+    (tmp_path / "mlflow_unsent.jsonl").write_text("{\n")
     with pytest.raises(UserError, match=r"mlflow_unsent\.jsonl can't be read"):
         make(tmp_path, store).flush()
+    run = TrackedRun(None, "rock", None, str(tmp_path), {}, {})
+    with pytest.raises(UserError, match=r"mlflow_unsent\.jsonl can't be read"):
+        run.start({})
+    assert run.run_id is None  # no run was opened that would be left as running
+
+
+def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path, store, clock):
+    box = make(tmp_path, store)
+    store.error = AWAY
+    box.send_metrics({"loss": 2.0}, 1)
+    with box.file.open("a") as file:
+        file.write('{"run_id": "run", "ki')
+    assert [message["step"] for message in box.waiting()] == [1]
+    box.send_metrics({"loss": 1.0}, 2)
+    assert [message["step"] for message in box.waiting()] == [1, 2]
+    store.error = None
+    clock[0] += 60
+    assert not box.flush()
+    assert [told[1][2] for told in store.told] == [1, 2]
+
+
+def test_an_error_without_a_text_stops_no_training(tmp_path, store, clock, caplog):
+    store.error = TimeoutError()
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        make(tmp_path, store).send_metrics({"loss": 2.0}, 1)
+    assert "did not take metrics: TimeoutError; kept" in caplog.text
 
 
 def test_a_run_in_a_real_store_is_whole_after_an_outage(tmp_path, monkeypatch, capsys):

@@ -18,6 +18,10 @@ def test_results_are_kept_unless_asked(tmp_path, command, mark):
             check_output_folder(command, str(tmp_path), resume=False, overwrite=False)
         with pytest.raises(UserError, match="starts anew each time"):
             check_output_folder(command, str(tmp_path), resume=True, overwrite=False)
+        # its advice would throw hours of work away: a scan resumes on its own
+        with pytest.raises(UserError, match="same command again, without --resume") as told:
+            check_output_folder("scan", str(tmp_path), resume=True, overwrite=False)
+        assert "--overwrite" not in str(told.value)
         return
     with pytest.raises(UserError, match="leave --resume out"):
         check_output_folder(command, str(tmp_path), resume=True, overwrite=False)

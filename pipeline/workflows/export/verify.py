@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.workflows.export.graph import ExportSource, Inputs
 
 #: Largest difference of probability that passes.
@@ -38,7 +38,7 @@ def verify(source: ExportSource, run: Callable[[Inputs], torch.Tensor], file: st
             try:
                 probability = run(inputs)
             except Exception as error:  # each runtime has errors of its own
-                raise _refused(file, f"fails on images of {name} ({str(error).splitlines()[0][:200]})") from error
+                raise _refused(file, f"fails on images of {name} ({first_line(error)})") from error
         if probability.shape != expected.shape:
             raise _refused(file, f"gives {tuple(probability.shape)} for images of {name}")
         differences[name] = float((probability - expected).abs().max())

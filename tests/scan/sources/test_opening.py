@@ -98,6 +98,7 @@ def test_a_broken_link_names_what_it_points_to(tmp_path: Path) -> None:
 
 def test_natural_order() -> None:
     assert sorted(["b1", "a10", "a9", "A9b", "1"], key=natural) == ["1", "a9", "A9b", "a10", "b1"]
+    assert sorted(["5²10.tif", "5²9.tif"], key=natural) == ["5²9.tif", "5²10.tif"]  # a digit that is no number
 
 
 def test_nan_is_told_where_it_is_read(tmp_path: Path) -> None:
