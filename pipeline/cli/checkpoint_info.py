@@ -8,12 +8,10 @@ from typing import Any
 from pipeline.hashing import sha256_of
 from pipeline.networks import build_network, parameters_of
 from pipeline.networks.presets import preset_features
-from pipeline.text import TextStore
+from pipeline.text import PROMPTLESS_SOURCES, TextStore
 from pipeline.workflows.model_file import read_model_file
 
 _SHOWN_PROMPTS = 5
-#: text sources that give the same for every prompt
-_UNREAD = ("learned", "none")
 #: what the training did with slow changes of brightness
 _SHADING = {True: "taken out of the images", False: "left in the images", None: "unknown"}
 
@@ -94,7 +92,7 @@ def _text_prior(text: dict[str, Any]) -> str:
 
 
 def _prompts(text: dict[str, Any], prompts: list[str]) -> str:
-    if text.get("source") in _UNREAD:
+    if text.get("source") in PROMPTLESS_SOURCES:
         return "not read by this model"
     named = [prompt for prompt in prompts if prompt]  # the empty one is there for comparisons
     shown = "; ".join(named[:_SHOWN_PROMPTS])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,8 @@ from pipeline.comparison.runs import EvaluatedRun, open_store, read_runs
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.strata import strata_table
 from pipeline.comparison.table import cost_table, variant_table, variants_of
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
+from pipeline.names import nearest
 
 logger = logging.getLogger("vlsenet")
 
@@ -187,9 +187,9 @@ def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
                 return candidates[0]
         raise UserError(f"which variant shall the others be compared with? give --baseline; there are {there}")
     if asked not in variants:
-        near = difflib.get_close_matches(asked, variants, n=1)
-        meant = f"did you mean {near[0]}? There" if near else "there"
-        raise UserError(f"--baseline {asked}: no evaluated run is of this variant; {meant} are {there}")
+        meant = nearest(asked, variants)
+        hint = f"did you mean {meant}? There" if meant else "there"
+        raise UserError(f"--baseline {asked}: no evaluated run is of this variant; {hint} are {there}")
     return asked
 
 
@@ -241,4 +241,4 @@ def _log(runs: Sequence[EvaluatedRun], files: Mapping[str, Sequence[Path]]) -> N
             for path in paths:
                 client.log_artifact(parent, str(path), folder)
     except (MlflowException, OSError) as error:
-        logger.warning("MLflow did not take the report: %s", str(error).splitlines()[0][:200])
+        logger.warning("MLflow did not take the report: %s", first_line(error))

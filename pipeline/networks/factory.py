@@ -72,8 +72,8 @@ def build_network(
 
 
 def reads_text(network: str, switches: Mapping[str, bool] | None = None, **_: Any) -> bool:
-    """Whether a network of these settings, as for `build_network`, reads text: its values change nothing otherwise."""
-    return network == "vlsenet" and Switches.from_mapping(switches or {}).read_any_text
+    """Whether a network of these settings, as for `build_network`, reads text, in its training at least."""
+    return network == "vlsenet" and Switches.from_mapping(switches or {}).train_with_text
 
 
 def equal_unet_features(preset: str, **settings: Any) -> tuple[int, ...]:

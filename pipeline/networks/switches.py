@@ -68,20 +68,20 @@ class Switches:
             check_name("switch", name, cls.names())
         return cls(**values)
 
-    @classmethod
-    def all_off(cls) -> Switches:
-        """Every part left out: the U-Net."""
-        return cls(**dict.fromkeys(cls.names(), False))
-
     @property
-    def read_text(self) -> bool:
-        """Whether some part reads the global text feature in the forward pass."""
+    def read_global_text(self) -> bool:
+        """Whether some part of every forward pass reads the global text feature."""
         return self.modulate_skips or self.modulate_bottleneck or self.modulate_decoder or self.text_adapters
 
     @property
-    def read_any_text(self) -> bool:
-        """Whether some part reads text at all, tokens and the alignment loss among them."""
-        return self.read_text or self.cross_attention or self.alignment
+    def read_text(self) -> bool:
+        """Whether text changes the answer: some part of every forward pass reads the global feature or the tokens."""
+        return self.read_global_text or self.cross_attention
+
+    @property
+    def train_with_text(self) -> bool:
+        """Whether a training needs text: for its answer, or for the alignment loss, which inference leaves out."""
+        return self.read_text or self.alignment
 
 
 def changed_switches(values: Mapping[str, bool]) -> dict[str, bool]:

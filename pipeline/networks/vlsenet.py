@@ -70,7 +70,7 @@ class VLSENet(UNet):
             part(switches.skip_gate, partial(SkipGate, skip, decoder))
             for skip, decoder in zip(levels, features[1:], strict=True)
         )
-        self.learned_text = LearnedText(text_dim) if learned_text and switches.read_any_text else None
+        self.learned_text = LearnedText(text_dim) if learned_text and switches.train_with_text else None
 
     def forward(  # type: ignore[override]  # in training it returns more than its baseline
         self,
@@ -96,7 +96,7 @@ class VLSENet(UNet):
         region = mask if self.training and self.switches.alignment else None
         if region is not None:
             check_mask(region, image)
-        text = self._text(text, image.shape[0]) if self.switches.read_text or region is not None else None
+        text = self._text(text, image.shape[0]) if self.switches.read_global_text or region is not None else None
         tokens = self._tokens(tokens, image.shape[0]) if self.switches.cross_attention else None
 
         # Encoder

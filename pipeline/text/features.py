@@ -15,6 +15,8 @@ from pipeline.wording import some_of
 
 #: Layout of a stored text store; raised when it changes.
 _VERSION = 1
+#: Sources whose features are the same for every prompt.
+PROMPTLESS_SOURCES = ("learned", "none")
 _SHOWN_PROMPTS = 8
 _SHOWN_LENGTH = 60
 
@@ -76,6 +78,11 @@ class TextStore:
         if not self._features:
             raise UserError("the text store holds no prompt yet: encode the prompts or load a checkpoint first")
         return next(iter(self._features.values())).text.shape[0]
+
+    @property
+    def reads_prompts(self) -> bool:
+        """Whether a prompt has features of its own, rather than those of every other."""
+        return self.provenance.get("source") not in PROMPTLESS_SOURCES
 
     def missing(self, prompts: Iterable[str]) -> list[str]:
         """Those of the prompts that are not stored, each once, in order."""

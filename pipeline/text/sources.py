@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import logging
 from abc import ABC, abstractmethod
@@ -12,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.errors import UserError
+from pipeline.names import check_name
 from pipeline.text.ensemble import averaged, phrases_of
-from pipeline.text.features import TextFeatures
+from pipeline.text.features import PROMPTLESS_SOURCES, TextFeatures
 
 logger = logging.getLogger("vlsenet")
 
@@ -129,11 +128,12 @@ def build_text_source(
     Raises:
         UserError: unknown name, or `weights` does not exist.
     """
-    if name in TEXT_SOURCES and name != "clip":
+    check_name("text_source", name, TEXT_SOURCES)
+    if name != "clip":
         _warn_of_no_effect(name, "text_weights", weights, None)
         _warn_of_no_effect(name, "text_model", model, DEFAULT_MODEL)
         _warn_of_no_effect(name, "text_pretrained", pretrained, DEFAULT_PRETRAINED)
-    if name in ("none", "learned"):
+    if name in PROMPTLESS_SOURCES:
         return ConstantSource(name)
     if name == "random":
         return RandomSource()
@@ -142,13 +142,9 @@ def build_text_source(
         from pipeline.text.untrained import UntrainedSource
 
         return UntrainedSource()
-    if name == "clip":
-        from pipeline.text.clip_source import ClipSource
+    from pipeline.text.clip_source import ClipSource
 
-        return ClipSource(model, pretrained, weights, cache_dir)
-    near = difflib.get_close_matches(str(name).lower(), TEXT_SOURCES, n=1, cutoff=0.4)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    raise UserError(f"text_source {name!r} is unknown{hint} (one of {', '.join(TEXT_SOURCES)})")
+    return ClipSource(model, pretrained, weights, cache_dir)
 
 
 def _warn_of_no_effect(name: str, option: str, value: str | Path | None, default: str | None) -> None:

@@ -19,7 +19,6 @@ from pipeline.workflows.pixel_sizes import pixel_sizes, trained_pixel_sizes
 from pipeline.workflows.precision import MixedPrecisionInferer
 from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import environment, run_parameters, versions
-from pipeline.workflows.random_state import RandomState
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
 from pipeline.workflows.scan import ScanSegmentation
@@ -44,7 +43,6 @@ __all__ = [
     "MixedPrecisionInferer",
     "PatchSampler",
     "PromptedSlidingWindowInferer",
-    "RandomState",
     "Ranks",
     "ScanCommand",
     "ScanSegmentation",

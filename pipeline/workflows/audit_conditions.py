@@ -19,8 +19,6 @@ from pipeline.workflows.model_file import TrainedModel
 logger = logging.getLogger("vlsenet")
 
 Item = Mapping[str, Any]
-#: Sources whose features are the same for each prompt.
-_READ_NO_PROMPT = ("learned", "none")
 
 
 @dataclass(frozen=True)
@@ -60,10 +58,10 @@ def text_conditions(
     """
     network = _reading_network(model)
     source = model.text.provenance["source"]
-    if source in _READ_NO_PROMPT:
-        own, conditions = _without_prompts(model, network, str(source))
-    else:
+    if model.text.reads_prompts:
         own, conditions = _with_prompts(model, items, seed, weights)
+    else:
+        own, conditions = _without_prompts(model, network, str(source))
     length, dim = own.tokens.shape
     zeros = TextFeatures(torch.zeros(dim), torch.zeros(length, dim))
 
@@ -107,7 +105,7 @@ class ConditionFeatures:
 
 def _reading_network(model: TrainedModel) -> VLSENet:
     network = model.network
-    if isinstance(network, VLSENet) and (network.switches.read_text or network.switches.cross_attention):
+    if isinstance(network, VLSENet) and network.switches.read_text:
         return network
     raise UserError(
         f"{model.path}: this {model.network_settings['network']} reads no text, so that there is nothing to audit; "

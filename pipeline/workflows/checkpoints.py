@@ -30,7 +30,8 @@ class TrainingCheckpoints:
     Args:
         directory: folder of the two files.
         model: gives the model file's content at the time of writing.
-        state: everything that a training needs to go on (network, optimiser, schedule, random state ...).
+        state: everything that a training needs to go on (network, optimiser, schedule ...); random numbers follow from
+            seed and epoch (`PatchSampler`).
         recipe: the settings that may not change when a training is resumed.
     """
 

@@ -59,8 +59,8 @@ class TrainedModel:
             UserError: a prompt is new and the tower's weights are out of reach.
         """
         prompts = list(prompts)
-        source = self.text.provenance.get("source")
-        if source in ("learned", "none") and set(prompts) - {DEFAULT_PROMPT}:
+        if not self.text.reads_prompts and set(prompts) - {DEFAULT_PROMPT}:
+            source = self.text.provenance["source"]
             logger.warning("this model was trained with text_source %s and reads no prompt", source)
         extend_text_store(self.text, prompts, weights=weights)
         return self.text

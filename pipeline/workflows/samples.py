@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from pipeline.data import DatasetIndex, Intensity, Sample, index_dataset
-from pipeline.microscope import read_acquisition
 from pipeline.text import (
     DEFAULT_PROMPT,
     EMPTY_PROMPT,
@@ -20,6 +18,7 @@ from pipeline.text import (
     clean_prompt,
 )
 from pipeline.text.clip_source import ClipSource
+from pipeline.wording import some_of
 
 logger = logging.getLogger("vlsenet")
 
@@ -56,7 +55,7 @@ def open_dataset(
         logger.info("label value %s is pore, %s; --pore_label K takes another", index.pore_label, as_trained)
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
-        logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), _shorten(sources))
+        logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), some_of(sources))
     for note in index.notes:
         logger.warning("%s", note)
     for problem in index.skipped:
@@ -97,28 +96,6 @@ def prompt_of(sample: Sample) -> str:
     return clean_prompt(sample.prompt) if sample.prompt else DEFAULT_PROMPT
 
 
-def trained_pixel_sizes(index: DatasetIndex, given_nm: float | None = None) -> list[float]:
-    """The pixel sizes (nm) of a data set's training images, each once, in ascending order.
-
-    Args:
-        index: the data set.
-        given_nm: of all its images, by the user's word; None: as their files say.
-
-    Returns:
-        Empty where they are not known.
-    """
-    if given_nm is not None:
-        return [float(given_nm)]
-    images = [sample.image for sample in index.samples if sample.split == "train"]
-    found = [read_acquisition(image).pixel_size_nm for image in images]
-    sizes = sorted({round(math.sqrt(size[0] * size[1]), 4) for size in found if size is not None})
-    if not sizes:
-        logger.info("the pixel size of the training images is not known: the model takes every scan as it is")
-    elif None in found:
-        logger.warning("%d of %d training images don't tell their pixel size", found.count(None), len(found))
-    return sizes
-
-
 def encode_prompts(index: DatasetIndex, encoder: TextSource, network_reads: bool = True) -> TextStore:
     """Encode every prompt of a data set once, and those that an audit compares them with: generic and empty.
 
@@ -136,14 +113,10 @@ def encode_prompts(index: DatasetIndex, encoder: TextSource, network_reads: bool
         return store
     source = store.provenance["source"]
     logger.info("text prior: %s, %d prompts", source, len(prompts))
-    if source in ("learned", "none") and prompts != {DEFAULT_PROMPT}:
+    if not store.reads_prompts and prompts != {DEFAULT_PROMPT}:
         logger.warning(
             "text_source %s reads no prompt: the texts of %s have no effect; --text_source clip reads them",
             source,
             index.root / "text",
         )
     return store
-
-
-def _shorten(names: Sequence[str], most: int = 6) -> str:
-    return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])} ..."

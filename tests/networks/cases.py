@@ -12,6 +12,8 @@ from pipeline.networks import Switches, UNet, VLSENet
 
 FEATURES = (8, 8, 16, 16, 32)
 TEXT_DIM = 12
+#: every part left out: the U-Net
+ALL_OFF = Switches(**dict.fromkeys(Switches.names(), False))
 
 CASES: dict[str, Callable[[int, int], nn.Module]] = {
     "unet-batch": lambda i, o: UNet(i, o, FEATURES),
@@ -21,7 +23,7 @@ CASES: dict[str, Callable[[int, int], nn.Module]] = {
     "vlsenet-instance": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="instance"),
     "vlsenet-group": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="group"),
     "vlsenet-learned-text": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, learned_text=True),
-    "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, switches=Switches.all_off()),
+    "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, switches=ALL_OFF),
 }
 """Every network that must keep the contract of this package, by name: (in_channels, out_channels) -> network."""
 

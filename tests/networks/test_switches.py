@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.networks import Switches, changed_switches
+from tests.networks.cases import ALL_OFF
 
 
 def test_what_is_not_named_is_on() -> None:
@@ -11,8 +14,23 @@ def test_what_is_not_named_is_on() -> None:
     assert [name for name in Switches.names() if not getattr(switches, name)] == ["alignment"]
 
 
-def test_all_off() -> None:
-    assert not any(getattr(Switches.all_off(), name) for name in Switches.names())
+@pytest.mark.parametrize(
+    ("on", "read_global_text", "read_text", "train_with_text"),
+    [
+        ((), False, False, False),
+        (("asrm_skip", "context", "renormalise"), False, False, False),
+        (("modulate_decoder",), True, True, True),
+        (("text_adapters",), True, True, True),
+        (("cross_attention",), False, True, True),
+        (("alignment",), False, False, True),
+    ],
+)
+def test_which_parts_read_text(
+    on: tuple[str, ...], read_global_text: bool, read_text: bool, train_with_text: bool
+) -> None:
+    switches = dataclasses.replace(ALL_OFF, **dict.fromkeys(on, True))
+    told = switches.read_global_text, switches.read_text, switches.train_with_text
+    assert told == (read_global_text, read_text, train_with_text)
 
 
 def test_mistyped_switch_names_the_nearest() -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks import Switches, VLSENet, pin_statistics
+from pipeline.networks import VLSENet, pin_statistics
 from pipeline.networks.lscm import SemanticModulation
+from tests.networks.cases import ALL_OFF
 
 TEXT_DIM = 8
 SIDE = 256
@@ -22,7 +23,7 @@ def effect(part: str, norm: str, renormalise: bool) -> float:
     With statistics pinned to the image, as at inference.
     """
     torch.manual_seed(0)
-    switches = dataclasses.replace(Switches.all_off(), **{part: True, "renormalise": renormalise})
+    switches = dataclasses.replace(ALL_OFF, **{part: True, "renormalise": renormalise})
     network = VLSENet(1, 1, (4, 4, 8, 8, 8), TEXT_DIM, norm, switches=switches).double().eval()
     for module in network.modules():
         if isinstance(module, SemanticModulation):

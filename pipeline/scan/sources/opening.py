@@ -18,6 +18,7 @@ from pipeline.scan.sources.tiff import open_tiff
 from pipeline.scan.sources.unknown import unknown_content
 from pipeline.scan.sources.whole import open_whole
 from pipeline.scan.sources.zarr_image import is_zarr, is_zipped_zarr, open_zarr
+from pipeline.wording import some_of
 
 logger = logging.getLogger("vlsenet")
 
@@ -109,11 +110,10 @@ def tell_left_out(folder: Path, taken: Collection[Path]) -> None:
     """Warn of files in a folder that are not taken for images, side files of microscopes aside."""
     left = [path for path in _files(folder) if not path.name.lower().endswith(_BESIDE)]
     if names := [path.name for path in _in_order(left) if path not in taken]:
-        listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         logger.warning(
             "%s: left out, as their names are not those of images: %s; name such a file alone, or rename it",
             folder,
-            listed,
+            some_of(names),
         )
 
 
@@ -156,4 +156,4 @@ def _in_order(paths: list[Path]) -> list[Path]:
 
 def natural(name: str) -> list[tuple[int, str]]:
     """A key that sorts slice2 before slice10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name.lower())]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name.lower())]
