@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
+
+from pipeline import memory
 
 MEGABYTE = 1e6
 #: the profiler's library tells of its starts and of missing GPUs, unless its level is above that of errors
@@ -45,14 +45,7 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> float:
 
 def resident_peak() -> float:
     """Peak resident memory of this process (MB); what the process that started it held does not count."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / MEGABYTE
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / MEGABYTE if sys.platform == "darwin" else peak * 1024 / MEGABYTE
+    return memory.resident_peak() / MEGABYTE
 
 
 def alone(work: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:

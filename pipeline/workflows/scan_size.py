@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from pipeline.errors import UserError
-from pipeline.networks.peak_memory import peak_bytes
+from pipeline.memory import peak_bytes
 
 #: sides of chunks (px); the larger, the less of the work goes into halos
 CHUNK_SIZES = (2048, 1024, 512, 256)

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.networks.peak_memory import peak_bytes
 from pipeline.workflows import scan_size
 from pipeline.workflows.scan_size import fitting_sizes
 
@@ -13,21 +12,6 @@ CPU = torch.device("cpu")
 
 def eight_bytes_a_pixel(windows: torch.Tensor) -> torch.Tensor:
     return (windows + 1) * 2  # two maps of four bytes are alive at once
-
-
-def test_peak_is_what_is_alive_at_once() -> None:
-    start = torch.zeros(1000)
-
-    def work() -> None:
-        a = start + 1
-        b = a + 1
-        del a
-        c = torch.cat([b, b])  # 4000 + 8000 bytes
-        del b
-        c.mul_(2)
-        c[:500].view(5, 100)
-
-    assert peak_bytes(work) == 12_000
 
 
 @pytest.mark.parametrize(
