@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from monai.metrics.utils import get_mask_edges, get_surface_distance
 
+from pipeline.metrics.counts import Counts, check_masks
+
 
 @dataclass(frozen=True)
-class BoundaryCounts:
+class BoundaryCounts(Counts):
     """Edge pixels of one image's masks, or pooled over many: counts add with ``+``.
 
     Edges and distances are MONAI's: an edge pixel is a pore pixel with a side on rock or on the image's border, and its
@@ -35,8 +37,7 @@ class BoundaryCounts:
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        if predicted.ndim != 2 or predicted.shape != truth.shape:
-            raise ValueError(f"two masks (H, W) of equal shape are needed, not {predicted.shape} and {truth.shape}")
+        check_masks(predicted, truth)
         ours, theirs = get_mask_edges(predicted > 0, truth > 0)
         sizes = int(ours.sum()), int(theirs.sum())
         if not all(sizes):  # there are no distances to nothing
@@ -45,14 +46,6 @@ class BoundaryCounts:
         return tuple(
             cls(sizes[0], int((to_theirs <= tolerance).sum()), sizes[1], int((to_ours <= tolerance).sum()))
             for tolerance in tolerances
-        )
-
-    def __add__(self, other: BoundaryCounts) -> BoundaryCounts:
-        return BoundaryCounts(
-            self.predicted + other.predicted,
-            self.predicted_near + other.predicted_near,
-            self.true + other.true,
-            self.true_near + other.true_near,
         )
 
     @property

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.metrics.counts import Counts
+
 #: bins of equal width, as Guo et al. have
 BINS = 15
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Calibration(Counts):
     """Pixels by their probability, of one image or pooled over many: it adds with ``+``.
 
     MONAI's ``calibration_binning`` sums in single precision, which no longer counts one by one from 16 million pixels
@@ -46,14 +48,6 @@ class Calibration:
             np.bincount(bins[pore], minlength=BINS),
             np.bincount(bins, weights=values, minlength=BINS),
             float(np.square(values - pore).sum()),
-        )
-
-    def __add__(self, other: Calibration) -> Calibration:
-        return Calibration(
-            self.pixels + other.pixels,
-            self.pores + other.pores,
-            self.probability + other.probability,
-            self.squared_error + other.squared_error,
         )
 
     @property

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.morphology import skeletonize
 
+from pipeline.metrics.counts import Counts, check_masks
+
 
 @dataclass(frozen=True)
-class CentrelineCounts:
+class CentrelineCounts(Counts):
     """Skeleton pixels of one image's masks, or pooled over many: counts add with ``+``.
 
     Centreline Dice of Shit et al., "clDice - a novel topology-preserving loss function for tubular structure
@@ -37,8 +39,7 @@ class CentrelineCounts:
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        if predicted.ndim != 2 or predicted.shape != truth.shape:
-            raise ValueError(f"two masks (H, W) of equal shape are needed, not {predicted.shape} and {truth.shape}")
+        check_masks(predicted, truth)
         predicted, truth = predicted > 0, truth > 0
         predicted_skeleton, true_skeleton = _skeleton(predicted), _skeleton(truth)
         return cls(
@@ -46,14 +47,6 @@ class CentrelineCounts:
             int((predicted_skeleton & truth).sum()),
             int(true_skeleton.sum()),
             int((true_skeleton & predicted).sum()),
-        )
-
-    def __add__(self, other: CentrelineCounts) -> CentrelineCounts:
-        return CentrelineCounts(
-            self.predicted + other.predicted,
-            self.predicted_inside + other.predicted_inside,
-            self.true + other.true,
-            self.true_inside + other.true_inside,
         )
 
     @property

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from monai.metrics import get_confusion_matrix
 
+from pipeline.metrics.counts import Counts
+
 
 @dataclass(frozen=True)
-class PoreCounts:
+class PoreCounts(Counts):
     """Pixels of one image, or pooled over many: counts add with ``+``.
 
     Scores are NaN where undefined: precision where nothing was called pore, recall where there is none.
@@ -27,14 +29,6 @@ class PoreCounts:
         """Count over masks of 0 and 1 of equal shape, any number of dimensions."""
         matrix = get_confusion_matrix(predicted.reshape(1, 1, -1).float(), truth.reshape(1, 1, -1).float())
         return cls(*(int(count) for count in matrix.flatten()))
-
-    def __add__(self, other: PoreCounts) -> PoreCounts:
-        return PoreCounts(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.true_negative + other.true_negative,
-            self.false_negative + other.false_negative,
-        )
 
     @property
     def pixels(self) -> int:

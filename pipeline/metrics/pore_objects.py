@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.measure import label
 
+from pipeline.metrics.counts import Counts, check_masks
+
 
 @dataclass(frozen=True)
-class PoreObjects:
+class PoreObjects(Counts):
     """Pores of one image's masks, or pooled over many: counts add with ``+``.
 
     A pore is a component of pore pixels that touch each other by a side or a corner (8-connected).
@@ -37,8 +39,7 @@ class PoreObjects:
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        if predicted.ndim != 2 or predicted.shape != truth.shape:
-            raise ValueError(f"two masks (H, W) of equal shape are needed, not {predicted.shape} and {truth.shape}")
+        check_masks(predicted, truth)
         ours, predicted_count = label(predicted > 0, connectivity=2, return_num=True)
         theirs, true_count = label(truth > 0, connectivity=2, return_num=True)
         both = (ours > 0) & (theirs > 0)
@@ -52,16 +53,6 @@ class PoreObjects:
             int((per_predicted > 1).sum()),
             int((per_true == 0).sum()),
             int((per_predicted == 0).sum()),
-        )
-
-    def __add__(self, other: PoreObjects) -> PoreObjects:
-        return PoreObjects(
-            self.predicted + other.predicted,
-            self.true + other.true,
-            self.broken + other.broken,
-            self.merged + other.merged,
-            self.missed + other.missed,
-            self.spurious + other.spurious,
         )
 
     @property

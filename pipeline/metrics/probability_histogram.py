@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import torch
 
+from pipeline.metrics.counts import Counts
 from pipeline.metrics.pore_counts import PoreCounts
 
 BINS = 256
 
 
 @dataclass(frozen=True)
-class ProbabilityHistogram:
+class ProbabilityHistogram(Counts):
     """Pixels for each probability: histograms add with ``+``.
 
     Attributes:
@@ -29,9 +30,6 @@ class ProbabilityHistogram:
         bins = (probability * BINS).long().clamp_(0, BINS - 1).flatten()
         pore = truth.flatten() > 0
         return cls(torch.bincount(bins[~pore], minlength=BINS), torch.bincount(bins[pore], minlength=BINS))
-
-    def __add__(self, other: ProbabilityHistogram) -> ProbabilityHistogram:
-        return ProbabilityHistogram(self.other + other.other, self.pore + other.pore)
 
     def counts_at(self, threshold: float) -> PoreCounts:
         """The counts of the mask ``probability >= threshold``, for a threshold that is a multiple of 1/256."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.measure import label, regionprops_table
 
+from pipeline.metrics.counts import Counts, check_masks
+
 #: share of a pore's pixels from which it counts as found
 HIT = 0.5
 
@@ -39,8 +41,7 @@ class TruePores:
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        if predicted.ndim != 2 or predicted.shape != truth.shape:
-            raise ValueError(f"two masks (H, W) of equal shape are needed, not {predicted.shape} and {truth.shape}")
+        check_masks(predicted, truth)
         labels = label(truth > 0, connectivity=2)
         properties = regionprops_table(
             labels, properties=("area", "axis_major_length", "axis_minor_length", "orientation")
@@ -58,7 +59,7 @@ class TruePores:
 
 
 @dataclass(frozen=True)
-class SmallPores:
+class SmallPores(Counts):
     """Small true pores of one image, or pooled over many: counts add with ``+``.
 
     Attributes:
@@ -74,9 +75,6 @@ class SmallPores:
         """Count the pores of at most ``largest`` pixels."""
         small = pores.area <= largest
         return cls(int(small.sum()), int((pores.found[small] >= HIT).sum()))
-
-    def __add__(self, other: SmallPores) -> SmallPores:
-        return SmallPores(self.total + other.total, self.hit + other.hit)
 
     @property
     def recall(self) -> float:
