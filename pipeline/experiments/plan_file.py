@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.experiments.fold_plan import FoldPlan
 from pipeline.experiments.plan import Plan
 from pipeline.experiments.plan_options import DATA_OPTIONS, check_not_own
+from pipeline.nested import flattened
 
 _KNOWN = ("variants", "baseline", "seeds", "folds", "common", "evaluation")
 
@@ -40,7 +40,7 @@ def read_plan(path: str | Path) -> Plan:
         # the name is a folder and a tag
         if not re.fullmatch(r"\w[\w.-]*", str(name)):
             raise UserError(f"{path}: variant {name!r}: a name of letters, digits and . _ - is needed")
-        variants[str(name)] = _flat(_overrides(path, f"variant {name}", overrides))
+        variants[str(name)] = flattened(_overrides(path, f"variant {name}", overrides), "::")
         check_not_own(f"{path}: variant {name}: ", variants[str(name)], DATA_OPTIONS)
     check_not_own(f"{path}: common: ", parts["common"])
     check_not_own(f"{path}: evaluation: ", parts["evaluation"], DATA_OPTIONS)
@@ -53,8 +53,8 @@ def read_plan(path: str | Path) -> Plan:
         baseline,
         check_seeds(f"{path}: seeds", content.get("seeds", [0])),
         folds,
-        _flat(parts["common"]),
-        _flat(parts["evaluation"]),
+        flattened(parts["common"], "::"),
+        flattened(parts["evaluation"], "::"),
     )
 
 
@@ -76,13 +76,3 @@ def _overrides(path: Path, what: str, given: Any) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise UserError(f"{path}: {what} must be a list of `name: value`, not {given!r}")
     return given
-
-
-def _flat(overrides: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in overrides.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}::")
-        else:
-            flat[f"{prefix}{name}"] = value
-    return flat

@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.errors import UserError, first_line
+from pipeline.nested import flattened
 from pipeline.workflows.outbox import Outbox, unsent_messages
 
 logger = logging.getLogger("vlsenet")
@@ -77,7 +78,7 @@ class TrackedRun:
         self.tracking_uri = tracking_uri or default_tracking_uri(output_dir)
         self.experiment_name = experiment_name
         self._name = run_name or self.output_dir.absolute().name
-        self._parameters = {name: str(value)[:_LONGEST_PARAMETER] for name, value in _flatten(parameters)}
+        self._parameters = {name: str(value)[:_LONGEST_PARAMETER] for name, value in flattened(parameters).items()}
         self._tags = dict(tags)
         self._outbox: Outbox | None = None
         self.run_id = run_id
@@ -180,16 +181,6 @@ class TrackedRun:
         if error:
             self._outbox.send_tag("error", error[:500])
         self._outbox.send_end(status)
-
-
-def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    flat = []
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat += _flatten(value, f"{prefix}{key}.")
-        else:
-            flat.append((f"{prefix}{key}", value))
-    return flat
 
 
 def _as_text(name: str, content: Any) -> str:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.nested import flattened
 from pipeline.scan.output.durable import make_folders, sync_folder, write_durably, write_error
 from pipeline.scan.output.store import BlockCounts
 
@@ -242,22 +243,12 @@ def request_hash(request: Mapping[str, Any]) -> str:
 
 def request_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What differs, as ``threshold was 0.5, now 0.6``; names inside mappings are joined by dots."""
-    before, now = _flat(old), _flat(new)
+    before, now = flattened(old), flattened(new)
     return [
         f"{name} was {_shown(before, name)}, now {_shown(now, name)}"
         for name in sorted(before.keys() | now.keys())
         if _shown(before, name) != _shown(now, name)
     ]
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def _shown(values: Mapping[str, Any], name: str) -> str:
