@@ -18,6 +18,7 @@ from pipeline.scan.output import ChunkPlan, Journal, ScanStore, build_pyramid
 from pipeline.scan.porosity import Porosity, measure_porosity
 from pipeline.scan.prediction import ChunkPredictor
 from pipeline.scan.rock_tiles import rock_tiles
+from pipeline.scan.threads import THREADS
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Windows
 from pipeline.workflows.model_file import TrainedModel
@@ -43,8 +44,6 @@ from pipeline.workflows.scan_voxel import pixel_size_of, side_of, slice_spacing_
 from pipeline.workflows.training import INTERRUPTED
 
 logger = logging.getLogger("vlsenet")
-
-_WRITERS = 2
 
 
 class ScanSegmentation:
@@ -123,7 +122,7 @@ class ScanSegmentation:
                 before = time.monotonic()
                 self._segment(predictor, store, journal, ground)
                 seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
-                build_pyramid(store, self._ranks.rank, self._ranks.count, threads=_WRITERS, barrier=self._ranks.wait)
+                build_pyramid(store, self._ranks.rank, self._ranks.count, threads=THREADS, barrier=self._ranks.wait)
                 if not self._ranks.is_first:
                     return None
                 porosity = self._finish(predictor, store, journal, ground, seconds, started)

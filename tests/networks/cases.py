@@ -23,6 +23,9 @@ CASES: dict[str, Callable[[int, int], nn.Module]] = {
     "vlsenet-instance": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="instance"),
     "vlsenet-group": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="group"),
     "vlsenet-learned-text": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, learned_text=True),
+    "vlsenet-as-trained": lambda i, o: VLSENet(
+        i, o, FEATURES, TEXT_DIM, norm="instance", learned_text=True, switches=Switches(renormalise=False)
+    ),
     "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, switches=ALL_OFF),
 }
 """Every network that must keep the contract of this package, by name: (in_channels, out_channels) -> network."""
