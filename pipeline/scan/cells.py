@@ -11,11 +11,11 @@ import numpy as np
 from pipeline.data.shading import CELL, cell_medians
 from pipeline.scan.blank_ground import BlankSquares, blank_values
 from pipeline.scan.sources.source import ScanSource
+from pipeline.scan.threads import THREADS
 
 #: pixels are averaged over squares of this side (px) before they are compared with the cell's mean, so that a small
 #: or faint pore stands out from the noise
 _MEAN_OVER = 4
-_THREADS = 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def measure_cells(source: ScanSource) -> Cells:
                 squares.note(pixels[y:, x:], top + y, left + x)
 
     # decoders and NumPy let other threads run; a strip of a TIFF is in one band, and so decoded once
-    with ThreadPoolExecutor(_THREADS, thread_name_prefix="first look") as threads:
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="first look") as threads:
         for _ in threads.map(measure, _spans(source.shape[0], source.block[0], 512)):
             pass
     return cells

@@ -13,10 +13,9 @@ from tqdm.auto import tqdm
 from pipeline.scan.ground import Ground
 from pipeline.scan.output import Journal, Part, ScanStore
 from pipeline.scan.prediction import ChunkPredictor
+from pipeline.scan.threads import THREADS
 
 logger = logging.getLogger("vlsenet")
-
-_WRITERS = 2
 
 
 def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
@@ -64,14 +63,14 @@ def write_chunks(
     total = sum(_area(part) for part in parts.values())
     with (
         tqdm(total=total, unit="px", unit_scale=True, desc="segmenting", mininterval=1, disable=not indices) as bar,
-        ThreadPoolExecutor(_WRITERS, thread_name_prefix="writer") as writers,
+        ThreadPoolExecutor(THREADS, thread_name_prefix="writer") as writers,
     ):
         writing: deque[Future[int]] = deque()
 
         def submit(index: int, probability: np.ndarray) -> None:
             writing.append(writers.submit(write, index, probability))
             # bounded: a slow disk holds the network up, and memory does not fill
-            while writing and (writing[0].done() or len(writing) > 2 * _WRITERS):
+            while writing and (writing[0].done() or len(writing) > 2 * THREADS):
                 bar.update(writing.popleft().result())
 
         try:

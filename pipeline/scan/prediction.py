@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.scan.greys import Greys
 from pipeline.scan.output.plan import Part
 from pipeline.scan.resampling import at_network_scale, axis_weights, resampled
+from pipeline.scan.threads import THREADS
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import Window, Windows
 
@@ -23,8 +24,6 @@ logger = logging.getLogger("vlsenet")
 
 #: windows (N, 1, H, W), normalised -> logits (N, 1, H, W)
 Network = Callable[[torch.Tensor], torch.Tensor]
-
-_READERS = 2
 
 _Ahead = tuple[int, Part, Window, "Future[np.ndarray]"]
 
@@ -65,7 +64,7 @@ class ChunkPredictor:
         """
         order = iter(indices)
         ahead: deque[_Ahead] = deque()
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="reader") as readers:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="reader") as readers:
 
             def read_ahead() -> None:
                 for index in islice(order, max(0, 2 * self.batch - len(ahead))):
