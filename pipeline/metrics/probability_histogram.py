@@ -10,6 +10,8 @@ from pipeline.metrics.counts import Counts
 from pipeline.metrics.pore_counts import PoreCounts
 
 BINS = 256
+#: of the thresholds that a training may choose: a network that has not learned yet must not call everything pore
+LOWEST, HIGHEST = 0.2, 0.8
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,7 @@ class ProbabilityHistogram(Counts):
             int(self.pore.sum()) - true_positive,
         )
 
-    def best_threshold(self, low: float = 0.2, high: float = 0.8) -> float:
-        """The threshold of the best Dice, a multiple of 1/256 from ``low`` to ``high``; of equals the nearest to 0.5.
-
-        The range keeps a network that has not learned yet from calling everything pore, or nothing.
-        """
+    def best_threshold(self, low: float = LOWEST, high: float = HIGHEST) -> float:
+        """Threshold of the best Dice, a multiple of 1/256 from ``low`` to ``high``; of equals that nearest to 0.5."""
         candidates = [k / BINS for k in range(round(low * BINS), round(high * BINS) + 1)]
         return max(candidates, key=lambda threshold: (self.counts_at(threshold).dice, -abs(threshold - 0.5)))

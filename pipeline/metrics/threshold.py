@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from pipeline.metrics.probability_histogram import BINS, ProbabilityHistogram
+from pipeline.metrics.probability_histogram import BINS, HIGHEST, LOWEST, ProbabilityHistogram
 
 #: how many standard errors below the best a Dice may lie and still count as good
 _ERRORS = 2.0
 
 
-def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, high: float = 0.8) -> float:
+def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:
     """Of the thresholds whose pooled Dice is not clearly worse than the best one, the nearest to 0.5.
 
     The Dice is flat about its best threshold, and where it has its maximum on a few images is chance and those images'
@@ -24,15 +24,13 @@ def proven_threshold(images: Sequence[ProbabilityHistogram], low: float = 0.2, h
 
     Args:
         images: probabilities of each validation image.
-        low: the lowest that is taken; the range keeps a network that has not learned yet from calling everything pore.
-        high: the highest.
 
     Returns:
-        A multiple of 1/256 from ``low`` to ``high``.
+        A multiple of 1/256 from 0.2 to 0.8.
     """
     if len(images) == 1:
         return 0.5
-    first, last = round(low * BINS), round(high * BINS)
+    first, last = round(LOWEST * BINS), round(HIGHEST * BINS)
     thresholds = np.arange(first, last + 1) / BINS
     pore_bins, other_bins = [image.pore for image in images], [image.other for image in images]
     true_positive, false_positive = (_reaching(bins)[:, first : last + 1] for bins in (pore_bins, other_bins))

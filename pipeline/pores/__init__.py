@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pipeline.pores.columns import Column, table_columns
-from pipeline.pores.segmentation import ArraySegmentation, Segmentation, StoredSegmentation
+from pipeline.pores.segmentation import Segmentation, StoredSegmentation
 from pipeline.pores.table import CSV, MIN_AREA_PX, PARQUET, PoreSummary, square_side, write_pore_table
 
 __all__ = [
     "CSV",
     "MIN_AREA_PX",
     "PARQUET",
-    "ArraySegmentation",
     "Column",
     "PoreSummary",
     "Segmentation",

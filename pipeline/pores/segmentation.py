@@ -1,4 +1,4 @@
-"""Where the masks come from: a store on disk, or arrays."""
+"""Where the masks come from: a store on disk."""
 
 from __future__ import annotations
 
@@ -55,32 +55,3 @@ class StoredSegmentation:
             )
             imaged = self.shape[1] - row * side
             yield mask[:imaged], probability[:imaged]
-
-
-class ArraySegmentation:
-    """An image whose segmentation fits into memory.
-
-    Args:
-        mask: (H, W), not 0 in pores.
-        probability: of pore (H, W), uint8, 0 to 255 for 0 to 1.
-        origin: x and y of the first pixel in the image (px), where a part of it was segmented.
-        band: rows that are handed out at once.
-
-    Raises:
-        ValueError: mask and probability differ in shape, or the probability is not uint8.
-    """
-
-    def __init__(
-        self, mask: np.ndarray, probability: np.ndarray, origin: tuple[int, int] = (0, 0), band: int = 1024
-    ) -> None:
-        if mask.ndim != 2 or mask.shape != probability.shape or probability.dtype != np.uint8:
-            raise ValueError(f"mask {mask.shape}, probability {probability.shape} {probability.dtype}")
-        self._mask, self._probability, self._band = mask, probability, band
-        self.shape = (1, *mask.shape)
-        self.origin = origin
-
-    def bands(self, slice_: int) -> Iterator[Band]:
-        """Bands of the one slice, 0."""
-        for first in range(0, self.shape[1], self._band):
-            rows = slice(first, first + self._band)
-            yield self._mask[rows], self._probability[rows]

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+#: in 180 degrees; one is centred on the x axis, so that rows of pores along x are one petal
+SECTORS = 18
+
 
 @dataclass(frozen=True)
 class OrientationRose:
     """Directions of pores' long axes. A direction and its opposite are the same: the data are axial.
 
     Attributes:
-        edges: of the sectors, degrees counter-clockwise from the x axis, -90 to 90, (sectors + 1,).
-        share: of the weight in each sector, (sectors,); its sum is 1.
+        edges: of the sectors, degrees counter-clockwise from the x axis, -90 to 90, (19,).
+        share: of the weight in each sector, (18,); its sum is 1.
         mean_deg: mean direction, degrees, in (-90, 90]; NaN where no direction prevails at all.
         resultant_length: 0 (no preferred direction) to 1 (all parallel).
         count: number of pores.
@@ -29,7 +32,7 @@ class OrientationRose:
     p_uniform: float
 
 
-def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray, sectors: int = 18) -> OrientationRose:
+def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray) -> OrientationRose:
     """Rose of axial directions, with the resultant of the doubled angles as its anisotropy.
 
     With weights w_i and angles t_i,
@@ -46,7 +49,6 @@ def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray, sectors: i
     Args:
         orientation_deg: angle of each pore's major axis, counter-clockwise from x, degrees, (pores,).
         weight: of each pore, such as its area, (pores,).
-        sectors: in 180 degrees. One sector is centred on the x axis, so that rows of pores along x are one petal.
 
     Raises:
         ValueError: no pore.
@@ -54,11 +56,11 @@ def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray, sectors: i
     angle, weight = np.asarray(orientation_deg, np.float64), np.asarray(weight, np.float64)
     if not len(angle):
         raise ValueError("there is no pore to measure")
-    width = 180 / sectors
-    edges = np.arange(sectors + 1) * width - 90
+    width = 180 / SECTORS
+    edges = np.arange(SECTORS + 1) * width - 90
     # shifted by half a sector, angles near 90 degrees fall into the sector that is centred on both -90 and 90
-    index = np.floor((angle + 90 + width / 2) / width).astype(int) % sectors
-    share = np.bincount(index, weights=weight, minlength=sectors) / weight.sum()
+    index = np.floor((angle + 90 + width / 2) / width).astype(int) % SECTORS
+    share = np.bincount(index, weights=weight, minlength=SECTORS) / weight.sum()
     mean = np.average(np.exp(2j * np.deg2rad(angle)), weights=weight)
     length = float(min(1.0, abs(mean)))
     direction = float(np.rad2deg(np.angle(mean)) / 2) if length > 1e-9 else float("nan")

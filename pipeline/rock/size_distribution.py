@@ -8,6 +8,8 @@ import numpy as np
 
 #: cumulative shares whose sizes are told
 PERCENTILES = (10, 50, 90)
+#: bins of sizes in each factor of ten
+BINS_PER_DECADE = 10
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class SizeDistribution:
     count: int
 
 
-def size_distribution(diameter: np.ndarray, area: np.ndarray, bins_per_decade: int = 10) -> SizeDistribution:
+def size_distribution(diameter: np.ndarray, area: np.ndarray) -> SizeDistribution:
     """Distribution of the equivalent diameters of pores.
 
     Dx is the smallest diameter for which the pores up to it hold at least x % of the number, or of the area, as in
@@ -40,7 +42,6 @@ def size_distribution(diameter: np.ndarray, area: np.ndarray, bins_per_decade: i
     Args:
         diameter: equivalent diameter of each pore, (pores,), positive.
         area: of each pore, (pores,).
-        bins_per_decade: bins in each factor of ten.
 
     Raises:
         ValueError: no pore.
@@ -48,9 +49,9 @@ def size_distribution(diameter: np.ndarray, area: np.ndarray, bins_per_decade: i
     diameter, area = np.asarray(diameter, np.float64), np.asarray(area, np.float64)
     if not len(diameter):
         raise ValueError("there is no pore to measure")
-    low = np.floor(np.log10(diameter.min()) * bins_per_decade)
-    high = np.floor(np.log10(diameter.max()) * bins_per_decade) + 1
-    edges = 10 ** (np.arange(low, high + 1) / bins_per_decade)
+    low = np.floor(np.log10(diameter.min()) * BINS_PER_DECADE)
+    high = np.floor(np.log10(diameter.max()) * BINS_PER_DECADE) + 1
+    edges = 10 ** (np.arange(low, high + 1) / BINS_PER_DECADE)
     edges[0], edges[-1] = min(edges[0], diameter.min()), max(edges[-1], diameter.max())  # rounding of powers
     number, _ = np.histogram(diameter, edges)
     by_area, _ = np.histogram(diameter, edges, weights=area)

@@ -8,13 +8,14 @@ from math import ceil
 
 import numpy as np
 
-from pipeline.errors import UserError
 from pipeline.scan.output.journal import Entry
 from pipeline.scan.output.plan import ChunkPlan
 from pipeline.scan.slabs import slab_sums, slab_thickness
 
 #: below some 30 fields, the ends of an interval are not worth much
 _FIELDS = 30
+#: of the bootstrap, and the quantiles that are an interval's ends
+_DRAWS, _ENDS = 2000, ((1 - 0.95) / 2, (1 + 0.95) / 2)
 
 
 @dataclass(frozen=True)
@@ -57,30 +58,23 @@ class Porosity:
         return f"{self.porosity:.4f} (no interval: fewer than two fields hold rock)"
 
 
-def measure_porosity(
-    plan: ChunkPlan, entries: Mapping[int, Entry], field: int | None = None, seed: int = 0, spacing: float = 1.0
-) -> Porosity:
+def measure_porosity(plan: ChunkPlan, entries: Mapping[int, Entry], spacing: float = 1.0) -> Porosity:
     """Porosity from the journal's counts; no pixel is read again.
 
     Args:
         plan: the chunks.
         entries: of all chunks (`Journal.entries`).
-        field: side of a field of view, pixels, a multiple of the plan's block; by default `field_side`.
-        seed: of the bootstrap.
         spacing: distance of slices over the side of a pixel.
 
     Raises:
-        UserError: a field that is no multiple of the block.
         ValueError: chunks are missing.
     """
-    field = field_side(plan, spacing) if field is None else field
-    if field < 1 or field % plan.block:
-        raise UserError(f"field {field}: give a multiple of the {plan.block} pixels in which pores were counted")
+    field = field_side(plan, spacing)
     pore, rock = block_counts(plan, entries)
     pore, rock = _in_fields(pore, field // plan.block), _in_fields(rock, field // plan.block)
     thickness = slab_thickness(field, spacing, plan.shape[0])
     # the same place in the next slice is no other rock
-    low, high = bootstrap_interval(slab_sums(pore, thickness), slab_sums(rock, thickness), seed=seed)
+    low, high = bootstrap_interval(slab_sums(pore, thickness), slab_sums(rock, thickness))
     total_pore, total_rock = int(pore.sum()), int(rock.sum())
     whole = total_pore / total_rock if total_rock else float("nan")
     return Porosity(whole, low, high, porosity_map(pore, rock), field, total_pore, total_rock, spacing)
@@ -132,17 +126,15 @@ def porosity_map(pore: np.ndarray, rock: np.ndarray) -> np.ndarray:
     return np.divide(pore, rock, out=np.full(pore.shape, np.nan), where=rock > 0)
 
 
-def bootstrap_interval(
-    pore: np.ndarray, rock: np.ndarray, *, level: float = 0.95, replicates: int = 2000, seed: int = 0
-) -> tuple[float, float]:
-    """Percentile interval of porosity, by a block bootstrap over fields of view.
+def bootstrap_interval(pore: np.ndarray, rock: np.ndarray) -> tuple[float, float]:
+    """95 % percentile interval of porosity, by a block bootstrap over fields of view.
 
     Pixels are no independent samples: their neighbours show the same pore. So whole fields are drawn, n of the n with
     replacement, and each draw b gives porosity as a ratio of sums,
 
         phi_b = sum_i pore_i / sum_i rock_i over the fields i of the draw,
 
-    of which the (1 - level) / 2 and (1 + level) / 2 quantiles are the ends. Fields should be larger than the distance
+    of which the 2.5 % and 97.5 % quantiles are the ends; the draws are the same each time. Fields should be larger than the distance
     over which porosity is alike; smaller ones make the interval too narrow. It speaks of the spread within this scan,
     not of the network's errors.
 
@@ -152,9 +144,6 @@ def bootstrap_interval(
     Args:
         pore: pore pixels of each field, any shape.
         rock: rock pixels of each field, of the same shape; fields without rock are left out.
-        level: share of draws inside the interval.
-        replicates: number of draws.
-        seed: of the draws.
 
     Returns:
         Lower and upper end; NaN with fewer than two fields.
@@ -164,12 +153,12 @@ def bootstrap_interval(
     count = len(rock)
     if count < 2:
         return float("nan"), float("nan")
-    random = np.random.default_rng(seed)
-    draws = np.empty(replicates)
-    for replicate in range(replicates):  # one at a time: all at once would take memory with the size of the scan
+    random = np.random.default_rng(0)
+    draws = np.empty(_DRAWS)
+    for draw in range(_DRAWS):  # one at a time: all at once would take memory with the size of the scan
         chosen = random.integers(0, count, count)
-        draws[replicate] = pore[chosen].sum() / rock[chosen].sum()
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
+        draws[draw] = pore[chosen].sum() / rock[chosen].sum()
+    low, high = np.quantile(draws, _ENDS)
     return float(low), float(high)
 
 

@@ -15,6 +15,9 @@ from pipeline.errors import UserError
 
 logger = logging.getLogger("vlsenet")
 
+#: metrics of the evaluator in the line of an epoch
+_SHOWN = ("val_dice", "val_porosity_error")
+
 
 def _no_interrupt(_: logging.LogRecord) -> bool:
     """Not Ignite's line that a run ends by an exception, where that is the user's interrupt: it reads like a crash."""
@@ -22,14 +25,9 @@ def _no_interrupt(_: logging.LogRecord) -> bool:
 
 
 class TrainingProgress:
-    """One bar over all steps of a training, and one logged line per epoch with the scores.
+    """One bar over all steps of a training, and one logged line per epoch with the scores."""
 
-    Args:
-        shown: names of the evaluator's metrics that the line shows.
-    """
-
-    def __init__(self, shown: tuple[str, ...] = ("val_dice", "val_porosity_error")) -> None:
-        self._shown = shown
+    def __init__(self) -> None:
         self._bar: tqdm | None = None
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
@@ -59,7 +57,7 @@ class TrainingProgress:
 
     def _line(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         validated = evaluator.state.epoch == trainer.state.epoch
-        scores = {name: evaluator.state.metrics[name] for name in self._shown} if validated else {}
+        scores = {name: evaluator.state.metrics[name] for name in _SHOWN} if validated else {}
         best = " (best so far)" if evaluator.state.best_metric_epoch == trainer.state.epoch else ""
         with logging_redirect_tqdm([logger, logging.getLogger()]):
             logger.info(

@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.pores import ArraySegmentation, PoreSummary, StoredSegmentation, square_side, table, write_pore_table
+from pipeline.pores import PoreSummary, StoredSegmentation, square_side, table, write_pore_table
 from pipeline.pores import strips as strips_module
 from pipeline.scan.output import ChunkPlan, ScanStore
+from tests.pores.arrays import ArraySegmentation
 from tests.pores.shapes import SHAPES, Table, assert_equal_to_truth, random_mask, random_probability
 
 

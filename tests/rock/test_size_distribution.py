@@ -18,10 +18,11 @@ def test_percentiles_of_a_log_normal() -> None:
 
 
 def test_shares_of_bins() -> None:
-    found = size_distribution(np.array([1.0, 1.0, 10.0, 99.0]), np.array([1.0, 1.0, 2.0, 4.0]), bins_per_decade=1)
-    np.testing.assert_allclose(found.edges, [1, 10, 100])
-    np.testing.assert_allclose(found.by_number, [0.5, 0.5])
-    np.testing.assert_allclose(found.by_area, [0.25, 0.75])
+    """The bins of a factor of ten are ten, equally wide in the logarithm."""
+    found = size_distribution(np.array([1.05, 1.05, 1.3, 1.9]), np.array([1.0, 1.0, 2.0, 4.0]))
+    np.testing.assert_allclose(found.edges, 10 ** np.array([0, 0.1, 0.2, 0.3]))
+    np.testing.assert_allclose(found.by_number, [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(found.by_area, [0.25, 0.25, 0.5])
     assert found.count == 4
 
 

@@ -1,4 +1,4 @@
-"""One channel of the output as a single file: OME-TIFF or NIfTI."""
+"""The mask as a single file: OME-TIFF or NIfTI."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ import numpy as np
 import tifffile
 
 from pipeline.atomic import atomic_path
-from pipeline.errors import UserError
 from pipeline.scan.output.durable import write_error
 from pipeline.scan.output.nifti import write_nifti
 from pipeline.scan.output.store import CHANNELS, ScanStore
 
 _BIGTIFF_FROM = 1 << 31  # bytes; deflate may also make noise a little larger
 _BAND_PIXELS = 1 << 26
+_MASK = "mask"
 
 
 def export_tiff(
     store: ScanStore,
     path: str | Path,
-    channel: str = "mask",
     *,
     pixel_size_nm: float | None = None,
     slice_spacing_nm: float | None = None,
     identity: str = "",
 ) -> None:
-    """Write a tiled, compressed OME-TIFF with all levels of the store.
+    """Write the mask (0, 255) as a tiled, compressed OME-TIFF with all levels of the store.
 
     BigTIFF where the pixels take 2 GiB or more uncompressed. The coarser levels are SubIFDs, where QuPath, Fiji's
     Bio-Formats and tifffile look for them; deflate, as every reader has it. Read tile by tile.
@@ -36,21 +35,19 @@ def export_tiff(
     Args:
         store: finished, with its pyramid.
         path: of the file, by custom ``*.ome.tif``; it appears when it is whole.
-        channel: ``mask`` (0, 255) or ``probability`` (0 to 255).
         pixel_size_nm: nanometres, if known.
         slice_spacing_nm: distance of slices, nanometres, if known.
         identity: from which the file's UUID is made, such as the hash of the request: the same pixels of the same
             identity give the same bytes. Empty: a random one.
 
     Raises:
-        UserError: a chunk is missing or damaged, an unknown channel, or the disk is full or refuses.
+        UserError: a chunk is missing or damaged, or the disk is full or refuses.
     """
-    at = _channel(channel)
     path = Path(path)
     depth = store.shapes[0][0]
-    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": channel}
+    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": _MASK}
     if identity:
-        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {channel}"))
+        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {_MASK}"))
     if pixel_size_nm:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
@@ -62,7 +59,7 @@ def export_tiff(
             for level, shape in enumerate(store.shapes):
                 per_cm = 1e7 / (pixel_size_nm * 2**level) if pixel_size_nm else 1.0
                 tiff.write(
-                    _tiles(store, level, at),
+                    _tiles(store, level),
                     shape=shape if depth > 1 else shape[1:],
                     dtype=np.uint8,
                     tile=(side, side),
@@ -81,31 +78,24 @@ def export_tiff(
 def export_nifti(
     store: ScanStore,
     path: str | Path,
-    channel: str = "mask",
     *,
     pixel_size_nm: float | None = None,
     slice_spacing_nm: float | None = None,
 ) -> None:
-    """Write level 0 as NIfTI (`write_nifti`). A band of rows is held at a time, 64 MiB at most.
+    """Write level 0 of the mask (0, 255) as NIfTI (`write_nifti`). A band of rows is held at a time, 64 MiB at most.
 
     Args:
         store: with level 0 finished.
         path: ``*.nii`` or ``*.nii.gz``; it appears when it is whole.
-        channel: ``mask`` (0, 255) or ``probability`` (0 to 255).
         pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
         slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place.
 
     Raises:
-        UserError: a chunk is missing or damaged, an unknown channel or suffix, or the disk is full or refuses.
+        UserError: a chunk is missing or damaged, an unknown suffix, or the disk is full or refuses.
     """
-    bands = _bands(store, _channel(channel))
-    write_nifti(path, store.plan, np.uint8, bands, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
-
-
-def _channel(name: str) -> int:
-    if name not in CHANNELS:
-        raise UserError(f"channel {name!r}: give one of {', '.join(CHANNELS)}")
-    return CHANNELS.index(name)
+    write_nifti(
+        path, store.plan, np.uint8, _bands(store), pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm
+    )
 
 
 def _is_big(store: ScanStore) -> bool:
@@ -113,18 +103,18 @@ def _is_big(store: ScanStore) -> bool:
     return sum(depth * height * width for depth, height, width in store.shapes) >= _BIGTIFF_FROM
 
 
-def _tiles(store: ScanStore, level: int, channel: int) -> Iterator[np.ndarray]:
+def _tiles(store: ScanStore, level: int) -> Iterator[np.ndarray]:
     """The chunks of a level, in TIFF's order of tiles: slices, rows, columns."""
     depth, rows, columns = store.grid(level)
     for slice_ in range(depth):
         for row in range(rows):
             for column in range(columns):
-                pixels = store.read(level, channel, (slice_, row, column))
+                pixels = store.read(level, CHANNELS.index(_MASK), (slice_, row, column))
                 missing = [(0, store.plan.chunk - side) for side in pixels.shape]
                 yield np.pad(pixels, missing)  # a tile at the edge is stored in full
 
 
-def _bands(store: ScanStore, channel: int) -> Iterator[np.ndarray]:
+def _bands(store: ScanStore) -> Iterator[np.ndarray]:
     """Level 0 in bands of whole rows (h, W), from the top of the first slice on."""
     depth, height, width = store.shapes[0]
     _, rows, columns = store.grid(0)
@@ -136,6 +126,6 @@ def _bands(store: ScanStore, channel: int) -> Iterator[np.ndarray]:
             for start in range(0, min(side, height - row * side), step):
                 band = np.empty((min(step, side - start, height - row * side - start), width), np.uint8)
                 for column in range(columns):
-                    pixels = store.read(0, channel, (slice_, row, column))
+                    pixels = store.read(0, CHANNELS.index(_MASK), (slice_, row, column))
                     band[:, column * side : column * side + pixels.shape[1]] = pixels[start : start + len(band)]
                 yield band

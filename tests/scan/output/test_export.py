@@ -10,6 +10,7 @@ import tifffile
 
 from pipeline.errors import UserError
 from pipeline.scan.output import ChunkPlan, ScanStore, export, export_nifti, export_tiff
+from pipeline.scan.output.store import CHANNELS
 from tests.scan.output.scans import write_all
 
 PLANS = [
@@ -19,27 +20,28 @@ PLANS = [
 ]
 
 
-def level_of(store: ScanStore, level: int, channel: int) -> np.ndarray:
+def level_of(store: ScanStore, level: int) -> np.ndarray:
     depth, rows, columns = store.grid(level)
     return np.stack(
         [
-            np.block([[store.read(level, channel, (z, y, x)) for x in range(columns)] for y in range(rows)])
+            np.block(
+                [[store.read(level, CHANNELS.index("mask"), (z, y, x)) for x in range(columns)] for y in range(rows)]
+            )
             for z in range(depth)
         ]
     )
 
 
 @pytest.mark.parametrize("plan", PLANS)
-@pytest.mark.parametrize("channel", ["mask", "probability"])
-def test_tiff_holds_all_levels(tmp_path: Path, plan: ChunkPlan, channel: str) -> None:
+def test_tiff_holds_all_levels(tmp_path: Path, plan: ChunkPlan) -> None:
     store = write_all(tmp_path / "a.ome.zarr", plan)
-    export_tiff(store, tmp_path / "a.ome.tif", channel, pixel_size_nm=20.0)
+    export_tiff(store, tmp_path / "a.ome.tif", pixel_size_nm=20.0)
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
         assert file.is_ome
         (series,) = file.series
         assert len(series.levels) == len(store.shapes)
         for level, pixels in enumerate(series.levels):
-            expected = level_of(store, level, ["mask", "probability"].index(channel))
+            expected = level_of(store, level)
             np.testing.assert_array_equal(pixels.asarray(), expected.squeeze())
         page = file.pages[0]
         assert page.is_tiled
@@ -73,7 +75,7 @@ def test_nifti_is_in_scale(tmp_path: Path, plan: ChunkPlan, name: str, monkeypat
     store = write_all(tmp_path / "a.ome.zarr", plan)
     export_nifti(store, tmp_path / name, pixel_size_nm=20.0, slice_spacing_nm=50.0)
     image = nib.load(tmp_path / name)
-    np.testing.assert_array_equal(np.asarray(image.dataobj), level_of(store, 0, 0).T)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), level_of(store, 0).T)
     np.testing.assert_allclose(image.header.get_zooms(), (0.02, 0.02, 0.05))
     assert image.header.get_xyzt_units()[0] == "micron"
     x, y, *_ = plan.region
@@ -92,9 +94,9 @@ def test_nifti_without_a_pixel_size_has_no_unit(tmp_path: Path) -> None:
 def test_nifti_of_a_wide_scan(tmp_path: Path) -> None:
     """A side beyond 16 bits, which NIfTI-1 cannot hold."""
     store = write_all(tmp_path / "a.ome.zarr", ChunkPlan(1, 32768, chunk=1024, block=256))
-    export_nifti(store, tmp_path / "a.nii", "probability")
+    export_nifti(store, tmp_path / "a.nii")
     image = nib.load(tmp_path / "a.nii")
-    np.testing.assert_array_equal(np.asarray(image.dataobj), level_of(store, 0, 1).T)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), level_of(store, 0).T)
 
 
 def test_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,9 +115,7 @@ def test_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert [file.name for file in tmp_path.iterdir()] == ["a.ome.zarr"]
 
 
-def test_unknown_channel_and_suffix(tmp_path: Path) -> None:
+def test_unknown_suffix(tmp_path: Path) -> None:
     store = ScanStore.create(tmp_path / "a.ome.zarr", PLANS[0], "request")
-    with pytest.raises(UserError, match="mask, probability"):
-        export_tiff(store, tmp_path / "a.tif", "pore")
     with pytest.raises(UserError, match=r"\.nii\.gz"):
         export_nifti(store, tmp_path / "a.tif")
