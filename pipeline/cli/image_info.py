@@ -33,7 +33,7 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
     Raises:
         UserError: it can't be read.
     """
-    stack = open_stack(path) if page is None else ScanStack(path, [path], [lambda: open_scan(path, page=page)])
+    stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_scan(path, page=page)])
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
         acquisition = volume.acquisition or Acquisition()
         bar = volume.shape[0] - volume.rows

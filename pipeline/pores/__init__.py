@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.pores.columns import Column, table_columns
 from pipeline.pores.segmentation import Segmentation, StoredSegmentation
-from pipeline.pores.table import CSV, MIN_AREA_PX, PARQUET, PoreSummary, square_side, write_pore_table
+from pipeline.pores.table import CSV, MIN_AREA_PX, PARQUET, PoreSummary, write_pore_table
 
 __all__ = [
     "CSV",
@@ -14,7 +14,6 @@ __all__ = [
     "PoreSummary",
     "Segmentation",
     "StoredSegmentation",
-    "square_side",
     "table_columns",
     "write_pore_table",
 ]

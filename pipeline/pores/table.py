@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.microscope.finding import same
 from pipeline.pores.columns import describe
 from pipeline.pores.pieces import Pieces
 from pipeline.pores.segmentation import Segmentation
@@ -58,7 +56,7 @@ def write_pore_table(
     segmentation: Segmentation,
     output_dir: str | Path,
     *,
-    pixel_size_nm: tuple[float, float] | None = None,
+    pixel_size_nm: float | None = None,
     min_area_px: int = MIN_AREA_PX,
     progress: Callable[[int], None] | None = None,
 ) -> PoreSummary:
@@ -74,26 +72,24 @@ def write_pore_table(
     Args:
         segmentation: mask and probability.
         output_dir: folder of both files.
-        pixel_size_nm: pixel height and width (nm), if known; adds columns in micrometres.
+        pixel_size_nm: side of the square pixels (nm), if known; adds columns in micrometres.
         min_area_px: smaller pores are counted in the summary only (px); 1 keeps all.
         progress: called with the number of rows of pixels that are finished since the last call.
 
     Raises:
-        UserError: pixels that are not square, an impossible `min_area_px`, a scan of more than a million columns,
-            or a disk that is full or refuses.
+        UserError: an impossible `min_area_px`, more than a million columns, or a disk that is full or refuses.
     """
     if min_area_px < 1:
         raise UserError(f"min_area_px {min_area_px}: give 1 or more pixels; 1 keeps all pores")
     if segmentation.shape[2] > _WIDEST:
         raise UserError(f"{segmentation.shape[2]} columns: pores are measured in scans of up to {_WIDEST} columns")
-    side = None if pixel_size_nm is None else square_side(pixel_size_nm)
     folder = Path(output_dir)
     x, y = segmentation.origin
     _, height, width = segmentation.shape
     settings = {
         "connectivity": 8,
         "min_area_px": min_area_px,
-        "pixel_size_nm": side,
+        "pixel_size_nm": pixel_size_nm,
         "region_px": [x, y, width, height],
     }
     summary = PoreSummary(min_area_px)
@@ -102,7 +98,7 @@ def write_pore_table(
             atomic_path(folder / CSV) as csv,
             atomic_path(folder / PARQUET) as parquet,
             TemporaryDirectory(prefix=".pores-", dir=folder) as waiting,
-            PoreTableWriter(csv, parquet, side, settings) as writer,
+            PoreTableWriter(csv, parquet, pixel_size_nm, settings) as writer,
         ):
             for slice_ in range(segmentation.shape[0]):
                 rows = SortedRows(Path(waiting), _ROWS_IN_MEMORY)
@@ -117,23 +113,6 @@ def write_pore_table(
     except OSError as error:
         raise write_error(folder / PARQUET, error) from error
     return summary
-
-
-def square_side(pixel_size_nm: tuple[float, float]) -> float:
-    """Side of a pixel (nm) from its height and width (nm).
-
-    Raises:
-        UserError: not positive, or not square to 1 %: perimeter and hull are defined on square pixels.
-    """
-    height, width = pixel_size_nm
-    if not all(math.isfinite(side) and side > 0 for side in (height, width)):
-        raise UserError(f"pixel size {height:g} x {width:g} nm: give the side of a pixel in nm, above 0")
-    if not same(height, width):
-        raise UserError(
-            f"pixels of {height:g} nm (height) x {width:g} nm (width) are not square, as the pores' shapes need: "
-            "resample the image to square pixels"
-        )
-    return math.sqrt(height * width)
 
 
 def _complete_pores(

@@ -134,9 +134,9 @@ def bootstrap_interval(pore: np.ndarray, rock: np.ndarray) -> tuple[float, float
 
         phi_b = sum_i pore_i / sum_i rock_i over the fields i of the draw,
 
-    of which the 2.5 % and 97.5 % quantiles are the ends; the draws are the same each time. Fields should be larger than the distance
-    over which porosity is alike; smaller ones make the interval too narrow. It speaks of the spread within this scan,
-    not of the network's errors.
+    of which the 2.5 % and 97.5 % quantiles are the ends; the draws are the same each time. Fields should be larger than
+    the distance over which porosity is alike; smaller ones make the interval too narrow. It speaks of the spread within
+    this scan, not of the network's errors.
 
     B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval), section
     8.6 (blocks of data that depend on each other; there they move, here they are a grid).

@@ -197,4 +197,4 @@ def open_volume(
     if stack:
         return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
     opened = partial(open_scan, path, spill_dir=spill_dir, page=page)
-    return ScanVolume(ScanStack(path, [path], [opened]), info_bar, invert)
+    return ScanVolume(ScanStack(path, [opened]), info_bar, invert)

@@ -11,6 +11,9 @@ from monai.engines import SupervisedEvaluator
 from pipeline.visual import error_overlay, write_png
 from pipeline.workflows.tracking import TrackedRun
 
+#: images in a set
+_COUNT = 3
+
 
 class ValidationPictures:
     """Writes error overlays of the first validation images, as files and to MLflow.
@@ -19,14 +22,12 @@ class ValidationPictures:
         directory: folder for ``epoch_0010_NAME.png``.
         run: MLflow run that takes the pictures too.
         interval: epochs between two sets of pictures; the first epoch has one.
-        count: images in a set.
     """
 
-    def __init__(self, directory: str, run: TrackedRun, interval: int = 5, count: int = 3) -> None:
+    def __init__(self, directory: str, run: TrackedRun, interval: int = 5) -> None:
         self._directory = Path(directory)
         self._run = run
         self._interval = interval
-        self._count = count
         self._seen = 0
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
@@ -44,7 +45,7 @@ class ValidationPictures:
         # this epoch's threshold is known at its end only
         threshold = evaluator.state.metrics.get("val_threshold", 0.5)
         for item, batch in zip(evaluator.state.output, evaluator.state.batch, strict=True):
-            if self._seen == self._count:
+            if self._seen == _COUNT:
                 return
             self._seen += 1
             image, probability, truth = (np.asarray(item[key].cpu())[0] for key in ("image", "pred", "label"))

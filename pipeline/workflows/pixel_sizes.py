@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
 
 from pipeline.data import DatasetIndex, Sample
 from pipeline.microscope import read_acquisition
+from pipeline.microscope.pixel_side import mean_side
 
 logger = logging.getLogger("vlsenet")
 
@@ -18,7 +18,7 @@ def pixel_sizes(samples: Sequence[Sample]) -> dict[str, float]:
     for sample in samples:
         size = read_acquisition(sample.image).pixel_size_nm
         if size is not None:
-            sizes[sample.name] = math.sqrt(math.prod(size))
+            sizes[sample.name] = mean_side(size)
     return sizes
 
 

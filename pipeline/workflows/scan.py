@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import UserError
+from pipeline.microscope.pixel_side import square_side
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
 from pipeline.scan.ground import Ground
@@ -40,7 +41,7 @@ from pipeline.workflows.scan_results import (
 )
 from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_statistics import SIDE, TILES
-from pipeline.workflows.scan_voxel import pixel_size_of, side_of, slice_spacing_of, tell_voxel
+from pipeline.workflows.scan_voxel import pixel_size_of, slice_spacing_of, tell_voxel
 from pipeline.workflows.training import INTERRUPTED
 
 logger = logging.getLogger("vlsenet")
@@ -266,7 +267,7 @@ class ScanSegmentation:
 
     def _side(self, volume: ScanVolume) -> float | None:
         """Side of a pixel (nm)."""
-        return side_of(pixel_size_of(volume, self._settings))
+        return square_side(pixel_size_of(volume, self._settings))
 
     def _slice_spacing(self, volume: ScanVolume) -> float | None:
         """Distance of slices (nm)."""

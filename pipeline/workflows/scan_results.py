@@ -123,13 +123,12 @@ def write_results(
 def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSummary:
     for left in folder.glob(".pores-*"):  # of an earlier run that was killed
         shutil.rmtree(left) if left.is_dir() else left.unlink()
-    size = None if scan.pixel_size_nm is None else (scan.pixel_size_nm, scan.pixel_size_nm)
     depth, height, _ = scan.store.plan.shape
     with tqdm(total=depth * height, unit="row", desc="measuring pores", delay=2, mininterval=1) as bar:
         return write_pore_table(
             StoredSegmentation(scan.store, scan.volume.rows),
             folder,
-            pixel_size_nm=size,
+            pixel_size_nm=scan.pixel_size_nm,
             min_area_px=min_area_px,
             progress=bar.update,
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
+
+from pipeline.microscope.pixel_side import mean_side
 
 logger = logging.getLogger("vlsenet")
 
@@ -44,7 +45,7 @@ def scan_scale(
         )
         return 1.0, 1.0
     height, width = pixel_size_nm
-    mean = math.sqrt(height * width)
+    mean = mean_side(pixel_size_nm)
     target = min(max(mean, low), high)
     if max(height / target, target / height, width / target, target / width) <= _TRAINED_ZOOM:
         return 1.0, 1.0

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 
 from pipeline.microscope.finding import same
+from pipeline.microscope.pixel_side import square_side
 from pipeline.scan.volume import ScanVolume
 from pipeline.workflows.scan_settings import ScanSettings
 
@@ -17,13 +17,6 @@ def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, fl
     if settings.pixel_size_nm is not None:
         return settings.pixel_size_nm, settings.pixel_size_nm
     return None if volume.acquisition is None else volume.acquisition.pixel_size_nm
-
-
-def side_of(pixel_size_nm: tuple[float, float] | None) -> float | None:
-    """Side of a pixel (nm) from its height and width; None where they differ by more than rounding, 1 %."""
-    if pixel_size_nm is None or not same(*pixel_size_nm):
-        return None
-    return math.sqrt(pixel_size_nm[0] * pixel_size_nm[1])
 
 
 def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None:
@@ -38,7 +31,7 @@ def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
     size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
     if settings.pixel_size_nm is not None:
         logger.info("pixels of %.6g nm, as given", settings.pixel_size_nm)
-    elif size is not None and side_of(size) is None:
+    elif size is not None and square_side(size) is None:
         logger.warning(
             "%s: its pixels are %.4g nm wide and %.4g nm high; lengths and areas are given in pixels, as shapes need "
             "square ones: resample it to square pixels",

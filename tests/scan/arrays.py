@@ -29,4 +29,4 @@ class ArraySource(ScanSource):
 def volume_of(*slices: np.ndarray) -> ScanVolume:
     """Arrays (H, W) as the slices of a volume."""
     sources = [ArraySource(pixels) for pixels in slices]
-    return ScanVolume(ScanStack("array.tif", [str(i) for i in range(len(slices))], [lambda s=s: s for s in sources]))
+    return ScanVolume(ScanStack("array.tif", [lambda s=s: s for s in sources]))

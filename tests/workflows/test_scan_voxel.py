@@ -13,10 +13,11 @@ import tifffile
 import torch
 import zarr
 
+from pipeline.microscope.pixel_side import square_side
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
-from pipeline.workflows.scan_voxel import pixel_size_of, side_of, slice_spacing_of, tell_voxel
+from pipeline.workflows.scan_voxel import pixel_size_of, slice_spacing_of, tell_voxel
 from tests.workflows.export.cases import trained_model
 
 SLICES = np.stack([generate((64, 72), seed=number).image for number in range(3)])
@@ -81,11 +82,11 @@ def test_lengths_need_pixels_that_are_square_to_one_percent(
     tmp_path: Path, height: float, square: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     with opened(tiff(tmp_path, height), stack=False, page=0) as volume:
-        side = side_of(pixel_size_of(volume, settings()))
+        side = square_side(pixel_size_of(volume, settings()))
         tell_voxel(volume, settings())
         assert side == (pytest.approx((10 * height) ** 0.5) if square else None)
         assert caplog.text.count("lengths and areas are given in pixels") == (not square)
-        assert side_of(pixel_size_of(volume, settings(pixel_size_nm=7.0))) == 7
+        assert square_side(pixel_size_of(volume, settings(pixel_size_nm=7.0))) == 7
 
 
 def test_results_have_the_files_distance_of_slices(tmp_path: Path) -> None:

@@ -93,9 +93,8 @@ def export_nifti(
     Raises:
         UserError: a chunk is missing or damaged, an unknown suffix, or the disk is full or refuses.
     """
-    write_nifti(
-        path, store.plan, np.uint8, _bands(store), pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm
-    )
+    bands = _bands(store)
+    write_nifti(path, store.plan, np.uint8, bands, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
 
 
 def _is_big(store: ScanStore) -> bool:

@@ -24,7 +24,6 @@ class InvertedSource(ScanSource):
             page=source.page,
             channels=source.channels,
             block=source.block,
-            pixel_size_nm=source.pixel_size_nm,
             acquisition=source.acquisition,
         )
         self._source = source

@@ -66,7 +66,6 @@ class _Cropped(ScanSource):
             page=source.page,
             channels=source.channels,
             block=source.block,
-            pixel_size_nm=source.pixel_size_nm,
             acquisition=source.acquisition,
         )
         self.decoded_whole = source.decoded_whole

@@ -35,7 +35,6 @@ class ScanSource(ABC):
             window costs no more than itself.
         decoded_whole: whether the file could only be decoded as a whole, which was done when it was opened.
         acquisition: how the image was taken, as far as the file tells; None where nothing was looked up.
-        pixel_size_nm: pixel height and width (nm), where the file tells them.
         coloured: whether channels differed in what has been read, so that grey was made of colours.
     """
 
@@ -51,7 +50,6 @@ class ScanSource(ABC):
         page: int | None = None,
         channels: int = 1,
         block: tuple[int, int] = (1, 1),
-        pixel_size_nm: tuple[float, float] | None = None,
         acquisition: Acquisition | None = None,
         palette: np.ndarray | None = None,
         white_is_zero: bool = False,
@@ -59,7 +57,6 @@ class ScanSource(ABC):
         self.path, self.page = path, page
         self.shape = int(shape[0]), int(shape[1])
         self.channels, self.block, self.acquisition = channels, block, acquisition
-        self.pixel_size_nm = pixel_size_nm if acquisition is None else acquisition.pixel_size_nm
         self._palette, self._white_is_zero = palette, white_is_zero
         self.dtype = np.dtype(np.uint8) if palette is not None else np.dtype(dtype).newbyteorder("=")
         if self.dtype not in _DTYPES and self.dtype.kind in "iuf":
@@ -71,6 +68,11 @@ class ScanSource(ABC):
         if self.dtype not in _DTYPES:
             what = f"its pixels are of type {self.dtype}, and real numbers are needed"
             raise UserError(f"{self.name}: {what}; save it as 8 or 16 bit grey")
+
+    @property
+    def pixel_size_nm(self) -> tuple[float, float] | None:
+        """Pixel height and width (nm), where the file tells them."""
+        return None if self.acquisition is None else self.acquisition.pixel_size_nm
 
     @property
     def is_palette(self) -> bool:

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.data.images import stem_of
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.mrc import count_slices
 from pipeline.scan.sources.nifti import NiftiVolume
@@ -25,7 +24,6 @@ class ScanStack:
 
     Args:
         path: what the user gave.
-        names: of the slices, for output.
         opens: opens each slice.
         files: one for each slice, where they are files of their own.
     """
@@ -33,11 +31,10 @@ class ScanStack:
     def __init__(
         self,
         path: str,
-        names: list[str],
         opens: Sequence[Callable[[], ScanSource]],
         files: Sequence[Path] = (),
     ) -> None:
-        self.path, self.names, self._opens, self._files = path, names, opens, files
+        self.path, self._opens, self._files = path, opens, files
 
     def __len__(self) -> int:
         return len(self._opens)
@@ -74,8 +71,7 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
         files = slices_in(Path(name))
         tell_left_out(Path(name), set(files))
         opened = [partial(open_scan, file, spill_dir=spill) for file in files]
-        return ScanStack(name, [stem_of(file) for file in files], opened, files)
-    stem = stem_of(name.rstrip("/").rpartition("/")[2])
+        return ScanStack(name, opened, files)
     if kind == "nifti":
         volume = NiftiVolume(Path(name), name=name, spill_dir=spill)
         count = volume.slices
@@ -89,6 +85,5 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
         count = counts[kind](Path(name), name) if kind in counts else 1
         opens = [partial(open_scan, name, spill_dir=spill, page=index) for index in range(count)]
     if count == 1:
-        return ScanStack(name, [stem], [partial(open_scan, name, spill_dir=spill)])
-    digits = len(str(count - 1))
-    return ScanStack(name, [f"{stem}-{index:0{digits}d}" for index in range(count)], opens)
+        return ScanStack(name, [partial(open_scan, name, spill_dir=spill)])
+    return ScanStack(name, opens)

@@ -116,7 +116,6 @@ def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Pat
             spill_dir,
             channels=source.channels,
             page=source.page,
-            pixel_size_nm=source.pixel_size_nm,
             acquisition=source.acquisition,
         )
         whole_source.coloured = source.coloured

@@ -22,11 +22,10 @@ PLANS = [
 
 def level_of(store: ScanStore, level: int) -> np.ndarray:
     depth, rows, columns = store.grid(level)
+    mask = CHANNELS.index("mask")
     return np.stack(
         [
-            np.block(
-                [[store.read(level, CHANNELS.index("mask"), (z, y, x)) for x in range(columns)] for y in range(rows)]
-            )
+            np.block([[store.read(level, mask, (z, y, x)) for x in range(columns)] for y in range(rows)])
             for z in range(depth)
         ]
     )

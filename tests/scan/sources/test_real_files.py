@@ -24,5 +24,6 @@ def test_single_files(name: str) -> None:
 def test_fib_sem_slices() -> None:
     stack = open_stack(SHARED / "shale_stack")
     assert len(stack) == 14
-    assert stack.names[13].endswith("13")
-    assert_reads(stack[13], read_image(SHARED / "shale_stack" / f"{stack.names[13]}.png"))
+    with stack[13] as last:
+        assert last.path.endswith("13.png")
+        assert_reads(last, read_image(Path(last.path)))
