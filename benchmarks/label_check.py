@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import affine_transform
 
-from pipeline.data import index_dataset, read_image, read_label
+from pipeline.data import index_dataset
 from pipeline.data.label_check import doubt_kind
 from pipeline.data.label_fit import fit_label
 
@@ -57,7 +57,7 @@ def main() -> None:
     kinds: dict[str, Counter[str | None]] = {}
     used = 0.0
     for sample in index.samples:
-        image, mask = read_image(sample.image), read_label(sample.label) == index.pore_label
+        image, mask = sample.read_image(), sample.read_label() == index.pore_label
         for name, wrong in planted(mask).items():
             start = time.process_time()
             fit = fit_label(image, wrong)

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
 
     folder, given = existing_folder(options.dataset_dir), vars(options)
-    dataset = {name: given[name] for name in ("pore_label", "group_pattern", "skip_bad") if name in given}
+    dataset = {name: given[name] for name in ("pore_label", "group_pattern", "skip_bad", "info_bar") if name in given}
     division = {name: given[name] for name in ("val", "test", "seed", "overwrite") if name in given}
     if options.check:
         index = read_divided(folder, **dataset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, names, overrides
+from pipeline.cli.config_options import add_common_options, add_info_bar_option, names, overrides
 from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.default_checkpoint import find_checkpoint
 from pipeline.cli.names import existing_input, output_folder
@@ -44,7 +44,7 @@ def add(parser: CommandParser) -> None:
     option("--stack", action="store_true", help="the folder, or the file of several images, is one volume (FIB-SEM)")
     option("--pixel_size_nm", type=float, metavar="N", help="side of a pixel (default: as the file says)")
     option("--slice_spacing_nm", type=float, metavar="N", help="distance of slices (default: as the file says)")
-    option("--info_bar", type=_info_bar, metavar="auto|keep|PX", help="strip of text below the image (default: auto)")
+    add_info_bar_option(parser)
     option("--invert", action="store_true", help="pores are bright in this image")
     option("--roi", metavar="X,Y,W,H", help="segment this part only (px)")
     option("--page", type=int, metavar="K", help="which image of a file of several, from 0")
@@ -71,7 +71,3 @@ def run(options: argparse.Namespace) -> int:
     return run_bundle(
         "scan", f"segmenting {options.input} with {options.checkpoint}{where} into {options.output_dir}", given
     )
-
-
-def _info_bar(text: str) -> str | int:
-    return int(text) if text.isdecimal() else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, overrides
+from pipeline.cli.config_options import add_common_options, add_info_bar_option, overrides
 from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
@@ -57,6 +57,7 @@ def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     option = parser.add_argument
     option("--pore_label", type=int, metavar="K", help="mask value of pore; not needed for masks of two values")
     option("--group_pattern", metavar="REGEX", help="finds the micrograph in a file name: its first group")
+    add_info_bar_option(parser)
     option("--skip_bad", action="store_true", help="go on without files that can't be used")
 
 

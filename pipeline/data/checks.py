@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.data.images import grey_from, label_from, read_bytes
 from pipeline.data.intensity import Intensity
 from pipeline.data.pairs import Pair
 from pipeline.data.problems import FileProblem, Problem
+from pipeline.microscope import imaged_rows
 from pipeline.wording import some_of
 
 SMALLEST_SIDE = 16
@@ -28,9 +30,10 @@ class Record:
 
     Attributes:
         pair: The files.
-        shape: (H, W), pixels.
+        shape: (H, W) of what is imaged, pixels; the file's image may have an info bar below it.
+        info_bar: Height of that bar, pixels; 0 where there is none.
         dtype: The image's, by NumPy's name.
-        counts: Pixels for each label value.
+        counts: Pixels for each label value, where there is image.
         image_sha256: Of the image file's bytes.
         label_sha256: Of the label file's bytes.
         prompt: The text, stripped; None without a text file.
@@ -43,6 +46,7 @@ class Record:
 
     pair: Pair
     shape: tuple[int, int]
+    info_bar: int
     dtype: str
     counts: dict[int, int]
     image_sha256: str
@@ -64,18 +68,22 @@ class Inspection:
     notes: tuple[str, ...]
 
 
-def inspect_pairs(pairs: Sequence[Pair]) -> Inspection:
+def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspection:
     """Read all files of a data set, in a pool of threads, and collect what is wrong with them.
 
     Args:
         pairs: Images with their labels; not empty.
+        info_bar: What is cut off the images: see `pipeline.microscope.info_bar_height`.
 
     Returns:
         The records of those without a problem, the problems in the order of the pairs, and notes. A broken text
         costs the sample its prompt only. Where all images or all labels are zero, there are no records left.
+
+    Raises:
+        UserError: `info_bar` is none of the choices, or leaves nothing of an image.
     """
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(_inspect, pairs))
+        results = list(pool.map(partial(_inspect, info_bar=info_bar), pairs))
     records = [record for record, _ in results if record is not None]
     problems = [problem for _, found in results for problem in found]
     names = tuple(record.pair.name for record in records)
@@ -89,6 +97,13 @@ def inspect_pairs(pairs: Sequence[Pair]) -> Inspection:
         what = "every label in it is zero, so that nothing is marked as pore"
         problems.append(Problem(folder, what, "export the labels again", names))
         records = []
+    bars = {record.pair.image.name: record.info_bar for record in records if record.info_bar}
+    if bars:
+        low, high = min(bars.values()), max(bars.values())
+        rows = f"{low} rows" if low == high else f"{low} to {high} rows"
+        notes.append(
+            f"the info bar is cut off {len(bars)} image(s), {rows}: {some_of(list(bars))}; --info_bar keep leaves it"
+        )
     flat = [record.pair.image.name for record in records if record.constant]
     if flat:
         notes.append(f"{len(flat)} image(s) hold one single grey value: {some_of(flat)}")
@@ -104,9 +119,9 @@ def inspect_pairs(pairs: Sequence[Pair]) -> Inspection:
     return Inspection(tuple(records), tuple(problems), tuple(notes))
 
 
-def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
+def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Problem]]:
     problems: list[Problem] = []
-    image = label = None
+    whole = image = label = None
     image_sha256 = label_sha256 = ""
     coloured = from_jpeg = False
     try:
@@ -114,7 +129,8 @@ def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
         image_sha256 = hashlib.sha256(data).hexdigest()
         decoded = decode(data, pair.image)
         coloured = channels_differ(decoded.pixels, decoded.palette)
-        image = grey_from(decoded, pair.image)
+        whole = grey_from(decoded, pair.image)
+        image = whole[: imaged_rows(whole, pair.image, info_bar)]
         check_image(image, pair.image)
     except FileProblem as problem:
         problems.append(problem.problem(pair.name))
@@ -126,9 +142,11 @@ def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
         label = label_from(decoded, pair.label)
     except FileProblem as problem:
         problems.append(problem.problem(pair.name))
-    if image is not None and label is not None and image.shape != label.shape:
-        what = f"it is {_size(label)}, and its image {pair.image.name} is {_size(image)}"
-        problems.append(Problem(pair.label, what, "export both at the same size", (pair.name,)))
+    if whole is not None and image is not None and label is not None:
+        if label.shape not in (whole.shape, image.shape):
+            what = f"it is {_size(label)}, and its image {pair.image.name} is {_size(whole)}"
+            problems.append(Problem(pair.label, what, _size_remedy(label, whole), (pair.name,)))
+        label = label[: len(image)]
     good = not problems
 
     prompt = None
@@ -137,12 +155,13 @@ def _inspect(pair: Pair) -> tuple[Record | None, list[Problem]]:
             prompt = _read_prompt(pair.text)
         except FileProblem as problem:
             problems.append(problem.problem())
-    if not good or image is None or label is None:
+    if not good or whole is None or image is None or label is None:
         return None, problems
     values, counts = np.unique(label, return_counts=True)
     record = Record(
         pair=pair,
         shape=(int(image.shape[0]), int(image.shape[1])),
+        info_bar=len(whole) - len(image),
         dtype=image.dtype.name,
         counts={int(v): int(n) for v, n in zip(values, counts, strict=True)},
         image_sha256=image_sha256,
@@ -187,6 +206,14 @@ def _read_prompt(path: Path) -> str:
     if "\x00" in text:
         raise FileProblem(path, "the text holds null bytes", "save it with the encoding UTF-8")
     return text
+
+
+def _size_remedy(label: np.ndarray, image: np.ndarray) -> str:
+    remedy = "export both at the same size"
+    missing = len(image) - len(label)
+    if label.shape[1] != image.shape[1] or missing <= 0:
+        return remedy
+    return f"{remedy}, or give --info_bar {missing} if the image's lowest {missing} rows are an info bar"
 
 
 def _size(image: np.ndarray) -> str:

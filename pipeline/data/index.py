@@ -39,6 +39,7 @@ def index_dataset(
     split_csv: str | Path | None = None,
     usual_pore_label: int | None = None,
     pores: bool = True,
+    info_bar: str | int = "auto",
 ) -> DatasetIndex:
     """Check a data set's folder and list its samples with sources and splits.
 
@@ -56,6 +57,8 @@ def index_dataset(
         split_csv: A file to read in place of the folder's `split.csv`.
         usual_pore_label: The label value to take where `pore_label` is left out and this one occurs.
         pores: Whether it has to be known what pore is; otherwise the index may come without a pore label.
+        info_bar: What is cut off the lower border of images and labels: `auto` (the microscope's strip of text, where
+            there is one), `keep`, or its height, pixels.
 
     Raises:
         UserError: Anything is wrong with the folder, the options or, without `skip_bad`, any file.
@@ -75,6 +78,7 @@ def index_dataset(
             group_pattern=group_pattern,
             skip_bad=skip_bad,
             usual_pore_label=usual_pore_label,
+            info_bar=info_bar,
         )
     choice = _LabelChoice(parse_pore_label(pore_label), usual_pore_label, pores)
     pairing = pair_files(root)
@@ -83,7 +87,7 @@ def index_dataset(
     if group_pattern:
         pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is not used: there is a {split_file.name}"))
     pairing = replace(pairing, problems=(*table.problems, *pairing.problems))
-    scan = _scan(root, pairing, choice, skip_bad)
+    scan = _scan(root, pairing, choice, skip_bad, info_bar)
     return _index(root, scan, table.rows, notes=())
 
 
@@ -96,6 +100,7 @@ def index_with_new_split(
     group_pattern: str | None = None,
     skip_bad: bool = False,
     usual_pore_label: int | None = None,
+    info_bar: str | int = "auto",
 ) -> DatasetIndex:
     """Do as `index_dataset` does, but make a new split, whether there is a `split.csv` or not.
 
@@ -107,6 +112,7 @@ def index_with_new_split(
         group_pattern: As there.
         skip_bad: As there.
         usual_pore_label: As there.
+        info_bar: As there.
 
     Raises:
         UserError: As there.
@@ -120,7 +126,7 @@ def index_with_new_split(
     else:
         source_of = {pair.name: pair.name for pair in pairing.pairs}
         note = "each file is taken as a source of its own; " + _grouping_hint(list(source_of))
-    scan = _scan(root, pairing, choice, skip_bad)
+    scan = _scan(root, pairing, choice, skip_bad, info_bar)
     pixels: Counter[str] = Counter()
     pore: Counter[str] = Counter()
     for record in scan.records:
@@ -195,9 +201,9 @@ def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]], split_fil
     )
 
 
-def _scan(root: Path, pairing: Pairing, choice: _LabelChoice, skip_bad: bool) -> _Scan:
+def _scan(root: Path, pairing: Pairing, choice: _LabelChoice, skip_bad: bool, info_bar: str | int) -> _Scan:
     """Read all pairs, and tell all problems together."""
-    inspection = inspect_pairs(pairing.pairs)
+    inspection = inspect_pairs(pairing.pairs, info_bar)
     problems = (*pairing.problems, *inspection.problems)
     counts = {record.pair.label: record.counts for record in inspection.records}
     if not counts:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data.images import read_image, read_label
 from pipeline.data.label_fit import LabelFit, fit_label
 from pipeline.data.samples import Sample
 
@@ -93,7 +92,7 @@ def check_labels(samples: Sequence[Sample], pore_label: int) -> list[LabelDoubt]
     def doubt(sample: Sample) -> LabelDoubt | None:
         if not 0 < sample.porosity < 1:
             return None
-        fit = fit_label(read_image(sample.image), read_label(sample.label) == pore_label)
+        fit = fit_label(sample.read_image(), sample.read_label() == pore_label)
         kind = doubt_kind(fit) if fit else None
         return LabelDoubt(sample, kind, fit) if fit and kind else None
 

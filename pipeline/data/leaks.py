@@ -32,7 +32,6 @@ from scipy import fft
 from scipy.ndimage import gaussian_filter
 from tqdm import tqdm
 
-from pipeline.data.images import read_image
 from pipeline.data.samples import Sample
 
 SMALLEST_OVERLAP = 0.12  # share of the smaller image; below that, agreement by chance can't be told apart
@@ -131,7 +130,7 @@ def search_leaks(samples: Sequence[Sample], seconds: float | None = None) -> Lea
         UserError: An image can't be read.
     """
     start = time.monotonic()
-    views = _Views()
+    views = _Views(samples)
     hashes = {sample.name: _pixel_hash(views.pixels(sample.image)) for sample in samples}
     pairs = [(a, b) for a, b in combinations(samples, 2) if a.split != b.split]
     copies = [(a, b) for a, b in pairs if hashes[a.name] and hashes[a.name] == hashes[b.name]]
@@ -182,7 +181,8 @@ def _pixel_hash(image: np.ndarray) -> str:
 class _Views:
     """Reduced and normalised forms of images, kept as long as they are likely to be wanted again."""
 
-    def __init__(self) -> None:
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        self._sample = {sample.image: sample for sample in samples}
         self._last: dict[Path, np.ndarray] = {}
         self._coarse: dict[Any, np.ndarray] = {}
         self._spectra: dict[Any, np.ndarray] = {}
@@ -194,7 +194,7 @@ class _Views:
         if path not in self._last:
             if len(self._last) >= 16:  # full images are large
                 self._last.pop(next(iter(self._last)))
-            self._last[path] = read_image(path)
+            self._last[path] = self._sample[path].read_image()
         return self._last[path]
 
     def coarse(self, path: Path, factor: int, turn: int = 0) -> np.ndarray:

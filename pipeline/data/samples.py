@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pipeline.data.images import read_image, read_label
 from pipeline.data.intensity import Intensity
 from pipeline.data.problems import Problem
 from pipeline.data.splits import SPLITS
@@ -27,7 +30,7 @@ class Sample:
         source: The micrograph (or specimen) that it is a part of.
         split: train, val or test.
         prompt: Its own text, where there is one.
-        shape: (H, W), pixels.
+        shape: (H, W) of what is imaged, pixels; the files may have an info bar below it.
         porosity: Share of pore pixels in the label, 0 to 1.
         intensity: The image's grey-level statistics.
         image_sha256: Of the image file's bytes.
@@ -45,6 +48,14 @@ class Sample:
     intensity: Intensity
     image_sha256: str
     label_sha256: str
+
+    def read_image(self) -> np.ndarray:
+        """Grey values (H, W), without an info bar; as `pipeline.data.read_image`."""
+        return read_image(self.image)[: self.shape[0]]
+
+    def read_label(self) -> np.ndarray:
+        """Classes (H, W), without an info bar; as `pipeline.data.read_label`."""
+        return read_label(self.label)[: self.shape[0]]
 
     @property
     def pixels(self) -> int:

@@ -24,6 +24,7 @@ def make_split_file(
     pore_label: int | str | None = None,
     group_pattern: str | None = None,
     skip_bad: bool = False,
+    info_bar: str | int = "auto",
 ) -> DatasetIndex:
     """Check a data set, divide it by micrograph with equal porosity in each part, and write `split.csv`.
 
@@ -36,6 +37,7 @@ def make_split_file(
         pore_label: as for `index_dataset`.
         group_pattern: as for `index_dataset`.
         skip_bad: as for `index_dataset`.
+        info_bar: as for `index_dataset`.
 
     Returns:
         The data set as divided.
@@ -58,6 +60,7 @@ def make_split_file(
         pore_label=pore_label,
         group_pattern=group_pattern,
         skip_bad=skip_bad,
+        info_bar=info_bar,
     )
     try:
         write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples))
@@ -67,7 +70,12 @@ def make_split_file(
 
 
 def read_divided(
-    folder: str, *, pore_label: int | str | None = None, group_pattern: str | None = None, skip_bad: bool = False
+    folder: str,
+    *,
+    pore_label: int | str | None = None,
+    group_pattern: str | None = None,
+    skip_bad: bool = False,
+    info_bar: str | int = "auto",
 ) -> DatasetIndex:
     """The data set as the `split.csv` that is there divides it, with or without knowing what pore is.
 
@@ -76,6 +84,7 @@ def read_divided(
         pore_label: as for `index_dataset`.
         group_pattern: as for `index_dataset`.
         skip_bad: as for `index_dataset`.
+        info_bar: as for `index_dataset`.
 
     Raises:
         UserError: there is no `split.csv`, or the data set can't be used.
@@ -83,7 +92,14 @@ def read_divided(
     path = Path(folder) / SPLIT_FILE
     if not path.exists():
         raise UserError(f"{path}: there is no such file to check; leave out --check to write one")
-    return index_dataset(folder, pore_label=pore_label, group_pattern=group_pattern, skip_bad=skip_bad, pores=False)
+    return index_dataset(
+        folder,
+        pore_label=pore_label,
+        group_pattern=group_pattern,
+        skip_bad=skip_bad,
+        pores=False,
+        info_bar=info_bar,
+    )
 
 
 def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.errors import UserError
 
 #: options that say what the data set is: the same for all variants
-DATA_OPTIONS = ("dataset_dir", "pore_label", "group_pattern", "skip_bad")
+DATA_OPTIONS = ("dataset_dir", "pore_label", "group_pattern", "skip_bad", "info_bar")
 #: options of both commands: the data set, and how an image is segmented
 SHARED_OPTIONS = (
     *DATA_OPTIONS,

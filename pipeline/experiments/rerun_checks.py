@@ -19,7 +19,9 @@ def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> No
         UserError: naming the first file that differs.
     """
     try:
-        index = index_dataset(dataset_dir, pore_label=first.data["pore_label"], split_csv=split_csv)
+        # trainings of versions without this option left info bars in the images
+        bar = first.config.get("info_bar", "keep")
+        index = index_dataset(dataset_dir, pore_label=first.data["pore_label"], split_csv=split_csv, info_bar=bar)
     except UserError as error:
         raise UserError(f"{error}\ngive --dataset_dir where the data of {first.name} are elsewhere now") from error
     found = index.fingerprint()

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.microscope.acquisition import Acquisition
 from pipeline.microscope.info_bar import find_info_bar
+from pipeline.microscope.reading import read_acquisition
 
 log = logging.getLogger("vlsenet")
 
 #: rows and pixels of a scan that are looked at for a bar; no bar is higher
 _MOST_ROWS, _MOST_PIXELS = 1024, 1 << 26
+
+
+def imaged_rows(image: np.ndarray, file: Path, choice: str | int = "auto") -> int:
+    """How many rows of an image lie above its info bar.
+
+    Args:
+        image: grey values (H, W), as read from the file.
+        file: the image's; it may tell the bar's height.
+        choice: as for `info_bar_height`.
+
+    Returns:
+        H where there is no bar.
+
+    Raises:
+        UserError: the choice is none of those that there are, or leaves no image.
+    """
+    height = image.shape[0]
+    bottom = read_bottom(lambda top, left, high, wide: image[top : top + high, left : left + wide], image.shape)
+    return height - info_bar_height(choice, read_acquisition(file), bottom, height)
 
 
 def info_bar_height(

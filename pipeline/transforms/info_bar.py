@@ -26,12 +26,20 @@ class CropInfoBard(MapTransform, InvertibleTransform):
         keys: the image's key, whose bar it is, and those of labels. A label of another height than the image is left
             as it is, where it has the height of the image without the bar.
         info_bar: ``auto``, ``keep`` or the bar's height (px), as for :func:`pipeline.microscope.info_bar_height`.
+        rows_key: key of the number of rows above the bar, where it is known already; `info_bar` is not used then.
         allow_missing_keys: whether labels may be missing.
     """
 
-    def __init__(self, keys: KeysCollection, info_bar: str | int = "auto", allow_missing_keys: bool = False) -> None:
+    def __init__(
+        self,
+        keys: KeysCollection,
+        info_bar: str | int = "auto",
+        rows_key: str | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
         super().__init__(keys, allow_missing_keys)
         self._info_bar = info_bar
+        self._rows_key = rows_key
         self._crop = Crop()
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -43,7 +51,7 @@ class CropInfoBard(MapTransform, InvertibleTransform):
         out = dict(data)
         first = out[self.keys[0]]
         height = first.shape[1]
-        kept = height - self._bar_of(first)
+        kept = height - self._bar_of(first) if self._rows_key is None else int(out[self._rows_key])
         for key in self.key_iterator(out):
             rows = out[key].shape[1]
             if rows not in (height, kept):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.data import DatasetIndex, Sample, read_image, read_label
+from pipeline.data import DatasetIndex, Sample
 from pipeline.data.label_check import CHANGING, SHIFTED, LabelDoubt, check_labels
 from pipeline.data.leaks import Leak, search_leaks
 from pipeline.errors import UserError
@@ -68,7 +68,7 @@ def report_labels(index: DatasetIndex, picture: Path) -> list[LabelDoubt]:
         "\n".join(some_lines(doubts, _MOST_LINES)),
     )
     worst = doubts[0]
-    image, label = read_image(worst.sample.image), read_label(worst.sample.label)
+    image, label = worst.sample.read_image(), worst.sample.read_label()
     corners = worst.fit.corners if worst.kind in (SHIFTED, CHANGING) else None
     write_png(picture, label_picture(image, label == index.pore_label, corners))
     logger.warning("the worst of them, %s, is in %s", worst.sample.label.name, picture)

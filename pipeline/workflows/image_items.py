@@ -18,13 +18,19 @@ from pipeline.data import (
     stem_of,
 )
 from pipeline.errors import UserError
+from pipeline.microscope import imaged_rows
+from pipeline.wording import some_of
 from pipeline.workflows.samples import pool_intensities
 
 logger = logging.getLogger("vlsenet")
 
 
 def image_items(
-    path: str, prompt: str, group_pattern: str | None = None, skip_bad: bool = False
+    path: str,
+    prompt: str,
+    group_pattern: str | None = None,
+    skip_bad: bool = False,
+    info_bar: str | int = "auto",
 ) -> list[dict[str, Any]]:
     """The image at ``path``, or the images in the folder, as the dictionaries that MONAI's transforms take.
 
@@ -36,6 +42,8 @@ def image_items(
         group_pattern: regular expression for the part of a file name that names the micrograph that the image was
             cut from; None: each image is a micrograph. Grey levels are normalised over a micrograph.
         skip_bad: go on without images that can't be used.
+        info_bar: what is not segmented at the lower border: `auto` (the microscope's strip of text, where there is
+            one), `keep`, or its height (px).
 
     Raises:
         UserError: no image there, two images of the same name, or images that can't be used, a line each.
@@ -48,20 +56,25 @@ def image_items(
     items = []
     for file in files:
         try:
-            image = read_image(file)
+            whole = read_image(file)
+            image = whole[: imaged_rows(whole, file, info_bar)]
             check_image(image, file)
         except UserError as error:
             problems.append(str(error))
         else:
             name = stem_of(file)
             item = {"image": str(file), "image_path": str(file), "name": name, "prompt": prompt}
-            items.append({**item, "source": sources.get(name, name), "intensity": Intensity.of(image)})
+            item |= {"source": sources.get(name, name), "intensity": Intensity.of(image)}
+            items.append({**item, "rows": len(image), "info_bar": len(whole) - len(image)})
     items = pool_intensities(items)
     if problems and (not skip_bad or not items):
         advice = "--skip_bad goes on without" if items else "no other image is there"
         raise UserError("\n".join([*problems, f"{len(problems)} of {len(files)} images can't be used; {advice}"]))
     for problem in problems:
         logger.warning("left out: %s", problem)
+    told = [f"{item['name']} ({item['info_bar']} rows)" for item in items if item["info_bar"]]
+    if told:
+        logger.info("info bars, which are not segmented: %s; --info_bar keep leaves them", some_of(told))
     return items
 
 

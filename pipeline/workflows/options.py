@@ -252,6 +252,7 @@ _SLIDING_WINDOW: dict[str, Check] = {
     "precision": _one_of(*PRECISIONS),
     "statistics": _one_of(*STATISTICS),
     "flatten_shading": _flag,
+    "info_bar": _info_bar,
 }
 
 _EVALUATION: dict[str, Check] = {

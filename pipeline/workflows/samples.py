@@ -31,6 +31,7 @@ def open_dataset(
     divide: bool = True,
     split_csv: str | None = None,
     usual_pore_label: int | None = None,
+    info_bar: str | int = "auto",
 ) -> DatasetIndex:
     """Check and index a data set, and log what a user should know of it: splits, notes, files left out.
 
@@ -49,6 +50,7 @@ def open_dataset(
         divide=divide,
         split_csv=None if split_csv is None else str(split_csv),
         usual_pore_label=usual_pore_label,
+        info_bar=info_bar,
     )
     if pore_label is None and usual_pore_label is not None:
         as_trained = "as in the training" if index.pore_label == usual_pore_label else "as the larger of two values"
@@ -64,9 +66,10 @@ def open_dataset(
 
 
 def sample_items(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt and intensity.
+    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt, intensity and
+    rows.
 
-    The intensity is that of the sample's source.
+    The intensity is that of the sample's source; the rows are those above an info bar.
     """
     items = [
         {
@@ -76,6 +79,7 @@ def sample_items(samples: Sequence[Sample]) -> list[dict[str, Any]]:
             "source": sample.source,
             "prompt": prompt_of(sample),
             "intensity": sample.intensity,
+            "rows": sample.shape[0],
         }
         for sample in samples
     ]

@@ -30,7 +30,8 @@ class SegmentationResults:
 
     ``masks/NAME.png`` holds 0 and 255 (255: pore) at the image's own size, ``probability/NAME.tif`` the probability
     of pore (float32, 0 to 1), ``overlays/NAME.png`` the pores over the image, ``porosity.csv`` one row for each
-    image, ``manifest.json`` what produced them. For a NIfTI image, ``masks/NAME.nii.gz`` lies in its coordinates.
+    image, ``manifest.json`` what produced them. An info bar holds no pore in mask and probability, and is not counted
+    in the porosity. For a NIfTI image, ``masks/NAME.nii.gz`` lies in its coordinates.
     ``porosity.csv`` is written anew after each image, last of its files, so that what it lists is whole.
 
     Args:
@@ -92,11 +93,14 @@ class SegmentationResults:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             image = np.asarray(output["image"].cpu())[0]
             probability = np.asarray(output["pred"].float().cpu())[0]
-            self._write_image(Path(batch["image_path"]), batch["name"], image, probability)
+            bar = int(batch["info_bar"])
+            self._write_image(Path(batch["image_path"]), batch["name"], image, probability, bar)
 
-    def _write_image(self, file: Path, name: str, image: np.ndarray, probability: np.ndarray) -> None:
+    def _write_image(self, file: Path, name: str, image: np.ndarray, probability: np.ndarray, info_bar: int) -> None:
+        """``image`` and ``probability`` are (H, W), above an info bar of so many rows."""
         pore = probability >= self._threshold
-        mask = np.where(pore, 255, 0).astype(np.uint8)
+        below = ((0, info_bar), (0, 0))
+        mask = np.pad(np.where(pore, 255, 0).astype(np.uint8), below)
         with atomic_path(self._output_dir / "masks" / f"{name}.png") as partial:
             Image.fromarray(mask).save(partial)
         if file.name.lower().endswith((".nii", ".nii.gz")):
@@ -104,7 +108,7 @@ class SegmentationResults:
             with atomic_path(self._output_dir / "masks" / f"{name}.nii.gz") as partial:
                 nib.save(nib.Nifti1Image(mask.T, affine), partial)  # NIfTI's first axis is x
         with atomic_path(self._output_dir / "probability" / f"{name}.tif") as partial:
-            tifffile.imwrite(partial, probability.astype(np.float32), compression="zlib", predictor=True)
+            tifffile.imwrite(partial, np.pad(probability.astype(np.float32), below), compression="zlib", predictor=True)
         write_png(self._output_dir / "overlays" / f"{name}.png", mask_overlay(image, pore))
         row = {"name": name, "porosity": pore.mean(), "pore_pixels": int(pore.sum()), "pixels": pore.size}
         self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "file": str(file)})

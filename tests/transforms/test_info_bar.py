@@ -55,6 +55,13 @@ def test_a_label_without_the_bar_is_left_and_another_height_refused() -> None:
         CropInfoBard(["image", "label"])({"image": MetaTensor(IMAGE), "label": MetaTensor(LABEL[:, :123])})
 
 
+def test_the_rows_that_are_known_already() -> None:
+    crop = CropInfoBard(["image", "label"], rows_key="rows", allow_missing_keys=True)
+    out = crop({"image": MetaTensor(IMAGE), "label": MetaTensor(LABEL[:, :230]), "rows": 230})
+    assert out["image"].shape[1] == out["label"].shape[1] == 230
+    assert crop({"image": MetaTensor(IMAGE), "rows": 240})["image"].shape[1] == 240
+
+
 def test_the_height_that_the_file_tells(tmp_path: Path) -> None:
     text = fei(columns=320, rows=202).encode()
     tifffile.imwrite(

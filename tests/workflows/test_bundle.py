@@ -22,6 +22,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
 from pipeline.synthetic import write_dataset
+from tests.microscope.bars import one_line
 
 CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
 QUICK = {"steps_per_epoch": 2, "batch_size": 2, "patch_size": 64, "text_source": "untrained", "picture_interval": 2}
@@ -152,6 +153,33 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(work):
     whole, resumed = weights(work / "whole/checkpoints/last.pt"), weights(last)
     for name, value in whole.items():
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0, msg=name)
+
+
+def test_info_bars_change_nothing(work, trained):
+    """Training, scores and masks are those of the images without the bar, which holds no pore."""
+    strip = one_line(40, 112, 0, 255)
+    shutil.copytree(work / "rock", work / "barred")
+    for file in (work / "barred" / "images").iterdir():
+        Image.fromarray(np.vstack([np.asarray(Image.open(file)), strip])).save(file)
+    bundle(work, "train", dataset_dir="barred", output_dir="on_barred", max_epochs=1, **QUICK)
+    bundle(work, "train", dataset_dir="rock", output_dir="on_rock", max_epochs=1, **QUICK)
+    other = weights(work / "on_barred" / "checkpoints" / "last.pt")
+    for name, value in weights(work / "on_rock" / "checkpoints" / "last.pt").items():
+        torch.testing.assert_close(other[name], value, rtol=0, atol=0, msg=name)
+    tables = {}
+    for kind in ("rock", "barred"):
+        given = {"checkpoint": "run/checkpoints/best.pt"}
+        bundle(work, "evaluate", dataset_dir=kind, output_dir=f"{kind}_scores", split="val", **given)
+        bundle(work, "inference", input=f"{kind}/images", output_dir=f"{kind}_masks", **given)
+        tables[kind] = [pd.read_csv(work / f"{kind}_scores" / "per_image.csv")]
+        tables[kind].append(pd.read_csv(work / f"{kind}_masks" / "porosity.csv").drop(columns="file"))
+    for one, two in zip(*tables.values(), strict=True):
+        pd.testing.assert_frame_equal(one, two)
+    for file in (work / "rock_masks" / "masks").iterdir():
+        mask = np.asarray(Image.open(work / "barred_masks" / "masks" / file.name))
+        np.testing.assert_array_equal(mask[:-40], np.asarray(Image.open(file)))
+        assert mask.shape == (136, 112)
+        assert not mask[-40:].any()
 
 
 def test_evaluation_agrees_with_the_masks_of_inference(work, trained):

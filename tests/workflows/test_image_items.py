@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
+from pipeline.synthetic import SceneSettings, generate
 from pipeline.workflows import image_items, items_left
+from tests.microscope.bars import one_line
 
 
 @pytest.fixture
@@ -24,6 +26,19 @@ def test_a_folder_gives_its_images_in_order(folder):
     assert [item["name"] for item in items] == ["a", "b"]
     assert {item["prompt"] for item in items} == {"thin pores"}
     assert [item["name"] for item in image_items(str(folder / "b.png"), "pore")] == ["b"]
+
+
+def test_an_info_bar_is_left_out(tmp_path, caplog):
+    rock = generate((120, 320), 0, SceneSettings()).image
+    Image.fromarray(np.vstack([rock, one_line(40, 320, 0, 255)])).save(tmp_path / "barred.png")
+    Image.fromarray(rock).save(tmp_path / "rock.png")
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        barred, plain = image_items(str(tmp_path), "pore")
+    assert (barred["rows"], barred["info_bar"]) == (120, 40)
+    assert (plain["rows"], plain["info_bar"]) == (120, 0)
+    assert barred["intensity"] == plain["intensity"]
+    assert "info bars, which are not segmented: barred (40 rows); --info_bar keep leaves them" in caplog.text
+    assert image_items(str(tmp_path / "barred.png"), "pore", info_bar="keep")[0]["rows"] == 160
 
 
 def test_finished_images_are_left_out(folder):
