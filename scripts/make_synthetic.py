@@ -13,7 +13,7 @@ image draws its own.
 example: 40 images of 256 x 256 pixels, 8 of them for validation and 8 for the test
   python scripts/make_synthetic.py --output_dir out/synthetic --count 40 --size 256 256 --val 8 --test 8
 
-exit status: 0 done, 2 a mistake in the options or the folder, 130 interrupted
+exit status: 0 done, 1 a mistake in a value or the folder, 2 wrong usage, 130 interrupted
 """
 
 
@@ -69,10 +69,24 @@ def main(arguments: list[str] | None = None) -> int:
         if values is not None and len(values) > 2:
             parser.error(f"--{name} takes one or two numbers, got {len(values)}")
 
-    # Heavy imports wait until the command line is known to be right, so that --help answers at once.
+    # imports wait until the command line is known to be right, so that --help answers at once
+    from pipeline.cli.console import run_command
+
+    return run_command(lambda: run(options, ranges), f"interrupted; {options.output_dir} is incomplete")
+
+
+def run(options: argparse.Namespace, ranges: dict[str, list[float] | None]) -> int:
+    """Write the images; returns the exit status.
+
+    Args:
+        options: of the command line.
+        ranges: one or two numbers for each quantity that images draw; None: the default.
+
+    Raises:
+        UserError: a value or the folder does not allow it.
+    """
     from tqdm import tqdm
 
-    from pipeline.errors import UserError
     from pipeline.synthetic import DatasetSettings, SceneSettings, write_dataset
 
     given: dict[str, Any] = {name: (values[0], values[-1]) for name, values in ranges.items() if values is not None}
@@ -81,26 +95,20 @@ def main(arguments: list[str] | None = None) -> int:
     scene: dict[str, Any] = {"info_bar": options.info_bar}
     if options.pixel_size is not None:
         scene["pixel_size_nm"] = options.pixel_size
-    try:
-        settings = DatasetSettings(scene=SceneSettings(**scene), **given)
-        # The delay keeps an empty bar from standing above an error.
-        with tqdm(total=options.count, unit="image", desc="synthetic SEM", delay=0.5) as bar:
-            write_dataset(
-                options.output_dir,
-                options.count,
-                tuple(options.size),
-                seed=options.seed,
-                settings=settings,
-                val=options.val,
-                test=options.test,
-                overwrite=options.overwrite,
-                on_sample=lambda name: bar.update(),
-            )
-    except UserError as error:
-        parser.error(str(error))
-    except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted; {options.output_dir} is incomplete", file=sys.stderr)
-        return 130
+    settings = DatasetSettings(scene=SceneSettings(**scene), **given)
+    # the delay keeps an empty bar from standing above an error
+    with tqdm(total=options.count, unit="image", desc="synthetic SEM", delay=0.5) as bar:
+        write_dataset(
+            options.output_dir,
+            options.count,
+            tuple(options.size),
+            seed=options.seed,
+            settings=settings,
+            val=options.val,
+            test=options.test,
+            overwrite=options.overwrite,
+            on_sample=lambda name: bar.update(),
+        )
     return 0
 
 

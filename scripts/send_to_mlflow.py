@@ -12,7 +12,7 @@ EXAMPLES = """
 example:
   python scripts/send_to_mlflow.py --output_dir runs/first --tracking_uri http://localhost:5000
 
-exit status: 0 when nothing is left to send, 1 when the server did not take all, 2 for a mistake in the options
+exit status: 0 when nothing is left to send, 1 when the server did not take all or a file can't be read, 2 wrong usage
 """
 
 
@@ -30,13 +30,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     options = parse(arguments)
-    from pipeline.errors import UserError
+    from pipeline.cli.console import run_command
 
-    try:
-        return run(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return run_command(lambda: run(options))
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,12 +17,11 @@ usage; 130 interrupted
 """
 
 
-def run_command(command: Callable[[], int], *, mistake_status: int = MISTAKE, interrupted: str = "interrupted") -> int:
+def run_command(command: Callable[[], int], interrupted: str = "interrupted") -> int:
     """Run a command to its end.
 
     Args:
         command: returns the exit status.
-        mistake_status: exit status for a user's mistake.
         interrupted: what is told after Ctrl-C.
 
     Returns:
@@ -42,4 +41,4 @@ def run_command(command: Callable[[], int], *, mistake_status: int = MISTAKE, in
             raise
         for line in str(mistake).splitlines():
             print(f"error: {line}", file=sys.stderr)
-        return mistake_status
+        return MISTAKE

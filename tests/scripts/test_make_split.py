@@ -23,7 +23,7 @@ def main() -> Callable[[list[str]], int]:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    return module.run
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_writes_a_split_by_source(main, dataset: Path, capsys: pytest.CaptureFix
 
 def test_it_refuses_to_overwrite(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "split.csv").write_text("mine")
-    assert main(["--dataset_dir", str(dataset)]) == 2
+    assert main(["--dataset_dir", str(dataset)]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
@@ -89,7 +89,7 @@ def test_seeds(main, dataset: Path) -> None:
 
 
 def test_check_reports_leaks_and_writes_nothing(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--dataset_dir", str(dataset), "--check"]) == 2
+    assert main(["--dataset_dir", str(dataset), "--check"]) == 1
     assert "no such file to check" in capsys.readouterr().err
     assert main(["--dataset_dir", str(dataset)]) == 0
     rows = _rows(dataset)
@@ -110,7 +110,7 @@ def test_check_needs_no_pore_label(main, dataset: Path, capsys: pytest.CaptureFi
     label = np.asarray(Image.open(dataset / "labels" / "w0_0.png")).copy()
     label[:5] = 1
     Image.fromarray(label).save(dataset / "labels" / "w0_0.png")
-    assert main(["--dataset_dir", str(dataset)]) == 2
+    assert main(["--dataset_dir", str(dataset)]) == 1
     assert main(["--dataset_dir", str(dataset), "--pore_label", "2"]) == 0
     out = capsys.readouterr().out
     assert "porosity" in out
@@ -134,7 +134,7 @@ def test_check_needs_no_pore_label(main, dataset: Path, capsys: pytest.CaptureFi
     ],
 )
 def test_mistakes(main, dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
-    assert main(["--dataset_dir", str(dataset), *options]) == 2
+    assert main(["--dataset_dir", str(dataset), *options]) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
@@ -143,14 +143,19 @@ def test_mistakes(main, dataset: Path, capsys: pytest.CaptureFixture[str], optio
 
 def test_skip_bad_lists_what_it_skips(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "images" / "w0_0.png").write_bytes(b"")
-    assert main(["--dataset_dir", str(dataset)]) == 2
+    assert main(["--dataset_dir", str(dataset)]) == 1
     assert main(["--dataset_dir", str(dataset), "--skip_bad"]) == 0
     assert "skipped: images/w0_0.png: the file is empty" in capsys.readouterr().out
     assert len(_rows(dataset)) == 15
 
 
+def test_the_folder_may_be_named_in_other_ways(main, dataset: Path) -> None:
+    assert main([str(dataset)]) == 0
+    assert main([f"--dataset_dir={dataset}", "--overwrite"]) == 0
+
+
 def test_missing_folder(main, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--dataset_dir", str(tmp_path / "none")]) == 2
+    assert main(["--dataset_dir", str(tmp_path / "none")]) == 1
     assert "no such folder" in capsys.readouterr().err
 
 

@@ -59,14 +59,28 @@ def test_it_writes_what_it_is_told(command, tmp_path):
     ("arguments", "message"),
     [
         (["--porosity", "0.9"], "porosity must be a range"),
-        (["--porosity", "0.1", "0.2", "0.3"], "--porosity takes one or two numbers, got 3"),
         (["--size", "10", "10"], "at least 64 pixels"),
-        (["--count", "many"], "invalid int value: 'many'"),
         (["--count", "2", "--val", "2"], "leave none of 2 for training"),
         (["--pixel_size", "0"], "pixel_size_nm must be above 0"),
     ],
 )
-def test_mistakes_are_one_line_and_status_2(command, tmp_path, capsys, arguments, message):
+def test_mistakes_are_one_line_and_status_1(command, tmp_path, capsys, arguments, message):
+    assert run(command, "--output_dir", tmp_path / "set", *arguments) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--porosity", "0.1", "0.2", "0.3"], "--porosity takes one or two numbers, got 3"),
+        (["--count", "many"], "invalid int value: 'many'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_status_2(command, tmp_path, capsys, arguments, message):
     with pytest.raises(SystemExit) as end:
         run(command, "--output_dir", tmp_path / "set", *arguments)
     assert end.value.code == 2
@@ -80,7 +94,6 @@ def test_mistakes_are_one_line_and_status_2(command, tmp_path, capsys, arguments
 def test_a_full_folder_is_replaced_only_when_asked(command, tmp_path, capsys):
     arguments = ["--output_dir", tmp_path, "--count", 1, "--size", 64, 64, "--val", 0, "--test", 0]
     assert run(command, *arguments) == 0
-    with pytest.raises(SystemExit):
-        run(command, *arguments)
+    assert run(command, *arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert run(command, *arguments, "--overwrite", "--seed", 1) == 0
