@@ -7,7 +7,7 @@ class UserError(Exception):
     """A mistake in what the user gave: a path, an option, an image.
 
     The message is for a reader who has not seen the code: it names the file or the value, and says what to do.
-    Commands and scripts print it on one line (or one line for each problem), without a traceback, and end with status 1.
+    Commands and scripts print it on one line (or one for each problem), without a traceback, and end with status 1.
     """
 
 
