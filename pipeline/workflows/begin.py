@@ -18,7 +18,13 @@ from pipeline.workflows.output_folder import check_output_folder
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.typed_values import as_typed
 
+logger = logging.getLogger("vlsenet")
+
 COMMON_FILE = "common.yaml"
+#: what MONAI runs of a config
+_STEPS = ("imports", "initialize", "run")
+#: entries that this module reads
+_READ_HERE = ("output_dir", "resume", "overwrite")
 
 
 def begin(command: str) -> None:
@@ -27,12 +33,12 @@ def begin(command: str) -> None:
     A config given without ``common.yaml`` is started again with it, and so is a command whose values MONAI misread.
 
     Args:
-        command: ``train``, ``evaluate``, ``inference``, ``audit`` or ``export``.
+        command: ``train``, ``evaluate``, ``inference``, ``audit``, ``scan`` or ``export``.
 
     Raises:
         UserError: an override without effect, an option that is missing or wrong.
     """
-    sys.excepthook = _print_user_error
+    sys.excepthook = print_user_error
     keep_freed_memory()
     if not Ranks.of_environment().is_first:  # of several processes one speaks for all
         logging.getLogger("vlsenet").setLevel(logging.ERROR)
@@ -40,6 +46,8 @@ def begin(command: str) -> None:
     _start_again_if_needed(running)
     running.check_overrides()
     check_options(command, running.config)
+    for name in running.without_effect(_STEPS, _READ_HERE):
+        logger.warning("--%s has no effect here: %s does not use it", name, command)
     check_output_folder(
         command,
         str(running.config["output_dir"]),
@@ -71,7 +79,7 @@ def _start_again_if_needed(running: BundleCommand) -> None:
         raise SystemExit(0)
 
 
-def _print_user_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def print_user_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     """Print a user's mistake as its message alone: MONAI wraps it in traces of a hundred lines."""
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)

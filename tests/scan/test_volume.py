@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import tifffile
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.scan.volume import open_volume
+from pipeline.scan.sources import ScanStack
+from pipeline.scan.volume import ScanVolume, open_volume
+from tests.scan.arrays import ArraySource
 
 SLICES = np.random.default_rng(0).integers(0, 255, (9, 40, 60), dtype=np.uint8)
 
@@ -21,14 +24,32 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_slices_are_read_by_many_threads_and_few_stay_open(folder: Path) -> None:
+def test_slices_are_read_by_many_threads(folder: Path) -> None:
     with open_volume(str(folder), stack=True) as volume, ThreadPoolExecutor(4) as threads:
         assert (volume.depth, volume.shape) == (9, (40, 60))
         places = [(int(i), int(y)) for i, y in np.random.default_rng(1).integers(0, 9, (200, 2))]
         windows = threads.map(lambda place: volume.read(*place, 3, 20, 30), places)
         for (index, top), window in zip(places, windows, strict=True):
             np.testing.assert_array_equal(window, SLICES[index, top : top + 20, 3:33])
-        assert len(volume._open) <= 4
+
+
+def test_few_slices_stay_open() -> None:
+    is_open: set[int] = set()
+
+    class Noted(ArraySource):
+        def close(self) -> None:
+            is_open.remove(id(self))
+
+    def opened(pixels: np.ndarray) -> Noted:
+        source = Noted(pixels)
+        is_open.add(id(source))
+        return source
+
+    with ScanVolume(ScanStack("array.tif", [partial(opened, pixels) for pixels in SLICES])) as volume:
+        for index in np.random.default_rng(1).integers(0, 9, 100):
+            volume.read(int(index), 0, 0, 20, 30)
+            assert 1 <= len(is_open) <= 4
+    assert not is_open
 
 
 def test_a_slice_of_another_size_is_told(folder: Path) -> None:

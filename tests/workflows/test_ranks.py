@@ -5,7 +5,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.workflows import Ranks
-from pipeline.workflows.begin import _print_user_error
+from pipeline.workflows.begin import print_user_error
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -46,5 +46,5 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
 def test_one_process_of_several_tells_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     for rank, told in (("0", "error: no such file\n"), ("1", "")):
         monkeypatch.setenv("RANK", rank)
-        _print_user_error(UserError, UserError("no such file"), None)
+        print_user_error(UserError, UserError("no such file"), None)
         assert capsys.readouterr().err == told
