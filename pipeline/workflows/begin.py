@@ -23,8 +23,8 @@ logger = logging.getLogger("vlsenet")
 COMMON_FILE = "common.yaml"
 #: what MONAI runs of a config
 _STEPS = ("imports", "initialize", "run")
-#: entries that this module reads
-_READ_HERE = ("output_dir", "resume", "overwrite")
+#: entries that this module and MONAI read by name
+_READ_HERE = ("output_dir", "resume", "overwrite", "bundle_root")
 
 
 def begin(command: str) -> None:

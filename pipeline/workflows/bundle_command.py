@@ -8,8 +8,9 @@ is on the stack while ``initialize`` runs.
 from __future__ import annotations
 
 import inspect
+import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pydoc import locate
 from typing import Any
@@ -34,6 +35,9 @@ _MONAI_ARGUMENTS = {
     "workflow_name",
     "properties_path",
 }
+
+#: what stands behind an @ in MONAI's configs, up to the first separator
+_REFERENCE = re.compile(r"@(\w+)")
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,29 @@ class BundleCommand:
         declared = ConfigParser.load_config_files(list(self.config_files))
         for name in self.overrides:
             _check_override(name, declared)
+
+    def without_effect(self, steps: Collection[str], read_here: Collection[str]) -> list[str]:
+        """The overrides that nothing of the command reads: of the shared config, each command uses a part.
+
+        Args:
+            steps: entries that are run, such as ``initialize``.
+            read_here: entries that are read without a reference.
+        """
+        reached, waiting = set(read_here), set(steps)
+        while waiting:
+            name = waiting.pop()
+            reached.add(name)
+            waiting |= _references(self.config.get(name)) - reached
+        return [name for name in self.overrides if name.split(ID_SEP_KEY)[0] not in reached]
+
+
+def _references(entry: Any) -> set[str]:
+    """Names of the config's entries that an entry refers to."""
+    if isinstance(entry, Mapping):
+        return set().union(*map(_references, entry.values()))
+    if isinstance(entry, (list, tuple)):
+        return set().union(*map(_references, entry))
+    return set(_REFERENCE.findall(entry)) if isinstance(entry, str) else set()
 
 
 def running_config() -> dict[str, Any]:

@@ -63,7 +63,7 @@ def image_items(
             problems.append(str(error))
         else:
             name = stem_of(file)
-            item = {"image": str(file), "image_path": str(file), "name": name, "prompt": prompt}
+            item: dict[str, Any] = {"image": str(file), "image_path": str(file), "name": name, "prompt": prompt}
             item |= {"source": sources.get(name, name), "intensity": Intensity.of(image)}
             items.append({**item, "rows": len(image), "info_bar": len(whole) - len(image)})
     items = pool_intensities(items)

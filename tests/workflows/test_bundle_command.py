@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import yaml
 from monai.bundle import create_workflow
@@ -84,3 +86,10 @@ def test_overrides_from_an_args_file_are_checked_too(config_file, tmp_path):
 def test_outside_a_bundle_command_there_is_none():
     with pytest.raises(RuntimeError, match="no MONAI bundle command"):
         BundleCommand.running()
+
+
+def test_overrides_that_nothing_reads(config_file):
+    content = {"here": "$1", "deep": {"list": ["$f(@here, @other::part)"]}, "other": {"part": 1}, "run": ["$@deep"]}
+    Path(config_file).write_text(yaml.safe_dump({**CONFIG, **content}))
+    start(config_file, **{"here": 2, "other::part": 3, "max_epochs": 4, "learning_rate": 5})
+    assert seen[0].without_effect(("initialize", "run"), ("learning_rate",)) == ["max_epochs"]
