@@ -49,6 +49,7 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
         "pore_label": data["pore_label"],
         "pixel_sizes_nm": list(data["pixel_sizes_nm"]),
         "flatten_shading": data["flatten_shading"],
+        "start_from": data["start_from"],
         "epoch": content.get("training", {}).get("epoch"),
         "versions": dict(content["versions"]),
         "sha256": sha256_of(path),
@@ -70,6 +71,8 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if facts["switched_off"]:
         lines.insert(1, ("without", ", ".join(facts["switched_off"])))
+    if facts["start_from"]:
+        lines.append(("started from", f"the model with sha256 {facts['start_from']}"))
     if facts["epoch"] is not None:
         lines.append(("epoch", f"{facts['epoch']}; holds the state to go on from, too"))
     lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))

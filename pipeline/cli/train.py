@@ -23,11 +23,14 @@ examples:
   # go on after an interrupt
   vlsenet train my_rock --output_dir runs/first --resume
 
+  # adapt a model to a few labelled images of another rock
+  vlsenet train new_rock --output_dir runs/adapted --start_from runs/first/checkpoints/best.pt
+
   # any other option of train.yaml
   vlsenet train my_rock --output_dir runs/third --set learning_rate=1e-3 --set switches::alignment=false
 
 {EXIT_STATUS}"""
-_PATHS = ("dataset_dir", "output_dir", "text_weights")
+_PATHS = ("dataset_dir", "output_dir", "text_weights", "start_from")
 
 
 def add(parser: CommandParser) -> None:
@@ -46,6 +49,7 @@ def add(parser: CommandParser) -> None:
         "--text_source", metavar="NAME", help="text prior: learned (default), clip, none, random (untrained for tests)"
     )
     option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, where they can't be downloaded")
+    option("--start_from", metavar="FILE", help="start with the weights of this model: best.pt of another training")
     option("--resume", action="store_true", help="go on from the last epoch in the output folder")
     option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     add_common_options(parser, "train", "learning_rate=1e-3")

@@ -28,6 +28,7 @@ from pipeline.workflows.scan_statistics import MicrographStatistics
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric
 from pipeline.workflows.segmentation import SegmentationResults
+from pipeline.workflows.starting_point import start_weights, warn_of_known_images
 from pipeline.workflows.tracking import TrackedRun
 from pipeline.workflows.training import TrainingRun
 
@@ -73,9 +74,11 @@ __all__ = [
     "running_config",
     "sample_items",
     "share_batch_statistics",
+    "start_weights",
     "text_conditions",
     "trained_pixel_sizes",
     "versions",
     "warmup_cosine",
+    "warn_of_known_images",
     "warn_of_leaks",
 ]

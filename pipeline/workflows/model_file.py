@@ -36,7 +36,8 @@ class TrainedModel:
         text: the text features that it was trained with; more prompts may be added.
         threshold: probability from which a pixel is pore; 0.5 unless the validation images proved another.
         data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
-            ``flatten_shading`` (None where not known) and ``train_images`` (their SHA-256).
+            ``flatten_shading`` (None where not known) and ``train_images`` (their SHA-256, and those of the
+            trainings before it) and ``start_from`` (SHA-256 of the model that it started from, or None).
         path: the file.
         sha256: hash of the file.
     """
@@ -74,12 +75,15 @@ def model_content(
     metrics: Mapping[str, float],
     pixel_sizes_nm: Sequence[float] = (),
     flatten_shading: bool | None = None,
+    origin: TrainedModel | None = None,
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
     ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are
     those of the training images, as far as they are known; ``flatten_shading``: whether shading was taken out of them.
+    ``origin``: the model whose weights the training started with; what that was trained on, this one was, too.
     """
+    own = [sample.image_sha256 for sample in data.samples if sample.split == "train"]
     return {
         "vlsenet_format": _FORMAT,
         "network": network.state_dict(),
@@ -92,7 +96,8 @@ def model_content(
             # the hashes tell later whether an image was trained on
             "pixel_sizes_nm": list(pixel_sizes_nm),
             "flatten_shading": flatten_shading,
-            "train_images": [sample.image_sha256 for sample in data.samples if sample.split == "train"],
+            "train_images": list(dict.fromkeys([*own, *(origin.data["train_images"] if origin else ())])),
+            "start_from": origin.sha256 if origin else None,
         },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
     }
@@ -118,7 +123,7 @@ def read_model_file(path: str) -> dict[str, Any]:
         raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
     if content["vlsenet_format"] > _FORMAT:
         raise UserError(f"{path} was written by vlsenet {content['versions']['vlsenet']}; install that or a later one")
-    return {**content, "data": {"pixel_sizes_nm": [], "flatten_shading": None, **content["data"]}}
+    return {**content, "data": {"pixel_sizes_nm": [], "flatten_shading": None, "start_from": None, **content["data"]}}
 
 
 def _why_unreadable(path: str, error: Exception) -> str:

@@ -15,7 +15,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.networks import check_features
 from pipeline.networks.inputs import STRIDE
-from pipeline.scan.sources import Roi
+from pipeline.scan.rectangles import Roi
 from pipeline.workflows.evaluation_log import NOWHERE
 from pipeline.workflows.export import check_formats
 from pipeline.workflows.precision import PRECISIONS
@@ -292,6 +292,7 @@ _OPTIONS: dict[str, dict[str, Check]] = {
         "val_interval": _whole_number(1),
         "learning_rate": _number(0, 1),
         "weight_decay": _from_zero_to(1),
+        "start_from": _optional(_existing("a checkpoint file (.pt)", Path.is_file)),
         "cache_rate": _from_zero_to(1),
         "switches": _switches,
         "pore_label": _WHOLE_PORE_LABEL,

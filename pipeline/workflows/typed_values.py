@@ -13,6 +13,7 @@ TEXT_OPTIONS = (
     "output_dir",
     "input",
     "checkpoint",
+    "start_from",
     "prompt",
     "group_pattern",
     "split_csv",

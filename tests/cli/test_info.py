@@ -117,6 +117,7 @@ def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
         "pore_label": None,
         "pixel_sizes_nm": [],
         "flatten_shading": None,
+        "start_from": None,
         "switched_off": [],
         "epoch": None,
     }

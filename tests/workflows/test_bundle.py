@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -180,6 +181,26 @@ def test_info_bars_change_nothing(work, trained):
         np.testing.assert_array_equal(mask[:-40], np.asarray(Image.open(file)))
         assert mask.shape == (136, 112)
         assert not mask[-40:].any()
+
+
+def test_a_training_starts_from_another_model(work, trained):
+    """With steps of next to no size, the model stays the one that it started from."""
+    write_dataset(work / "other", 4, shape=(96, 112), seed=9, val=1, test=0)
+    options = {"dataset_dir": "other", "output_dir": "adapted", "max_epochs": 1, "learning_rate": 1e-12, **QUICK}
+    origin = trained / "checkpoints" / "best.pt"
+    bundle(work, "train", start_from=origin, **options)
+    before = torch.load(origin, weights_only=True)
+    after = torch.load(work / "adapted" / "checkpoints" / "best.pt", weights_only=True)
+    for name, value in before["network"].items():
+        torch.testing.assert_close(after["network"][name], value, rtol=0, atol=1e-6, msg=name)
+    known = after["data"]["train_images"]
+    assert set(before["data"]["train_images"]) < set(known)
+    assert len(known) == len(set(known)) == 3 + 3
+    assert after["data"]["start_from"] == hashlib.sha256(origin.read_bytes()).hexdigest()
+    refused = bundle(work, "train", status=1, resume=True, **{**options, "max_epochs": 2})
+    assert "start_from was" in refused.stderr
+    refused = bundle(work, "train", status=1, overwrite=True, start_from=origin, **options, norm="batch")
+    assert "give --norm instance" in refused.stderr
 
 
 def test_evaluation_agrees_with_the_masks_of_inference(work, trained):

@@ -1,0 +1,84 @@
+"""A training that starts with the weights of an earlier one."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from pipeline.data import DatasetIndex
+from pipeline.errors import UserError
+from pipeline.networks import Switches
+from pipeline.networks.presets import preset_features
+from pipeline.text import TextStore
+from pipeline.wording import some_of
+from pipeline.workflows.model_file import TrainedModel
+
+logger = logging.getLogger("vlsenet")
+
+#: what a text store's features come from
+_TEXT_KEYS = ("source", "model", "weights_id")
+
+
+def start_weights(
+    network: nn.Module, settings: Mapping[str, Any], text: TextStore, origin: TrainedModel | None
+) -> nn.Module:
+    """Give a network the weights that it starts with.
+
+    Args:
+        network: as built, with random weights; it is changed.
+        settings: the arguments of `build_network` that made it.
+        text: the features of the text prior that it will be trained with.
+        origin: the model to start from; None leaves the random weights.
+
+    Returns:
+        The network.
+
+    Raises:
+        UserError: the model has another network or text prior; the message names the options that it was trained with.
+    """
+    if origin is None:
+        return network
+    now, then = _options(settings, text), _options(origin.network_settings, origin.text)
+    needed = [f"--{name} {value}" for name, value in then.items() if now.get(name) != value]
+    if needed:
+        raise UserError(f"--start_from {origin.path}: it was trained with other options; give {' '.join(needed)}")
+    if now.get("text_source") == "clip":
+        differing = [key for key in _TEXT_KEYS if text.provenance.get(key) != origin.text.provenance.get(key)]
+        if differing:
+            made_by = ", ".join(f"{key} {origin.text.provenance.get(key)}" for key in _TEXT_KEYS)
+            raise UserError(f"--start_from {origin.path}: its text features are of other weights ({made_by})")
+    network.load_state_dict(origin.network.state_dict())
+    logger.info("starting with the weights of %s", origin.path)
+    return network
+
+
+def warn_of_known_images(index: DatasetIndex, origin: TrainedModel | None) -> None:
+    """Warn of images for validation or test that the model to start from was trained on."""
+    trained_on = set() if origin is None else set(origin.data["train_images"])
+    known = [sample.name for sample in index.samples if sample.split != "train" and sample.image_sha256 in trained_on]
+    if origin is not None and known:
+        logger.warning(
+            "%d validation or test image(s) were in the training data of %s, so scores on them will be too optimistic: "
+            "%s",
+            len(known),
+            origin.path,
+            some_of(known),
+        )
+
+
+def _options(settings: Mapping[str, Any], text: TextStore) -> dict[str, str]:
+    """The options of a training that decide on the shapes and the meaning of its weights, as they are typed."""
+    widths = settings.get("features") or preset_features(settings.get("preset", "small"))
+    options = {
+        "network": settings["network"],
+        "features": f'"[{",".join(map(str, widths))}]"',
+        "norm": settings.get("norm", "batch"),
+    }
+    if settings["network"] == "unet":
+        return options
+    switches = Switches.from_mapping(settings.get("switches") or {})
+    options |= {f"switches::{name}": str(getattr(switches, name)).lower() for name in Switches.names()}
+    return {**options, "text_source": str(text.provenance["source"])}
