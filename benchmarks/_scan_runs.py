@@ -22,9 +22,10 @@ from monai.inferers import SlidingWindowInferer
 from pipeline.metrics import Seam
 from pipeline.scan.ground import Ground
 from pipeline.scan.output import ChunkPlan, ScanStore
+from pipeline.scan.rectangles import Window
 from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.volume import ScanVolume, open_volume
-from pipeline.scan.windows import Window, Windows
+from pipeline.scan.windows import Windows
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
 from pipeline.workflows import scan as engine
@@ -136,7 +137,7 @@ class BareNetwork:
         return sum(window.height * window.width for window in self._windows()) / (plan.height * plan.width)
 
     def _windows(self) -> list[Window]:
-        return [self.windows.around(self.windows.plan.part(index)) for index in range(len(self.windows.plan))]
+        return [self.windows.around(self.windows.plan[index]) for index in range(len(self.windows.plan))]
 
     def _batches(self) -> Iterator[np.ndarray]:
         windows = iter(self._windows())

@@ -37,7 +37,7 @@ class StoredSegmentation:
     def __init__(self, store: ScanStore, rows: int | None = None) -> None:
         self._store = store
         depth, height, width = store.plan.shape
-        self.origin = store.plan.region[:2]
+        self.origin = store.plan.region.x, store.plan.region.y
         self.shape = depth, height if rows is None else max(0, min(height, rows - self.origin[1])), width
 
     def bands(self, slice_: int) -> Iterator[Band]:

@@ -12,8 +12,9 @@ import torch
 from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
 from pipeline.scan.ground import Ground
-from pipeline.scan.output import ChunkPlan, Part, ScanStore
+from pipeline.scan.output import ChunkPlan, ScanStore
 from pipeline.scan.prediction import ChunkPredictor
+from pipeline.scan.rectangles import Part
 
 _CROPS = 4
 _HALF_SIDE = 128
@@ -67,12 +68,12 @@ def _corners(plan: ChunkPlan, seed: int) -> Iterator[Part]:
 
 def _stored(store: ScanStore, part: Part) -> np.ndarray:
     """Probability of a crop that touches four chunks at most, from the finest level."""
-    slice_, top, left, height, width = part
+    top, left, height, width = part.y, part.x, part.height, part.width
     side = store.plan.chunk
     crop = np.empty((height, width))
     for row in range(top // side, (top + height - 1) // side + 1):
         for column in range(left // side, (left + width - 1) // side + 1):
-            chunk = store.read(0, 1, (slice_, row, column)) / 255
+            chunk = store.read(0, 1, (part.slice, row, column)) / 255
             y, x = row * side, column * side
             rows = slice(max(top, y), min(top + height, y + chunk.shape[0]))
             columns = slice(max(left, x), min(left + width, x + chunk.shape[1]))

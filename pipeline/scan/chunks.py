@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from pipeline.scan.ground import Ground
-from pipeline.scan.output import Journal, Part, ScanStore
+from pipeline.scan.output import Journal, ScanStore
 from pipeline.scan.prediction import ChunkPredictor
 from pipeline.scan.threads import THREADS
 
@@ -23,7 +23,7 @@ def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
     plan = store.plan
     done = {index for index in journal.entries() if store.has_chunk(index)}
     if done:
-        megapixels = sum(_area(plan.part(index)) for index in done) / 1e6
+        megapixels = sum(plan[index].area for index in done) / 1e6
         logger.info("%d of %d chunks (%.1f megapixels) were done before", len(done), len(plan), megapixels)
     return [index for index in range(len(plan)) if index not in done]
 
@@ -52,15 +52,15 @@ def write_chunks(
         UserError: a part of the scan can't be read, or the disk refuses. What is in the journal stays.
     """
     plan = store.plan
-    parts = {index: plan.part(index) for index in indices}
+    parts = {index: plan[index] for index in indices}
     empty = {index for index in indices if ground.is_empty(plan, parts[index])}
 
     def write(index: int, probability: np.ndarray) -> int:
         rock = ground.rock(plan, parts[index])
         journal.add(index, store.write_chunk(index, probability, threshold, rock))
-        return _area(parts[index])
+        return parts[index].area
 
-    total = sum(_area(part) for part in parts.values())
+    total = sum(part.area for part in parts.values())
     with (
         tqdm(total=total, unit="px", unit_scale=True, desc="segmenting", mininterval=1, disable=not indices) as bar,
         ThreadPoolExecutor(THREADS, thread_name_prefix="writer") as writers,
@@ -84,7 +84,3 @@ def write_chunks(
         finally:
             for future in writing:
                 future.cancel()
-
-
-def _area(part: Part) -> int:
-    return part.height * part.width

@@ -21,7 +21,8 @@ from pipeline.scan.cells import measure_cells
 from pipeline.scan.empty_ground import EmptyGround, find_empty_ground
 from pipeline.scan.greys import Greys
 from pipeline.scan.intensity import NothingToSee, scan_intensity
-from pipeline.scan.output.plan import ChunkPlan, Part
+from pipeline.scan.output.plan import ChunkPlan
+from pipeline.scan.rectangles import Part, Window
 from pipeline.scan.resampling import at_network_scale
 from pipeline.scan.rock_map import RockMap
 from pipeline.scan.volume import ScanVolume
@@ -144,13 +145,12 @@ class Ground:
     def is_empty(self, plan: ChunkPlan, part: Part) -> bool:
         """Whether a part shows no rock at all."""
         window = self._imaged(plan, part)
-        return not window[2] or self.slice_map(part.slice, plan.width).is_empty(*window)
+        return not window.height or self.slice_map(part.slice, plan.width).is_empty(*window)
 
     def skipped_share(self, plan: ChunkPlan) -> float:
         """Area of the chunks without rock over that of all chunks."""
-        parts = [plan.part(index) for index in range(len(plan))]
-        empty = sum(part.height * part.width for part in parts if self.is_empty(plan, part))
-        return empty / sum(part.height * part.width for part in parts)
+        chunks = [plan[index] for index in range(len(plan))]
+        return sum(chunk.area for chunk in chunks if self.is_empty(plan, chunk)) / sum(chunk.area for chunk in chunks)
 
     def empty_share(self, width: int) -> float:
         """Empty area over the imaged area of all slices, of the given width (px)."""
@@ -165,10 +165,10 @@ class Ground:
             return RockMap(EmptyGround(np.zeros([-(-side // CELL) for side in shape], bool), shape))
         return RockMap(EmptyGround(self.empty[index], shape), self.blank[index] if self.blank else None)
 
-    def _imaged(self, plan: ChunkPlan, part: Part) -> tuple[int, int, int, int]:
-        """The window (top, left, height, width) of a slice that a part shows, as far as it is imaged."""
-        top = plan.region[1] + part.y
-        return top, plan.region[0] + part.x, max(0, min(part.height, self.rows - top)), part.width
+    def _imaged(self, plan: ChunkPlan, part: Part) -> Window:
+        """The window of a slice that a part shows, as far as it is imaged."""
+        top = plan.region.y + part.y
+        return Window(top, plan.region.x + part.x, max(0, min(part.height, self.rows - top)), part.width)
 
 
 def _shading_cells(scale: tuple[float, float]) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -8,12 +8,11 @@ import numpy as np
 
 from pipeline.data.intensity import Intensity
 from pipeline.errors import UserError
+from pipeline.scan.rectangles import Window
 from pipeline.scan.sources.source import ScanSource
 
 #: side of the least that is read at a place (px): it is more expensive to get there than to read it
 _SIDE = 256
-
-Window = tuple[int, int, int, int]
 
 
 class NothingToSee(UserError):
@@ -72,7 +71,7 @@ def scan_intensity(
 
 
 def sample_windows(shape: tuple[int, int], block: tuple[int, int], most_pixels: int) -> Iterator[Window]:
-    """Windows (top, left, height, width) of whole blocks that are spread over a scan, from top to bottom.
+    """Windows of whole blocks that are spread over a scan, from top to bottom.
 
     Args:
         shape: the scan's height and width (px).
@@ -95,4 +94,4 @@ def sample_windows(shape: tuple[int, int], block: tuple[int, int], most_pixels: 
             row = int(draw.integers(i * down // rows, (i + 1) * down // rows))
             column = int(draw.integers(j * across // columns, (j + 1) * across // columns))
             top, left = row * high, column * wide
-            yield top, left, min(high, shape[0] - top), min(wide, shape[1] - left)
+            yield Window(top, left, min(high, shape[0] - top), min(wide, shape[1] - left))

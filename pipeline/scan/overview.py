@@ -72,7 +72,7 @@ def overview_figure(
         panel.set(title=title, xlim=(0, wide), ylim=(high, 0), xticks=[], yticks=[], frame_on=False)
     if rows is not None and rows < source.shape[0]:
         for panel in panels[:2]:
-            panel.axhline(rows - store.plan.region[1], color="tab:orange", linestyle="--", linewidth=1)
+            panel.axhline(rows - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
     return figure
 
 

@@ -14,11 +14,11 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.scan.greys import Greys
-from pipeline.scan.output.plan import Part
+from pipeline.scan.rectangles import Part, Window
 from pipeline.scan.resampling import at_network_scale, axis_weights, resampled
 from pipeline.scan.threads import THREADS
 from pipeline.scan.volume import ScanVolume
-from pipeline.scan.windows import Window, Windows
+from pipeline.scan.windows import Windows
 
 logger = logging.getLogger("vlsenet")
 
@@ -68,7 +68,7 @@ class ChunkPredictor:
 
             def read_ahead() -> None:
                 for index in islice(order, max(0, 2 * self.batch - len(ahead))):
-                    part = self.windows.imaged(self.windows.plan.part(index))
+                    part = self.windows.imaged(self.windows.plan[index])
                     window = self.windows.around(part)
                     ahead.append((index, part, window, readers.submit(self._read, part, window)))
 
@@ -86,7 +86,7 @@ class ChunkPredictor:
                     probabilities = self._run(self._on_device(stacked))
                     for (index, part, window, _), probability in zip(together, probabilities, strict=True):
                         chunk = self._at_scan_scale(probability, part, window)
-                        if below := self.windows.plan.part(index).height - part.height:
+                        if below := self.windows.plan[index].height - part.height:
                             chunk = np.pad(chunk, [(0, below), (0, 0)])
                         yield index, chunk
             finally:
@@ -114,7 +114,7 @@ class ChunkPredictor:
     def _at_scan_scale(self, probability: np.ndarray, part: Part, window: Window) -> np.ndarray:
         """Probability of a part, from that of its window."""
         plan, (high, wide) = self.windows.plan, self.windows.shape
-        y, x = plan.region[1] + part.y, plan.region[0] + part.x
+        y, x = plan.region.y + part.y, plan.region.x + part.x
         if self.windows.scale == (1, 1):
             top, left = y - window.top, x - window.left
             return probability[top : top + part.height, left : left + part.width]

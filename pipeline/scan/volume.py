@@ -17,7 +17,8 @@ from pipeline.data.colour import COLOUR_ADVICE
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.microscope.finding import same
-from pipeline.scan.sources import InvertedSource, Roi, ScanSource, ScanStack, cropped, open_scan, open_stack
+from pipeline.scan.rectangles import Roi
+from pipeline.scan.sources import InvertedSource, ScanSource, ScanStack, cropped, open_scan, open_stack
 
 log = logging.getLogger("vlsenet")
 

@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
-from typing import NamedTuple
 
 from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
-from pipeline.scan.output.plan import ChunkPlan, Part
-
-
-class Window(NamedTuple):
-    """What the network is given for a part, in pixels of the network's scale.
-
-    Attributes:
-        top: its first row.
-        left: its first column.
-        height: number of rows; may reach beyond the scan's end, where its border is repeated.
-        width: number of columns, likewise.
-    """
-
-    top: int
-    left: int
-    height: int
-    width: int
+from pipeline.scan.output.plan import ChunkPlan
+from pipeline.scan.rectangles import Part, Roi, Window
 
 
 @dataclass(frozen=True)
@@ -59,14 +43,17 @@ class Windows:
         """The rows of a part that are imaged; none at all for one below them."""
         if self.rows is None:
             return part
-        left = self.rows - self.plan.region[1] - part.y
-        return part._replace(height=max(0, min(part.height, left)))
+        left = self.rows - self.plan.region.y - part.y
+        return replace(part, height=max(0, min(part.height, left)))
 
     def around(self, part: Part) -> Window:
-        """The window for any imaged part of the output that is not larger than a chunk."""
-        x, y = self.plan.region[:2]
-        top, height = self._span(y + part.y, part.height, self.shape[0], self.scale[0])
-        left, width = self._span(x + part.x, part.width, self.shape[1], self.scale[1])
+        """The window for any imaged part of the output that is not larger than a chunk, at the network's scale.
+
+        It may reach beyond the scan's end, where its border is repeated.
+        """
+        region = self.plan.region
+        top, height = self._span(region.y + part.y, part.height, self.shape[0], self.scale[0])
+        left, width = self._span(region.x + part.x, part.width, self.shape[1], self.scale[1])
         return Window(top, left, height, width)
 
     def _span(self, first: int, count: int, end: int, scale: float) -> tuple[int, int]:
@@ -75,7 +62,7 @@ class Windows:
         if self.uniform:
             longest = _covered(0, self.plan.chunk, scale)[1]
             # parts start anywhere on the grid, unless all are whole multiples of it
-            aligned = scale == 1 and not any(offset % STRIDE for offset in self.plan.region[:2])
+            aligned = scale == 1 and not any(offset % STRIDE for offset in (self.plan.region.x, self.plan.region.y))
             length = min(_up(longest + 2 * self.halo + (0 if aligned else 2 * STRIDE)), _up(end))
             return min(begin, _up(end) - length), length
         stop = min(stop + self.halo, end)
@@ -90,24 +77,22 @@ def scaled_length(length: int, scale: float) -> int:
     return max(1, round(length * scale))
 
 
-def check_imaged(
-    shape: tuple[int, int], rows: int, region: tuple[int, int, int, int] | None, scale: tuple[float, float], name: str
-) -> None:
+def check_imaged(shape: tuple[int, int], rows: int, region: Roi | None, scale: tuple[float, float], name: str) -> None:
     """Check that there is something to segment, before anything is computed.
 
     Args:
         shape: height and width of the scan (px).
         rows: rows of it that are imaged; an info bar lies below.
-        region: region of interest: x, y, width, height (px); None: the whole scan.
+        region: region of interest; None: the whole scan.
         scale: pixels of the network's scale to one of the scan, along rows and columns.
         name: of the scan, for messages.
 
     Raises:
         UserError: the region lies in the info bar, or the scan has a side that is too small for the network.
     """
-    if region is not None and rows <= region[1] < shape[0]:
+    if region is not None and rows <= region.y < shape[0]:
         raise UserError(
-            f"{name}: the region {','.join(map(str, region))} lies in the info bar, which begins at row {rows}: choose "
+            f"{name}: the region {region} lies in the info bar, which begins at row {rows}: choose "
             "one above it, or --info_bar keep where there is none"
         )
     height, width = scaled_length(rows, scale[0]), scaled_length(shape[1], scale[1])

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import fft, ndimage
 from skimage.registration import phase_cross_correlation
 
+from pipeline.scan.rectangles import Roi
 from pipeline.scan.volume import ScanVolume
 
 #: longest side of the pictures that are compared (px)
@@ -44,7 +45,7 @@ class SliceShifts:
     resolution_px: float
 
 
-def slice_shifts(volume: ScanVolume, region: tuple[int, int, int, int]) -> SliceShifts:
+def slice_shifts(volume: ScanVolume, region: Roi) -> SliceShifts:
     """Find how far neighbouring slices are shifted against each other, by correlation of coarse pictures.
 
     M. Guizar-Sicairos, S. T. Thurman and J. R. Fienup, Efficient subpixel image registration algorithms, Optics
@@ -53,10 +54,10 @@ def slice_shifts(volume: ScanVolume, region: tuple[int, int, int, int]) -> Slice
 
     Args:
         volume: the stack.
-        region: x, y, width and height of what is compared (px), without an info bar.
+        region: what is compared, without an info bar.
     """
     pairs = np.unique(np.linspace(0, volume.depth - 2, min(_PAIRS, volume.depth - 1)).round().astype(int))
-    factor = -(-max(region[2:]) // _SIDE)
+    factor = -(-max(region.width, region.height) // _SIDE)
     lengths = []
     pictures: dict[int, np.ndarray] = {}
     for first in pairs.tolist():
@@ -92,7 +93,7 @@ def _prepared(picture: np.ndarray) -> np.ndarray:
     return flat * np.outer(*(np.hanning(side + 2)[1:-1] for side in picture.shape))
 
 
-def _coarse(volume: ScanVolume, slice_: int, region: tuple[int, int, int, int], factor: int) -> np.ndarray:
+def _coarse(volume: ScanVolume, slice_: int, region: Roi, factor: int) -> np.ndarray:
     """A slice's means over `factor` x `factor` pixels, float64; what is left over at the ends is not looked at."""
     x, y, width, height = region
     high, wide = height // factor, width // factor

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from pipeline.atomic import atomic_path
 from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
 from pipeline.scan.output import ScanStore
+from pipeline.scan.rectangles import Roi
 from pipeline.scan.volume import ScanVolume
 from pipeline.visual import mask_overlay
 from pipeline.volume.region import imaged_region
@@ -41,7 +42,8 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         store: its segmentation, with the pyramid.
         voxel: its sides, where known; else the axes are in pixels and slices.
     """
-    x, y, width, height = imaged_region(store.plan, volume)
+    region = imaged_region(store.plan, volume)
+    width, height = region.width, region.height
     depth = volume.depth
     level = level_within(store, _SIDE)
     factor = 2**level
@@ -51,8 +53,8 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         grey = coarse_scan(source, store, level)[:high]
     across = (grey, coarse_channel(store, level, 0, depth // 2)[:high])
     shown = np.unique(np.linspace(0, depth - 1, min(depth, _SLICES)).round().astype(int)).tolist()
-    along_rows = [_row(volume, store, slice_, level, row, (x, y, width, height)) for slice_ in shown]
-    along_columns = [_column(volume, store, slice_, level, column, (x, y, width, height)) for slice_ in shown]
+    along_rows = [_row(volume, store, slice_, level, row, region) for slice_ in shown]
+    along_columns = [_column(volume, store, slice_, level, column, region) for slice_ in shown]
     side, step = (1.0, 1.0) if voxel is None else (voxel.pixel_nm / 1000, voxel.slice_nm / 1000)
     planes = {"xy": across, "xz": _stacked(along_rows), "yz": _stacked(along_columns)}
     figure = _draw(planes, (width * side, height * side, depth * step), scaled=voxel is not None)
@@ -60,9 +62,7 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         figure.savefig(partial, format="png", dpi=130)
 
 
-def _row(
-    volume: ScanVolume, store: ScanStore, slice_: int, level: int, row: int, region: tuple[int, int, int, int]
-) -> Plane:
+def _row(volume: ScanVolume, store: ScanStore, slice_: int, level: int, row: int, region: Roi) -> Plane:
     """Grey and mask of a row of a level, (W,)."""
     x, y, width, height = region
     factor, side = 2**level, store.plan.chunk
@@ -75,9 +75,7 @@ def _row(
     )
 
 
-def _column(
-    volume: ScanVolume, store: ScanStore, slice_: int, level: int, column: int, region: tuple[int, int, int, int]
-) -> Plane:
+def _column(volume: ScanVolume, store: ScanStore, slice_: int, level: int, column: int, region: Roi) -> Plane:
     """Grey and mask of a column of a level, (H,)."""
     x, y, width, height = region
     factor, side = 2**level, store.plan.chunk

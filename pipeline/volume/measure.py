@@ -100,7 +100,7 @@ def measure_stack(
     except OSError as error:
         raise write_error(folder / LABELS, error) from error
     region = imaged_region(store.plan, volume)
-    shape = (volume.depth, region[3], region[2])
+    shape = (volume.depth, region.height, region.width)
     write_volume_table(records, folder, store.plan, voxel, shape)
     write_volume_figure(folder / VOLUME_FIGURE, volume, store, voxel)
     connected = connectivity(records, shape, rock_voxels)

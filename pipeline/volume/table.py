@@ -40,12 +40,11 @@ def write_volume_table(
     Raises:
         UserError: the disk is full or refuses.
     """
-    x, y, width, height = plan.region
     settings = {
         "connectivity": 26,
         "pixel_size_nm": None if voxel is None else voxel.pixel_nm,
         "slice_spacing_nm": None if voxel is None else voxel.slice_nm,
-        "region_px": [x, y, width, height],
+        "region_px": list(plan.region),
         "slices": plan.depth,
     }
     fields = [
@@ -69,7 +68,7 @@ def write_volume_table(
             with pyarrow.csv.CSVWriter(file, schema, write_options=options) as lines:
                 for first in range(0, len(records), _GROUP):
                     rows = records[first : first + _GROUP]
-                    values = described(rows, first + 1, shape, (x, y), voxel)
+                    values = described(rows, first + 1, shape, (plan.region.x, plan.region.y), voxel)
                     table = pa.table([pa.array(values[field.name], field.type) for field in schema], schema=schema)
                     lines.write_table(table)
                     writer.write_table(table, row_group_size=_GROUP)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.pores import MIN_AREA_PX
-from pipeline.scan.sources import Roi
+from pipeline.scan.rectangles import Roi
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,11 @@ class ScanSettings:
     min_pore_area_px: int = MIN_AREA_PX
 
     @property
-    def region(self) -> tuple[int, int, int, int] | None:
-        """The region of interest: x, y, width, height (px)."""
+    def region(self) -> Roi | None:
+        """The region of interest."""
         if self.roi is None:
             return None
-        roi = Roi.parse(self.roi if isinstance(self.roi, str) else ",".join(map(str, self.roi)))
-        return roi.x, roi.y, roi.width, roi.height
+        return Roi.parse(self.roi if isinstance(self.roi, str) else ",".join(map(str, self.roi)))
 
     @property
     def outputs(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.pores import PoreSummary, StoredSegmentation, table, write_pore_table
 from pipeline.pores import strips as strips_module
 from pipeline.scan.output import ChunkPlan, ScanStore
+from pipeline.scan.rectangles import Roi
 from tests.pores.arrays import ArraySegmentation
 from tests.pores.shapes import SHAPES, Table, assert_equal_to_truth, random_mask, random_probability
 
@@ -86,7 +87,7 @@ def test_cutting_does_not_change_a_byte(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("chunk", [16, 48, 256])
 def test_a_stored_segmentation_with_a_region(chunk: int, tmp_path: Path) -> None:
-    plan = ChunkPlan(height=150, width=140, depth=2, chunk=chunk, block=16, roi=(11, 17, 101, 93))
+    plan = ChunkPlan(height=150, width=140, depth=2, chunk=chunk, block=16, roi=Roi(11, 17, 101, 93))
     store = ScanStore.create(tmp_path / "out.ome.zarr", plan, "request")
     masks = [random_mask((93, 101), 0.3, 1.0, seed) for seed in range(plan.depth)]
     levels = [random_probability((93, 101), seed) // 2 for seed in range(plan.depth)]

@@ -12,7 +12,8 @@ from pipeline.scan.blank_ground import BlankGround
 from pipeline.scan.cells import measure_cells
 from pipeline.scan.empty_ground import find_empty_ground
 from pipeline.scan.ground import Ground
-from pipeline.scan.output import ChunkPlan, Part
+from pipeline.scan.output import ChunkPlan
+from pipeline.scan.rectangles import Part
 from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.windows import Windows
 from tests.scan.arrays import ArraySource, volume_of
@@ -143,7 +144,7 @@ def test_greys_shading_and_tiles_are_those_of_the_rock_alone(tmp_path: Path, wid
     assert others.std() == pytest.approx(tiles.std(), rel=0.05)
     assert others.min() > tiles.min() - 0.3
     plan = ChunkPlan(*image.shape, chunk=256)
-    assert sum(ground.rock(plan, plan.part(index)).sum() for index in range(len(plan))) == rock.size
+    assert sum(ground.rock(plan, plan[index]).sum() for index in range(len(plan))) == rock.size
     assert ground.is_empty(plan, Part(0, 0, 0, width, width))
     assert not ground.is_empty(plan, Part(0, 0, 0, width + 1, image.shape[1]))
     assert ground.empty_share(image.shape[1]) == pytest.approx(1 - rock.size / image.size)

@@ -10,7 +10,8 @@ from pipeline.data.shading import CELL
 from pipeline.scan.greys import Greys
 from pipeline.scan.ground import Ground
 from pipeline.scan.intensity import NothingToSee
-from pipeline.scan.output import ChunkPlan, Part
+from pipeline.scan.output import ChunkPlan
+from pipeline.scan.rectangles import Part, Roi
 from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.windows import Windows
 from tests.scan.arrays import volume_of
@@ -47,14 +48,14 @@ def test_an_empty_slice_among_others_is_no_mistake() -> None:
         Ground.measured(volume_of(nothing), windows_of(1), skip_empty=False, flatten_shading=False)
 
 
-@pytest.mark.parametrize("region", [(0, 0, 600, 500), (70, 130, 450, 333)])
+@pytest.mark.parametrize("region", [Roi(0, 0, 600, 500), Roi(70, 130, 450, 333)])
 @pytest.mark.parametrize("rows", [500, 421, 130])
-def test_rock_lies_where_no_cell_is_empty_and_above_the_info_bar(region: tuple[int, int, int, int], rows: int) -> None:
+def test_rock_lies_where_no_cell_is_empty_and_above_the_info_bar(region: Roi, rows: int) -> None:
     empty = RANDOM.random((1, -(-rows // CELL), 5)) < 0.6
     ground = Ground(Greys(Intensity(1, 0, 1)), rows, empty)
     plan = ChunkPlan(500, 600, chunk=64, block=64, roi=region)
     x, y, _, _ = region
-    for part in (plan.part(index) for index in range(len(plan))):
+    for part in (plan[index] for index in range(len(plan))):
         rock = [
             [
                 row < rows and not empty[0, row // CELL, column // CELL]

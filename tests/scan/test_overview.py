@@ -8,11 +8,12 @@ import pytest
 from pipeline.scan.output import ChunkPlan, Journal, ScanStore
 from pipeline.scan.overview import overview_figure, write_overview
 from pipeline.scan.porosity import Porosity, measure_porosity
+from pipeline.scan.rectangles import Roi
 from tests.scan.arrays import ArraySource
 from tests.scan.output.scans import part, probability_of, write_all
 
 SCAN = np.random.default_rng(0).integers(0, 255, (400, 300), dtype=np.uint8)
-ROI = (20, 50, 250, 330)
+ROI = Roi(20, 50, 250, 330)
 PLAN = ChunkPlan(*SCAN.shape, chunk=64, block=32, roi=ROI)
 
 
@@ -29,7 +30,7 @@ def test_the_line_is_drawn_where_the_info_bar_begins(segmented: tuple[ScanStore,
     source = ArraySource(SCAN)
     scan, pores, *others = overview_figure(source, *segmented, rows=340).axes[:4]
     for panel in (scan, pores):
-        assert [list(line.get_ydata()) for line in panel.lines] == [[340 - ROI[1]] * 2]
+        assert [list(line.get_ydata()) for line in panel.lines] == [[340 - ROI.y] * 2]
     assert not any(panel.lines for panel in others)
     assert not any(panel.lines for panel in overview_figure(source, *segmented, rows=400).axes)
 

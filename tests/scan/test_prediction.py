@@ -11,6 +11,7 @@ from pipeline.scan.certificate import certify
 from pipeline.scan.greys import Greys
 from pipeline.scan.output import ChunkPlan, ScanStore
 from pipeline.scan.prediction import ChunkPredictor, Network
+from pipeline.scan.rectangles import Roi
 from pipeline.scan.resampling import Rescaled, axis_weights, resampled
 from pipeline.scan.windows import Windows
 from tests.scan.arrays import ArraySource, volume_of
@@ -31,7 +32,7 @@ def local_network() -> Network:
 def predictor(
     network: Network,
     batch: int = 3,
-    roi: tuple[int, int, int, int] | None = None,
+    roi: Roi | None = None,
     scale: tuple[float, float] = (1, 1),
     drift: float = 0,
 ) -> ChunkPredictor:
@@ -59,11 +60,11 @@ def assembled(chunked: ChunkPredictor) -> np.ndarray:
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
-@pytest.mark.parametrize("roi", [None, (21, 35, 200, 150)])
+@pytest.mark.parametrize("roi", [None, Roi(21, 35, 200, 150)])
 @pytest.mark.parametrize("scale", [(1, 1), (0.5, 0.7), (1.6, 1.6)])
 @pytest.mark.parametrize("drift", [0, 0.4])
 def test_chunks_together_are_the_untiled_prediction(
-    batch: int, roi: tuple[int, int, int, int] | None, scale: tuple[float, float], drift: float
+    batch: int, roi: Roi | None, scale: tuple[float, float], drift: float
 ) -> None:
     network = local_network()
     chunked = predictor(network, batch, roi, scale, drift)
@@ -150,5 +151,5 @@ def test_the_certificate_finds_a_seam_where_there_is_one_only(tmp_path) -> None:
 
 
 def test_a_scan_of_one_chunk_has_no_seam_to_certify(tmp_path) -> None:
-    chunked = predictor(local_network(), roi=(0, 0, 64, 64))
+    chunked = predictor(local_network(), roi=Roi(0, 0, 64, 64))
     assert certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5) == {"crops": 0}

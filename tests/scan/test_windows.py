@@ -4,24 +4,25 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
-from pipeline.scan.output import ChunkPlan, Part
+from pipeline.scan.output import ChunkPlan
+from pipeline.scan.rectangles import Part, Roi
 from pipeline.scan.windows import Windows, check_imaged
 
 HEIGHT, WIDTH = 777, 901
 
 
-@pytest.mark.parametrize("roi", [None, (37, 50, 700, 613), (0, 16, 512, 300)])
+@pytest.mark.parametrize("roi", [None, Roi(37, 50, 700, 613), Roi(0, 16, 512, 300)])
 @pytest.mark.parametrize("halo", [0, 32, 128])
 @pytest.mark.parametrize("uniform", [False, True])
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (0.37, 0.37), (1.9, 2.3)])
 def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(
-    roi: tuple[int, int, int, int] | None, halo: int, uniform: bool, scale: tuple[float, float]
+    roi: Roi | None, halo: int, uniform: bool, scale: tuple[float, float]
 ) -> None:
     windows = Windows(ChunkPlan(HEIGHT, WIDTH, chunk=256, roi=roi), halo, scale, uniform)
     x, y = windows.plan.region[:2]
     sizes = set()
     for index in range(len(windows.plan)):
-        part = windows.plan.part(index)
+        part = windows.plan[index]
         window = windows.around(part)
         axes = (
             (window.top, window.height, y + part.y, part.height, windows.shape[0], scale[0]),
@@ -39,8 +40,8 @@ def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(
 
 
 def test_windows_beyond_a_region_read_the_scan() -> None:
-    plan = ChunkPlan(HEIGHT, WIDTH, chunk=256, roi=(300, 320, 256, 256))
-    assert Windows(plan, 128).around(plan.part(0)) == (192, 160, 512, 524)
+    plan = ChunkPlan(HEIGHT, WIDTH, chunk=256, roi=Roi(300, 320, 256, 256))
+    assert Windows(plan, 128).around(plan[0]) == (192, 160, 512, 524)
 
 
 def test_a_narrow_last_chunk_gets_a_window_that_the_network_takes() -> None:
@@ -50,12 +51,12 @@ def test_a_narrow_last_chunk_gets_a_window_that_the_network_takes() -> None:
 
 def test_a_region_in_the_info_bar_is_refused() -> None:
     shape = (288, 300)
-    check_imaged(shape, 188, (0, 187, 100, 88), (1, 1), "a.tif")
-    check_imaged(shape, 288, (0, 200, 100, 88), (1, 1), "a.tif")
+    check_imaged(shape, 188, Roi(0, 187, 100, 88), (1, 1), "a.tif")
+    check_imaged(shape, 288, Roi(0, 200, 100, 88), (1, 1), "a.tif")
     with pytest.raises(
         UserError, match=r"a\.tif: the region 0,188,100,88 lies in the info bar, which begins at row 188"
     ):
-        check_imaged(shape, 188, (0, 188, 100, 88), (1, 1), "a.tif")
+        check_imaged(shape, 188, Roi(0, 188, 100, 88), (1, 1), "a.tif")
 
 
 @pytest.mark.parametrize(

@@ -8,20 +8,21 @@ import numpy as np
 from scipy import ndimage
 
 from pipeline.scan.output import ChunkPlan, ScanStore, build_pyramid
+from pipeline.scan.rectangles import Roi
 
 #: all 26 neighbours
 TOUCHING = np.ones((3, 3, 3), bool)
 
 
-def stored(path: Path, mask: np.ndarray, roi: tuple[int, int, int, int] | None = None, chunk: int = 16) -> ScanStore:
+def stored(path: Path, mask: np.ndarray, roi: Roi | None = None, chunk: int = 16) -> ScanStore:
     """A finished store of a mask (D, H, W), with its pyramid; a mask of the region where there is one."""
     depth, height, width = mask.shape
     # the scan goes on a little around the region
-    scan = (height, width) if roi is None else (roi[1] + height + 3, roi[0] + width + 2)
+    scan = (height, width) if roi is None else (roi.y + height + 3, roi.x + width + 2)
     plan = ChunkPlan(*scan, depth=depth, chunk=chunk, block=16, roi=roi)
     store = ScanStore.create(path / "s.ome.zarr", plan, "request")
     for index in range(len(plan)):
-        part = plan.part(index)
+        part = plan[index]
         cut = mask[part.slice, part.y : part.y + part.height, part.x : part.x + part.width]
         store.write_chunk(index, cut.astype(np.float32), 0.5)
     build_pyramid(store)
@@ -31,9 +32,9 @@ def stored(path: Path, mask: np.ndarray, roi: tuple[int, int, int, int] | None =
 class MemoryStore:
     """A mask (D, H, W) that looks like a store of one level to what reads from it; much faster."""
 
-    def __init__(self, mask: np.ndarray, chunk: int = 16, roi: tuple[int, int, int, int] | None = None) -> None:
+    def __init__(self, mask: np.ndarray, chunk: int = 16, roi: Roi | None = None) -> None:
         depth, height, width = mask.shape
-        scan = (height, width) if roi is None else (roi[1] + height + 3, roi[0] + width + 2)
+        scan = (height, width) if roi is None else (roi.y + height + 3, roi.x + width + 2)
         self.plan = ChunkPlan(*scan, depth=depth, chunk=chunk, block=16, roi=roi)
         self.shapes = [mask.shape]
         self._mask = mask

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from pipeline.scan.rectangles import Roi
 from pipeline.scan.volume import open_volume
 from pipeline.volume import alignment, slice_shifts
 from tests.scan.arrays import volume_of
@@ -21,8 +22,8 @@ def rock(depth: int, side: int = 260) -> np.ndarray:
     return pixels.astype(np.float32)
 
 
-def whole(slices: np.ndarray) -> tuple[int, int, int, int]:
-    return 0, 0, slices.shape[2], slices.shape[1]
+def whole(slices: np.ndarray) -> Roi:
+    return Roi(0, 0, slices.shape[2], slices.shape[1])
 
 
 def test_aligned_slices_have_no_shift() -> None:
@@ -60,7 +61,7 @@ def test_a_region_is_compared_alone() -> None:
     moving = rock(1, 300)[0]
     for i in range(4):
         slices[i, 20:220, 30:230] = moving[: 200 + 6 * i, :][6 * i : 6 * i + 200, :200]
-    found = slice_shifts(volume_of(*slices), (30, 20, 200, 200))
+    found = slice_shifts(volume_of(*slices), Roi(30, 20, 200, 200))
     assert found.median_px == pytest.approx(6, abs=0.5)
 
 
@@ -84,10 +85,10 @@ def test_real_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """FIB-SEM slices that were not aligned lie within two pixels of each other; moved ones are found."""
     monkeypatch.setattr(alignment, "_PAIRS", 3)
     with open_volume(str(STACK), stack=True) as volume:
-        found = slice_shifts(volume, (0, 0, volume.shape[1], volume.rows))
+        found = slice_shifts(volume, Roi(0, 0, volume.shape[1], volume.rows))
         assert (found.pairs, found.unlike) == (3, 0)
         assert found.largest_px is not None
         assert found.largest_px < 3
         one, other = (volume.read(i, 100, 200 + 17 * i, 800, 1000) for i in (0, 1))
-        moved = slice_shifts(volume_of(one, other), (0, 0, 1000, 800))
+        moved = slice_shifts(volume_of(one, other), Roi(0, 0, 1000, 800))
     assert moved.median_px == pytest.approx(17, abs=2)

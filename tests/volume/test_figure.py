@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.scan.coarse import coarse_channel
+from pipeline.scan.rectangles import Roi
 from pipeline.volume import figure, write_volume_figure
 from tests.scan.arrays import volume_of
 from tests.volume.stacks import MemoryStore, stored
@@ -28,7 +29,7 @@ def test_planes_are_those_through_the_middle(tmp_path: Path, monkeypatch: pytest
     grey = random.random((5, 53, 79), np.float32)
     mask = np.zeros((5, 45, 70), bool)
     mask[:, 22:30, 33:41] = random.random((5, 1, 1)) < 0.6
-    volume, roi = volume_of(*grey), (7, 5, 70, 45)
+    volume, roi = volume_of(*grey), Roi(7, 5, 70, 45)
     drawn = {}
 
     def draw(planes: dict[str, figure.Plane], *_: object, **__: object) -> figure.Figure:

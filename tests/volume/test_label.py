@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.scan.output import ChunkPlan
+from pipeline.scan.rectangles import Roi
 from pipeline.volume import label_volume, masks
 from pipeline.volume.labels import _labelled
 from pipeline.volume.owners import OwnerFiles
@@ -120,7 +121,7 @@ def test_a_slice_agrees_with_8_neighbours() -> None:
 def test_from_a_store_on_disk(tmp_path: Path) -> None:
     """Chunks and a region in the scan; records count in the region."""
     mask = np.random.default_rng(3).random((4, 37, 50)) < 0.1
-    from_disk = label_volume(stored(tmp_path, mask, roi=(7, 5, 50, 37)))
+    from_disk = label_volume(stored(tmp_path, mask, roi=Roi(7, 5, 50, 37)))
     np.testing.assert_array_equal(from_disk, label_volume(MemoryStore(mask, chunk=64)))
 
 

@@ -13,12 +13,13 @@ from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.scan.output import nifti
+from pipeline.scan.rectangles import Roi
 from pipeline.volume import LABELS, VOLUME_FIGURE, VOLUME_FILES, VOLUME_PARQUET, measure_stack
 from tests.scan.arrays import volume_of
 from tests.volume.stacks import MemoryStore, library_labels, stored
 
 MASK = ndimage.gaussian_filter(np.random.default_rng(2).standard_normal((6, 40, 50)), 1.5) > 0.12
-ROI = (7, 5, 50, 40)
+ROI = Roi(7, 5, 50, 40)
 #: the scan that `stored` makes around the region: slices alike from one to the next
 GREY = ndimage.gaussian_filter(np.random.default_rng(3).standard_normal((6, 48, 59), np.float32), (3, 1, 1))
 

@@ -12,11 +12,12 @@ from skimage.measure import regionprops
 
 from pipeline.errors import UserError
 from pipeline.scan.output import ChunkPlan
+from pipeline.scan.rectangles import Roi
 from pipeline.volume import VOLUME_CSV, VOLUME_PARQUET, Voxel, label_volume, table, volume_columns, write_volume_table
 from tests.volume.stacks import MemoryStore, library_labels
 
 MASK = np.random.default_rng(5).random((6, 40, 50)) < 0.06
-PLAN = ChunkPlan(60, 70, depth=6, chunk=64, block=64, roi=(7, 5, 50, 40))
+PLAN = ChunkPlan(60, 70, depth=6, chunk=64, block=64, roi=Roi(7, 5, 50, 40))
 
 
 def write(folder: Path, voxel: Voxel | None) -> pd.DataFrame:

@@ -6,17 +6,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.report.plots.style import new_figure, plain
+from pipeline.scan.rectangles import Roi
 
 
-def porosity_map_figure(
-    fields: np.ndarray, side: int, region: tuple[int, int, int, int], per_px: float, unit: str
-) -> Figure:
+def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, per_px: float, unit: str) -> Figure:
     """Porosity of each field of view; fields without rock stay white.
 
     Args:
         fields: porosity, (rows, columns), one of them not NaN.
         side: of a field, px.
-        region: x, y, width and height of the segmented region, px.
+        region: the segmented region.
         per_px: the unit for each pixel.
         unit: of the axes.
     """

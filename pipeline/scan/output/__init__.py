@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.scan.output.export import export_nifti, export_tiff
 from pipeline.scan.output.journal import Entry, Journal, request_differences, request_hash
 from pipeline.scan.output.nifti import write_nifti
-from pipeline.scan.output.plan import Chunk, ChunkPlan, Part
+from pipeline.scan.output.plan import ChunkPlan
 from pipeline.scan.output.pyramid import build_pyramid
 from pipeline.scan.output.store import CHANNELS, FORMAT_VERSION, BlockCounts, ScanStore
 
@@ -13,11 +13,9 @@ __all__ = [
     "CHANNELS",
     "FORMAT_VERSION",
     "BlockCounts",
-    "Chunk",
     "ChunkPlan",
     "Entry",
     "Journal",
-    "Part",
     "ScanStore",
     "build_pyramid",
     "export_nifti",

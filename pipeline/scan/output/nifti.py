@@ -68,7 +68,7 @@ def _header(
         size = pixel_size_nm / 1000  # NIfTI knows micrometres, not nanometres
         spacing = slice_spacing_nm / 1000 if slice_spacing_nm else size
     affine = np.diag([size, size, spacing, 1.0])
-    affine[:2, 3] = np.array(plan.region[:2]) * size
+    affine[:2, 3] = np.array([plan.region.x, plan.region.y]) * size
     header = nib.Nifti2Header() if max(shape) > _NIFTI1_LARGEST else nib.Nifti1Header()
     header.set_data_dtype(dtype)
     header.set_data_shape(shape)

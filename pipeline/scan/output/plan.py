@@ -6,36 +6,12 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from math import ceil
-from typing import NamedTuple
 
 from pipeline.errors import UserError
+from pipeline.scan.rectangles import Chunk, Roi
 
 #: what every chunk is a multiple of: the grid of the network's poolings, and of TIFF's tiles
 CHUNK_MULTIPLE = 16
-
-
-class Part(NamedTuple):
-    """A rectangle of the output, whose corner is the region of interest's (px)."""
-
-    slice: int
-    y: int
-    x: int
-    height: int
-    width: int
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Where a chunk lies. `x` and `y` count in the output, whose corner is the region of interest's."""
-
-    index: int
-    slice: int
-    row: int
-    column: int
-    y: int
-    x: int
-    height: int
-    width: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +28,7 @@ class ChunkPlan:
         depth: number of slices; 1 for an image.
         chunk: side of a chunk, pixels, a multiple of 16.
         block: side of the squares in which pore and rock pixels are counted, pixels; it divides `chunk`.
-        roi: region of interest in every slice: x, y, width, height in pixels; None for the whole slice.
+        roi: region of interest in every slice; None for the whole slice.
 
     Raises:
         UserError: an empty scan, a region that leaves the scan, a chunk or block of an impossible side.
@@ -63,7 +39,7 @@ class ChunkPlan:
     depth: int = 1
     chunk: int = 1024
     block: int = 256
-    roi: tuple[int, int, int, int] | None = None
+    roi: Roi | None = None
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.depth) < 1:
@@ -72,23 +48,21 @@ class ChunkPlan:
             raise UserError(f"chunk {self.chunk}: give a multiple of {CHUNK_MULTIPLE} pixels")
         if self.block < 1 or self.chunk % self.block:
             raise UserError(f"block {self.block}: give a divisor of the chunk's side, {self.chunk} pixels")
-        x, y, width, height = self.region
+        x, y, width, height = region = self.region
         if min(x, y) < 0 or min(width, height) < 1 or x + width > self.width or y + height > self.height:
             raise UserError(
-                f"roi {x},{y},{width},{height} (x, y, width, height) leaves the scan of "
-                f"{self.width} x {self.height} pixels"
+                f"roi {region} (x, y, width, height) leaves the scan of {self.width} x {self.height} pixels"
             )
 
     @property
-    def region(self) -> tuple[int, int, int, int]:
-        """The part of each slice that is written: x, y, width, height in pixels of the scan."""
-        return self.roi or (0, 0, self.width, self.height)
+    def region(self) -> Roi:
+        """The part of each slice that is written, in pixels of the scan."""
+        return self.roi or Roi(0, 0, self.width, self.height)
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Slices, rows and columns of the output, pixels."""
-        _, _, width, height = self.region
-        return self.depth, height, width
+        return self.depth, self.region.height, self.region.width
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -108,12 +82,7 @@ class ChunkPlan:
         rest, column = divmod(index, columns)
         slice_, row = divmod(rest, rows)
         y, x = row * self.chunk, column * self.chunk
-        return Chunk(index, slice_, row, column, y, x, min(self.chunk, height - y), min(self.chunk, width - x))
-
-    def part(self, index: int) -> Part:
-        """What a chunk covers."""
-        chunk = self[index]
-        return Part(chunk.slice, chunk.y, chunk.x, chunk.height, chunk.width)
+        return Chunk(slice_, y, x, min(self.chunk, height - y), min(self.chunk, width - x), index, row, column)
 
     @property
     def hash(self) -> str:

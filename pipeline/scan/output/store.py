@@ -82,7 +82,7 @@ class ScanStore:
         """
         store = cls(Path(path), plan)
         path = store.path
-        corner = (plan.region[1], plan.region[0])
+        corner = (plan.region.y, plan.region.x)
         attributes = image_metadata(path.name, len(store.shapes), CHANNELS, corner, pixel_size_nm, slice_spacing_nm)
         attributes[_MARK] = {"format": FORMAT_VERSION, "plan": plan.hash, "request": request}
         removed = path.with_name(f".{path.name}.removed")

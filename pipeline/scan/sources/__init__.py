@@ -2,13 +2,12 @@
 
 from pipeline.scan.sources.inverted import InvertedSource
 from pipeline.scan.sources.opening import inputs_of, open_scan, scans_in
-from pipeline.scan.sources.roi import Roi, cropped
+from pipeline.scan.sources.roi import cropped
 from pipeline.scan.sources.source import ScanSource
 from pipeline.scan.sources.stack import ScanStack, open_stack
 
 __all__ = [
     "InvertedSource",
-    "Roi",
     "ScanSource",
     "ScanStack",
     "cropped",

@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.scan.rectangles import Roi
 from pipeline.scan.sources.source import ScanSource
-
-
-@dataclass(frozen=True)
-class Roi:
-    """A rectangle of pixels.
-
-    Attributes:
-        x: its first column.
-        y: its first row.
-        width: number of columns.
-        height: number of rows.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @classmethod
-    def parse(cls, text: str) -> Roi:
-        """From `x,y,w,h`.
-
-        Raises:
-            UserError: it is not four whole numbers, or the rectangle is empty.
-        """
-        try:
-            roi = cls(*(int(part) for part in text.split(",")))
-        except (ValueError, TypeError) as error:
-            raise UserError(f"roi {text!r} is not x,y,width,height in whole pixels, like 0,0,4096,4096") from error
-        if min(roi.x, roi.y) < 0 or min(roi.width, roi.height) < 1:
-            raise UserError(f"roi {text!r} needs x and y from 0 and a width and height of at least 1 pixel")
-        return roi
-
-    def __str__(self) -> str:
-        return f"{self.x},{self.y},{self.width},{self.height}"
 
 
 def cropped(source: ScanSource, roi: Roi) -> ScanSource:

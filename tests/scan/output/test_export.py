@@ -11,11 +11,12 @@ import tifffile
 from pipeline.errors import UserError
 from pipeline.scan.output import ChunkPlan, ScanStore, export, export_nifti, export_tiff
 from pipeline.scan.output.store import CHANNELS
+from pipeline.scan.rectangles import Roi
 from tests.scan.output.scans import write_all
 
 PLANS = [
     ChunkPlan(150, 117, chunk=32, block=16),
-    ChunkPlan(70, 50, depth=3, chunk=32, block=16, roi=(4, 6, 40, 50)),
+    ChunkPlan(70, 50, depth=3, chunk=32, block=16, roi=Roi(4, 6, 40, 50)),
     ChunkPlan(20, 20, chunk=32, block=16),
 ]
 

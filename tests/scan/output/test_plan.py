@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.scan.output import ChunkPlan
+from pipeline.scan.rectangles import Roi
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 3), st.sampled_from([16, 32, 48]))
@@ -21,7 +22,7 @@ def test_each_pixel_lies_in_one_chunk(height: int, width: int, depth: int, side:
 
 
 def test_chunks_start_at_the_corner_of_the_region() -> None:
-    plan = ChunkPlan(100, 100, chunk=32, block=32, roi=(7, 11, 40, 33))
+    plan = ChunkPlan(100, 100, chunk=32, block=32, roi=Roi(7, 11, 40, 33))
     assert plan.shape == (1, 33, 40)
     assert [(c.y, c.x, c.height, c.width) for c in (plan[i] for i in range(len(plan)))] == [
         (0, 0, 32, 32),
@@ -33,8 +34,8 @@ def test_chunks_start_at_the_corner_of_the_region() -> None:
 
 def test_hash_names_the_plan() -> None:
     plan = ChunkPlan(100, 90)
-    assert plan.hash == ChunkPlan(100, 90, roi=(0, 0, 90, 100)).hash
-    others = [ChunkPlan(90, 100), ChunkPlan(100, 90, chunk=512), ChunkPlan(100, 90, roi=(1, 0, 80, 100))]
+    assert plan.hash == ChunkPlan(100, 90, roi=Roi(0, 0, 90, 100)).hash
+    others = [ChunkPlan(90, 100), ChunkPlan(100, 90, chunk=512), ChunkPlan(100, 90, roi=Roi(1, 0, 80, 100))]
     assert plan.hash not in {other.hash for other in others}
 
 
@@ -44,9 +45,9 @@ def test_hash_names_the_plan() -> None:
         ({"height": 0, "width": 5}, "nothing"),
         ({"height": 64, "width": 64, "chunk": 40}, "16"),
         ({"height": 64, "width": 64, "chunk": 64, "block": 48}, "divisor"),
-        ({"height": 64, "width": 64, "roi": (60, 0, 5, 5)}, "60,0,5,5"),
-        ({"height": 64, "width": 64, "roi": (-1, 0, 5, 5)}, "leaves"),
-        ({"height": 64, "width": 64, "roi": (0, 0, 0, 5)}, "leaves"),
+        ({"height": 64, "width": 64, "roi": Roi(60, 0, 5, 5)}, "60,0,5,5"),
+        ({"height": 64, "width": 64, "roi": Roi(-1, 0, 5, 5)}, "leaves"),
+        ({"height": 64, "width": 64, "roi": Roi(0, 0, 0, 5)}, "leaves"),
     ],
 )
 def test_impossible_plans_are_refused(arguments: dict, word: str) -> None:

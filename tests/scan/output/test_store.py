@@ -12,6 +12,7 @@ import zarr
 
 from pipeline.errors import UserError
 from pipeline.scan.output import ChunkPlan, ScanStore, build_pyramid
+from pipeline.scan.rectangles import Roi
 from tests.scan.output.scans import PLAN, bytes_of, part, probability_of, write_all
 
 
@@ -26,7 +27,7 @@ def test_zarr_reads_what_was_written(tmp_path: Path) -> None:
 
 
 def test_metadata_is_that_of_ngff(tmp_path: Path) -> None:
-    plan = ChunkPlan(200, 200, chunk=32, block=16, roi=(20, 10, 117, 150))
+    plan = ChunkPlan(200, 200, chunk=32, block=16, roi=Roi(20, 10, 117, 150))
     ScanStore.create(tmp_path / "a.ome.zarr", plan, "request", pixel_size_nm=5.0, slice_spacing_nm=10.0)
     group = zarr.open(str(tmp_path / "a.ome.zarr"), mode="r")
     (scales,) = group.attrs["multiscales"]

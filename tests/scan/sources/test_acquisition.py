@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image
 
 from pipeline.microscope import info_bar_height, read_bottom
-from pipeline.scan.sources import Roi, cropped, open_scan, open_stack, whole
+from pipeline.scan.rectangles import Roi
+from pipeline.scan.sources import cropped, open_scan, open_stack, whole
 from tests.microscope.bars import one_line
 from tests.microscope.files import HITACHI, IMAGE, fei, write
 

@@ -11,7 +11,8 @@ import tifffile
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.scan.sources import Roi, cropped, open_scan, open_stack, scans_in
+from pipeline.scan.rectangles import Roi
+from pipeline.scan.sources import cropped, open_scan, open_stack, scans_in
 from pipeline.scan.sources.opening import natural
 from tests.scan.sources.cases import assert_reads, noise
 
