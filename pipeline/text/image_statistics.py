@@ -11,7 +11,7 @@ import numpy as np
 from scipy.ndimage import gaussian_gradient_magnitude
 from skimage.measure import shannon_entropy
 
-from pipeline.text.rock_area import rock_area
+from pipeline.text.frame import inside_frame
 
 #: Percentiles of the grey values that become 0 and 1: single hot or dead pixels decide nothing.
 _DARK_END, _BRIGHT_END = 0.5, 99.5
@@ -56,15 +56,15 @@ class ImageStatistics:
 
     @classmethod
     def of(cls, image: np.ndarray) -> ImageStatistics:
-        """Measure the rock in an image; info bar and frame are left out.
+        """Measure the rock in an image; a frame around it is left out.
 
         Of an image above four megapixels, 16 windows of 512 x 512 pixels, spread evenly, are measured: the memory is
         bounded, and edges and gradients stay those of full resolution. An image of one value gets 0 for everything.
 
         Args:
-            image: (H, W), any real type, finite.
+            image: (H, W), any real type, finite, without an info bar.
         """
-        windows = [window.astype(np.float32) for window in _windows(image[rock_area(image)])]
+        windows = [window.astype(np.float32) for window in _windows(image[inside_frame(image)])]
         low, high = _ends(np.concatenate([window.ravel() for window in windows]))
         if high <= low:
             return cls(mean=0, std=0, median=0, p10=0, p90=0, entropy=0, edge_density=0, gradient_strength=0)

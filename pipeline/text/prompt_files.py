@@ -14,6 +14,7 @@ from pipeline.atomic import atomic_path
 from pipeline.data import check_image, is_image, read_image, stem_of
 from pipeline.data.pairs import TEXT_FOLDER, find_layout
 from pipeline.errors import UserError
+from pipeline.microscope import imaged_rows
 from pipeline.names import check_name
 from pipeline.text.image_statistics import ImageStatistics
 from pipeline.text.language_model import Endpoint, LanguageModelWriter, UnusableAnswer
@@ -81,7 +82,7 @@ def write_prompts(
             problems.append(str(error))
             continue
         try:
-            prompts[name] = writer(ImageStatistics.of(image))
+            prompts[name] = writer(ImageStatistics.of(image[: imaged_rows(image, file)]))
         except UnusableAnswer as error:  # the others need not wait for it
             problems.append(f"{file}: {error}")
             continue

@@ -6,6 +6,7 @@ from PIL import Image
 
 from pipeline.data import index_dataset
 from pipeline.errors import UserError
+from pipeline.synthetic.info_bar import draw_info_bar
 from pipeline.text.image_statistics import ImageStatistics
 from pipeline.text.language_model import LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_files import build_writer, write_prompts
@@ -30,6 +31,16 @@ def test_each_image_gets_the_sentence_that_its_data_set_then_carries(rock):
     image = np.asarray(Image.open(rock / "patch_images" / "a.png"))
     assert done.prompts["a"] == write_prompt(ImageStatistics.of(image))
     assert {sample.name: sample.prompt for sample in index_dataset(rock).samples} == done.prompts
+
+
+def test_an_info_bar_does_not_count(rock):
+    told = []
+    image = np.tile(np.asarray(Image.open(rock / "patch_images" / "a.png")), (5, 4))
+    bar = draw_info_bar(24, image.shape[1], pixel_size_nm=10.0)
+    for name, pixels in (("a", image), ("b", np.vstack([image, bar]))):
+        Image.fromarray(pixels).save(rock / "patch_images" / f"{name}.png")
+    write_prompts(rock, lambda statistics: told.append(statistics) or "pores")
+    assert told[0] == told[1]
 
 
 def test_texts_are_kept_unless_told_otherwise(rock):
