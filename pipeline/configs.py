@@ -30,7 +30,7 @@ def config_folder() -> Path:
             found = Path(str(file.locate())).resolve()
             if found.is_file():
                 return found.parent
-    raise UserError("the bundle's configs are not installed with vlsenet; install it again with pip install vlsenet")
+    raise UserError("the bundle's configs are not installed with vlsenet; reinstall it: pip install vlsenet")
 
 
 def config_files(command: str) -> list[str]:

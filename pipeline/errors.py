@@ -1,4 +1,4 @@
-"""Errors that a user can mend."""
+"""Errors that a user can fix."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class UserError(Exception):
     """A mistake in what the user gave: a path, an option, an image.
 
     The message is for a reader who has not seen the code: it names the file or the value, and says what to do.
-    Commands and scripts print it on one line (or one for each problem), without a traceback, and end with status 1.
+    Commands and scripts print it on one line (or one line per problem), without a traceback, and end with status 1.
     """
 
 
@@ -28,7 +28,7 @@ def mistake_behind(error: BaseException) -> UserError | None:
         error: as it was caught.
 
     Returns:
-        None where it is no mistake of the user's.
+        None if it is not the user's mistake.
     """
     cause: BaseException | None = error
     while cause is not None:

@@ -9,17 +9,17 @@ from pipeline.errors import UserError
 
 
 def nearest(name: object, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """Return the name that was probably meant: one that begins so, else one that is written much alike.
+    """Return the name that was probably meant: one that begins with `name`, or else a similar one.
 
     Upper and lower case count as the same.
 
     Args:
         name: the user's choice.
         known: the names that exist.
-        likeness: how much alike two names must be at least, 0 to 1, as difflib has it.
+        likeness: least similarity of two names, 0 to 1, as difflib measures it.
 
     Returns:
-        None where no name is near.
+        None if no name is similar.
     """
     asked, names = str(name).lower(), {other.lower(): other for other in known}
     longer = [other for other in names if asked and other.startswith(asked)]
@@ -31,7 +31,7 @@ def check_name(what: str, name: str, known: Iterable[str]) -> str:
     """Return `name` if it is known.
 
     Args:
-        what: what is named, for the message.
+        what: the kind of name, for the message.
         name: the user's choice.
         known: the names that exist.
 

@@ -12,6 +12,6 @@ def some_of(names: Sequence[str], most: int = 5) -> str:
 
 
 def some_lines(lines: Sequence[object], most: int) -> list[str]:
-    """Return the first lines, set in, and one that tells how many more there are."""
+    """Return the first lines, indented, and one that says how many more there are."""
     more = [f"  ... and {len(lines) - most} more"] if len(lines) > most else []
     return [f"  {line}" for line in lines[:most]] + more

@@ -10,17 +10,17 @@ from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.evaluate import add_model_options, complete
 from pipeline.cli.parser import CommandParser
 
-ABOUT = "what the text is worth: a model with its prompts, other texts and none"
+ABOUT = "measure what the text prior is worth: score a model with its prompts, with other texts and with none"
 _EXAMPLES = f"""\
 Evaluates a model with its own prompts, with prompts exchanged among the images, with 'pore' for all, with an empty
 text, with random features and with zeros. Prints the table and writes audit.csv, audit.json and audit.png; the scores
-go to MLflow. Prompts of the training need no CLIP. The model is that of --checkpoint, of the environment variable
-VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder.
+go to MLflow. Prompts of the training need no CLIP. The model is given by --checkpoint or the environment variable
+VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder.
 
 examples:
   vlsenet audit my_rock --checkpoint runs/first/checkpoints/best.pt
 
-  # an empty text needs CLIP's text tower, where the training did not store it
+  # an empty text needs CLIP's text tower if the training did not store its features
   vlsenet audit my_rock --checkpoint best.pt --text_weights RN50.pt --split test --output_dir runs/first/audit
 
 {EXIT_STATUS}"""
@@ -31,10 +31,10 @@ def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
     option = parser.add_argument
-    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/, and text/ if there is")
+    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/, and optionally text/")
     option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_audit in the current folder)")
     add_model_options(parser)
-    option("--seed", type=int, metavar="K", help="of the exchange and of the random features (default: 0)")
+    option("--seed", type=int, metavar="K", help="random seed of the exchange and the random features (default: 0)")
     option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, where they can't be downloaded")
     option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     add_common_options(parser, "audit", "mirror=false")

@@ -1,4 +1,4 @@
-"""What a model's file tells, for people and for programs."""
+"""What a model's file says, for people and for programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.workflows.model_file import read_model_file
 
 _SHOWN_PROMPTS = 5
 #: what the training did with slow changes of brightness
-_SHADING = {True: "taken out of the images", False: "left in the images", None: "unknown"}
+_SHADING = {True: "removed from the images", False: "left in the images", None: "unknown"}
 
 
 def checkpoint_facts(path: str) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
         Plain values, for JSON.
 
     Raises:
-        UserError: it is no model file, or a damaged one.
+        UserError: it is not a model file, or it is damaged.
     """
     content = read_model_file(path)
     settings, data = content["network_settings"], content["data"]
@@ -74,21 +74,21 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts["start_from"]:
         lines.append(("started from", f"the model with sha256 {facts['start_from']}"))
     if facts["epoch"] is not None:
-        lines.append(("epoch", f"{facts['epoch']}; holds the state to go on from, too"))
+        lines.append(("epoch", f"{facts['epoch']}; also holds the state needed to resume"))
     lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))
     return [*lines, ("sha256", facts["sha256"])]
 
 
 def _text_prior(text: dict[str, Any]) -> str:
-    """Where the vectors come from that stand for the text."""
+    """Where the text vectors come from."""
     source = text.get("source")
     size = f"{text.get('length')} vectors of {text.get('dim')}"
     weights = text.get("weights_id") or text.get("pretrained")
     said = {
         "none": "none",
         "learned": f"learned with the network ({size})",
-        "random": f"random, for comparison: a prompt has no meaning ({size})",
-        "untrained": f"a text tower that was not trained, for comparison ({size})",
+        "random": f"random, a control: prompts have no meaning ({size})",
+        "untrained": f"untrained text tower, a control ({size})",
         "clip": f"CLIP's text tower {text.get('model')}, weights {weights} ({size})",
     }
     return said.get(str(source), f"{source} ({size})")
@@ -104,7 +104,7 @@ def _prompts(text: dict[str, Any], prompts: list[str]) -> str:
 
 def _pixel_sizes(sizes: list[float]) -> str:
     if not sizes:
-        return "unknown: scans are not resampled to the model's"
+        return "unknown: scans are not resampled"
     if min(sizes) == max(sizes):
         return f"{sizes[0]:.4g} nm"
     return f"{min(sizes):.4g} to {max(sizes):.4g} nm, median {statistics.median(sizes):.4g} nm"

@@ -12,27 +12,27 @@ from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import UserError
 
-ABOUT = "compare evaluated runs of an MLflow store"
+ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"
 _EXAMPLES = f"""\
-Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is an MLflow store's address, an
-{_STORE}, a folder that holds one, or a folder of such folders. A run is compared when it was evaluated: those of
-vlsenet experiment are, and vlsenet evaluate does it for any other.
+Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is the address of an MLflow
+store, a file {_STORE}, a folder that holds one, or a folder of such folders. Only evaluated runs are compared: runs of
+vlsenet experiment already are, and vlsenet evaluate evaluates any other.
 
 examples:
-  # two networks, each trained, evaluated, and called by its folder's name
+  # train and evaluate two networks, each called by its folder's name
   vlsenet train my_rock --output_dir runs/unet --network unet
   vlsenet train my_rock --output_dir runs/mine
   vlsenet evaluate my_rock --checkpoint runs/unet/checkpoints/best.pt --output_dir runs/unet/val
   vlsenet evaluate my_rock --checkpoint runs/mine/checkpoints/best.pt --output_dir runs/mine/val
   vlsenet compare runs/unet runs/mine --output_dir comparison
 
-  # all runs of an experiment, against another variant, by another score
+  # all runs of an experiment, with another baseline and another score
   vlsenet compare http://localhost:5000 --experiment ablation --baseline vlsenet --metric porosity_error \\
       --output_dir comparison
 
-One training of each is too little for a verdict: with other seeds and the same --variant at the evaluation, several
-trainings are one variant. vlsenet experiment does all of this from one file.
+One training of each variant is too few for a verdict: train each with several seeds, and give them the same --variant
+when evaluating. vlsenet experiment does all of this from one file.
 
 {EXIT_STATUS}"""
 
@@ -42,14 +42,14 @@ def add(parser: CommandParser) -> None:
     parser.epilog = _EXAMPLES
     option = parser.add_argument
     option("store", metavar="STORE", nargs="+", help="sqlite:///FILE.db, a server's address, or a folder of runs")
-    option("--output_dir", metavar="DIR", help="folder of report.html and the tables; needed")
+    option("--output_dir", metavar="DIR", help="folder of report.html and the tables (required)")
     option(
         "--experiment",
         default=None,
         metavar="NAME",
-        help="MLflow experiment (default: the one with evaluated runs) ...",
+        help="MLflow experiment, where a store holds several (default: the one with evaluated runs)",
     )
-    option("--runs", default="", metavar="ID,...", help="these runs; a parent run's id stands for its children")
+    option("--runs", default="", metavar="ID,...", help="only these runs; a parent run's id stands for its children")
     option("--split", default=None, metavar="NAME", help="evaluations of this part of the data, such as test")
     option("--baseline", default=None, metavar="VARIANT", help="what the others are compared with (default: unet)")
     option("--metric", default="dice", metavar="SCORE", help="score of the verdicts at the top (default: dice)")
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     """Compare; returns the exit status.
 
     Raises:
-        UserError: no such store, experiment, run, baseline or score; runs that can't be compared.
+        UserError: a store, experiment, run, baseline or score does not exist, or the runs can't be compared.
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the report")
@@ -118,9 +118,7 @@ def store_addresses(store: str) -> list[str]:
     if path.is_dir() and not files[0].is_file():
         files = sorted(path.glob(f"*/{_STORE}"))
     if not files or not files[0].is_file():
-        raise UserError(
-            f"{store}: there is no {_STORE}; give a folder of runs, sqlite:///FILE.db or a server's address"
-        )
+        raise UserError(f"{store}: no {_STORE} found; give a folder of runs, sqlite:///FILE.db or a server's address")
     return [f"sqlite:///{file}" for file in files]
 
 
@@ -132,5 +130,5 @@ def store_address(store: str) -> str:
     """
     addresses = store_addresses(store)
     if len(addresses) > 1:
-        raise UserError(f"{store}: there are several stores in it; give the folder of one")
+        raise UserError(f"{store} holds several stores; give the folder of one")
     return addresses[0]

@@ -36,7 +36,7 @@ def add_common_options(parser: CommandParser, config: str, example: str, device:
         action="append",
         metavar="NAME=VALUE",
         default=[],
-        help=f"any option of bundle/configs/{config}.yaml, such as {example}; may be given several times",
+        help=f"set any option of bundle/configs/{config}.yaml, such as {example}; may be given several times",
     )
 
 
@@ -51,12 +51,12 @@ def add_info_bar_option(parser: argparse.ArgumentParser) -> None:
 
 
 def names(text: str) -> list[str]:
-    """The type of an option that takes several names with commas between them."""
+    """The type of an option that takes several names, separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def option_names(config: str) -> list[str]:
-    """The options that stand in a config and in the shared one."""
+    """The options of a config and of the shared one."""
     import yaml
 
     from pipeline.configs import config_files
@@ -73,7 +73,7 @@ def overrides(options: argparse.Namespace, config: str, paths: Sequence[str] = (
         paths: names of the options that are paths.
 
     Raises:
-        UserError: a wrong `--set`, or a text that MONAI's configs can't hold.
+        UserError: a wrong `--set`, or text that MONAI's configs can't hold.
     """
     given = {name: value for name, value in vars(options).items() if name not in ("set", "run", "parser")}
     for name in paths:
@@ -82,21 +82,21 @@ def overrides(options: argparse.Namespace, config: str, paths: Sequence[str] = (
     for name, value in given.items():
         if isinstance(value, str) and ("#" in value or value.startswith(_MEANT_FOR_MONAI)):
             raise UserError(
-                f"--{name} {value}: MONAI's configs can't hold # in a text, nor $, @ or % as its first character; "
-                "choose another"
+                f"--{name} {value}: MONAI's configs can't hold text with # in it, or with $, @ or % at the start; "
+                "choose another value"
             )
     return {**given, **parse_assignments(options.set, config)}
 
 
 def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, Any]:
-    """What `--set` gives.
+    """The values given by `--set`.
 
     Args:
         assignments: `name=value`, the value in YAML.
         config: name of the config, such as `scan`.
 
     Raises:
-        UserError: a name that the config lacks, or a value that is none.
+        UserError: a name that is not in the config, or a value that is not YAML.
     """
     import yaml
 
@@ -110,11 +110,11 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
         if first not in names:
             nearest_first = nearest(first, names)
             meant = nearest_first and nearest_first + part + rest
-            hint = f"did you mean {meant}?" if meant else f"its options are explained at the top of {config}.yaml"
+            hint = f"did you mean {meant}?" if meant else f"see the options at the top of {config}.yaml"
             raise UserError(f"--set {assignment}: there is no option {name} in {config}.yaml; {hint}")
         try:
-            # 1e-3 is a text to YAML 1.1
+            # YAML 1.1 reads 1e-3 as text
             values[name] = float(text) if _POWER_OF_TEN.fullmatch(text) else yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UserError(f"--set {assignment}: {text!r} is no YAML value; put texts into quotes") from error
+            raise UserError(f"--set {assignment}: {text!r} is not valid YAML; put text in quotes") from error
     return values

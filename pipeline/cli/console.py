@@ -12,8 +12,8 @@ FINE, MISTAKE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 #: for the help of every command
 EXIT_STATUS = """\
-exit status: 0 all is well; 1 a mistake in what was given, told in one line, or a check that found something; 2 wrong
-usage; 130 interrupted
+exit status: 0 success; 1 a mistake in the input, reported in one line, or a check that found something; 2 wrong usage;
+130 interrupted
 """
 
 
@@ -22,10 +22,10 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
 
     Args:
         command: returns the exit status.
-        interrupted: what is told after Ctrl-C.
+        interrupted: what is printed after Ctrl-C.
 
     Returns:
-        The exit status. Errors that are no mistake of the user's are raised.
+        The exit status. Errors that are not the user's mistake are raised.
     """
     try:
         return command()

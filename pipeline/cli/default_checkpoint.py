@@ -1,4 +1,4 @@
-"""Which model a command uses where none is named."""
+"""Which model a command uses if none is given."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from pipeline.errors import UserError
 
 VARIABLE = "VLSENET_CHECKPOINT"
-_HOW = f"name one with --checkpoint FILE, or in the environment variable {VARIABLE}"
+_HOW = f"give --checkpoint FILE, or set the environment variable {VARIABLE}"
 
 
 def find_checkpoint(given: str | None) -> tuple[str, str]:
-    """The model to use: the one given, that of the environment, or the one in the current folder.
+    """The model to use: the one given, the one in the environment variable, or the one in the current folder.
 
     In the current folder that is `best.pt`, or the only file that ends in .pt.
 
     Args:
-        given: behind `--checkpoint`.
+        given: value of `--checkpoint`.
 
     Returns:
         The file, and in brackets where it was found; empty for the one given.
 
     Raises:
-        UserError: there is none, or it is not clear which.
+        UserError: there is no model, or several.
     """
     if given is not None:
         return _existing(given, "--checkpoint"), ""
@@ -36,11 +36,11 @@ def find_checkpoint(given: str | None) -> tuple[str, str]:
     if len(there) == 1:
         return there[0], " (in this folder)"
     if there:
-        raise UserError(f"which model? There are {', '.join(there)} in this folder; {_HOW}")
-    raise UserError(f"no model: there is no best.pt in this folder; {_HOW}. vlsenet train makes one")
+        raise UserError(f"which model? This folder holds {', '.join(there)}; {_HOW}")
+    raise UserError(f"no model: there is no best.pt in this folder; {_HOW} (vlsenet train writes one)")
 
 
 def _existing(path: str, said_by: str) -> str:
     if not Path(path).is_file():
-        raise UserError(f"{said_by} {path}: there is no such file; give best.pt of a training")
+        raise UserError(f"{said_by} {path}: no such file; give best.pt of a training")
     return path

@@ -12,12 +12,12 @@ from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.train import add_dataset_options
 
-ABOUT = "train variants on folds with several seeds, and compare them"
+ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\
-The plan's variants are overrides of train.yaml; scripts/ablation.yaml is one, and explains its entries. All runs are in
-one MLflow store (OUTPUT_DIR/mlflow.db), below one parent run. Each has its folder with log.txt, checkpoints/ and
-evaluation/; runs.csv is written anew after each, and comparison/report.html at the end. Stopped by Ctrl-C or anything
-else, the same command goes on, and repeats nothing that is finished.
+The plan's variants are overrides of train.yaml; scripts/ablation.yaml is an example that explains its entries. All runs
+are in one MLflow store (OUTPUT_DIR/mlflow.db), below one parent run. Each has its own folder with log.txt, checkpoints/
+and evaluation/; runs.csv is rewritten after each run, and comparison/report.html is written at the end. After an
+interrupt the same command resumes, and repeats nothing that is finished.
 
 examples:
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/ablation
@@ -26,11 +26,11 @@ examples:
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/short \\
       --only unet,vlsenet --seeds 0 --set max_epochs=5 --jobs 2
 
-  # leave-one-source-out over two sources; the sources of the others train and choose epoch and threshold
+  # leave out one of two sources at a time; the other sources are used to train and to choose epoch and threshold
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/sources \\
       --folds '{{leave_out: [11, 13]}}' --only unet,vlsenet --seeds 0,1
 
-  # the report of what is there so far
+  # only the report of the runs finished so far
   vlsenet experiment scripts/ablation.yaml --output_dir runs/short --report
 
 {EXIT_STATUS}"""
@@ -41,16 +41,16 @@ def add(parser: CommandParser) -> None:
     parser.epilog = _EXAMPLES
     option = parser.add_argument
     option("plan", metavar="PLAN", help="YAML file of variants, seeds and folds")
-    option("--output_dir", metavar="DIR", help="folder of all results; needed")
+    option("--output_dir", metavar="DIR", help="folder of all results (required)")
     option("--dataset_dir", metavar="DIR", help="folder with images/ and labels/")
     add_dataset_options(parser)
     option("--only", default="", metavar="NAME,...", help="run these variants only")
-    option("--seeds", default="", metavar="K,...", help="in place of the plan's seeds")
-    option("--folds", metavar="FOLDS", help="in place of the plan's: split, 5, leave_one_source_out, {leave_out: [11]}")
-    option("--jobs", type=int, default=1, metavar="N", help="runs at a time, over all GPUs there are (default: 1)")
+    option("--seeds", default="", metavar="K,...", help="instead of the plan's seeds")
+    option("--folds", metavar="FOLDS", help="instead of the plan's: split, 5, leave_one_source_out, {leave_out: [11]}")
+    option("--jobs", type=int, default=1, metavar="N", help="runs at a time, spread over the GPUs (default: 1)")
     option("--threads", type=int, default=None, metavar="T", help="CPU threads of each run (default: its share)")
     option("--retry_failed", action="store_true", default=False, help="run again what failed before")
-    option("--report", action="store_true", default=False, help="only write the report of what is there")
+    option("--report", action="store_true", default=False, help="only write the report of the finished runs")
     option("--tracking_uri", default=None, metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     option("--experiment_name", default=None, metavar="NAME", help="MLflow experiment (default: the folder's name)")
     option(
@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the experiment, or write its report; returns the exit status, 1 when runs failed or are not finished.
 
     Raises:
-        UserError: the options, the plan, the data or the store don't allow it.
+        UserError: a problem with the options, the plan, the data or the store.
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the results")
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     if outcome.failed:
         print(f"failed: {', '.join(outcome.failed)}")
     if outcome.unfinished:
-        print(f"not finished: {', '.join(outcome.unfinished)}; the same command goes on")
+        print(f"not finished: {', '.join(outcome.unfinished)}; run the same command again to resume")
     return MISTAKE if outcome.failed or outcome.unfinished else FINE
 
 

@@ -10,16 +10,16 @@ from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.default_checkpoint import find_checkpoint
 from pipeline.cli.parser import CommandParser
 
-ABOUT = "a model for other programs: torch.export, ONNX, TorchScript"
+ABOUT = "export a model for other programs: torch.export, ONNX, TorchScript"
 _EXAMPLES = f"""\
-Writes model.pt2, model.onnx and model.ts, each checked against PyTorch, and export.json, which says how images are
-prepared. The model is that of --checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only
+Writes model.pt2, model.onnx and model.ts, each checked against PyTorch, and export.json, which says how to prepare
+images. The model is given by --checkpoint or the environment variable VLSENET_CHECKPOINT, or is best.pt (or the only
 .pt) in the current folder.
 
 examples:
   vlsenet export --checkpoint runs/first/checkpoints/best.pt
 
-  # for ONNX Runtime alone
+  # only for ONNX Runtime
   vlsenet export --checkpoint best.pt --formats onnx --output_dir for_onnx
 
 {EXIT_STATUS}"""
@@ -33,9 +33,9 @@ def add(parser: CommandParser) -> None:
     option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
     option("--output_dir", metavar="DIR", help="folder of the files (default: exported)")
     option("--formats", type=names, metavar="NAME,...", help="some of torch_export, onnx, torchscript (default: all)")
-    option("--prompt", metavar="TEXT", help="text that is built in (default: pore)")
-    option("--text_inputs", action="store_true", help="leave the text's features as inputs")
-    option("--threshold", type=float, metavar="P", help="for export.json (default: the model's)")
+    option("--prompt", metavar="TEXT", help="text built into the exported network (default: pore)")
+    option("--text_inputs", action="store_true", help="take the text features as inputs instead")
+    option("--threshold", type=float, metavar="P", help="threshold written to export.json (default: the model's)")
     option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, for a new prompt")
     add_common_options(parser, "export", "prompt='rock pore'", device=False)
     parser.set_defaults(run=run)

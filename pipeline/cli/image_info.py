@@ -1,4 +1,4 @@
-"""What an image's file tells, for people and for programs."""
+"""What an image's file says, for people and for programs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.scan.sources import ScanSource, ScanStack, open_scan, open_stack
 from pipeline.scan.volume import ScanVolume
 
 _CONDITIONS = (
-    ("slice_spacing_nm", "distance of slices", "{:.6g} nm"),
+    ("slice_spacing_nm", "slice spacing", "{:.6g} nm"),
     ("magnification", "magnification", "{:g}"),
     ("voltage_kv", "voltage", "{:g} kV"),
     ("working_distance_mm", "working distance", "{:.4g} mm"),
@@ -54,7 +54,7 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
 
 
 def _storage(source: ScanSource) -> str:
-    """How the file's pixels can be got at."""
+    """How the file's pixels can be read."""
     height, width = source.block
     if source.decoded_whole:
         return "whole"
@@ -68,13 +68,13 @@ def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     channels = "grey" if facts["channels"] == 1 else f"{facts['channels']} channels"
     lines = [("size", f"{facts['width_px']} x {facts['height_px']} pixels, {facts['type']}, {channels}")]
     if facts["images"] > 1:
-        one = "each by itself" if Path(facts["path"]).is_dir() else "the one that --page names"
-        told = f"{facts['images']}, of which this is the first; vlsenet segment takes {one}, or with --stack the volume"
-        lines.append(("images", told))
+        one = "each on its own" if Path(facts["path"]).is_dir() else "the one given by --page"
+        said = f"{facts['images']}; this is the first. vlsenet segment takes {one}, or all as one volume with --stack"
+        lines.append(("images", said))
     block = "{} x {} pixels".format(*facts["block_px"])
     stored = {
-        "whole": "compressed in one piece: read at once, and kept in a temporary file where it is large",
-        "uncompressed": "uncompressed: any window is read by itself",
+        "whole": "compressed in one piece: read at once, and kept in a temporary file if it is large",
+        "uncompressed": "uncompressed: any window can be read on its own",
         "strips": f"in strips of {block}: read strip by strip",
         "tiles": f"in tiles of {block}: read tile by tile",
     }
@@ -89,8 +89,8 @@ def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         if facts[name] is not None:
             lines.append((shown, form.format(facts[name])))
     if facts["info_bar_px"]:
-        told = "found by its look" if facts["info_bar_told_by"] == "look" else "as the file says"
-        lines.append(("info bar", f"{facts['info_bar_px']} rows below the image, {told}; segment leaves it out"))
+        source = "detected in the image" if facts["info_bar_told_by"] == "look" else "as the file says"
+        lines.append(("info bar", f"{facts['info_bar_px']} rows below the image, {source}; not segmented"))
     else:
         lines.append(("info bar", "none found"))
     return lines + [("warning", warning) for warning in facts["warnings"]]

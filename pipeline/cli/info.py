@@ -1,4 +1,4 @@
-"""`vlsenet info`: what an image's file or a model's file tells."""
+"""`vlsenet info`: what the file of an image or a model says."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pipeline.cli.messages import own_messages
 from pipeline.cli.names import existing_input
 from pipeline.cli.parser import CommandParser
 
-ABOUT = "what an image's file or a model's file tells"
+ABOUT = "show what the file of an image or a model says"
 _EXAMPLES = f"""\
-Of an image: size, type, pixel size with its source, the microscope's conditions, the info bar, how the file can be
-read, and what is odd in it. Of a model: network, parameters, text prior, threshold, training images, versions.
+For an image: size, type, pixel size and where it comes from, the microscope's conditions, the info bar, how the file
+can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images, versions.
 
 examples:
   vlsenet info scan.tif
@@ -31,8 +31,10 @@ def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
     parser.add_argument("path", metavar="FILE|CHECKPOINT", help="image, scan, folder of slices, or best.pt")
-    parser.add_argument("--page", type=int, default=None, metavar="K", help="which image of several, from 0")
-    parser.add_argument("--json", action="store_true", default=False, help="as JSON")
+    parser.add_argument(
+        "--page", type=int, default=None, metavar="K", help="which image of a file with several, from 0"
+    )
+    parser.add_argument("--json", action="store_true", default=False, help="print as JSON")
     parser.set_defaults(run=run)
 
 

@@ -36,14 +36,14 @@ examples:
   vlsenet train my_rock --output_dir runs/first
   vlsenet evaluate my_rock --checkpoint runs/first/checkpoints/best.pt
 
-vlsenet COMMAND --help has the options and examples of a command.
+vlsenet COMMAND --help shows the options and examples of a command.
 
 {EXIT_STATUS}"""
 
 
 def build_parser() -> CommandParser:
     """The whole command line."""
-    parser = CommandParser(prog="vlsenet", about="Pores in SEM images of rock.", examples=_EXAMPLES)
+    parser = CommandParser(prog="vlsenet", about="Find and measure pores in SEM images of rock.", examples=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"vlsenet {pipeline.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name, module in COMMANDS.items():
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: in place of those typed.
 
     Raises:
-        SystemExit: wrong usage, help, or an interrupt that a workflow has told of.
+        SystemExit: wrong usage, help, or an interrupt that a workflow has reported.
     """
     import sys
 
@@ -72,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         meant = nearest(words[0], list(COMMANDS))
         parser.error(
-            f"there is no command {words[0]!r}; "
-            + (f"did you mean {meant}?" if meant else f"there are {', '.join(COMMANDS)}")
+            f"unknown command {words[0]!r}; "
+            + (f"did you mean {meant}?" if meant else f"choose from {', '.join(COMMANDS)}")
         )
     options, unknown = parser.parse_known_args(words)
     command = getattr(options, "command", None)

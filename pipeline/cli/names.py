@@ -15,7 +15,7 @@ def existing_input(path: str) -> str:
         UserError: nothing is there; addresses are not tried.
     """
     if "://" not in path and not Path(path).exists():
-        raise UserError(f"{path}: there is no such file or folder; check the path")
+        raise UserError(f"{path}: no such file or folder; check the path")
     return path
 
 
@@ -23,10 +23,10 @@ def existing_folder(path: str) -> str:
     """The path of a data set.
 
     Raises:
-        UserError: it is no folder.
+        UserError: it is not a folder.
     """
     if not Path(path).is_dir():
-        what = "it is a file" if Path(path).exists() else "there is no such folder"
+        what = "it is a file" if Path(path).exists() else "no such folder"
         raise UserError(f"{path}: {what}; give a folder with images/ and labels/")
     return path
 

@@ -1,4 +1,4 @@
-"""A command line that refuses what it doesn't know, in one line that says what was meant."""
+"""A command line that refuses what it doesn't know, in one line that suggests the right name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pipeline.names import nearest
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser whose errors are short, and whose options have to be written out.
+    """A parser whose errors are short, and whose options can't be abbreviated.
 
-    Options that were not given are not in the result, so that the defaults stand in one place: the bundle's configs.
+    Options that were not given are not in the result, so that the defaults are in one place: the bundle's configs.
 
     Args:
         about: first line of the help.
@@ -32,11 +32,11 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """End with `message`, and where the help is."""
+        """End with `message`, and say where the help is."""
         self.exit(WRONG_USAGE, f"error: {message}\nsee {self.prog} --help\n")
 
     def refuse(self, unknown: Sequence[str], elsewhere: Sequence[str] = ()) -> NoReturn:
-        """End because of arguments that mean nothing.
+        """End because of unknown arguments.
 
         Args:
             unknown: the arguments.
@@ -44,10 +44,10 @@ class CommandParser(argparse.ArgumentParser):
         """
         option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
         if option is None:
-            self.error(f"{unknown[0]!r} is one argument too many; names with spaces need quotes")
+            self.error(f"unexpected argument {unknown[0]!r}; put names with spaces in quotes")
         name = option.lstrip("-").replace("-", "_")
         options = [text for action in self._actions for text in action.option_strings]
         if name in elsewhere and f"--{name}" not in options:
-            self.error(f"there is no option {option} here; give --set {name}=VALUE")
+            self.error(f"unknown option {option}; give --set {name}=VALUE")
         suggestion = nearest(f"--{name}", options)
-        self.error(f"there is no option {option}" + (f"; did you mean {suggestion}?" if suggestion else ""))
+        self.error(f"unknown option {option}" + (f"; did you mean {suggestion}?" if suggestion else ""))

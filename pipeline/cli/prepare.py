@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 ABOUT = "check images and masks, and write split.csv"
 _EXAMPLES = f"""\
-Looks at every file, tells all that is wrong, divides the images by micrograph with equal porosity in each part, and
-looks for images that share content across parts, which make results look better than they are (status 1).
+Checks every file, lists all problems, splits the images by micrograph with similar porosity in each part, and looks for
+images that share content across parts, which make results look better than they are (exit status 1).
 
 examples:
   # each image is a micrograph of its own
   vlsenet prepare my_rock
 
-  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 %% of the pixels for a test
+  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 %% of the pixels for testing
   vlsenet prepare my_rock --group_pattern '^([0-9]+)_' --pore_label 2 --test 0.2
 
-  # only look for leaks in the split.csv that is there
+  # only look for leaks in the existing split.csv
   vlsenet prepare my_rock --check
 
 {EXIT_STATUS}""".replace("%%", "%")
@@ -40,21 +40,21 @@ def add(parser: CommandParser) -> None:
 
 
 def add_split_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options on how a data set is divided."""
+    """Add the options on how a data set is split."""
     option = parser.add_argument
     add_dataset_options(parser)
     option("--val", type=float, metavar="F", help="share of the pixels for validation (default: 0.2)")
-    option("--test", type=float, metavar="F", help="share of the pixels for a test (default: 0)")
+    option("--test", type=float, metavar="F", help="share of the pixels for testing (default: 0)")
     option("--seed", type=int, metavar="K", help="another seed gives another split (default: 0)")
-    option("--check", action="store_true", default=False, help="only look for leaks in the split.csv that is there")
-    option("--overwrite", action="store_true", help="replace a split.csv that is there")
+    option("--check", action="store_true", default=False, help="only look for leaks in the existing split.csv")
+    option("--overwrite", action="store_true", help="replace an existing split.csv")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write or check the split; returns the exit status.
 
     Raises:
-        UserError: the options or the data set don't allow it.
+        UserError: a problem with the options or the data set.
     """
     from pipeline.data.leaks import find_leaks
     from pipeline.data.name_groups import name_groups
@@ -76,14 +76,12 @@ def run(options: argparse.Namespace) -> int:
 
     leaks = find_leaks(index.samples)
     if not leaks:
-        print("no leaks: no content is in two splits")
+        print("no leaks: no two splits share content")
         groups = name_groups([sample.name for sample in index.samples])
         if groups is not None and all(sample.source == sample.name for sample in index.samples):
-            print(
-                f"but neighbouring parts of a micrograph, which share no content, are not found this way, and {groups}"
-            )
+            print(f"but adjacent tiles of one micrograph, which share no content, are not found this way, and {groups}")
         return FINE
-    print(f"{len(leaks)} leak(s), which make results look better than they are; give such images the same source:")
+    print(f"{len(leaks)} leak(s), which make results look better than they are; give these images the same source:")
     for leak in leaks:
         print(f"  {leak}")
     return MISTAKE

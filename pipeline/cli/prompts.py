@@ -11,10 +11,10 @@ from pipeline.cli.parser import CommandParser
 
 ABOUT = "write a sentence on the pores of each image, for the text prior"
 _EXAMPLES = f"""\
-Writes text/NAME.txt for each image that has none, from the image's grey-level statistics: by rules, offline, or by a
-language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name.
-Stopped, or where the endpoint does not answer, the same command goes on later. An image that can't be used costs the
-others nothing (status 1).
+Writes text/NAME.txt for each image that has none, from the image's grey-level statistics: by fixed rules, offline, or
+by a language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name. If
+the command is stopped, or the endpoint does not answer, the same command resumes later. An image that can't be used
+does not affect the others (exit status 1).
 
 examples:
   vlsenet prompts my_rock --dry_run         # only shows the sentences
@@ -31,8 +31,13 @@ def add(parser: CommandParser) -> None:
     parser.epilog = _EXAMPLES
     option = parser.add_argument
     option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
-    option("--writer", choices=("rules", "language_model"), default="rules", help="who writes (default: rules)")
-    option("--overwrite", action="store_true", default=False, help="also replace the texts that are there")
+    option(
+        "--writer",
+        choices=("rules", "language_model"),
+        default="rules",
+        help="what writes the sentences (default: rules)",
+    )
+    option("--overwrite", action="store_true", default=False, help="also replace existing texts")
     option("--dry_run", action="store_true", default=False, help="print the sentences and write nothing")
     parser.set_defaults(run=run)
 
@@ -41,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Write the prompts; returns the exit status.
 
     Raises:
-        UserError: The options or the data set don't allow it, or the language model does not answer.
+        UserError: a problem with the options or the data set, or the language model does not answer.
     """
     folder = existing_folder(options.dataset_dir)
     from pipeline.text.prompt_files import build_writer, write_prompts
@@ -51,11 +56,11 @@ def run(options: argparse.Namespace) -> int:
         for name, prompt in done.prompts.items():
             print(f"{name}: {prompt}")
     for problem in done.problems:
-        print(f"left out: {problem}", file=sys.stderr)
+        print(f"skipped: {problem}", file=sys.stderr)
     verb = "would be written" if options.dry_run else "written"
     different = len(set(done.prompts.values()))
     print(
         f"{len(done.prompts)} prompts {verb} ({different} different), {len(done.kept)} kept, "
-        f"{len(done.problems)} images left out"
+        f"{len(done.problems)} images skipped"
     )
     return MISTAKE if done.problems else FINE

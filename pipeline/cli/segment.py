@@ -11,23 +11,23 @@ from pipeline.cli.default_checkpoint import find_checkpoint
 from pipeline.cli.names import existing_input, output_folder
 from pipeline.cli.parser import CommandParser
 
-ABOUT = "segment images or scans of any size: mask, table of pores, porosity, report"
+ABOUT = "segment scans of any size, stacks or folders: mask, table of pores, porosity, report"
 _EXAMPLES = f"""\
-Writes report.html (open it in a browser), pores.csv, porosity.json and segmentation.ome.zarr, for each image of a
-folder in a folder of its own. Stopped by Ctrl-C or anything else, the same command goes on. The model is that of
---checkpoint, of the environment variable VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder.
+Writes report.html (open it in a browser), pores.csv, porosity.json and segmentation.ome.zarr; the images of a folder
+get a folder of results each. After an interrupt the same command resumes. The model is given by --checkpoint or the
+environment variable VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder.
 
 examples:
   vlsenet segment scan.tif
   vlsenet segment scan.tif --checkpoint runs/first/checkpoints/best.pt --output_dir results
 
-  # every image of a folder; the pixel size, where the files don't tell it
+  # every image of a folder, with the pixel size, which the files don't give
   vlsenet segment scans/ --pixel_size_nm 12.5
 
   # the slices of a FIB-SEM stack as one volume, also as NIfTI
   vlsenet segment slices/ --stack --slice_spacing_nm 10 --formats nifti
 
-  # a part of the scan; only pores of 20 px and more in the table
+  # a part of the scan; only pores of at least 20 px in the table
   vlsenet segment scan.tif --roi 0,0,4096,4096 --min_pore_area_px 20
 
 {EXIT_STATUS}"""
@@ -41,17 +41,17 @@ def add(parser: CommandParser) -> None:
     option("input", metavar="FILE|DIR", help="TIFF, OME-Zarr, PNG, JPEG, NIfTI ..., or a folder of them")
     option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
     option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_pores in the current folder)")
-    option("--stack", action="store_true", help="the folder, or the file of several images, is one volume (FIB-SEM)")
+    option("--stack", action="store_true", help="the folder, or the file with several images, is one volume (FIB-SEM)")
     option("--pixel_size_nm", type=float, metavar="N", help="side of a pixel (default: as the file says)")
-    option("--slice_spacing_nm", type=float, metavar="N", help="distance of slices (default: as the file says)")
+    option("--slice_spacing_nm", type=float, metavar="N", help="distance between slices (default: as the file says)")
     add_info_bar_option(parser)
     option("--invert", action="store_true", help="pores are bright in this image")
     option("--roi", metavar="X,Y,W,H", help="segment this part only (px)")
-    option("--page", type=int, metavar="K", help="which image of a file of several, from 0")
-    option("--threshold", type=float, metavar="P", help="probability from which a pixel is pore (default: the model's)")
+    option("--page", type=int, metavar="K", help="which image of a file with several, from 0")
+    option("--threshold", type=float, metavar="P", help="pixels at or above this are pore (default: the model's)")
     option("--prompt", metavar="TEXT", help="what the text prior says of the scan (default: pore)")
-    option("--min_pore_area_px", type=int, metavar="N", help="smaller pores are left out of the table (default: 4)")
-    option("--formats", type=names, metavar="tiff,nifti", help="the mask in these formats too")
+    option("--min_pore_area_px", type=int, metavar="N", help="leave smaller pores out of the table (default: 4)")
+    option("--formats", type=names, metavar="tiff,nifti", help="also write the mask in these formats")
     option("--tracking_uri", metavar="URI", help="MLflow store for numbers and report (default: none)")
     add_common_options(parser, "scan", "halo=256")
     parser.set_defaults(run=run)

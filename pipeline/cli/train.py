@@ -10,9 +10,9 @@ from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
 
-ABOUT = "train on images and masks: a model, curves, pictures"
+ABOUT = "train a model on images and masks"
 _EXAMPLES = f"""\
-Writes checkpoints/best.pt, the model to use, pictures of validation images, and the run into an MLflow store.
+Writes checkpoints/best.pt (the model to use), pictures of validation images, and an MLflow store with the run.
 
 examples:
   vlsenet train my_rock --output_dir runs/first
@@ -20,7 +20,7 @@ examples:
   # label value 2 is pore; tiles 11_1.png, 11_2.png ... belong to micrograph 11; 80 epochs
   vlsenet train my_rock --output_dir runs/second --pore_label 2 --group_pattern '^([0-9]+)_' --max_epochs 80
 
-  # go on after an interrupt
+  # resume after an interrupt
   vlsenet train my_rock --output_dir runs/first --resume
 
   # adapt a model to a few labelled images of another rock
@@ -38,19 +38,21 @@ def add(parser: CommandParser) -> None:
     parser.epilog = _EXAMPLES
     option = parser.add_argument
     option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
-    option("--output_dir", metavar="DIR", help="folder of the results; needed")
+    option("--output_dir", metavar="DIR", help="folder of the results (required)")
     add_dataset_options(parser)
     option("--network", choices=("vlsenet", "unet"), help="VLSE-Net (default), or the baseline")
     option("--preset", choices=("small", "base", "large"), help="widths of the network (default: small)")
     option("--max_epochs", type=int, metavar="N", help="length of the training (default: 40)")
     option("--batch_size", type=int, metavar="N", help="patches in a step (default: 8)")
-    option("--seed", type=int, metavar="K", help="of all that is random (default: 0)")
+    option("--seed", type=int, metavar="K", help="random seed (default: 0)")
     option(
-        "--text_source", metavar="NAME", help="text prior: learned (default), clip, none, random (untrained for tests)"
+        "--text_source",
+        metavar="NAME",
+        help="text prior: learned (default), clip, none, random, or untrained (for tests)",
     )
     option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, where they can't be downloaded")
     option("--start_from", metavar="FILE", help="start with the weights of this model: best.pt of another training")
-    option("--resume", action="store_true", help="go on from the last epoch in the output folder")
+    option("--resume", action="store_true", help="resume from the last epoch in the output folder")
     option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     add_common_options(parser, "train", "learning_rate=1e-3")
     parser.set_defaults(run=run)
@@ -59,10 +61,10 @@ def add(parser: CommandParser) -> None:
 def add_dataset_options(parser: argparse.ArgumentParser) -> None:
     """Add the options on how a data set is read."""
     option = parser.add_argument
-    option("--pore_label", type=int, metavar="K", help="mask value of pore; not needed for masks of two values")
+    option("--pore_label", type=int, metavar="K", help="mask value of pore; not needed for masks with two values")
     option("--group_pattern", metavar="REGEX", help="finds the micrograph in a file name: its first group")
     add_info_bar_option(parser)
-    option("--skip_bad", action="store_true", help="go on without files that can't be used")
+    option("--skip_bad", action="store_true", help="continue without files that can't be used")
 
 
 def run(options: argparse.Namespace) -> int:

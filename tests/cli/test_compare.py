@@ -72,7 +72,7 @@ def test_a_folder_with_the_report_of_something_else_is_left_alone(runs, tmp_path
 def test_stores_of_a_folder(runs, tmp_path):
     assert store_addresses(str(runs)) == [f"sqlite:///{runs / name}/mlflow.db" for name in ("first", "second", "third")]
     assert store_addresses("http://localhost:5000") == ["http://localhost:5000"]
-    with pytest.raises(UserError, match=r"there is no mlflow\.db"):
+    with pytest.raises(UserError, match=r"no mlflow\.db found"):
         store_addresses(str(tmp_path))
 
 

@@ -33,7 +33,7 @@ def test_values_are_yaml(assignment: str, value: object) -> None:
         ("max_epoch=3", "did you mean max_epochs?"),
         ("swiches::context=false", "did you mean switches::context?"),
         ("qwzx=3", "at the top of train.yaml"),
-        ("features=[8", "is no YAML value"),
+        ("features=[8", "is not valid YAML"),
     ],
 )
 def test_wrong_assignments_are_refused(assignment: str, told: str) -> None:

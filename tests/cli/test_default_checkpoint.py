@@ -19,7 +19,7 @@ def test_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "only.pt").touch()
     assert find_checkpoint(None) == ("only.pt", " (in this folder)")
     (folder / "last.pt").touch()
-    with pytest.raises(UserError, match=r"which model\? There are last.pt, only.pt"):
+    with pytest.raises(UserError, match=r"which model\? This folder holds last.pt, only.pt"):
         find_checkpoint(None)
     (folder / "best.pt").touch()
     assert find_checkpoint(None) == ("best.pt", " (in this folder)")
@@ -33,5 +33,5 @@ def test_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=f"no best.pt in this folder.*--checkpoint.*{VARIABLE}"):
         find_checkpoint(None)
     monkeypatch.setenv(VARIABLE, "gone.pt")
-    with pytest.raises(UserError, match=f"{VARIABLE} gone.pt: there is no such file"):
+    with pytest.raises(UserError, match=f"{VARIABLE} gone.pt: no such file"):
         find_checkpoint(None)

@@ -71,7 +71,7 @@ def test_failed_runs_are_named_and_end_with_status_1(plan, asked, capsys):
 
 def test_runs_that_are_not_finished_are_named_too(plan, asked, capsys):
     assert main(["experiment", plan, "--output_dir", "out", "--dataset_dir", "rock", "--seeds", "7"]) == 1
-    assert "not finished: a seed 7; the same command goes on" in capsys.readouterr().out
+    assert "not finished: a seed 7; run the same command again to resume" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

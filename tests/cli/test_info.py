@@ -90,7 +90,7 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     shown = capsys.readouterr().out
     assert "without      alignment" in shown
     assert "0.375" in shown
-    assert "shading      taken out of the images" in shown
+    assert "shading      removed from the images" in shown
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
             "not read by this model",
         ),
         ({"source": "none", "trained": False}, "none", "not read by this model"),
-        ({"source": "random", "trained": False}, "random, for comparison", "pore; thin pores"),
+        ({"source": "random", "trained": False}, "random, a control", "pore; thin pores"),
         (
             {"source": "clip", "model": "ViT-B-16", "pretrained": "openai"},
             "CLIP's text tower ViT-B-16",

@@ -13,4 +13,4 @@ def test_stores_may_be_named_by_an_option(
 ) -> None:
     words = [word.format(tmp_path) for word in stores]
     assert run([*words, "--output_dir", str(tmp_path / "out")]) == 1
-    assert f"{tmp_path}: there is no mlflow.db" in capsys.readouterr().err
+    assert f"{tmp_path}: no mlflow.db found" in capsys.readouterr().err
