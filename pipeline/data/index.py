@@ -241,12 +241,20 @@ def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: 
             label_sha256=record.label_sha256,
         )
         samples.append(sample)
-    notes = (*scan.notes, *notes, *_same_files(samples))
+    notes = (*scan.notes, *notes, *_without_pore(samples, scan.pore_label), *_same_files(samples))
     return DatasetIndex(root, tuple(samples), scan.pore_label, notes, scan.skipped)
 
 
 def _pore_pixels(record: Record, scan: _Scan) -> int:
     return 0 if scan.pore_label is None else record.counts.get(scan.pore_label, 0)
+
+
+def _without_pore(samples: Sequence[Sample], pore_label: int | None) -> list[str]:
+    """A label without pore may be right, or saved with other values than the others."""
+    empty = [sample.label.name for sample in samples if sample.porosity == 0]
+    if pore_label is None or not empty:
+        return []
+    return [f"{len(empty)} of {len(samples)} label(s) hold no pore (value {pore_label}): {some_of(empty)}"]
 
 
 def _same_files(samples: Sequence[Sample]) -> list[str]:

@@ -72,7 +72,24 @@ def choose_pore_label(
         hint = " (so many values look like grey levels or smoothed edges: were the labels resized or filtered?)"
     raise UserError(
         f"{root}: the labels hold more than two values: {_values(total, example)}; "
-        f"say which one is pore with --pore_label{hint}"
+        f"{_unlike(counts)}say which one is pore with --pore_label{hint}"
+    )
+
+
+def _unlike(counts: Mapping[Path, Mapping[int, int]]) -> str:
+    """What to do where each label has two values at most, and not all the same: 0 and 1 here, 0 and 255 there."""
+    if any(len(of_file) > 2 for of_file in counts.values()):
+        return ""
+    kinds: dict[tuple[int, ...], list[str]] = {}
+    for path, of_file in sorted(counts.items()):
+        if len(of_file) == 2:
+            kinds.setdefault(tuple(sorted(of_file)), []).append(path.name)
+    if len(kinds) < 2:
+        return ""
+    told = ", ".join(f"{low} and {high} in {some_of(names, 2)}" for (low, high), names in kinds.items())
+    return (
+        f"each label holds two of them ({told}): if these mean the same, save all labels with the same two values, "
+        "otherwise "
     )
 
 

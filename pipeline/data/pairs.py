@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.data.images import is_image, stem_of
 from pipeline.data.problems import Problem
+from pipeline.data.stems import composed, matching_stems
 from pipeline.errors import UserError
 from pipeline.wording import some_of
 
@@ -79,7 +80,9 @@ def _remedy(root: Path) -> str:
 def pair_files(root: Path) -> Pairing:
     """List a data set's files and match images, labels and texts by stem.
 
-    Hidden files and those of the operating system are passed over; other files that are no images are noted.
+    Stems are compared in Unicode's composed form, as macOS writes decomposed letters. Labels that are named a little
+    otherwise than their images are matched too, with a note; see `matching_stems`. Hidden files and those of the
+    operating system are passed over; other files that are no images are noted.
 
     Args:
         root: The data set's folder.
@@ -94,6 +97,12 @@ def pair_files(root: Path) -> Pairing:
     if not images:
         raise UserError(f"{image_folder}: there are no images in it (png, tif, bmp, jpg, nii, nii.gz)")
     texts = _texts(root / TEXT_FOLDER)
+    renamed, difference = matching_stems(images.keys() - labels.keys(), labels.keys() - images.keys())
+    if renamed:
+        example = min(renamed)
+        told = f"{labels[example][0].name} for {images[renamed[example]][0].name}"
+        notes.append(f"{label_folder.name}/: {len(renamed)} {difference} are matched with their images, such as {told}")
+    labels = {renamed.get(stem, stem): files for stem, files in labels.items()}
 
     pairs: list[Pair] = []
     problems: list[Problem] = []
@@ -129,7 +138,7 @@ def _by_stem(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
         if path.name.startswith(".") or path.name.lower() in _OF_THE_SYSTEM:
             continue
         if is_image(path) and not path.is_dir():
-            stems.setdefault(stem_of(path), []).append(path)
+            stems.setdefault(composed(stem_of(path)), []).append(path)
         else:
             other.append(path.name + ("/" if path.is_dir() else ""))
     if other:
@@ -141,7 +150,7 @@ def _texts(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         return {}
     files = [p for p in folder.iterdir() if p.suffix.lower() == ".txt" and not p.name.startswith(".")]
-    return {path.name[: -len(".txt")]: path for path in sorted(files)}
+    return {composed(path.name[: -len(".txt")]): path for path in sorted(files)}
 
 
 def _names(paths: Iterable[Path]) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.data.images import read_bytes, stem_of
 from pipeline.data.problems import Problem
+from pipeline.data.stems import composed
 from pipeline.errors import UserError
 from pipeline.wording import some_of
 
@@ -81,7 +82,7 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
     problems: list[Problem] = []
     for row, number in lines[1:]:
         cells = dict(zip(header, row + [""] * len(header), strict=False))
-        name = _name_in(cells["name"], names)
+        name = _name_in(composed(cells["name"]), names)
         source, split = cells["source"], cells["split"].lower()
         at = f"line {number} ({cells['name'] or 'no name'})"
         if not name or not source:

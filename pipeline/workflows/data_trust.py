@@ -1,4 +1,4 @@
-"""Can a data set be trusted? Content in two splits, and masks that don't lie on their images."""
+"""Can a data set be trusted? Image content in two splits, and masks that don't fit their images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("vlsenet")
 PICTURE = "label_check.png"
 
 _MOST_LINES = 8
-#: enough for some hundred images; what takes longer is for `vlsenet prepare`
+#: enough for a few hundred images; `vlsenet prepare` takes as long as it needs
 _LEAK_SECONDS = 60.0
 
 
@@ -27,24 +27,30 @@ def check_trust(index: DatasetIndex, output_dir: str | Path, allow_leaks: bool =
 
     Args:
         index: the data set.
-        output_dir: gets ``label_check.png``, a picture of the worst mask, where there is one.
-        allow_leaks: go on with a warning where two splits share content.
+        output_dir: gets ``label_check.png``, a picture of the worst mask, if there is one.
+        allow_leaks: continue with a warning if two splits share content.
 
     Raises:
-        UserError: two splits share content.
+        UserError: two splits share content, or no image for training or validation has a pore.
     """
+    for split in ("train", "val"):
+        if not any(sample.pore_pixels for sample in index.select(split)):
+            raise UserError(
+                f"{index.root}: no label of the split '{split}' holds a pore (value {index.pore_label}), so nothing can "
+                "be learned or scored; check the labels' values, --pore_label and split.csv"
+            )
     leaks = _leaks(index.samples)
     if leaks:
-        told = "\n".join(
+        message = "\n".join(
             [
-                f"{index.root}: {_many(leaks)} content between splits, so that scores would be too good:",
+                f"{index.root}: {_many(leaks)} content between splits, so scores would be too optimistic:",
                 *some_lines(leaks, _MOST_LINES),
             ]
         )
-        remedy = "give such images the same source, by split.csv or --group_pattern; or go on by --allow_leaks"
+        remedy = "give these images the same source, by split.csv or --group_pattern; or train with --allow_leaks"
         if not allow_leaks:
-            raise UserError(f"{told}\n{remedy}")
-        logger.warning("%s", told)
+            raise UserError(f"{message}\n{remedy}")
+        logger.warning("%s", message)
     report_labels(index, Path(output_dir) / PICTURE)
 
 
@@ -53,16 +59,16 @@ def report_labels(index: DatasetIndex, picture: Path) -> list[LabelDoubt]:
 
     Args:
         index: the data set.
-        picture: is written where there are such masks, and shows the worst.
+        picture: written if there are such masks; shows the worst.
 
     Returns:
-        All of them, the worst first.
+        All of them, worst first.
     """
     doubts = [] if index.pore_label is None else check_labels(index.samples, index.pore_label)
     if not doubts:
         return []
     logger.warning(
-        "%d of %d masks don't look right on their images:\n%s",
+        "%d of %d masks do not seem to fit their images:\n%s",
         len(doubts),
         len(index.samples),
         "\n".join(some_lines(doubts, _MOST_LINES)),
@@ -71,16 +77,16 @@ def report_labels(index: DatasetIndex, picture: Path) -> list[LabelDoubt]:
     image, label = worst.sample.read_image(), worst.sample.read_label()
     corners = worst.fit.corners if worst.kind in (SHIFTED, CHANGING) else None
     write_png(picture, label_picture(image, label == index.pore_label, corners))
-    logger.warning("the worst of them, %s, is in %s", worst.sample.label.name, picture)
+    logger.warning("%s shows the worst of them, %s", picture, worst.sample.label.name)
     return doubts
 
 
 def warn_of_leaks(index: DatasetIndex, split: str) -> None:
-    """Warn before an evaluation where the images of a split share content with the training images beside them.
+    """Warn before an evaluation if the images of a split share content with the training images beside them.
 
     Args:
         index: the data set.
-        split: what is evaluated; ``all`` and ``train`` are not warned of.
+        split: what is evaluated; no warning for ``all`` and ``train``.
     """
     samples = [sample for sample in index.samples if sample.split in ("train", split)]
     if split in ("all", "train") or len({sample.split for sample in samples}) < 2:
@@ -88,7 +94,7 @@ def warn_of_leaks(index: DatasetIndex, split: str) -> None:
     leaks = _leaks(samples)
     if leaks:
         logger.warning(
-            "scores are too good, as %s content with training images:\n%s",
+            "scores will be too optimistic: %s content with training images:\n%s",
             _many(leaks),
             "\n".join(some_lines(leaks, _MOST_LINES)),
         )
@@ -98,8 +104,8 @@ def _leaks(samples: Sequence[Sample]) -> list[Leak]:
     search = search_leaks(samples, seconds=_LEAK_SECONDS)
     if search.share < 1:
         logger.warning(
-            "images of different splits were compared for %.0f s, which did for %.0f %% of the comparisons; "
-            "vlsenet prepare --check makes all",
+            "the search for leaks stopped after %.0f s, with %.0f %% of the comparisons made; "
+            "vlsenet prepare --check makes all of them",
             _LEAK_SECONDS,
             100 * search.share,
         )

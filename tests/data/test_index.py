@@ -222,3 +222,8 @@ def test_a_single_source_can_be_indexed_undivided(make_dataset: Callable[..., Pa
     index = index_dataset(root, group_pattern=r"^w(\d)", divide=False)
     assert _splits(index) == {"w0_1": "test", "w0_2": "test"}
     assert {sample.source for sample in index.samples} == {"0"}
+
+
+def test_labels_without_pore_are_noted(make_dataset: Callable[..., Path]) -> None:
+    index = index_dataset(make_dataset({"a": 0.2, "b": 0.0, "c": 0.1}))
+    assert "1 of 3 label(s) hold no pore (value 255): b.png" in index.notes

@@ -29,6 +29,16 @@ def test_more_than_two_values_are_listed_over_all_masks() -> None:
     assert choose_pore_label(_counts({0: 60, 1: 20}, {0: 10, 2: 10}), 2, ROOT) == 2
 
 
+def test_masks_that_are_not_coded_alike_are_told() -> None:
+    masks = _counts({0: 9}, {0: 5, 1: 4}, {0: 5, 255: 4}, {0: 3, 255: 6}, {0: 3, 255: 6})
+    with pytest.raises(UserError, match=r"\(0 and 1 in 1.png, 0 and 255 in 2.png, 3.png and 1 more\)") as caught:
+        choose_pore_label(masks, None, ROOT)
+    assert "save all labels with the same two values, otherwise say which one is pore" in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        choose_pore_label(_counts({0: 5, 1: 4}, {0: 5, 1: 2, 255: 4}), None, ROOT)
+    assert "same two values" not in str(caught.value)
+
+
 def test_grey_levels_are_hinted_at() -> None:
     with pytest.raises(UserError, match=r"and 88 more.*smoothed"):
         choose_pore_label(_counts(dict.fromkeys(range(100), 1)), None, ROOT)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,3 +67,11 @@ def test_a_search_that_is_not_finished_is_told(tmp_path, caplog, monkeypatch) ->
     with caplog.at_level(logging.WARNING, "vlsenet"):
         check_trust(dataset(tmp_path, planted=False), tmp_path / "out")
     assert "0 % of the comparisons" in caplog.text
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_split_without_pore_is_refused(tmp_path: Path, split: str) -> None:
+    index = dataset(tmp_path, planted=False)
+    samples = tuple(replace(sample, porosity=0.0) if sample.split == split else sample for sample in index.samples)
+    with pytest.raises(UserError, match=f"no label of the split '{split}' holds a pore"):
+        check_trust(replace(index, samples=samples), tmp_path / "out")
