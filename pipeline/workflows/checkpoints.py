@@ -1,10 +1,12 @@
-"""Checkpoints of a training: the last epoch's, to go on from, and the best one's, to use."""
+"""Checkpoints of a training: the last epoch, to resume from, and the best epoch, to use."""
 
 from __future__ import annotations
 
+import fcntl
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TextIO
 
 import torch
 from ignite.engine import Events
@@ -12,6 +14,8 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+
+logger = logging.getLogger("vlsenet")
 
 
 class Stateful(Protocol):
@@ -21,17 +25,17 @@ class Stateful(Protocol):
 
 
 class TrainingCheckpoints:
-    """Writes ``best.pt`` when validation improved and ``last.pt`` after every epoch, each whole or not at all.
+    """Writes ``best.pt`` when validation improves and ``last.pt`` after every epoch, each atomically.
 
     MONAI's CheckpointSaver writes in place, and forgets the best metric when a training is resumed. Both files hold
     the model in the same form (:mod:`pipeline.workflows.model_file`), so that each can be evaluated; ``last.pt``
-    holds the state of the training besides.
+    also holds the state of the training.
 
     Args:
         directory: folder of the two files.
         model: gives the model file's content at the time of writing.
-        state: everything that a training needs to go on (network, optimiser, schedule ...); random numbers follow from
-            seed and epoch (`PatchSampler`).
+        state: everything that a training needs to resume (network, optimiser, schedule ...); random numbers follow
+            from seed and epoch (`PatchSampler`).
         recipe: the settings that may not change when a training is resumed.
     """
 
@@ -47,6 +51,30 @@ class TrainingCheckpoints:
         self._model = model
         self._state = state
         self._recipe = dict(recipe)
+        self._lock: TextIO | None = None
+
+    def lock(self) -> None:
+        """Keep other trainings out of the folder until `unlock`, or until this process ends.
+
+        Raises:
+            UserError: another one is at work there.
+        """
+        self.last.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.last.parent / ".lock").open("a")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"another training is writing into {self.last.parent.parent}: wait for it, stop it, or choose another "
+                "--output_dir"
+            ) from error
+        except OSError as error:  # some network file systems have no locks
+            logger.warning("%s can't be locked (%s): start no other training into it", self.last.parent, error.strerror)
+
+    def unlock(self) -> None:
+        """Let other trainings into the folder."""
+        if self._lock is not None:
+            self._lock.close()
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         """Write at the end of each epoch; to be attached after the validation."""
@@ -67,13 +95,13 @@ class TrainingCheckpoints:
             saved = torch.load(self.last, map_location="cpu", weights_only=True)
             training = saved["training"]
         except Exception as error:
-            raise UserError(f"{self.last} can't be resumed ({error}); --overwrite starts anew") from error
+            raise UserError(f"{self.last} can't be resumed ({error}); --overwrite starts from scratch") from error
         self._check_recipe(training["recipe"])
         epoch = training["epoch"]
         if epoch >= max_epochs:
             raise UserError(
-                f"the training in {self.last.parent.parent} has its {epoch} epochs already; "
-                f"give --max_epochs {epoch + 10}, say, to go on"
+                f"the training in {self.last.parent.parent} already has its {epoch} epochs; "
+                f"to continue, give a larger number, such as --max_epochs {epoch + 10}"
             )
         for name, part in self._state.items():
             part.load_state_dict(training["state"][name])
@@ -91,7 +119,7 @@ class TrainingCheckpoints:
         if changed:
             raise UserError(
                 f"--resume: {self.last} was trained with other settings ({'; '.join(changed)}); "
-                "give the same, or choose another --output_dir"
+                "use the original settings, or choose another --output_dir"
             )
 
     def _write(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:

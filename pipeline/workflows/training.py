@@ -1,4 +1,4 @@
-"""The run of a training: start or resume, interrupts, and how it ended."""
+"""The run of a training: start, resume, interrupts and end."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from pipeline.workflows.training_link import TrainingLink, write_training_link
 
 logger = logging.getLogger("vlsenet")
 
-#: exit status of a command that was interrupted, as shells have it for SIGINT
+#: exit status of an interrupted command, as in shells for SIGINT
 INTERRUPTED = 130
 
-#: where PyTorch's compiler has its errors; imported for their names alone, it would take seconds
+#: the modules of PyTorch's compiler errors; importing them just for the names would take seconds
 _COMPILER = ("torch._dynamo", "torch._inductor")
 
 _ALONE = Ranks()
 
 
 class TrainingRun:
-    """Brings trainer, validation, checkpoints, MLflow and progress together and runs them.
+    """Connects trainer, validation, checkpoints, MLflow and progress, and runs them.
 
     Handlers that need the trainer can't stand in the trainer's own config (a circular reference for MONAI), so they
     are attached here, in the order in which they must act at the end of an epoch.
 
-    Of several processes (`torchrun`) all train, and the first one alone validates, writes and logs while the others
+    With several processes (`torchrun`) all train, and only the first one validates, writes and logs, while the others
     wait for it at the end of the epoch.
 
     Args:
@@ -74,19 +74,21 @@ class TrainingRun:
         """Load what is to be resumed, open the MLflow run, attach everything.
 
         Args:
-            resume: go on from ``last.pt``.
+            resume: resume from ``last.pt``.
             files: descriptions of the training for MLflow, file name to content.
 
         Raises:
-            UserError: what is to be resumed can't be, the store does not answer, or torchrun started several
+            UserError: the training can't be resumed, the store does not answer, or torchrun started several
                 processes without `multi_gpu_train.yaml`.
         """
         started = Ranks.of_environment().count
         if started != self._ranks.count:
             raise UserError(
                 f"torchrun started {started} processes, each of which would train for itself: "
-                "give multi_gpu_train.yaml behind train.yaml"
+                "add multi_gpu_train.yaml after train.yaml"
             )
+        if self._ranks.is_first:
+            self._checkpoints.lock()
         if resume:
             self._checkpoints.resume(self._trainer, self._evaluator, self._max_epochs)
             logger.info("resuming after epoch %d", self._trainer.state.epoch)
@@ -105,7 +107,7 @@ class TrainingRun:
             self._trainer.add_event_handler(Events.EPOCH_COMPLETED, self._stop_together)
 
     def run(self) -> None:
-        """Train; on an interrupt keep the last whole epoch, mark the MLflow run, and say how to go on."""
+        """Train; on an interrupt keep the last complete epoch, mark the MLflow run, and say how to resume."""
         with self._ranks.joined(self._trainer.state.device):
             if self._ranks.count > 1:
                 self._trainer.network = distributed(self._trainer.network, self._trainer.state.device)
@@ -115,7 +117,7 @@ class TrainingRun:
                 self._run_other()
 
     def _run_other(self) -> None:
-        """Train with the first process, and leave it to say how it ended."""
+        """Train with the first process, which reports how it ended."""
         try:
             self._trainer.run()
         except KeyboardInterrupt:
@@ -128,26 +130,27 @@ class TrainingRun:
     def _run_first(self) -> None:
         previous = signal.signal(signal.SIGTERM, self._interrupt)
         if self._trainer.compile:
-            logger.info("the network is compiled in the first step, which takes minutes")
+            logger.info("compiling the network in the first step takes minutes")
         try:
             self._trainer.run()
         except BaseException as error:
             self._progress.close()
-            # an interrupt of all processes may show as the connection that another one has closed
+            # an interrupt of all processes may appear as a connection closed by another process
             if self._interrupted or isinstance(error, KeyboardInterrupt):
                 self._finish("KILLED")
                 self._tell_interrupted()
                 raise SystemExit(INTERRUPTED) from None
             if self._ranks.has_lost_another(error):
                 self._finish("FAILED", "another process of this training has ended")
-                logger.error("another process has ended; with --resume the training goes on from the last epoch")
+                logger.error("another process has ended; --resume resumes from the last epoch")
                 raise OtherProcessFailed(1) from error
             self._finish("FAILED", repr(error))
             if type(error).__module__.startswith(_COMPILER):
-                raise UserError(f"torch.compile failed; leave --compile out: {first_line(error)}") from error
+                raise UserError(f"torch.compile failed ({first_line(error)}); train without --compile") from error
             raise
         finally:
             signal.signal(signal.SIGTERM, previous)
+            self._checkpoints.unlock()
         self._finish("FINISHED")
         state = self._evaluator.state
         logger.info("best %s %.4f in epoch %d", state.key_metric_name, state.best_metric, state.best_metric_epoch)
@@ -156,12 +159,12 @@ class TrainingRun:
 
     def _tell_interrupted(self) -> None:
         if self._checkpoints.last.exists():
-            logger.warning("interrupted; with --resume the training goes on from %s", self._checkpoints.last)
+            logger.warning("interrupted; --resume resumes from %s", self._checkpoints.last)
         else:
-            logger.warning("interrupted before the first epoch ended: nothing to go on from")
+            logger.warning("interrupted before the end of the first epoch: there is nothing to resume from")
 
     def _stop_together(self, trainer: SupervisedTrainer) -> None:
-        """Wait for what the first process does at the end of an epoch; where it stops early, all do."""
+        """Wait for what the first process does at the end of an epoch; if it stops early, all do."""
         if self._ranks.first_does(lambda: bool(trainer.should_terminate)) and not self._ranks.is_first:
             trainer.terminate()
 
