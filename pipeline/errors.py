@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+
+#: error numbers of a write for which there is no space, or none left to this user
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
 
 class UserError(Exception):
     """A mistake in what the user gave: a path, an option, an image.
@@ -28,11 +34,25 @@ def mistake_behind(error: BaseException) -> UserError | None:
         error: as it was caught.
 
     Returns:
-        None if it is not the user's mistake.
+        None if it is not the user's mistake. A full disk counts as one: only the user can make space.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, UserError):
             return cause
-        cause = cause.__cause__ or cause.__context__
+    for cause in causes:
+        # SQLite, below MLflow, has errors of its own
+        if (isinstance(cause, OSError) and cause.errno in FULL_DISK) or "database or disk is full" in str(cause):
+            file = f" to write {cause.filename}" if isinstance(cause, OSError) and cause.filename else ""
+            return UserError(
+                f"no space left on the disk{file}: free some space and run the same command again "
+                "(a training with --resume)"
+            )
     return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -138,5 +138,6 @@ class TrainingCheckpoints:
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    with atomic_path(path) as partial:
-        torch.save(content, partial)
+    # a file of Python's tells of a full disk; PyTorch's own has no words for it
+    with atomic_path(path) as partial, partial.open("wb") as file:
+        torch.save(content, file)

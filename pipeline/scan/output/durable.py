@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
-from pipeline.errors import UserError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from pipeline.errors import FULL_DISK, UserError
 
 
 def write_error(path: Path, error: OSError) -> UserError:
     """What to tell the user when writing failed."""
-    if error.errno in _FULL:
+    if error.errno in FULL_DISK:
         return UserError(
-            f"no space left on the disk to write {path}: what is finished is kept; "
-            "free some space and run the same command again to go on"
+            f"no space left on the disk to write {path}: finished chunks are kept; "
+            "free some space and run the same command again to resume"
         )
     return UserError(
-        f"cannot write {path} ({error.strerror or error}): what is finished is kept; "
-        "mend it and run the same command again to go on"
+        f"cannot write {path} ({error.strerror or error}): finished chunks are kept; "
+        "fix this and run the same command again to resume"
     )
 
 

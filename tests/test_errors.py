@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from pipeline.errors import UserError, first_line, mistake_behind
+
+
+def wrapped(error: BaseException) -> BaseException:
+    """As MONAI and Ignite hand errors on."""
+    try:
+        try:
+            raise error
+        except BaseException as first:
+            raise RuntimeError("Failed to evaluate ConfigExpression") from first
+    except RuntimeError as second:
+        try:
+            raise ValueError("while cleaning up")
+        except ValueError as third:
+            third.__context__ = second
+            return third
+
+
+def test_a_mistake_is_found_below_the_errors_of_libraries() -> None:
+    mistake = UserError("give another file")
+    assert mistake_behind(wrapped(mistake)) is mistake
+    assert mistake_behind(wrapped(KeyError("x"))) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded", "a.csv"),
+        RuntimeError("(sqlite3.OperationalError) database or disk is full\n[SQL: CREATE TABLE experiments"),
+    ],
+)
+def test_a_full_disk_is_one_line(error: Exception) -> None:
+    told = str(mistake_behind(wrapped(error)))
+    assert told.startswith("no space left on the disk")
+    assert "free some space" in told
+    assert len(told.splitlines()) == 1
+    assert ("a.csv" in told) == (getattr(error, "filename", None) == "a.csv")
+
+
+def test_other_errors_of_files_are_not_hidden() -> None:
+    assert mistake_behind(OSError(errno.EIO, "Input/output error")) is None
+
+
+def test_the_first_line_of_an_error() -> None:
+    assert first_line(ValueError("one\ntwo")) == "one"
+    assert first_line(TimeoutError()) == "TimeoutError"
+    assert first_line(ValueError(" \n")) == "ValueError"
+    assert len(first_line(ValueError("x" * 999))) == 200
