@@ -58,12 +58,13 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
 
 def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """The facts as names and values."""
+    is_unet = facts["network"] == "unet"
     preset = f"preset {facts['preset']}, " if facts["preset"] else ""
     lines = [
         ("network", f"{facts['network']}, {preset}widths {', '.join(map(str, facts['widths']))}, {facts['norm']} norm"),
         ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
-        ("text prior", _text_prior(facts["text"])),
-        ("prompts", _prompts(facts["text"], facts["prompts"])),
+        ("text prior", "none, as a U-Net reads no text" if is_unet else _text_prior(facts["text"])),
+        ("prompts", "not read by this model" if is_unet else _prompts(facts["text"], facts["prompts"])),
         ("threshold", f"{facts['threshold']:.3g}"),
         ("trained on", f"{facts['train_images']} images, pore label {facts['pore_label']}"),
         ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pipeline.cli.console import WRONG_USAGE
 from pipeline.names import nearest
+
+#: in argparse's words
+_DECIMAL_COMMA = re.compile(r"invalid float value: '-?\d*,\d+'")
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -33,6 +37,8 @@ class CommandParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with `message`, and say where the help is."""
+        if _DECIMAL_COMMA.search(message):
+            message += ": write a decimal point"
         self.exit(WRONG_USAGE, f"error: {message}\nsee {self.prog} --help\n")
 
     def refuse(self, unknown: Sequence[str], elsewhere: Sequence[str] = ()) -> NoReturn:

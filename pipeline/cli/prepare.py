@@ -56,6 +56,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a problem with the options or the data set.
     """
+    from pipeline.data.label_check import check_labels
     from pipeline.data.leaks import find_leaks
     from pipeline.data.name_groups import name_groups
     from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
@@ -74,6 +75,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"skipped: {problem.line(index.root)}")
     print(_table(index))
 
+    for doubt in check_labels(index.samples, index.pore_label) if index.pore_label is not None else ():
+        print(f"warning: {doubt}")
     leaks = find_leaks(index.samples)
     if not leaks:
         print("no leaks: no two splits share content")

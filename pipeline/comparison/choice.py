@@ -9,7 +9,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.comparison.names import EVALUATED, PARENT, TRAINING
+from pipeline.comparison.names import EVALUATED, PARENT, RERUNS, TRAINING
 from pipeline.errors import UserError
 from pipeline.wording import some_of
 
@@ -71,7 +71,7 @@ def choose_runs(
     notes = []
     if further:
         told = some_of([f"{name_of(one.run)} ({one.run.data.tags.get(EVALUATED, '?')})" for one in further], _MOST)
-        notes = [f"Left out, as further evaluations of the same trainings: {told}. --split or --runs takes them."]
+        notes = [f"Skipped, as further evaluations of the same trainings: {told}. --split or --runs selects them."]
     return Choice(title, [one for one in chosen if one not in further], notes)
 
 
@@ -92,7 +92,7 @@ def _by_id(stores: Mapping[str, mlflow.MlflowClient], run_ids: Sequence[str]) ->
             found |= {one.info.run_id: ChosenRun(client, one) for one in (run, *children)}
             break
         else:
-            raise UserError(f"--runs {run_id}: the store has no such run; give ids as MLflow shows them")
+            raise UserError(f"--runs {run_id}: no such run in the store; give ids as MLflow shows them")
     return list(found.values())
 
 
@@ -105,23 +105,27 @@ def _experiments(stores: Mapping[str, mlflow.MlflowClient], asked: str | None) -
         having = {uri: (asked, names[asked]) for uri, names in there.items() if asked in names}
         if not having:
             every = ", ".join(sorted({name for names in there.values() for name in names})) or "none"
-            raise UserError(f"--experiment {asked}: the store has no such experiment; there are {every}")
+            raise UserError(f"--experiment {asked}: no such experiment in the store; choose from {every}")
         return having
     evaluated = {
         uri: {name: runs for name, key in names.items() if (runs := _search(stores[uri], [key], evaluated=True))}
         for uri, names in there.items()
     }
+    for names in evaluated.values():  # repeats of runs are no runs to compare, unless they are asked for
+        if any(not name.endswith(RERUNS) for name in names):
+            for name in [name for name in names if name.endswith(RERUNS)]:
+                del names[name]
     several = [names for names in evaluated.values() if len(names) > 1]
     if several:
         told = "; ".join(f"{name} ({_some(runs)})" for names in several for name, runs in sorted(names.items()))
-        raise UserError(f"which runs? give --experiment NAME or --runs ID,ID; evaluated are {told}")
+        raise UserError(f"several experiments have evaluated runs ({told}); give --experiment NAME or --runs ID,ID")
     chosen = {uri: (name, there[uri][name]) for uri, names in evaluated.items() for name in names}
     if not chosen:
         runs = [run for uri, names in there.items() for key in names.values() for run in _search(stores[uri], [key])]
-        what = f"{len(runs)} runs ({_some(runs)}) and none that was evaluated" if runs else "no runs"
+        what = f"{len(runs)} runs ({_some(runs)}), none of them evaluated" if runs else "no runs"
         raise UserError(
-            f"{', '.join(stores)}: there are {what}; evaluate each training first, as in vlsenet evaluate DATASET_DIR "
-            "--checkpoint runs/first/checkpoints/best.pt, which keeps the scores in its MLflow run"
+            f"{', '.join(stores)}: {what}; evaluate each training first, as in vlsenet evaluate DATASET_DIR "
+            "--checkpoint runs/first/checkpoints/best.pt, which stores the scores in its MLflow run"
         )
     return chosen
 
@@ -130,7 +134,7 @@ def _of_split(chosen: Sequence[ChosenRun], split: str) -> list[ChosenRun]:
     own = [one for one in chosen if one.run.data.tags.get(EVALUATED) == split]
     if not own:
         there = sorted({one.run.data.tags[EVALUATED] for one in chosen if EVALUATED in one.run.data.tags})
-        raise UserError(f"--split {split}: no run was evaluated on it; there are {', '.join(there) or 'none'}")
+        raise UserError(f"--split {split}: no run was evaluated on it; evaluated splits: {', '.join(there) or 'none'}")
     return own
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 #: folder of a run's artifacts with the files of its evaluation
 EVALUATION_FOLDER = "evaluation"
 
+#: what the name of an experiment with repeated runs ends with
+RERUNS = " reruns"
+
 #: folder of the parent run's artifacts with the report
 COMPARISON_FOLDER = "comparison"
 

@@ -17,6 +17,7 @@ import mlflow
 import yaml
 
 from pipeline.atomic import atomic_path
+from pipeline.comparison.names import RERUNS
 from pipeline.comparison.runs import open_store
 from pipeline.configs import config_files
 from pipeline.data.split_file import write_split_csv
@@ -104,7 +105,7 @@ def rerun(
 
 
 def _new_run(client: mlflow.MlflowClient, tracking_uri: str, first: FinishedTraining) -> str:
-    experiment = open_experiment(client, tracking_uri, f"{first.experiment_name} reruns")
+    experiment = open_experiment(client, tracking_uri, first.experiment_name + RERUNS)
     tags = {**versions(), "rerun_of": first.run_id, "data_fingerprint": first.data["hash"]}
     return str(client.create_run(experiment, run_name=f"{first.name} again", tags=tags).info.run_id)
 
@@ -119,7 +120,7 @@ def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int
     line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", files]
     status = subprocess.run(line, env={**os.environ, **chosen, "MLFLOW_DISABLE_TELEMETRY": "true"}).returncode
     if status:
-        raise UserError(f"{command} ended with status {status}; see above, and {path} for what was run")
+        raise UserError(f"{command} ended with status {status}; see the messages above, and {path} for its settings")
 
 
 def _is_repeated(metric: str, first: FinishedTraining) -> bool:

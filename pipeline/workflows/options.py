@@ -1,4 +1,4 @@
-"""The options of the bundle commands: what each accepts, told before anything is loaded or written."""
+"""The options of the bundle commands: what each accepts, checked before anything is loaded or written."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.workflows.scan_statistics import STATISTICS
 
 Check = Callable[[str, Any], None]
 
-#: an MLflow store that `tracking_uri` may name; folders (``./mlruns``) are no longer a store
+#: schemes of the MLflow stores that `tracking_uri` accepts; folders (``./mlruns``) are no longer a store
 _TRACKING_SCHEMES = {"sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks"}
 
 
@@ -42,7 +42,7 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
     problems = []
     for name, check in _OPTIONS[command].items():
         value = config.get(name)
-        if isinstance(value, str) and value[:1] in "$@":  # left to the config's own expression
+        if isinstance(value, str) and value.startswith(("$", "@")):  # left to the config's own expression
             continue
         try:
             check(name, value)
@@ -52,8 +52,8 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
     # either may be an expression, whose value is not known yet
     if not problems and isinstance(interval, int) and isinstance(epochs, int) and interval > epochs:
         problems.append(
-            f"--val_interval {interval}: none of the {epochs} epochs would be validated, "
-            f"and no best model kept; give {epochs} or less"
+            f"--val_interval {interval} is more than --max_epochs {epochs}: no epoch would be validated and no best "
+            f"model kept; give {epochs} or less"
         )
     if problems:
         raise UserError("\n".join(problems))
@@ -86,9 +86,7 @@ def _output_folder(name: str, value: Any) -> None:
     if not existing.is_dir():
         raise UserError(f"--{name} {value}: {existing} is a file; give a folder for the results")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(
-            f"--{name} {value}: nothing can be written into {existing}; give another folder for the results"
-        )
+        raise UserError(f"--{name} {value}: no permission to write to {existing}; give another folder for the results")
 
 
 def _whole_number(minimum: int, optional: bool = False) -> Check:
@@ -96,7 +94,7 @@ def _whole_number(minimum: int, optional: bool = False) -> Check:
         if optional and value is None:
             return
         if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-            raise UserError(f"--{name} {value}: give a whole number, {minimum} or more")
+            raise UserError(f"--{name} {value}: give a whole number of at least {minimum}")
 
     return check
 
@@ -111,7 +109,7 @@ def _number(low: float, high: float) -> Check:
 
 def _share(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1:
-        raise UserError(f"--{name} {value}: give a share, from 0 to below 1")
+        raise UserError(f"--{name} {value}: give a share, at least 0 and below 1")
 
 
 def _from_zero_to(most: float) -> Check:
@@ -124,7 +122,7 @@ def _from_zero_to(most: float) -> Check:
 
 def _switches(name: str, value: Any) -> None:
     if not isinstance(value, Mapping):
-        raise UserError(f"--{name} {value}: give each part on its own, as in --{name}::context false")
+        raise UserError(f"--{name} {value}: set each part on its own, as in --{name}::context false")
     for part, on in value.items():
         _flag(f"{name}::{part}", on)
 
@@ -139,7 +137,7 @@ def _one_of(*choices: str) -> Check:
 
 def _flag(name: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise UserError(f"--{name} {value}: it is a switch, true or false; write --{name} alone to turn it on")
+        raise UserError(f"--{name} {value}: must be true or false; --{name} alone turns it on")
 
 
 def _widths(name: str, value: Any) -> None:
@@ -184,7 +182,7 @@ def _scan_formats(name: str, value: Any) -> None:
 
 def _formats(name: str, value: Any) -> None:
     if not isinstance(value, (str, list, tuple)):
-        raise UserError(f"--{name} {value}: give names of formats, as in --{name} onnx,torchscript")
+        raise UserError(f"--{name} {value}: give format names, as in --{name} onnx,torchscript")
     check_formats(value)
 
 
@@ -204,7 +202,7 @@ def _tracking_uri(name: str, value: Any) -> None:
     if scheme not in _TRACKING_SCHEMES:
         raise UserError(
             f"--{name} {value}: not an MLflow store; give sqlite:///FILE.db or the address of a server, "
-            "such as http://localhost:5000 (MLflow keeps no runs in plain folders any more)"
+            "such as http://localhost:5000 (MLflow no longer keeps runs in plain folders)"
         )
 
 
@@ -219,14 +217,14 @@ def _device(name: str, value: Any) -> None:
     try:
         device = torch.device(value)
     except (RuntimeError, TypeError) as error:
-        raise UserError(f"--{name} {value}: there is no such kind of device; give cpu or cuda:0") from error
+        raise UserError(f"--{name} {value}: unknown device; give cpu or cuda:0") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--{name} {value}: PyTorch sees {torch.cuda.device_count()} CUDA GPUs; give --{name} cpu")
+        raise UserError(f"--{name} {value}: PyTorch finds {torch.cuda.device_count()} CUDA GPUs; give --{name} cpu")
 
 
 def _tolerances(name: str, value: Any) -> None:
     if not isinstance(value, Mapping):
-        raise UserError(f"--{name} {value}: give each on its own, as in --{name}::surface 1.5")
+        raise UserError(f"--{name} {value}: set each on its own, as in --{name}::surface 1.5")
     for key, size in value.items():
         _number(0, math.inf)(f"{name}::{key}", size)
 

@@ -20,7 +20,7 @@ _SHOWN = ("val_dice", "val_porosity_error")
 
 
 def _no_interrupt(_: logging.LogRecord) -> bool:
-    """Not Ignite's line that a run ends by an exception, where that is the user's interrupt: it reads like a crash."""
+    """Drop Ignite's line that a run ended by an exception if the user interrupted it: it reads like a crash."""
     return not isinstance(sys.exc_info()[1], KeyboardInterrupt)
 
 
@@ -37,7 +37,7 @@ class TrainingProgress:
         trainer.add_event_handler(Events.STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._line, evaluator)
-        # not on EXCEPTION_RAISED: Ignite would take the exception for handled, and the run for well ended
+        # not on EXCEPTION_RAISED: Ignite would consider the exception handled, and the run finished
         trainer.add_event_handler(Events.COMPLETED, self.close)
 
     def _open(self, trainer: SupervisedTrainer) -> None:
@@ -49,7 +49,7 @@ class TrainingProgress:
         if not math.isfinite(loss):
             raise UserError(
                 f"the loss became {loss} in epoch {trainer.state.epoch}: the training diverged; "
-                "start anew with a smaller --learning_rate"
+                "start again with a smaller --learning_rate"
             )
         if self._bar is not None:
             self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
@@ -58,14 +58,17 @@ class TrainingProgress:
     def _line(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         validated = evaluator.state.epoch == trainer.state.epoch
         scores = {name: evaluator.state.metrics[name] for name in _SHOWN} if validated else {}
+        # the scores are those at the threshold that suits these images best
+        at = f" at threshold {evaluator.state.metrics['val_best_threshold']:.2f}" if validated else ""
         best = " (best so far)" if evaluator.state.best_metric_epoch == trainer.state.epoch else ""
         with logging_redirect_tqdm([logger, logging.getLogger()]):
             logger.info(
-                "epoch %d/%d  train_loss %.4f  %s%s",
+                "epoch %d/%d  train_loss %.4f  %s%s%s",
                 trainer.state.epoch,
                 trainer.state.max_epochs,
                 trainer.state.metrics["train_loss"],
                 "  ".join(f"{name} {value:.4f}" for name, value in scores.items()),
+                at,
                 best,
             )
 

@@ -18,7 +18,7 @@ from pipeline.scan.sources import inputs_of, scans_in
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan import ScanSegmentation
-from pipeline.workflows.scan_finished import refuse_own_input
+from pipeline.workflows.scan_finished import refuse_own_input, without_results
 from pipeline.workflows.scan_results import MANIFEST, POROSITY
 from pipeline.workflows.scan_settings import ScanSettings
 from pipeline.workflows.scan_tracking import is_tracked, track_scan
@@ -31,9 +31,9 @@ SUMMARY = "scans.csv"
 class ScanCommand:
     """Segments what ``input`` names into ``output_dir``.
 
-    A folder of scans gives a folder of results for each, and ``scans.csv``. Those that are finished are left alone, and
-    one that can't be segmented does not keep the others from it. MLflow is sent what it does not have yet, also of
-    scans that were finished before.
+    A folder of scans gives a folder of results for each, and ``scans.csv``. Finished scans are left alone, and a scan
+    that can't be segmented does not stop the others. MLflow is sent the results that it does not have yet, including
+    those of scans finished earlier.
 
     Args:
         path: a scan, a Zarr, or a folder.
@@ -72,14 +72,14 @@ class ScanCommand:
         self._tracking_error = ""
 
     def run(self) -> None:
-        """Segment, or go on.
+        """Segment, or resume.
 
         Raises:
-            UserError: a scan can't be segmented, or MLflow does not take the results; of several scans, after all
-                others were segmented.
+            UserError: a scan can't be segmented, or MLflow does not accept the results; with several scans, raised
+                after all others were segmented.
         """
         with self._ranks.joined():
-            scans = [] if self._stack else scans_in(self._path)
+            scans = [] if self._stack else without_results(scans_in(self._path))
             if scans:
                 problems = self._folder_of(scans)
             else:
@@ -89,9 +89,10 @@ class ScanCommand:
         if self._untracked:
             problems.append(
                 f"{self._tracking_error}; the results of {len(self._untracked)} scans are complete, but not in MLflow "
-                f"({self._untracked[0]} is the first): the same command sends them"
+                f"({self._untracked[0]} is the first): run the same command again to send them"
                 if scans
-                else f"{self._tracking_error}; the results in {self._folder} are complete: the same command sends them"
+                else f"{self._tracking_error}; the results in {self._folder} are complete: run the same command again "
+                "to send them"
             )
         if problems:
             raise UserError("\n".join(problems))
@@ -112,7 +113,7 @@ class ScanCommand:
             self._track(folder, Path(path).name, self._tracking_uri)
 
     def _track(self, folder: Path, name: str, tracking_uri: str) -> None:
-        """Send results to MLflow, unless it has them; a store that did not answer once is not waited for again."""
+        """Send results to MLflow, unless it has them; a store that failed to answer once is not tried again."""
         if is_tracked(folder, tracking_uri, self._experiment_name):
             return
         if not self._tracking_error:
@@ -125,7 +126,7 @@ class ScanCommand:
         self._untracked.append(folder)
 
     def _folder_of(self, scans: list[Path]) -> list[str]:
-        """Segment each scan; returns what went wrong, in lines."""
+        """Segment each scan; returns the problems, one line each."""
         folders = _folders(scans)
         self._ranks.first_does(lambda: self._check_folders(scans, folders))
         rows: list[dict[str, object]] = []
@@ -146,7 +147,7 @@ class ScanCommand:
                 rows.append({"scan": scan.name, **_row(folder)})
         if self._ranks.is_first:
             with atomic_path(self._folder / SUMMARY) as partial:
-                pd.DataFrame(rows).to_csv(partial, index=False, float_format="%.6f")
+                pd.DataFrame(rows).convert_dtypes().to_csv(partial, index=False, float_format="%.6f")
             logger.info("porosity of %d scans: %s", len(rows) - len(problems), self._folder / SUMMARY)
         return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
 
@@ -155,14 +156,14 @@ class ScanCommand:
         summary = self._folder / SUMMARY
         if summary.exists() and not self._overwrite and not _is_summary(summary):
             raise UserError(
-                f"{summary} is no table of segmented scans: choose another --output_dir, or --overwrite to replace it"
+                f"{summary} was not written by vlsenet: choose another --output_dir, or give --overwrite to replace it"
             )
 
 
 def _folders(scans: list[Path]) -> list[str]:
-    """A folder for each scan: its stem, or its whole name where that is another's folder too.
+    """A folder for each scan: its stem, or its whole name if another scan has the same stem.
 
-    Names that differ by case alone are one on some disks.
+    Names that differ only in case are the same on some disks.
     """
     names = [re.sub(r"(\.ome)?\.[^.]+$", "", scan.name) or scan.name for scan in scans]
     while True:
@@ -183,7 +184,7 @@ def _is_summary(path: Path) -> bool:
 
 
 def _row(folder: Path) -> dict[str, Any]:
-    """What the table tells of a finished scan."""
+    """The table's row for a finished scan."""
     summary = json.loads((folder / POROSITY).read_text())
     pores = json.loads((folder / MANIFEST).read_text())["pores"] or {}
     low, high = summary["interval_95"] or (None, None)

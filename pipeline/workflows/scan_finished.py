@@ -1,4 +1,4 @@
-"""What is done when a folder of results is there already."""
+"""What is done if the folder of results already exists."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _FOLDERS = (STORE, JOURNAL, "decoded")
 
 
 def refuse_foreign(folder: Path, journal: Path) -> None:
-    """Refuse a folder with files that no segmentation of a scan wrote, and that one would replace.
+    """Refuse a folder with files that were not written by a segmentation of a scan, and would be replaced by one.
 
     Raises:
-        UserError: it is one.
+        UserError: it holds such files.
     """
     if Journal.request_in(journal) is not None:
         return
     if there := [name for name in FILES if os.path.lexists(folder / name)]:
         raise UserError(
-            f"{folder} holds {some_of(there, 3)}, not of a segmented scan: choose another --output_dir, or --overwrite "
-            "to replace what has these names"
+            f"{folder} holds {some_of(there, 3)}, not written by a scan's segmentation: choose another --output_dir, "
+            "or give --overwrite to replace these files"
         )
 
 
@@ -61,33 +61,41 @@ def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:
                     raise UserError(f"{path}: the results would replace it ({output}); choose another --output_dir")
 
 
+def without_results(scans: Sequence[Path]) -> list[Path]:
+    """The scans of a folder without what a segmentation has written among them: its overview is no scan."""
+    own = {path for path in scans if path.name in (*FILES, STORE) and Journal.request_in(path.parent / JOURNAL)}
+    if own:
+        logger.info("skipped, as results of a segmentation: %s", some_of([path.name for path in own]))
+    return [path for path in scans if path not in own]
+
+
 def was_written(folder: Path, outputs: Mapping[str, Any]) -> bool:
-    """Whether a finished segmentation has all its results; where some were removed, they are to be written again.
+    """Whether a finished segmentation has all its results; any that were removed are to be written again.
 
     Args:
         folder: of the results.
         outputs: which files are asked for (`ScanSettings.outputs`).
 
     Raises:
-        UserError: it has, but not the same files.
+        UserError: it is finished with other outputs.
     """
     manifest = json.loads((folder / MANIFEST).read_text()) if (folder / MANIFEST).exists() else {}
     written = manifest.get("outputs", outputs)
     if wrong := [f"--{name} {written.get(name)}" for name, value in outputs.items() if written.get(name) != value]:
         raise UserError(
-            f"{folder} holds this segmentation, finished with {', '.join(wrong)}: --overwrite does it again, or choose "
-            "another --output_dir"
+            f"{folder} already holds this segmentation, finished with {', '.join(wrong)}: give --overwrite to segment "
+            "again, or choose another --output_dir"
         )
     names = [*expected_files(outputs, is_stack=manifest.get("volume") is not None), STORE]
     if not (missing := [name for name in names if not (folder / name).exists()]):
         return True
-    logger.warning("%s: %s gone; the results are written again", folder, some_of(missing, 3))
+    logger.warning("%s: %s missing; writing the results again", folder, some_of(missing, 3))
     Journal.reopen(folder / JOURNAL)
     return False
 
 
 def _place(path: Path) -> tuple[int, int] | None:
-    """What tells a file or folder from all others, by whatever name or link; None where there is none."""
+    """What identifies a file or folder, whatever its name or link; None if it does not exist."""
     try:
         status = path.stat()
     except OSError:
@@ -96,6 +104,6 @@ def _place(path: Path) -> tuple[int, int] | None:
 
 
 def _with_parents(path: Path) -> list[Path]:
-    """A path and all folders above it, as it is named and as links lead."""
+    """A path and all folders above it, as given and with links resolved."""
     ways = path.absolute(), path.resolve()
     return list(dict.fromkeys(part for way in ways for part in (way, *way.parents)))

@@ -66,7 +66,10 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["segment", "a.tif", "--halo", "64"], "unknown option --halo; give --set halo=VALUE"),
         (["segment", "a.tif", "--over"], "unknown option --over; did you mean --overwrite?"),
         (["segment", "my", "scan.tif"], "unexpected argument 'scan.tif'"),
-        (["segment", "a.tif", "--pixel_size_nm", "97,6"], "--pixel_size_nm: invalid float value: '97,6'"),
+        (
+            ["segment", "a.tif", "--pixel_size_nm", "97,6"],
+            "--pixel_size_nm: invalid float value: '97,6': write a decimal point",
+        ),
         (["segment"], "required: FILE|DIR"),
         (["train", "rock"], "--output_dir is missing"),
         (["compare", "runs"], "--output_dir is missing"),

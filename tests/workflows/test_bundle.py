@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -188,7 +189,8 @@ def test_a_training_starts_from_another_model(work, trained):
     write_dataset(work / "other", 4, shape=(96, 112), seed=9, val=1, test=0)
     options = {"dataset_dir": "other", "output_dir": "adapted", "max_epochs": 1, "learning_rate": 1e-12, **QUICK}
     origin = trained / "checkpoints" / "best.pt"
-    bundle(work, "train", start_from=origin, **options)
+    done = bundle(work, "train", start_from=origin, **options)
+    assert re.search(r"epoch 1/1 .*val_dice 0\.\d{4}  val_porosity_error 0\.\d{4} at threshold 0\.\d\d ", done.stderr)
     before = torch.load(origin, weights_only=True)
     after = torch.load(work / "adapted" / "checkpoints" / "best.pt", weights_only=True)
     for name, value in before["network"].items():
@@ -247,7 +249,7 @@ def test_a_training_without_prompts_or_vlsenet_can_be_evaluated_too(work):
 def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):
     done = bundle(work, "train", status=1, dataset_dir="rock", output_dir="new", max_epoch=3)
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
-    assert errors == ["error: there is no option --max_epoch; did you mean --max_epochs?"]
+    assert errors == ["error: unknown option --max_epoch; did you mean --max_epochs?"]
     assert "Traceback" not in done.stderr
     assert not (work / "new").exists()
 
@@ -257,9 +259,13 @@ def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):
     [
         ("train", {"dataset_dir": "rok", "output_dir": "new"}, "--dataset_dir rok: no such file or folder"),
         ("train", {"dataset_dir": "rock"}, "--output_dir is missing"),
-        ("train", {"dataset_dir": "rock", "output_dir": "run"}, "--resume goes on from it"),
+        ("train", {"dataset_dir": "rock", "output_dir": "run"}, "--resume resumes from it"),
         ("train", {"dataset_dir": "rock", "output_dir": "run", "resume": True, "seed": 7}, "seed was 0, now 7"),
-        ("train", {"dataset_dir": "rock", "output_dir": "run", "resume": True, "max_epochs": 2}, "epochs already"),
+        (
+            "train",
+            {"dataset_dir": "rock", "output_dir": "run", "resume": True, "max_epochs": 2},
+            "already has its 2 epochs",
+        ),
         ("evaluate", {"dataset_dir": "rock", "output_dir": "new", "checkpoint": "rock/split.csv"}, "checkpoint"),
         ("inference", {"input": "rock", "output_dir": "new", "checkpoint": "run/checkpoints/best.pt"}, "rock/images?"),
     ],

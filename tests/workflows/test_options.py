@@ -34,13 +34,14 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("dataset_dir", None, "--dataset_dir is missing"),
         ("dataset_dir", "no/such/folder", "no such file or folder"),
         ("output_dir", None, "--output_dir is missing"),
+        ("output_dir", "", "--output_dir is missing"),
         ("network", "unett", "vlsenet, unet"),
         ("max_epochs", 0, "whole number, 1 or more"),
         ("max_epochs", "ten", "whole number"),
         ("max_epochs", 2.5, "whole number"),
         ("seed", True, "whole number"),
         ("features", [16, 32, 64, 128], "four levels and the bottleneck"),
-        ("features", [1, 1, 1, 1, 1], "2 or more each"),
+        ("features", [1, 1, 1, 1, 1], "each 2 or more"),
         ("learning_rate", "1e-3x", "number between 0 and 1"),
         ("learning_rate", -1.0, "number between"),
         ("weight_decay", -0.1, "from 0 to 1"),
@@ -90,7 +91,7 @@ def test_the_output_folder_may_not_be_a_file(train, tmp_path):
 
 def test_the_output_folder_must_be_open_to_the_user(train, tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path)  # for root all folders are open
-    with pytest.raises(UserError, match=f"nothing can be written into {tmp_path}; give another folder"):
+    with pytest.raises(UserError, match=f"no permission to write to {tmp_path}; give another folder"):
         check_options("train", train)
 
 

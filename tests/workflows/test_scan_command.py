@@ -86,13 +86,27 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
             json.loads((results / "porosity.json").read_text())["porosity"], abs=1e-6
         )
         assert (results / "manifest.json").exists()
+    text = (folder / "scans.csv").read_text().splitlines()
+    column = text[0].split(",").index("rock_pixels")
+    assert {line.split(",")[column] for line in text[1:]} == {"84000", ""}  # counts are whole numbers
     (scans / "broken.tif").unlink()
     caplog.set_level("INFO", logger="vlsenet")
     command(scans, folder, model, stack=False).run()
-    assert caplog.text.count("done before") == 2
+    assert caplog.text.count("already segmented") == 2
     assert len(pd.read_csv(folder / "scans.csv")) == 2
     with pytest.raises(UserError, match=r"(?s)2 of 2 .*other settings: threshold"):
         command(scans, folder, model, stack=False, threshold=0.3).run()
+
+
+def test_results_among_the_scans_are_no_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    (scans / "s0.png").write_bytes((slices / "s0.png").read_bytes())
+    command(scans / "s0.png", scans, model).run()
+    caplog.set_level("INFO", logger="vlsenet")
+    command(scans, tmp_path / "out", model).run()
+    assert pd.read_csv(tmp_path / "out" / "scans.csv").scan.to_list() == ["s0.png"]
+    assert "skipped, as results of a segmentation: overview.png" in caplog.text
 
 
 def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
@@ -100,7 +114,7 @@ def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel
     command(slices, tmp_path, model, stack=True, **settings).run()
     caplog.set_level("INFO", logger="vlsenet")
     command(slices, tmp_path, model, stack=True, **settings).run()
-    assert "done before" in caplog.text
+    assert "already segmented" in caplog.text
     import nibabel
 
     mask = np.asarray(zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"][0, 0])
@@ -194,13 +208,13 @@ def test_results_that_were_removed_are_written_again(
         caplog.clear()
         run()
         assert f"{gone[0]}" in caplog.text
-        assert "gone; the results are written again" in caplog.text
+        assert "missing; writing the results again" in caplog.text
         assert {name: (folder / name).read_bytes() for name in before} == before
         assert (folder / "report.html").exists()
         assert (folder / "manifest.json").exists()
     caplog.set_level("INFO", logger="vlsenet")
     run()
-    assert "done before" in caplog.text
+    assert "already segmented" in caplog.text
 
 
 def test_each_scan_has_a_folder_of_its_own(slices: Path, tmp_path: Path, model: TrainedModel) -> None:

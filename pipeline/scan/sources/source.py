@@ -17,7 +17,7 @@ from pipeline.microscope import Acquisition
 #: what `ScanSource.read` gives; other types of numbers become the last, as in `pipeline.data.read_image`
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
-COPY_AGAIN = "copy it again from its origin"
+COPY_AGAIN = "copy it again from the original"
 
 
 class ScanSource(ABC):
@@ -66,7 +66,7 @@ class ScanSource(ABC):
         if channels > 4:
             raise UserError(f"{self.name}: it has {channels} channels, not grey or RGB(A); save one channel as grey")
         if self.dtype not in _DTYPES:
-            what = f"its pixels are of type {self.dtype}, and real numbers are needed"
+            what = f"its pixel type is {self.dtype}, but real numbers are needed"
             raise UserError(f"{self.name}: {what}; save it as 8 or 16 bit grey")
 
     @property
@@ -117,17 +117,18 @@ class ScanSource(ABC):
         except UserError:
             raise
         except MemoryError as error:
-            raise UserError(f"{self.name}: not enough memory to read {region}; take smaller tiles") from error
+            raise UserError(f"{self.name}: not enough memory to read {region}; give a smaller --chunk_size") from error
         except Exception as error:  # decoders answer damaged data with errors of every type
             cause = " ".join(str(error).split()) or type(error).__name__
             raise UserError(
                 f"{self.name}: it is truncated or damaged in the region {region} ({cause}); {COPY_AGAIN}"
             ) from error
         if window.dtype.kind == "f" and not np.isfinite(window).all():
-            bad = int(window.size - np.count_nonzero(np.isfinite(window)))
+            rows, columns = np.nonzero(~np.isfinite(window))
+            where = f"x {left + columns.min()} to {left + columns.max()}, y {top + rows.min()} to {top + rows.max()}"
             raise UserError(
-                f"{self.name}: {bad} pixel{'s are' if bad > 1 else ' is'} NaN or infinite in the region {region}; fill "
-                "with a grey value, or choose a region without with --roi"
+                f"{self.name}: {len(rows)} pixel{'s are' if len(rows) > 1 else ' is'} NaN or infinite in the region "
+                f"{where}, the first that was read; fill them with a grey value, or avoid them with --roi"
             )
         return window
 
