@@ -148,7 +148,7 @@ def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
     ("options", "told"),
     [
         ({"experiment": "rock", "baseline": "vlsenet"}, "--baseline vlsenet: no evaluated run"),
-        ({"experiment": "rocks"}, "there are Default, empty, mixed, rock, twice"),
+        ({"experiment": "rocks"}, "choose from Default, empty, mixed, rock, twice"),
         ({"experiment": "rock", "metric": "dise"}, "--metric dise"),
         ({"experiment": "mixed"}, "different data"),
         ({"experiment": "twice"}, "two runs are variant unet, seed 0"),
@@ -158,9 +158,9 @@ def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
         ),
         ({"runs": "f" * 32}, "no such run"),
         ({"experiment": "rock", "baseline": "unett"}, "did you mean unet?"),
-        ({"experiment": "rock", "split": "test"}, "--split test: no run was evaluated on it; there are val"),
-        ({}, "which runs? give --experiment NAME or --runs ID,ID; evaluated are mixed (moved 0, unet 0); rock ("),
-        ({"experiment": "rock", "tracking_uri": "sqlite:////nowhere/mlflow.db"}, "there is no file /nowhere/mlflow.db"),
+        ({"experiment": "rock", "split": "test"}, "--split test: no run was evaluated on it; evaluated splits: val"),
+        ({}, "several experiments have evaluated runs (mixed (moved 0, unet 0); rock ("),
+        ({"experiment": "rock", "tracking_uri": "sqlite:////nowhere/mlflow.db"}, "no file /nowhere/mlflow.db"),
     ],
 )
 def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
@@ -170,3 +170,14 @@ def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
     assert told in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):
+    *_, folder, _ = store
+    uri = make_store(tmp_path)
+    client = mlflow.MlflowClient(uri)
+    for name, variant in (("rock", "unet"), ("rock reruns", "unet again")):
+        experiment = str(client.create_experiment(name, artifact_location=(tmp_path / name).as_uri()))
+        log_run(client, uri, experiment, folder / "0", variant=variant, seed="0")
+    assert set(compare(uri, tmp_path / "out").table["variant"]) == {"unet"}
+    assert set(compare(uri, tmp_path / "again", "rock reruns").table["variant"]) == {"unet again"}
