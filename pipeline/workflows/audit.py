@@ -28,12 +28,15 @@ logger = logging.getLogger("vlsenet")
 #: Scores over all pixels together; the porosity error is a mean over the images.
 _POOLED = ("dice", "iou", "precision", "recall")
 _SCORES = (*_POOLED, "porosity_error", "changed_probability", "flipped_pixels")
-_PICTURED = {"dice": "Dice (pooled; single images pale)", "porosity_error": "porosity error (mean; single images pale)"}
+_PICTURED = {
+    "dice": "Dice (pooled; pale dots: single images)",
+    "porosity_error": "porosity error (mean; pale dots: single images)",
+}
 
 
 @dataclass
 class _Tally:
-    """What has been counted under one condition."""
+    """The counts of one condition."""
 
     counts: PoreCounts = field(default_factory=PoreCounts)
     porosity_errors: list[float] = field(default_factory=list)
@@ -60,9 +63,9 @@ class TextAudit:
         output_dir: folder of the results.
         evaluator: gives probability (``pred``) and label (1, H, W) of items of ``audit_items``.
         conditions: ``own`` first.
-        threshold: probability from which a pixel is pore, the same under each condition.
+        threshold: pixels at or above this probability are pore, in every condition.
         run: MLflow run.
-        about: goes into ``audit.json`` as it is.
+        about: copied into ``audit.json``.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class TextAudit:
         self._own: tuple[str, torch.Tensor] = ("", torch.empty(0))
 
     def prepare(self, files: Mapping[str, Any]) -> None:
-        """Open the MLflow run: a store that does not answer is told before the work.
+        """Open the MLflow run: a store that does not answer is reported before the work.
 
         Args:
             files: descriptions of the audit for MLflow, file name to content.
@@ -100,7 +103,7 @@ class TextAudit:
             self._finish()
         except KeyboardInterrupt:
             self._run.finish("KILLED")
-            logger.warning("interrupted: an audit starts anew")
+            logger.warning("interrupted: an audit can't be resumed; run it again from the start")
             raise SystemExit(INTERRUPTED) from None
         except BaseException as error:
             self._run.finish("FAILED", error=repr(error))

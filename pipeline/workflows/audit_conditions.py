@@ -1,4 +1,4 @@
-"""What a prompt audit tells a model instead of its own prompts."""
+"""What a prompt audit gives a model instead of its own prompts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Condition:
-    """One way to tell the model something of an image.
+    """One choice of text features for each image.
 
     Attributes:
         name: short, as in the files.
-        features: what the model is told of an item; None where the condition is not run.
-        note: why it is not run, or what is special about it.
+        features: text features of an item; None if the condition is not run.
+        note: why it is not run, or a remark.
     """
 
     name: str
@@ -41,20 +41,20 @@ def text_conditions(
 ) -> tuple[Condition, ...]:
     """The conditions of an audit: own, shuffled, generic and empty prompts, random features and zeros.
 
-    A model with a learned prior reads no prompt: its prior, taken out of the network, is its own condition then, and
-    random features and zeros are put in its place.
+    A model with a learned prior reads no prompt: its prior, removed from the network, is then its own condition, and
+    random features and zeros replace it.
 
     Args:
-        model: what is audited; a learned prior is taken out of its network.
+        model: what is audited; a learned prior is removed from its network.
         items: the images, with name and prompt.
         seed: of the shuffling and the random features.
         weights: local weights of the text tower, for prompts that the checkpoint does not hold.
 
     Returns:
-        The conditions, ``own`` first. Those that can't be run, or would repeat the own one, say why.
+        The conditions, ``own`` first. Those that can't be run, or would repeat ``own``, say why.
 
     Raises:
-        UserError: the network reads no text, or an own prompt is new and the tower's weights are out of reach.
+        UserError: the network reads no text, or a prompt is new and the tower's weights can't be reached.
     """
     network = _reading_network(model)
     source = model.text.provenance["source"]
@@ -68,9 +68,9 @@ def text_conditions(
     def random(item: Item) -> TextFeatures:
         return random_features(f"{seed} {item['name']}", length, dim)
 
-    conditions.append(Condition("random", random, "unit vectors, others for each image"))
+    conditions.append(Condition("random", random, "random unit vectors, different for each image"))
     if source == "none":
-        conditions.append(Condition("zeros", None, "not run: these are its own features"))
+        conditions.append(Condition("zeros", None, "not run: zeros are the model's own features"))
     else:
         conditions.append(Condition("zeros", lambda item: zeros))
     return tuple(conditions)
@@ -79,7 +79,7 @@ def text_conditions(
 def audit_items(items: Sequence[Item], conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     """Each image under each condition that is run; an image's conditions follow each other.
 
-    Under another text the network has other statistics over a micrograph: each condition is a source of its own.
+    With another text the network has other statistics over a micrograph: each condition is a separate source.
     """
     run = [condition.name for condition in conditions if condition.features is not None]
     return [{**item, "condition": name, "source": f"{item['source']} {name}"} for item in items for name in run]
@@ -98,7 +98,7 @@ class ConditionFeatures:
     def __call__(self, item: Item) -> dict[str, Any]:
         features = self._features[item["condition"]]
         if features is None:
-            raise ValueError(f"the condition {item['condition']} is not run")
+            raise ValueError(f"condition {item['condition']} is not run")
         text, tokens = features(item)
         return {**item, "text": text, "tokens": tokens}
 
@@ -108,7 +108,7 @@ def _reading_network(model: TrainedModel) -> VLSENet:
     if isinstance(network, VLSENet) and network.switches.read_text:
         return network
     raise UserError(
-        f"{model.path}: this {model.network_settings['network']} reads no text, so that there is nothing to audit; "
+        f"{model.path}: this {model.network_settings['network']} reads no text, so there is nothing to audit; "
         "give a checkpoint of a vlsenet with the parts of LSCM that read text"
     )
 
@@ -135,8 +135,9 @@ def _one_prompt(name: str, prompt: str, own: Sequence[str], model: TrainedModel,
     try:
         features = model.learn_prompts([prompt], weights).get(prompt)
     except UserError as error:
-        logger.warning("the condition %s is not run: %s", name, error)
-        return Condition(name, None, f"not run: the checkpoint holds no {prompt!r}, and its text tower is out of reach")
+        logger.warning("condition %s is not run: %s", name, error)
+        note = f"not run: the checkpoint holds no {prompt!r}, and its text tower is not available"
+        return Condition(name, None, note)
     return Condition(name, lambda item: features, f"{prompt!r} for all images")
 
 
@@ -149,8 +150,8 @@ def _other_prompts(prompts: Sequence[str], seed: int) -> dict[str, str]:
 def _without_prompts(model: TrainedModel, network: VLSENet, source: str) -> tuple[TextFeatures, list[Condition]]:
     prior = "its text prior is learned and part of the weights" if source == "learned" else "its text prior is zeros"
     logger.warning(
-        "this model reads no prompt (text_source %s): %s. The audit shows what other features in its place do; what a "
-        "prior is worth is seen by training with another --text_source and comparing",
+        "this model reads no prompt (text_source %s): %s. The audit shows the effect of replacing it; to measure what "
+        "a text prior is worth, train with another --text_source and compare",
         source,
         prior,
     )

@@ -1,6 +1,6 @@
-"""What the user typed behind ``python -m monai.bundle run``, checked.
+"""Checks what the user typed after ``python -m monai.bundle run``.
 
-MONAI merges every ``--name value`` into the config, also a misspelt one, and then trains with the default.
+MONAI merges every ``--name value`` into the config, even a misspelt one, and then trains with the default.
 Nothing in a config can see what came from the command line, so it is read from MONAI's own call, which
 is on the stack while ``initialize`` runs.
 """
@@ -36,19 +36,19 @@ _MONAI_ARGUMENTS = {
     "properties_path",
 }
 
-#: what stands behind an @ in MONAI's configs, up to the first separator
+#: what follows an @ in MONAI's configs, up to the first separator
 _REFERENCE = re.compile(r"@(\w+)")
 
 
 @dataclass(frozen=True)
 class BundleCommand:
-    """The bundle command that is under way.
+    """The running bundle command.
 
     Attributes:
-        config_files: the files behind ``--config_file``, in their order; none where a program made the
+        config_files: the files given as ``--config_file``, in order; none if a program made the
             ``ConfigWorkflow`` itself, which does not keep them.
         arguments: the other arguments of MONAI's ``run`` or ``create_workflow``: its own, and the overrides.
-        config: the config after the overrides, nothing in it evaluated yet.
+        config: the config with the overrides, not evaluated.
         is_run: True below MONAI's ``run``, False where only ``create_workflow`` was called.
     """
 
@@ -80,7 +80,7 @@ class BundleCommand:
                 caller_code = frame.f_back.f_code if frame.f_back else None
                 return cls(tuple(map(str, config_files)), arguments, parser.get(), caller_code is run.__code__)
         if parser is None:
-            raise RuntimeError("no MONAI bundle command is under way")
+            raise RuntimeError("no MONAI bundle command is running")
         return cls((), {}, parser.get(), False)
 
     @property
@@ -101,7 +101,7 @@ class BundleCommand:
             _check_override(name, declared)
 
     def without_effect(self, steps: Collection[str], read_here: Collection[str]) -> list[str]:
-        """The overrides that nothing of the command reads: of the shared config, each command uses a part.
+        """The overrides that the command does not read: each command uses only a part of the shared config.
 
         Args:
             steps: entries that are run, such as ``initialize``.
@@ -125,7 +125,7 @@ def _references(entry: Any) -> set[str]:
 
 
 def running_config() -> dict[str, Any]:
-    """The config of the bundle command under way, overrides in it, nothing evaluated: it makes the same run again."""
+    """The config of the running bundle command with its overrides, not evaluated: it repeats the same run."""
     return dict(BundleCommand.running().config)
 
 
@@ -136,7 +136,7 @@ def _check_override(name: str, declared: Mapping[str, Any]) -> None:
         known = _names_in(node)
         if key not in known:
             prefix = "".join(f"{part}{ID_SEP_KEY}" for part in path[:depth])
-            raise UserError(f"there is no option --{name}{_suggestion(prefix, key, known)}")
+            raise UserError(f"unknown option --{name}{_suggestion(prefix, key, known)}")
         node = _child(node, key)
 
 
@@ -147,7 +147,7 @@ def _child(node: Any, key: str) -> Any:
 
 
 def _names_in(node: Any) -> list[str]:
-    """The names that may stand below a config node: its keys, and the arguments of the class it makes."""
+    """The names allowed below a config node: its keys, and the arguments of the class it makes."""
     if isinstance(node, list):
         return [str(index) for index in range(len(node))]
     if not isinstance(node, Mapping):
@@ -172,4 +172,4 @@ def _suggestion(prefix: str, key: str, known: Iterable[str]) -> str:
     options = [name for name in known if not name.startswith("_")]
     if meant := nearest(key, options, 0.5):
         return f"; did you mean --{prefix}{meant}?"
-    return f"; the names there are: {', '.join(sorted(options))}"
+    return f"; choose from {', '.join(sorted(options))}"

@@ -1,4 +1,4 @@
-"""Scores of a model on labelled images, image by image and pooled, beside Otsu's threshold."""
+"""Scores of a model on labelled images, image by image and pooled, compared with Otsu's threshold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline.workflows.provenance import versions
 
 logger = logging.getLogger("vlsenet")
 
-#: what another threshold must bring in Dice to be told of
+#: least gain in Dice for another threshold to be reported
 _TOLD_GAIN = 0.01
 
 
@@ -39,7 +39,7 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
     trained_on = [sample.name for sample in samples if sample.image_sha256 in train_images]
     if trained_on:
         logger.warning(
-            "%d of %d images were in the model's training data, so that their scores say little: %s",
+            "%d of %d images were in the model's training data, so their scores say little: %s",
             len(trained_on),
             len(samples),
             ", ".join(trained_on[:6]),
@@ -50,7 +50,7 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
 def evaluation_about(
     model: TrainedModel, index: DatasetIndex, split: str, threshold: float, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a summary says of how its numbers came about; ``settings`` are those of the inference."""
+    """How the numbers of a summary were obtained; ``settings`` are those of the inference."""
     return {
         "checkpoint": str(model.path),
         "checkpoint_sha256": model.sha256,
@@ -75,13 +75,13 @@ class EvaluationReport:
       ``probability``;
     - ``per_pore.csv``: every true pore, and how much of it was found (:class:`pipeline.metrics.TruePores`);
     - ``summary.json``: means over the images, pooled scores, the counts that they come from, and ``suited_threshold``:
-      the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity. It was chosen by
-      their truth, so it is no score of the model; it is for further images of the same kind;
+      the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity. It was chosen with
+      the true masks, so it is not a score of the model; it is for further images of the same kind;
     - ``overlays/NAME.png`` (true positive, false positive, false negative) and ``truth/NAME.png`` (true pores).
 
     Args:
         output_dir: folder of the results.
-        about: goes into the summary as it is.
+        about: copied into the summary.
         tolerances: of the surface Dice, the boundary F1 and the recall of small pores.
         pixel_sizes: nm, by the image's name, where known.
     """
@@ -160,8 +160,8 @@ class EvaluationReport:
         if suited is None or suited["dice"] < pooled["dice"] + _TOLD_GAIN:
             return
         logger.info(
-            "a threshold of %.3g would suit these images better: Dice %.3f, porosity %.4f (true %.4f); for more "
-            "images of the same kind give --threshold %.3g",
+            "a threshold of %.3g would suit these images better: Dice %.3f, porosity %.4f (true: %.4f); for more "
+            "images of this kind, give --threshold %.3g",
             suited["threshold"],
             suited["dice"],
             suited["porosity"],

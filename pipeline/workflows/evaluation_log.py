@@ -32,14 +32,14 @@ _SPLIT, _OF = "evaluated_split", "evaluated"
 class EvaluationLog:
     """Sends an evaluation's results to MLflow.
 
-    They belong to the run of the training where that is named, or where the checkpoint lies in the training's folder. A
-    second evaluation of the same training, of other images, gets a run of its own, with the training's tags.
+    They go to the run of the training if it is given, or if the checkpoint lies in the training's folder. A second
+    evaluation of the same training, on other images, gets a run of its own, with the training's tags.
 
     Args:
-        tracking_uri: MLflow store; None: that of the training, where it is known; ``none``: nothing is sent.
-        experiment_name: of a new run of an unknown training; made if it is not there.
-        run_id: run of the training; None: the one that the checkpoint tells, or else a new run.
-        tags: ``variant``, ``seed`` and ``fold`` tell the comparison what a run is; those that are None are left out.
+        tracking_uri: MLflow store; None: that of the training, if known; ``none``: nothing is sent.
+        experiment_name: for a new run of an unknown training; created if it does not exist.
+        run_id: run of the training; None: the one linked to the checkpoint, or else a new run.
+        tags: ``variant``, ``seed`` and ``fold`` identify a run in comparisons; None values are skipped.
         checkpoint: what is evaluated.
     """
 
@@ -60,17 +60,17 @@ class EvaluationLog:
         self._config: dict[str, Any] = {}
 
     def check(self, config: Mapping[str, Any]) -> None:
-        """Reach for the store and the run before the work.
+        """Check the store and the run before the work.
 
         Args:
             config: of the evaluation; kept with its results, so that it can be repeated.
 
         Raises:
-            UserError: they were asked for, and can't be reached.
+            UserError: they were given, and can't be reached.
         """
         self._config = dict(config)
         if self._run_id is not None and self._tracking_uri in (None, NOWHERE):
-            raise UserError(f"--mlflow_run_id {self._run_id}: in which MLflow store? give --tracking_uri too")
+            raise UserError(f"--mlflow_run_id {self._run_id}: --tracking_uri is missing; give the run's MLflow store")
         logging.getLogger("mlflow").setLevel(logging.WARNING)
         if self._tracking_uri is None:
             self._find_store()
@@ -78,7 +78,7 @@ class EvaluationLog:
             self._check_store(self._tracking_uri)
 
     def _find_store(self) -> None:
-        """The training's own store, where there is one; nobody asked for it, and so nothing fails without it."""
+        """The training's own store, if there is one; it was not asked for, so the evaluation works without it."""
         link = None if self._checkpoint is None else read_training_link(self._checkpoint)
         if link is None:
             return
@@ -90,8 +90,8 @@ class EvaluationLog:
             )
             return
         if training.info.lifecycle_stage == "deleted" or training.info.status == "RUNNING":
-            why = "has been deleted" if training.info.lifecycle_stage == "deleted" else "has not ended"
-            logger.info("the scores are not kept in MLflow: the training's run %s there", why)
+            why = "was deleted" if training.info.lifecycle_stage == "deleted" else "is still running"
+            logger.info("the scores are not kept in MLflow: the training's run %s", why)
             return
         self._tracking_uri, self._training = link.tracking_uri, training
 
@@ -105,7 +105,9 @@ class EvaluationLog:
             if self._training is None:
                 open_experiment(client, tracking_uri, self._experiment_name)
         except (MlflowException, OSError) as error:
-            raise UserError(f"--tracking_uri {tracking_uri}: MLflow does not answer ({first_line(error)})") from error
+            raise UserError(
+                f"--tracking_uri {tracking_uri}: MLflow does not answer ({first_line(error)}); check the address"
+            ) from error
 
     def _training_in(self, client: mlflow.MlflowClient) -> Run | None:
         """The run of the checkpoint's training, if it is in this store."""
@@ -121,7 +123,7 @@ class EvaluationLog:
         return run if run.info.lifecycle_stage == "active" else None
 
     def send(self, folder: Path) -> None:
-        """Send ``summary.json`` as metrics, and all files; a store that fails costs a warning, as they are on disk.
+        """Send ``summary.json`` as metrics, and all files; if the store fails, warn only, as they are on disk.
 
         Metrics are ``evaluation_mean_SCORE`` (over the images) and ``evaluation_pooled_SCORE``.
         """
@@ -151,12 +153,12 @@ class EvaluationLog:
             told = client.get_run(run_id)
         except (MlflowException, OSError) as error:
             logger.warning(
-                "MLflow at %s did not take the evaluation in %s: %s", self._tracking_uri, folder, first_line(error)
+                "MLflow at %s did not accept the evaluation in %s: %s", self._tracking_uri, folder, first_line(error)
             )
             return
         variant = told.data.tags.get("variant") or told.info.run_name
         logger.info(
-            "kept in the MLflow run %s (variant %s) of %s: vlsenet compare takes it from there",
+            "scores are in the MLflow run %s (variant %s) of %s; vlsenet compare finds them there",
             told.info.run_name,
             variant,
             self._tracking_uri,
@@ -186,7 +188,7 @@ class EvaluationLog:
 
 
 def _evaluated(summary: Mapping[str, Any]) -> str:
-    """Which images by which weights: an evaluation that is repeated takes the place of the first."""
+    """Which images and which weights: a repeated evaluation replaces the first."""
     return " ".join(str(summary.get(part, ""))[:16] for part in ("checkpoint_sha256", "data_fingerprint", "split"))
 
 

@@ -1,4 +1,4 @@
-"""The images that a user points at, without labels."""
+"""The images that a user gives, without labels."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def image_items(
 ) -> list[dict[str, Any]]:
     """The image at ``path``, or the images in the folder, as the dictionaries that MONAI's transforms take.
 
-    Each image is read once before the first is segmented, so that a bad one is not found hours later.
+    All images are read once before the first is segmented, so that a bad one is not found hours later.
 
     Args:
         path: image file, or folder (its own files, not those of folders in it).
         prompt: text prior of every image.
         group_pattern: regular expression for the part of a file name that names the micrograph that the image was
             cut from; None: each image is a micrograph. Grey levels are normalised over a micrograph.
-        skip_bad: go on without images that can't be used.
+        skip_bad: continue without images that can't be used.
         info_bar: what is not segmented at the lower border: `auto` (the microscope's strip of text, where there is
             one), `keep`, or its height (px).
 
     Raises:
-        UserError: no image there, two images of the same name, or images that can't be used, a line each.
+        UserError: no image, two images of the same name, or images that can't be used, one line each.
     """
     files = _image_files(Path(path))
     by_name = {stem_of(file): file for file in files}
@@ -68,21 +68,21 @@ def image_items(
             items.append({**item, "rows": len(image), "info_bar": len(whole) - len(image)})
     items = pool_intensities(items)
     if problems and (not skip_bad or not items):
-        advice = "--skip_bad goes on without" if items else "no other image is there"
+        advice = "--skip_bad continues without them" if items else "there are no others"
         raise UserError("\n".join([*problems, f"{len(problems)} of {len(files)} images can't be used; {advice}"]))
     for problem in problems:
-        logger.warning("left out: %s", problem)
-    told = [f"{item['name']} ({item['info_bar']} rows)" for item in items if item["info_bar"]]
-    if told:
-        logger.info("info bars, which are not segmented: %s; --info_bar keep leaves them", some_of(told))
+        logger.warning("skipped: %s", problem)
+    bars = [f"{item['name']} ({item['info_bar']} rows)" for item in items if item["info_bar"]]
+    if bars:
+        logger.info("info bars cut off: %s; --info_bar keep leaves them in", some_of(bars))
     return items
 
 
 def items_left(items: Sequence[dict[str, Any]], done: Collection[str]) -> list[dict[str, Any]]:
-    """The items whose names are not among those that an interrupted run has done."""
+    """The items that an interrupted run has not finished."""
     left = [item for item in items if item["name"] not in done]
     if done:
-        logger.info("%d of %d images were done before", len(items) - len(left), len(items))
+        logger.info("%d of %d images are already finished", len(items) - len(left), len(items))
     return left
 
 
@@ -94,12 +94,12 @@ def _image_files(path: Path) -> list[Path]:
     )
     if not files:
         inner = next((folder for folder in ("images", "patch_images") if (path / folder).is_dir()), None)
-        hint = f"; did you mean {path / inner}?" if inner else f"; it takes {', '.join(sorted(IMAGE_SUFFIXES))}"
-        raise UserError(f"--input {path}: no image in this folder{hint}")
+        hint = f"; did you mean {path / inner}?" if inner else f"; supported: {', '.join(sorted(IMAGE_SUFFIXES))}"
+        raise UserError(f"--input {path}: no images in this folder{hint}")
     twice = [name for name, count in Counter(map(stem_of, files)).items() if count > 1]
     if twice:
         raise UserError(
-            f"--input {path}: several images are called {', '.join(twice[:5])} (with different endings), "
-            "and their masks would overwrite each other; rename them"
+            f"--input {path}: several images differ only in their extension ({', '.join(twice[:5])}), "
+            "so their masks would overwrite each other; rename them"
         )
     return files

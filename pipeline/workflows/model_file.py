@@ -34,7 +34,8 @@ class TrainedModel:
         network: in evaluation mode, on the device asked for.
         network_settings: the arguments of ``build_network`` that make it.
         text: the text features that it was trained with; more prompts may be added.
-        threshold: probability from which a pixel is pore; 0.5 unless the validation images proved another.
+        threshold: pixels at or above this probability are pore; 0.5 unless the validation images gave clear evidence
+            for another.
         data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
             ``flatten_shading`` (None where not known) and ``train_images`` (their SHA-256, and those of the
             trainings before it) and ``start_from`` (SHA-256 of the model that it started from, or None).
@@ -57,12 +58,12 @@ class TrainedModel:
             The model's text store, with these prompts in it.
 
         Raises:
-            UserError: a prompt is new and the tower's weights are out of reach.
+            UserError: a prompt is new and the tower's weights can't be reached.
         """
         prompts = list(prompts)
         if not self.text.reads_prompts and set(prompts) - {DEFAULT_PROMPT}:
             source = self.text.provenance["source"]
-            logger.warning("this model was trained with text_source %s and reads no prompt", source)
+            logger.warning("this model was trained with text_source %s and reads no prompt; texts do nothing", source)
         extend_text_store(self.text, prompts, weights=weights)
         return self.text
 
@@ -80,8 +81,8 @@ def model_content(
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
     ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are
-    those of the training images, as far as they are known; ``flatten_shading``: whether shading was taken out of them.
-    ``origin``: the model whose weights the training started with; what that was trained on, this one was, too.
+    those of the training images, as far as they are known; ``flatten_shading``: whether shading was removed from them.
+    ``origin``: the model whose weights the training started with; its training images count for this model, too.
     """
     own = [sample.image_sha256 for sample in data.samples if sample.split == "train"]
     return {
@@ -110,31 +111,32 @@ def read_model_file(path: str) -> dict[str, Any]:
         path: ``best.pt`` or ``last.pt`` of a training.
 
     Raises:
-        UserError: no model file, a damaged one, or one of a later version.
+        UserError: not a model file, a damaged one, or one of a later version.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what PyTorch has to say of other files is for programmers
+            warnings.simplefilter("ignore")  # PyTorch's warnings on other files are for programmers
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # PyTorch answers what is none of its files with errors of every type
+    except Exception as error:  # PyTorch raises errors of every type for foreign files
         reason = _why_unreadable(path, error)
         raise UserError(f"{path} can't be read as a checkpoint ({reason}); give best.pt of a training") from error
     if not isinstance(content, dict) or "vlsenet_format" not in content:
-        raise UserError(f"{path} is no VLSE-Net checkpoint; give best.pt of a training")
+        raise UserError(f"{path} is not a VLSE-Net checkpoint; give best.pt of a training")
     if content["vlsenet_format"] > _FORMAT:
-        raise UserError(f"{path} was written by vlsenet {content['versions']['vlsenet']}; install that or a later one")
+        version = content["versions"]["vlsenet"]
+        raise UserError(f"{path} was written by vlsenet {version}; install that version or a later one")
     return {**content, "data": {"pixel_sizes_nm": [], "flatten_shading": None, "start_from": None, **content["data"]}}
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
-    """In a few words; PyTorch's own name the inside of its reader, or how to run the code in a pickle."""
+    """In a few words; PyTorch's messages name internals of its reader, or how to run the code in a pickle."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     file = Path(path)
     if not file.stat().st_size:
-        return "it is empty, 0 bytes"
+        return "it is empty (0 bytes)"
     with file.open("rb") as stream:
         start = stream.read(200)
     if start.startswith(b"PK"):
@@ -144,21 +146,21 @@ def _why_unreadable(path: str, error: Exception) -> str:
             names = [name.rpartition("/")[2] for name in archive.namelist()]
         if "constants.pkl" in names:
             return "it is an exported TorchScript model"
-        return "it holds other things than tensors" if "data.pkl" in names else "it is a zip file of something else"
+        return "it holds objects other than tensors" if "data.pkl" in names else "it is another kind of zip file"
     if start.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer; fetch the file with `git lfs pull`"
     if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
         return "it is a text file"
-    return "it is damaged, or no file that PyTorch wrote"
+    return "it is damaged, or was not written by PyTorch"
 
 
 def load_model(path: str, device: torch.device | str = "cpu", flatten_shading: bool | None = None) -> TrainedModel:
-    """Make the model that a file holds.
+    """Load the model from a file.
 
     Args:
         path: ``best.pt`` or ``last.pt`` of a training.
-        device: where the network shall run.
-        flatten_shading: whether shading will be taken out of what it is shown; a training that did otherwise is told.
+        device: where the network will run.
+        flatten_shading: whether shading will be removed from the images; a training that did otherwise is reported.
 
     Raises:
         UserError: as :func:`read_model_file`.
@@ -166,7 +168,7 @@ def load_model(path: str, device: torch.device | str = "cpu", flatten_shading: b
     content = read_model_file(path)
     trained = content["data"]["flatten_shading"]
     if None not in (trained, flatten_shading) and trained != flatten_shading:
-        way = "taken out of" if trained else "left in"
+        way = "removed from" if trained else "left in"
         logger.warning(
             "%s was trained with shading %s its images: give --flatten_shading %s", path, way, str(trained).lower()
         )

@@ -1,4 +1,4 @@
-"""What an MLflow store did not take: kept in a file beside the results, and sent again."""
+"""What an MLflow store did not accept: kept in a file beside the results, and sent again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = logging.getLogger("vlsenet")
 FILE_NAME = "mlflow_unsent.jsonl"
 PICTURES = "mlflow_unsent"
 
-#: a store that is down is not asked again before, as each call waits for it
+#: seconds before a store that is down is tried again, as each call waits for it
 _PAUSE = 30.0
 
 _ERRORS = (MlflowException, OSError)
@@ -34,8 +34,8 @@ _ERRORS = (MlflowException, OSError)
 class Outbox:
     """Messages to one MLflow run: metrics, pictures, files, tags and the end.
 
-    A message that the store does not take goes into `mlflow_unsent.jsonl`, in order, one JSON object a line. The
-    next message that is taken takes the earlier ones along. A resumed training finds the file and sends it too.
+    A message that the store does not accept goes into `mlflow_unsent.jsonl`, in order, one JSON object per line.
+    They are sent along with the next message that is accepted. A resumed training finds the file and sends it too.
 
     Args:
         folder: of the results, where the file is kept.
@@ -70,13 +70,13 @@ class Outbox:
         self._send({"kind": "tag", "key": key, "value": value})
 
     def send_end(self, status: str) -> None:
-        """Close the run, after all that is still to be sent; the log names what could not be."""
+        """Close the run, after sending all that is left; the log names what could not be sent."""
         self._asked = -_PAUSE
         self._send({"kind": "end", "status": status, "timestamp": int(time.time() * 1000)})
         left = self.waiting()
         if left:
             logger.warning(
-                "MLflow at %s did not take %s of run %s: keep %s; scripts/send_to_mlflow.py sends it later",
+                "MLflow at %s did not accept %s of run %s: keep %s, and send it later with scripts/send_to_mlflow.py",
                 self._address,
                 _counted(left),
                 self._run_id,
@@ -84,7 +84,7 @@ class Outbox:
             )
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The messages that have not been taken.
+        """The messages that have not been accepted.
 
         Raises:
             UserError: the file can't be read.
@@ -92,7 +92,7 @@ class Outbox:
         return unsent_messages(self._folder)
 
     def flush(self) -> list[dict[str, Any]]:
-        """Send what is waiting, in order; returns what the store still does not take."""
+        """Send what is waiting, in order; returns what the store still does not accept."""
         waiting = self.waiting()
         left: list[dict[str, Any]] = []
         for number, message in enumerate(waiting):
@@ -107,7 +107,7 @@ class Outbox:
         if left != waiting:
             self._rewrite(left)
             logger.info(
-                "MLflow at %s is back and took %s", self._address, _counted(waiting[: len(waiting) - len(left)])
+                "MLflow at %s is back and accepted %s", self._address, _counted(waiting[: len(waiting) - len(left)])
             )
         return left
 
@@ -124,7 +124,7 @@ class Outbox:
         except _ERRORS as error:
             reason = first_line(error)
             logger.warning(
-                "MLflow at %s did not take %s: %s; kept in %s", self._address, _counted([message]), reason, self.file
+                "MLflow at %s did not accept %s (%s); kept in %s", self._address, _counted([message]), reason, self.file
             )
             if _is_away(error):
                 self._asked = time.monotonic()
@@ -191,17 +191,17 @@ def unsent_messages(folder: Path) -> list[dict[str, Any]]:
     try:
         return [json.loads(line) for line in _whole_lines(file).splitlines()]
     except (OSError, ValueError) as error:
-        raise UserError(f"{file} can't be read ({error}); remove it to go on without what it holds") from error
+        raise UserError(f"{file} can't be read ({error}); remove it to continue without its content") from error
 
 
 def _whole_lines(file: Path) -> bytes:
-    """A file's content up to the last line end: what stands behind it was being written when the process was killed."""
+    """A file's content up to the last line end: the rest was being written when the process was killed."""
     content = file.read_bytes() if file.exists() else b""
     return content[: content.rfind(b"\n") + 1]
 
 
 def _is_away(error: BaseException) -> bool:
-    """Whether a store is out of reach or ill, and not just unwilling to take this message."""
+    """Whether a store is unreachable or broken, and not just refusing this message."""
     if isinstance(error, MlflowException):
         return error.get_http_status_code() >= 500 or error.get_http_status_code() == 429  # too many requests
     return not isinstance(error, FileNotFoundError)

@@ -1,4 +1,4 @@
-"""One model trained by several processes: the same steps as one process takes with the whole batch."""
+"""One model trained by several processes: the same steps as those of one process with the whole batch."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ logger = logging.getLogger("vlsenet")
 
 
 def share_batch_statistics(network: nn.Module, device: torch.device | str) -> nn.Module:
-    """Let batch norms measure the whole batch, not each process its part; other norms don't look across images.
+    """Let batch norms use the whole batch, not each process its part; other norms don't look across images.
 
     Args:
-        network: is changed.
-        device: where it will run; on CPUs torch has no such batch norm, which the log says.
+        network: changed in place.
+        device: where it will run; PyTorch has no such batch norm on CPUs, which is logged.
     """
     if not any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in network.modules()):
         return network
     if torch.device(device).type != "cuda":
-        logger.warning("--norm batch on CPUs: each process takes the statistics of its own part of the batch")
+        logger.warning("--norm batch on CPUs: each process uses the statistics of its own part of the batch")
         return network
     return nn.SyncBatchNorm.convert_sync_batchnorm(network)
 

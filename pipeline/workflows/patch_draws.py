@@ -33,14 +33,14 @@ class PatchSampler(DistributedSampler):
     Everything follows from the seed, the epoch and the patch's place in it. So a batch that several processes share
     holds the patches that one process alone would make, and loader workers change nothing either.
 
-    It is a `DistributedSampler` because MONAI's trainers tell the epoch to such ones.
+    It is a `DistributedSampler` because MONAI's trainers pass the epoch to such samplers.
 
     Args:
         weights: of the images.
         batches: of an epoch.
         batch_size: patches in a batch, of all processes together.
         seed: another one draws others.
-        ranks: this process and the others, who take equal parts of each batch.
+        ranks: this process and the others, which take equal parts of each batch.
 
     Raises:
         UserError: the batch can't be divided equally.
@@ -49,7 +49,7 @@ class PatchSampler(DistributedSampler):
     def __init__(self, weights: Sequence[float], batches: int, batch_size: int, seed: int, ranks: Ranks) -> None:
         if batch_size % ranks.count:
             raise UserError(
-                f"--batch_size {batch_size} can't be shared equally by {ranks.count} processes: "
+                f"--batch_size {batch_size} can't be divided equally among {ranks.count} processes: "
                 f"give a multiple of {ranks.count}"
             )
         self._weights = torch.as_tensor(weights, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Pixel sizes of a data set's images, where their files tell them."""
+"""Pixel sizes of a data set's images, if their files give them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ logger = logging.getLogger("vlsenet")
 
 
 def pixel_sizes(samples: Sequence[Sample]) -> dict[str, float]:
-    """Side of a pixel (nm; of one that is no square, of the square of equal area) by the image's name."""
+    """Side of a pixel (nm) by the image's name; for a pixel that is not square, of the square of equal area."""
     sizes = {}
     for sample in samples:
         size = read_acquisition(sample.image).pixel_size_nm
@@ -27,17 +27,17 @@ def trained_pixel_sizes(index: DatasetIndex, given_nm: float | None = None) -> l
 
     Args:
         index: the data set.
-        given_nm: of all its images, by the user's word; None: as their files say.
+        given_nm: of all its images, as given by the user; None: as their files say.
 
     Returns:
-        Empty where they are not known.
+        Empty if they are not known.
     """
     if given_nm is not None:
         return [float(given_nm)]
     images = index.select("train")
     found = pixel_sizes(images)
     if not found:
-        logger.info("the pixel size of the training images is not known: the model takes every scan as it is")
+        logger.info("the pixel size of the training images is not known: the model will not resample scans")
     elif len(found) < len(images):
-        logger.warning("%d of %d training images don't tell their pixel size", len(images) - len(found), len(images))
+        logger.warning("%d of %d training images have no known pixel size", len(images) - len(found), len(images))
     return sorted({round(size, 4) for size in found.values()})

@@ -25,7 +25,7 @@ _PATIENCE = timedelta(days=30)
 
 
 class OtherProcessFailed(SystemExit):
-    """Process 0 could not go on, and has said why; the others end without a word of their own."""
+    """Process 0 failed and has reported why; the others end without a message of their own."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Ranks:
     """This process among the others.
 
     Attributes:
-        rank: its number, from 0; number 0 speaks for all.
-        count: how many there are.
+        rank: its number, from 0; process 0 logs for all.
+        count: number of processes.
         local_rank: its number on this machine.
-        local_count: how many there are on this machine.
+        local_count: number of processes on this machine.
     """
 
     rank: int = 0
@@ -46,7 +46,7 @@ class Ranks:
 
     @classmethod
     def of_environment(cls) -> Ranks:
-        """As ``torchrun`` says; one process where it was not used."""
+        """As ``torchrun`` set them; one process if it was not used."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
         return cls(*(int(os.environ.get(name, default)) for name, default in zip(names, (0, 1, 0, 1), strict=True)))
 
@@ -56,7 +56,7 @@ class Ranks:
         return self.rank == 0
 
     def device(self) -> torch.device:
-        """One GPU for each process of a machine, the CPU where there is none.
+        """One GPU for each process of a machine; the CPU if there is none.
 
         Raises:
             UserError: there are fewer GPUs than processes.
@@ -65,8 +65,8 @@ class Ranks:
             return torch.device("cpu")
         if self.local_rank >= torch.cuda.device_count():
             raise UserError(
-                f"{self.local_count} processes and {torch.cuda.device_count()} GPUs: give torchrun "
-                f"--nproc_per_node {torch.cuda.device_count()}, or --device cpu"
+                f"{self.local_count} processes but only {torch.cuda.device_count()} GPUs: start torchrun with "
+                f"--nproc_per_node {torch.cuda.device_count()}, or give --device cpu"
             )
         return torch.device("cuda", self.local_rank)
 
@@ -75,8 +75,8 @@ class Ranks:
         """While this lasts, the processes can wait for each other.
 
         Args:
-            device: where the tensors lie that are exchanged. The CPU also where a network runs on GPUs and only a few
-                lists and numbers are.
+            device: of the tensors that are exchanged. The CPU also if a network runs on GPUs, but only a few lists
+                and numbers are exchanged.
         """
         if self.count == 1:
             yield
@@ -86,29 +86,29 @@ class Ranks:
         try:
             yield
         except UserError as error:
-            if not self.is_first:  # what happens to all of them before, process 0 tells (`begin`)
+            if not self.is_first:  # process 0 reports what happens to all of them (`begin`)
                 print(f"error: {error}", file=sys.stderr)
             raise
         finally:
             dist.destroy_process_group()
 
     def wait(self) -> None:
-        """Return when all processes have come here."""
+        """Return when all processes have reached this point."""
         if self.count > 1:
             self._together(dist.barrier)
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """What this process does of a list: a run of neighbours, so that it reads one part of a scan only."""
+        """This process's share of a list: consecutive items, so that it reads only one part of a scan."""
         return items[len(items) * self.rank // self.count : len(items) * (self.rank + 1) // self.count]
 
     def first_does(self, work: Callable[[], T]) -> T:
-        """Let process 0 do something that the others wait for.
+        """Let process 0 do something while the others wait.
 
         Args:
-            work: called by process 0 alone; what it returns has to be picklable, where there are others.
+            work: called by process 0 only; with several processes its result must be picklable.
 
         Returns:
-            What `work` returned, to all processes.
+            What `work` returned, in all processes.
 
         Raises:
             OtherProcessFailed: in the others, when `work` fails in process 0.
@@ -127,7 +127,7 @@ class Ranks:
         return result
 
     def one_then_others(self, work: Callable[[], T]) -> T:
-        """Do something first in process 0 and then in the others, as they find there what it has made.
+        """Do something first in process 0 and then in the others, which find what process 0 has made.
 
         Returns:
             What `work` returned in this process.
@@ -141,16 +141,16 @@ class Ranks:
 
     def has_lost_another(self, error: BaseException) -> bool:
         """Whether an error says that the connection to another process broke."""
-        told = str(error).lower()
+        message = str(error).lower()
         return (
             self.count > 1
             and isinstance(error, RuntimeError)
-            and any(word in told for word in ("gloo", "nccl", "closed by peer", "connection reset", "socket"))
+            and any(word in message for word in ("gloo", "nccl", "closed by peer", "connection reset", "socket"))
         )
 
     def _together(self, call: Callable[[], object]) -> None:
         try:
             call()
-        except RuntimeError as error:  # gloo's answer when the connection to a process breaks
-            logger.error("another process has ended; what is finished is kept, and the same command goes on")
+        except RuntimeError as error:  # raised by gloo when the connection to a process breaks
+            logger.error("another process has ended; finished work is kept: run the same command again to resume")
             raise OtherProcessFailed(1) from error

@@ -33,12 +33,12 @@ def open_dataset(
     usual_pore_label: int | None = None,
     info_bar: str | int = "auto",
 ) -> DatasetIndex:
-    """Check and index a data set, and log what a user should know of it: splits, notes, files left out.
+    """Check and index a data set, and log what a user should know about it: splits, notes, skipped files.
 
     The arguments are those of :func:`pipeline.data.index_dataset`.
 
     Raises:
-        UserError: everything that is wrong with it, a line each.
+        UserError: all problems, one per line.
     """
     # the command line gives a folder or a pattern of digits as a number
     pattern = None if group_pattern is None else str(group_pattern)
@@ -53,15 +53,15 @@ def open_dataset(
         info_bar=info_bar,
     )
     if pore_label is None and usual_pore_label is not None:
-        as_trained = "as in the training" if index.pore_label == usual_pore_label else "as the larger of two values"
-        logger.info("label value %s is pore, %s; --pore_label K takes another", index.pore_label, as_trained)
+        reason = "as in the training" if index.pore_label == usual_pore_label else "the larger of two values"
+        logger.info("label value %s is pore (%s); --pore_label K changes it", index.pore_label, reason)
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
-        logger.info("%s: %d images of %d sources (%s)", split, count, len(sources), some_of(sources))
+        logger.info("%s: %d images from %d sources (%s)", split, count, len(sources), some_of(sources))
     for note in index.notes:
         logger.warning("%s", note)
     for problem in index.skipped:
-        logger.warning("left out: %s", problem)
+        logger.warning("skipped: %s", problem)
     return index
 
 
@@ -103,14 +103,14 @@ def prompt_of(sample: Sample) -> str:
 def encode_prompts(index: DatasetIndex, encoder: TextSource, network_reads: bool = True) -> TextStore:
     """Encode every prompt of a data set once, and those that an audit compares them with: generic and empty.
 
-    For a network that reads no text nobody should need CLIP's weights: zeros take the place of its features.
+    A network that reads no text should not need CLIP's weights: zeros replace its features.
 
     Raises:
-        UserError: the encoder's weights are out of reach.
+        UserError: the encoder's weights can't be reached.
     """
     prompts = set(map(prompt_of, index.samples))
     if not network_reads and isinstance(encoder, ClipSource):
-        logger.info("text prior: none in place of clip, which is not loaded: this network reads no text")
+        logger.info("text prior: none; CLIP is not loaded, since this network reads no text")
         encoder = build_text_source("none")
     store = build_text_store(encoder, [DEFAULT_PROMPT, EMPTY_PROMPT, *sorted(prompts)])
     if not network_reads:

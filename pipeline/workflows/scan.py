@@ -1,4 +1,4 @@
-"""Segmentation of one scan or stack: chunk by chunk, with a journal, to mask, porosity and a certificate."""
+"""Segments one scan or stack chunk by chunk, with a journal, into mask, porosity and a certificate."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ logger = logging.getLogger("vlsenet")
 
 
 class ScanSegmentation:
-    """Segments one scan, or one stack of slices, into ``output_dir``; started again, it goes on.
+    """Segments one scan, or one stack of slices, into ``output_dir``; started again, it resumes.
 
     Writes ``segmentation.ome.zarr`` (mask and 8-bit probability, with a pyramid), ``porosity.json`` and
-    ``porosity_fields.csv``, ``overview.png``, on request ``mask.ome.tif`` and ``mask.nii.gz``, and at last
-    ``manifest.json`` with the seam certificate. ``journal/`` holds which chunks are done.
+    ``porosity_fields.csv``, ``overview.png``, on request ``mask.ome.tif`` and ``mask.nii.gz``, and finally
+    ``manifest.json`` with the seam certificate. ``journal/`` records which chunks are finished.
 
-    Processes that ``torchrun`` started share the chunks of one store; process 0 does what is done once.
+    Processes started by ``torchrun`` share the chunks of one store; process 0 does what is done only once.
 
     Args:
         path: the scan, or a folder of slices.
@@ -62,7 +62,7 @@ class ScanSegmentation:
         model: what segments; its text store knows the prompt.
         settings: how.
         stack: whether the path holds slices of one volume.
-        page: which image of a file of several.
+        page: which image of a file with several.
         device: where the network runs.
         ranks: the processes, already joined.
         overwrite: replace a finished segmentation, or one of other settings.
@@ -91,21 +91,21 @@ class ScanSegmentation:
         self._overwrite = overwrite
 
     def run(self) -> Porosity | None:
-        """Segment, or go on.
+        """Segment, or resume.
 
         Returns:
-            The porosity, in process 0; None where it was done before.
+            The porosity, in process 0; None if the scan was already segmented.
 
         Raises:
-            UserError: the scan can't be read, the folder holds results of other settings, or the disk refuses. What
-                is done stays.
+            UserError: the scan can't be read, the folder holds results of other settings, or the disk can't be
+                written. Finished chunks are kept.
         """
         started = time.monotonic()
         channels = self._model.network_settings.get("in_channels", 1)
         if channels != 1:
             raise UserError(
-                f"{self._model.path}: this model takes images of {channels} channels, and scans are segmented by their "
-                "grey values; give a checkpoint that was trained on one channel"
+                f"{self._model.path}: this model takes images with {channels} channels, but scans have one (grey); "
+                "give a checkpoint that was trained on one channel"
             )
         if not self._overwrite:
             self._ranks.first_does(lambda: refuse_foreign(self._folder, self._journal_folder))
@@ -183,7 +183,7 @@ class ScanSegmentation:
             return False
         if done := was_written(self._folder, self._settings.outputs):
             report = self._folder / (REPORT if self._settings.report else OVERVIEW)
-            logger.info("%s: done before, see %s; --overwrite does it again", self._path, report)
+            logger.info("%s: already segmented, see %s; --overwrite segments it again", self._path, report)
         return done
 
     def _open(self) -> ScanVolume:
@@ -236,9 +236,9 @@ class ScanSegmentation:
         settings = self._settings
         ground = Ground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
         if share := ground.empty_share(volume.shape[1]):
-            logger.info("%.1f %% of the scan is empty ground", 100 * share)
+            logger.info("%.1f %% of the scan is empty", 100 * share)
         if drift := ground.greys.drift:
-            logger.info("shading, taken out: the rock is %+.2f to %+.2f standard deviations from the mean", *drift)
+            logger.info("shading removed: the rock was %+.2f to %+.2f standard deviations from the mean", *drift)
         return ground
 
     def _predictor(self, volume: ScanVolume, windows: Windows, ground: Ground, batch: int) -> ChunkPredictor:
@@ -256,12 +256,12 @@ class ScanSegmentation:
         try:
             write_chunks(predictor, store, journal, ground, self._settings.threshold, self._ranks.share(left))
         except KeyboardInterrupt:
-            logger.warning("interrupted; the same command goes on after the last finished chunk")
+            logger.warning("interrupted; run the same command again to resume after the last finished chunk")
             raise SystemExit(INTERRUPTED) from None
         self._ranks.wait()
 
     def _spacing(self, volume: ScanVolume) -> float:
-        """Distance of slices over the side of a pixel; 1, as the formats take it, where one of them is not known."""
+        """Distance of slices over the side of a pixel; 1, as in the file formats, if one of them is not known."""
         side, distance = self._side(volume), self._slice_spacing(volume)
         return 1.0 if side is None or distance is None else distance / side
 
@@ -282,12 +282,12 @@ class ScanSegmentation:
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(
-                "seams: largest difference of probability %.4f, mean %.1e, %.4f %% of the mask flips (%d crops)",
+                "seams: largest difference in probability %.4f, mean %.1e; %.4f %% of the mask changes (%d crops)",
                 seam["largest"],
                 seam["mean"],
                 100 * seam["flipped"],
                 seam["crops"],
             )
         if skipped:
-            logger.info("%.1f %% of the region was empty and not segmented", 100 * skipped)
+            logger.info("%.1f %% of the region is empty and was not segmented", 100 * skipped)
         logger.info("results: %s", self._folder / (REPORT if pores else OVERVIEW))

@@ -1,4 +1,4 @@
-"""All that decides the bytes of a segmented scan."""
+"""All that determines the bytes of a segmented scan."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def scan_request(
     earlier: Mapping[str, Any],
     processes: int,
 ) -> dict[str, Any]:
-    """What is asked of a scan, for the journal: JSON values by name.
+    """The request for a scan, for the journal: JSON values by name.
 
     Args:
         volume: the scan.
@@ -38,11 +38,11 @@ def scan_request(
         settings: how.
         device: where.
         pixel_size_nm: pixel height and width, if known.
-        earlier: request of an interrupted run in the same folder, whose sizes are kept; empty where there is none.
-        processes: that share this machine.
+        earlier: request of an interrupted run in the same folder, whose sizes are kept; empty if there is none.
+        processes: number of processes that share this machine.
 
     Raises:
-        UserError: there is nothing to segment (`check_imaged`), or the memory does not hold it (`fitting_sizes`).
+        UserError: there is nothing to segment (`check_imaged`), or too little memory (`fitting_sizes`).
     """
     trained = model.data["pixel_sizes_nm"] if settings.rescale else []
     scale = scan_scale(pixel_size_nm, trained, volume.path)
@@ -56,7 +56,7 @@ def scan_request(
         chunk_size, batch = fitting_sizes(
             network, device, settings.halo, longest, processes, max(scale), chunk_size, batch, shape
         )
-    logger.info("chunks of %d px and a halo of %d px, %d in a batch", chunk_size, settings.halo, batch)
+    logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, settings.halo, batch)
     return {
         "scan": volume.fingerprint(),
         "checkpoint_sha256": model.sha256,

@@ -1,4 +1,4 @@
-"""At which pixel size the network sees a scan: that of its training."""
+"""The pixel size at which a scan is shown to the network: that of its training."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pipeline.microscope.pixel_side import mean_side
 
 logger = logging.getLogger("vlsenet")
 
-#: training zooms its patches by up to this factor either way, so that such a difference needs no resampling
+#: training zooms its patches by up to this factor either way, so smaller differences need no resampling
 _TRAINED_ZOOM = 1.25
-#: beyond it, a finer scan shows details, and a coarser one lacks details, that the training knew nothing of
+#: beyond this factor, a scan shows or lacks details unlike any in the training
 _FAR = 4.0
 
 
 def scan_scale(
     pixel_size_nm: tuple[float, float] | None, trained_nm: Sequence[float], name: str
 ) -> tuple[float, float]:
-    """Pixels of the network to one of the scan, along rows and columns; tells what the user should know.
+    """Network pixels per scan pixel, along rows and columns; logs what the user should know.
 
     Args:
         pixel_size_nm: pixel height and width of the scan (nm), if known.
@@ -30,16 +30,16 @@ def scan_scale(
     """
     if not trained_nm:
         if pixel_size_nm is None:
-            logger.warning("%s: its pixel size is not known: lengths will be in pixels, unless --pixel_size_nm N", name)
+            logger.warning("%s: pixel size not known, so lengths are in pixels; --pixel_size_nm N sets it", name)
         else:
-            logger.info("the model does not know the pixel size of its training images: the scan is taken as it is")
+            logger.info("the pixel size of the model's training images is not known: the scan is not resampled")
         return 1.0, 1.0
     low, high = min(trained_nm), max(trained_nm)
     trained = f"{low:.4g} nm" if low == high else f"{low:.4g} to {high:.4g} nm"
     if pixel_size_nm is None:
         logger.warning(
-            "%s: its pixel size is not known: lengths will be in pixels; and the model was trained at %s, so that the "
-            "scale may be wrong: give --pixel_size_nm N",
+            "%s: pixel size not known, so lengths are in pixels, and the scale may be wrong for the model, which was "
+            "trained at %s; give --pixel_size_nm N",
             name,
             trained,
         )
@@ -53,12 +53,12 @@ def scan_scale(
     factor = max(mean / target, target / mean)
     logger.log(
         logging.WARNING if factor > _FAR else logging.INFO,
-        "%s: pixels of %.4g nm are resampled to %.4g nm for the network, which was trained at %s%s",
+        "%s: resampled from %.4g nm to %.4g nm per pixel for the network, which was trained at %s%s",
         name,
         mean,
         target,
         trained,
-        f"; that is {factor:.1f} times apart: look at the overlay before you trust the numbers"
+        f"; these differ by a factor of {factor:.1f}: check the overlay before trusting the numbers"
         if factor > _FAR
         else "",
     )

@@ -12,15 +12,15 @@ import torch
 from pipeline.errors import UserError
 from pipeline.memory import peak_bytes
 
-#: sides of chunks (px); the larger, the less of the work goes into halos
+#: sides of chunks (px); the larger, the less work is spent on halos
 CHUNK_SIZES = (2048, 1024, 512, 256)
 #: side of the window on which a network is measured (px)
 _SIDE = 256
-#: what one process may take of a device's memory: other programs run on a workstation's CPU too
+#: share of a device's memory that one process may take: other programs run on a workstation's CPU too
 _SHARE = {"cpu": 0.25, "cuda": 0.6}
-#: windows of a million pixels fill any GPU by the handful
+#: a few windows of a million pixels keep any GPU busy
 _MOST_IN_A_BATCH = 8
-#: from so many pixels of the network to one of the scan on, a pixel size is more likely wrong than the memory small
+#: from this many network pixels per scan pixel, a wrong pixel size is more likely than too little memory
 _COARSE = 2.0
 #: where Linux says how much a container or a batch system's job may take
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -51,7 +51,7 @@ def fitting_sizes(
         shape: height and width of the scan at the network's scale (px); no window is larger.
 
     Raises:
-        UserError: not even the smallest chunk fits, or what is given takes more than the whole memory.
+        UserError: not even the smallest chunk fits, or the given sizes need more than the whole memory.
     """
     window = torch.zeros(1, 1, _SIDE, _SIDE, device=device)
     bytes_per_pixel = peak_bytes(lambda: network(window)) / _SIDE**2
@@ -64,12 +64,13 @@ def fitting_sizes(
     def refused(side: int, count: int, remedy: str) -> UserError:
         if scale >= _COARSE:
             remedy = (
-                f"a pixel of the scan is {scale:.4g} of the network's: check --pixel_size_nm, or give --rescale false"
+                f"each pixel of the scan is resampled to {scale:.4g} pixels: check --pixel_size_nm, or give --rescale "
+                "false"
             )
-        windows = "a window" if count == 1 else f"{count} windows"
+        windows = "one window" if count == 1 else f"{count} windows"
         return UserError(
-            f"{device}: its memory does not hold {windows} of {side} px with a halo of {halo} px, which "
-            f"{'takes' if count == 1 else 'take'} {count * needed(side) / 1e9:.1f} GB; {remedy}"
+            f"{device}: not enough memory for {windows} of {side} px with a halo of {halo} px "
+            f"({count * needed(side) / 1e9:.1f} GB); {remedy}"
         )
 
     given = chunk_size is not None
@@ -90,7 +91,7 @@ def fitting_sizes(
 
 
 def device_memory(device: torch.device) -> int:
-    """Bytes of memory of a device; of a CPU, what the system lets this process have."""
+    """Bytes of memory of a device; for a CPU, what the system grants this process."""
     if device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]

@@ -38,7 +38,7 @@ def network_for_tiles(
 def _pinned(
     network: nn.Module, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None
 ) -> nn.Module:
-    """`pin_statistics` on the device of the images, or on the CPU where its memory does not hold them."""
+    """`pin_statistics` on the device of the images, or on the CPU if they don't fit into the device's memory."""
     device = image.device
     try:
         return pin_statistics(network, image, text, tokens)
@@ -46,7 +46,7 @@ def _pinned(
         if device.type == "cpu":
             raise
     # outside of the handler, which keeps what the failed pass had allocated
-    logger.warning("%s ran out of memory over a micrograph's statistics: they are taken on the CPU", device)
+    logger.warning("%s ran out of memory for a micrograph's statistics; they are computed on the CPU", device)
     text, tokens = (None if feature is None else feature.cpu() for feature in (text, tokens))
     lower = torch.is_autocast_enabled(device.type)
     try:

@@ -27,14 +27,14 @@ def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None
 
 
 def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
-    """Log the sizes, and warn of what results will lack."""
+    """Log the sizes, and warn of what the results will lack."""
     size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
     if settings.pixel_size_nm is not None:
-        logger.info("pixels of %.6g nm, as given", settings.pixel_size_nm)
+        logger.info("pixel size: %.6g nm, as given", settings.pixel_size_nm)
     elif size is not None and square_side(size) is None:
         logger.warning(
-            "%s: its pixels are %.4g nm wide and %.4g nm high; lengths and areas are given in pixels, as shapes need "
-            "square ones: resample it to square pixels",
+            "%s: pixels are %.4g nm wide and %.4g nm high, not square, so lengths and areas are given in pixels; "
+            "resample the scan to square pixels to get nm",
             volume.path,
             size[1],
             size[0],
@@ -43,13 +43,13 @@ def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
         return
     if spacing is not None:
         source = "as the file says" if settings.slice_spacing_nm is None else "as given"
-        logger.info("slices %.6g nm apart, %s", spacing, source)
+        logger.info("slice spacing: %.6g nm, %s", spacing, source)
     elif size is not None:
         stored = _stored_spacing(volume)
-        why = "is not known" if stored is None else f"({stored:.6g} nm) is not taken, as its pixel size is not either"
+        why = "not known" if stored is None else f"({stored:.6g} nm) not used, as the file's pixel size is not either"
         logger.warning(
-            "%s: the distance of its slices %s: volumes are in voxels, and files for viewers (OME-Zarr, NIfTI) have "
-            "slices one pixel size apart; give --slice_spacing_nm N",
+            "%s: slice spacing %s: volumes are in voxels, and OME-Zarr and NIfTI files get slices one pixel size "
+            "apart; give --slice_spacing_nm N",
             volume.path,
             why,
         )

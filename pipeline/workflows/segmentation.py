@@ -1,4 +1,4 @@
-"""Masks, probabilities, overlays and porosity of images, written one by one."""
+"""Masks, probabilities, overlays and porosity of images, written image by image."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ logger = logging.getLogger("vlsenet")
 
 
 class SegmentationResults:
-    """Writes what the network says of each image.
+    """Writes the results of each image.
 
     ``masks/NAME.png`` holds 0 and 255 (255: pore) at the image's own size, ``probability/NAME.tif`` the probability
     of pore (float32, 0 to 1), ``overlays/NAME.png`` the pores over the image, ``porosity.csv`` one row for each
     image, ``manifest.json`` what produced them. An info bar holds no pore in mask and probability, and is not counted
     in the porosity. For a NIfTI image, ``masks/NAME.nii.gz`` lies in its coordinates.
-    ``porosity.csv`` is written anew after each image, last of its files, so that what it lists is whole.
+    ``porosity.csv`` is rewritten after each image, last of its files, so that all results it lists are complete.
 
     Args:
         output_dir: folder of the results.
         model: what segments.
         prompt: text prior of the images.
-        threshold: probability from which a pixel is pore.
-        settings: what else decides on the results; an interrupted run goes on with the same only.
+        threshold: pixels at or above this probability are pore.
+        settings: all else that affects the results; an interrupted run resumes only with the same settings.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class SegmentationResults:
             self._rows = pd.read_csv(self._table, dtype={"name": str}, keep_default_na=False).to_dict("records")
         except (OSError, ValueError) as error:
             raise UserError(
-                f"--resume: {self._output_dir} can't be gone on with ({error}); --overwrite starts anew"
+                f"--resume: {self._output_dir} can't be resumed ({error}); --overwrite starts from scratch"
             ) from error
         for name, value in self._made_by.items():
             if earlier.get(name) != value:
                 what = name.removesuffix("_sha256")
                 raise UserError(
                     f"--resume: the results in {self._output_dir} were made with another {what} "
-                    f"({earlier.get(name)}, now {value}); give the same, or choose another --output_dir"
+                    f"({earlier.get(name)}, now {value}); use the original one, or choose another --output_dir"
                 )
         return {row["name"] for row in self._rows}
 

@@ -1,4 +1,4 @@
-"""A training that starts with the weights of an earlier one."""
+"""A training that starts from the weights of an earlier one."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _TEXT_KEYS = ("source", "model", "weights_id")
 def start_weights(
     network: nn.Module, settings: Mapping[str, Any], text: TextStore, origin: TrainedModel | None
 ) -> nn.Module:
-    """Give a network the weights that it starts with.
+    """Give a network the weights that it starts from.
 
     Args:
-        network: as built, with random weights; it is changed.
+        network: as built, with random weights; changed in place.
         settings: the arguments of `build_network` that made it.
         text: the features of the text prior that it will be trained with.
         origin: the model to start from; None leaves the random weights.
@@ -37,7 +37,7 @@ def start_weights(
         The network.
 
     Raises:
-        UserError: the model has another network or text prior; the message names the options that it was trained with.
+        UserError: the model has another network or text prior; the message names the options of its training.
     """
     if origin is None:
         return network
@@ -49,9 +49,12 @@ def start_weights(
         differing = [key for key in _TEXT_KEYS if text.provenance.get(key) != origin.text.provenance.get(key)]
         if differing:
             made_by = ", ".join(f"{key} {origin.text.provenance.get(key)}" for key in _TEXT_KEYS)
-            raise UserError(f"--start_from {origin.path}: its text features are of other weights ({made_by})")
+            raise UserError(
+                f"--start_from {origin.path}: its text features come from other weights ({made_by}); "
+                "give the same --text_weights"
+            )
     network.load_state_dict(origin.network.state_dict())
-    logger.info("starting with the weights of %s", origin.path)
+    logger.info("starting from the weights of %s", origin.path)
     return network
 
 

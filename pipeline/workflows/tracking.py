@@ -1,4 +1,4 @@
-"""One MLflow run for one training: parameters, curves, pictures, the data's fingerprint, and how it ended."""
+"""One MLflow run per training: parameters, curves, pictures, the data's fingerprint, and how it ended."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def default_tracking_uri(output_dir: str) -> str:
 
 
 def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -> str:
-    """The id of an MLflow experiment, which is made if it is not there.
+    """The id of an MLflow experiment, which is created if it does not exist.
 
-    Its files lie beside a SQLite store, which may serve many trainings; a server has a place of its own.
+    With a SQLite store, which may serve many trainings, its files lie beside the store; a server keeps its own.
     """
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
@@ -47,16 +47,17 @@ def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -
 
 
 class TrackedRun:
-    """An MLflow run that says how it ended, also when it was interrupted.
+    """An MLflow run that records how it ended, also after an interrupt.
 
-    A store that goes away in mid-run costs no training: what it did not take is kept and sent again (`Outbox`).
+    A store that becomes unreachable does not stop the training: what it did not accept is kept and sent later
+    (`Outbox`).
 
     MONAI's MLFlowHandler appends a new training to one that crashed, leaves a crashed run RUNNING for ever, and lets
     an environment variable win over the store that the user named.
 
     Args:
         tracking_uri: MLflow store; None for SQLite in ``output_dir``.
-        experiment_name: MLflow experiment, made if it is not there.
+        experiment_name: MLflow experiment, created if it does not exist.
         run_name: name of the run; None for the name of ``output_dir``.
         output_dir: folder of results; holds the store's files where that is SQLite.
         parameters: logged once; nested ones are flattened with dots.
@@ -83,7 +84,7 @@ class TrackedRun:
         self._outbox: Outbox | None = None
         self.run_id = run_id
 
-    # the id travels in last.pt, so that a resumed training goes on in its own run
+    # the id is stored in last.pt, so that a resumed training continues its own run
     def state_dict(self) -> dict[str, str | None]:
         return {"run_id": self.run_id}
 
@@ -92,16 +93,16 @@ class TrackedRun:
             self.run_id = state["run_id"]
 
     def start(self, files: Mapping[str, Any]) -> None:
-        """Open the run, or the one to go on with, and log parameters and files.
+        """Open a new run, or the one to continue, and log parameters and files.
 
         Args:
             files: file name to content: ``.yaml`` and ``.json`` files that describe the training.
 
         Raises:
-            UserError: the store can't be reached, or what an earlier part could not send can't be read.
+            UserError: the store can't be reached, or the unsent messages of an earlier part can't be read.
         """
         unsent_messages(self.output_dir)  # a damaged file is reported before a run is opened
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it reports on its database at length
+        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs a lot about its database
         try:
             client = mlflow.MlflowClient(self.tracking_uri)
             run_id, known = self._open_run(client)
@@ -117,7 +118,7 @@ class TrackedRun:
             if self.run_id is not None:  # it must not be left as running
                 self.finish("FAILED", error=repr(error))
             raise UserError(
-                f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({first_line(error)})"
+                f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({first_line(error)}); check the address"
             ) from error
 
     def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, Mapping[str, str]]:
@@ -134,7 +135,7 @@ class TrackedRun:
             return dict(client.get_run(run_id).data.params)
         except MlflowException:
             logger.warning(
-                "the MLflow run %s of the earlier part is not in %s; a new one begins", run_id, self.tracking_uri
+                "the MLflow run %s of the earlier part is not in %s; starting a new run", run_id, self.tracking_uri
             )
             return None
 

@@ -1,4 +1,4 @@
-"""Values as the user typed them: MONAI's command line (fire) reads each as a Python literal first."""
+"""Values as the user typed them: MONAI's command line (fire) first reads each as a Python literal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 
-#: options that are text, whatever they look like: `2024_11_22` would lose its underscores
+#: options that are always text: `2024_11_22` would lose its underscores
 TEXT_OPTIONS = (
     "dataset_dir",
     "output_dir",
@@ -37,7 +37,7 @@ def as_typed(arguments: Mapping[str, Any], command_line: Sequence[str]) -> dict[
         command_line: ``sys.argv``.
 
     Raises:
-        UserError: a text with ``#``, which MONAI takes for a path in its configs and replaces, wherever it stands.
+        UserError: text with ``#``, which MONAI treats as a path in its configs and replaces, wherever it occurs.
     """
     typed = _typed(command_line)
     corrected = {}
@@ -46,7 +46,7 @@ def as_typed(arguments: Mapping[str, Any], command_line: Sequence[str]) -> dict[
             value = typed[name]
             if "#" in value:
                 raise UserError(
-                    f"--{name} {value}: MONAI's configs can't hold the character #; choose a name without it"
+                    f"--{name} {value}: MONAI's configs can't hold the character #; choose a value without it"
                 )
         elif isinstance(value, str):
             value = _SWITCH_WORDS.get(value.lower(), value)

@@ -35,7 +35,7 @@ def test_an_image_and_nothing_else(
 
     before = (tmp_path / "scan_pores" / "manifest.json").read_bytes()
     assert main(words) == FINE
-    assert "scan.png: done before, see scan_pores/overview.png" in capsys.readouterr().err
+    assert "scan.png: already segmented, see scan_pores/overview.png" in capsys.readouterr().err
     assert main([*words, "--formats", "tiff"]) == MISTAKE
     assert "error: scan_pores holds this segmentation, finished with --formats []" in capsys.readouterr().err
     assert main([*words, "--set", "threshold=0.3"]) == MISTAKE

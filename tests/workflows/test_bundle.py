@@ -295,7 +295,7 @@ def test_a_finished_inference_has_nothing_left_to_do(work, trained):
     bundle(work, "inference", **options)
     before = (work / "twice" / "porosity.csv").stat().st_mtime_ns
     done = bundle(work, "inference", resume=True, **options)
-    assert "5 of 5 images were done before" in done.stderr
+    assert "5 of 5 images are already finished" in done.stderr
     assert (work / "twice" / "porosity.csv").stat().st_mtime_ns == before
 
 

@@ -63,7 +63,7 @@ def test_overrides_of_what_is_there_pass(config_file, overrides):
         ("learning-rate", "did you mean --learning_rate?"),
         ("switches::aligment", "did you mean --switches::alignment?"),
         ("flip::probability", "did you mean --flip::prob?"),
-        ("zzz", "the names there are"),
+        ("zzz", "choose from"),
     ],
 )
 def test_a_misspelt_override_is_refused_with_the_nearest_name(config_file, name, told_of):

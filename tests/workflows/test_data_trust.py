@@ -59,7 +59,7 @@ def test_evaluation_warns_of_leaks(tmp_path: Path, caplog: pytest.LogCaptureFixt
         warn_of_leaks(index, "all")
         assert not caplog.messages
         warn_of_leaks(index, "val")
-    assert "scores are too good" in caplog.text
+    assert "scores will be too optimistic" in caplog.text
 
 
 def test_a_search_that_is_not_finished_is_told(tmp_path, caplog, monkeypatch) -> None:

@@ -59,11 +59,11 @@ def test_results_go_to_the_run_of_the_training_or_to_a_new_one(store, results):
 def test_a_store_or_run_out_of_reach_is_told_before_the_work_and_no_harm_after_it(store, results, caplog):
     with pytest.raises(UserError, match="--tracking_uri"):
         EvaluationLog(store, "rock", "0" * 32, {}).check({"split": "val"})
-    with pytest.raises(UserError, match="give --tracking_uri too"):
+    with pytest.raises(UserError, match="--tracking_uri is missing"):
         EvaluationLog(None, "rock", "0" * 32, {}).check({"split": "val"})
     with caplog.at_level(logging.WARNING, "vlsenet"):
         EvaluationLog(store, "rock", "0" * 32, {}).send(results)
-    assert "did not take the evaluation" in caplog.text
+    assert "did not accept the evaluation" in caplog.text
 
 
 def test_without_a_store_nothing_happens(tmp_path):

@@ -54,10 +54,10 @@ def test_a_new_prompt_is_encoded_by_the_tower_of_the_training(saved):
 
 
 OTHER_FILES = (
-    (b"", "it is empty, 0 bytes"),
+    (b"", r"it is empty \(0 bytes\)"),
     (b"hello, this is a note\n" * 9, "it is a text file"),
     (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
-    (b"II*\0" + bytes(90), "it is damaged, or no file"),
+    (b"II*\0" + bytes(90), "it is damaged, or was not written"),
     (b"PK\3\4" + bytes(90), "it is truncated or damaged"),
 )
 
@@ -74,10 +74,10 @@ def test_what_is_no_model_is_told(tmp_path, saved):
     with pytest.raises(UserError, match="there is no such file"):
         load_model(str(tmp_path / "b.pt"))
     torch.save(torch.nn.Linear(2, 2), text)
-    with pytest.raises(UserError, match="other things than tensors"):
+    with pytest.raises(UserError, match="objects other than tensors"):
         load_model(str(text))
     torch.save({"weights": torch.zeros(1)}, text)
-    with pytest.raises(UserError, match="no VLSE-Net checkpoint"):
+    with pytest.raises(UserError, match="not a VLSE-Net checkpoint"):
         load_model(str(text))
     whole = saved[0].read_bytes()
     text.write_bytes(whole[: len(whole) // 2])

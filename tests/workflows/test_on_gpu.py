@@ -104,7 +104,7 @@ def test_a_scan_goes_on_with_less_memory(work: Path, tmp_path: Path, caplog: pyt
             tight = scan(work, tmp_path / "tight", "cuda:0", batch=8)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "ran out of memory: going on with batches of " in caplog.text
+    assert "ran out of memory: continuing with batches of " in caplog.text
     assert np.abs(free.astype(int) - tight).max() <= 2
 
 
@@ -121,5 +121,5 @@ def test_statistics_that_find_no_room(
 
     monkeypatch.setattr(scan_statistics, "pin_statistics", full)
     tight = scan(work, tmp_path / "tight", "cuda:0", precision=precision).astype(int)
-    assert "they are taken on the CPU" in caplog.text
+    assert "they are computed on the CPU" in caplog.text
     assert np.abs(roomy - tight).max() <= (2 if precision == "float32" else 40)

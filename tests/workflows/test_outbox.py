@@ -88,7 +88,7 @@ def test_what_a_store_missed_it_gets_in_order_when_it_is_back(tmp_path, store, c
     assert [value[:2] for value in store.told[1][1:2]] == [("loss", 2.0)]
     assert np.isnan(store.told[1][2][1])
     assert list((tmp_path / "out").iterdir()) == []
-    assert sum("did not take" in line for line in caplog.messages) == 1  # once for an outage
+    assert sum("did not accept" in line for line in caplog.messages) == 1  # once for an outage
     assert "is back and took 2 x metrics, picture, tag" in caplog.text
 
 

@@ -123,7 +123,7 @@ def test_a_manifest_of_something_else_is_left_alone(scan: Path, tmp_path: Path, 
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "manifest.json").write_text("{}")
-    with pytest.raises(UserError, match="not of a segmented scan"):
+    with pytest.raises(UserError, match="not written by a scan's segmentation"):
         segmentation(scan, foreign, model).run()
     assert [file.name for file in foreign.iterdir()] == ["manifest.json"]
 

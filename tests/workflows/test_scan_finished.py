@@ -16,7 +16,7 @@ from pipeline.workflows.scan_finished import refuse_foreign, refuse_own_input
 def test_files_of_others_are_left_alone(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("my own work")
-    with pytest.raises(UserError, match=f"holds {name}, not of a segmented scan: .*--overwrite"):
+    with pytest.raises(UserError, match=f"holds {name}, not written by a scan's segmentation: .*--overwrite"):
         refuse_foreign(tmp_path, tmp_path / "journal")
 
 

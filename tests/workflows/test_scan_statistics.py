@@ -149,6 +149,6 @@ def test_statistics_that_a_gpu_has_no_room_for_are_taken_on_the_cpu(monkeypatch:
     assert [place for place in moved if isinstance(place, torch.device)] == [
         torch.device("meta")
     ] * 2  # the network that was given, and the pinned one
-    assert "they are taken on the CPU" in caplog.text
+    assert "they are computed on the CPU" in caplog.text
     with torch.no_grad():
         torch.testing.assert_close(found(tiles), expected(tiles), rtol=1e-4, atol=1e-5)

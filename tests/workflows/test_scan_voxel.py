@@ -61,15 +61,15 @@ def test_the_users_distance_goes_before_the_files(
     with opened(nifti(tmp_path)) as volume:
         assert slice_spacing_of(volume, settings(**given)) == pytest.approx(expected)
         tell_voxel(volume, settings(**given))
-    assert ("the distance of its slices (25 nm) is not taken" in caplog.text) == (expected is None)
-    assert (f"slices {expected} nm apart" in caplog.text) == (expected is not None)
+    assert ("slice spacing (25 nm) not used" in caplog.text) == (expected is None)
+    assert (f"slice spacing: {expected} nm" in caplog.text) == (expected is not None)
 
 
 def test_a_distance_that_is_not_known_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tiff(tmp_path)) as volume:
         assert slice_spacing_of(volume, settings()) is None
         tell_voxel(volume, settings())
-    assert "the distance of its slices is not known" in caplog.text
+    assert "slice spacing not known" in caplog.text
     assert "--slice_spacing_nm" in caplog.text
     caplog.clear()
     with opened(tmp_path / "v.tif", stack=False, page=1) as volume:

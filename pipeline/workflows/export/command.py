@@ -34,22 +34,22 @@ def export_model(
     formats: str | Iterable[str],
     text_inputs: bool = False,
 ) -> None:
-    """Write a model in several formats, each checked against PyTorch before it takes its name.
+    """Write a model in several formats, each checked against PyTorch before it gets its final name.
 
     The graph takes images (N, C, H, W) of any number and size and gives the probability of pore. `export.json`, which
-    is written last, says what a user of the files must know; the same stands in each file.
+    is written last, says what a user of the files must know; each file holds the same information.
 
     Args:
         model: on the CPU, with the prompt in its text store.
         output_dir: folder of the files.
         prompt: built into the graph.
-        threshold: probability from which a pixel is pore, for the manifest.
+        threshold: pixels at or above this probability are pore; for the manifest.
         formats: names, see `FORMATS`.
         text_inputs: leave the text features as inputs; `text_features.safetensors` then holds the stored ones.
 
     Raises:
-        UserError: an unknown format, one whose packages are missing, text inputs for a network without text, or an
-            exported network that does not do what the network does.
+        UserError: an unknown format, a format whose packages are missing, text inputs for a network without text, or
+            an exported network whose output differs.
     """
     chosen = check_formats(formats)
     source = ExportSource(model, model.text.get(prompt), text_inputs)

@@ -42,7 +42,7 @@ def check_formats(names: str | Iterable[str]) -> tuple[str, ...]:
     """The formats that a user asked for, each once.
 
     Args:
-        names: a list, or names between commas.
+        names: a list, or names separated by commas.
 
     Raises:
         UserError: no format or an unknown one, or one whose packages are not installed.
@@ -50,12 +50,12 @@ def check_formats(names: str | Iterable[str]) -> tuple[str, ...]:
     names = names.split(",") if isinstance(names, str) else names
     chosen = tuple(dict.fromkeys(check_name("format", str(name).strip(), FORMATS) for name in names))
     if not chosen:
-        raise UserError(f"--formats is empty: give some of {', '.join(FORMATS)}")
+        raise UserError(f"--formats is empty: give one or more of {', '.join(FORMATS)}")
     for name in chosen:
         missing = [package for package in FORMATS[name].needs if find_spec(package) is None]
         if missing:
             raise UserError(
-                f"--formats {name} needs {', '.join(missing)}: install the package with its extra `export` "
-                "(pip install '.[export]'), or leave this format out"
+                f"--formats {name} needs {', '.join(missing)}: install vlsenet with the extra `export` "
+                "(pip install '.[export]'), or remove this format"
             )
     return chosen

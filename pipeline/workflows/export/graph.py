@@ -77,7 +77,7 @@ class ExportSource:
     def __init__(self, model: TrainedModel, features: TextFeatures, text_inputs: bool) -> None:
         reads_text = isinstance(model.network, VLSENet) and model.network.switches.read_text
         if text_inputs and not reads_text:
-            raise UserError(f"--text_inputs: the network in {model.path} reads no text; leave the option out")
+            raise UserError(f"--text_inputs: the network in {model.path} reads no text; remove the option")
         self.model = model
         self.features = features
         self.reads_text = reads_text

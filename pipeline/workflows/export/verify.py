@@ -1,4 +1,4 @@
-"""An exported file against the network in PyTorch."""
+"""Compares an exported file with the network in PyTorch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.workflows.export.graph import ExportSource, Inputs
 
 #: Largest difference of probability that passes.
 TOLERANCE = 1e-4
-#: N, H, W: the smallest, odd, thin, wide ones; none is the size that was traced.
+#: N, H, W: smallest, odd, thin and wide sizes; none is the size that was traced.
 CHECKED_SIZES = ((1, 16, 16), (1, 64, 64), (3, 37, 51), (1, 17, 200), (2, 128, 96))
 
 
@@ -37,10 +37,10 @@ def verify(source: ExportSource, run: Callable[[Inputs], torch.Tensor], file: st
             expected = source.graph(**inputs)
             try:
                 probability = run(inputs)
-            except Exception as error:  # each runtime has errors of its own
+            except Exception as error:  # each runtime has its own errors
                 raise _refused(file, f"fails on images of {name} ({first_line(error)})") from error
         if probability.shape != expected.shape:
-            raise _refused(file, f"gives {tuple(probability.shape)} for images of {name}")
+            raise _refused(file, f"returns shape {tuple(probability.shape)} for images of {name}")
         differences[name] = float((probability - expected).abs().max())
         if not differences[name] <= TOLERANCE:
             raise _refused(file, f"differs from PyTorch by {differences[name]:.1e} on images of {name}")
@@ -48,4 +48,4 @@ def verify(source: ExportSource, run: Callable[[Inputs], torch.Tensor], file: st
 
 
 def _refused(file: str, what: str) -> UserError:
-    return UserError(f"{file} is not written: the exported network {what}; leave its format out of --formats")
+    return UserError(f"{file} was not written: the exported network {what}; remove its format from --formats")

@@ -66,7 +66,7 @@ def test_the_command_writes_checked_files_and_a_manifest(tmp_path: Path, monkeyp
     ("options", "told"),
     [
         ({"formats": "onx"}, "did you mean onnx"),
-        ({"formats": 5}, "give names of formats"),
+        ({"formats": 5}, "give format names"),
         ({"text_inputs": "yes"}, "switch"),
         ({"text_inputs": True}, "reads no text"),
         ({"checkpoint": "none.pt"}, "no such file"),
