@@ -62,7 +62,7 @@ def info_bar_height(
         return 0
     if text != "auto":
         if not (text.isascii() and text.isdigit()):
-            raise UserError(f"--info_bar {choice} is none of keep, auto and a height in whole pixels, like 60")
+            raise UserError(f"--info_bar {choice}: must be keep, auto or a height in whole pixels, such as 60")
         if int(text) >= rows:
             raise UserError(f"--info_bar {choice} leaves nothing of an image of {rows} rows; give the bar's height")
         return int(text)
@@ -71,7 +71,7 @@ def info_bar_height(
         return find_info_bar(bottom, rows)
     if stated and not (stated <= len(bottom) and is_drawn(bottom[-stated:])):
         log.warning(
-            "the file tells of an info bar of %d rows, and the lowest rows are no such bar: nothing is cut off; "
+            "the file states an info bar of %d rows, but the lowest rows do not look like one: nothing is cut off; "
             "--info_bar PIXELS sets its height",
             stated,
         )

@@ -96,8 +96,8 @@ def _take_bar(finding: Finding, metadata: Mapping[str, Any], shape: tuple[int, i
         finding.take_bar_height(shape[0] - recorded[0], shape[0])
         if stated is not None and stated[0] > 0 and finding.bar_height and stated[0] != finding.bar_height:
             finding.warn(
-                f"its height of the info bar ({stated[0]:g} px) is not what is left below its {recorded[0]:g} rows "
-                f"({finding.bar_height} px); the latter is taken"
+                f"its info bar height ({stated[0]:g} px) differs from what is left below its {recorded[0]:g} rows "
+                f"({finding.bar_height} px); the latter is used"
             )
     elif recorded is None and stated is not None and stated[0] > 0:
         finding.take_bar_height(stated[0], shape[0])

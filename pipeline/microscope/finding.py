@@ -61,19 +61,19 @@ class Finding:
         if not given:
             return
         if len(given) == 1:
-            self.warn("it gives the pixel size along one axis alone; the pixels are taken as square")
+            self.warn("it gives the pixel size along one axis only; pixels are assumed to be square")
         sizes = []
         for value in (given[0], given[-1]):
             size = length_nm(value, unit)
             said = plain_text(value, 40)
             if size is None:
-                self.warn(f"its pixel size ({said}) is not a length with a known unit, and is left out")
+                self.warn(f"its pixel size ({said}) is not a length with a known unit, and is ignored")
                 return
             # a unit of the value itself is part of what it says
             if not SMALLEST_NM <= size <= LARGEST_NM:
                 self.warn(
-                    f"its pixel size ({size:.4g} nm) lies outside {SMALLEST_NM:g} nm to {LARGEST_NM / 1e3:g} um, "
-                    "and is left out"
+                    f"its pixel size ({size:.4g} nm) is outside {SMALLEST_NM:g} nm to {LARGEST_NM / 1e3:g} um, "
+                    "and is ignored"
                 )
                 return
             sizes.append(size)
@@ -95,8 +95,8 @@ class Finding:
             self.slice_spacing_nm = size
         else:
             self.warn(
-                f"its distance of slices ({size:.4g} nm) lies outside {SMALLEST_NM:g} nm to {LARGEST_NM / 1e3:g} um, "
-                "and is left out"
+                f"its slice spacing ({size:.4g} nm) is outside {SMALLEST_NM:g} nm to {LARGEST_NM / 1e3:g} um, "
+                "and is ignored"
             )
 
     def take_field_as_size(self, width: Any, pixels: int, unit: str | None = None) -> None:
@@ -126,8 +126,8 @@ class Finding:
             return True
         if self.pixel_size_nm is not None:
             self.warn(
-                f"it was recorded {int(found[0])} pixels wide, and the image is {pixels} wide; it was scaled or "
-                f"cropped, so that the pixel size ({self.pixel_size_nm[1]:.5g} nm) may be wrong"
+                f"it was recorded {int(found[0])} pixels wide, but the image is {pixels} wide; it was scaled or "
+                f"cropped, so the pixel size ({self.pixel_size_nm[1]:.5g} nm) may be wrong"
             )
         return False
 
@@ -137,7 +137,7 @@ class Finding:
         if found is None:
             return
         if not 0 <= found[0] <= image_height / 2 or found[0] != int(found[0]):
-            self.warn(f"its height of the info bar ({found[0]:.6g}) does not fit an image of {image_height} rows")
+            self.warn(f"its info bar height ({found[0]:.6g}) does not fit an image of {image_height} rows")
             return
         self.bar_height = int(found[0])
 

@@ -44,6 +44,6 @@ def _likely_size(times: str | None, columns: str) -> str:
         return ""
     size = _PHOTO_WIDTH_NM / factor / width[0]
     return (
-        f"; where its magnification ({factor:g}) is that of a photograph 127 mm wide, as with older instruments, it is "
-        f"{size:.4g} nm: check against the scale bar, and give it with --pixel_size_nm"
+        f"; if its magnification ({factor:g}) refers to a photograph 127 mm wide, as with older instruments, it is "
+        f"{size:.4g} nm: check against the scale bar, and give --pixel_size_nm"
     )

@@ -57,14 +57,14 @@ def _take_size(finding: Finding, pairs: Mapping[str, str], sizes: list[str]) -> 
         # the bar is as exact as one pixel of its length
         if by_bar and bar and not same(taken[1], by_bar) and abs(taken[1] - by_bar) > 1.5 / bar[0] * by_bar:
             finding.warn(
-                f"its pixel size is {taken[1]:.5g} nm, and {by_bar:.5g} nm by its scale bar; the former is taken"
+                f"its pixel size is {taken[1]:.5g} nm, but {by_bar:.5g} nm by its scale bar; the former is used"
             )
     elif finding.warnings:
         return
     elif by_bar is not None:
         finding.take_pixel_size(by_bar, by_bar, "nm")
     elif bar is None and marker is None:
-        finding.warn("it has no scale bar, and so no pixel size")
+        finding.warn("it has no scale bar, so no pixel size")
     else:
         finding.warn(f"its scale bar ({pairs.get('SM_MICRON_BAR')} px, {marker}) gives no pixel size")
 

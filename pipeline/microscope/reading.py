@@ -79,8 +79,8 @@ def _disagreement(taken: Finding, other: Finding) -> list[str]:
     if same(height, other_height) and same(width, other_width):
         return []
     return [
-        f"the pixel size is {width:.5g} x {height:.5g} nm by the {taken.source}, and {other_width:.5g} x "
-        f"{other_height:.5g} nm by the {other.source}; the former is taken"
+        f"the pixel size is {width:.5g} x {height:.5g} nm in the {taken.source}, but {other_width:.5g} x "
+        f"{other_height:.5g} nm in the {other.source}; the former is used"
     ]
 
 

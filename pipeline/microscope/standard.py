@@ -71,7 +71,7 @@ def from_imagej(metadata: Mapping[str, Any], resolution: tuple[float, float] | N
             unit_y = plain_text(metadata.get("yunit")) or unit
             finding.take_pixel_size(f"{1 / rows!r} {unit_y}", f"{1 / columns!r} {unit}")
         else:
-            finding.warn("its pixel size is zero, negative or infinite, and is left out")
+            finding.warn("its pixel size is zero, negative or infinite, and is ignored")
     # without `spacing` it is 1 of the unit, which is what ImageJ puts in that knows nothing of it
     if unit.lower() not in _NO_SCALE and 1 < metadata.get("slices", 1) == metadata.get("images", 1):
         finding.take_slice_spacing(metadata.get("spacing"), plain_text(metadata.get("zunit")) or unit)
@@ -96,8 +96,8 @@ def from_resolution(resolution: tuple[float, float] | None, unit: int, source: s
     finding.take_pixel_size(nm / resolution[0], nm / resolution[1], "nm")
     if finding.pixel_size_nm is not None and min(dpi) < _FINEST_PRINT:
         finding.warn(
-            f"its resolution ({dpi[1]:.5g} dots per inch) is taken as the scale of the specimen, and could be that "
-            "of a scanner or printer; check it, or name the pixel size"
+            f"its resolution ({dpi[1]:.5g} dots per inch) is taken as the scale of the specimen, but could be that "
+            "of a scanner or printer; check it, or give the pixel size"
         )
     return finding
 
@@ -118,7 +118,7 @@ def from_nifti_file(path: Path) -> Finding:
         return finding
     if unit == "unknown":
         if not zooms[0] == zooms[1] == 1:
-            finding.warn(f"its voxel sizes ({zooms[0]:.5g}, {zooms[1]:.5g}) have no unit, and are left out")
+            finding.warn(f"its voxel sizes ({zooms[0]:.5g}, {zooms[1]:.5g}) have no unit, and are ignored")
         return finding
     finding.take_pixel_size(zooms[1], zooms[0], unit)
     if 1 < math.prod(header.get_data_shape()[2:]) == header.get_data_shape()[2]:
@@ -126,8 +126,8 @@ def from_nifti_file(path: Path) -> Finding:
     columns = np.linalg.norm(header.get_best_affine()[:3, :2], axis=0)
     if finding.pixel_size_nm is not None and not all(same(a, b) for a, b in zip(columns, zooms[:2], strict=True)):
         finding.warn(
-            f"its affine gives voxels of {columns[0]:.5g} x {columns[1]:.5g} {unit}, and its voxel sizes "
-            f"{zooms[0]:.5g} x {zooms[1]:.5g}; the latter are taken"
+            f"its affine gives voxels of {columns[0]:.5g} x {columns[1]:.5g} {unit}, but its voxel sizes are "
+            f"{zooms[0]:.5g} x {zooms[1]:.5g}; the latter are used"
         )
     return finding
 

@@ -49,7 +49,7 @@ def from_text(text: str, source: str, shape: tuple[int, int] | None) -> Finding 
     if across * down > 1:
         finding.warn(
             f"the image holds {across * down} views of the same place, {across} across and {down} down, which would "
-            "all be counted; take one of them with --roi x,y,w,h"
+            "all be counted; choose one of them with --roi x,y,w,h"
         )
     finding.take_conditions(
         magnification_=pairs.get("Magnification"),

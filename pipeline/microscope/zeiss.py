@@ -55,8 +55,8 @@ def _take_display_pixel(finding: Finding, metadata: Mapping[str, Any], columns: 
         finding.take_pixel_size(by_display, by_display, "nm")
     if finding.pixel_size_nm is not None and by_display is not None and columns != _DISPLAY_WIDTH:
         finding.warn(
-            f"it has no size of the image's pixels and no field of view; {finding.pixel_size_nm[1]:.5g} nm are taken, "
-            f"and {by_display:.5g} nm follow from a display of {_DISPLAY_WIDTH} pixels; check against the scale bar"
+            f"it gives neither an image pixel size nor a field of view; {finding.pixel_size_nm[1]:.5g} nm is used, but "
+            f"a display of {_DISPLAY_WIDTH} pixels would give {by_display:.5g} nm; check against the scale bar"
         )
 
 

@@ -24,7 +24,7 @@ def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
     done = {index for index in journal.entries() if store.has_chunk(index)}
     if done:
         megapixels = sum(plan[index].area for index in done) / 1e6
-        logger.info("%d of %d chunks (%.1f megapixels) were done before", len(done), len(plan), megapixels)
+        logger.info("%d of %d chunks (%.1f megapixels) are already finished", len(done), len(plan), megapixels)
     return [index for index in range(len(plan)) if index not in done]
 
 

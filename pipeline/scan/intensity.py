@@ -58,14 +58,14 @@ def scan_intensity(
         lowest, highest = min(lowest, float(pixels.min())), max(highest, float(pixels.max()))
     if not parts:
         raise NothingToSee(
-            f"{source.name}: no rock was found in it, only even ground; --skip_empty false (vlsenet: --set "
-            "skip_empty=false) segments it all the same"
+            f"{source.name}: no rock found, only uniform background; --skip_empty false (vlsenet: --set "
+            "skip_empty=false) segments it anyway"
         )
     if lowest == highest:
         pixels_read = sum(part.pixels for part in parts)
         raise NothingToSee(
-            f"{source.name}: all of the {pixels_read} pixels that were looked at have the value {lowest:g}; export "
-            "the scan again, or name a roi with something in it"
+            f"{source.name}: all of the {pixels_read} pixels read have the value {lowest:g}; export the scan "
+            "again, or give a --roi that shows rock"
         )
     return Intensity.pooled(parts)
 

@@ -148,7 +148,7 @@ class ChunkPredictor:
                     ) from error
                 self.batch //= 2
                 torch.cuda.empty_cache()
-                logger.warning("%s ran out of memory: going on with batches of %d", self.device, self.batch)
+                logger.warning("%s ran out of memory: continuing with batches of %d", self.device, self.batch)
         return np.concatenate(parts) if len(parts) > 1 else parts[0]
 
     def _pass(self, windows: torch.Tensor) -> np.ndarray:

@@ -33,9 +33,9 @@ class Roi(NamedTuple):
         try:
             roi = cls(*(int(part) for part in text.split(",")))
         except (ValueError, TypeError) as error:
-            raise UserError(f"roi {text!r} is not x,y,width,height in whole pixels, like 0,0,4096,4096") from error
+            raise UserError(f"roi {text!r}: give x,y,width,height in whole pixels, such as 0,0,4096,4096") from error
         if min(roi.x, roi.y) < 0 or min(roi.width, roi.height) < 1:
-            raise UserError(f"roi {text!r} needs x and y from 0 and a width and height of at least 1 pixel")
+            raise UserError(f"roi {text!r}: x and y must be at least 0, width and height at least 1")
         return roi
 
     def __str__(self) -> str:

@@ -65,7 +65,7 @@ class ScanVolume:
             self.description = first.describe()
             self.acquisition = _with_colour_told(first, self.rows)
         if self.rows < self.shape[0]:
-            self.description += f"; info bar of {self.shape[0] - self.rows} rows left out"
+            self.description += f"; info bar of {self.shape[0] - self.rows} rows cut off"
         if self.depth > 1:
             self.description += f"; {self.depth} slices"
 
@@ -129,15 +129,15 @@ class ScanVolume:
             name, size = source.name, source.size
             source.close()
             raise UserError(
-                f"{name}: it has {size}, and the first slice {self.shape[1]} x {self.shape[0]}; a stack needs slices "
-                "of one size"
+                f"{name}: it has {size}, but the first slice has {self.shape[1]} x {self.shape[0]}; all slices of a "
+                "stack must have the same size"
             )
         if source.dtype != self._dtype:  # all are normalised alike
             name, dtype = source.name, source.dtype
             source.close()
             raise UserError(
-                f"{name}: its pixels are of type {dtype}, and those of the first slice {self._dtype}; save all "
-                "slices of a stack with one bit depth and one scale of grey values"
+                f"{name}: its pixel type is {dtype}, but that of the first slice is {self._dtype}; save all slices "
+                "of a stack with the same bit depth and grey scale"
             )
         self._warn_of_another_scale(source)
         return source
@@ -150,7 +150,7 @@ class ScanVolume:
         if not all(same(a, b) for a, b in zip(first, source.pixel_size_nm, strict=True)):
             self._scale_doubted = True
             log.warning(
-                "%s: its pixels are %.5g nm wide, and those of the first slice %.5g nm; the latter is taken for all",
+                "%s: its pixels are %.5g nm wide, but those of the first slice %.5g nm; the latter is used for all",
                 source.name,
                 source.pixel_size_nm[1],
                 first[1],
@@ -192,9 +192,7 @@ def open_volume(
         UserError: as `open_scan` and `ScanVolume`; or both `stack` and `page` are given.
     """
     if stack and page is not None:
-        raise UserError(
-            f"{path}: a stack takes all images of a file, and page {page} one of them: leave out --stack or --page"
-        )
+        raise UserError(f"{path}: --stack takes all images of a file, --page {page} only one: give one of the two")
     if stack:
         return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
     opened = partial(open_scan, path, spill_dir=spill_dir, page=page)

@@ -93,7 +93,7 @@ def check_imaged(shape: tuple[int, int], rows: int, region: Roi | None, scale: t
     if region is not None and rows <= region.y < shape[0]:
         raise UserError(
             f"{name}: the region {region} lies in the info bar, which begins at row {rows}: choose "
-            "one above it, or --info_bar keep where there is none"
+            "one above it, or give --info_bar keep if there is no bar"
         )
     height, width = scaled_length(rows, scale[0]), scaled_length(shape[1], scale[1])
     if min(height, width) >= STRIDE:
@@ -101,9 +101,9 @@ def check_imaged(shape: tuple[int, int], rows: int, region: Roi | None, scale: t
     size = f"{shape[1]} x {rows} pixels"
     remedy = "give a larger image"
     if scale != (1, 1):
-        size += f", which are {width} x {height} at the network's scale"
+        size += f" ({width} x {height} at the network's scale)"
         remedy = "check --pixel_size_nm, or give --rescale false or a larger image"
-    raise UserError(f"{name}: it has {size}, and the network needs {STRIDE} x {STRIDE} at least: {remedy}")
+    raise UserError(f"{name}: it has {size}, but the network needs at least {STRIDE} x {STRIDE}: {remedy}")
 
 
 def _covered(first: int, count: int, scale: float) -> tuple[int, int]:

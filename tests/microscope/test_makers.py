@@ -117,7 +117,7 @@ def test_atlas_scans_may_be_rotated(tmp_path: Path, ux: float, uy: float) -> Non
 
 def test_atlas_that_was_scaled_warns(tmp_path: Path) -> None:
     found = read_acquisition(write(tmp_path / "a.tif", {51023: ATLAS.format(columns=256, ux=0.005, uy=0)}))
-    assert warned(found, "256 pixels wide, and the image is 128")
+    assert warned(found, "256 pixels wide, but the image is 128")
 
 
 def test_thermo_fisher_with_a_field_of_view_alone(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_ome_units_that_are_no_length(tmp_path: Path, unit: str) -> None:
     sizes = " ".join(f'PhysicalSize{axis}="1" PhysicalSize{axis}Unit="{unit}"' for axis in "XY")
     found = read_acquisition(write(tmp_path / "a.ome.tif", description=OME.format(sizes=sizes)))
     assert found.pixel_size_nm is None
-    assert warned(found, f"1 {unit}", "left out")
+    assert warned(found, f"1 {unit}", "ignored")
 
 
 def test_one_micrometre_by_default_is_doubted(tmp_path: Path) -> None:

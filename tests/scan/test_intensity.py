@@ -59,7 +59,7 @@ def test_what_is_skipped_does_not_count(tmp_path: Path) -> None:
     source = scan(tmp_path, image)
     measured = scan_intensity(source, skip=lambda top, left, height, width: left + width <= 512)
     assert measured.mean == pytest.approx(image[:, 512:].mean())
-    with pytest.raises(UserError, match="no rock was found"):
+    with pytest.raises(UserError, match="no rock found"):
         scan_intensity(source, skip=lambda *_: True)
 
 

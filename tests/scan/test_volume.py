@@ -63,13 +63,13 @@ def test_a_slice_of_another_bit_depth_is_refused(folder: Path) -> None:
     Image.fromarray(SLICES[5].astype(np.uint16) * 257).save(folder / "s5.png")
     with open_volume(str(folder), stack=True) as volume:
         volume.read(4, 0, 0, 10, 10)
-        with pytest.raises(UserError, match=r"s5\.png.*uint16, and those of the first slice uint8"):
+        with pytest.raises(UserError, match=r"s5\.png.*uint16, but that of the first slice is uint8"):
             volume.read(5, 0, 0, 10, 10)
 
 
 @pytest.mark.parametrize("page", [0, 2])
 def test_a_stack_has_no_page(folder: Path, page: int) -> None:
-    with pytest.raises(UserError, match=f"page {page} one of them: leave out --stack or --page"):
+    with pytest.raises(UserError, match=f"--page {page} only one: give one of the two"):
         open_volume(str(folder), stack=True, page=page)
 
 
@@ -100,4 +100,4 @@ def test_slices_of_another_scale_are_told_once(tmp_path: Path, caplog: pytest.Lo
             volume.read(index, 0, 0, 8, 8)
     told = [record.getMessage() for record in caplog.records if "nm wide" in record.getMessage()]
     assert len(told) == 1
-    assert "c.tif: its pixels are 8 nm wide, and those of the first slice 4 nm" in told[0]
+    assert "c.tif: its pixels are 8 nm wide, but those of the first slice 4 nm" in told[0]

@@ -62,9 +62,9 @@ def test_a_region_in_the_info_bar_is_refused() -> None:
 @pytest.mark.parametrize(
     ("shape", "rows", "scale", "told"),
     [
-        ((12, 12), 12, (1, 1), r"it has 12 x 12 pixels, and the network needs 16 x 16 at least: give a larger image"),
+        ((12, 12), 12, (1, 1), r"it has 12 x 12 pixels, but the network needs at least 16 x 16: give a larger image"),
         ((40, 90), 15, (1, 1), "it has 90 x 15 pixels"),
-        ((300, 200), 300, (0.07, 0.07), r"200 x 300 pixels, which are 14 x 21 at the network's scale.*--pixel_size_nm"),
+        ((300, 200), 300, (0.07, 0.07), r"200 x 300 pixels .14 x 21 at the network.s scale.*--pixel_size_nm"),
     ],
 )
 def test_a_scan_that_is_too_small_for_the_network_is_refused(

@@ -87,11 +87,11 @@ class Journal:
                 write_durably(folder / _REQUEST, json.dumps(begun, indent=1, sort_keys=True).encode() + b"\n")
             if differences := request_differences(begun["request"], request):
                 raise UserError(
-                    f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Give those of "
-                    "then to go on with it, choose another output folder, or --overwrite it"
+                    f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Use the "
+                    "original settings to resume, choose another output folder, or give --overwrite"
                 )
             if _is_finished(folder, begun):
-                raise UserError(f"{folder} says that this segmentation is finished: --overwrite does it again")
+                raise UserError(f"{folder}: this segmentation is already finished; --overwrite segments it again")
             return cls(folder, file, path, begun)
         except BaseException:
             os.close(file)
@@ -143,7 +143,7 @@ class Journal:
         """
         begun = _read(Path(folder) / _REQUEST)
         if begun is None:
-            raise UserError(f"{folder} holds no {_REQUEST}: process 0 did not begin there, or on another disk")
+            raise UserError(f"{folder} holds no {_REQUEST}: all processes must use the same output folder")
         return cls(Path(folder), *_open_locked(Path(folder), rank), begun)
 
     def add(self, index: int, counts: BlockCounts, **extra: Any) -> None:
@@ -232,7 +232,7 @@ def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(file)
-        raise UserError(f"another process is writing this segmentation ({path}): wait for it, or end it") from error
+        raise UserError(f"another process is writing this segmentation ({path}): wait for it, or stop it") from error
     return file, path
 
 
@@ -264,5 +264,5 @@ def _read(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}): --overwrite starts the segmentation anew") from error
+        raise UserError(f"{path} is damaged ({error}): --overwrite starts the segmentation from scratch") from error
     return content

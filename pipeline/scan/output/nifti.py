@@ -44,7 +44,7 @@ def write_nifti(
     """
     path = Path(path)
     if not path.name.endswith((".nii", ".nii.gz")):
-        raise UserError(f"{path}: a NIfTI file ends in .nii or .nii.gz")
+        raise UserError(f"{path}: a NIfTI file name must end in .nii or .nii.gz")
     header = _header(plan, dtype, pixel_size_nm, slice_spacing_nm)
     try:
         with atomic_path(path) as partial, partial.open("wb") as raw:

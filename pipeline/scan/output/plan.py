@@ -43,7 +43,7 @@ class ChunkPlan:
 
     def __post_init__(self) -> None:
         if min(self.height, self.width, self.depth) < 1:
-            raise UserError(f"a scan of {self.width} x {self.height} x {self.depth} pixels holds nothing to segment")
+            raise UserError(f"a scan of {self.width} x {self.height} x {self.depth} pixels is empty")
         if self.chunk < CHUNK_MULTIPLE or self.chunk % CHUNK_MULTIPLE:
             raise UserError(f"chunk {self.chunk}: give a multiple of {CHUNK_MULTIPLE} pixels")
         if self.block < 1 or self.chunk % self.block:
@@ -51,7 +51,7 @@ class ChunkPlan:
         x, y, width, height = region = self.region
         if min(x, y) < 0 or min(width, height) < 1 or x + width > self.width or y + height > self.height:
             raise UserError(
-                f"roi {region} (x, y, width, height) leaves the scan of {self.width} x {self.height} pixels"
+                f"roi {region} (x, y, width, height) extends beyond the scan of {self.width} x {self.height} pixels"
             )
 
     @property

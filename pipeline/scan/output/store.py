@@ -94,7 +94,7 @@ class ScanStore:
                 )
             if mark is not None and mark != attributes[_MARK] and not replace:
                 raise UserError(
-                    f"{path} is the result of other settings: choose another output folder, or --overwrite it"
+                    f"{path} was made with other settings: choose another output folder, or give --overwrite"
                 )
             if mark is not None and replace:
                 # renamed first: half removed under its own name, it would be nobody's
@@ -123,7 +123,7 @@ class ScanStore:
         """
         mark = _read_mark(Path(path))
         if mark is None or mark.get("plan") != plan.hash:
-            raise UserError(f"{path} is not the result of this segmentation: its chunks lie elsewhere")
+            raise UserError(f"{path} does not belong to this segmentation: its chunks are laid out differently")
         return cls(Path(path), plan)
 
     def write_chunk(
@@ -150,7 +150,7 @@ class ScanStore:
             raise ValueError(f"chunk {index} is {shape}, the probability {probability.shape}")
         if np.isnan(probability).any():
             raise UserError(
-                f"the network's answer is not a number at x {chunk.x}, y {chunk.y} (chunk {index}): "
+                f"the network produced NaN at x {chunk.x}, y {chunk.y} (chunk {index}): "
                 "look for damaged pixels there, or try --precision float32"
             )
         mask = probability >= threshold
@@ -201,8 +201,8 @@ class ScanStore:
             full = np.frombuffer(self._codec.decode(data), np.uint8).reshape(side, side)
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"{file} is missing or damaged ({error}): delete it and give the same command again, with --overwrite "
-                "if the segmentation had finished"
+                f"{file} is missing or damaged ({error}): delete it and run the same command again, with --overwrite "
+                "if the segmentation was finished"
             ) from error
         return full[: min(side, height - at[1] * side), : min(side, width - at[2] * side)]
 

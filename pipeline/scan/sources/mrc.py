@@ -39,11 +39,11 @@ def open_mrc(path: Path, *, name: str, page: int | None) -> ScanSource:
     (slices, height, width), dtype, offset = _header(path, name)
     if page is None and slices > 1:
         raise UserError(
-            f"{name}: it is a volume of {slices} slices, and one image is needed; name one with page=0 to "
-            f"page={slices - 1}, or open it as a stack"
+            f"{name}: it is a volume of {slices} slices, but one image is needed; choose one with --page 0 to "
+            f"{slices - 1}, or give --stack"
         )
     if page is not None and not 0 <= page < slices:
-        raise UserError(f"{name}: there is no slice {page}; it has slices 0 to {slices - 1}")
+        raise UserError(f"{name}: no slice {page}; choose from 0 to {slices - 1}")
     offset += (page or 0) * math.prod((height, width)) * dtype.itemsize
     scaling = None if dtype.newbyteorder("=") in _GREY else (1.0, 0.0)  # signed and half precision, as float32
     return RawSource(
@@ -74,5 +74,5 @@ def _header(path: Path, name: str) -> tuple[tuple[int, int, int], np.dtype, int]
     if min(shape) < 1 or offset < _HEADER:
         raise UserError(f"{name}: its header gives a size of {shape}; {COPY_AGAIN}")
     if dtype.kind not in "iuf":
-        raise UserError(f"{name}: its pixels are of type {dtype}, and real grey values are needed; save it as TIFF")
+        raise UserError(f"{name}: its pixel type is {dtype}, but real grey values are needed; save it as TIFF")
     return shape, dtype, offset

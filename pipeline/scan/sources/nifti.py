@@ -49,7 +49,7 @@ class NiftiVolume:
         except UserError:
             raise
         except MemoryError as error:
-            raise UserError(f"{name}: there is not enough memory to decode it whole; save it as .nii") from error
+            raise UserError(f"{name}: not enough memory to decode the whole file; save it as .nii") from error
         except Exception as error:  # nibabel and gzip answer damaged data with errors of every type
             cause = " ".join(str(error).split()) or type(error).__name__
             raise UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}") from error
@@ -92,14 +92,14 @@ class NiftiVolume:
         file = None if spill_dir is None else spill_dir / f"decoded-{key}-{self._path.stat().st_mtime_ns}.nii"
         if file is not None and file.exists():
             return file
-        log.info("%s can only be decoded whole, which gives %.1f GB", self._name, self._bytes / 1e9)
+        log.info("%s must be decompressed as a whole: %.1f GB", self._name, self._bytes / 1e9)
         with gzip.open(self._path) as stream:
             if file is None or self._bytes <= MOST_IN_MEMORY:
                 data = stream.read(self._bytes)
                 while stream.read(1 << 20):  # the checksum stands at the end
                     pass
                 return data
-            log.info("%s: its pixels are kept in %s", self._name, file)
+            log.info("%s: decompressed to %s", self._name, file)
             with atomic_path(file) as temporary, temporary.open("wb") as out:
                 shutil.copyfileobj(stream, out, 1 << 20)
             return file
@@ -114,9 +114,9 @@ def open_nifti(path: Path, *, name: str, page: int | None, spill_dir: Path | Non
     volume = NiftiVolume(path, name=name, spill_dir=spill_dir)
     if page is None and volume.slices > 1:
         raise UserError(
-            f"{name}: it is a volume of {volume.slices} slices, and one image is needed; name one with page=0 to "
-            f"page={volume.slices - 1}, or open it as a stack"
+            f"{name}: it is a volume of {volume.slices} slices, but one image is needed; choose one with --page 0 to "
+            f"{volume.slices - 1}, or give --stack"
         )
     if page is not None and not 0 <= page < volume.slices:
-        raise UserError(f"{name}: there is no slice {page}; it has slices 0 to {volume.slices - 1}")
+        raise UserError(f"{name}: no slice {page}; choose from 0 to {volume.slices - 1}")
     return volume.source(page or 0, page=page)

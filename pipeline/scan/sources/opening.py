@@ -53,9 +53,7 @@ def open_scan(
     if kind == "zarr":
         return open_zarr(name, page=page, spill_dir=spill)
     if kind == "folder":
-        raise UserError(
-            f"{name}: it is a folder of {len(slices_in(file))} images, and one is needed; open it as a stack"
-        )
+        raise UserError(f"{name}: it is a folder of {len(slices_in(file))} images, but one is needed; give --stack")
     if kind == "tiff":
         return open_tiff(file, name=name, page=page, spill_dir=spill)
     if kind == "nifti":
@@ -63,7 +61,7 @@ def open_scan(
     if kind == "mrc":
         return open_mrc(file, name=name, page=page)
     if page:
-        raise UserError(f"{name}: there is no page {page}; a {kind.upper()} holds one image")
+        raise UserError(f"{name}: no page {page}; a {kind.upper()} file holds one image")
     return open_whole(file, kind, name=name, spill_dir=spill)
 
 
@@ -82,13 +80,13 @@ def kind_of_scan(name: str) -> str:
                 return "zarr"
             if slices_in(path):
                 return "folder"
-            raise UserError(f"{name}: this folder is no Zarr and holds no images; check the path")
+            raise UserError(f"{name}: this folder is not a Zarr and holds no images; check the path")
         with path.open("rb") as file:
             start = file.read(212)
     except FileNotFoundError as error:
         if path.is_symlink():
-            what = f"it is a link to {os.readlink(path)}, which is not there"
-            raise UserError(f"{name}: {what}; link it anew, or name the file itself") from error
+            what = f"it is a link to {os.readlink(path)}, which does not exist"
+            raise UserError(f"{name}: {what}; fix the link, or give the file itself") from error
         raise UserError(f"{name}: there is no such file; check the path") from error
     except OSError as error:
         cause = error.strerror or type(error).__name__
@@ -111,7 +109,7 @@ def tell_left_out(folder: Path, taken: Collection[Path]) -> None:
     left = [path for path in _files(folder) if not path.name.lower().endswith(_BESIDE)]
     if names := [path.name for path in _in_order(left) if path not in taken]:
         logger.warning(
-            "%s: left out, as their names are not those of images: %s; name such a file alone, or rename it",
+            "%s: skipped, as their names are not those of images: %s; give such a file on its own, or rename it",
             folder,
             some_of(names),
         )

@@ -18,7 +18,7 @@ def cropped(source: ScanSource, roi: Roi) -> ScanSource:
         UserError: the rectangle reaches beyond the scan.
     """
     if roi.x + roi.width > source.shape[1] or roi.y + roi.height > source.shape[0]:
-        raise UserError(f"{source.name}: roi {roi} reaches beyond the scan, which is {source.size}; name a smaller one")
+        raise UserError(f"{source.name}: roi {roi} extends beyond the scan, which is {source.size}; give a smaller one")
     return _Cropped(source, roi)
 
 

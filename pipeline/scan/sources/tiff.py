@@ -48,11 +48,11 @@ def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None
         planes = _planes(tiff, name)
         if page is None and len(planes) > 1:
             raise UserError(
-                f"{name}: it holds {len(planes)} images, and one is needed; name one with page=0 to "
-                f"page={len(planes) - 1}, or open it as a stack"
+                f"{name}: it holds {len(planes)} images, but one is needed; choose one with --page 0 to "
+                f"{len(planes) - 1}, or give --stack"
             )
         if page is not None and not 0 <= page < len(planes):
-            raise UserError(f"{name}: there is no page {page}; it has pages 0 to {len(planes) - 1}")
+            raise UserError(f"{name}: no page {page}; choose from 0 to {len(planes) - 1}")
         acquisition = read_acquisition(path, image=page or 0)
         return _opened(tiff, planes[page or 0], path, name, page, spill_dir, acquisition)
     except UserError:
@@ -118,8 +118,8 @@ def _opened(
     if depth != 1:
         raise UserError(f"{name}: its pages are volumes of {depth} slices; save the slices one file each")
     if key.bitspersample < 8:
-        bits = "1 bit a pixel (black and white)" if key.bitspersample == 1 else f"{key.bitspersample} bits a pixel"
-        raise UserError(f"{name}: it has {bits}, and grey values are needed; save the micrograph as 8 or 16 bit grey")
+        bits = "1 bit per pixel (black and white)" if key.bitspersample == 1 else f"{key.bitspersample} bits per pixel"
+        raise UserError(f"{name}: it has {bits}, but grey values are needed; save the micrograph as 8 or 16 bit grey")
     options: dict[str, Any] = {
         "page": page,
         "palette": None,
@@ -129,7 +129,7 @@ def _opened(
     if photometric == 3 and key.colormap is not None:
         options["palette"] = (np.asarray(key.colormap).T >> 8).astype(np.uint8)
     if key.dtype is None:
-        raise UserError(f"{name}: pixels of {key.bitspersample} bits are not known; save it as 8 or 16 bit grey")
+        raise UserError(f"{name}: pixels of {key.bitspersample} bits are not supported; save it as 8 or 16 bit grey")
     dtype = key.dtype.newbyteorder(tiff.byteorder)
     shape: tuple[int, ...] = (height, width) if samples == contiguous == 1 else (height, width, contiguous)
     planar = samples > 1
@@ -166,15 +166,15 @@ def _check_segments(name: str, offsets: list[int], counts: list[int], needed: in
     """
     what = None
     if len(offsets) != len(counts):
-        what = f"{len(offsets)} tiles or strips have a place, and {len(counts)} a size"
+        what = f"{len(offsets)} tiles or strips have an offset, but {len(counts)} have a size"
     elif any(at < _HEADER and size for at, size in zip(offsets, counts, strict=True)):
-        what = "tiles or strips lie within the header"
+        what = "tiles or strips overlap the header"
     elif not any(counts):
-        what = "no pixel is stored in it"
+        what = "it stores no pixels"
     elif all(counts) and sum(counts) < needed:
-        what = f"its pixels take {needed} bytes, and its tiles or strips hold {sum(counts)}"
+        what = f"its pixels take {needed} bytes, but its tiles or strips hold {sum(counts)}"
     if what is not None:
-        raise UserError(f"{name}: its size and its data do not fit together ({what}); {COPY_AGAIN}")
+        raise UserError(f"{name}: its size and data do not match ({what}); {COPY_AGAIN}")
 
 
 class SegmentedTiff(BlockSource):
@@ -217,8 +217,8 @@ class SegmentedTiff(BlockSource):
             self._options = {"jpegtables": key.jpegtables, "jpegheader": key.jpegheader}
         needed = self._across * self._down * self._planes
         if min(len(self._offsets), len(self._counts)) < needed:
-            what = f"{len(self._offsets)} of {needed} tiles or strips are there"
-            raise UserError(f"{self.name}: its size and its data do not fit together ({what}); {COPY_AGAIN}")
+            what = f"only {len(self._offsets)} of {needed} tiles or strips exist"
+            raise UserError(f"{self.name}: its size and data do not match ({what}); {COPY_AGAIN}")
         end = max((o + n for o, n in zip(self._offsets, self._counts, strict=False)), default=0)
         if end > tiff.filehandle.size:
             raise UserError(

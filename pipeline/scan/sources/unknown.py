@@ -16,7 +16,7 @@ _KINDS = {
     b"\0\0\0\x0cjP  ": ("it is a JPEG 2000 file", "save it as TIFF or PNG"),
     b"GIF8": ("it is a GIF", "save it as TIFF or PNG"),
     b"RIFF": ("it is a WebP picture or a video", "save the image as TIFF or PNG"),
-    b"%PDF": ("it is a PDF", "name the image itself"),
+    b"%PDF": ("it is a PDF", "give the image itself"),
 }
 
 

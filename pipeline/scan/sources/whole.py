@@ -89,7 +89,7 @@ def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> S
     except UserError:
         raise
     except MemoryError as error:
-        raise UserError(f"{name}: there is not enough memory to decode it whole; save it as a tiled TIFF") from error
+        raise UserError(f"{name}: not enough memory to decode the whole image; save it as a tiled TIFF") from error
     except Exception as error:  # Pillow answers damaged data with errors of every type
         cause = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}") from error
@@ -152,7 +152,7 @@ def decoded_once(
         storage = file
     else:
         if decoding_bytes > _LITTLE:
-            log.info("%s can only be decoded whole, which takes %.1f GB of memory", name, decoding_bytes / 1e9)
+            log.info("%s must be decoded as a whole, which takes %.1f GB of memory", name, decoding_bytes / 1e9)
         parts = bands()
         first = next(parts)
         if math.prod(shape) * first.itemsize <= MOST_IN_MEMORY or file is None:
@@ -162,7 +162,7 @@ def decoded_once(
                 storage[top : top + len(band)] = band
                 top += len(band)
         else:
-            log.info("%s: its pixels are kept in %s", name, file)
+            log.info("%s: decoded pixels are kept in %s", name, file)
             storage = file
             _spill(file, shape, first, parts)
     offset, dtype = 0, None
@@ -189,7 +189,7 @@ def _spill(file: Path, shape: tuple[int, int], first: np.ndarray, rest: Iterator
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise UserError(
-                f"{file}: decoded pixels can't be kept here ({error.strerror}); free some space or name another folder"
+                f"{file}: can't write decoded pixels here ({error.strerror}); free some space or choose another folder"
             ) from error
         raise
 

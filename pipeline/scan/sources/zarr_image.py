@@ -53,11 +53,11 @@ def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> Sca
     image = ZarrImage(location)
     if page is None and image.planes > 1:
         raise UserError(
-            f"{location}: it holds {image.planes} images (axes {image.axes}, shape {image.array.shape}), and one is "
-            f"needed; name one with page=0 to page={image.planes - 1}, or open it as a stack"
+            f"{location}: it holds {image.planes} images (axes {image.axes}, shape {image.array.shape}), but one is "
+            f"needed; choose one with --page 0 to {image.planes - 1}, or give --stack"
         )
     if page is not None and not 0 <= page < image.planes:
-        raise UserError(f"{location}: there is no page {page}; it has pages 0 to {image.planes - 1}")
+        raise UserError(f"{location}: no page {page}; choose from 0 to {image.planes - 1}")
     source = ZarrSource(image, page)
     return unless_one_large_block(source, math.prod(image.array.chunks) * image.array.dtype.itemsize, spill_dir)
 
@@ -100,13 +100,13 @@ class ZarrImage:
             others = sorted(name for name, _ in group.groups())
         except Exception as error:  # missing keys, missing arrays, damaged metadata
             cause = " ".join(str(error).split()) or type(error).__name__
-            what = f"its metadata and its arrays do not fit together ({type(error).__name__}: {cause})"
+            what = f"its metadata and arrays do not match ({type(error).__name__}: {cause})"
             raise UserError(f"{self.location}: {what}; {COPY_AGAIN}") from error
         if len(members) == 1:
             return group[members[0]], None, None, None
         listed = ", ".join((members + others)[:5]) or "nothing"
         what = f"it is a Zarr group without OME metadata that holds {listed}"
-        raise UserError(f"{self.location}: {what}; name an image inside, like {self.location.rstrip('/')}/NAME")
+        raise UserError(f"{self.location}: {what}; give an image inside, such as {self.location.rstrip('/')}/NAME")
 
     def _axes(self, names: list[str] | None) -> str:
         shape = self.array.shape
@@ -122,7 +122,7 @@ class ZarrImage:
         elif len(shape) > 2:
             axes = "p" * (len(shape) - 3) + ("yxc" if shape[-1] in (3, 4) else "pyx")
         else:
-            raise UserError(f"{self.location}: it holds an array of shape {shape}, not an image; name another array")
+            raise UserError(f"{self.location}: it holds an array of shape {shape}, not an image; give another array")
         at = axes.find("c")
         if at >= 0 and shape[at] not in (3, 4):
             axes = axes.replace("c", "p")  # channels that are no colour are images of their own
@@ -203,7 +203,7 @@ def _opened(location: str) -> Any:
         return zarr.open(location, mode="r")
     except ImportError as error:
         what = f"{error}".rstrip(".")
-        raise UserError(f"{location}: its kind of storage needs a package that is missing ({what})") from error
+        raise UserError(f"{location}: reading it needs a package that is not installed ({what})") from error
     except Exception as error:  # stores answer a missing or damaged array with errors of every type
         cause = " ".join(str(error).split()) or type(error).__name__
         what = f"it can't be opened as Zarr ({type(error).__name__}: {cause})"

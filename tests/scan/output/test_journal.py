@@ -98,7 +98,7 @@ def test_finished_is_refused_without_overwrite(tmp_path: Path) -> None:
 
 
 def test_processes_and_threads_write_files_of_their_own(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="process 0"):
+    with pytest.raises(UserError, match="all processes must use the same output folder"):
         Journal.join(tmp_path, 1)
     with Journal.open(tmp_path, REQUEST) as first, Journal.join(tmp_path, 1) as second:
 

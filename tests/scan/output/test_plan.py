@@ -42,12 +42,12 @@ def test_hash_names_the_plan() -> None:
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        ({"height": 0, "width": 5}, "nothing"),
+        ({"height": 0, "width": 5}, "is empty"),
         ({"height": 64, "width": 64, "chunk": 40}, "16"),
         ({"height": 64, "width": 64, "chunk": 64, "block": 48}, "divisor"),
         ({"height": 64, "width": 64, "roi": Roi(60, 0, 5, 5)}, "60,0,5,5"),
-        ({"height": 64, "width": 64, "roi": Roi(-1, 0, 5, 5)}, "leaves"),
-        ({"height": 64, "width": 64, "roi": Roi(0, 0, 0, 5)}, "leaves"),
+        ({"height": 64, "width": 64, "roi": Roi(-1, 0, 5, 5)}, "extends beyond"),
+        ({"height": 64, "width": 64, "roi": Roi(0, 0, 0, 5)}, "extends beyond"),
     ],
 )
 def test_impossible_plans_are_refused(arguments: dict, word: str) -> None:

@@ -134,7 +134,7 @@ def test_other_requests_and_other_folders_are_left_alone(tmp_path: Path) -> None
     assert ScanStore.create(path, PLAN, "request").has_chunk(0)
     with pytest.raises(UserError, match="other settings"):
         ScanStore.create(path, PLAN, "another")
-    with pytest.raises(UserError, match="chunks lie elsewhere"):
+    with pytest.raises(UserError, match="chunks are laid out differently"):
         ScanStore.open(path, ChunkPlan(150, 118, chunk=32, block=16))
     assert not ScanStore.create(path, PLAN, "another", replace=True).has_chunk(0)
     assert [file.name for file in tmp_path.iterdir()] == ["a.ome.zarr"]

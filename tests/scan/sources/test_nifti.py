@@ -25,7 +25,7 @@ def save(path: Path, volume: np.ndarray, *, unit: str = "micron", kind: type = n
 def test_slices(tmp_path: Path, suffix: str, dtype: str, kind: type) -> None:
     volume = noise((31, 23, 4), dtype)  # x, y, z
     path = save(tmp_path / f"a{suffix}", volume, kind=kind)
-    with pytest.raises(UserError, match=r"volume of 4 slices.*page=0 to page=3"):
+    with pytest.raises(UserError, match=r"volume of 4 slices.*--page 0 to 3"):
         open_scan(path)
     stack = open_stack(path)
     assert len(stack) == 4

@@ -57,7 +57,7 @@ def test_what_was_spilled_is_used_again_for_the_same_file_only(
         caplog.clear()
         with caplog.at_level("INFO", logger="vlsenet"), open_scan(path, spill_dir=tmp_path / "spill") as source:
             assert_reads(source, read_image(path))
-        assert caplog.text.count("can only be decoded whole") == expected
+        assert caplog.text.count("must be decoded as a whole") == expected
     Image.fromarray(noise((61, 83), seed=5)).save(path)
     with open_scan(path, spill_dir=tmp_path / "spill") as source:
         assert_reads(source, read_image(path))
@@ -86,6 +86,6 @@ def test_a_disk_without_room_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np.lib.format, "write_array_header_2_0", full)
-    with pytest.raises(UserError, match=r"can't be kept here .No space left on device"):
+    with pytest.raises(UserError, match=r"can't write decoded pixels here .No space left on device"):
         open_scan(write(tmp_path, "grey.png"), spill_dir=tmp_path / "spill")
     assert not list((tmp_path / "spill").iterdir())
