@@ -1,4 +1,4 @@
-"""Reading every file of a data set once: what is wrong with it, and the numbers that are kept of it."""
+"""Reads every file of a data set once, and collects its problems and the numbers that are kept."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
         costs the sample its prompt only. Where all images or all labels are zero, there are no records left.
 
     Raises:
-        UserError: `info_bar` is none of the choices, or leaves nothing of an image.
+        UserError: `info_bar` is not one of the choices, or leaves nothing of an image.
     """
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(partial(_inspect, info_bar=info_bar), pairs))
@@ -94,7 +94,7 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
         records = []
     elif records and all(set(record.counts) == {0} for record in records):
         folder = records[0].pair.label.parent
-        what = "every label in it is zero, so that nothing is marked as pore"
+        what = "every label in it is zero, so nothing is marked as pore"
         problems.append(Problem(folder, what, "export the labels again", names))
         records = []
     bars = {record.pair.image.name: record.info_bar for record in records if record.info_bar}
@@ -102,18 +102,19 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
         low, high = min(bars.values()), max(bars.values())
         rows = f"{low} rows" if low == high else f"{low} to {high} rows"
         notes.append(
-            f"the info bar is cut off {len(bars)} image(s), {rows}: {some_of(list(bars))}; --info_bar keep leaves it"
+            f"the info bar is cut off in {len(bars)} image(s), {rows}: {some_of(list(bars))}; "
+            "--info_bar keep leaves it in"
         )
     flat = [record.pair.image.name for record in records if record.constant]
     if flat:
-        notes.append(f"{len(flat)} image(s) hold one single grey value: {some_of(flat)}")
+        notes.append(f"{len(flat)} image(s) hold a single grey value: {some_of(flat)}")
     coloured = [record.pair.image.name for record in records if record.coloured]
     if coloured:
         notes.append(f"colour channels differ in {len(coloured)} image(s), {some_of(coloured)}; {COLOUR_ADVICE}")
     cut = [record.pair.label.name for record in records if record.from_jpeg]
     if cut:
         notes.append(
-            f"{len(cut)} label(s) are JPEG, whose edges are smeared: black and white were told apart at 128, "
+            f"{len(cut)} label(s) are JPEG, which smears edges: black and white were separated at 128; "
             f"PNG is better for labels: {some_of(cut)}"
         )
     return Inspection(tuple(records), tuple(problems), tuple(notes))
@@ -144,7 +145,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         problems.append(problem.problem(pair.name))
     if whole is not None and image is not None and label is not None:
         if label.shape not in (whole.shape, image.shape):
-            what = f"it is {_size(label)}, and its image {pair.image.name} is {_size(whole)}"
+            what = f"it is {_size(label)}, but its image {pair.image.name} is {_size(whole)}"
             problems.append(Problem(pair.label, what, _size_remedy(label, whole), (pair.name,)))
         label = label[: len(image)]
     good = not problems
@@ -183,28 +184,28 @@ def check_image(image: np.ndarray, path: Path) -> None:
         FileProblem: It is too small, or some pixels are NaN or infinite.
     """
     if min(image.shape) < SMALLEST_SIDE:
-        what = f"it is only {_size(image)}, and each side needs {SMALLEST_SIDE} pixels"
-        raise FileProblem(path, what, "remove it with its label, or take a larger crop")
+        what = f"it is only {_size(image)}, but each side needs at least {SMALLEST_SIDE} pixels"
+        raise FileProblem(path, what, "remove it with its label, or use a larger crop")
     if image.dtype.kind == "f":
         bad = image.size - int(np.count_nonzero(np.isfinite(image)))
         if bad:
             what = f"{bad} of its pixels are NaN or infinite"
-            raise FileProblem(path, what, "fill them with a grey value or crop them away, and save it again")
+            raise FileProblem(path, what, "fill them with a grey value or crop them off, and save it again")
 
 
 def _read_prompt(path: Path) -> str:
     try:
         text = read_bytes(path).decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise FileProblem(path, "the text is not UTF-8", "save it with the encoding UTF-8") from error
+        raise FileProblem(path, "the text is not UTF-8", "save it as UTF-8") from error
     if not text:
         raise FileProblem(path, "the text is empty", "write a prompt into it, or remove the file")
     if not text.replace("|", " ").strip():
         raise FileProblem(
-            path, "the text holds bars and no phrase", "write it as in 'pore | rock pore', or remove the file"
+            path, "the text holds only bars, no phrase", "write it as in 'pore | rock pore', or remove the file"
         )
     if "\x00" in text:
-        raise FileProblem(path, "the text holds null bytes", "save it with the encoding UTF-8")
+        raise FileProblem(path, "the text holds null bytes", "save it as UTF-8")
     return text
 
 

@@ -9,10 +9,10 @@ _NOTICEABLE = 0.04
 #: a logo or a scale bar in colour is less
 _LEAST_SHARE = 0.01
 
-#: what to say of such an image
+#: what to say about such an image
 COLOUR_ADVICE = (
-    "grey is made of them as the eye does, 0.299 red + 0.587 green + 0.114 blue. Where the "
-    "colours stand for something else (several detectors, a colour scale), save the one that shows the pores as grey"
+    "they are converted to grey as 0.299 red + 0.587 green + 0.114 blue. If the colours stand for "
+    "something else (several detectors, a colour scale), save the channel that shows the pores as grey"
 )
 
 

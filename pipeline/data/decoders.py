@@ -22,13 +22,13 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
 
 from pipeline.data.problems import FileProblem
 
-# tifffile logs a line for every odd tag; vendors write many, and damage is told by an error of our own
+# tifffile logs a line for every odd tag; vendors write many, and damage is reported by our own errors
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _GZIP = b"\x1f\x8b"
-_SAVE_AGAIN = "copy it again from its origin, or open it in an image viewer and save it anew as PNG or TIFF"
+_SAVE_AGAIN = "copy it again from the original, or open it in an image viewer and save it as PNG or TIFF"
 _SPLIT_STACK = "save the slices as single images, one file each"
 
 # The classes behind `Image.open`, called directly: `Image.open` refuses images above a global pixel limit that is
@@ -70,10 +70,10 @@ def decode(data: bytes, path: Path) -> Decoded:
         FileProblem: The file is empty, truncated, damaged, of an unknown kind, or not one 2-D image.
     """
     if not data:
-        raise FileProblem(path, "the file is empty (0 bytes)", "copy it again from its origin")
+        raise FileProblem(path, "the file is empty (0 bytes)", "copy it again from the original")
     kind = kind_of(data)
     if kind is None:
-        what = "its content is none of PNG, TIFF, JPEG, BMP or NIfTI"
+        what = "its content is not PNG, TIFF, JPEG, BMP or NIfTI"
         if data.startswith(b"version https://git-lfs"):
             what = "it is a Git LFS pointer, not the image itself"
         raise FileProblem(path, what, _SAVE_AGAIN)
@@ -86,7 +86,7 @@ def decode(data: bytes, path: Path) -> Decoded:
     except FileProblem:
         raise
     except MemoryError as error:
-        raise FileProblem(path, "there is not enough memory for it", "cut it into smaller images") from error
+        raise FileProblem(path, "not enough memory to decode it", "cut it into smaller images") from error
     except Exception as error:  # decoders answer damaged data with errors of every type
         cause = " ".join(str(error).split()) or type(error).__name__
         raise FileProblem(path, f"it is truncated or damaged ({cause})", _SAVE_AGAIN) from error
@@ -167,7 +167,7 @@ def _decode_tiff(data: bytes, path: Path) -> Decoded:
         if axes.find("S") in range(axes.find("Y")):  # planar: channels first
             pixels = np.moveaxis(pixels, 0, -1)
         if pixels.ndim == 3 and pixels.shape[-1] > 4:
-            what = f"it has {pixels.shape[-1]} channels, and grey or RGB(A) is needed here"
+            what = f"it has {pixels.shape[-1]} channels, but grey or RGB(A) is needed here"
             raise FileProblem(path, what, "save one channel as grey")
         palette = None
         if photometric == 3 and page.colormap is not None:
@@ -207,4 +207,4 @@ def _native(pixels: np.ndarray) -> np.ndarray:
 
 
 def _not_flat(path: Path, slices: int, what: str) -> FileProblem:
-    return FileProblem(path, f"it is a {what} of {slices} slices, and 2-D images are needed here", _SPLIT_STACK)
+    return FileProblem(path, f"it is a {what} with {slices} slices, but 2-D images are needed here", _SPLIT_STACK)

@@ -49,7 +49,7 @@ def k_folds(sources: Mapping[str, SourceSize], k: int, validation: float = VALID
     """
     if len(sources) < k:
         raise UserError(
-            f"{k} folds need {k} sources at least, and there are {len(sources)}: {some_of(sorted(sources))}"
+            f"{k} folds need at least {k} sources, but there are {len(sources)}: {some_of(sorted(sources))}"
         )
     names = [str(number) for number in range(1, k + 1)]
     fold_of = stratified_split(sources, dict.fromkeys(names, 1.0), seed)
@@ -75,7 +75,7 @@ def leave_out_folds(
     """
     unknown = [name for name in named if name not in sources]
     if unknown:
-        raise UserError(f"no image is of the source {', '.join(unknown)}; there are {some_of(sorted(sources))}")
+        raise UserError(f"unknown source {', '.join(unknown)}; choose from {some_of(sorted(sources))}")
     chosen = list(named) or sorted(sources)
     folds = [_fold(re.sub(r"[^\w.-]", "_", name), [name], sources, validation, seed) for name in chosen]
     if len({fold.name for fold in folds}) < len(folds):  # names that differ in signs only
@@ -96,14 +96,14 @@ def _fold(name: str, tested: Collection[str], sources: Mapping[str, SourceSize],
     others = {source: size for source, size in sources.items() if source not in tested}
     if not validation:
         if not others:
-            raise UserError(f"without {some_of(sorted(tested))} no source is left for training; add images of others")
+            raise UserError(f"without {some_of(sorted(tested))} no source is left for training; add other sources")
         return Fold(name, tuple(tested), dict.fromkeys(tested, "val") | dict.fromkeys(others, "train"))
     if len(others) < 2:
         left = f"only {next(iter(others))} is" if others else "no source is"
         raise UserError(
-            f"without {some_of(sorted(tested))} {left} left, and training and the choice of epoch and threshold need a "
+            f"without {some_of(sorted(tested))} {left} left, but training and the choice of epoch and threshold need a "
             "source each: add images of other sources, or set `validation: 0` in `folds`, so that the tested images "
-            "make the choice (which flatters all variants)"
+            "are used for the choice (which flatters all variants)"
         )
     divided = stratified_split(others, {"train": 1 - validation, "val": validation}, seed)
     return Fold(name, tuple(tested), dict.fromkeys(tested, "test") | divided)

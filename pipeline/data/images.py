@@ -80,9 +80,9 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise FileProblem(path, "there is no such file", "check the path") from error
+        raise FileProblem(path, "no such file", "check the path") from error
     except IsADirectoryError as error:
-        raise FileProblem(path, "it is a folder, not an image file", "name one file") from error
+        raise FileProblem(path, "it is a folder, not an image file", "give one file") from error
     except OSError as error:
         cause = error.strerror or type(error).__name__
         raise FileProblem(path, f"it can't be opened ({cause})", "check its permissions and the disk") from error
@@ -117,7 +117,7 @@ def label_from(decoded: Decoded, path: Path) -> np.ndarray:
             remedy = "save it with one grey value per class (0 background, 1 pore, say)"
             if decoded.kind == "jpeg":
                 remedy += ", and not as JPEG"
-            raise FileProblem(path, "it is a colour image, and a label is needed here", remedy)
+            raise FileProblem(path, "it is a colour image, but a label is needed here", remedy)
         pixels = colours[..., 0]
     if pixels.dtype == bool:
         # displayed values: a 1-bit "white is zero" file is what scanners and fax codecs write
@@ -128,14 +128,14 @@ def label_from(decoded: Decoded, path: Path) -> np.ndarray:
         return pixels // decoded.step if decoded.step > 1 else pixels
     whole = pixels.astype(np.float64) if pixels.dtype.kind == "f" else np.full(pixels.shape, np.nan)
     if not np.isfinite(whole).all() or (whole != np.round(whole)).any():
-        what = "its values are not whole numbers, and a label has one class number per pixel"
+        what = "its values are not whole numbers, but a label has one class number per pixel"
         raise FileProblem(path, what, "round it or threshold it, and save it as an 8-bit image")
     return whole.astype(np.int64)
 
 
 def _apply(palette: np.ndarray, indices: np.ndarray, path: Path) -> np.ndarray:
     if indices.max(initial=0) >= len(palette):
-        raise FileProblem(path, "it is damaged (a pixel is beyond its palette)", "save it anew as grey PNG or TIFF")
+        raise FileProblem(path, "it is damaged (a pixel is outside its palette)", "save it again as grey PNG or TIFF")
     return palette[indices]
 
 
@@ -158,6 +158,6 @@ def _cut_jpeg(pixels: np.ndarray, path: Path) -> np.ndarray:
     between = np.count_nonzero((flat > 40) & (flat < 215))
     dim = pixels.max(initial=0) <= 40 and pixels.any()  # classes 0, 1, 2: nothing to tell them by
     if dim or between > 0.002 * pixels.size:
-        what = "it is a JPEG of more than black and white, and JPEG changes values"
+        what = "it is a JPEG with more than black and white, and JPEG changes values"
         raise FileProblem(path, what, "export the label again as PNG or TIFF")
     return np.where(pixels >= 128, 255, 0).astype(np.uint8)

@@ -43,7 +43,7 @@ def index_dataset(
 ) -> DatasetIndex:
     """Check a data set's folder and list its samples with sources and splits.
 
-    Every file is read once, and all problems are told together. The split comes from `split.csv` where the
+    Every file is read once, and all problems are reported together. The split comes from `split.csv` where the
     folder has one; otherwise sources come from `group_pattern`, or each file is one, and about 20 % of the pixels
     go to val, stratified by porosity, the same each time.
 
@@ -66,9 +66,7 @@ def index_dataset(
     root = _absolute(dataset_dir)
     split_file = root / SPLIT_FILE if split_csv is None else _absolute(split_csv)
     if split_csv is not None and not split_file.is_file():
-        raise UserError(
-            f"--split_csv {split_csv}: there is no such file; give one with the columns {','.join(COLUMNS)}"
-        )
+        raise UserError(f"--split_csv {split_csv}: no such file; give one with the columns {','.join(COLUMNS)}")
     if not split_file.exists():
         fractions = DEFAULT_FRACTIONS if divide else None
         return index_with_new_split(
@@ -85,7 +83,7 @@ def index_dataset(
     table = read_split_csv(split_file, pairing.names)
     pairing = _restricted(pairing, table.rows, split_file.name)
     if group_pattern:
-        pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is not used: there is a {split_file.name}"))
+        pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is ignored: there is a {split_file.name}"))
     pairing = replace(pairing, problems=(*table.problems, *pairing.problems))
     scan = _scan(root, pairing, choice, skip_bad, info_bar)
     return _index(root, scan, table.rows, notes=())
@@ -125,7 +123,7 @@ def index_with_new_split(
         note = f"sources by --group_pattern {group_pattern}"
     else:
         source_of = {pair.name: pair.name for pair in pairing.pairs}
-        note = "each file is taken as a source of its own; " + _grouping_hint(list(source_of))
+        note = "each file counts as its own source; " + _grouping_hint(list(source_of))
     scan = _scan(root, pairing, choice, skip_bad, info_bar)
     pixels: Counter[str] = Counter()
     pore: Counter[str] = Counter()
@@ -150,10 +148,10 @@ def index_with_new_split(
 def _grouping_hint(names: Sequence[str]) -> str:
     groups = name_groups(names)
     if groups is None:
-        return f"where several are parts of one micrograph, say so with --group_pattern or a {SPLIT_FILE}"
+        return f"if several are parts of one micrograph, say so with --group_pattern or a {SPLIT_FILE}"
     return (
-        f"but {groups}. If they are, say so with --group_pattern '{groups.pattern}', or neighbouring parts are on both "
-        "sides of the split"
+        f"but {groups}. If they are, give --group_pattern '{groups.pattern}'; otherwise neighbouring parts end up on "
+        "both sides of the split"
     )
 
 
@@ -193,7 +191,7 @@ def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]], split_fil
     left_out = sorted(pairing.names - rows.keys())
     notes = pairing.notes
     if left_out:
-        notes += (f"{len(left_out)} image(s) are not in {split_file} and left out: {some_of(left_out)}",)
+        notes += (f"{len(left_out)} image(s) are not in {split_file} and skipped: {some_of(left_out)}",)
     return Pairing(
         tuple(pair for pair in pairing.pairs if pair.name in rows),
         tuple(problem for problem in pairing.problems if rows.keys() & problem.names),
@@ -202,17 +200,17 @@ def _restricted(pairing: Pairing, rows: Mapping[str, tuple[str, str]], split_fil
 
 
 def _scan(root: Path, pairing: Pairing, choice: _LabelChoice, skip_bad: bool, info_bar: str | int) -> _Scan:
-    """Read all pairs, and tell all problems together."""
+    """Read all pairs, and report all problems together."""
     inspection = inspect_pairs(pairing.pairs, info_bar)
     problems = (*pairing.problems, *inspection.problems)
     counts = {record.pair.label: record.counts for record in inspection.records}
     if not counts:
         raise problems_error(root, problems, advice="No usable image is left.")
     if problems and (not skip_bad or any(problem.fatal for problem in problems)):
-        advice = "" if any(p.fatal for p in problems) else "Mend them, or go on without them by --skip_bad."
+        advice = "" if any(p.fatal for p in problems) else "Fix them, or continue without them with --skip_bad."
         try:
             choice.among(counts, root)
-        except UserError as error:  # told in the same go, or the user would meet it on the next run
+        except UserError as error:  # reported at once, or the user would meet it on the next run
             advice = f"{error}\n{advice}".strip()
         raise problems_error(root, problems, advice=advice)
     return _Scan(

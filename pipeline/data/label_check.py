@@ -42,11 +42,11 @@ class LabelDoubt:
         name = self.sample.label.name
         if self.kind == INVERTED:
             return (
-                f"{name} looks inverted: what it marks as pore is brighter than what is around it; "
+                f"{name} looks inverted: what it marks as pore is brighter than its surroundings; "
                 "is another value pore (--pore_label)?"
             )
         if self.kind == UNFIT:
-            return f"{name} does not follow its image anywhere; was it made for another one, or turned?"
+            return f"{name} does not match its image at any position; was it made for another image, or rotated?"
         if self.kind == SHIFTED:
             return f"{name} looks shifted: it fits its image when moved by {_move(self.fit.corners.mean(axis=0))}"
         upper_left, upper_right, lower_left, lower_right = map(_move, self.fit.corners)

@@ -25,7 +25,7 @@ def parse_pore_label(value: int | float | str | None) -> int | None:
     except (TypeError, ValueError):
         number = float("nan")
     if isinstance(value, bool) or not number.is_integer():
-        raise UserError(f"--pore_label {value}: this is not a whole number; give the label value that means pore")
+        raise UserError(f"--pore_label {value}: not a whole number; give the label value that means pore")
     return int(number)
 
 
@@ -55,7 +55,7 @@ def choose_pore_label(
     if pore_label is not None:
         if pore_label not in total:
             raise UserError(
-                f"{root}: --pore_label {pore_label} occurs in no label; the labels hold {_values(total, example)}"
+                f"{root}: --pore_label {pore_label} does not occur; the labels hold {_values(total, example)}"
             )
         return pore_label
     if usual is not None and usual in total:
@@ -64,8 +64,8 @@ def choose_pore_label(
         return max(total)
     if len(total) == 1:
         raise UserError(
-            f"{root}: all labels hold the single value {min(total)}, so that pore and rock can't be told apart; "
-            f"check the labels, or name it with --pore_label"
+            f"{root}: all labels hold the single value {min(total)}, so pore and rock can't be distinguished; "
+            f"check the labels, or give --pore_label"
         )
     hint = ""
     if len(total) > _MOST_VALUES:

@@ -83,7 +83,7 @@ class Leak:
         if self.copy:
             return f"{one} and {other} are the same image"
         dy, dx = self.shift
-        turned = f"the latter {self.turn}, " if self.turn else ""
+        turned = f"the second one {self.turn}, " if self.turn else ""
         return (
             f"{one} and {other} overlap by {100 * self.share:.0f} % ({turned}shifted by {dx}, {dy} pixels in x, y; "
             f"correlation {self.correlation:.2f})"

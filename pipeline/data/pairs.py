@@ -54,26 +54,26 @@ def find_layout(root: Path) -> tuple[Path, Path]:
         UserError: `root` is missing or no folder, or holds neither layout, or both.
     """
     if not root.exists():
-        raise UserError(f"{root}: there is no such folder; give the data set's folder as --dataset_dir")
+        raise UserError(f"{root}: no such folder; give the data set's folder as --dataset_dir")
     if not root.is_dir():
-        raise UserError(f"{root} is a file; --dataset_dir takes the folder that holds images/ and labels/")
+        raise UserError(f"{root} is a file; give the folder that holds images/ and labels/ as --dataset_dir")
     found = [(root / a, root / b) for a, b in LAYOUTS if (root / a).is_dir() and (root / b).is_dir()]
     wanted = " or ".join(f"{a}/ and {b}/" for a, b in LAYOUTS)
     if not found:
         there = sorted(p.name + "/" for p in root.iterdir() if p.is_dir() and not p.name.startswith("."))
         seen = f"it holds {some_of(there)}" if there else "it holds no folders"
-        raise UserError(f"{root}: a data set's folder holds {wanted}, but {seen}; {_remedy(root)}")
+        raise UserError(f"{root}: a data set's folder must hold {wanted}, but {seen}; {_remedy(root)}")
     if len(found) > 1:
-        raise UserError(f"{root}: it holds {wanted}, and only one of the two is expected; move one of them away")
+        raise UserError(f"{root}: it holds two layouts ({wanted}); keep one of the two and move the other away")
     return found[0]
 
 
 def _remedy(root: Path) -> str:
     for images, labels in LAYOUTS:
         if (root / images).is_dir():
-            return f"the masks belong into {root / labels}, one for each image, of the same name"
+            return f"put the masks into {root / labels}, one for each image, with the same name"
         if (root / labels).is_dir():
-            return f"the images belong into {root / images}"
+            return f"put the images into {root / images}"
     return "rename or move the folders"
 
 
@@ -95,7 +95,7 @@ def pair_files(root: Path) -> Pairing:
     images = _by_stem(image_folder, notes)
     labels = _by_stem(label_folder, notes)
     if not images:
-        raise UserError(f"{image_folder}: there are no images in it (png, tif, bmp, jpg, nii, nii.gz)")
+        raise UserError(f"{image_folder}: no images in this folder (png, tif, bmp, jpg, nii, nii.gz)")
     texts = _texts(root / TEXT_FOLDER)
     renamed, difference = matching_stems(images.keys() - labels.keys(), labels.keys() - images.keys())
     if renamed:
@@ -111,7 +111,7 @@ def pair_files(root: Path) -> Pairing:
         doubled = [files for files in (own, its) if len(files) > 1]
         if doubled:
             for first, *rest in doubled:
-                what = f"{_names(rest)} has the same stem, so that it is unclear which one is meant"
+                what = f"{_names(rest)} has the same stem, so it is unclear which one is meant"
                 problems.append(Problem(first, what, "keep one of them", (name,)))
         elif not its:
             remedy = f"add {label_folder.name}/{name}.png, or remove the image"
@@ -124,7 +124,7 @@ def pair_files(root: Path) -> Pairing:
 
     lonely = sorted(texts.keys() - images.keys())
     if lonely:
-        notes.append(f"{TEXT_FOLDER}/: {len(lonely)} text(s) of no image: {some_of(lonely)}")
+        notes.append(f"{TEXT_FOLDER}/: {len(lonely)} text(s) without an image: {some_of(lonely)}")
     without = [pair.name for pair in pairs if pair.text is None]
     if texts and without:
         notes.append(f"{TEXT_FOLDER}/: {len(without)} image(s) have no text of their own: {some_of(without)}")
@@ -142,7 +142,7 @@ def _by_stem(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
         else:
             other.append(path.name + ("/" if path.is_dir() else ""))
     if other:
-        notes.append(f"{folder.name}/: not images, passed over: {some_of(other)}")
+        notes.append(f"{folder.name}/: skipped, not images: {some_of(other)}")
     return stems
 
 

@@ -96,7 +96,7 @@ class DatasetIndex:
         if not chosen:
             count = Counter(sample.split for sample in self.samples)
             there = ", ".join(f"{s} ({count[s]} images)" for s in SPLITS if count[s])
-            raise UserError(f"{self.root}: no image is in the split '{split}'; there are {there}")
+            raise UserError(f"{self.root}: no image is in the split '{split}'; existing splits: {there}")
         return chosen
 
     def fingerprint(self) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def unmet_shares(samples: Sequence[Sample], fractions: Mapping[str, float]) -> l
     for split, total in totals.items():
         asked, share = fractions[split] / sum(fractions.values()), total["pixels"] / pixels
         if abs(share - asked) > _FAR * asked:
-            told.append(f"{split} has {share:.1%} of the pixels in place of {asked:.0%}")
+            told.append(f"{split} has {share:.1%} of the pixels instead of {asked:.0%}")
         if abs(total["porosity"] - porosity) > _FAR * porosity:
             told.append(f"{split} has {total['porosity']:.1%} porosity, all images {porosity:.1%}")
     if not told:
@@ -35,7 +35,7 @@ def unmet_shares(samples: Sequence[Sample], fractions: Mapping[str, float]) -> l
         sizes[sample.source] += sample.pixels
     name, largest = sizes.most_common(1)[0]
     return [
-        f"not quite what was asked for: {'; '.join(told)}. Sources stay whole, and there are {len(sizes)}, the largest "
-        f"({name}) with {largest / pixels:.1%} of the pixels; another --seed gives another split, and split.csv may be "
-        "written by hand"
+        f"the split differs from what was asked for: {'; '.join(told)}. Sources are not divided, and there are "
+        f"{len(sizes)}, the largest ({name}) with {largest / pixels:.1%} of the pixels; try another --seed, or write "
+        "split.csv by hand"
     ]

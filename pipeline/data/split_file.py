@@ -47,12 +47,12 @@ def make_split_file(
     """
     if val <= 0 or test < 0 or val + test >= 1:
         raise UserError(
-            f"--val {val} --test {test}: shares of the pixels are meant; --val must be above 0, --test not below 0, "
-            "and something must be left for training"
+            f"--val {val} --test {test}: give shares of the pixels; --val must be above 0, --test at least 0, "
+            "and their sum below 1"
         )
     path = Path(folder) / SPLIT_FILE
     if path.exists() and not overwrite:
-        raise UserError(f"{path} is there already; --overwrite replaces it, --check looks for leaks in it")
+        raise UserError(f"{path} exists already; --overwrite replaces it, --check looks for leaks in it")
     index = index_with_new_split(
         folder,
         {"train": 1 - val - test, "val": val, "test": test},
@@ -65,7 +65,7 @@ def make_split_file(
     try:
         write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples))
     except OSError as error:
-        raise UserError(f"{path}: it can't be written ({error.strerror}); check the folder's permissions") from error
+        raise UserError(f"{path}: can't be written ({error.strerror}); check the folder's permissions") from error
     return index
 
 
@@ -91,7 +91,7 @@ def read_divided(
     """
     path = Path(folder) / SPLIT_FILE
     if not path.exists():
-        raise UserError(f"{path}: there is no such file to check; leave out --check to write one")
+        raise UserError(f"{path}: no such file to check; run without --check to write one")
     return index_dataset(
         folder,
         pore_label=pore_label,

@@ -1,4 +1,4 @@
-"""Who goes to train, val and test: always by source image, never by file.
+"""What goes to train, val and test: always by source image, never by file.
 
 Tiles of one micrograph on both sides of a split make the validation look better than it is, so every way to a
 split here works on sources: a `split.csv`, or a pattern on the file names, or each file as its own source.
@@ -76,7 +76,7 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
             f"{path}: its first line must name the columns {','.join(COLUMNS)}; {', '.join(missing)} is missing"
         )
     if len(lines) == 1:
-        raise UserError(f"{path}: there are no rows in it; add one for each image, or remove the file")
+        raise UserError(f"{path}: it has no rows; add one for each image, or remove the file")
 
     rows: dict[str, tuple[str, str]] = {}
     problems: list[Problem] = []
@@ -91,10 +91,10 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
             what = f"{at}: the split '{cells['split']}' is unknown"
             problems.append(_fatal(path, what, f"use one of {', '.join(SPLITS)}"))
         elif name in rows and rows[name] != (source, split):
-            what = f"{at}: this image was given to source {rows[name][0]}, split {rows[name][1]} before"
+            what = f"{at}: this image already has source {rows[name][0]}, split {rows[name][1]}"
             problems.append(_fatal(path, what, "keep one row for each image"))
         elif name not in names:
-            what = f"{at}: there is no image or label of this name"
+            what = f"{at}: no image or label of this name"
             problems.append(Problem(path, what, "correct the name, or remove the row", (name,)))
         else:
             rows[name] = (source, split)
@@ -104,7 +104,7 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
     for source, splits in sorted(of_source.items()):
         if len(splits) > 1:
             what = f"source {source} is in {' and '.join(s for s in SPLITS if s in splits)}"
-            problems.append(_fatal(path, what, "a source belongs to one split only: give all its images the same"))
+            problems.append(_fatal(path, what, "a source belongs to one split only: give all its images that split"))
     return SplitTable(rows, tuple(problems))
 
 
@@ -133,7 +133,7 @@ def sources_by_pattern(files: Mapping[str, Path], pattern: str) -> dict[str, str
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"--group_pattern {pattern}: this is no regular expression ({error})") from error
+        raise UserError(f"--group_pattern {pattern}: not a regular expression ({error})") from error
     group: str | int = "source" if "source" in expression.groupindex else min(1, expression.groups)
     sources: dict[str, str] = {}
     unmatched: list[str] = []
@@ -146,7 +146,7 @@ def sources_by_pattern(files: Mapping[str, Path], pattern: str) -> dict[str, str
             unmatched.append(file.name)
     if unmatched:
         raise UserError(
-            f"--group_pattern {pattern}: {len(unmatched)} of {len(files)} file names have no source by it: "
+            f"--group_pattern {pattern}: it does not match {len(unmatched)} of {len(files)} file names: "
             f"{some_of(unmatched)}; change the pattern, or write a {SPLIT_FILE}"
         )
     return sources
@@ -177,8 +177,8 @@ def stratified_split(
     if len(sources) < len(wanted):
         only = f"only one source ({next(iter(sources))})" if len(sources) == 1 else f"only {len(sources)} sources"
         raise UserError(
-            f"the data set has {only}, and {' and '.join(wanted)} need one each: a source must not be on both "
-            f"sides of a split; add images of other sources, or name sources and splits in a {SPLIT_FILE}"
+            f"the data set has {only}, but {' and '.join(wanted)} need one each, as a source must not be on both "
+            f"sides of a split; add images of other sources, or list sources and splits in a {SPLIT_FILE}"
         )
     wanted = {split: f / sum(wanted.values()) for split, f in wanted.items()}
     draw = random.Random(seed)

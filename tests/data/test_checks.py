@@ -55,12 +55,12 @@ def test_every_problem_is_told_with_its_file(make_dataset: Callable[..., Path]) 
     (text / "utf.txt").write_bytes("Größe".encode("latin-1"))
     inspection = _inspect(root)
     expected = [
-        ("text/bars.txt: the text holds bars and no phrase", "remove the file"),
+        ("text/bars.txt: the text holds only bars, no phrase", "remove the file"),
         ("images/cut.png: it is truncated", "copy it again"),
         ("images/inf.tif: 2 of its pixels are NaN or infinite", "fill them"),
         ("labels/lab.png: the file is empty", "copy it again"),
         ("images/nan.tif: 2 of its pixels are NaN or infinite", "fill them"),
-        ("labels/size.png: it is 41x24 pixels, and its image size.png is 40x24 pixels", "same size"),
+        ("labels/size.png: it is 41x24 pixels, but its image size.png is 40x24 pixels", "same size"),
         ("images/tiny.png: it is only 40x15 pixels", "larger crop"),
         ("text/txt.txt: the text is empty", "remove the file"),
         ("text/utf.txt: the text is not UTF-8", "UTF-8"),
@@ -119,4 +119,4 @@ def test_note_on_images_in_colour(make_dataset: Callable[..., Path]) -> None:
     Image.fromarray(np.repeat(grey[..., None], 3, axis=2)).save(root / "images" / "a.png")
     Image.fromarray(np.stack([grey, grey[::-1], 255 - grey], axis=2)).save(root / "images" / "b.png")
     (note,) = _inspect(root).notes
-    assert note.startswith("colour channels differ in 1 image(s), b.png; grey is made of them")
+    assert note.startswith("colour channels differ in 1 image(s), b.png; they are converted to grey")

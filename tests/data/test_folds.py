@@ -49,14 +49,14 @@ def test_each_source_alone_or_the_named_ones():
 
 def test_too_few_sources_are_told():
     two = dict(list(SOURCES.items())[:2])
-    with pytest.raises(UserError, match="5 folds need 5 sources at least, and there are 2: s00, s01"):
+    with pytest.raises(UserError, match="5 folds need at least 5 sources, but there are 2: s00, s01"):
         k_folds(two, 5)
     with pytest.raises(UserError, match=r"only s01 is left.*`validation: 0`"):
         leave_out_folds(two)
     assert leave_out_folds(two, validation=0)[0].split_of == {"s00": "val", "s01": "train"}
     with pytest.raises(UserError, match="no source is left for training"):
         leave_out_folds({"s00": SOURCES["s00"]}, validation=0)
-    with pytest.raises(UserError, match="no image is of the source s99; there are s00, s01"):
+    with pytest.raises(UserError, match="unknown source s99; choose from s00, s01"):
         leave_out_folds(two, ["s99"])
 
 
@@ -72,5 +72,5 @@ def test_a_fold_is_read_back_from_its_file(make_dataset: Callable[..., Path], tm
     again = index_dataset(root, split_csv=tmp_path / "fold.csv")
     assert again.samples == divided.samples
     assert again.fingerprint() == divided.fingerprint()
-    with pytest.raises(UserError, match=r"--split_csv .*none.csv: there is no such"):
+    with pytest.raises(UserError, match=r"--split_csv .*none.csv: no such"):
         index_dataset(root, split_csv=tmp_path / "none.csv")

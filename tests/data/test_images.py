@@ -250,7 +250,7 @@ def test_other_unusable_files(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for name, cause in (
         ("lfs.png", "Git LFS pointer"),
-        ("text.tif", "none of PNG, TIFF"),
+        ("text.tif", "not PNG, TIFF"),
         ("folder.png", "folder"),
         ("none.png", "no such file"),
     ):

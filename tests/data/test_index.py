@@ -27,7 +27,7 @@ def test_without_anything_each_file_is_a_source(make_dataset: Callable[..., Path
     assert index.pore_label == 255
     assert len(index.select("val")) == 2
     assert len(index.select("train")) == 8
-    assert "each file is taken as a source of its own" in index.notes[0]
+    assert "each file counts as its own source" in index.notes[0]
     assert "parts of 5 micrographs: w0 (2 files), w1 (2 files)" in index.notes[0]
     assert "--group_pattern '^([^-_. ]+)[-_. ]'" in index.notes[0]
     assert not index.skipped
@@ -69,14 +69,14 @@ def test_split_csv_wins_and_may_name_a_part(make_dataset: Callable[..., Path]) -
         ("w2_1", "z", "test"),
     ]
     assert "7 image(s) are not in split.csv" in index.notes[0]
-    assert "--group_pattern is not used" in index.notes[1]
+    assert "--group_pattern is ignored" in index.notes[1]
     new = index_with_new_split(root, {"train": 0.5, "val": 0.5}, skip_bad=True)
     assert len(new.samples) == 8
 
 
 def test_select_names_the_splits_that_exist(make_dataset: Callable[..., Path]) -> None:
     index = index_dataset(make_dataset(TEN))
-    with pytest.raises(UserError, match=r"split 'test'; there are train \(8 images\), val \(2 images\)"):
+    with pytest.raises(UserError, match=r"split 'test'; existing splits: train \(8 images\), val \(2 images\)"):
         index.select("test")
 
 
@@ -130,7 +130,7 @@ def test_without_a_need_for_pores_their_label_may_stay_open(make_dataset: Callab
     with pytest.raises(UserError, match="more than two values"):
         index_dataset(root)
     assert index_dataset(root, pores=False).pore_label is None
-    with pytest.raises(UserError, match="--pore_label 9 occurs in no label"):
+    with pytest.raises(UserError, match="--pore_label 9 does not occur"):
         index_dataset(root, pores=False, pore_label=9)
 
 
@@ -138,7 +138,7 @@ def test_problems_of_the_split_csv(make_dataset: Callable[..., Path]) -> None:
     root = make_dataset(TEN)
     rows = "".join(f"{name},{name[:2]},{'val' if name[1] == '0' else 'train'}\n" for name in TEN)
     (root / "split.csv").write_text("name,source,split\n" + rows + "gone,x,train\n")
-    with pytest.raises(UserError, match=r"split\.csv: line 12 \(gone\): there is no image"):
+    with pytest.raises(UserError, match=r"split\.csv: line 12 \(gone\): no image"):
         index_dataset(root)
     index = index_dataset(root, skip_bad=True)
     assert len(index.samples) == 10

@@ -37,7 +37,7 @@ def write(folder: Path, barred_image: bool, barred_label: bool = True, junk: int
 def test_it_is_indexed_as_without_the_bar(tmp_path: Path, label: dict) -> None:
     bare = index_dataset(write(tmp_path / "bare", barred_image=False))
     barred = index_dataset(write(tmp_path / "barred", barred_image=True, **label))
-    assert any("info bar is cut off 4 image(s), 40 rows" in note for note in barred.notes)
+    assert any("info bar is cut off in 4 image(s), 40 rows" in note for note in barred.notes)
     assert not any("info bar" in note for note in bare.notes)
     for one, other in zip(bare.samples, barred.samples, strict=True):
         assert (one.shape, one.porosity, one.intensity, one.split) == (

@@ -45,7 +45,7 @@ def test_grey_levels_are_hinted_at() -> None:
 
 
 def test_chosen_value_must_occur() -> None:
-    with pytest.raises(UserError, match=r"--pore_label 3 occurs in no label; .*0 \(.*2 \("):
+    with pytest.raises(UserError, match=r"--pore_label 3 does not occur; .*0 \(.*2 \("):
         choose_pore_label(_counts({0: 1, 2: 1}), 3, ROOT)
 
 

@@ -34,7 +34,7 @@ def test_foreign_files(make_dataset: Callable[..., Path]) -> None:
     pairing = pair_files(root)
     assert [p.name for p in pairing.pairs] == ["a"]
     assert not pairing.problems
-    assert pairing.notes == ("images/: not images, passed over: notes.xml, old/",)
+    assert pairing.notes == ("images/: skipped, not images: notes.xml, old/",)
 
 
 def test_all_that_does_not_pair_up(make_dataset: Callable[..., Path]) -> None:
@@ -62,20 +62,20 @@ def test_layout_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"images/ and labels/ or patch_images/ and patch_mask/.*masks/"):
         find_layout(tmp_path)
     (tmp_path / "labels").mkdir()
-    with pytest.raises(UserError, match="no images in it"):
+    with pytest.raises(UserError, match="no images in this folder"):
         pair_files(tmp_path)
     for name in ("patch_images", "patch_mask"):
         (tmp_path / name).mkdir()
-    with pytest.raises(UserError, match="only one of the two"):
+    with pytest.raises(UserError, match="keep one of the two"):
         find_layout(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("there", "told"),
     [
-        ("images", r"the masks belong into .*labels"),
-        ("patch_images", r"the masks belong into .*patch_mask"),
-        ("labels", r"the images belong into .*images"),
+        ("images", r"put the masks into .*labels"),
+        ("patch_images", r"put the masks into .*patch_mask"),
+        ("labels", r"put the images into .*images"),
         ("scans", "rename or move the folders"),
     ],
 )

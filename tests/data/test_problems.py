@@ -16,9 +16,9 @@ def test_file_problem_survives_a_worker_process() -> None:
 def test_one_line_for_each_problem_and_an_end() -> None:
     root = Path("set")
     problems = [Problem(root / f"{i}.png", "it is empty", "copy it") for i in range(MOST_LINES + 3)]
-    lines = str(problems_error(root, problems, advice="Mend them.")).splitlines()
+    lines = str(problems_error(root, problems, advice="Fix them.")).splitlines()
     assert lines[0] == f"set: {MOST_LINES + 3} problems in the data set:"
     assert lines[1] == "  0.png: it is empty; copy it"
-    assert lines[-2:] == ["  ... and 3 more", "Mend them."]
+    assert lines[-2:] == ["  ... and 3 more", "Fix them."]
     assert len(lines) == MOST_LINES + 3
     assert str(problems_error(root, problems[:1])).startswith("set: 1 problem in")

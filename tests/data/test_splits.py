@@ -49,10 +49,10 @@ def test_what_people_and_excel_write(tmp_path: Path, delimiter: str) -> None:
     ("rows", "message", "fatal"),
     [
         ("a_1,a,training", "line 2 (a_1): the split 'training' is unknown", True),
-        ("zz,a,train", "line 2 (zz): there is no image or label of this name", False),
+        ("zz,a,train", "line 2 (zz): no image or label of this name", False),
         ("a_1,,train", "line 2 (a_1): the source is empty", True),
         (",a,train", "line 2 (no name): the name is empty", True),
-        ("a_1,a,train\na_1,a,val", "line 3 (a_1): this image was given to source a, split train before", True),
+        ("a_1,a,train\na_1,a,val", "line 3 (a_1): this image already has source a, split train", True),
         ("a_1,a,train\na_2,a,val", "source a is in train and val", True),
     ],
 )
@@ -93,7 +93,7 @@ def test_pattern_errors() -> None:
     files = {name: Path(f"{name}.png") for name in ("11_1", "well")}
     with pytest.raises(UserError, match=r"1 of 2 file names.*well\.png"):
         sources_by_pattern(files, r"^(\d+)_")
-    with pytest.raises(UserError, match=r"\(\\d: this is no regular expression"):
+    with pytest.raises(UserError, match=r"\(\\d: not a regular expression"):
         sources_by_pattern(files, r"(\d")
     with pytest.raises(UserError, match=r"well\.png"):  # a group that takes no part gives no source
         sources_by_pattern(files, r"(\d+)?_?\w")
@@ -153,5 +153,5 @@ def test_too_few_sources() -> None:
     with pytest.raises(UserError, match=r"only one source \(a\).*split\.csv"):
         stratified_split({"a": SourceSize(10, 1)})
     two = {"a": SourceSize(10, 1), "b": SourceSize(10, 1)}
-    with pytest.raises(UserError, match="only 2 sources, and train and val and test"):
+    with pytest.raises(UserError, match="only 2 sources, but train and val and test"):
         stratified_split(two, {"train": 0.6, "val": 0.2, "test": 0.2})

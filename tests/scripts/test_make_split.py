@@ -127,9 +127,9 @@ def test_check_needs_no_pore_label(main, dataset: Path, capsys: pytest.CaptureFi
     ("options", "message"),
     [
         (["--val", "0"], "--val"),
-        (["--val", "0.6", "--test", "0.4"], "left for training"),
-        (["--pore_label", "7"], "--pore_label 7 occurs in no label"),
-        (["--group_pattern", "(x"], "no regular expression"),
+        (["--val", "0.6", "--test", "0.4"], "their sum below 1"),
+        (["--pore_label", "7"], "--pore_label 7 does not occur"),
+        (["--group_pattern", "(x"], "not a regular expression"),
         (["--group_pattern", "^(w)"], "only one source (w)"),
     ],
 )
