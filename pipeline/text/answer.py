@@ -47,15 +47,15 @@ def what_is_wrong(sentence: str) -> str | None:
     if not sentence:
         return "an empty answer"
     if _TAG.search(sentence):
-        return "thoughts without an end, or other tags"
+        return "unfinished thoughts, or other tags"
     if words > MOST_WORDS or len(sentence) > MOST_LETTERS:
-        return f"{words} words, {len(sentence)} letters, where one sentence of at most {MOST_WORDS} was asked for"
+        return f"{words} words, {len(sentence)} letters, instead of one sentence of at most {MOST_WORDS} words"
     if any(letter.isdigit() for letter in sentence):
-        return "an answer with numbers, which no statistic bears out"
+        return "an answer with numbers, which the statistics do not support"
     if _REFUSAL.search(sentence):
         return "an answer about itself"
     if re.match(rf"(?:{_TALK})\b", sentence, re.IGNORECASE) or any(quote in sentence for quote in '"\u201c\u201d'):
-        return "a sentence with talk around it"
+        return "text besides the sentence"
     if not _SUBJECT.search(sentence):
         return "an answer without a word on rock or pores"
     return None

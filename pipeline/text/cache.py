@@ -50,14 +50,14 @@ class FeatureCache:
             if features.text.ndim != 1 or features.tokens.shape[1:] != features.text.shape:
                 raise ValueError(f"shapes {tuple(features.text.shape)} and {tuple(features.tokens.shape)}")
             if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
-                raise ValueError("values that are no finite numbers")
+                raise ValueError("values that are not finite")
         except FileNotFoundError:
             return None
         except OSError as error:
-            logger.warning("text feature cache %s cannot be read (%s): encoded anew", path, error.strerror)
+            logger.warning("text feature cache %s cannot be read (%s): encoding again", path, error.strerror)
             return None
         except (SafetensorError, KeyError, ValueError) as error:
-            logger.warning("damaged text feature cache %s (%s): encoded anew", path, error)
+            logger.warning("damaged text feature cache %s (%s): encoding again", path, error)
             return None
         return features
 

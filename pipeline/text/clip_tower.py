@@ -38,7 +38,7 @@ def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
 
     if not isinstance(model, str) or ":" in model:  # with a colon open_clip would ask the hub, or read a folder
         raise UserError(
-            f"text_model {model}: give the name of an architecture, such as RN50; a downloaded folder goes to "
+            f"text_model {model}: give the name of an architecture, such as RN50; give a downloaded folder as "
             "--text_weights"
         )
     try:
@@ -47,12 +47,12 @@ def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
         raise UserError(f"{weights}: open_clip_config.json cannot be read ({error})") from error
     if weights and is_model_folder(weights) and not _describes_clip(config):
         raise UserError(
-            f"{weights}: open_clip_config.json describes no CLIP (a model_cfg with embed_dim, vision_cfg and "
-            "text_cfg); download the folder again"
+            f"{weights}: open_clip_config.json does not describe a CLIP model (model_cfg with embed_dim, vision_cfg "
+            "and text_cfg); download the folder again"
         )
     if config is None:
         near = difflib.get_close_matches(model, open_clip.list_models(), n=3)
-        hint = f"; near are {', '.join(near)}" if near else ""
+        hint = f"; similar names are {', '.join(near)}" if near else ""
         raise UserError(f"text model {model!r} is unknown to open_clip {open_clip.__version__}{hint}")
     text = config["text_cfg"]
     if text.get("hf_model_name") or text.get("hf_tokenizer_name") or text.get("embed_cls"):
@@ -101,9 +101,9 @@ def load_clip_tower(model: str, pretrained: str, weights: Path | None = None) ->
     except Exception as error:  # whatever readers of four formats raise on a file that is not what it should be
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         if isinstance(error, UnpicklingError):  # PyTorch's own text tells how to run the code in it
-            reason = "it is damaged, or holds more than tensors, which might run code"
+            reason = "it is damaged, or holds objects other than tensors, which might run code"
         raise UserError(
-            f"{file}: these are not readable weights of {model} ({reason}); check the file and the name of the model"
+            f"{file}: not readable as weights of {model} ({reason}); check the file and the model's name"
         ) from error
     return TextTower(clip.text, open_clip.get_tokenizer(name))
 

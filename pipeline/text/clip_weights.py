@@ -64,7 +64,7 @@ def weights_file(path: Path) -> Path:
         found = ", ".join(file.name for file in files) or "none"
         raise UserError(
             f"text_weights {path}: a folder must hold one file of weights ({', '.join(_SUFFIXES)}), found {found}; "
-            "name the file itself"
+            "give the file itself"
         )
     return files[0]
 
@@ -96,15 +96,15 @@ def fetch_pretrained(model: str, pretrained: str) -> Path:
     cached = next(_cached_files(config), None)
     if cached is not None:
         return cached
-    what = f"The CLIP weights {model}/{pretrained} are not on this machine and cannot be fetched"
+    what = f"The CLIP weights {model}/{pretrained} are not on this machine and cannot be downloaded"
     reason = _why_out_of_reach(_question(config))
     if reason:
-        raise UserError(f"{what}: {reason}. Ways on: {THREE_WAYS}")
+        raise UserError(f"{what}: {reason}. What to do: {THREE_WAYS}")
     logger.info("downloading the CLIP weights %s/%s", model, pretrained)
     try:
         return Path(open_clip.download_pretrained(config))
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{what}: {' '.join(str(error).split())[:300]}. Ways on: {THREE_WAYS}") from error
+        raise UserError(f"{what}: {' '.join(str(error).split())[:300]}. What to do: {THREE_WAYS}") from error
 
 
 def _hub_names(config: dict[str, Any]) -> tuple[str, list[str]]:
@@ -163,7 +163,7 @@ def _why_out_of_reach(url: str) -> str | None:
         except OSError as error:
             # Certificates are the download's concern too: its client may know of more of them.
             if not isinstance(getattr(error, "reason", None), ssl.SSLError):
-                reason.append(f"{host} is out of reach ({getattr(error, 'reason', error)})")
+                reason.append(f"{host} cannot be reached ({getattr(error, 'reason', error)})")
         answered.set()
 
     # A thread, as neither the resolver of names nor several dead addresses in a row heed the timeout.

@@ -76,7 +76,7 @@ class TextStore:
             UserError: the store is empty.
         """
         if not self._features:
-            raise UserError("the text store holds no prompt yet: encode the prompts or load a checkpoint first")
+            raise UserError("the text store is empty: encode the prompts or load a checkpoint first")
         return next(iter(self._features.values())).text.shape[0]
 
     @property

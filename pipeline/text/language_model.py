@@ -71,12 +71,12 @@ class Endpoint:
             raise UserError(
                 f"the language model needs {' and '.join(missing)} in the environment ({URL_VARIABLE}: address of an "
                 f"OpenAI-compatible endpoint, such as http://localhost:8000/v1; {MODEL_VARIABLE}: the model's name "
-                f"there; {KEY_VARIABLE}: its key, if it wants one)"
+                f"there; {KEY_VARIABLE}: its key, if it asks for one)"
             )
         if not _is_address(url):
-            raise UserError(f"{URL_VARIABLE} is no http or https address; give one such as http://localhost:8000/v1")
+            raise UserError(f"{URL_VARIABLE} is not an http or https address; set it as in http://localhost:8000/v1")
         if not (key.isascii() and key.isprintable()):
-            raise UserError(f"{KEY_VARIABLE} holds characters that no key has (a line end, say); set it anew")
+            raise UserError(f"{KEY_VARIABLE} holds characters that no key has (such as a line end); set it again")
         return cls(url, model, key)
 
     @property
@@ -166,7 +166,7 @@ class LanguageModelWriter:
                 raise UserError(f"the language model at {host} did not answer within {_TIMEOUT[1]:g} s") from error
             reason = "no connection" if isinstance(error, requests.ConnectionError) else type(error).__name__
             raise UserError(
-                f"the language model at {host} can't be reached ({reason}); check {URL_VARIABLE} and that it runs"
+                f"the language model at {host} can't be reached ({reason}); check {URL_VARIABLE} and the server"
             ) from None  # the error's own text shows the address with what it may hold
         if response.status_code != requests.codes.ok:
             raise UserError(self._refusal(response.status_code, body))

@@ -95,16 +95,16 @@ def _images(folder: Path) -> dict[str, Path]:
     files = sorted(file for file in folder.iterdir() if is_image(file) and not file.name.startswith("."))
     twice = [name for name, count in Counter(map(stem_of, files)).items() if count > 1]
     if twice:
-        raise UserError(f"{folder}: several images are called {', '.join(twice[:5])}, and share one text; rename them")
+        raise UserError(f"{folder}: several images have the same name ({', '.join(twice[:5])}); rename them")
     if not files:
-        raise UserError(f"{folder}: there are no images in it")
+        raise UserError(f"{folder}: no images in this folder")
     return {stem_of(file): file for file in files}
 
 
 def _texts(folder: Path) -> set[str]:
     if not folder.is_dir():
         if os.path.lexists(folder):
-            raise UserError(f"{folder}: it is a file, or a link to nothing, where the texts go to; move it away")
+            raise UserError(f"{folder}: it is a file or a broken link, but the texts go into this folder; move it away")
         return set()
     # a blank file is no text: the data set's check refuses it
     return {
@@ -118,13 +118,13 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:  # a folder of this name, a link to nothing, a file of somebody else's
-        raise UserError(f"{file}: it can't be read as a text ({error.strerror}); move it away") from error
+        raise UserError(f"{file}: it can't be read as text ({error.strerror}); move it away") from error
 
 
 def _check_writable(folder: Path) -> None:
     place = folder if folder.exists() else folder.parent
     if not os.access(place, os.W_OK | os.X_OK):
-        raise UserError(f"{place}: nothing can be written into it; check the folder's permissions")
+        raise UserError(f"{place}: no permission to write; check the folder's permissions")
 
 
 def _write(path: Path, prompt: str) -> None:

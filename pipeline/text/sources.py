@@ -150,7 +150,7 @@ def build_text_source(
 def _warn_of_no_effect(name: str, option: str, value: str | Path | None, default: str | None) -> None:
     if value and value != default:
         logger.warning(
-            "%s %s has no effect: text_source clip alone reads it, and this is text_source %s", option, value, name
+            "%s %s has no effect: only text_source clip reads it, and this is text_source %s", option, value, name
         )
 
 

@@ -67,9 +67,9 @@ def extend_text_store(
     stored, again = store.get(known), features[known]
     if stored.text.shape != again.text.shape or not _same(stored.text, again.text):
         raise UserError(
-            f"the weights given ({weights or made_by.get('pretrained')}) are not those that made the stored text "
+            f"the given weights ({weights or made_by.get('pretrained')}) are not those that made the stored text "
             f"features (source {made_by.get('source')}, model {made_by.get('model')}, weights "
-            f"{made_by.get('weights_id')}): give those, or use a stored prompt"
+            f"{made_by.get('weights_id')}): give the same weights, or use a stored prompt"
         )
     store.add({prompt: features[prompt] for prompt in lacking})
 

@@ -33,7 +33,7 @@ def read_torchscript(file: Path) -> dict[str, Tensor]:
     with zipfile.ZipFile(file) as archive, archive.open(f"{_root(archive)}/data.pkl") as stream:
         module = _Reader(stream, archive).load()
     if not isinstance(module, _Module):
-        raise pickle.UnpicklingError("no module in it")
+        raise pickle.UnpicklingError("it holds no module")
     return dict(module.tensors())
 
 

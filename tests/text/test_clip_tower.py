@@ -130,7 +130,7 @@ def test_unreadable_files_are_named(content, suffix, tiny_model, tmp_path):
 
 
 def test_weights_of_another_architecture(tiny_weights):
-    with pytest.raises(UserError, match="not readable weights of ViT-S-32"):
+    with pytest.raises(UserError, match="not readable as weights of ViT-S-32"):
         load_clip_tower("ViT-S-32", "openai", tiny_weights)
 
 

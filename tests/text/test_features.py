@@ -66,7 +66,7 @@ def test_empty_store_round_trips_and_says_that_it_is_empty():
     store = TextStore()
     store.load_state_dict(TextStore().state_dict())
     assert len(store) == 0
-    with pytest.raises(UserError, match="no prompt yet"):
+    with pytest.raises(UserError, match="text store is empty"):
         _ = store.dim
     with pytest.raises(UserError, match="none"):
         store.get("pore")

@@ -129,7 +129,7 @@ def test_it_gives_up_after_some_tries(server):
         (200, answer(" \n "), "empty answer"),
         (200, answer([1, {"type": "image_url"}, {"text": None}]), "empty answer"),
         (200, answer("", "length"), "cut off"),
-        (200, answer("<think>Few pores, or"), "thoughts without an end"),
+        (200, answer("<think>Few pores, or"), "unfinished thoughts"),
         (200, answer("I'm sorry, but I cannot see the rock."), "an answer about itself"),
         (200, answer("pore " * 56), "56 words"),
         (200, answer("pore" * 101), "404 letters"),

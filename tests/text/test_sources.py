@@ -92,7 +92,7 @@ def test_import_leaves_open_clip_alone():
 
 def test_what_only_clip_reads_is_told(caplog):
     build_text_source("learned", weights="RN50.pt", model="ViT-B-32")
-    assert "text_weights RN50.pt has no effect: text_source clip alone reads it, and this is text_source learned" in (
+    assert "text_weights RN50.pt has no effect: only text_source clip reads it, and this is text_source learned" in (
         caplog.text
     )
     assert "text_model ViT-B-32 has no effect" in caplog.text
