@@ -84,7 +84,7 @@ def compare(
             results of something else.
     """
     if measure not in BY_NAME:
-        raise UserError(f"--metric {measure}: there is no such score; there are {', '.join(BY_NAME)}")
+        raise UserError(f"--metric {measure}: unknown score; choose from {', '.join(BY_NAME)}")
     output_dir = Path(output_dir)
     _check_folder(output_dir)
     uris = [tracking_uri] if isinstance(tracking_uri, str) else list(dict.fromkeys(tracking_uri))
@@ -93,7 +93,7 @@ def compare(
         found = read_runs(choice.runs, Path(scratch))
         notes = [*choice.notes, *check_same_data(found.runs)]
         if found.left_out:
-            notes.append(f"Left out, as they have no evaluation: {', '.join(found.left_out)}.")
+            notes.append(f"Skipped, as they have no evaluation: {', '.join(found.left_out)}.")
         findings = find(
             found.runs, choice.title, _baseline(baseline, found.runs), BY_NAME[measure], notes, Path(scratch)
         )
@@ -112,7 +112,7 @@ def compare(
                 partial.write_text(text, encoding="utf-8")
         pictures = _write_pictures(output_dir / "figures", figures)
     except OSError as error:
-        raise UserError(f"--output_dir {output_dir}: it can't be written ({error.strerror or error})") from error
+        raise UserError(f"--output_dir {output_dir}: can't be written ({error.strerror or error})") from error
     _log(findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
     return Compared(
         findings.baseline,
@@ -169,10 +169,10 @@ def find(
 
 def _check_folder(output_dir: Path) -> None:
     if output_dir.exists() and not output_dir.is_dir():
-        raise UserError(f"--output_dir {output_dir}: this is a file; give a folder for the results")
+        raise UserError(f"--output_dir {output_dir}: it is a file; give a folder for the results")
     if (output_dir / "report.html").exists() and not (output_dir / "differences.csv").exists():
         raise UserError(
-            f"--output_dir {output_dir}: the report.html in it is none of a comparison; choose another folder"
+            f"--output_dir {output_dir}: its report.html was not written by a comparison; choose another folder"
         )
 
 
@@ -185,11 +185,11 @@ def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
         for candidates in ([name for name in variants if name == _DEFAULT_BASELINE], variants, unets):
             if len(candidates) == 1:
                 return candidates[0]
-        raise UserError(f"which variant shall the others be compared with? give --baseline; there are {there}")
+        raise UserError(f"--baseline is missing; choose from {there}")
     if asked not in variants:
         meant = nearest(asked, variants)
-        hint = f"did you mean {meant}? There" if meant else "there"
-        raise UserError(f"--baseline {asked}: no evaluated run is of this variant; {hint} are {there}")
+        hint = f"did you mean {meant}? Choose" if meant else "choose"
+        raise UserError(f"--baseline {asked}: no evaluated run of this variant; {hint} from {there}")
     return asked
 
 
@@ -214,20 +214,20 @@ def _about_sources(runs: Sequence[EvaluatedRun]) -> list[str]:
     counts = images["source"].value_counts()
     notes = []
     if len(counts) == 1:
-        notes.append(f"All images are of one source ({counts.index[0]}): what is found holds for it alone.")
+        notes.append(f"All images are from one source ({counts.index[0]}): the findings hold for this source only.")
     elif len(counts) < 6:
         notes.append(
-            f"{len(counts)} sources only: little is known of how sources differ, so that the intervals are wide; more "
+            f"Only {len(counts)} sources: little is known about how sources differ, so the intervals are wide; more "
             "images of the same sources would not narrow them."
         )
     if len(counts) > 1 and counts.iloc[0] > len(images) / 2:
         notes.append(
-            f"{counts.iloc[0]} of {len(images)} images are of source {counts.index[0]}, which decides the means."
+            f"{counts.iloc[0]} of {len(images)} images are from source {counts.index[0]}, which dominates the means."
         )
     seeds = pd.DataFrame([(run.variant, run.fold, run.seed) for run in runs], columns=["variant", "fold", "seed"])
     single = seeds.groupby("variant").filter(lambda rows: len(rows) == rows["fold"].nunique())["variant"].unique()
     if len(single):
-        notes.append(f"One seed only, so that the spread between seeds is unknown: {', '.join(single)}.")
+        notes.append(f"Only one seed, so the spread between seeds is unknown: {', '.join(single)}.")
     return notes
 
 
@@ -241,4 +241,4 @@ def _log(runs: Sequence[EvaluatedRun], files: Mapping[str, Sequence[Path]]) -> N
             for path in paths:
                 client.log_artifact(parent, str(path), folder)
     except (MlflowException, OSError) as error:
-        logger.warning("MLflow did not take the report: %s", first_line(error))
+        logger.warning("MLflow did not accept the report: %s", first_line(error))

@@ -53,7 +53,7 @@ MEASURES = (
         "small_pore_recall",
         "small-pore recall",
         True,
-        "Share of the true pores of at most {small_pore:g} px of which at least half was found.",
+        "Share of the true pores of at most {small_pore:g} px that were at least half found.",
     ),
     Measure(
         "calibration_error",

@@ -64,7 +64,7 @@ def paired_dots(
     axes.set_yticks(range(len(differences)), [_label(variant) for variant in differences])
     axes.set_ylim(len(differences) - 0.4, -0.6)
     better = "right" if measure.higher else "left"
-    axes.set_xlabel(f"{measure.title}: difference to {_label(baseline)}, each image ({better} is better)")
+    axes.set_xlabel(f"{measure.title}: difference from {_label(baseline)}, each image ({better} is better)")
     if 1 < len(sources) <= _MOST_LEGEND:
         legend = figure.legend(loc="outside upper right", ncols=len(sources), frameon=False, fontsize=8)
         for handle in legend.legend_handles:
@@ -155,7 +155,7 @@ def _stratum_panel(
     axes.set_yticks(range(len(names)), [f"{_label(name)} ({counts[name]})" for name in names], fontsize=8)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.set_title(
-        f"{rows['variable'].iloc[0]}: {rows['value_of'].iloc[0]}, difference to {_label(baseline)}",
+        f"{rows['variable'].iloc[0]}: {rows['value_of'].iloc[0]}, difference from {_label(baseline)}",
         fontsize=9,
         loc="left",
     )

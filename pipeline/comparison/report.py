@@ -126,12 +126,12 @@ def _facts(runs: Sequence[EvaluatedRun]) -> list[tuple[str, str]]:
     folds = sorted({run.fold for run in runs} - {""})
     facts = [
         ("trainings", f"{len(runs)} of {len(variants_of(runs))} variants"),
-        ("seeds", ", ".join(seeds) or "not told"),
+        ("seeds", ", ".join(seeds) or "not recorded"),
         ("folds", ", ".join(folds) or "none"),
         ("images", f"{len(images)} of {len(sources)} sources ({some_of(sources, _MOST)})"),
-        ("split", ", ".join(sorted({str(run.summary.get("split") or "not told") for run in runs}))),
+        ("split", ", ".join(sorted({str(run.summary.get("split") or "not recorded") for run in runs}))),
         ("data", some_of(prints, _MOST) or "no fingerprint"),
-        ("code", some_of(codes, _MOST) or "not told"),
+        ("code", some_of(codes, _MOST) or "not recorded"),
     ]
     return facts
 

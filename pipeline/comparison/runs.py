@@ -83,14 +83,16 @@ def open_store(tracking_uri: str) -> mlflow.MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each of many small files
     path = tracking_uri.removeprefix("sqlite:///")
     if path != tracking_uri and not Path(path).is_file():
-        raise UserError(f"--tracking_uri {tracking_uri}: there is no file {path}; give the mlflow.db of the runs")
+        raise UserError(f"--tracking_uri {tracking_uri}: no file {path}; give the mlflow.db of the runs")
     if path != tracking_uri and not _holds_runs(Path(path)):
-        raise UserError(f"--tracking_uri {tracking_uri}: {path} is no MLflow store; give the mlflow.db of the runs")
+        raise UserError(f"--tracking_uri {tracking_uri}: {path} is not an MLflow store; give the mlflow.db of the runs")
     try:
         client = mlflow.MlflowClient(tracking_uri)
         client.search_experiments(max_results=1)
     except (MlflowException, OSError) as error:
-        raise UserError(f"--tracking_uri {tracking_uri}: MLflow does not answer ({_reason(error)})") from error
+        raise UserError(
+            f"--tracking_uri {tracking_uri}: MLflow does not answer ({_reason(error)}); check the address"
+        ) from error
     return client
 
 
@@ -127,7 +129,7 @@ def read_runs(chosen: Sequence[ChosenRun], folder: Path) -> FoundRuns:
         some = "; ".join(left_out[:6])
         raise UserError(
             f"none of the {len(left_out)} runs has an evaluation among its artifacts ({EVALUATION_FOLDER}/{_IMAGES}): "
-            f"{some}; vlsenet evaluate keeps one there"
+            f"{some}; vlsenet evaluate stores one there"
         )
     return FoundRuns(sorted(runs, key=lambda run: (run.variant, run.fold, run.seed)), left_out)
 
@@ -135,7 +137,7 @@ def read_runs(chosen: Sequence[ChosenRun], folder: Path) -> FoundRuns:
 def _why_not(run: Run) -> str:
     """Why a run has no evaluation."""
     if EVALUATED in run.data.tags:
-        return "its evaluation's files are gone"
+        return "its evaluation files are missing"
     error = run.data.tags.get("error", "")
     return {"RUNNING": "still running", "FINISHED": "not evaluated"}.get(
         run.info.status, run.info.status.lower() + (f": {error}" if error else "")
@@ -163,7 +165,7 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
     except (MlflowException, OSError, ValueError) as error:
         raise UserError(
             f"the evaluation of the run {name_of(run)} ({run_id}) can't be read ({_reason(error)}); "
-            "evaluate it again, or leave it out by naming the others with --runs"
+            "evaluate it again, or choose the other runs with --runs"
         ) from error
     return EvaluatedRun(
         client,

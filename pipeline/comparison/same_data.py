@@ -28,10 +28,10 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
             values.setdefault(str(run.summary.get(what)), []).append(run.name)
         if len(values) > 1:
             groups = "; ".join(f"{value}: {some_of(names)}" for value, names in sorted(values.items()))
-            remedy = ", or take those of one by --split" if what == "split" else ""
+            remedy = ", or choose a split with --split" if what == "split" else ""
             raise UserError(
-                f"the runs were evaluated with different {told} ({groups}): evaluate them alike, name those to compare "
-                f"with --runs{remedy}"
+                f"the runs were evaluated with different {told} ({groups}): evaluate them in the same way, or choose "
+                f"runs with --runs{remedy}"
             )
     truths = pd.concat(run.images[["name", "porosity_true", "pixels"]].assign(run=run.name) for run in runs)
     for column in ("pixels", "porosity_true"):
@@ -54,8 +54,8 @@ def _check_single(runs: Sequence[EvaluatedRun]) -> None:
         if first is not run:
             told = f"variant {run.variant}, seed {run.seed or '-'}, fold {run.fold or '-'}"
             raise UserError(
-                f"two runs are {told}: {first.name} ({first.run_id}) and {run.name} ({run.run_id}); name the ones to "
-                "compare with --runs, or tell them apart by vlsenet evaluate --variant NAME (tags variant, seed, fold)"
+                f"two runs are {told}: {first.name} ({first.run_id}) and {run.name} ({run.run_id}); choose runs with "
+                "--runs, or evaluate them with different --variant NAME (tags variant, seed, fold)"
             )
 
 
@@ -65,7 +65,7 @@ def _missing_images(runs: Sequence[EvaluatedRun]) -> list[str]:
         have[run.variant] |= {(run.fold, name) for name in run.images["name"]}
     every = {image for images in have.values() for image in images}
     return [
-        f"{variant} has no evaluation of {len(every - images)} of {len(every)} images: compared on the others only."
+        f"{variant} was not evaluated on {len(every - images)} of {len(every)} images: compared on the others only."
         for variant, images in sorted(have.items())
         if images != every
     ]
@@ -79,7 +79,7 @@ def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
         by_fold.setdefault(run.fold, set()).add(str(run.summary.get("data_fingerprint", "")))
     if any(len(prints) > 1 for prints in by_fold.values()):
         notes.append(
-            "The runs' data sets differ (fingerprints), though the images that are compared have the same truth: "
+            "The runs' data sets differ (fingerprints), although the compared images have the same true masks: "
             "they may have been trained on different images."
         )
     notes += _same_but_seed(runs)
@@ -100,7 +100,7 @@ def _same_but_seed(runs: Sequence[EvaluatedRun]) -> list[str]:
             alike.setdefault(recipe, {})[run.variant] = run.seed
     return [
         f"{some_of(list(seeds))} were trained with the same settings and seeds {some_of(list(seeds.values()))}: "
-        "as one variant of several trainings they say more. Evaluate them with the same --variant NAME."
+        "evaluate them with the same --variant NAME, since several trainings of one variant say more."
         for seeds in alike.values()
         if len(seeds) > 1 and len(set(seeds.values())) == len(seeds)
     ]

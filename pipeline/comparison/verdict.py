@@ -55,12 +55,12 @@ def judge(
     if difference.luck == "unknown":
         return Verdict(
             ALIKE,
-            f"{alike}: {how}, but with one training only the spread between seeds is unknown, so that a difference of "
-            "the variants can't be told from the luck of a training. Train each with two seeds or more."
-            + (f" (Interval over {_parts(difference)} alone: {_interval(difference)}.)" if _known(difference) else ""),
+            f"{alike}: {how}, but with only one training the spread between seeds is unknown, so a difference between "
+            "the variants can't be told from chance. Train each with two seeds or more."
+            + (f" (Interval over {_parts(difference)} only: {_interval(difference)}.)" if _known(difference) else ""),
         )
     if not _known(difference):
-        return Verdict(ALIKE, f"{alike}: {how}; with one image there is no interval.")
+        return Verdict(ALIKE, f"{alike}: {how}; no interval with one image.")
     said = f"{how} (95 % interval {_interval(difference)}, over {_parts(difference)}{_LUCK[difference.luck]})"
     if not p_adjusted < SIGNIFICANT:
         crossed = difference.low <= 0 <= difference.high
@@ -72,21 +72,21 @@ def judge(
     doubt = (
         ""
         if wilcoxon_adjusted < SIGNIFICANT
-        else f" Image by image it is less clear (Wilcoxon p = {wilcoxon_adjusted:.2g}): look at the single images."
+        else f" Image by image it is less clear (Wilcoxon p = {wilcoxon_adjusted:.2g}): look at the individual images."
     )
     return Verdict(word, f"{variant} is {word} than {baseline}: {said}, p = {p_adjusted:.2g}{corrected}.{doubt}")
 
 
 _LUCK = {
     "seeds": " and the spread between seeds",
-    "folds": ", each with trainings of its own",
+    "folds": ", each with its own trainings",
     "same weights": "; both are evaluations of the same trained weights",
 }
 
 
 def _parts(difference: Difference) -> str:
     if difference.cluster == "image":
-        return f"{_count(difference.images, 'image')} of one source, and so of it alone"
+        return f"{_count(difference.images, 'image')} of one source, so for this source only"
     return _count(difference.clusters, difference.cluster)
 
 

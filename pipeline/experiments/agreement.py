@@ -65,7 +65,7 @@ class Agreement:
         if self.identical:
             return f"identical: all {self.values} values are the same to the last bit"
         if not self.values:
-            return "not comparable: there is no metric in common"
+            return "not comparable: no metric in common"
         lines = [str(difference) for difference in self.differences[:5]]
         lines += [f"only one of the runs has {name}" for name in self.missing[:5]]
         told = f"of {self.values} values within a tolerance of {self.tolerance:g}; the largest differences:"

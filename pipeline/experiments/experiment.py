@@ -83,7 +83,7 @@ def run_experiment(
         raise UserError(f"--jobs {jobs} --threads {threads}: give 1 or more")
     plan.runs(output_dir, only=only)  # a wrong name is told before the data are read
     for difference in plan.unequal():
-        logger.warning("the variants are not treated alike: %s", difference)
+        logger.warning("the variants are not treated equally: %s", difference)
     folds = prepare_folds(plan.folds, plan.common, output_dir)
     runs = plan.runs(output_dir, folds, only, seeds)
     if unfinished := [run for run in runs if Record.of(run).state != "finished"]:
@@ -136,7 +136,7 @@ def report_experiment(output_dir: Path, failed: Sequence[str] = (), unfinished: 
 
     experiment = read_mlflow(output_dir)
     if experiment is None:
-        raise UserError(f"{output_dir} holds no experiment: run one there first")
+        raise UserError(f"{output_dir} holds no experiment: run one first")
     compared = compare(
         experiment.tracking_uri,
         output_dir / COMPARISON_FOLDER,

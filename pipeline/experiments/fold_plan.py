@@ -73,7 +73,7 @@ class FoldPlan:
                 raise wrong
         validation, seed = settings.get("validation", cls.validation), settings.get("seed", cls.seed)
         if isinstance(validation, bool) or not isinstance(validation, (int, float)) or not 0 <= validation < 1:
-            raise UserError(f"{where}: validation {validation}: give a share of the pixels, from 0 to below 1")
+            raise UserError(f"{where}: validation {validation}: give a share of the pixels, at least 0 and below 1")
         if type(seed) is not int:
             raise UserError(f"{where}: seed {seed}: give a whole number")
         if given == "split":

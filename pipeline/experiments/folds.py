@@ -104,7 +104,7 @@ def _keep(content: dict[str, Any], path: Path) -> None:
     for part, told in {"data": "images or labels", "folds": "folds", "divisions": "sources or splits"}.items():
         if before.get(part) != content[part]:
             raise UserError(
-                f"{path.parent} was begun with other {told} (see {path}), and its results would not be comparable: "
+                f"{path.parent} was started with other {told} (see {path}), so its results would not be comparable: "
                 "restore them, or choose another --output_dir"
             )
     with atomic_path(path) as partial:

@@ -116,8 +116,8 @@ def open_mlflow(
         for name, given in {"tracking_uri": tracking_uri, "experiment_name": experiment_name}.items():
             if before is not None and given is not None and given != getattr(before, name):
                 raise UserError(
-                    f"--{name} {given}: {output_dir} was begun with {getattr(before, name)}; leave it out, or choose "
-                    "another --output_dir"
+                    f"--{name} {given}: {output_dir} was started with {getattr(before, name)}; remove the option, or "
+                    "choose another --output_dir"
                 )
         uri = before.tracking_uri if before else tracking_uri or default_tracking_uri(str(output_dir))
         name = before.experiment_name if before else experiment_name or output_dir.absolute().name
@@ -136,7 +136,7 @@ def open_mlflow(
                 client.log_artifact(parent, str(file))
         except (MlflowException, OSError) as error:
             reason = (str(error).splitlines() or [repr(error)])[0][:200]
-            raise UserError(f"--tracking_uri {uri}: MLflow does not answer ({reason})") from error
+            raise UserError(f"--tracking_uri {uri}: MLflow does not answer ({reason}); check the address") from error
         with atomic_path(output_dir / FILE) as partial:
             content = {"tracking_uri": uri, "experiment_name": name, "parent_run_id": parent}
             partial.write_text(json.dumps(content, indent=2), encoding="utf-8")

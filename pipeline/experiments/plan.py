@@ -126,7 +126,7 @@ class Plan:
         """
         unknown = [name for name in only if name not in self.variants]
         if unknown:
-            raise UserError(f"no such variant: {', '.join(unknown)}; there are {', '.join(self.variants)}")
+            raise UserError(f"unknown variant {', '.join(unknown)}; choose from {', '.join(self.variants)}")
         chosen = [variant for variant in self.variants if not only or variant in only]
         for variant in chosen:
             self._check_computed(variant)
@@ -142,8 +142,8 @@ class Plan:
         for name, value in self.variants[variant].items():
             if name in self.common and isinstance(value, str) and value.strip().startswith("$"):
                 raise UserError(
-                    f"{name}: variant {variant} computes its own, and would not fit the others; leave {name} out, or "
-                    f"{variant} (--only)"
+                    f"{name}: variant {variant} computes its own and would not be comparable; remove {name}, or run "
+                    f"without {variant} (--only)"
                 )
 
     def _run(self, output_dir: Path, variant: str, fold: RunFold, seed: int) -> Run:

@@ -31,15 +31,15 @@ def read_plan(path: str | Path) -> Plan:
     except OSError as error:
         raise UserError(f"{path}: it can't be read ({error.strerror}); give a YAML file of variants") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"{path}: not YAML ({' '.join(str(error).split())})") from error
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
     if not isinstance(content, dict) or not content.get("variants") or set(content) - set(_KNOWN):
-        raise UserError(f"{path}: it must hold `variants`, and nothing besides {', '.join(sorted(_KNOWN))}")
+        raise UserError(f"{path}: must hold `variants`, and no entries other than {', '.join(sorted(_KNOWN))}")
     parts = {name: _overrides(path, name, content.get(name)) for name in ("variants", "common", "evaluation")}
     variants = {}
     for name, overrides in parts["variants"].items():
         # the name is a folder and a tag
         if not re.fullmatch(r"\w[\w.-]*", str(name)):
-            raise UserError(f"{path}: variant {name!r}: a name of letters, digits and . _ - is needed")
+            raise UserError(f"{path}: variant {name!r}: use only letters, digits and . _ - in names")
         variants[str(name)] = flattened(_overrides(path, f"variant {name}", overrides), "::")
         check_not_own(f"{path}: variant {name}: ", variants[str(name)], DATA_OPTIONS)
     check_not_own(f"{path}: common: ", parts["common"])
@@ -47,7 +47,7 @@ def read_plan(path: str | Path) -> Plan:
     folds = FoldPlan.parse(f"{path}: folds", content.get("folds", "split"))
     baseline = str(content.get("baseline", next(iter(variants))))
     if baseline not in variants:
-        raise UserError(f"{path}: baseline {baseline!r} is not among the variants {', '.join(variants)}")
+        raise UserError(f"{path}: baseline {baseline!r} is not one of the variants {', '.join(variants)}")
     return Plan(
         variants,
         baseline,
@@ -66,7 +66,7 @@ def check_seeds(what: str, seeds: Any) -> tuple[int, ...]:
     """
     good = isinstance(seeds, (list, tuple)) and all(type(seed) is int and seed >= 0 for seed in seeds)
     if not good or not seeds or len(set(seeds)) < len(seeds):
-        raise UserError(f"{what} {seeds}: give different whole numbers, 0 or more")
+        raise UserError(f"{what} {seeds}: give distinct whole numbers, 0 or more")
     return tuple(seeds)
 
 

@@ -54,7 +54,7 @@ def check_not_own(where: str, overrides: Mapping[str, Any], others: Sequence[str
     """
     own = [name for name in overrides if name in _OWN]
     if own:
-        raise UserError(f"{where}{own[0]}: it is set for each run by itself, and can't be given")
+        raise UserError(f"{where}{own[0]}: is set by the experiment; remove it")
     data = [name for name in overrides if name in others]
     if data:
-        raise UserError(f"{where}{data[0]}: all variants have the same data; give it in `common` or as an option")
+        raise UserError(f"{where}{data[0]}: all variants use the same data; give it in `common` or as an option")

@@ -105,8 +105,8 @@ class Record:
             if changed:
                 told = ", ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in changed)
                 raise UserError(
-                    f"{run.folder} was begun with other settings of the {command} ({told}): "
-                    "give the same, or choose another --output_dir"
+                    f"{run.folder} was started with other settings of the {command} ({told}): "
+                    "use the original settings, or choose another --output_dir"
                 )
         return found
 

@@ -23,16 +23,16 @@ def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> No
         bar = first.config.get("info_bar", "keep")
         index = index_dataset(dataset_dir, pore_label=first.data["pore_label"], split_csv=split_csv, info_bar=bar)
     except UserError as error:
-        raise UserError(f"{error}\ngive --dataset_dir where the data of {first.name} are elsewhere now") from error
+        raise UserError(f"{error}\nif the data of {first.name} have moved, give --dataset_dir") from error
     found = index.fingerprint()
     if found["hash"] == first.data["hash"]:
         return
     then = {file["name"]: file for file in first.data["files"]}
     now = {file["name"]: file for file in found["files"]}
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    told = f"{len(changed)} of {len(then)} images differ, such as {changed[0]}" if changed else "its totals differ"
+    told = f"{len(changed)} of {len(then)} images differ, such as {changed[0]}" if changed else "the totals differ"
     raise UserError(
-        f"{dataset_dir} is not the data set that {first.name} was trained on (fingerprint {found['hash']}, then "
+        f"{dataset_dir} is not the data set that {first.name} was trained on (fingerprint {found['hash']}, was "
         f"{first.data['hash']}; {told}): restore it, or give --dataset_dir"
     )
 

@@ -80,7 +80,7 @@ class Runner:
                 self._failed.append(run.name)
             else:
                 self._waiting.append(run)
-        logger.info("%d of %d runs are left to do", len(self._waiting), len(self._runs))
+        logger.info("%d of %d runs to do", len(self._waiting), len(self._runs))
         with _terminated_as_interrupted():
             try:
                 while self._waiting or self._workers:
@@ -98,7 +98,7 @@ class Runner:
         lock = ExitStack()
         descriptor = lock.enter_context(locked(run.folder / ".lock"))
         if descriptor is None:
-            logger.warning("%s is being run by another process: left to it", run.name)
+            logger.warning("%s is being run by another process: skipped", run.name)
             self.unfinished.append(run.name)
             lock.close()
             return
@@ -133,12 +133,12 @@ class Runner:
             logger.error("%s: failed after %s: %s", run.name, took, record.error)
             self._failed.append(run.name)
         else:
-            logger.warning("%s: %s after %s; it goes on at the next call", run.name, record.state, took)
+            logger.warning("%s: %s after %s; the next call resumes it", run.name, record.state, took)
             self.unfinished.append(run.name)
         self._after_each(run, record)
 
     def _stop(self) -> None:
-        logger.warning("stopping; the same command goes on from the last whole epoch")
+        logger.warning("stopping; run the same command again to resume from the last complete epoch")
         stop_workers(self._workers)
 
 

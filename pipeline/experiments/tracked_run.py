@@ -56,13 +56,13 @@ def read_training(client: mlflow.MlflowClient, run_id: str) -> FinishedTraining:
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
-        raise UserError(f"{run_id}: the store has no such run; give an id as MLflow shows it") from error
+        raise UserError(f"{run_id}: no such run in the store; give an id as MLflow shows it") from error
     name = run.info.run_name or run_id
     if run.info.status != "FINISHED":
         raise UserError(f"the run {name} is {run.info.status}: only a finished training can be repeated")
     config, data = _artifact(client, run_id, "config.yaml"), _artifact(client, run_id, "data.json")
     if config is None or data is None:
-        raise UserError(f"the run {name} lacks config.yaml or data.json: it is no training, or one of another program")
+        raise UserError(f"the run {name} lacks config.yaml or data.json: give a run of vlsenet train")
     environment = _artifact(client, run_id, "environment.json") or {"versions": dict(run.data.tags)}
     summary = _artifact(client, run_id, f"{EVALUATION_FOLDER}/summary.json") or {}
     same_data = summary.get("data_fingerprint") == data["hash"]

@@ -47,9 +47,9 @@ def test_trainings_with_a_store_each_are_compared(runs, tmp_path, capsys, monkey
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["first", "second"], "give --baseline; there are first, second"),
-        (["third"], "there are 1 runs (third) and none that was evaluated; evaluate each training first"),
-        (["first", "--split", "train"], "there are test, val"),
+        (["first", "second"], "--baseline is missing; choose from first, second"),
+        (["third"], "1 runs (third), none of them evaluated; evaluate each training first"),
+        (["first", "--split", "train"], "evaluated splits: test, val"),
         (["first", "--baseline", "frist"], "did you mean first?"),
     ],
 )
@@ -65,7 +65,7 @@ def test_what_is_there_is_told(runs, tmp_path, capsys, words, told):
 def test_a_folder_with_the_report_of_something_else_is_left_alone(runs, tmp_path, capsys):
     (tmp_path / "report.html").write_text("of a scan")
     assert main(["compare", str(runs / "first"), "--output_dir", str(tmp_path)]) == MISTAKE
-    assert "none of a comparison" in capsys.readouterr().err
+    assert "was not written by a comparison" in capsys.readouterr().err
     assert (tmp_path / "report.html").read_text() == "of a scan"
 
 
@@ -80,5 +80,5 @@ def test_stores_of_a_folder(runs, tmp_path):
 def test_a_file_that_is_no_store_stays_as_it_is(tmp_path, capsys, content):
     (tmp_path / "mlflow.db").write_bytes(content)
     assert main(["compare", str(tmp_path), "--output_dir", str(tmp_path / "out")]) == MISTAKE
-    assert "is no MLflow store" in capsys.readouterr().err
+    assert "is not an MLflow store" in capsys.readouterr().err
     assert (tmp_path / "mlflow.db").read_bytes() == content

@@ -86,7 +86,7 @@ def test_a_failed_run_is_recorded_and_the_rest_is_done_once(tmp_path, rock, make
 
     with caplog.at_level(logging.INFO, "vlsenet"):
         run_experiment(asked, out)
-    assert "0 of 4 runs are left to do" in caplog.text
+    assert "0 of 4 runs to do" in caplog.text
     assert read_mlflow(out) == store
     with pytest.raises(UserError, match="other folds"):
         run_experiment(Plan(asked.variants, "a", (0,), FoldPlan("k", 3), asked.common), out)
@@ -191,7 +191,7 @@ def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_rec
     first.send_signal(signal.SIGTERM)
     told = first.communicate(timeout=100)[1]
     assert first.returncode == 130, told
-    assert "the same command goes on" in told
+    assert "run the same command again to resume" in told
 
     second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert second.returncode == 1, second.stderr  # `bad` can't be trained
@@ -211,4 +211,4 @@ def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_rec
 
     third = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)
     assert third.returncode == 1
-    assert "0 of 2 runs are left" in third.stderr
+    assert "0 of 2 runs to do" in third.stderr

@@ -57,7 +57,7 @@ def test_the_parent_is_that_of_the_earlier_call(experiment, folder):
     experiment.finish("KILLED")
     assert open_mlflow(folder, None, None, "unet", []) == experiment == read_mlflow(folder)
     assert experiment.client.get_run(experiment.parent_run_id).info.status == "RUNNING"
-    with pytest.raises(UserError, match=r"--experiment_name other: .* was begun with rock"):
+    with pytest.raises(UserError, match=r"--experiment_name other: .* was started with rock"):
         open_mlflow(folder, None, "other", "unet", [])
 
 

@@ -111,20 +111,20 @@ def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("variants: [", "not YAML"),
+        ("variants: [", "not valid YAML"),
         ("variants: {}", "must hold `variants`"),
-        ("variants: {a: {}}\nvariant: {}", "nothing besides"),
-        ("variants: {a: {}}\nbaseline: b", "baseline 'b' is not among the variants a"),
-        ("variants: {a/b: {}}", "name of letters"),
+        ("variants: {a: {}}\nvariant: {}", "no entries other than"),
+        ("variants: {a: {}}\nbaseline: b", "baseline 'b' is not one of the variants a"),
+        ("variants: {a/b: {}}", "only letters"),
         ("variants: {a: unet}", "variant a must be a list"),
-        ("variants: {a: {output_dir: x}}", "output_dir: it is set for each run"),
-        ("variants: {a: {}}\ncommon: {seed: 1}", "seed: it is set for each run"),
-        ("variants: {a: {dataset_dir: x}}", "dataset_dir: all variants have the same data"),
+        ("variants: {a: {output_dir: x}}", "output_dir: is set by the experiment; remove it"),
+        ("variants: {a: {}}\ncommon: {seed: 1}", "seed: is set by the experiment; remove it"),
+        ("variants: {a: {dataset_dir: x}}", "dataset_dir: all variants use the same data"),
         ("variants: {a: {}}\nfolds: 1", "folds 1: give split"),
         ("variants: {a: {}}\nfolds: {k: 2, validation: 1}", "validation 1: give a share"),
-        ("variants: {a: {}}\nseeds: [0, 0]", "different whole numbers"),
-        ("variants: {a: {}}\nseeds: [-1]", "different whole numbers"),
-        ("variants: {a: {}}\nseeds: 3", "different whole numbers"),
+        ("variants: {a: {}}\nseeds: [0, 0]", "distinct whole numbers"),
+        ("variants: {a: {}}\nseeds: [-1]", "distinct whole numbers"),
+        ("variants: {a: {}}\nseeds: 3", "distinct whole numbers"),
     ],
 )
 def test_mistakes_in_a_plan_are_told_with_its_file(tmp_path, text, told):
@@ -138,12 +138,12 @@ def test_mistakes_in_a_plan_are_told_with_its_file(tmp_path, text, told):
 def test_a_plan_that_is_no_text_is_told_with_its_file(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_bytes(b"\xff\xfe\x00v")
-    with pytest.raises(UserError, match="not YAML"):
+    with pytest.raises(UserError, match="not valid YAML"):
         read_plan(path)
 
 
 def test_a_variant_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="no such variant: c; there are a, b"):
+    with pytest.raises(UserError, match="unknown variant c; choose from a, b"):
         Plan({"a": {}, "b": {}}, "a").runs(tmp_path, only=["a", "c"])
     with pytest.raises(UserError, match="can't be read"):
         read_plan(tmp_path / "none.yaml")

@@ -122,7 +122,7 @@ def test_other_data_are_refused(tmp_path, store, finished, commands, rock):
     with pytest.raises(UserError, match=rf"not the data set.*1 of 3 images differ, such as {first.stem}"):
         run_again(finished, store, tmp_path / "again", str(other))
     first.unlink()
-    with pytest.raises(UserError, match="give --dataset_dir where the data of first are elsewhere now"):
+    with pytest.raises(UserError, match="if the data of first have moved, give --dataset_dir"):
         run_again(finished, store, tmp_path / "again", str(other))
     assert commands == []
     assert not (tmp_path / "again").exists()

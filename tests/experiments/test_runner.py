@@ -64,7 +64,7 @@ def test_finished_runs_are_skipped_and_new_ones_are_done(tmp_path, caplog):
     with caplog.at_level(logging.INFO, "vlsenet"):
         assert make(tmp_path, "a", "b", "c", seeds=(0, 1), threads=3).run() == []
     assert order(tmp_path)[4:] == ["c0", "c1"]
-    assert "2 of 6 runs are left" in caplog.text
+    assert "2 of 6 runs to do" in caplog.text
     # two minutes each, from the records of the others
     assert "c seed 0: done in" in caplog.text
     assert "1 left, about 2 min" in caplog.text
