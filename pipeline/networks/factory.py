@@ -58,7 +58,7 @@ def build_network(
     if network == "unet":
         parts = [name for name in switches or () if name not in MANNERS]
         if parts:
-            raise UserError(f"the U-Net has no parts to switch: leave out {', '.join(parts)}, or use vlsenet")
+            raise UserError(f"the U-Net has no parts to switch off: remove {', '.join(parts)}, or use vlsenet")
         return UNet(in_channels, out_channels, widths, norm)
     return VLSENet(
         in_channels,

@@ -31,7 +31,7 @@ def check_features(features: Any) -> tuple[int, ...]:
     """
     if not isinstance(features, (list, tuple)) or len(features) != 5 or not all(map(_is_width, features)):
         raise UserError(
-            f"features {features}: give the widths of four levels and the bottleneck, 2 or more each, as in "
+            f"features {features}: give the widths of four levels and the bottleneck, each 2 or more, as in "
             '"[16, 32, 64, 128, 256]"'
         )
     return tuple(features)

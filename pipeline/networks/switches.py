@@ -92,8 +92,8 @@ def changed_switches(values: Mapping[str, bool]) -> dict[str, bool]:
     """
     if not isinstance(values, Mapping):
         raise UserError(
-            f"switches is {values!r}: the parts are switched one by one, such as switches::context=false; "
-            f"there are {', '.join(Switches.names())}"
+            f"switches is {values!r}: set the parts one by one, as in switches::context=false; "
+            f"choose from {', '.join(Switches.names())}"
         )
     chosen = Switches.from_mapping(values)
     return {name: False for name in Switches.names() if not getattr(chosen, name)}

@@ -80,9 +80,9 @@ def write_pore_table(
         UserError: an impossible `min_area_px`, more than a million columns, or a disk that is full or refuses.
     """
     if min_area_px < 1:
-        raise UserError(f"min_area_px {min_area_px}: give 1 or more pixels; 1 keeps all pores")
+        raise UserError(f"min_area_px {min_area_px}: give at least 1 pixel; 1 keeps all pores")
     if segmentation.shape[2] > _WIDEST:
-        raise UserError(f"{segmentation.shape[2]} columns: pores are measured in scans of up to {_WIDEST} columns")
+        raise UserError(f"the scan has {segmentation.shape[2]} columns: pores can be measured in at most {_WIDEST}")
     folder = Path(output_dir)
     x, y = segmentation.origin
     _, height, width = segmentation.shape

@@ -65,9 +65,9 @@ def report_of_scan(
     shown_slice: int = 0,
     path: str | None = None,
 ) -> Report:
-    """Measure what is left to measure, and put it into words and figures.
+    """Make the remaining measurements, and put them into words and figures.
 
-    The mask is read once more, chunk by chunk; of large scans a part (`pipeline.rock.survey`).
+    The mask is read once more, chunk by chunk; for large scans only a part of it (`pipeline.rock.survey`).
 
     Args:
         source: the scan, or the slice of a stack that is shown.
@@ -75,13 +75,13 @@ def report_of_scan(
         porosity: of the scan.
         table: of its pores, as in ``pores.parquet``; the columns in pixels are read.
         acquisition: how the image was taken (`Acquisition.to_dict`), if known.
-        manifest: as in ``manifest.json``; what it lacks is left out.
+        manifest: as in ``manifest.json``; missing entries are skipped.
         blocks: pore and rock pixels of each block (`block_counts`).
         pixel_size_nm: nanometres, if known.
         min_area_px: smallest pore in the table, px².
         dropped: number of smaller pores, if known.
         shown_slice: number of the slice that `source` is.
-        path: what the user gave, where `source` is a slice of it.
+        path: what the user gave, if `source` is a slice of it.
     """
     request = manifest.get("request")
     threshold = request.get("threshold") if isinstance(request, Mapping) else None
@@ -116,54 +116,54 @@ def report_of_scan(
 
 
 def _drawn(measures: Measures, shown_slice: int) -> list[tuple[str, str, str, Figure]]:
-    """Name, title, caption and figure of each plot that there is something to draw for."""
+    """Name, title, caption and figure of each plot that has data."""
     scale, survey_, found = measures.scale, measures.survey, []
     if measures.sizes is not None:
-        text = "Equivalent diameters of the pores that no border cuts. Lines are the medians."
+        text = "Equivalent diameters of the pores that are not cut by a border. Lines are the medians."
         found.append(("size_distribution", "Pore sizes", text, plots.size_figure(measures.sizes, scale.unit)))
     if measures.rose is not None:
         text = (
             f"Long axes of {whole(measures.rose.count)} whole pores of at least {SHAPE_AREA_PX} px², weighted by area. "
-            "0° is the x axis, counter-clockwise. The area of a petal is its share; the line is the mean direction."
+            "0° is the x axis, counter-clockwise. The area of each petal is its share; the line is the mean direction."
         )
-        found.append(("orientation_rose", "Directions of pores", text, plots.rose_figure(measures.rose)))
+        found.append(("orientation_rose", "Pore directions", text, plots.rose_figure(measures.rose)))
         shaped = measures.shaped_pores
         shapes = plots.shape_figure(shaped["aspect_ratio"].to_numpy(), shaped["circularity"].to_numpy())
-        text = "Of the same pores, each counting once. A circle has 1 in both; on pixels, small pores may exceed it."
-        found.append(("shapes", "Shapes of pores", text, shapes))
+        text = "The same pores, each counted once. A circle has 1 in both; on a pixel grid, small pores may exceed it."
+        found.append(("shapes", "Pore shapes", text, shapes))
     fields = measures.porosity.fields[shown_slice]
     per_px, unit = (1.0, "px") if measures.pixel_size_nm is None else (measures.pixel_size_nm / 1000, "µm")
     if np.isfinite(fields).any():
         side = measures.porosity.field
-        text = f"Porosity of fields of {side} px on a side." + (" White: no rock." if np.isnan(fields).any() else "")
+        text = f"Porosity of square fields of {side} px." + (" White: no rock." if np.isnan(fields).any() else "")
         picture = plots.porosity_map_figure(fields, side, measures.plan.region, per_px, unit)
-        found.append(("porosity_map", "Porosity from place to place", text, picture))
+        found.append(("porosity_map", "Porosity across the scan", text, picture))
     areas = measures.representative
     if len(areas.side) > 1 and areas.mean.any():
         whole_scan = measures.porosity.porosity
         picture = plots.representative_area_figure(areas, per_px, unit, whole_scan)
         text = (
-            "Porosity of fields that lie side by side, against their side. Where the band is narrow, a field of that "
-            f"size speaks for the scan. The largest size has {whole(areas.count[-1])} fields, with a standard "
-            f"deviation of {percent(areas.spread[-1], 2)} porosity."
+            "Porosity of adjacent fields against their side. Where the band is narrow, a field of that size "
+            f"represents the scan. The largest size has {whole(areas.count[-1])} fields, with a standard deviation "
+            f"of {percent(areas.spread[-1], 2)} porosity."
         )
-        found.append(("representative_area", "How large a field is needed", text, picture))
+        found.append(("representative_area", "Representative field size", text, picture))
     if survey_.two_point_x.hits[0]:
-        text = "How likely two points at a distance are both pore. A difference of the curves is anisotropy."
+        text = "Probability that two points at a distance are both pore. A difference between the curves is anisotropy."
         picture = plots.correlation_figure(survey_.two_point_x, survey_.two_point_y, scale)
         found.append(("two_point_correlation", "Two-point correlation", text, picture))
     if survey_.chords_x.counts.any() or survey_.chords_y.counts.any():
-        text = "Lengths of pore along rows and columns of pixels; those that a border cuts are left out of the curves."
+        text = "Lengths of pore along rows and columns of pixels; those cut by a border are excluded from the curves."
         picture = plots.chord_figure(survey_.chords_x, survey_.chords_y, scale)
         found.append(("chord_lengths", "Chord lengths", text, picture))
     if measures.threshold is not None and survey_.probabilities[1:].any():
         nearby = (measures.threshold - 0.1, measures.threshold + 0.1)
-        text = "What porosity would be, had a pixel counted as pore from another probability on" + "".join(
-            f"{',' if one == nearby[0] else ' and'} {percent(measures.porosity_at(one))} at {one:.2f}"
+        text = "Porosity that another threshold would give" + "".join(
+            f"{':' if one == nearby[0] else ' and'} {percent(measures.porosity_at(one))} at {one:.2f}"
             for one in nearby
             if 0 < one < 1
         )
-        text += ". Where the curve is steep, the edges of pores are a matter of judgement."
+        text += ". Where the curve is steep, the edges of the pores are uncertain."
         picture = plots.threshold_figure(survey_.probabilities, measures.threshold)
         found.append(("threshold", "Porosity and the threshold", text, picture))
     return found

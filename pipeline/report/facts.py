@@ -14,17 +14,17 @@ _SETTINGS = {
     "region": "Region (x, y, width, height; px)",
     "chunk_size": "Chunk (px)",
     "halo": "Halo (px)",
-    "batch": "Chunks in a batch",
+    "batch": "Batch (chunks)",
     "precision": "Precision",
     "statistics": "Statistics of the norms",
-    "flatten_shading": "Shading taken out",
-    "skip_empty": "Empty ground left out",
+    "flatten_shading": "Shading removed",
+    "skip_empty": "Empty regions skipped",
     "device": "Device",
 }
 
 
 def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) -> tuple[Facts, ...]:
-    """What is known of image, model, settings and versions; unknown things are left out.
+    """What is known of image, model, settings and versions; unknown values are skipped.
 
     Args:
         acquisition: how the image was taken (`Acquisition.to_dict`), if known.
@@ -42,8 +42,8 @@ def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) ->
         settings["Brightness of the rock (standard deviations from the mean)"] = f"{lowest:+.2f} to {highest:+.2f}"
     seam = _mapping(manifest.get("seam_certificate"))
     if seam.get("crops") and "largest" in seam:
-        settings["Seams: largest difference of probability"] = number(float(seam["largest"]), 2)
-        settings["Seams: places that were compared"] = seam["crops"]
+        settings["Seams: largest difference in probability"] = number(float(seam["largest"]), 2)
+        settings["Seams: places compared"] = seam["crops"]
     groups = (
         ("Image", {**_taken(acquisition), **_file(_mapping(request.get("scan")))}),
         ("Volume", _volume(_mapping(manifest.get("volume")))),
@@ -67,7 +67,7 @@ def _taken(acquisition: Mapping[str, Any] | None) -> dict[str, Any]:
         "Acceleration voltage": _quantity(acquisition.get("voltage_kv"), "kV"),
         "Working distance": _quantity(acquisition.get("working_distance_mm"), "mm"),
         "Magnification": _quantity(acquisition.get("magnification"), "×"),
-        "Date, as in the file": acquisition.get("date"),
+        "Date (from the file)": acquisition.get("date"),
         "Info bar": _quantity(acquisition.get("bar_height") or None, "rows"),
     }
     place = _mapping(acquisition.get("sources")).get("pixel_size")
@@ -79,18 +79,18 @@ def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "File": scan.get("name"),
         "File size": None if not isinstance(size, int | float) else with_unit(number(size / 1e6), "MB"),
-        "Type of the pixels": scan.get("dtype"),
+        "Pixel type": scan.get("dtype"),
         "SHA-256 of samples": scan.get("sha256_of_samples") or scan.get("sha256_of_fingerprints"),
     }
 
 
 def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stack of slices tells that a section can't."""
+    """What is measured on a stack of slices only."""
     found = _mapping(volume.get("connectivity"))
     shares = {axis: _mapping(found.get(axis)).get("percolating_share") for axis in "xyz"}
     return {
         "Slices": volume.get("slices"),
-        "Distance of slices": _quantity(volume.get("slice_spacing_nm"), "nm"),
+        "Slice spacing": _quantity(volume.get("slice_spacing_nm"), "nm"),
         "Pores in space": found.get("pores"),
         "Pore volume": _quantity(volume.get("pore_volume_um3"), "µm³"),
         "Share of the pore volume in the largest pore": _percent(found.get("largest_share")),

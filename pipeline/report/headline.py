@@ -18,9 +18,9 @@ from pipeline.report.scale import (
     with_unit,
 )
 
-#: Rayleigh's p from which pores count as without a preferred direction
+#: Rayleigh's p at or above which pores count as without a preferred direction
 _NO_DIRECTION = 0.01
-#: sizes of the interval's fields are too few below this
+#: fewer fields than this are too few for the interval
 FEW_FIELDS = 30
 
 
@@ -37,42 +37,42 @@ def key_figures(measures: Measures) -> tuple[KeyFigure, ...]:
 
 
 def summary(measures: Measures) -> tuple[str, ...]:
-    """What stands out, in sentences; each holds only numbers that were measured."""
+    """The main findings in sentences, with measured numbers only."""
     sentences = []
     porosity, sizes, rose = measures.porosity, measures.sizes, measures.rose
     if np.isfinite(porosity.porosity):
         interval = ""
         if np.isfinite(porosity.low):
             interval = f" (95\u00a0% interval {percent_range(porosity.low, porosity.high)})"
-        sentences.append(f"Pores take up {percent(porosity.porosity)} of the rock that was analysed{interval}.")
+        sentences.append(f"Pores make up {percent(porosity.porosity)} of the analysed rock{interval}.")
     if sizes is not None:
         low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
-        sentences.append(f"Half of the pore area lies in pores up to {middle} in diameter (D10 {low}, D90 {high}).")
+        sentences.append(f"Half of the pore area is in pores of up to {middle} in diameter (D10 {low}, D90 {high}).")
     if rose is not None and np.isfinite(rose.mean_deg):
         if rose.p_uniform < _NO_DIRECTION:
             sentences.append(
-                f"Long axes prefer {number(rose.mean_deg)}° to the x axis, counter-clockwise "
-                f"(resultant length {number(rose.resultant_length, 2)}, where 0 is no direction and 1 is parallel)."
+                f"The long axes prefer a direction of {number(rose.mean_deg)}° to the x axis, counter-clockwise "
+                f"(resultant length {number(rose.resultant_length, 2)}; 0: no direction, 1: parallel)."
             )
         else:
-            sentences.append("No preferred direction of the long axes can be told from chance.")
+            sentences.append("The long axes show no preferred direction that differs from chance.")
     side = measures.representative.representative_side
     if np.isfinite(side):
         sentences.append(
-            f"From a field of {length_text(side, measures.pixel_size_nm)} on, porosity varies by less than a tenth of "
-            "its value from field to field."
+            f"From a field side of {length_text(side, measures.pixel_size_nm)} on, porosity varies from field to field "
+            "by less than a tenth of its value."
         )
     elif len(measures.representative.side) and porosity.porosity > 0:
         sentences.append(
             "Porosity varies by more than a tenth of its value even among the largest fields that could be compared: "
-            "the scan is small for the heterogeneity of this rock."
+            "the scan is too small for the heterogeneity of this rock."
         )
     return tuple(sentences)
 
 
 def _porosity(measures: Measures) -> KeyFigure:
     porosity = measures.porosity
-    note = "no interval: fewer than two fields hold rock"
+    note = "no interval: fewer than two fields with rock"
     if np.isfinite(porosity.low):
         note = f"95\u00a0% interval {percent_range(porosity.low, porosity.high)}"
     return KeyFigure("Porosity", percent(porosity.porosity), note)
@@ -95,7 +95,7 @@ def _pores(measures: Measures) -> KeyFigure:
 def _size(measures: Measures) -> KeyFigure:
     sizes = measures.sizes
     if sizes is None:
-        return KeyFigure("Median pore size", MISSING, "no pore lies whole in the scan")
+        return KeyFigure("Median pore size", MISSING, "no whole pore in the scan")
     unit = measures.scale.unit
     by_area = with_unit(number(sizes.area_percentiles[1]), unit)
     by_number = with_unit(number(sizes.number_percentiles[1]), unit)
@@ -108,7 +108,7 @@ def _anisotropy(measures: Measures) -> KeyFigure:
         return KeyFigure("Anisotropy", MISSING, f"no whole pore of {SHAPE_AREA_PX} px² or more")
     direction = f"along {number(rose.mean_deg)}° to x" if np.isfinite(rose.mean_deg) else "no direction"
     if rose.p_uniform >= _NO_DIRECTION:
-        direction = "no more than chance gives"
+        direction = "no more than by chance"
     ratio = number(measures.intercept_ratio)
     return KeyFigure("Anisotropy", number(rose.resultant_length, 2), f"0 to 1; {direction}; intercepts x : y = {ratio}")
 

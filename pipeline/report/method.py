@@ -1,4 +1,4 @@
-"""What a report says on how its numbers were got, and on what they don't say."""
+"""What a report says about how its numbers were obtained, and about their limits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.report.headline import FEW_FIELDS
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.scale import length_text, percent, whole
 
-#: relative difference of width and height of a pixel that is worth a word
+#: relative difference of width and height of a pixel that is mentioned
 _SQUARE = 0.01
 
 REFERENCES = (
@@ -26,7 +26,7 @@ REFERENCES = (
 
 
 def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
-    """Headings and paragraphs on how the numbers were got.
+    """Headings and paragraphs on how the numbers were obtained.
 
     Args:
         measures: of the scan.
@@ -37,45 +37,45 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
     return (
         (
             "Segmentation",
-            "A neural network gives each pixel a probability of being pore; a pixel is pore from the threshold"
-            f"{threshold} on. Unless the settings say otherwise, it sees the scan without its shading: rock equally "
-            "bright everywhere (median of grey in cells of 128 px, large pores and bright grains left out). Porosity "
-            "is pore area over rock area, pores included.",
+            "A neural network gives each pixel a probability of being pore; pixels at or above the threshold"
+            f"{threshold} are pore. Unless the settings say otherwise, shading is removed from the scan first, so that "
+            "the rock is equally bright everywhere (median grey level in cells of 128 px, without large pores and "
+            "bright grains). Porosity is pore area over rock area, pores included.",
         ),
         (
             "Interval",
-            f"Whole fields of view ({field} on a side{_thick(measures)}, {whole(measures.porosity.drawn)} of them with "
+            f"Whole fields of view (side {field}{_thick(measures)}; {whole(measures.porosity.drawn)} of them with "
             "rock) are drawn with replacement 2,000 times; the middle 95\u00a0% of the porosities are the interval "
             "(block bootstrap; Efron and Tibshirani 1993).",
         ),
         (
             "Pores",
-            "Pixels of pore that touch at sides or corners are one pore. The equivalent diameter is that of a circle "
-            f"of the same area. Pores below {whole(min_area_px)} px² are not in the table. Dx is the diameter up to "
-            "which pores hold x\u00a0% of the number, or of the area (ISO 9276-1).",
+            "Pore pixels that touch at sides or corners form one pore. The equivalent diameter is that of a circle "
+            f"of the same area. Pores below {whole(min_area_px)} px² are not in the table. Dx is the diameter below "
+            "which pores make up x\u00a0% of the number, or of the area (ISO 9276-1).",
         ),
         (
             "Directions",
             "Angles of the long axes of the ellipses with the pores' second moments, counter-clockwise from x, "
             "weighted by area. The anisotropy is the resultant length of the doubled angles (Mardia and Jupp 2000). "
-            f"Whole pores of at least {SHAPE_AREA_PX} px² count. Whether chance would do as well is told by "
-            "Rayleigh's test with the effective number of pores, at 1\u00a0%.",
+            f"Only whole pores of at least {SHAPE_AREA_PX} px² count. Rayleigh's test with the effective number of "
+            "pores, at 1\u00a0%, decides whether a direction could be chance.",
         ),
         (
             "Two-point probability S₂",
-            "The share of pairs of rock pixels at a distance, along x or y, that are pore at both ends: porosity at "
-            "distance 0, porosity squared where pores know nothing of each other. The correlation length is where the "
+            "The share of pairs of rock pixels at a distance, along x or y, that are both pore: porosity at distance "
+            "0, porosity squared where pores are independent. The correlation length is the distance at which the "
             "covariance has fallen to 1/e of its value at 0 (Torquato 2002).",
         ),
         (
             "Chords",
-            "The lengths of pore that each row and each column of pixels crosses. The mean intercept length is pore "
-            "length over half the number of ends that are seen, so that chords that a border cuts count rightly "
+            "The lengths of pore crossed by each row and each column of pixels. The mean intercept length is pore "
+            "length over half the number of visible ends, so that chords cut by a border count correctly "
             "(Underwood 1970).",
         ),
         (
             "Representative area",
-            "Porosity in fields that lie side by side, of growing side; those at least half rock count (VandenBygaart "
+            "Porosity in adjacent fields of increasing side; fields that are at least half rock count (VandenBygaart "
             "and Protz 1999).",
         ),
     )
@@ -84,7 +84,7 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
 def caveats(
     measures: Measures, min_area_px: int, dropped: int | None, acquisition: Mapping[str, Any] | None
 ) -> tuple[tuple[str, str], ...]:
-    """What a reader has to know before the numbers are used, headings and paragraphs.
+    """What a reader has to know before using the numbers, headings and paragraphs.
 
     Args:
         measures: of the scan.
@@ -98,36 +98,36 @@ def caveats(
         ("Interval", _interval(measures)),
         (
             "Probabilities",
-            "They are the network's own. On rock or imaging conditions unlike its training they may be wrong with "
-            "confidence: look at the overlay.",
+            "They are the network's own estimates. On rock or imaging conditions unlike its training they may be "
+            "confidently wrong: check the overlay.",
         ),
     ]
     if measures.cut_area_share > 0:
         cut = whole(len(measures.table) - len(measures.whole_pores))
         text = (
             f"{cut} pores with {percent(measures.cut_area_share)} of the table's pore area are cut by the border of "
-            "the scan. They count in porosity and number, and not in sizes, shapes and directions. Large pores are cut "
+            "the scan. They count in porosity and number, but not in sizes, shapes and directions. Large pores are cut "
             "more often than small ones."
         )
         found.append(("Border", text))
     if measures.survey.share < 1:
         text = (
-            "As the scan is large, two-point probability, chords and the table of thresholds are from "
-            f"{percent(measures.survey.share)} of it, in bands that are evenly spread; chords along y end at their "
-            "borders. Everything else is from the whole scan."
+            "The scan is large, so two-point probability, chords and porosity by threshold are measured on "
+            f"{percent(measures.survey.share)} of it, in evenly spread bands; chords along y end at their borders. "
+            "Everything else is measured on the whole scan."
         )
         found.append(("Sampling", text))
     if measures.pixel_size_nm is None:
         text = (
-            "The size of a pixel is not known: lengths are in pixels, and whether the network was trained at this "
-            "scale can't be told."
+            "The pixel size is not known: lengths are in pixels, and it is not known whether the network was trained "
+            "at this scale."
         )
         found.append(("Scale", text))
     if acquisition is not None:
         height, width = acquisition.get("pixel_height_nm"), acquisition.get("pixel_width_nm")
         if height and width and measures.pixel_size_nm and abs(height / width - 1) > _SQUARE:
             text = (
-                f"Pixels are {width:.4g} nm wide and {height:.4g} nm high. Lengths are told as if both "
+                f"Pixels are {width:.4g} nm wide and {height:.4g} nm high. Lengths are given as if both "
                 f"were {measures.pixel_size_nm:.4g} nm."
             )
             found.append(("Pixels that are not square", text))
@@ -139,13 +139,14 @@ def _dimensions(measures: Measures) -> list[tuple[str, str]]:
     volume = measures.manifest.get("volume")
     if not volume:
         text = (
-            "The scan is two-dimensional. Area porosity stands for volume porosity only where the section speaks for "
-            "the rock. Sizes are those of sections through pores, not of pores. Whether pores connect is not seen."
+            "The scan is two-dimensional. Area porosity equals volume porosity only if the section is representative "
+            "of the rock. Sizes are those of sections through pores, not of pores. Connections between pores are not "
+            "visible."
         )
-        return [("A section", text)]
+        return [("Section", text)]
     text = (
-        "Sizes, shapes and directions are those of sections through pores in each slice. Pores in space are in "
-        "pores_3d.csv, and their connections under Volume below."
+        "Sizes, shapes and directions are those of sections through pores in each slice. The pores in space are in "
+        "pores_3d.csv, and their connections are under Volume below."
     )
     return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume["caveats"])]
 
@@ -154,7 +155,7 @@ def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> st
     size = measures.pixel_size_nm
     pixel = "" if size is None else f" ({length_text(1, size)})"
     text = (
-        f"What is smaller than a pixel{pixel} is not seen. Pores below {whole(min_area_px)} px² "
+        f"Anything smaller than a pixel{pixel} is not visible. Pores below {whole(min_area_px)} px² "
         f"({length_text(np.sqrt(4 * min_area_px / np.pi), size)} in diameter) count in porosity but not in the table"
         + ("" if dropped is None else f" (here {whole(dropped)} of them)")
         + "."
@@ -162,18 +163,18 @@ def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> st
     if np.isfinite(measures.small_area_share):
         text += (
             f" {percent(measures.small_area_share)} of the table's pore area is in pores below {SHAPE_AREA_PX} px², "
-            "whose shape and direction are those of the grid and are left out."
+            "whose shape and direction reflect the pixel grid and are excluded."
         )
     return text
 
 
 def _interval(measures: Measures) -> str:
     text = (
-        "It tells how porosity varies over this scan. It does not hold the network's errors, the choice of the "
+        "It shows how porosity varies over this scan. It does not include the network's errors, the choice of the "
         "threshold, or the choice of the place on the rock."
     )
     if measures.porosity.drawn < FEW_FIELDS:
-        text += f" Only {whole(measures.porosity.drawn)} fields hold rock: its ends are rough."
+        text += f" Only {whole(measures.porosity.drawn)} fields hold rock, so its ends are rough estimates."
     return text
 
 

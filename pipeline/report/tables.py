@@ -28,7 +28,7 @@ _SHAPES = (
 
 
 def tables(measures: Measures, shown_slice: int) -> tuple[Table, ...]:
-    """Percentiles of each measure, the largest pores, and statistics of the pixels; those of no pore are left out.
+    """Percentiles of each measure, the largest pores, and statistics of the pixels; empty tables are skipped.
 
     Args:
         measures: of the scan.
@@ -56,7 +56,7 @@ def _percentiles(measures: Measures) -> Table:
         pores = measures.whole_pores if column == "mean_probability" else measures.shaped_pores
         rows.append((name, *_row(pores[column].to_numpy(np.float64))))
     caption = (
-        f"Each measure over the {whole(len(measures.whole_pores))} pores that no border cuts, each pore counting once. "
+        f"Each measure over the {whole(len(measures.whole_pores))} pores not cut by a border, each counted once. "
         f"Aspect ratio, circularity and solidity: over the {whole(len(measures.shaped_pores))} of them with at least "
         f"{SHAPE_AREA_PX} px². The full table is in pores.csv and pores.parquet."
     )
@@ -116,7 +116,7 @@ def _directions(measures: Measures) -> Table:
         both = (number(x * scale.per_px), number(y * scale.per_px), number(x / y if y else float("nan")))
         rows.append((f"{name} ({scale.unit})", *both))
     caption = (
-        "Along the rows (x) and columns (y) of the scan; a ratio of 1 is no difference. "
-        f"From {number(survey.pixels / 1e6)} megapixels of rock."
+        "Along the rows (x) and columns (y) of the scan; a ratio of 1 means no difference. "
+        f"Measured on {number(survey.pixels / 1e6)} megapixels of rock."
     )
     return Table("Along x and y", caption, ("measure", "along x", "along y", "ratio x : y"), tuple(rows))

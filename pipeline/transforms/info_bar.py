@@ -56,8 +56,8 @@ class CropInfoBard(MapTransform, InvertibleTransform):
             rows = out[key].shape[1]
             if rows not in (height, kept):
                 raise UserError(
-                    f"{key} has {rows} rows, its image {height} with and {kept} without the info bar; export the "
-                    "label at the image's size"
+                    f"{key} has {rows} rows, but its image has {height} with and {kept} without the info bar; export "
+                    "the label at the image's size"
                 )
             if kept < rows:
                 out[key] = self._crop(out[key], slices=(slice(0, kept), slice(None)))

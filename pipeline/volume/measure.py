@@ -125,20 +125,20 @@ def _caveats(shape: tuple[int, int, int], voxel: Voxel | None, shifts: SliceShif
     thickness = shape[0] * (1.0 if voxel is None else voxel.slice_nm / voxel.pixel_nm)
     if thickness < _THIN * min(shape[1:]):
         told.append(
-            f"The stack is thin: its {shape[0]} slices are as thick as {thickness:.3g} pixels are wide, and it is "
-            f"{shape[2]} x {shape[1]} pixels. Single pores reach through it, so that the connected fraction along z "
-            "must not be compared with those along x and y."
+            f"The stack is thin: its {shape[0]} slices are as thick as {thickness:.3g} pixels are wide, but it is "
+            f"{shape[2]} x {shape[1]} pixels. Single pores reach through it, so the connected fraction along z must "
+            "not be compared with those along x and y."
         )
     if shifts.median_px is None:
         told.append(
             f"Neighbouring slices have too little in common to tell whether they are aligned ({shifts.pairs} pairs "
-            "compared): what hangs together from slice to slice may be chance."
+            "compared): connections from slice to slice may be chance."
         )
     elif shifts.median_px > _SHIFTED_PX:
         told.append(
             f"Neighbouring slices are shifted against each other by {shifts.median_px:.1f} px (median of "
             f"{shifts.pairs - shifts.unlike} pairs, largest {shifts.largest_px:.1f} px). Slices are not registered "
-            "here: align the stack first, or take 3-D pores and connected fractions for too small."
+            "here: align the stack first; otherwise 3-D pores and connected fractions are too small."
         )
     if voxel is None:
         told.append(

@@ -40,7 +40,7 @@ def test_widths_that_are_none_are_told(wrong: object) -> None:
         ({"preset": "smal"}, "unknown preset 'smal': did you mean small"),
         ({"norm": "bach"}, "unknown norm 'bach': did you mean batch"),
         ({"switches": {"contxt": False}}, "unknown switch 'contxt': did you mean context"),
-        ({"network": "unet", "switches": {"context": False}}, "U-Net has no parts to switch: leave out context"),
+        ({"network": "unet", "switches": {"context": False}}, "U-Net has no parts to switch off: remove context"),
         ({"network": "transformer"}, "choose from vlsenet, unet"),
     ],
 )

@@ -50,7 +50,7 @@ def test_only_what_is_off_travels_with_a_network() -> None:
 
 @pytest.mark.parametrize("value", [False, "skip_gate", None])
 def test_one_value_for_all_switches_is_told(value: object) -> None:
-    with pytest.raises(UserError, match=r"one by one, such as switches::context=false; there are skip_gate, .*context"):
+    with pytest.raises(UserError, match=r"one by one, as in switches::context=false; choose from skip_gate, .*context"):
         changed_switches(value)
 
 

@@ -167,7 +167,7 @@ def test_progress_counts_every_row(tmp_path: Path) -> None:
 
 def test_no_area_below_a_pixel(tmp_path: Path) -> None:
     mask = np.ones((4, 4), bool)
-    with pytest.raises(UserError, match="1 or more"):
+    with pytest.raises(UserError, match="at least 1"):
         table_of(tmp_path, mask, random_probability((4, 4)), min_area_px=0)
     assert not list(tmp_path.iterdir())
 

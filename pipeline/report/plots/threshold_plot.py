@@ -23,6 +23,6 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
     axes.axvline(threshold, color=SECOND, linestyle=SECOND_LINE, linewidth=1.2, label=f"used: {threshold:g}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 110 * (reaching[26] or reaching[1]))
-    plain(axes, "threshold of the probability", "porosity (%)")
+    plain(axes, "probability threshold", "porosity (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
