@@ -37,7 +37,7 @@ def test_an_image_and_nothing_else(
     assert main(words) == FINE
     assert "scan.png: already segmented, see scan_pores/overview.png" in capsys.readouterr().err
     assert main([*words, "--formats", "tiff"]) == MISTAKE
-    assert "error: scan_pores holds this segmentation, finished with --formats []" in capsys.readouterr().err
+    assert "error: scan_pores already holds this segmentation, finished with --formats []" in capsys.readouterr().err
     assert main([*words, "--set", "threshold=0.3"]) == MISTAKE
     assert "other settings: threshold" in capsys.readouterr().err
     assert (tmp_path / "scan_pores" / "manifest.json").read_bytes() == before

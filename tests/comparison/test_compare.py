@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.comparison.compare import compare
-from scripts.compare_runs import main
+from scripts.compare_runs import run
 from tests.comparison.simulated import NAMES, evaluate, log_run
 
 
@@ -165,7 +165,7 @@ def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
 )
 def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
     options = {"tracking_uri": store[0], "output_dir": str(tmp_path / "out"), **options}
-    assert main([text for name, value in options.items() for text in (f"--{name}", value)]) == 2
+    assert run([text for name, value in options.items() for text in (f"--{name}", value)]) == 1
     error = capsys.readouterr().err
     assert told in error
     assert len(error.strip().splitlines()) == 1
