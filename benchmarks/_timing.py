@@ -73,10 +73,10 @@ def common_arguments(description: str | None) -> ArgumentParser:
     parser = ArgumentParser(description=description)
     parser.add_argument("--size", type=int, default=512, help="side of the images (px)")
     parser.add_argument("--batch", type=int, default=1, help="images at once")
-    parser.add_argument("--device", default="auto", help="cpu, cuda:0 ...; auto takes a GPU where there is one")
+    parser.add_argument("--device", default="auto", help="cpu, cuda:0 ...; auto uses a GPU if there is one")
     parser.add_argument("--repeats", type=int, default=15, help="timed turns")
     parser.add_argument("--norm", choices=("instance", "group", "batch"), default="instance")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write the numbers too")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the numbers to this file")
     return parser
 
 

@@ -169,10 +169,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Measure and print."""
     parser = common_arguments(__doc__)
     parser.add_argument("--checkpoint", type=Path, help="best.pt of a training")
-    parser.add_argument("--image", type=Path, help="a micrograph of at least batch windows")
+    parser.add_argument("--image", type=Path, help="a micrograph with room for a batch of windows")
     parser.add_argument("--network", default="vlsenet", help="without a checkpoint: vlsenet or unet")
     parser.add_argument("--preset", default="small", help="without a checkpoint: widths")
-    parser.add_argument("--no-compile", action="store_true", help="leave torch.compile out")
+    parser.add_argument("--no-compile", action="store_true", help="run without torch.compile")
     options = parser.parse_args(arguments)
     device = chosen_device(options)
     where = machine(device)
@@ -181,10 +181,8 @@ def main(arguments: list[str] | None = None) -> None:
     inputs = {"image": image, **{key: value.expand(options.batch, *value.shape[1:]) for key, value in text.items()}}
     inputs = {key: value.to(device) for key, value in inputs.items()}
     pinned = pin_statistics(network.to(device).to(memory_format=torch.contiguous_format), **inputs)
-    print(
-        f"{where}\n{options.batch} x {options.size} x {options.size} px; ratio of time to {REFERENCE}, and largest and"
-    )
-    print("mean difference of probability, share of flipped pixels of the mask", flush=True)
+    print(f"{where}\n{options.batch} x {options.size} x {options.size} px; time relative to {REFERENCE}, largest and")
+    print("mean difference in probability, share of mask pixels that change", flush=True)
     rows = measure(pinned, inputs, options.repeats, device, not options.no_compile, threshold)
     print(report(rows))
     if options.output:

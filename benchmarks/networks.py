@@ -191,9 +191,9 @@ def report(result: dict[str, Any]) -> str:
 def main(arguments: list[str] | None = None) -> None:
     """Measure the presets asked for, and print."""
     parser = common_arguments(__doc__)
-    parser.add_argument("--presets", default="small,base", help="widths, between commas")
+    parser.add_argument("--presets", default="small,base", help="widths, separated by commas")
     parser.add_argument(
-        "--compile", choices=("default", "reduce-overhead", "max-autotune"), metavar="MODE", help="by torch.compile"
+        "--compile", choices=("default", "reduce-overhead", "max-autotune"), metavar="MODE", help="use torch.compile"
     )
     options = parser.parse_args(arguments)
     device = chosen_device(options)

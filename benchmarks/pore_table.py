@@ -134,14 +134,12 @@ def _measured(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def main() -> None:
     """Measure, compare and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--side", type=int, nargs="+", default=[8192], help="of the scan (px); several: one after another"
-    )
+    parser.add_argument("--side", type=int, nargs="+", default=[8192], help="sides of the scan (px), one after another")
     parser.add_argument("--chunk", type=int, default=1024, help="side of the store's chunks (px)")
     parser.add_argument("--porosity", type=float, default=0.14)
     parser.add_argument("--smooth", type=float, default=3.0, help="width of the random field's filter (px)")
     parser.add_argument("--untiled", choices=("true", "false"), default="true", help="compare with scikit-image")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write the numbers too")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the numbers to this file")
     options = parser.parse_args()
     if TILE % options.chunk:
         parser.error(f"--chunk must divide {TILE}")

@@ -187,32 +187,36 @@ def _list(values: list[float]) -> str:
 def _parts(text: str) -> list[str]:
     names = text.split(",")
     if unknown := set(names) - set(PARTS):
-        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose of {', '.join(PARTS)}")
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(PARTS)}")
     return names
 
 
 def arguments_of(words: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", type=_parts, help="of those above, with commas between; default: all that can be")
-    parser.add_argument("--folder", type=Path, help="where scans and results are written for the while")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write the numbers too")
+    parser.add_argument("--parts", type=_parts, help="parts to run, separated by commas; default: all that can be run")
+    parser.add_argument("--folder", type=Path, help="folder for temporary scans and results")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the numbers to this file")
     parser.add_argument("--checkpoint", type=Path, help="best.pt of a training, for time, monai, processes, real")
     parser.add_argument("--device", default="cpu", help="for memory, time, monai, real")
     parser.add_argument("--precision", default="auto")
     parser.add_argument(
-        "--chunk", type=int, help="side of the chunks (px); default: as the engine chooses, but for memory"
+        "--chunk",
+        type=int,
+        help="side of the chunks (px); default: as chosen by the program, except for the part memory",
     )
-    parser.add_argument("--report", action="store_true", help="memory, time, monai: table of pores and report too")
+    parser.add_argument(
+        "--report", action="store_true", help="memory, time, monai: also make the table of pores and the report"
+    )
     parser.add_argument("--memory-sides", type=int, nargs="+", default=[4096, 8192, 16384, 32768], metavar="PX")
-    parser.add_argument("--side", type=int, default=8192, help="time, monai: of the scan (px)")
-    parser.add_argument("--repeats", type=int, default=3, help="time: turns")
+    parser.add_argument("--side", type=int, default=8192, help="time, monai: side of the scan (px)")
+    parser.add_argument("--repeats", type=int, default=3, help="time: number of repeats")
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--kill-side", type=int, default=4096, help="kills: of the scan (px)")
+    parser.add_argument("--kill-side", type=int, default=4096, help="kills: side of the scan (px)")
     parser.add_argument("--kill-chunk", type=int, default=512, help="kills: side of the chunks (px)")
-    parser.add_argument("--seed", type=int, default=0, help="kills: of their moments")
+    parser.add_argument("--seed", type=int, default=0, help="kills: random seed of their times")
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--process-side", type=int, default=4096, help="processes: of the scan (px)")
+    parser.add_argument("--process-side", type=int, default=4096, help="processes: side of the scan (px)")
     parser.add_argument("--process-chunk", type=int, default=1024, help="processes: side of the chunks (px)")
     parser.add_argument("--nankai", type=Path, default=_NANKAI, help="real: a folder with mosaics/")
     options = parser.parse_args(words)
@@ -220,7 +224,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     if options.parts is None:
         options.parts = [part for part in PARTS if part != "real" or has_real]
     elif "real" in options.parts and not has_real:
-        parser.error(f"real: give --checkpoint, and --nankai with a folder that holds mosaics/ (not {options.nankai})")
+        parser.error(f"real: give --checkpoint, and as --nankai a folder that holds mosaics/ (not {options.nankai})")
     return options
 
 

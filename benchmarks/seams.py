@@ -48,7 +48,7 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
     image = normalised(read_image(image_path))
     height, width = image.shape[1:]
     if min(height, width) < tile + shift:
-        raise SystemExit(f"{image_path}: it is {width} x {height} px, and {tile + shift} px are needed")
+        raise SystemExit(f"{image_path}: it is {width} x {height} px, but at least {tile + shift} px are needed")
     features = model.text.get(DEFAULT_PROMPT)
     statistics = MicrographStatistics(
         [{"source": "image"}], [{"image": image, "text": features.text, "tokens": features.tokens}]
@@ -68,10 +68,12 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, nargs="+", required=True, help="best.pt of trainings")
-    parser.add_argument("--image", type=Path, required=True, help="an image of several tiles")
+    parser.add_argument("--image", type=Path, required=True, help="an image larger than several tiles")
     parser.add_argument("--tile", type=int, default=512, help="side of a tile (px)")
-    parser.add_argument("--halo", type=int, nargs="+", default=[32, 64, 128], help="left out around a tile (px)")
-    parser.add_argument("--shift", type=int, default=64, help="between the two tilings (px)")
+    parser.add_argument(
+        "--halo", type=int, nargs="+", default=[32, 64, 128], help="border of a tile that is not used (px)"
+    )
+    parser.add_argument("--shift", type=int, default=64, help="shift between the two tilings (px)")
     parser.add_argument("--output", type=Path, help="also write the table as CSV")
     options = parser.parse_args()
     if any(number % STRIDE for number in (options.tile, options.shift, *options.halo)):
@@ -79,8 +81,8 @@ def main() -> None:
     for step in (options.tile - 2 * halo for halo in options.halo):
         if step <= 0 or options.shift % step == 0:
             parser.error(
-                f"tiles of {options.tile} px keep a middle of {step} px: it must be more than 0, and --shift no "
-                "multiple of it, or both tilings are the same"
+                f"tiles of {options.tile} px keep a middle of {step} px: it must be above 0, and --shift must not be "
+                "a multiple of it, or both tilings are the same"
             )
     rows: list[dict[str, object]] = []
     for checkpoint in options.checkpoint:

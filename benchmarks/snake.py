@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--modes", nargs="+", choices=["eager", "compiled"], default=["eager", "compiled"])
-    parser.add_argument("--threads", type=int, help="of the CPU; default: PyTorch's own choice")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: PyTorch's choice")
     options = parser.parse_args()
     keep_freed_memory()  # as the commands do
     if options.threads:

@@ -53,7 +53,7 @@ def measure(checkpoint: Path, image_path: Path) -> list[dict[str, object]]:
     model = load_model(str(checkpoint))
     image = normalised(read_image(image_path))[:, :SIDE, :SIDE]
     if min(image.shape[1:]) < 3 * BORDER:
-        raise SystemExit(f"{image_path}: it is too small, {3 * BORDER} px are needed on each side")
+        raise SystemExit(f"{image_path}: it is too small; each side needs at least {3 * BORDER} px")
     item = {"name": image_path.stem, "prompt": DEFAULT_PROMPT}
     conditions = text_conditions(model, [item])
     maps = {c.name: logits_under(model.network, image, c.features(item)) for c in conditions if c.features}

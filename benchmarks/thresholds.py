@@ -48,14 +48,14 @@ def histograms(checkpoint: Path, split: str, options: dict[str, object]) -> list
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("experiment", type=Path, help="folder that vlsenet experiment wrote")
+    parser.add_argument("experiment", type=Path, help="folder written by vlsenet experiment")
     parser.add_argument("--dataset_dir", required=True)
     parser.add_argument("--pore_label", type=int, default=None)
     arguments = parser.parse_args()
     runs = pd.read_csv(arguments.experiment / "runs.csv", dtype={"fold": str})
     runs = runs[(runs["state"] == "finished") & runs["fold"].notna()]
     if runs.empty:
-        raise SystemExit(f"{arguments.experiment / 'runs.csv'} names no finished training of a fold")
+        raise SystemExit(f"{arguments.experiment / 'runs.csv'} lists no finished training of a fold")
     rows = []
     for run in runs.itertuples():
         folder = arguments.experiment / str(run.variant) / f"fold{run.fold}" / f"seed{run.seed}"

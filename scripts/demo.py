@@ -33,7 +33,9 @@ LEAST_GAIN = 0.10
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--output_dir", type=Path, default=Path("demo"), help="folder for everything (%(default)s)")
+    parser.add_argument(
+        "--output_dir", type=Path, default=Path("demo"), help="folder for all results (default: %(default)s)"
+    )
     out = parser.parse_args().output_dir.resolve()
     started = time.monotonic()
 

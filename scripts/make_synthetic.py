@@ -7,13 +7,13 @@ import sys
 from typing import Any, NoReturn
 
 EXAMPLE = """\
-Porosity, anisotropy and orientation take one number, the same for every image, or two, between which each
-image draws its own.
+Porosity, anisotropy and orientation take one number (the same for every image) or two (each image draws its own
+value between them).
 
-example: 40 images of 256 x 256 pixels, 8 of them for validation and 8 for the test
+example: 40 images of 256 x 256 pixels, 8 of them for validation and 8 for testing
   python scripts/make_synthetic.py --output_dir out/synthetic --count 40 --size 256 256 --val 8 --test 8
 
-exit status: 0 done, 1 a mistake in a value or the folder, 2 wrong usage, 130 interrupted
+exit status: 0 success; 1 a mistake in a value or the folder; 2 wrong usage; 130 interrupted
 """
 
 

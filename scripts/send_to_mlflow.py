@@ -12,7 +12,7 @@ EXAMPLES = """
 example:
   python scripts/send_to_mlflow.py --output_dir runs/first --tracking_uri http://localhost:5000
 
-exit status: 0 when nothing is left to send, 1 when the server did not take all or a file can't be read, 2 wrong usage
+exit status: 0 nothing is left to send; 1 the server did not accept all, or a file can't be read; 2 wrong usage
 """
 
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
     folder = Path(options.output_dir)
     if not folder.is_dir():
-        raise UserError(f"--output_dir {folder}: no such folder; give that of a training")
+        raise UserError(f"--output_dir {folder}: no such folder; give the folder of a training")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     import mlflow

@@ -153,7 +153,7 @@ def test_parts_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert "real" in arguments_of(["--checkpoint", "best.pt", "--nankai", str(tmp_path)]).parts
     with pytest.raises(SystemExit):
         arguments_of(["--parts", "memory,money"])
-    assert "money: choose of memory, time" in capsys.readouterr().err
+    assert "money: choose from memory, time" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         arguments_of(["--parts", "real", "--nankai", str(tmp_path)])
     assert "give --checkpoint" in capsys.readouterr().err
