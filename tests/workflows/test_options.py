@@ -36,7 +36,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("output_dir", None, "--output_dir is missing"),
         ("output_dir", "", "--output_dir is missing"),
         ("network", "unett", "vlsenet, unet"),
-        ("max_epochs", 0, "whole number, 1 or more"),
+        ("max_epochs", 0, "whole number of at least 1"),
         ("max_epochs", "ten", "whole number"),
         ("max_epochs", 2.5, "whole number"),
         ("seed", True, "whole number"),
@@ -51,7 +51,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("pore_label", "two", "whole number"),
         ("group_pattern", "(", "regular expression"),
         ("tracking_uri", "./mlruns", "sqlite:///"),
-        ("resume", "yes", "switch"),
+        ("resume", "yes", "must be true or false"),
         ("tile_overlap", 1.0, "below 1"),
         ("compile", True, "default, reduce-overhead, max-autotune"),
         ("precision", "float16", "float32, bfloat16"),
@@ -107,7 +107,7 @@ def test_an_audit_is_checked_as_an_evaluation_and_its_own_options_too(tmp_path):
 
 def test_the_checkpoint_must_be_a_file(tmp_path):
     options = {**config_of("evaluate"), "dataset_dir": str(tmp_path), "output_dir": str(tmp_path)}
-    with pytest.raises(UserError, match="--tolerances 2: give each on its own"):
+    with pytest.raises(UserError, match="--tolerances 2: set each on its own"):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path), "tolerances": 2})
     with pytest.raises(UserError, match="not a checkpoint file"):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path)})

@@ -67,7 +67,7 @@ def test_the_command_writes_checked_files_and_a_manifest(tmp_path: Path, monkeyp
     [
         ({"formats": "onx"}, "did you mean onnx"),
         ({"formats": 5}, "give format names"),
-        ({"text_inputs": "yes"}, "switch"),
+        ({"text_inputs": "yes"}, "must be true or false"),
         ({"text_inputs": True}, "reads no text"),
         ({"checkpoint": "none.pt"}, "no such file"),
     ],
@@ -101,6 +101,6 @@ def test_what_fails_its_check_is_not_written(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "out" / "model.onnx").write_text("of an earlier export")
     wrong = FORMATS["torchscript"]._replace(load=lambda path: lambda inputs: inputs["image"])
     monkeypatch.setitem(FORMATS, "torchscript", wrong)
-    with pytest.raises(UserError, match=r"model\.ts is not written"):
+    with pytest.raises(UserError, match=r"model\.ts was not written"):
         export_model(model, str(tmp_path / "out"), PROMPT, 0.5, "torchscript")
     assert list((tmp_path / "out").iterdir()) == []
