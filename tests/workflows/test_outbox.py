@@ -89,7 +89,7 @@ def test_what_a_store_missed_it_gets_in_order_when_it_is_back(tmp_path, store, c
     assert np.isnan(store.told[1][2][1])
     assert list((tmp_path / "out").iterdir()) == []
     assert sum("did not accept" in line for line in caplog.messages) == 1  # once for an outage
-    assert "is back and took 2 x metrics, picture, tag" in caplog.text
+    assert "is back and accepted 2 x metrics, picture, tag" in caplog.text
 
 
 def test_a_store_that_stays_away_is_told_with_the_file_to_keep(tmp_path, store, clock, caplog):
@@ -99,7 +99,7 @@ def test_a_store_that_stays_away_is_told_with_the_file_to_keep(tmp_path, store, 
         for step in range(3):
             box.send_metrics({"loss": 1.0}, step)
         box.send_end("FINISHED")
-    assert "did not take 3 x metrics, end of the run" in caplog.messages[-1]
+    assert "did not accept 3 x metrics, end of the run" in caplog.messages[-1]
     assert str(tmp_path / "mlflow_unsent.jsonl") in caplog.messages[-1]
     # the next part of the training sends it, also to a client of its own
     later = Store()
@@ -166,7 +166,7 @@ def test_an_error_without_a_text_stops_no_training(tmp_path, store, clock, caplo
     store.error = TimeoutError()
     with caplog.at_level(logging.WARNING, "vlsenet"):
         make(tmp_path, store).send_metrics({"loss": 2.0}, 1)
-    assert "did not take metrics: TimeoutError; kept" in caplog.text
+    assert "did not accept metrics (TimeoutError); kept" in caplog.text
 
 
 def test_a_run_in_a_real_store_is_whole_after_an_outage(tmp_path, monkeypatch, capsys):

@@ -47,7 +47,7 @@ def test_images_are_drawn_in_proportion_to_their_weights() -> None:
 
 
 def test_a_batch_that_can_not_be_shared_is_refused() -> None:
-    with pytest.raises(UserError, match="--batch_size 12 can't be shared equally by 5 processes"):
+    with pytest.raises(UserError, match="--batch_size 12 can't be divided equally among 5 processes"):
         sampler(Ranks(0, 5))
 
 

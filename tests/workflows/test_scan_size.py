@@ -45,7 +45,7 @@ def test_processes_share_the_memory_and_too_little_is_told(monkeypatch: pytest.M
 def test_given_sizes_that_the_whole_memory_does_not_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan_size, "device_memory", lambda device: 8 * 1280**2)
     assert fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, chunk_size=1024) == (1024, 1)
-    with pytest.raises(UserError, match=r"a window of 2048 px.*smaller --chunk_size"):
+    with pytest.raises(UserError, match=r"one window of 2048 px.*smaller --chunk_size"):
         fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, chunk_size=2048)
     with pytest.raises(UserError, match=r"2 windows of 1024 px.*smaller --chunk_size"):
         fitting_sizes(eight_bytes_a_pixel, CPU, 128, 10_000, chunk_size=1024, batch=2)
@@ -61,7 +61,7 @@ def test_a_wrong_pixel_size_is_named_and_not_the_halo(chunk_size: int | None, mo
     """Pixels of 2000 nm and a model of 10 nm make a window of 51 000 px out of a chunk of 256 px."""
     monkeypatch.setattr(scan_size, "device_memory", lambda device: 8 * 1280**2)
     with pytest.raises(
-        UserError, match="a pixel of the scan is 200 of the network's: check --pixel_size_nm, or give"
+        UserError, match="each pixel of the scan is resampled to 200 pixels: check --pixel_size_nm, or give"
     ) as e:
         fitting_sizes(eight_bytes_a_pixel, CPU, 128, 300, scale=200, chunk_size=chunk_size, shape=(60_000, 60_000))
     assert "--rescale false" in str(e.value)
