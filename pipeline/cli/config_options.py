@@ -111,7 +111,7 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
             nearest_first = nearest(first, names)
             meant = nearest_first and nearest_first + part + rest
             hint = f"did you mean {meant}?" if meant else f"see the options at the top of {config}.yaml"
-            raise UserError(f"--set {assignment}: there is no option {name} in {config}.yaml; {hint}")
+            raise UserError(f"--set {assignment}: {config}.yaml has no option {name}; {hint}")
         try:
             # YAML 1.1 reads 1e-3 as text
             values[name] = float(text) if _POWER_OF_TEN.fullmatch(text) else yaml.safe_load(text)

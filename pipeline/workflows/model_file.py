@@ -131,7 +131,7 @@ def read_model_file(path: str) -> dict[str, Any]:
 def _why_unreadable(path: str, error: Exception) -> str:
     """In a few words; PyTorch's messages name internals of its reader, or how to run the code in a pickle."""
     if isinstance(error, FileNotFoundError):
-        return "there is no such file"
+        return "no such file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     file = Path(path)

@@ -92,7 +92,7 @@ def test_wrong_usage_is_told_in_a_line(arguments: list[str], told: str, capsys: 
         (["segment", "a.tif", "--checkpoint", "a.tif", "--prompt", "$x"], "choose another"),
         (
             ["segment", "a.tif", "--checkpoint", "a.tif", "--set", "halp=3"],
-            "no option halp in scan.yaml; did you mean halo?",
+            "scan.yaml has no option halp; did you mean halo?",
         ),
         (["train", "none", "--output_dir", "b"], "none: no such folder"),
         (["evaluate", "a.tif"], "a.tif: it is a file"),

@@ -87,7 +87,7 @@ def kind_of_scan(name: str) -> str:
         if path.is_symlink():
             what = f"it is a link to {os.readlink(path)}, which does not exist"
             raise UserError(f"{name}: {what}; fix the link, or give the file itself") from error
-        raise UserError(f"{name}: there is no such file; check the path") from error
+        raise UserError(f"{name}: no such file; check the path") from error
     except OSError as error:
         cause = error.strerror or type(error).__name__
         raise UserError(f"{name}: it can't be opened ({cause}); check its permissions and the disk") from error

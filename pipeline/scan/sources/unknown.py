@@ -32,4 +32,4 @@ def unknown_content(start: bytes) -> str:
     if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
         shown = " ".join(start[:40].decode("latin-1").split())
         return f'it is a text file, not an image (it begins with "{shown}"); check which file was meant'
-    return "its content is none of TIFF, Zarr, PNG, JPEG, BMP, NIfTI or MRC; save the image as TIFF or PNG"
+    return "its content is not TIFF, Zarr, PNG, JPEG, BMP, NIfTI or MRC; save the image as TIFF or PNG"

@@ -20,13 +20,13 @@ from tests.scan.sources.cases import assert_reads, noise
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "there is no such file"),
+        (None, "no such file"),
         (b"", r"empty \(0 bytes\)"),
         (b"some text that is no image", "it is a text file"),
         (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         (b"ZISRAWFILE" + bytes(30), "CZI file; export it as TIFF"),
         (b"%PDF-1.7", "it is a PDF"),
-        (bytes(range(200)), "none of TIFF, Zarr"),
+        (bytes(range(200)), "not TIFF, Zarr"),
         (b"\x1f\x8b" + bytes(30), "truncated or damaged"),
         (b"PK\x03\x04" + bytes(30), "can't be opened as Zarr"),
     ],
