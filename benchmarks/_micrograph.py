@@ -10,7 +10,7 @@ from pipeline.scan.greys import Greys
 
 
 def normalised(raw: np.ndarray) -> torch.Tensor:
-    """A whole micrograph (1, H, W) from its grey values (H, W): mean 0 and spread 1 over it, shading taken out."""
+    """A whole micrograph (1, H, W) from its grey values (H, W): mean 0 and spread 1 over it, shading removed."""
     intensity = Intensity.of(raw)
     greys = Greys(intensity, (Shading.of(raw, intensity),))
     return torch.from_numpy(greys.normalised(raw, 0, 0, 0))[None]

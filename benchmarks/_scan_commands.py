@@ -80,7 +80,7 @@ def kill_and_resume(command: Command, kills: int, seed: int = 0) -> dict[str, An
     """Kill a segmentation with SIGKILL at random moments, start it again, and compare what it wrote at last.
 
     One that reaches its end before its kill, or is killed behind it, is compared with an undisturbed one, removed, and
-    begun anew. The clock of a kill starts when the process has written its first file, as Python's imports take far
+    started again. The clock of a kill starts when the process has written its first file, as Python's imports take far
     longer than a small scan.
 
     Args:

@@ -6,7 +6,7 @@ For each checkpoint, on the images that it was trained on and on the validation 
 threshold of the best Dice on these images:
 
 dice             pooled over all pixels
-own_threshold    the same with the best threshold for each image by itself: no calibration does better
+own_threshold    the same with the best threshold of each image: no calibration does better
 near_1, near_2   share of the wrong pixels that have one of the other true class within 1 px (2 px)
 missed, made_up  share in true pores of which nothing was found, and in found pores of which nothing is true
 inside           Dice leaving out all pixels that have one of the other true class within 1 px
@@ -86,7 +86,7 @@ def moved(images: Images, move: Callable[..., Mask]) -> float:
     total = PoreCounts()
     for _, label in images:
         truth = label[0].numpy() > 0
-        # beyond the image it goes on as at its border
+        # beyond the image it continues as at its border
         total += counts(move(np.pad(truth, 1, mode="edge"), ONE_STEP)[1:-1, 1:-1], truth)
     return total.dice
 

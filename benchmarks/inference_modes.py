@@ -3,7 +3,7 @@
     python benchmarks/inference_modes.py --checkpoint runs/first/checkpoints/best.pt --image scan.tif
 
 Tries memory layout x precision x norms folded into convolutions x `torch.compile`. As in inference, the statistics of
-the network are pinned to the images at hand, which makes the norms foldable. All modes take turns. Without a checkpoint
+the network are pinned to the given images, which makes the norms foldable. All modes take turns. Without a checkpoint
 the weights are random and without an image it is synthetic: then only the times say something.
 """
 

@@ -3,7 +3,7 @@
     python benchmarks/pore_table.py                       # 8192 x 8192 px, over 100 000 pores; some minutes
     python benchmarks/pore_table.py --side 32768 --untiled false
 
-The scan is made of a random field of 2048 x 2048 px, shifted and flipped anew for each tile; it is written to a
+The scan is made of a random field of 2048 x 2048 px, shifted and flipped differently for each tile; it is written to a
 store as an inference writes it. Each table is made in a process of its own, whose peak memory is told, with
 what it held before (Python and libraries).
 """

@@ -4,7 +4,7 @@
 
 Every pixel is taken from the tile in whose middle it lies, with no blending, at least HALO px from the tile's border;
 pixels within HALO of the image's own border are left out. The second tiling is shifted by SHIFT px, a multiple of 16
-(other shifts pool other blocks of pixels, which no halo mends).
+(other shifts pool other blocks of pixels, which no halo fixes).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/text_effect.py --checkpoint runs/*/checkpoints/best.pt --image scan.tif
 
 Compares the logits of an image under the model's own text with those under other texts: those of `vlsenet audit` (a
-learned text prior is taken out of the network, and random features or zeros put in its place). Statistics are pinned to
+learned text prior is removed from the network, and random features or zeros replace it). Statistics are pinned to
 the image, as at inference; BORDER px of it are left out.
 
 shift      mean difference of the logits

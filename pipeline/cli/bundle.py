@@ -14,7 +14,7 @@ def run_bundle(config: str, told: str, overrides: dict[str, Any]) -> int:
 
     Args:
         config: its name, such as `scan`.
-        told: the line that says what begins; loading PyTorch and MONAI takes seconds.
+        told: the line printed at the start, as loading PyTorch and MONAI takes seconds.
         overrides: config entries by name.
 
     Raises:

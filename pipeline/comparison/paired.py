@@ -1,7 +1,7 @@
 """The difference of two variants, image by image, and how sure it is.
 
 Three things make two variants differ by chance. *Which rock was looked at*: images of one source are alike, so the
-source is what is drawn anew, not the image. *The luck of a training*: another seed gives other weights, and with them a
+source is resampled, not the image. *The luck of a training*: another seed gives other weights, and with them a
 difference that all images share, which no number of images averages out; it is known only where a variant was trained
 more than once. *Which images of a source* there are, which is a part of the first.
 
@@ -47,7 +47,7 @@ class Difference:
         p_wilcoxon: of Wilcoxon's signed-rank test over the images; it takes them for independent, and one training for
             the variant.
         images: how many were paired.
-        clusters: how many parts were drawn anew by the bootstrap ...
+        clusters: how many parts the bootstrap resampled ...
         cluster: ... and what they are: ``source``, ``fold`` or ``image``.
         luck: whether the spread between trainings is in the interval: ``seeds`` (from several seeds), ``folds`` (from
             the folds, which were trained for separately), ``same weights`` (both are evaluations of the same trainings,
@@ -129,7 +129,7 @@ def _luck(variant: pd.DataFrame, baseline: pd.DataFrame, items: pd.DataFrame) ->
 
 
 def _clusters(items: pd.DataFrame, luck: str) -> tuple[str, np.ndarray]:
-    """What is drawn anew: sources; folds where they have to stand for the trainings; images where all else is one."""
+    """What is resampled: sources; folds, if they have to stand for the trainings; images, if there is one source."""
     folds = items.index.get_level_values("fold").to_numpy()
     if luck == "folds":
         return "fold", folds

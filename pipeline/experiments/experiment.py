@@ -75,7 +75,7 @@ def run_experiment(
 
     Raises:
         UserError: the plan, the data or the store don't allow it.
-        KeyboardInterrupt: the runs under way were stopped; the same call goes on.
+        KeyboardInterrupt: the current runs were stopped; the same call resumes.
     """
     if "dataset_dir" not in plan.common:
         raise UserError("--dataset_dir is missing: give the folder with images/ and labels/")

@@ -1,6 +1,6 @@
 """One training and its evaluation, in a process of its own: ``python -m pipeline.experiments.one_run``.
 
-The runner starts it. It goes on from where an earlier part stopped.
+The runner starts it. It resumes where an earlier part stopped.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
 
 
 def write_run_table(output_dir: Path) -> None:
-    """Write ``runs.csv`` anew."""
+    """Rewrite ``runs.csv``."""
     table = run_table(read_records(output_dir))
     with atomic_path(output_dir / FILE) as partial:
         table.to_csv(partial, index=False, float_format="%.6g")

@@ -1,4 +1,4 @@
-"""Runs the trainings of an experiment, each in a process of its own, and goes on where an earlier call stopped."""
+"""Runs the trainings of an experiment, each in its own process, and resumes where an earlier call stopped."""
 
 from __future__ import annotations
 

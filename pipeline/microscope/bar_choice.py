@@ -31,7 +31,7 @@ def imaged_rows(image: np.ndarray, file: Path, choice: str | int = "auto") -> in
         H where there is no bar.
 
     Raises:
-        UserError: the choice is none of those that there are, or leaves no image.
+        UserError: the choice is not one of these, or leaves no image.
     """
     height = image.shape[0]
     bottom = read_bottom(lambda top, left, high, wide: image[top : top + high, left : left + wide], image.shape)
@@ -54,7 +54,7 @@ def info_bar_height(
         Rows to cut off at the lower border (px), 0 for none.
 
     Raises:
-        UserError: the choice is none of these, or leaves no image.
+        UserError: the choice is not one of these, or leaves no image.
     """
     rows = image_height or len(bottom)
     text = str(choice).strip().lower()

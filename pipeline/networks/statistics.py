@@ -53,7 +53,7 @@ def pin_statistics(
     the convolutions before them (`fuse_norms`).
 
     For instance norm, a single tile's own answer stays what it was. For batch norm, the statistics of the training
-    give way to those of the scan at hand (prediction-time batch normalisation: Nado et al., arXiv 2006.10963).
+    are replaced by those of the given scan (prediction-time batch normalisation: Nado et al., arXiv 2006.10963).
 
     Args:
         network: any network of this package; it is left as it is.

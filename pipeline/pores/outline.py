@@ -32,7 +32,7 @@ class Chains(NamedTuple):
         return Chains(self.chain[keep], self.row[keep], self.reach[keep])
 
     def of_pores(self, keep: np.ndarray) -> Chains:
-        """The chains of the pores that `keep` (boolean, for each pore) picks, which are numbered anew."""
+        """The chains of the pores that `keep` (boolean, for each pore) picks, renumbered."""
         points = self.take(keep[self.chain >> 1])
         number = np.cumsum(keep) - 1
         return points._replace(chain=2 * number[points.chain >> 1] + (points.chain & 1))

@@ -16,7 +16,7 @@ class Greys:
     Attributes:
         intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
             dark beside the others.
-        shading: of each slice, taken out; empty: it is left as it is.
+        shading: of each slice, to be removed; empty: it is left in.
     """
 
     intensity: Intensity

@@ -107,7 +107,7 @@ class Ground:
             windows: of its plan.
             skip_empty: look for empty ground.
             flatten_shading: measure the shading.
-            key: of all that it depends on; what was kept for another is measured anew.
+            key: of all that it depends on; if the key differs, it is measured again.
         """
         if file.exists():
             with np.load(file) as found:

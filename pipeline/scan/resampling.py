@@ -26,7 +26,7 @@ def axis_weights(
         count: number of pixels of the result.
         scale: pixels of the result to one of the original.
         length: pixels of the whole original.
-        limit: first pixel and number of pixels of the original that are at hand; None: what is needed.
+        limit: first pixel and number of pixels of the original that are available; None: all that are needed.
 
     Returns:
         First pixel and number of pixels of the original that the matrix takes, and the matrix (count, number).

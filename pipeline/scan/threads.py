@@ -1,4 +1,4 @@
-"""Threads for what goes on beside the network: reading, writing, the first look, coarser levels."""
+"""Threads for work beside the network: reading, writing, the first look, coarser levels."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def take_image(solid: Solid, pores: Pores, rng: np.random.Generator, settings: S
         image, source, _vary(settings.charging, rng), rng, halo=int(rng.integers(3, 8)), length=rng.uniform(5, 25)
     )
     image = artifacts.jitter_lines(image, _vary(settings.jitter, rng), rng)
-    # Brightness and contrast knobs, set anew by the operator for each image.
+    # Brightness and contrast knobs, set by the operator for each image.
     middle = float(np.median(image))
     image = rng.uniform(0.42, 0.66) + rng.uniform(0.75, 1.2) * (image - middle)
     coefficients = rng.normal(size=len(artifacts.SHADING_TERMS))

@@ -52,7 +52,7 @@ def build_writer(name: str) -> PromptWriter:
 def write_prompts(
     dataset_dir: str | Path, writer: PromptWriter, *, overwrite: bool = False, dry_run: bool = False
 ) -> WrittenPrompts:
-    """Write `text/<image stem>.txt` for each image of a data set that has none; a broken-off run goes on so.
+    """Write `text/<image stem>.txt` for each image of a data set that has none, so an interrupted run resumes.
 
     Args:
         dataset_dir: folder with `images/` and `labels/` (or `patch_images/` and `patch_mask/`).

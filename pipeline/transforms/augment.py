@@ -56,7 +56,7 @@ class RandArtifact(RandomizableTransform):
         """
         Args:
             img: ``(C, H, W)``.
-            randomize: whether to draw anew; otherwise the last recipe is used again.
+            randomize: whether to draw again; otherwise the last recipe is used again.
 
         Raises:
             UserError: when `img` is not ``(C, H, W)``.

@@ -46,7 +46,7 @@ class CropInfoBard(MapTransform, InvertibleTransform):
         """Crop (C, H, W) to (C, H - bar, W).
 
         Raises:
-            UserError: the choice is none of those that there are, or a label's height fits neither.
+            UserError: the choice is not one of these, or a label's height fits neither.
         """
         out = dict(data)
         first = out[self.keys[0]]

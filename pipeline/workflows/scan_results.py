@@ -176,7 +176,7 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def remove_earlier(folder: Path) -> None:
-    """Remove what stands beside the store, before it is segmented anew: pictures and numbers of two runs never mix."""
+    """Remove the files beside the store before segmenting again: pictures and numbers of two runs never mix."""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
 

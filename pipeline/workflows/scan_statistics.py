@@ -69,7 +69,7 @@ class MicrographStatistics:
     """Networks with their statistics pinned to a micrograph, one for each source of a data set.
 
     The statistics are taken over tiles that are spread over all images of the source. A micrograph's network is made
-    when its first image comes, and anew when the weights have changed since.
+    when its first image comes, and again when the weights have changed since.
 
     Args:
         items: what the data set was made of; `source` says from which micrograph an image was cut.

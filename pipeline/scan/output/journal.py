@@ -69,7 +69,7 @@ class Journal:
                 prompt, threshold, plan of the chunks and tiles, versions of the formats. JSON values; mappings may be
                 nested.
             overwrite: replace what is there, if it is finished or of another request; an unfinished one of the same
-                request is gone on with, so that the same command may be given again after a kill.
+                request is resumed, so that the same command may be run again after a kill.
 
         Raises:
             UserError: the folder belongs to another request (the message names what differs) or to a finished
@@ -112,7 +112,7 @@ class Journal:
 
     @staticmethod
     def reopen(folder: str | Path) -> None:
-        """Take the finish back, so that the segmentation goes on: its results are not all there any more.
+        """Mark a finished segmentation as unfinished, so that it resumes: some of its results were removed.
 
         Raises:
             UserError: the disk refuses.

@@ -22,7 +22,7 @@ def build_pyramid(
 ) -> None:
     """Write every level above 0, when all chunks of level 0 are there; chunks that are there already stay.
 
-    Killed and called again, it goes on: a chunk on the disk is whole, and was made from a finished level. Several
+    Killed and called again, it resumes: a chunk on the disk is complete, and was made from a finished level. Several
     processes share the chunks of each level and wait for each other between levels. Each thread holds eight chunks.
 
     Args:

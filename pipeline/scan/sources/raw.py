@@ -15,7 +15,7 @@ from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
 class RawSource(ScanSource):
     """Pixels in their order, row by row.
 
-    A file is mapped anew for each read: the pages of a lasting map would count as this process's memory, more of
+    A file is mapped again for each read: the pages of a lasting map would count as this process's memory, more of
     them with each window.
 
     Args:

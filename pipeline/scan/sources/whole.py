@@ -29,7 +29,7 @@ log = logging.getLogger("vlsenet")
 
 #: decoded pixels that are held in memory; more goes to a file in `spill_dir` (bytes)
 MOST_IN_MEMORY = 256 << 20
-#: an image that is one block of more than this is not decoded anew for each window (bytes)
+#: an image that is one block of more than this is not decoded again for each window (bytes)
 LARGEST_SINGLE_BLOCK = 32 << 20
 #: what is not worth a word in the log (bytes)
 _LITTLE = 64 << 20

@@ -21,7 +21,7 @@ from pipeline.workflows.export.graph import TRACED_SIZE, ExportSource, Inputs
 def write(source: ExportSource, path: Path, about: str) -> None:
     """Write a traced graph with `about` (JSON) as its metadata, as MONAI's `load_net_with_metadata` reads it.
 
-    MONAI's `ckpt_export` does it, where it can: it makes up one input by itself, the image. With text inputs, the
+    MONAI's `ckpt_export` does it, where it can: it makes up only one input, the image. With text inputs, the
     functions that it is made of do it.
     """
     with _quiet():
