@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from _scan_data import hashes
 
-from pipeline.workflows.scan_results import MANIFEST
+from pipeline.workflows.scan.results import MANIFEST
 
 _CONFIGS = Path(__file__).resolve().parents[1] / "bundle" / "configs"
 _PATIENCE = 3600  # seconds that a command may take

@@ -15,7 +15,7 @@ from pipeline.networks import build_network
 from pipeline.synthetic import generate
 from pipeline.text import DEFAULT_PROMPT, build_text_source, build_text_store
 from pipeline.workflows import model_content
-from pipeline.workflows.scan_results import STORE
+from pipeline.workflows.scan.results import STORE
 
 #: sides of the images that a scan is made of, and of the tiles of its file (px)
 IMAGE, TILE = 1024, 512

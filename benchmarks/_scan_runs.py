@@ -30,9 +30,9 @@ from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
 from pipeline.workflows import scan as engine
 from pipeline.workflows.allocator import keep_freed_memory
-from pipeline.workflows.scan_network import pinned, prompted
-from pipeline.workflows.scan_results import MANIFEST, STORE
-from pipeline.workflows.scan_statistics import SIDE, TILES
+from pipeline.workflows.micrograph_statistics import SIDE, TILES
+from pipeline.workflows.scan.network import pinned, prompted
+from pipeline.workflows.scan.results import MANIFEST, STORE
 
 keep_freed_memory()  # as the commands do
 

@@ -23,7 +23,7 @@ from pipeline.metrics import Seam
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import MicrographStatistics, load_model
-from pipeline.workflows.scan_statistics import STATISTICS
+from pipeline.workflows.micrograph_statistics import STATISTICS
 
 
 def tiled(

@@ -11,6 +11,7 @@ from pipeline.workflows.evaluation_log import EvaluationLog
 from pipeline.workflows.export import export_model
 from pipeline.workflows.image_items import image_items, items_left
 from pipeline.workflows.inferer import PromptedSlidingWindowInferer
+from pipeline.workflows.micrograph_statistics import MicrographStatistics
 from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.parallel import GlobalBatchLoss, share_batch_statistics
 from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
@@ -21,10 +22,7 @@ from pipeline.workflows.progress import ImageProgress
 from pipeline.workflows.provenance import environment, run_parameters, versions
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
-from pipeline.workflows.scan import ScanSegmentation
-from pipeline.workflows.scan_command import ScanCommand
-from pipeline.workflows.scan_settings import ScanSettings
-from pipeline.workflows.scan_statistics import MicrographStatistics
+from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings
 from pipeline.workflows.schedule import warmup_cosine
 from pipeline.workflows.scores import EpochMean, pore_metric
 from pipeline.workflows.segmentation import SegmentationResults

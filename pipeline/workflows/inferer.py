@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.networks.inputs import STRIDE
+from pipeline.workflows.micrograph_statistics import MicrographStatistics
 from pipeline.workflows.precision import autocast
-from pipeline.workflows.scan_statistics import MicrographStatistics
 
 
 class PromptedSlidingWindowInferer(Inferer):

@@ -18,10 +18,10 @@ from pipeline.networks.inputs import STRIDE
 from pipeline.scan.rectangles import Roi
 from pipeline.workflows.evaluation_log import NOWHERE
 from pipeline.workflows.export import check_formats
+from pipeline.workflows.micrograph_statistics import STATISTICS
 from pipeline.workflows.precision import PRECISIONS
-from pipeline.workflows.scan_results import FORMATS as SCAN_FORMATS
-from pipeline.workflows.scan_settings import format_names
-from pipeline.workflows.scan_statistics import STATISTICS
+from pipeline.workflows.scan.results import FORMATS as SCAN_FORMATS
+from pipeline.workflows.scan.settings import format_names
 
 Check = Callable[[str, Any], None]
 

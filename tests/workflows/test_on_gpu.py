@@ -16,9 +16,9 @@ import zarr
 
 from pipeline.networks import pin_statistics
 from pipeline.synthetic import generate, write_dataset
-from pipeline.workflows import ScanSegmentation, ScanSettings, load_model, scan_statistics
+from pipeline.workflows import ScanSegmentation, ScanSettings, load_model, micrograph_statistics
 from tests.workflows.export.cases import write_checkpoint
-from tests.workflows.scans import files
+from tests.workflows.scan.files import files
 from tests.workflows.test_bundle import QUICK, bundle
 
 pytestmark = [
@@ -119,7 +119,7 @@ def test_statistics_that_find_no_room(
             raise torch.OutOfMemoryError
         return pin_statistics(network, image, *text)
 
-    monkeypatch.setattr(scan_statistics, "pin_statistics", full)
+    monkeypatch.setattr(micrograph_statistics, "pin_statistics", full)
     tight = scan(work, tmp_path / "tight", "cuda:0", precision=precision).astype(int)
     assert "they are computed on the CPU" in caplog.text
     assert np.abs(roomy - tight).max() <= (2 if precision == "float32" else 40)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.atomic import atomic_path
 from pipeline.pores import CSV
-from pipeline.workflows.scan_results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
+from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
 from pipeline.workflows.tracking import TrackedRun
 
 

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from pipeline.errors import UserError
-from pipeline.workflows.scan_finished import refuse_foreign, refuse_own_input
+from pipeline.workflows.scan.finished import refuse_foreign, refuse_own_input
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "pores.csv", "report.html", "figures/chord_lengths.png"])

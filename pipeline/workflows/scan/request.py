@@ -13,10 +13,10 @@ from pipeline.scan.output import FORMAT_VERSION
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import check_imaged
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.scan_network import prompted
-from pipeline.workflows.scan_scale import scan_scale
-from pipeline.workflows.scan_settings import ScanSettings
-from pipeline.workflows.scan_size import fitting_sizes
+from pipeline.workflows.scan.fitting_sizes import fitting_sizes
+from pipeline.workflows.scan.network import prompted
+from pipeline.workflows.scan.scale import scan_scale
+from pipeline.workflows.scan.settings import ScanSettings
 
 logger = logging.getLogger("vlsenet")
 

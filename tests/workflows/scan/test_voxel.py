@@ -17,7 +17,7 @@ from pipeline.microscope.pixel_side import square_side
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
-from pipeline.workflows.scan_voxel import pixel_size_of, slice_spacing_of, tell_voxel
+from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of, tell_voxel
 from tests.workflows.export.cases import trained_model
 
 SLICES = np.stack([generate((64, 72), seed=number).image for number in range(3)])

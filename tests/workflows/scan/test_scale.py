@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from pipeline.workflows.scan_scale import scan_scale
+from pipeline.workflows.scan.scale import scan_scale
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from torch import nn
 
 from pipeline.networks import UNet, pin_statistics
 from pipeline.text import TextFeatures
-from pipeline.workflows import MicrographStatistics, PromptedSlidingWindowInferer, scan_statistics
-from pipeline.workflows.scan_network import pinned
-from pipeline.workflows.scan_statistics import network_for_tiles
+from pipeline.workflows import MicrographStatistics, PromptedSlidingWindowInferer, micrograph_statistics
+from pipeline.workflows.micrograph_statistics import network_for_tiles
+from pipeline.workflows.scan.network import pinned
 
 FEATURES = (4, 4, 4, 4, 4)
 
@@ -138,7 +138,7 @@ def test_statistics_that_a_gpu_has_no_room_for_are_taken_on_the_cpu(monkeypatch:
             raise torch.OutOfMemoryError
         return pin_statistics(given, tiles)
 
-    monkeypatch.setattr(scan_statistics, "pin_statistics", full)
+    monkeypatch.setattr(micrograph_statistics, "pin_statistics", full)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: tiles if tensor.is_meta else tensor)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: torch.bfloat16)

@@ -20,12 +20,13 @@ from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.synthetic import generate
-from pipeline.workflows import Ranks, ScanCommand, ScanSettings, scan_command
+from pipeline.workflows import Ranks, ScanCommand, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.scan import command as scan_command
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scans import files
+from tests.workflows.scan.files import files
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 
 

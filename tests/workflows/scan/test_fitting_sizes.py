@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.workflows import scan_size
-from pipeline.workflows.scan_size import fitting_sizes
+from pipeline.workflows.scan import fitting_sizes as scan_size
+from pipeline.workflows.scan.fitting_sizes import fitting_sizes
 
 CPU = torch.device("cpu")
 

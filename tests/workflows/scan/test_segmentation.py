@@ -22,7 +22,7 @@ from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scans import files
+from tests.workflows.scan.files import files
 
 SIZE = (600, 1100)
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from pipeline.text import TextFeatures
+from pipeline.workflows.micrograph_statistics import network_for_tiles
 from pipeline.workflows.precision import autocast
-from pipeline.workflows.scan_statistics import network_for_tiles
 
 
 def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures, precision: str) -> nn.Module:

@@ -22,13 +22,14 @@ from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.threads import THREADS
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Windows
+from pipeline.workflows.micrograph_statistics import SIDE, TILES
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.scan_finished import refuse_foreign, was_written
-from pipeline.workflows.scan_network import pinned, prompted
-from pipeline.workflows.scan_request import scan_request
-from pipeline.workflows.scan_results import (
+from pipeline.workflows.scan.finished import refuse_foreign, was_written
+from pipeline.workflows.scan.network import pinned, prompted
+from pipeline.workflows.scan.request import scan_request
+from pipeline.workflows.scan.results import (
     JOURNAL,
     OVERVIEW,
     REPORT,
@@ -39,9 +40,8 @@ from pipeline.workflows.scan_results import (
     write_results,
     write_summary,
 )
-from pipeline.workflows.scan_settings import ScanSettings
-from pipeline.workflows.scan_statistics import SIDE, TILES
-from pipeline.workflows.scan_voxel import pixel_size_of, slice_spacing_of, tell_voxel
+from pipeline.workflows.scan.settings import ScanSettings
+from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of, tell_voxel
 from pipeline.workflows.training import INTERRUPTED
 
 logger = logging.getLogger("vlsenet")

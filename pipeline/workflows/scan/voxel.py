@@ -7,7 +7,7 @@ import logging
 from pipeline.microscope.finding import same
 from pipeline.microscope.pixel_side import square_side
 from pipeline.scan.volume import ScanVolume
-from pipeline.workflows.scan_settings import ScanSettings
+from pipeline.workflows.scan.settings import ScanSettings
 
 logger = logging.getLogger("vlsenet")
 

@@ -17,11 +17,11 @@ from pipeline.errors import UserError
 from pipeline.scan.sources import inputs_of, scans_in
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.scan import ScanSegmentation
-from pipeline.workflows.scan_finished import refuse_own_input, without_results
-from pipeline.workflows.scan_results import MANIFEST, POROSITY
-from pipeline.workflows.scan_settings import ScanSettings
-from pipeline.workflows.scan_tracking import is_tracked, track_scan
+from pipeline.workflows.scan.finished import refuse_own_input, without_results
+from pipeline.workflows.scan.results import MANIFEST, POROSITY
+from pipeline.workflows.scan.segmentation import ScanSegmentation
+from pipeline.workflows.scan.settings import ScanSettings
+from pipeline.workflows.scan.tracking import is_tracked, track_scan
 
 logger = logging.getLogger("vlsenet")
 
