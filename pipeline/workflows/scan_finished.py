@@ -63,7 +63,7 @@ def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:
 
 def without_results(scans: Sequence[Path]) -> list[Path]:
     """The scans of a folder without what a segmentation has written among them: its overview is no scan."""
-    own = {path for path in scans if path.name in (*FILES, STORE) and Journal.request_in(path.parent / JOURNAL)}
+    own = [path for path in scans if path.name in (*FILES, STORE) and Journal.request_in(path.parent / JOURNAL)]
     if own:
         logger.info("skipped, as results of a segmentation: %s", some_of([path.name for path in own]))
     return [path for path in scans if path not in own]

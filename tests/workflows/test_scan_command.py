@@ -248,7 +248,7 @@ def test_results_never_replace_the_scans(slices: Path, tmp_path: Path, model: Tr
 
 def test_a_table_of_others_is_left_alone(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
     (tmp_path / "scans.csv").write_text("my,own\n1,2\n")
-    with pytest.raises(UserError, match=r"scans\.csv is no table of segmented scans"):
+    with pytest.raises(UserError, match=r"scans\.csv was not written by vlsenet"):
         command(slices, tmp_path, model).run()
     assert (tmp_path / "scans.csv").read_text() == "my,own\n1,2\n"
 
