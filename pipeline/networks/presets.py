@@ -10,6 +10,17 @@ from pipeline.errors import UserError
 from pipeline.names import check_name
 
 
+def _presets() -> dict[str, list[int]]:
+    content: dict[str, list[int]] = json.loads(
+        resources.files(__package__).joinpath("presets.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+#: names of the presets
+PRESETS = tuple(_presets())
+
+
 def preset_features(preset: str) -> tuple[int, ...]:
     """Widths of the four levels and the bottleneck.
 
@@ -19,8 +30,7 @@ def preset_features(preset: str) -> tuple[int, ...]:
     Raises:
         UserError: an unknown preset.
     """
-    presets = json.loads(resources.files(__package__).joinpath("presets.json").read_text(encoding="utf-8"))
-    return tuple(presets[check_name("preset", preset, presets)])
+    return tuple(_presets()[check_name("preset", preset, PRESETS)])
 
 
 def check_features(features: Any) -> tuple[int, ...]:

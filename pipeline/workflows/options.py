@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 import torch
 
 from pipeline.errors import UserError
-from pipeline.networks import check_features
+from pipeline.networks import NETWORKS, check_features
+from pipeline.networks.blocks import NORMS
 from pipeline.networks.inputs import STRIDE
+from pipeline.networks.presets import PRESETS
 from pipeline.scan.rectangles import Roi
+from pipeline.text import TEXT_SOURCES
 from pipeline.workflows.evaluation_log import NOWHERE
 from pipeline.workflows.export import check_formats
 from pipeline.workflows.micrograph_statistics import STATISTICS
@@ -271,11 +274,11 @@ _OPTIONS: dict[str, dict[str, Check]] = {
     "train": {
         "dataset_dir": _DATASET,
         "output_dir": _output_folder,
-        "network": _one_of("vlsenet", "unet"),
-        "preset": _one_of("small", "base", "large"),
+        "network": _one_of(*NETWORKS),
+        "preset": _one_of(*PRESETS),
         "features": _widths,
-        "norm": _one_of("batch", "instance", "group"),
-        "text_source": _one_of("learned", "clip", "untrained", "random", "none"),
+        "norm": _one_of(*NORMS),
+        "text_source": _one_of(*TEXT_SOURCES),
         "max_epochs": _whole_number(1),
         "steps_per_epoch": _whole_number(1),
         "batch_size": _whole_number(1),
