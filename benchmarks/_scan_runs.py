@@ -28,9 +28,9 @@ from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Windows
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
-from pipeline.workflows import scan as engine
 from pipeline.workflows.allocator import keep_freed_memory
 from pipeline.workflows.micrograph_statistics import SIDE, TILES
+from pipeline.workflows.scan import segmentation as engine
 from pipeline.workflows.scan.network import pinned, prompted
 from pipeline.workflows.scan.results import MANIFEST, STORE
 

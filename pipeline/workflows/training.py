@@ -89,6 +89,13 @@ class TrainingRun:
             )
         if self._ranks.is_first:
             self._checkpoints.lock()
+        try:
+            self._prepare(resume, files)
+        except BaseException:
+            self._checkpoints.unlock()
+            raise
+
+    def _prepare(self, resume: bool, files: Mapping[str, Any]) -> None:
         if resume:
             self._checkpoints.resume(self._trainer, self._evaluator, self._max_epochs)
             logger.info("resuming after epoch %d", self._trainer.state.epoch)

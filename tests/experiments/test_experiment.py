@@ -90,7 +90,7 @@ def test_a_failed_run_is_recorded_and_the_rest_is_done_once(tmp_path, rock, make
     assert read_mlflow(out) == store
     with pytest.raises(UserError, match="other folds"):
         run_experiment(Plan(asked.variants, "a", (0,), FoldPlan("k", 3), asked.common), out)
-    with pytest.raises(UserError, match="was begun with sqlite"):
+    with pytest.raises(UserError, match="was started with sqlite"):
         run_experiment(asked, out, tracking_uri="http://localhost:1")
     label = next((rock / "labels").iterdir())
     label.write_bytes((rock / "labels" / sorted(p.name for p in (rock / "labels").iterdir())[-1]).read_bytes())
@@ -123,7 +123,7 @@ def test_an_experiment_with_a_stopped_run_is_not_finished(tmp_path, rock, make_s
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"only": ["b"]}, "no such variant: b"),
+        ({"only": ["b"]}, "unknown variant b; choose from a"),
         ({"jobs": 0}, "--jobs 0"),
         ({"threads": 0}, "--threads 0"),
     ],

@@ -50,7 +50,7 @@ def test_validation_on_the_tested_images_is_told(tmp_path, rock, caplog):
 
 
 def test_sources_that_are_not_there_and_damaged_files_are_told(tmp_path, rock):
-    with pytest.raises(UserError, match=r"rock: folds: no image is of the source 99"):
+    with pytest.raises(UserError, match=r"rock: folds: unknown source 99; choose from"):
         prepare_folds(FoldPlan("leave_out", sources=("99",)), {"dataset_dir": str(rock)}, tmp_path)
     (tmp_path / "folds.json").write_text("{")
     with pytest.raises(UserError, match=r"folds\.json can't be read"):

@@ -20,12 +20,12 @@ MODEL = SimpleNamespace(sha256="abc", path="best.pt")
 SETTINGS = {"tile_size": 512, "mirror": True, "group_pattern": None}
 
 
-def segment(results: SegmentationResults, names: list[str], folder, suffix: str = ".png") -> None:
+def segment(results: SegmentationResults, names: list[str], folder, suffix: str = ".png", info_bar: int = 0) -> None:
     """Run the handler on an engine whose probabilities are a ramp from 0 to 1 along x."""
 
     def infer(engine, name):
         ramp = torch.linspace(0, 1, 10).repeat(1, 6, 1)
-        engine.state.batch = [{"name": name, "image_path": str(folder / f"{name}{suffix}")}]
+        engine.state.batch = [{"name": name, "image_path": str(folder / f"{name}{suffix}"), "info_bar": info_bar}]
         return [{"image": ramp, "pred": ramp}]
 
     engine = Engine(infer)
@@ -44,6 +44,16 @@ def test_files_hold_mask_probability_and_porosity(tmp_path):
     assert list(table[["width", "height"]].iloc[0]) == [10, 6]
     assert json.loads((tmp_path / "manifest.json").read_text())["checkpoint_sha256"] == "abc"
     assert not list(tmp_path.rglob(".*"))
+
+
+def test_an_info_bar_holds_no_pore_and_is_not_counted(tmp_path):
+    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, info_bar=2)
+    for file in (tmp_path / "masks" / "a.png", tmp_path / "probability" / "a.tif"):
+        pixels = tifffile.imread(file) if file.suffix == ".tif" else np.asarray(Image.open(file))
+        assert pixels.shape == (8, 10)
+        assert pixels[:6].any()
+        assert not pixels[6:].any()
+    assert pd.read_csv(tmp_path / "porosity.csv").porosity.to_list() == [0.5]
 
 
 def test_a_nifti_mask_lies_in_the_image(tmp_path):
