@@ -67,9 +67,4 @@ class SnakeConvolution(nn.Module):
             (N, C, H, W).
         """
         offsets = snake_offsets(at_least_single(self.to_steps(x)))
-        if not self.vertical:
-            return self.weigh_taps(sample_along_snake(x, offsets).flatten(1, 2))
-        # laid out again: maps of two layouts are slow to add
-        taps = sample_along_snake(*(turned.transpose(2, 3).contiguous() for turned in (x, offsets)))
-        # weighing looks at no neighbours: it is turned back afterwards, when there is a fifth of the maps to copy
-        return self.weigh_taps(taps.flatten(1, 2)).transpose(2, 3)
+        return self.weigh_taps(sample_along_snake(x, offsets, self.vertical).flatten(1, 2))

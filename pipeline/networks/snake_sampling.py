@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,32 +18,36 @@ CENTRE = TAPS // 2
 _CHUNK = 1 << 19
 
 
-def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """Values of x at the taps of a horizontal line that is bent vertically.
+def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor, vertical: bool = False) -> torch.Tensor:
+    """Values of x at the taps of a line that is bent across itself.
 
-    Tap k of the line centred on (row, column) reads x at (row + offsets[k], column + k - CENTRE). The column is a
-    grid point, so that only the row needs (linear) interpolation. Coordinates beyond the border are clamped to it.
+    Tap k of the horizontal line centred on (row, column) reads x at (row + offsets[k], column + k - CENTRE), of the
+    vertical line at (row + k - CENTRE, column + offsets[k]). Along the line the taps lie on the grid, so that only the
+    coordinate across it needs (linear) interpolation. Coordinates beyond the border are clamped to it.
 
-    A tap d columns from the centre is at most d rows away, as neighbouring taps differ by one step of at most one
-    pixel. Linear interpolation over these few rows is a sum of shifted maps with no gather, the same for every pixel:
-    `x[row] + sum_j clamp(o - j, 0, 1) (x[row + j + 1] - x[row + j])` for the rows below, and alike for those above.
+    A tap d pixels along the line from the centre is at most d pixels across it, as neighbouring taps differ by one step
+    of at most one pixel. Linear interpolation over these few pixels is a sum of shifted maps with no gather, the same
+    for every pixel: `x[i] + sum_j clamp(o - j, 0, 1) (x[i + j + 1] - x[i + j])` for those on one side, and alike for
+    those on the other.
 
     Args:
         x: (N, C, H, W).
         offsets: in pixels, (N, TAPS, H, W), `|offsets[:, k]| <= |k - CENTRE|`.
+        vertical: the line runs along the height and bends sideways; else along the width.
 
     Returns:
         (N, C, TAPS, H, W).
     """
     # a compiler fuses the plain sum; step by step, it would write each term to memory
     if is_recording():
-        return _sum_of_shifts(x, offsets)
+        return _sum_of_shifts(x, offsets, vertical)
     # a GPU computes a term in less time than it takes to ask it to
     if x.device.type == "cuda":
-        return _on_grid(x, offsets)
+        return _on_grid(x, offsets, vertical)
     if x.device.type != "cpu":  # grid sampling lacks its backward on some
-        return _sum_of_shifts(x, offsets)
-    sampled: torch.Tensor = _ChunkedSum.apply(x, offsets)
+        return _sum_of_shifts(x, offsets, vertical)
+    # maps are worked on one by one: all of a map together, not all channels of a pixel
+    sampled: torch.Tensor = _ChunkedSum.apply(x.contiguous(), offsets.contiguous(), vertical)
     return sampled
 
 
@@ -51,15 +55,15 @@ class _Term(NamedTuple):
     """One shifted difference map of the sum.
 
     Attributes:
-        tap: k.
-        row: first row of the padded difference map that is read.
+        tap: k, which is also where the padded map is first read along the line.
+        across: where the padded difference map is first read across the line.
         coefficient: how much of the difference is added, (N, 1, H, W) in [-1, 1].
-        position: of the tap from one of the two rows, (N, 1, H, W) in pixels.
+        position: of the tap from one of the two pixels, (N, 1, H, W) in pixels.
         start: the offset acts on the term where the position is within [start, start + 1).
     """
 
     tap: int
-    row: int
+    across: int
     coefficient: torch.Tensor
     position: torch.Tensor
     start: int
@@ -74,6 +78,35 @@ def _terms(offsets: torch.Tensor, dtype: torch.dtype) -> Iterator[_Term]:
             yield _Term(tap, CENTRE - 1 - j, above.clamp(-1, 0).to(dtype), above, -1)
 
 
+class _Windows:
+    """Windows (H, W) of padded maps and of their differences, by their place along and across the line.
+
+    Args:
+        size: H and W.
+        vertical: the line runs along the height.
+    """
+
+    def __init__(self, size: Sequence[int], vertical: bool) -> None:
+        self.size = size
+        self.vertical = vertical
+
+    def __call__(self, along: int, across: int = CENTRE) -> tuple[slice, ...]:
+        """The window as an index of (N, C, H + ..., W + ...)."""
+        places = (along, across) if self.vertical else (across, along)
+        return slice(None), slice(None), *(slice(i, i + side) for i, side in zip(places, self.size, strict=True))
+
+    def neighbours(self, padded: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The padded maps without their last, and without their first, line of pixels across the snake's line."""
+        if self.vertical:
+            return padded[..., :-1], padded[..., 1:]
+        return padded[:, :, :-1], padded[:, :, 1:]
+
+    def differences(self, padded: torch.Tensor) -> torch.Tensor:
+        """Each pixel of the padded maps from the one before it, across the line."""
+        before, after = self.neighbours(padded)
+        return after - before
+
+
 def _replicate(x: torch.Tensor) -> torch.Tensor:
     """x (N, C, H, W) with its border repeated CENTRE times; the backward of replicate padding can't be compiled."""
     top, bottom = x[:, :, :1].expand(-1, -1, CENTRE, -1), x[:, :, -1:].expand(-1, -1, CENTRE, -1)
@@ -82,18 +115,18 @@ def _replicate(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([left, x, right], dim=3)
 
 
-def _sum_of_shifts(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    height, width = x.shape[2:]
+def _sum_of_shifts(x: torch.Tensor, offsets: torch.Tensor, vertical: bool = False) -> torch.Tensor:
+    window = _Windows(x.shape[2:], vertical)
     padded = _replicate(x)
-    differences = padded[:, :, 1:] - padded[:, :, :-1]
-    taps = [padded[:, :, CENTRE : CENTRE + height, tap : tap + width] for tap in range(TAPS)]
-    for tap, row, coefficient, *_ in _terms(offsets, x.dtype):
-        taps[tap] = taps[tap] + coefficient * differences[:, :, row : row + height, tap : tap + width]
+    differences = window.differences(padded)
+    taps = [padded[window(tap)] for tap in range(TAPS)]
+    for tap, across, coefficient, *_ in _terms(offsets, x.dtype):
+        taps[tap] = taps[tap] + coefficient * differences[window(tap, across)]
     return torch.stack(taps, dim=2)
 
 
-def _on_grid(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
-    """By PyTorch's bilinear sampling, in few steps: columns lie on the grid but for rounding."""
+def _on_grid(x: torch.Tensor, offsets: torch.Tensor, vertical: bool = False) -> torch.Tensor:
+    """By PyTorch's bilinear sampling, in few steps: along the line, taps lie on the grid but for rounding."""
     height, width = x.shape[2:]
 
     def line(start: float, end: float, steps: int) -> torch.Tensor:
@@ -101,10 +134,14 @@ def _on_grid(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
 
     # centres of pixels from -1 to 1 (align_corners=False), which a side of one pixel has too
     rows = line(1 / height - 1, 1 - 1 / height, height).view(height, 1)
-    reach = 2 * CENTRE / width
-    columns = line(1 / width - 1, 1 - 1 / width, width) + line(-reach, reach, TAPS).view(TAPS, 1, 1)
-    rows = torch.add(rows, offsets, alpha=2 / height)
-    grid = torch.stack([columns.expand_as(rows), rows], dim=-1).flatten(1, 2)
+    columns = line(1 / width - 1, 1 - 1 / width, width)
+    reach = 2 * CENTRE / (height if vertical else width)
+    taps = line(-reach, reach, TAPS).view(TAPS, 1, 1)
+    if vertical:
+        rows, columns = rows + taps, torch.add(columns, offsets, alpha=2 / width)
+    else:
+        rows, columns = torch.add(rows, offsets, alpha=2 / height), columns + taps
+    grid = torch.stack(torch.broadcast_tensors(columns, rows), dim=-1).flatten(1, 2)
     sampled = F.grid_sample(x.to(grid.dtype), grid, padding_mode="border", align_corners=False)
     return sampled.unflatten(2, (TAPS, height)).to(x.dtype)
 
@@ -116,50 +153,56 @@ class _ChunkedSum(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, x: torch.Tensor, offsets: torch.Tensor, vertical: bool) -> torch.Tensor:
         batch, channels, height, width = x.shape
+        window = _Windows((height, width), vertical)
         terms = list(_terms(offsets, x.dtype))
         out = x.new_empty(batch, channels, TAPS, height, width)
         for samples, part in _chunks(x):
-            padded, differences = _padded(x[samples, part])
+            padded = F.pad(x[samples, part], (CENTRE,) * 4, mode="replicate")
+            differences = window.differences(padded)
             taps = out[samples, part].unbind(2)
             # what a tap starts from: x itself, then what its earlier terms came to
-            sums = [padded[:, :, CENTRE : CENTRE + height, tap : tap + width] for tap in range(TAPS)]
+            sums = [padded[window(tap)] for tap in range(TAPS)]
             taps[CENTRE].copy_(sums[CENTRE])
-            for tap, row, coefficient, *_ in terms:
-                difference = differences[:, :, row : row + height, tap : tap + width]
+            for tap, across, coefficient, *_ in terms:
+                difference = differences[window(tap, across)]
                 sums[tap] = torch.addcmul(sums[tap], coefficient[samples], difference, out=taps[tap])
         ctx.save_for_backward(x, offsets)
+        ctx.window = window
         return out
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
         x, offsets = ctx.saved_tensors
+        window: _Windows = ctx.window
         batch, _, height, width = x.shape
         terms = list(_terms(offsets, x.dtype))
-        to_x = torch.empty_like(x, memory_format=torch.contiguous_format)
+        to_x = torch.empty_like(x)
         to_coefficients = offsets.new_zeros(len(terms), batch, height, width)
         for samples, part in _chunks(x):
-            padded, differences = _padded(x[samples, part])
+            padded = F.pad(x[samples, part], (CENTRE,) * 4, mode="replicate")
+            differences = window.differences(padded)
             taps = gradient[samples, part].unbind(2)
             to_padded, to_differences = torch.zeros_like(padded), torch.zeros_like(differences)
             product = torch.empty_like(x[samples, part], memory_format=torch.contiguous_format)
             for tap in range(TAPS):
-                to_padded[:, :, CENTRE : CENTRE + height, tap : tap + width] += taps[tap]
-            for i, (tap, row, coefficient, *_) in enumerate(terms):
-                window = (slice(None), slice(None), slice(row, row + height), slice(tap, tap + width))
-                to_differences[window].addcmul_(coefficient[samples], taps[tap])
-                torch.mul(taps[tap], differences[window], out=product)
+                to_padded[window(tap)] += taps[tap]
+            for i, (tap, across, coefficient, *_) in enumerate(terms):
+                place = window(tap, across)
+                to_differences[place].addcmul_(coefficient[samples], taps[tap])
+                torch.mul(taps[tap], differences[place], out=product)
                 to_coefficients[i, samples] += product.sum(1, dtype=offsets.dtype)
-            to_padded[:, :, 1:] += to_differences
-            to_padded[:, :, :-1] -= to_differences
+            before, after = window.neighbours(to_padded)
+            after += to_differences
+            before -= to_differences
             to_x[samples, part] = _fold_border(to_padded)
         to_offsets = torch.zeros_like(offsets)
         for (tap, _, _, position, start), part_of_offset in zip(terms, to_coefficients, strict=True):
             between = (position >= start) & (position < start + 1)
             to_offsets[:, tap] += part_of_offset.where(between[:, 0], 0)
-        return to_x, to_offsets
+        return to_x, to_offsets, None
 
 
 def _chunks(x: torch.Tensor) -> Iterator[tuple[slice, slice]]:
@@ -172,13 +215,8 @@ def _chunks(x: torch.Tensor) -> Iterator[tuple[slice, slice]]:
             yield slice(first, first + samples), slice(channel, channel + together)
 
 
-def _padded(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    padded = F.pad(x, (CENTRE,) * 4, mode="replicate")
-    return padded, padded[:, :, 1:] - padded[:, :, :-1]
-
-
 def _fold_border(gradient: torch.Tensor) -> torch.Tensor:
-    """The backward of `_padded`'s padding, in place: what went to a copy of the border goes to the border."""
+    """The backward of the padding, in place: what went to a copy of the border goes to the border."""
     for axis in (2, 3):
         size = gradient.shape[axis] - 2 * CENTRE
         before, inside, after = gradient.split([CENTRE, size, CENTRE], dim=axis)

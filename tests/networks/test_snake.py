@@ -35,6 +35,15 @@ def brute_force(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
     return torch.stack(values).view(batch, channels, TAPS, height, width)
 
 
+def turned(sample: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """The vertical form of a way to sample, by way of the transposed image: it has to equal the horizontal one."""
+
+    def vertically(x: torch.Tensor, offsets: torch.Tensor) -> torch.Tensor:
+        return sample(x.transpose(2, 3), offsets.transpose(2, 3), vertical=True).transpose(3, 4)
+
+    return vertically
+
+
 def random_case(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(sum(shape))
     x = torch.randn(*shape, generator=generator, dtype=torch.float64)
@@ -46,11 +55,14 @@ def random_case(*shape: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @FORMS
+@pytest.mark.parametrize("vertical", [False, True])
 @pytest.mark.parametrize("shape", [(2, 2, 4, 5), (1, 2, 1, 6), (1, 2, 6, 1), (1, 1, 1, 1), (1, 1, 2, 2)])
 def test_sampling_against_brute_force(
-    sample: Callable[..., torch.Tensor], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    sample: Callable[..., torch.Tensor], vertical: bool, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snake_sampling, "_CHUNK", 4)  # several chunks
+    if vertical:
+        sample = turned(sample)
 
     x, offsets = random_case(*shape)
     ours, reference = sample(x, offsets), brute_force(x, offsets)
@@ -67,7 +79,10 @@ def test_sampling_against_brute_force(
 
 
 @FORMS
-def test_sampling_against_grid_sample(sample: Callable[..., torch.Tensor]) -> None:
+@pytest.mark.parametrize("vertical", [False, True])
+def test_sampling_against_grid_sample(sample: Callable[..., torch.Tensor], vertical: bool) -> None:
+    if vertical:
+        sample = turned(sample)
     x, offsets = random_case(2, 3, 9, 7)
     rows = torch.arange(9, dtype=torch.float64).view(9, 1) + offsets
     columns = (torch.arange(7, dtype=torch.float64) + torch.arange(-2, 3).view(TAPS, 1, 1)).expand_as(rows)
