@@ -8,6 +8,7 @@ from pipeline.networks.context import ContextBlock
 from pipeline.networks.equal_parameters import parameter_count, parameters_of, unet_of_equal_parameters
 from pipeline.networks.factory import NETWORKS, build_network, equal_unet_features, reads_text
 from pipeline.networks.fusion import fuse_norms
+from pipeline.networks.inference import inference_form
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
 from pipeline.networks.output import SegmentationOutput
@@ -36,6 +37,7 @@ __all__ = [
     "check_features",
     "equal_unet_features",
     "fuse_norms",
+    "inference_form",
     "memory_format",
     "parameter_count",
     "parameters_of",

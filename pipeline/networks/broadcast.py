@@ -48,10 +48,11 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
     factors = factors.to(features.dtype)
     if not _runs_now(features):
         return features * scale.to(features.dtype) * factors
-    scaled = scale_shift(features, scale, torch.zeros_like(scale))
     if features.dtype != torch.float32 and not features.is_contiguous():
-        factors = factors.expand_as(features).contiguous(memory_format=torch.channels_last)
-    return scaled.mul_(factors)
+        # all factors as a product of matrices, pixels by channels, which lie in memory as the features do
+        pixels = factors.flatten(1).unsqueeze(2), scale.to(features.dtype).flatten(1).unsqueeze(1)
+        return features * torch.bmm(*pixels).unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
+    return scale_shift(features, scale, torch.zeros_like(scale)).mul_(factors)
 
 
 def _runs_now(features: torch.Tensor) -> bool:

@@ -46,8 +46,9 @@ def sample_along_snake(x: torch.Tensor, offsets: torch.Tensor, vertical: bool = 
         return _on_grid(x, offsets, vertical)
     if x.device.type != "cpu":  # grid sampling lacks its backward on some
         return _sum_of_shifts(x, offsets, vertical)
-    # maps are worked on one by one: all of a map together, not all channels of a pixel
-    sampled: torch.Tensor = _ChunkedSum.apply(x.contiguous(), offsets.contiguous(), vertical)
+    with torch.autocast("cpu", enabled=False):  # it would take each term to float32 and back
+        # maps are worked on one by one: all of a map together, not all channels of a pixel
+        sampled: torch.Tensor = _ChunkedSum.apply(x.contiguous(), offsets.contiguous(), vertical)
     return sampled
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from monai.networks.nets.basic_unet import BasicUNet, UpCat
@@ -19,12 +20,14 @@ class DecoderStage(nn.Module):
     stage.
     """
 
-    def __init__(self, stage: UpCat) -> None:
+    def __init__(self, stage: UpCat, skip_channels: int) -> None:
         """
         Args:
             stage: whose layers to use.
+            skip_channels: C of the skip.
         """
         super().__init__()
+        self.skip_channels = skip_channels
         self.upsample = stage.upsample
         self.convs = stage.convs
 
@@ -79,9 +82,9 @@ class UNet(BasicUNet):
             upsample="nontrainable",
         )
         self.in_channels = in_channels
-        for name, module in list(self.named_children()):
-            if isinstance(module, UpCat):
-                setattr(self, name, DecoderStage(module))
+        for level, skip_channels in enumerate(features[:-1], start=1):
+            name = f"upcat_{level}"
+            setattr(self, name, DecoderStage(cast(UpCat, self.get_submodule(name)), skip_channels))
         for module in self.modules():
             if isinstance(module, nn.Upsample):
                 module.align_corners = False

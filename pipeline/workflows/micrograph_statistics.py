@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.networks import fuse_norms, pin_statistics
+from pipeline.networks import inference_form, pin_statistics
 from pipeline.networks.inputs import STRIDE
 
 logger = logging.getLogger("vlsenet")
@@ -30,9 +30,7 @@ def network_for_tiles(
 ) -> nn.Module:
     """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
     `pin_statistics`. For inference only."""
-    pinned = _pinned(network, _channels_last(image), text, tokens)
-    # fixed norms are folded away; convolutions are faster in channels-last
-    return fuse_norms(pinned).to(memory_format=torch.channels_last)
+    return inference_form(_pinned(network, _channels_last(image), text, tokens))
 
 
 def _pinned(
