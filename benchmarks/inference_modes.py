@@ -2,8 +2,9 @@
 
     python benchmarks/inference_modes.py --checkpoint runs/first/checkpoints/best.pt --image scan.tif
 
-Tries memory layout x precision x norms folded into convolutions x `torch.compile`. As in inference, the statistics of
-the network are pinned to the given images, which makes the norms foldable. All modes take turns. Without a checkpoint
+Tries memory layout x precision x norms folded into convolutions x `torch.compile`, and the form that the commands use
+(`inference_form`). As in inference, the statistics of the network are pinned to the given images, which makes the norms
+foldable. All modes take turns. Without a checkpoint
 the weights are random and without an image it is synthetic: then only the times say something.
 """
 
@@ -24,7 +25,7 @@ from torch._dynamo.exc import BackendCompilerFailed
 
 from pipeline.data import read_image
 from pipeline.errors import first_line
-from pipeline.networks import build_network, fuse_norms, pin_statistics
+from pipeline.networks import build_network, fuse_norms, inference_form, pin_statistics
 from pipeline.synthetic import generate
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import load_model
@@ -41,33 +42,39 @@ class Mode(NamedTuple):
     Attributes:
         layout: `contiguous` or `channels_last`.
         precision: `float32` or `bfloat16`.
-        fused: norms folded into convolutions.
+        form: one of `FORMS`.
         compiled: by `torch.compile`.
     """
 
     layout: str
     precision: str
-    fused: bool
+    form: str
     compiled: bool
 
     def __str__(self) -> str:
-        extras = [name for name, on in (("fused", self.fused), ("compiled", self.compiled)) if on]
-        return " ".join([self.layout, self.precision, *extras])
+        extras = [self.form, "compiled" if self.compiled else ""]
+        return " ".join([self.layout, self.precision, *filter(None, extras)])
 
 
-REFERENCE = Mode("contiguous", "float32", False, False)
+#: as it is, with norms folded into convolutions, and as the commands run it
+FORMS = ("", "fused", "as used")
+REFERENCE = Mode("contiguous", "float32", "", False)
 
 
 def modes(with_compile: bool) -> list[Mode]:
     """All of them, the reference first."""
     compiled = (False, True) if with_compile else (False,)
-    return [Mode(*choice) for choice in itertools.product(LAYOUTS, ("float32", "bfloat16"), (False, True), compiled)]
+    every = itertools.starmap(Mode, itertools.product(LAYOUTS, ("float32", "bfloat16"), FORMS, compiled))
+    return [mode for mode in every if mode.form != "as used" or mode.layout == "channels_last"]
 
 
 def prepare(network: nn.Module, inputs: Inputs, mode: Mode) -> Callable[[], torch.Tensor]:
     """A function that gives the probability (N, 1, H, W) in one mode; the network itself is left as it is."""
-    network = fuse_norms(network) if mode.fused else copy.deepcopy(network).eval()
-    network = network.to(memory_format=LAYOUTS[mode.layout])
+    if mode.form == "as used":
+        network = inference_form(network)
+    else:
+        network = fuse_norms(network) if mode.form == "fused" else copy.deepcopy(network).eval()
+        network = network.to(memory_format=LAYOUTS[mode.layout])
     run = torch.compile(network) if mode.compiled else network
     image = inputs["image"].contiguous(memory_format=LAYOUTS[mode.layout])
     lower = mode.precision == "bfloat16"

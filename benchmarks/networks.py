@@ -2,9 +2,10 @@
 
     python benchmarks/networks.py --presets small,base --size 512
 
-Both networks take turns. Forward is inference without gradients; forward+backward is a training step without the
-optimiser. Shares of time are those of inference, measured with the device waited for around every part; "other" is
-what belongs to no part (padding, cropping).
+Both networks take turns. Forward is the network as it is, without gradients; forward+backward is a training step
+without the optimiser; inference is the forward pass as the commands run it, with pinned statistics, in the form and
+precision for this device. Shares of time are those of forward, measured with the device waited for around every part;
+"other" is what belongs to no part (padding, cropping).
 
 With `--compile MODE` both run compiled, as a GPU waits for Python to ask for the next kernel (`reduce-overhead`: by
 CUDA graphs); shares and operations are those of the network as it is.
@@ -34,11 +35,20 @@ from _timing import (
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.networks import NETWORKS, PoreSegmentationLoss, build_network, memory_format, preset_features
+from pipeline.networks import (
+    NETWORKS,
+    PoreSegmentationLoss,
+    build_network,
+    inference_form,
+    memory_format,
+    pin_statistics,
+    preset_features,
+)
+from pipeline.workflows.precision import autocast
 
 #: as CLIP's RN50 gives
 TEXT_DIM, TEXT_LENGTH = 1024, 77
-KINDS = ("forward", "forward+backward")
+KINDS = ("forward", "forward+backward", "inference")
 
 #: parts as they are called in the network's figure: modules whose names match
 PARTS = {
@@ -80,19 +90,28 @@ def work_of(
 ) -> Callable[[], object]:
     """What is timed: the network as it is, or by `torch.compile` in the mode given."""
     loss = PoreSegmentationLoss()
+    given = inputs["image"], inputs["text"], inputs["tokens"]
+    device = given[0].device
+    if kind == "inference":
+        with autocast("auto", device):
+            network = inference_form(pin_statistics(network, *given))
     run = network if compile_mode is None else torch.compile(network, mode=compile_mode)
+
+    def inference() -> None:
+        with torch.no_grad(), autocast("auto", device):
+            run(*given)
 
     def forward() -> None:
         network.eval()
         with torch.no_grad():
-            run(inputs["image"], inputs["text"], inputs["tokens"])
+            run(*given)
 
     def forward_backward() -> None:
         network.train()
         network.zero_grad(set_to_none=True)
         loss(run(**inputs), inputs["mask"]).backward()
 
-    return forward if kind == "forward" else forward_backward
+    return {"forward": forward, "forward+backward": forward_backward, "inference": inference}[kind]
 
 
 def operations(work: Callable[[], object]) -> int:
@@ -106,7 +125,7 @@ def operations(work: Callable[[], object]) -> int:
 def shares(
     network: nn.Module, inputs: dict[str, torch.Tensor], repeats: int, device: torch.device
 ) -> dict[str, dict[str, float]]:
-    """Each part's share of the time of inference."""
+    """Each part's share of the time of the forward pass."""
     forward = work_of("forward", network, inputs)
     spent: dict[str, float] = {}
     started: list[float] = []

@@ -19,7 +19,7 @@ def test_the_modes_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
     inference_modes.main([*line, "--output", str(output)])
     rows = {row["mode"]: row for row in json.loads(output.read_text())["modes"]}
     assert set(rows) == {str(mode) for mode in inference_modes.modes(with_compile=False)}
-    assert len(rows) == 8
+    assert len(rows) == 10
     reference = rows[str(inference_modes.REFERENCE)]
     assert reference["largest_difference"] == reference["flipped"] == 0
     assert reference["ratio"]["median"] == 1
@@ -28,6 +28,7 @@ def test_the_modes_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
         if row["precision"] == "float32":
             assert row["largest_difference"] < 1e-5
     assert 1e-5 < rows["contiguous bfloat16"]["largest_difference"] < 0.1
+    assert rows["channels_last float32 as used"]["largest_difference"] > 0
     assert "contiguous float32 fused" in capsys.readouterr().out
 
 
