@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 
 from pipeline.microscope.finding import same
-from pipeline.microscope.pixel_side import square_side
+from pipeline.microscope.pixel_side import mean_side, square_side
 from pipeline.scan.volume import ScanVolume
 from pipeline.workflows.scan.settings import ScanSettings
 
 logger = logging.getLogger("vlsenet")
+
+#: pixel sizes of electron and light microscopes and of CT (nm); another one is probably in another unit
+USUAL_NM = (0.1, 1e5)
 
 
 def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
@@ -30,7 +33,7 @@ def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
     """Log the sizes, and warn of what the results will lack."""
     size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
     if settings.pixel_size_nm is not None:
-        logger.info("pixel size: %.6g nm, as given", settings.pixel_size_nm)
+        _tell_given_size(volume, settings.pixel_size_nm, _contradicted(volume, settings))
     elif size is not None and square_side(size) is None:
         logger.warning(
             "%s: pixels are %.4g nm wide and %.4g nm high, not square, so lengths and areas are given in pixels; "
@@ -53,6 +56,23 @@ def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
             volume.path,
             why,
         )
+
+
+def _tell_given_size(volume: ScanVolume, given: float, contradicted: bool) -> None:
+    stored = None if volume.acquisition is None else volume.acquisition.pixel_size_nm
+    if contradicted and stored is not None:
+        logger.warning(
+            "%s: pixel size: %.6g nm, as given, although the file says %.6g nm", volume.path, given, mean_side(stored)
+        )
+    elif not USUAL_NM[0] <= given <= USUAL_NM[1]:
+        logger.warning(
+            "%s: pixel size: %.6g nm, as given, which is unusual for a microscope: --pixel_size_nm is in nm "
+            "(1 um is 1000)",
+            volume.path,
+            given,
+        )
+    else:
+        logger.info("pixel size: %.6g nm, as given", given)
 
 
 def _stored_spacing(volume: ScanVolume) -> float | None:

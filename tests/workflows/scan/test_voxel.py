@@ -104,3 +104,30 @@ def test_results_have_the_files_distance_of_slices(tmp_path: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["slice_spacing_nm"] == pytest.approx(25)
     assert manifest["request"]["slice_spacing_nm"] is None  # what the user gave: earlier scans go on
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (10.0, None),
+        (10.05, None),  # the file's number, rounded
+        (20.0, "20 nm, as given, although the file says 10 nm"),
+        (0.01, "0.01 nm, as given, although the file says 10 nm"),
+    ],
+)
+def test_a_size_that_is_not_the_files_is_told(
+    tmp_path: Path, given: float, told: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened(tiff(tmp_path), stack=False, page=0) as volume:
+        tell_voxel(volume, settings(pixel_size_nm=given))
+    assert [told] * bool(told) == [record.message.split("pixel size: ")[1] for record in caplog.records]
+
+
+@pytest.mark.parametrize(("given", "unusual"), [(0.05, True), (0.5, False), (20000.0, False), (5e7, True)])
+def test_a_size_in_another_unit_is_noticed(
+    tmp_path: Path, given: float, unusual: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    tifffile.imwrite(tmp_path / "v.tif", SLICES[0])
+    with opened(tmp_path / "v.tif", stack=False) as volume:
+        tell_voxel(volume, settings(pixel_size_nm=given))
+    assert ("unusual" in caplog.text) == unusual
