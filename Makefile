@@ -17,7 +17,7 @@ setup: .venv/installed ## install everything into .venv
 		{ echo "error: Python 3.10 to 3.13 is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "error: no venv module; on Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --compile-bytecode --editable '.[dev]'
 	@touch $@
 
 demo: .venv/installed ## synthetic rock: train, evaluate, segment a scan (under 10 minutes on 2 cores)
