@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,8 +15,9 @@ from pipeline.memory import peak_bytes
 
 #: sides of chunks (px); the larger, the less work is spent on halos
 CHUNK_SIZES = (2048, 1024, 512, 256)
-#: side of the window on which a network is measured (px)
-_SIDE = 256
+#: sides of the windows on which a network is measured (px): what it takes for a pixel shows in the difference, which
+#: leaves out what it takes for itself
+_SIDES = (128, 256)
 #: share of a device's memory that one process may take: other programs run on a workstation's CPU too
 _SHARE = {"cpu": 0.25, "cuda": 0.6}
 #: a few windows of a million pixels keep any GPU busy
@@ -40,7 +42,7 @@ def fitting_sizes(
     """Chunk size (px) and batch that fit, from how much memory the network takes for a pixel.
 
     Args:
-        network: of windows (N, 1, H, W).
+        network: of windows (N, 1, H, W), as it will run.
         device: where it runs.
         halo: around a chunk (px).
         longest_side: of the scan (px); chunks need not be larger.
@@ -53,13 +55,15 @@ def fitting_sizes(
     Raises:
         UserError: not even the smallest chunk fits, or the given sizes need more than the whole memory.
     """
-    window = torch.zeros(1, 1, _SIDE, _SIDE, device=device)
-    bytes_per_pixel = peak_bytes(lambda: network(window)) / _SIDE**2
+    windows = [torch.zeros(1, 1, side, side, device=device) for side in _SIDES]
+    small, large = (peak_bytes(partial(network, window)) for window in windows)
+    bytes_per_pixel = (large - small) / (windows[1].numel() - windows[0].numel())
+    fixed = small - bytes_per_pixel * windows[0].numel()
     memory = device_memory(device) / (1 if device.type == "cuda" else processes)
     allowed = _SHARE[device.type] * memory
 
     def needed(side: int) -> float:
-        return bytes_per_pixel * math.prod(min(side * scale + 2 * halo, end) for end in shape)
+        return fixed + bytes_per_pixel * math.prod(min(side * scale + 2 * halo, end) for end in shape)
 
     def refused(side: int, count: int, remedy: str) -> UserError:
         if scale >= _COARSE:

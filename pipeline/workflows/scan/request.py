@@ -12,9 +12,10 @@ import torch
 from pipeline.scan.output import FORMAT_VERSION
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import check_imaged
+from pipeline.workflows.micrograph_statistics import SIDE
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.scan.fitting_sizes import fitting_sizes
-from pipeline.workflows.scan.network import prompted
+from pipeline.workflows.scan.network import pinned, prompted
 from pipeline.workflows.scan.scale import scan_scale
 from pipeline.workflows.scan.settings import ScanSettings
 
@@ -50,11 +51,14 @@ def scan_request(
     chunk_size, batch = settings.chunk_size or earlier.get("chunk_size"), settings.batch or earlier.get("batch")
     sizes = {"chunk_size": chunk_size, "batch": batch, "halo": settings.halo, "scale": list(scale)}
     if any(earlier.get(name) != value for name, value in sizes.items()):
-        network = prompted(model.network, model.text.get(settings.prompt), settings.precision)
+        network, features = model.network, model.text.get(settings.prompt)
+        if settings.statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
+            network = pinned(network, torch.zeros(1, 1, SIDE, SIDE, device=device), features, settings.precision)
         longest = max(settings.region[2:] if settings.region else volume.shape)
         shape = volume.rows * scale[0], volume.shape[1] * scale[1]
+        run = prompted(network, features, settings.precision)
         chunk_size, batch = fitting_sizes(
-            network, device, settings.halo, longest, processes, max(scale), chunk_size, batch, shape
+            run, device, settings.halo, longest, processes, max(scale), chunk_size, batch, shape
         )
     logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, settings.halo, batch)
     return {

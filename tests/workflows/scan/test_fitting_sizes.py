@@ -33,6 +33,15 @@ def test_the_largest_chunk_that_fits_and_is_needed(
     assert fitting_sizes(eight_bytes_a_pixel, CPU, 128, longest) == (expected, 1)
 
 
+def test_what_a_network_takes_for_itself_is_not_counted_for_each_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
+    def with_a_large_table(windows: torch.Tensor) -> torch.Tensor:
+        table = torch.zeros(1 << 20)  # 4 MiB
+        return eight_bytes_a_pixel(windows) + table[0]
+
+    monkeypatch.setattr(scan_size, "device_memory", lambda device: 4 * (8 * 1280**2 + (4 << 20) + 1000))
+    assert fitting_sizes(with_a_large_table, CPU, 128, 10_000)[0] == 1024
+
+
 def test_processes_share_the_memory_and_too_little_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan_size, "device_memory", lambda device: 8 * 1280**2 * 4)
     assert (
