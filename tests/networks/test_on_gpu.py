@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks import PoreSegmentationLoss, fuse_norms, pin_statistics
+from pipeline.networks import PoreSegmentationLoss, inference_form, pin_statistics
 from tests.networks.cases import CASES, batch, build
 
 pytestmark = [
@@ -55,13 +55,13 @@ def test_gradients(case: str) -> None:
 
 
 def test_as_inference_runs_it(case: str) -> None:
-    """Pinned and fused, in channels-last: in float32 the CPU's answer, in bfloat16 near it."""
+    """Pinned, in the form for inference on either: in float32 the CPU's answer, in bfloat16 near it."""
     inputs = batch(2, 1, 64, 64)
     images = {name: tensor for name, tensor in inputs.items() if name != "mask"}
     with torch.no_grad():
-        expected = fuse_norms(pin_statistics(build(case), **images))(**images).sigmoid()
+        expected = inference_form(pin_statistics(build(case), **images))(**images).sigmoid()
         network, images = on_gpu(build(case), images)
-        fused = fuse_norms(pin_statistics(network, **images)).to(memory_format=torch.channels_last)
+        fused = inference_form(pin_statistics(network, **images))
         single = fused(**images).sigmoid()
         with torch.autocast("cuda", torch.bfloat16):
             half = fused(**images).float().sigmoid()

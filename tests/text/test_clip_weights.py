@@ -65,7 +65,7 @@ def test_out_of_reach_as_a_user_meets_it(tmp_path):
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=90, check=False
     )
     assert "UserError: The CLIP weights RN50/openai are not on this machine" in done.stderr
-    assert "hub.invalid is out of reach" in done.stderr
+    assert "hub.invalid cannot be reached" in done.stderr
 
 
 @pytest.mark.usefixtures("bare_machine")

@@ -79,7 +79,7 @@ def test_nothing_is_lost_when_the_server_goes_away_and_comes_back(server, tmp_pa
     server.stop()
     run.log_metrics({"loss": 2.0}, 2)
     run.log_picture(picture, "val", 2)
-    assert "did not take metrics" in caplog.text
+    assert "did not accept metrics" in caplog.text
     server.start()
     run.log_metrics({"loss": 1.0}, 3)
     run.finish("FINISHED", (model,))
