@@ -41,8 +41,8 @@ class LowResolutionStage(nn.Module):
             stage: whose layers to use. A norm between the first convolution and its activation is applied as ever.
         """
         super().__init__()
-        self.stage = stage
         self.skip_channels = stage.skip_channels
+        self.upsample = stage.upsample
         self.first = stage.convs.get_submodule("conv_0")
         self.second = stage.convs.get_submodule("conv_1")
         weight = cast(nn.Conv2d, self.first.get_submodule("conv")).weight.detach()[:, self.skip_channels :]
@@ -66,7 +66,7 @@ class LowResolutionStage(nn.Module):
 
     def _convolved(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         convolution = cast(nn.Conv2d, self.first.get_submodule("conv"))
-        *layers, upsampling = self.stage.upsample
+        *layers, upsampling = self.upsample
         for layer in layers:
             x = layer(x)
         merged = F.conv2d(skip, convolution.weight[:, : self.skip_channels], convolution.bias, padding=1)
