@@ -4,8 +4,8 @@
 
 Tries memory layout x precision x norms folded into convolutions x `torch.compile`, and the form that the commands use
 (`inference_form`). As in inference, the statistics of the network are pinned to the given images, which makes the norms
-foldable. All modes take turns. Without a checkpoint
-the weights are random and without an image it is synthetic: then only the times say something.
+foldable. All modes take turns. Without a checkpoint the weights are random and without an image it is synthetic: then
+only the times say something.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pipeline.workflows.scan.settings import ScanSettings
 logger = logging.getLogger("vlsenet")
 
 #: pixel sizes of electron and light microscopes and of CT (nm); another one is probably in another unit
-USUAL_NM = (0.1, 1e5)
+_USUAL_NM = (0.1, 1e5)
 
 
 def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
@@ -26,14 +26,14 @@ def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None
     """Distance of slices (nm), if known; the file's not where the user contradicts the file's pixel size."""
     if settings.slice_spacing_nm is not None:
         return settings.slice_spacing_nm
-    return None if _contradicted(volume, settings) else _stored_spacing(volume)
+    return None if _overruled(volume, settings) else _stored_spacing(volume)
 
 
 def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
     """Log the sizes, and warn of what the results will lack."""
     size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
     if settings.pixel_size_nm is not None:
-        _tell_given_size(volume, settings.pixel_size_nm, _contradicted(volume, settings))
+        _tell_given_size(volume, settings.pixel_size_nm, _overruled(volume, settings))
     elif size is not None and square_side(size) is None:
         logger.warning(
             "%s: pixels are %.4g nm wide and %.4g nm high, not square, so lengths and areas are given in pixels; "
@@ -58,13 +58,16 @@ def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
         )
 
 
-def _tell_given_size(volume: ScanVolume, given: float, contradicted: bool) -> None:
-    stored = None if volume.acquisition is None else volume.acquisition.pixel_size_nm
-    if contradicted and stored is not None:
+def _tell_given_size(volume: ScanVolume, given: float, overruled: tuple[float, float] | None) -> None:
+    if overruled is not None:
         logger.warning(
-            "%s: pixel size: %.6g nm, as given, although the file says %.6g nm", volume.path, given, mean_side(stored)
+            "%s: pixel size: %.6g nm, as given, although the file says %.6g nm; without --pixel_size_nm the file's is "
+            "used",
+            volume.path,
+            given,
+            mean_side(overruled),
         )
-    elif not USUAL_NM[0] <= given <= USUAL_NM[1]:
+    elif not _USUAL_NM[0] <= given <= _USUAL_NM[1]:
         logger.warning(
             "%s: pixel size: %.6g nm, as given, which is unusual for a microscope: --pixel_size_nm is in nm "
             "(1 um is 1000)",
@@ -79,7 +82,10 @@ def _stored_spacing(volume: ScanVolume) -> float | None:
     return None if volume.depth == 1 or volume.acquisition is None else volume.acquisition.slice_spacing_nm
 
 
-def _contradicted(volume: ScanVolume, settings: ScanSettings) -> bool:
+def _overruled(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
+    """The file's pixel size (nm), where the user gives another."""
     stored = None if volume.acquisition is None else volume.acquisition.pixel_size_nm
     given = settings.pixel_size_nm
-    return given is not None and stored is not None and not all(same(given, side) for side in stored)
+    if given is None or stored is None or all(same(given, side) for side in stored):
+        return None
+    return stored

@@ -111,8 +111,8 @@ def test_results_have_the_files_distance_of_slices(tmp_path: Path) -> None:
     [
         (10.0, None),
         (10.05, None),  # the file's number, rounded
-        (20.0, "20 nm, as given, although the file says 10 nm"),
-        (0.01, "0.01 nm, as given, although the file says 10 nm"),
+        (20.0, "20 nm, as given, although the file says 10 nm; without --pixel_size_nm the file's is used"),
+        (0.01, "0.01 nm, as given, although the file says 10 nm; without --pixel_size_nm the file's is used"),
     ],
 )
 def test_a_size_that_is_not_the_files_is_told(
