@@ -40,16 +40,6 @@ def add_common_options(parser: CommandParser, config: str, example: str, device:
     )
 
 
-def add_info_bar_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option of all commands that read images."""
-    parser.add_argument(
-        "--info_bar",
-        type=lambda text: int(text) if text.isdecimal() else text,
-        metavar="auto|keep|PX",
-        help="the microscope's strip of text below an image (default: auto, cut off)",
-    )
-
-
 def names(text: str) -> list[str]:
     """The type of an option that takes several names, separated by commas."""
     return [name.strip() for name in text.split(",") if name.strip()]

@@ -7,10 +7,10 @@ import argparse
 from pipeline.cli.bundle import run_bundle
 from pipeline.cli.config_options import add_common_options, overrides
 from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.dataset_options import add_dataset_options
 from pipeline.cli.default_checkpoint import find_checkpoint
 from pipeline.cli.names import existing_folder, output_folder
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.train import add_dataset_options
 
 ABOUT = "score a model on labelled images"
 _EXAMPLES = f"""\

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pipeline.cli.config_options import parse_assignments
 from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.dataset_options import add_dataset_options, dataset_options
 from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.train import add_dataset_options
 
 ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\
@@ -79,11 +79,7 @@ def run(options: argparse.Namespace) -> int:
             outcome = report_experiment(output_dir)
         else:
             given = dict(parse_assignments(options.set, "train"))
-            given |= {
-                name: getattr(options, name)
-                for name in ("pore_label", "group_pattern", "skip_bad")
-                if hasattr(options, name)
-            }
+            given |= dataset_options(options)
             if hasattr(options, "dataset_dir"):
                 given["dataset_dir"] = str(Path(options.dataset_dir).absolute())
             seeds = check_seeds("--seeds", _numbers(options.seeds)) if options.seeds else ()

@@ -6,9 +6,9 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.dataset_options import add_dataset_options, dataset_options
 from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.train import add_dataset_options
 
 if TYPE_CHECKING:
     from pipeline.data import DatasetIndex
@@ -22,13 +22,13 @@ examples:
   # each image is a micrograph of its own
   vlsenet prepare my_rock
 
-  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 %% of the pixels for testing
+  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 % of the pixels for testing
   vlsenet prepare my_rock --group_pattern '^([0-9]+)_' --pore_label 2 --test 0.2
 
   # only look for leaks in the existing split.csv
   vlsenet prepare my_rock --check
 
-{EXIT_STATUS}""".replace("%%", "%")
+{EXIT_STATUS}"""
 
 
 def add(parser: CommandParser) -> None:
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
 
     folder, given = existing_folder(options.dataset_dir), vars(options)
-    dataset = {name: given[name] for name in ("pore_label", "group_pattern", "skip_bad", "info_bar") if name in given}
+    dataset = dataset_options(options)
     division = {name: given[name] for name in ("val", "test", "seed", "overwrite") if name in given}
     if options.check:
         index = read_divided(folder, **dataset)

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.dataset_options import add_info_bar_option
 from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
 
@@ -37,6 +38,7 @@ def add(parser: CommandParser) -> None:
         default="rules",
         help="what writes the sentences (default: rules)",
     )
+    add_info_bar_option(parser)
     option("--overwrite", action="store_true", default=False, help="also replace existing texts")
     option("--dry_run", action="store_true", default=False, help="print the sentences and write nothing")
     parser.set_defaults(run=run)
@@ -51,7 +53,13 @@ def run(options: argparse.Namespace) -> int:
     folder = existing_folder(options.dataset_dir)
     from pipeline.text.prompt_files import build_writer, write_prompts
 
-    done = write_prompts(folder, build_writer(options.writer), overwrite=options.overwrite, dry_run=options.dry_run)
+    done = write_prompts(
+        folder,
+        build_writer(options.writer),
+        info_bar=getattr(options, "info_bar", "auto"),
+        overwrite=options.overwrite,
+        dry_run=options.dry_run,
+    )
     if options.dry_run:
         for name, prompt in done.prompts.items():
             print(f"{name}: {prompt}")

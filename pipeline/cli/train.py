@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, add_info_bar_option, overrides
+from pipeline.cli.config_options import add_common_options, overrides
 from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.dataset_options import add_dataset_options
 from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
 
@@ -56,15 +57,6 @@ def add(parser: CommandParser) -> None:
     option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
     add_common_options(parser, "train", "learning_rate=1e-3")
     parser.set_defaults(run=run)
-
-
-def add_dataset_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options on how a data set is read."""
-    option = parser.add_argument
-    option("--pore_label", type=int, metavar="K", help="mask value of pore; not needed for masks with two values")
-    option("--group_pattern", metavar="REGEX", help="finds the micrograph in a file name: its first group")
-    add_info_bar_option(parser)
-    option("--skip_bad", action="store_true", help="continue without files that can't be used")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -50,19 +50,25 @@ def build_writer(name: str) -> PromptWriter:
 
 
 def write_prompts(
-    dataset_dir: str | Path, writer: PromptWriter, *, overwrite: bool = False, dry_run: bool = False
+    dataset_dir: str | Path,
+    writer: PromptWriter,
+    *,
+    info_bar: str | int = "auto",
+    overwrite: bool = False,
+    dry_run: bool = False,
 ) -> WrittenPrompts:
     """Write `text/<image stem>.txt` for each image of a data set that has none, so an interrupted run resumes.
 
     Args:
         dataset_dir: folder with `images/` and `labels/` (or `patch_images/` and `patch_mask/`).
         writer: makes a prompt from an image's statistics.
+        info_bar: the strip of text below the images, which does not count: auto, keep, or its height (px).
         overwrite: also replace the texts that are there.
         dry_run: write no file.
 
     Raises:
-        UserError: no data set there, two images of the same name, or a writer or a folder that fails. What was
-            written before stays.
+        UserError: no data set there, two images of the same name, an `info_bar` that is no choice or leaves nothing
+            of an image, or a writer or a folder that fails. What was written before stays.
     """
     root = Path(dataset_dir).expanduser().absolute()
     images = _images(find_layout(root)[0])
@@ -81,8 +87,9 @@ def write_prompts(
         except UserError as error:
             problems.append(str(error))
             continue
+        rows = imaged_rows(image, file, info_bar)
         try:
-            prompts[name] = writer(ImageStatistics.of(image[: imaged_rows(image, file)]))
+            prompts[name] = writer(ImageStatistics.of(image[:rows]))
         except UnusableAnswer as error:  # the others need not wait for it
             problems.append(f"{file}: {error}")
             continue

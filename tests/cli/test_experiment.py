@@ -49,6 +49,7 @@ def plan(tmp_path: Path) -> str:
 def test_options_reach_the_experiment(plan, asked, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     words = ["experiment", plan, "--output_dir", "out", "--dataset_dir", "rock", "--pore_label", "2"]
+    words += ["--info_bar", "64", "--group_pattern", "^([0-9]+)_", "--skip_bad"]
     words += ["--set", "max_epochs=3", "--set", "switches::context=false", "--only", "a", "--seeds", "4,5"]
     assert main([*words, "--folds", "{leave_out: [11, 13]}", "--jobs", "2"]) == 0
     ((found, folder, options),) = asked
@@ -58,6 +59,9 @@ def test_options_reach_the_experiment(plan, asked, tmp_path, monkeypatch, capsys
         "max_epochs": 3,
         "switches::context": False,
         "pore_label": 2,
+        "info_bar": 64,
+        "group_pattern": "^([0-9]+)_",
+        "skip_bad": True,
         "dataset_dir": str(tmp_path / "rock"),
     }
     assert (options["only"], options["seeds"], options["jobs"]) == (["a"], (4, 5), 2)

@@ -43,6 +43,20 @@ def test_an_info_bar_does_not_count(rock):
     assert told[0] == told[1]
 
 
+def test_an_info_bar_of_given_height_does_not_count(rock):
+    told = []
+    image = np.asarray(Image.open(rock / "patch_images" / "a.png"))
+    unfound = np.random.default_rng(1).integers(0, 255, (8, image.shape[1]), np.uint8)
+    Image.fromarray(np.vstack([image, unfound])).save(rock / "patch_images" / "a.png")
+    write_prompts(rock, lambda statistics: told.append(statistics) or "pores", info_bar=8)
+    assert told[0] == ImageStatistics.of(image)
+
+
+def test_an_info_bar_as_high_as_an_image_is_refused(rock):
+    with pytest.raises(UserError, match="--info_bar 48 leaves nothing of an image of 48 rows"):
+        write_prompts(rock, write_prompt, info_bar=48)
+
+
 def test_texts_are_kept_unless_told_otherwise(rock):
     (rock / "text").mkdir()
     (rock / "text" / "a.TXT").write_text("mine")
