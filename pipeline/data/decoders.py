@@ -9,35 +9,24 @@ import gzip
 import io
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import tifffile
 from nibabel.nifti1 import Nifti1Image
 from nibabel.nifti2 import Nifti2Image
-from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin
+from PIL import Image
 
 from pipeline.data.problems import FileProblem
+from pipeline.file_kinds import kind_of, open_with_pillow
 
 # tifffile logs a line for every odd tag; vendors write many, and damage is reported by our own errors
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _GZIP = b"\x1f\x8b"
 _SAVE_AGAIN = "copy it again from the original, or open it in an image viewer and save it as PNG or TIFF"
 _SPLIT_STACK = "save the slices as single images, one file each"
-
-# The classes behind `Image.open`, called directly: `Image.open` refuses images above a global pixel limit that is
-# there for web servers, and lifting the limit would change it for the whole process.
-_PILLOW: dict[str, Callable[[BinaryIO], Image.Image]] = {
-    "png": PngImagePlugin.PngImageFile,
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "bmp": BmpImagePlugin.BmpImageFile,
-}
 
 
 @dataclass(frozen=True)
@@ -92,21 +81,6 @@ def decode(data: bytes, path: Path) -> Decoded:
         raise FileProblem(path, f"it is truncated or damaged ({cause})", _SAVE_AGAIN) from error
 
 
-def kind_of(data: bytes) -> str | None:
-    """Return png, jpeg, bmp, tiff or nifti by the first bytes of a file; any gzip counts as nifti."""
-    if data.startswith(_PNG):
-        return "png"
-    if data.startswith(_TIFF):
-        return "tiff"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "jpeg"
-    if data.startswith(b"BM"):
-        return "bmp"
-    # a NIfTI file starts with the length of its header: 348 (version 1) or 540 (version 2), of either endianness
-    lengths = {length.to_bytes(4, order) for length in (348, 540) for order in ("little", "big")}
-    return "nifti" if data.startswith(_GZIP) or data[:4] in lengths else None
-
-
 def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
     if kind == "png" and is_deep_colour(data):
         # Pillow silently cuts 16-bit colour to 8 bits
@@ -123,11 +97,6 @@ def _decode_with_pillow(data: bytes, kind: str) -> Decoded:
 def is_deep_colour(png: bytes) -> bool:
     """Return whether a PNG, of which the first 26 bytes suffice, is colour or grey with alpha at 16 bits."""
     return png[24] == 16 and png[25] in (2, 4, 6)
-
-
-def open_with_pillow(stream: BinaryIO, kind: str) -> Image.Image:
-    """Read the header of a png, jpeg or bmp file of any size; its pixels are decoded when they are asked for."""
-    return _PILLOW[kind](stream)
 
 
 def decoded_with_pillow(image: Image.Image, kind: str) -> Decoded:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pipeline.file_kinds import kind_of, open_with_pillow
 from pipeline.microscope import fei, hitachi, jeol, standard, tescan
 from pipeline.microscope.acquisition import Acquisition
 from pipeline.microscope.finding import Finding, same
@@ -140,8 +141,6 @@ def _phenom_xml(file: Path) -> str | None:
 
 def _shape(file: Path) -> tuple[int, int] | None:
     """Height and width (px) of a PNG, JPEG or BMP."""
-    from pipeline.data.decoders import kind_of, open_with_pillow
-
     with file.open("rb") as stream:
         kind = kind_of(stream.read(16))
         stream.seek(0)

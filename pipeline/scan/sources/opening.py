@@ -8,9 +8,9 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from pipeline.data.decoders import kind_of
 from pipeline.data.images import IMAGE_SUFFIXES
 from pipeline.errors import UserError
+from pipeline.file_kinds import kind_of
 from pipeline.scan.sources.mrc import is_mrc, open_mrc
 from pipeline.scan.sources.nifti import open_nifti
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource

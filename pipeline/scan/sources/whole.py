@@ -16,9 +16,10 @@ import numpy as np
 
 from pipeline.atomic import atomic_path
 from pipeline.data.colour import channels_differ
-from pipeline.data.decoders import Decoded, decode, decoded_with_pillow, is_deep_colour, open_with_pillow
+from pipeline.data.decoders import Decoded, decode, decoded_with_pillow, is_deep_colour
 from pipeline.data.images import grey_from, read_bytes
 from pipeline.errors import UserError
+from pipeline.file_kinds import open_with_pillow
 from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint

@@ -1,0 +1,58 @@
+"""The direction of imports between the packages, as CONTRIBUTING.md gives it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+PIPELINE = Path(__file__).parents[1] / "pipeline"
+ALLOWED: dict[str, set[str]] = {
+    "microscope": set(),
+    "networks": set(),
+    "metrics": set(),
+    "visual": set(),
+    "data": {"microscope"},
+    "text": {"data", "microscope"},
+    "transforms": {"text", "data", "microscope"},
+    "synthetic": {"transforms"},
+    "comparison": {"metrics", "visual"},
+    "scan": {"microscope", "networks", "metrics", "visual", "data"},
+    "pores": {"scan"},
+    "rock": {"scan"},
+    "volume": {"pores", "scan", "visual"},
+    "report": {"rock", "scan", "visual"},
+}
+PACKAGES = {path.name for path in PIPELINE.iterdir() if (path / "__init__.py").is_file()}
+ALLOWED["workflows"] = set(ALLOWED)
+ALLOWED["experiments"] = set(ALLOWED)
+ALLOWED["cli"] = set(ALLOWED)
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The packages that a module imports, anywhere in its code, also inside functions."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        if isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}: relative import"
+            names = [f"{node.module}.{name}" for name in names]
+        for name in names:
+            first, *rest = name.split(".")
+            if first == "pipeline" and rest and rest[0] in PACKAGES:
+                yield rest[0]
+
+
+def test_the_map_names_every_package_and_has_no_cycle() -> None:
+    assert set(ALLOWED) == PACKAGES
+    TopologicalSorter(ALLOWED).prepare()  # raises CycleError
+
+
+def test_imports_go_one_way() -> None:
+    wrong = [
+        f"{file.relative_to(PIPELINE)} imports {package}"
+        for file in PIPELINE.rglob("*.py")
+        for package in imported(file)
+        if (here := file.relative_to(PIPELINE).parts[0]) != package and package not in ALLOWED.get(here, set())
+    ]
+    assert not wrong
