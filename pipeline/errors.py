@@ -27,6 +27,11 @@ def first_line(error: BaseException, longest: int = 200) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]
 
 
+def on_one_line(error: BaseException) -> str:
+    """All that an error says, its lines joined, or its name where it has no text."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def mistake_behind(error: BaseException) -> UserError | None:
     """The user's mistake that an error comes from; MONAI and Ignite wrap it in errors of their own.
 

@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from pipeline.errors import UserError, first_line, mistake_behind
+from pipeline.errors import UserError, first_line, mistake_behind, on_one_line
 
 
 def wrapped(error: BaseException) -> BaseException:
@@ -53,3 +53,8 @@ def test_the_first_line_of_an_error() -> None:
     assert first_line(TimeoutError()) == "TimeoutError"
     assert first_line(ValueError(" \n")) == "ValueError"
     assert len(first_line(ValueError("x" * 999))) == 200
+
+
+def test_all_lines_of_an_error_are_joined() -> None:
+    assert on_one_line(ValueError("not a\n  TIFF\tfile\n")) == "not a TIFF file"
+    assert on_one_line(ValueError()) == "ValueError"

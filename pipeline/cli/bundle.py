@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from pipeline.cli.console import FINE
 from pipeline.cli.messages import own_messages, quieten_monai
+from pipeline.exit_status import FINE
 
 
 def run_bundle(config: str, told: str, overrides: dict[str, Any]) -> int:

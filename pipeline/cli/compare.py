@@ -7,10 +7,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS, FINE
+from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import UserError
+from pipeline.exit_status import FINE
 
 ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"

@@ -7,8 +7,7 @@ import sys
 from collections.abc import Callable
 
 from pipeline.errors import mistake_behind
-
-FINE, MISTAKE, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+from pipeline.exit_status import FINE, INTERRUPTED, MISTAKE
 
 #: for the help of every command
 EXIT_STATUS = """\

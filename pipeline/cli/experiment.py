@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.cli.config_options import parse_assignments
-from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.dataset_options import add_dataset_options, dataset_options
 from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
+from pipeline.exit_status import FINE, MISTAKE
 
 ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\

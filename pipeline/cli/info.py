@@ -7,10 +7,11 @@ import json
 import zipfile
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS, FINE
+from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.messages import own_messages
 from pipeline.cli.names import existing_input
 from pipeline.cli.parser import CommandParser
+from pipeline.exit_status import FINE
 
 ABOUT = "show what the file of an image or a model says"
 _EXAMPLES = f"""\

@@ -9,8 +9,9 @@ from types import ModuleType
 import pipeline
 from pipeline.cli import audit, compare, evaluate, experiment, export, info, prepare, prompts, rerun, segment, train
 from pipeline.cli.config_options import option_names
-from pipeline.cli.console import EXIT_STATUS, FINE, run_command
+from pipeline.cli.console import EXIT_STATUS, run_command
 from pipeline.cli.parser import CommandParser
+from pipeline.exit_status import FINE
 from pipeline.names import nearest
 
 COMMANDS: dict[str, ModuleType] = {

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from pipeline.cli.console import WRONG_USAGE
+from pipeline.exit_status import WRONG_USAGE
 from pipeline.names import nearest
 
 #: in argparse's words

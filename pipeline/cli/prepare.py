@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.dataset_options import add_dataset_options, dataset_options
 from pipeline.cli.names import existing_folder
 from pipeline.cli.parser import CommandParser
+from pipeline.exit_status import FINE, MISTAKE
 
 if TYPE_CHECKING:
     from pipeline.data import DatasetIndex

@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from pipeline.cli.compare import store_address
-from pipeline.cli.console import EXIT_STATUS, FINE, MISTAKE
+from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
+from pipeline.exit_status import FINE, MISTAKE
 
 ABOUT = "repeat a training from MLflow alone, and say whether the numbers agree"
 _EXAMPLES = f"""\

@@ -19,6 +19,7 @@ from nibabel.nifti2 import Nifti2Image
 from PIL import Image
 
 from pipeline.data.problems import FileProblem
+from pipeline.errors import on_one_line
 from pipeline.file_kinds import kind_of, open_with_pillow
 
 # tifffile logs a line for every odd tag; vendors write many, and damage is reported by our own errors
@@ -77,7 +78,7 @@ def decode(data: bytes, path: Path) -> Decoded:
     except MemoryError as error:
         raise FileProblem(path, "not enough memory to decode it", "cut it into smaller images") from error
     except Exception as error:  # decoders answer damaged data with errors of every type
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = on_one_line(error)
         raise FileProblem(path, f"it is truncated or damaged ({cause})", _SAVE_AGAIN) from error
 
 

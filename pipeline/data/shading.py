@@ -14,7 +14,7 @@ from pipeline.data.intensity import Intensity
 #: side of a cell of the map (px)
 CELL = 128
 #: every so many pixels along each axis are looked at: they fix a cell's median as well as all
-_STEP = 2
+STEP = 2
 #: a cell whose median is farther from the micrograph's mean (in its standard deviations) shows one large pore, or one
 #: large bright grain
 _DARKEST, _BRIGHTEST = -1.0, 2.0
@@ -104,7 +104,7 @@ class Shading:
 
 def cell_medians(image: np.ndarray) -> np.ndarray:
     """Medians of the cells of an image (H, W); the last are moved inside, and an image smaller than a cell is one."""
-    return np.median(_cells(image, (CELL, CELL), _STEP), axis=(2, 3)).astype(np.float32)
+    return np.median(_cells(image, (CELL, CELL), STEP), axis=(2, 3)).astype(np.float32)
 
 
 def grouped_medians(medians: np.ndarray, group: tuple[int, int]) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.atomic import atomic_path
+from pipeline.comparison.names import COMPARISON_FOLDER
 from pipeline.errors import UserError
 from pipeline.experiments.check import check_runs
 from pipeline.experiments.devices import visible_gpus
@@ -25,7 +26,6 @@ from pipeline.experiments.runner import Runner
 logger = logging.getLogger("vlsenet")
 
 PLAN_FILE = "plan.yaml"
-COMPARISON_FOLDER = "comparison"
 
 
 @dataclass(frozen=True)

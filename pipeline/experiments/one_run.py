@@ -20,10 +20,10 @@ from monai.bundle import ConfigParser
 
 from pipeline.configs import config_files
 from pipeline.errors import UserError, mistake_behind
+from pipeline.exit_status import INTERRUPTED
 from pipeline.experiments.costs import network_costs
 from pipeline.experiments.mlflow_runs import MlflowExperiment, read_mlflow
 from pipeline.experiments.record import Record
-from pipeline.experiments.worker import INTERRUPTED
 from pipeline.memory import peak_memory
 from pipeline.workflows.provenance import code_version, versions
 from pipeline.workflows.run_config import run_config

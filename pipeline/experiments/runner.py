@@ -11,11 +11,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
+from pipeline.exit_status import INTERRUPTED
 from pipeline.experiments.devices import least_used
 from pipeline.experiments.plan import Run
 from pipeline.experiments.record import Record, locked
 from pipeline.experiments.time_left import TimeLeft, duration
-from pipeline.experiments.worker import INTERRUPTED, LOG, Worker, start_worker, stop_workers
+from pipeline.experiments.worker import LOG, Worker, start_worker, stop_workers
 
 logger = logging.getLogger("vlsenet")
 

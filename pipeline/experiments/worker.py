@@ -14,8 +14,6 @@ from pathlib import Path
 from pipeline.experiments.plan import Run
 
 LOG = "log.txt"
-#: exit status of a run that was stopped and can go on
-INTERRUPTED = 130
 COMMAND = (sys.executable, "-W", "ignore", "-m", "pipeline.experiments.one_run")
 #: seconds that a training has after an interrupt to mark its MLflow run
 _GRACE = 60.0

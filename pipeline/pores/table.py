@@ -80,7 +80,7 @@ def write_pore_table(
         UserError: an impossible `min_area_px`, more than a million columns, or a disk that is full or refuses.
     """
     if min_area_px < 1:
-        raise UserError(f"min_area_px {min_area_px}: give at least 1 pixel; 1 keeps all pores")
+        raise UserError(f"--min_pore_area_px {min_area_px}: give at least 1 pixel; 1 keeps all pores")
     if segmentation.shape[2] > _WIDEST:
         raise UserError(f"the scan has {segmentation.shape[2]} columns: pores can be measured in at most {_WIDEST}")
     folder = Path(output_dir)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.data.shading import CELL
+from pipeline.data.shading import CELL, STEP
 from pipeline.scan.blank_ground import SQUARE, BlankGround, packed, runs
 from pipeline.scan.cells import Cells
 from pipeline.scan.sources.source import ScanSource
@@ -15,7 +15,6 @@ from pipeline.scan.sources.source import ScanSource
 _LEAST = 0.1
 #: cells that are read at once at most
 _CELLS = 32
-_STEP = 2  # as in `cell_medians`
 
 
 def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
@@ -49,7 +48,7 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
             blank |= (seen == value) & _in_window(part, top, left, seen.shape)
         for column in range(first, last):
             x = min(column * CELL, source.shape[1] - wide) - left
-            window = np.s_[::_STEP, x : x + wide : _STEP]
+            window = np.s_[::STEP, x : x + wide : STEP]
             rock = seen[window][~blank[window]]
             enough = rock.size >= _LEAST * blank[window].size
             cells.median[row, column] = np.median(rock) if enough else np.nan

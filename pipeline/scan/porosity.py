@@ -8,8 +8,8 @@ from math import ceil
 
 import numpy as np
 
-from pipeline.scan.output.journal import Entry
 from pipeline.scan.output.plan import ChunkPlan
+from pipeline.scan.output.store import BlockCounts
 from pipeline.scan.slabs import slab_sums, slab_thickness
 
 #: below some 30 fields, the ends of an interval are not worth much
@@ -58,7 +58,7 @@ class Porosity:
         return f"{self.porosity:.4f} (no interval: fewer than two fields hold rock)"
 
 
-def measure_porosity(plan: ChunkPlan, entries: Mapping[int, Entry], spacing: float = 1.0) -> Porosity:
+def measure_porosity(plan: ChunkPlan, entries: Mapping[int, BlockCounts], spacing: float = 1.0) -> Porosity:
     """Porosity from the journal's counts; no pixel is read again.
 
     Args:
@@ -101,7 +101,7 @@ def field_side(plan: ChunkPlan, spacing: float = 1.0) -> int:
     return side
 
 
-def block_counts(plan: ChunkPlan, entries: Mapping[int, Entry]) -> tuple[np.ndarray, np.ndarray]:
+def block_counts(plan: ChunkPlan, entries: Mapping[int, BlockCounts]) -> BlockCounts:
     """Pore and rock pixels of each block of the scan, (slices, rows, columns) each.
 
     Raises:
@@ -112,13 +112,13 @@ def block_counts(plan: ChunkPlan, entries: Mapping[int, Entry]) -> tuple[np.ndar
     depth, height, width = plan.shape
     shape = (depth, ceil(height / plan.block), ceil(width / plan.block))
     pore, rock = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    for index, entry in entries.items():
+    for index, counts in entries.items():
         chunk = plan[index]
-        rows, columns = entry.counts.pore.shape
+        rows, columns = counts.pore.shape
         y, x = chunk.y // plan.block, chunk.x // plan.block
-        pore[chunk.slice, y : y + rows, x : x + columns] = entry.counts.pore
-        rock[chunk.slice, y : y + rows, x : x + columns] = entry.counts.rock
-    return pore, rock
+        pore[chunk.slice, y : y + rows, x : x + columns] = counts.pore
+        rock[chunk.slice, y : y + rows, x : x + columns] = counts.rock
+    return BlockCounts(pore, rock)
 
 
 def porosity_map(pore: np.ndarray, rock: np.ndarray) -> np.ndarray:

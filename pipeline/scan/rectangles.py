@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -24,12 +25,13 @@ class Roi(NamedTuple):
     height: int
 
     @classmethod
-    def parse(cls, text: str) -> Roi:
-        """From `x,y,w,h`.
+    def of(cls, given: str | Iterable[int]) -> Roi:
+        """From `x,y,w,h` as text or, as a config may have it, as numbers.
 
         Raises:
             UserError: it is not four whole numbers, or the rectangle is empty.
         """
+        text = given if isinstance(given, str) else ",".join(map(str, given))
         try:
             roi = cls(*(int(part) for part in text.split(",")))
         except (ValueError, TypeError) as error:

@@ -17,11 +17,11 @@ from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 
 from pipeline.atomic import atomic_path
+from pipeline.exit_status import INTERRUPTED
 from pipeline.metrics import PoreCounts
 from pipeline.visual import Dots, dot_figure
 from pipeline.workflows.audit_conditions import Condition
 from pipeline.workflows.tracking import TrackedRun
-from pipeline.workflows.training import INTERRUPTED
 
 logger = logging.getLogger("vlsenet")
 

@@ -14,19 +14,18 @@ import yaml
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
 
+from pipeline.comparison.names import EVALUATED, EVALUATION_FOLDER, FOLD, SEED, TRAINING, VARIANT
 from pipeline.errors import UserError, first_line
 from pipeline.workflows.tracking import open_experiment
 from pipeline.workflows.training_link import read_training_link
 
 logger = logging.getLogger("vlsenet")
 
-#: folder of the run's artifacts; the comparison of runs looks there
-EVALUATION_FOLDER = "evaluation"
 #: in place of a store: nothing is sent
 NOWHERE = "none"
 
-#: tags that say what was evaluated: a training's run holds one evaluation
-_SPLIT, _OF = "evaluated_split", "evaluated"
+#: tag that says which weights and images were evaluated: a training's run holds one evaluation
+_OF = "evaluated"
 
 
 class EvaluationLog:
@@ -137,7 +136,7 @@ class EvaluationLog:
             for score, value in summary[kind].items()
             if value is not None
         ]
-        about = {_SPLIT: str(summary["split"]), _OF: _evaluated(summary)}
+        about = {EVALUATED: str(summary["split"]), _OF: _evaluated(summary)}
         try:
             client = mlflow.MlflowClient(self._tracking_uri)
             run_id, is_new = self._open_run(client, folder, about)
@@ -156,7 +155,7 @@ class EvaluationLog:
                 "MLflow at %s did not accept the evaluation in %s: %s", self._tracking_uri, folder, first_line(error)
             )
             return
-        variant = told.data.tags.get("variant") or told.info.run_name
+        variant = told.data.tags.get(VARIANT) or told.info.run_name
         logger.info(
             "scores are in the MLflow run %s (variant %s) of %s; vlsenet compare finds them there",
             told.info.run_name,
@@ -170,19 +169,19 @@ class EvaluationLog:
             return self._run_id, False
         if self._training is None:
             experiment = open_experiment(client, str(self._tracking_uri), self._experiment_name)
-            tags = {} if self._checkpoint is None else {"variant": _name_of(self._checkpoint)}
+            tags = {} if self._checkpoint is None else {VARIANT: _name_of(self._checkpoint)}
             made = client.create_run(experiment, run_name=folder.absolute().name, tags=tags)
             return str(made.info.run_id), True
         training = self._training
         if training.data.tags.get(_OF, about[_OF]) == about[_OF]:
             return str(training.info.run_id), False
         experiment = training.info.experiment_id
-        own = f"tags.training = '{training.info.run_id}' and tags.{_OF} = '{about[_OF]}'"
+        own = f"tags.{TRAINING} = '{training.info.run_id}' and tags.{_OF} = '{about[_OF]}'"
         for earlier in client.search_runs([experiment], own, max_results=1):
             return str(earlier.info.run_id), False
         told = {**training.data.tags, **training.data.params}
-        tags = {name: told[name] for name in ("variant", "seed", "fold") if name in told}
-        tags = {"variant": training.info.run_name, **tags, "training": training.info.run_id}
+        tags = {name: told[name] for name in (VARIANT, SEED, FOLD) if name in told}
+        tags = {VARIANT: training.info.run_name, **tags, TRAINING: training.info.run_id}
         name = f"{training.info.run_name} on {folder.absolute().name}"
         return str(client.create_run(experiment, run_name=name, tags=tags).info.run_id), True
 

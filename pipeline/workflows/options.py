@@ -170,7 +170,7 @@ def _multiple_of(step: int) -> Check:
 
 def _roi(name: str, value: Any) -> None:
     if value is not None:
-        Roi.parse(value if isinstance(value, str) else ",".join(map(str, value)))
+        Roi.of(value)
 
 
 def _info_bar(name: str, value: Any) -> None:

@@ -13,6 +13,7 @@ from ignite.handlers import EarlyStopping
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.errors import UserError, first_line
+from pipeline.exit_status import INTERRUPTED
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.parallel import distributed
 from pipeline.workflows.progress import TrainingProgress
@@ -21,9 +22,6 @@ from pipeline.workflows.tracking import TrackedRun
 from pipeline.workflows.training_link import TrainingLink, write_training_link
 
 logger = logging.getLogger("vlsenet")
-
-#: exit status of an interrupted command, as in shells for SIGINT
-INTERRUPTED = 130
 
 #: the modules of PyTorch's compiler errors; importing them just for the names would take seconds
 _COMPILER = ("torch._dynamo", "torch._inductor")

@@ -6,10 +6,10 @@ import mlflow
 import pytest
 
 from pipeline.cli.compare import store_addresses
-from pipeline.cli.console import FINE, MISTAKE
 from pipeline.cli.main import main
 from pipeline.comparison import paired
 from pipeline.errors import UserError
+from pipeline.exit_status import FINE, MISTAKE
 from tests.comparison.simulated import evaluate, log_run
 
 

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from pipeline.cli.checkpoint_info import checkpoint_lines
-from pipeline.cli.console import FINE, MISTAKE
 from pipeline.cli.info import is_checkpoint
 from pipeline.cli.main import main
+from pipeline.exit_status import FINE, MISTAKE
 from pipeline.networks import build_network
 from tests.workflows.export.cases import FEATURES, PROMPT, write_checkpoint
 

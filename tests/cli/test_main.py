@@ -8,8 +8,8 @@ import pytest
 
 import pipeline
 from pipeline.cli import bundle
-from pipeline.cli.console import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
 from pipeline.cli.main import COMMANDS, main
+from pipeline.exit_status import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "monai", "numpy", "scipy", "pandas", "mlflow", "matplotlib", "PIL", "yaml", "tqdm"}

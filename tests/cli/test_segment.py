@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.cli.console import FINE, MISTAKE
 from pipeline.cli.main import main
+from pipeline.exit_status import FINE, MISTAKE
 from tests.workflows.export.cases import write_checkpoint
 
 

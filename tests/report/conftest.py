@@ -13,7 +13,6 @@ from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops_table
 
 from pipeline.report import Report, report_of_scan
-from pipeline.scan.output import BlockCounts
 from pipeline.scan.porosity import block_counts, measure_porosity
 from pipeline.scan.sources import open_scan
 from pipeline.synthetic import SceneSettings, generate
@@ -124,7 +123,7 @@ def make_report(
             pore_table(mask),
             acquisition,
             {"request": {"threshold": 0.5}} if manifest is None else manifest,
-            blocks=BlockCounts(*block_counts(store.plan, entries)),
+            blocks=block_counts(store.plan, entries),
             pixel_size_nm=pixel_size_nm,
             min_area_px=1,
             **options,

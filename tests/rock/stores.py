@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.scan.output import BlockCounts, ChunkPlan, Entry, ScanStore, build_pyramid
+from pipeline.scan.output import BlockCounts, ChunkPlan, ScanStore, build_pyramid
 from pipeline.scan.porosity import block_counts
 
 
@@ -18,7 +18,7 @@ def store_of(
     block: int = 32,
     rock: np.ndarray | None = None,
     probability: np.ndarray | None = None,
-) -> tuple[ScanStore, dict[int, Entry]]:
+) -> tuple[ScanStore, dict[int, BlockCounts]]:
     """A store that holds a mask (H, W) or (slices, H, W), with its pyramid, and the journal's entries."""
     mask = mask if mask.ndim == 3 else mask[None]
     depth, height, width = mask.shape
@@ -30,11 +30,11 @@ def store_of(
         window = (slice(at.y, at.y + at.height), slice(at.x, at.x + at.width))
         grey = mask[at.slice][window].astype(np.float32) if probability is None else probability[window]
         counts = store.write_chunk(index, grey, 0.5, None if rock is None else rock[window])
-        entries[index] = Entry(BlockCounts(*counts), {})
+        entries[index] = BlockCounts(*counts)
     build_pyramid(store)
     return store, entries
 
 
-def rock_blocks(store: ScanStore, entries: dict[int, Entry]) -> np.ndarray:
+def rock_blocks(store: ScanStore, entries: dict[int, BlockCounts]) -> np.ndarray:
     """Rock pixels of each block."""
-    return block_counts(store.plan, entries)[1]
+    return block_counts(store.plan, entries).rock

@@ -6,11 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.scan.output import BlockCounts, ChunkPlan, Entry
+from pipeline.scan.output import BlockCounts, ChunkPlan
 from pipeline.scan.porosity import bootstrap_interval, field_side, measure_porosity
 
 
-def entries_of(plan: ChunkPlan, mask: np.ndarray, rock: np.ndarray) -> dict[int, Entry]:
+def entries_of(plan: ChunkPlan, mask: np.ndarray, rock: np.ndarray) -> dict[int, BlockCounts]:
     entries = {}
     for index in range(len(plan)):
         c = plan[index]
@@ -20,7 +20,7 @@ def entries_of(plan: ChunkPlan, mask: np.ndarray, rock: np.ndarray) -> dict[int,
             np.reshape([a[c.slice, y : y + plan.block, x : x + plan.block].sum() for y, x in starts], (-1, columns))
             for a in (mask & rock, rock)
         ]
-        entries[index] = Entry(BlockCounts(*sums), {})
+        entries[index] = BlockCounts(*sums)
     return entries
 
 

@@ -1,9 +1,25 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from pipeline.workflows.precision import MixedPrecisionInferer, autocast, has_fast_bfloat16
+
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+@pytest.mark.skipif(not CPU_INFO.is_file(), reason="no /proc/cpuinfo, which names the processor's instructions")
+def test_a_processor_with_instructions_for_bfloat16_is_found() -> None:
+    flags = {word for line in CPU_INFO.read_text().splitlines() if line.startswith("flags") for word in line.split()}
+    assert has_fast_bfloat16("cpu") == bool(flags & {"avx512_bf16", "amx_tile"})
+
+
+def test_torch_still_has_what_is_asked_about_processors() -> None:
+    """They are private; without them `auto` would be float32 on every processor, and nobody told."""
+    assert hasattr(torch.cpu, "_is_avx512_bf16_supported")
+    assert hasattr(torch.cpu, "_is_amx_tile_supported")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.scan.output.export import export_nifti, export_tiff
-from pipeline.scan.output.journal import Entry, Journal, request_differences, request_hash
+from pipeline.scan.output.journal import Journal, request_differences, request_hash
 from pipeline.scan.output.nifti import write_nifti
 from pipeline.scan.output.plan import ChunkPlan
 from pipeline.scan.output.pyramid import build_pyramid
@@ -14,7 +14,6 @@ __all__ = [
     "FORMAT_VERSION",
     "BlockCounts",
     "ChunkPlan",
-    "Entry",
     "Journal",
     "ScanStore",
     "build_pyramid",

@@ -10,7 +10,7 @@ import threading
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,18 +23,6 @@ _REQUEST = "request.json"
 _FINISHED = "finished.json"
 #: what these files hold at least
 _NEEDED = {_REQUEST: {"request", "key"}, _FINISHED: {"key"}}
-
-
-class Entry(NamedTuple):
-    """A finished chunk.
-
-    Attributes:
-        counts: its pore and rock pixels in blocks.
-        extra: what else the engine noted, such as whether the chunk was skipped.
-    """
-
-    counts: BlockCounts
-    extra: dict[str, Any]
 
 
 class Journal:
@@ -146,18 +134,17 @@ class Journal:
             raise UserError(f"{folder} holds no {_REQUEST}: all processes must use the same output folder")
         return cls(Path(folder), *_open_locked(Path(folder), rank), begun)
 
-    def add(self, index: int, counts: BlockCounts, **extra: Any) -> None:
+    def add(self, index: int, counts: BlockCounts) -> None:
         """Note that a chunk is finished; when this returns, the note is on the disk. Threads may call it at once.
 
         Args:
             index: of the chunk.
             counts: what `ScanStore.write_chunk` returned.
-            extra: JSON values to keep with it.
 
         Raises:
             UserError: the disk is full or refuses. The chunk then counts as unfinished.
         """
-        record = {"chunk": index, "pore": counts.pore.tolist(), "rock": counts.rock.tolist(), "extra": extra}
+        record = {"chunk": index, "pore": counts.pore.tolist(), "rock": counts.rock.tolist()}
         text = json.dumps([self._key, record], separators=(",", ":")).encode()
         line = b"%08x %s\n" % (zlib.crc32(text), text)
         with self._lock:
@@ -173,16 +160,15 @@ class Journal:
             except OSError as error:
                 raise write_error(self._path, error) from error
 
-    def entries(self) -> dict[int, Entry]:
-        """The finished chunks of all processes, by number, in ascending order."""
-        found: dict[int, Entry] = {}
+    def entries(self) -> dict[int, BlockCounts]:
+        """Pore and rock pixels in the blocks of the finished chunks of all processes, by number, in ascending order."""
+        found: dict[int, BlockCounts] = {}
         for path in sorted(self.folder.glob("chunks-*.jsonl")):
             with path.open("rb") as lines:
                 for line in lines:
                     record = self._parse(line)
                     if record is not None:
-                        counts = BlockCounts(np.array(record["pore"]), np.array(record["rock"]))
-                        found[record["chunk"]] = Entry(counts, record["extra"])
+                        found[record["chunk"]] = BlockCounts(np.array(record["pore"]), np.array(record["rock"]))
         return dict(sorted(found.items()))
 
     def finish(self, summary: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import nibabel
 
 from pipeline.atomic import atomic_path
-from pipeline.errors import UserError
+from pipeline.errors import UserError, on_one_line
 from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
@@ -51,7 +51,7 @@ class NiftiVolume:
         except MemoryError as error:
             raise UserError(f"{name}: not enough memory to decode the whole file; save it as .nii") from error
         except Exception as error:  # nibabel and gzip answer damaged data with errors of every type
-            cause = " ".join(str(error).split()) or type(error).__name__
+            cause = on_one_line(error)
             raise UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}") from error
 
     def source(self, index: int, *, page: int | None) -> ScanSource:

@@ -24,6 +24,7 @@ def cropped(source: ScanSource, roi: Roi) -> ScanSource:
 
 class _Cropped(ScanSource):
     def __init__(self, source: ScanSource, roi: Roi) -> None:
+        self._source, self._roi = source, roi  # the name, which the base class may need, has both
         super().__init__(
             source.path,
             (roi.height, roi.width),
@@ -34,11 +35,10 @@ class _Cropped(ScanSource):
             acquisition=source.acquisition,
         )
         self.decoded_whole = source.decoded_whole
-        self._source, self._roi = source, roi
 
     @property
     def name(self) -> str:
-        return f"{super().name}[{self._roi}]" if hasattr(self, "_roi") else super().name
+        return f"{super().name}[{self._roi}]"
 
     def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         return self._source.read(self._roi.y + top, self._roi.x + left, height, width)

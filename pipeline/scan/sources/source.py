@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.data.colour import channels_differ
 from pipeline.data.decoders import Decoded
 from pipeline.data.images import grey_from
-from pipeline.errors import UserError
+from pipeline.errors import UserError, on_one_line
 from pipeline.microscope import Acquisition
 
 #: what `ScanSource.read` gives; other types of numbers become the last, as in `pipeline.data.read_image`
@@ -119,7 +119,7 @@ class ScanSource(ABC):
         except MemoryError as error:
             raise UserError(f"{self.name}: not enough memory to read {region}; give a smaller --chunk_size") from error
         except Exception as error:  # decoders answer damaged data with errors of every type
-            cause = " ".join(str(error).split()) or type(error).__name__
+            cause = on_one_line(error)
             raise UserError(
                 f"{self.name}: it is truncated or damaged in the region {region} ({cause}); {COPY_AGAIN}"
             ) from error

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tifffile
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, on_one_line
 from pipeline.microscope import Acquisition, read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
@@ -77,7 +77,7 @@ def _parsed(path: Path, name: str) -> tifffile.TiffFile:
 
 
 def _damaged(name: str, error: Exception) -> UserError:
-    cause = " ".join(str(error).split()) or type(error).__name__
+    cause = on_one_line(error)
     return UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, on_one_line
 from pipeline.microscope import Acquisition
 from pipeline.microscope.pixel_size import PixelSize, from_multiscale, spacing_from_multiscale
 from pipeline.scan.sources.blocks import BlockSource
@@ -99,7 +99,7 @@ class ZarrImage:
             members = sorted(name for name, _ in group.arrays())
             others = sorted(name for name, _ in group.groups())
         except Exception as error:  # missing keys, missing arrays, damaged metadata
-            cause = " ".join(str(error).split()) or type(error).__name__
+            cause = on_one_line(error)
             what = f"its metadata and arrays do not match ({type(error).__name__}: {cause})"
             raise UserError(f"{self.location}: {what}; {COPY_AGAIN}") from error
         if len(members) == 1:
@@ -205,6 +205,6 @@ def _opened(location: str) -> Any:
         what = f"{error}".rstrip(".")
         raise UserError(f"{location}: reading it needs a package that is not installed ({what})") from error
     except Exception as error:  # stores answer a missing or damaged array with errors of every type
-        cause = " ".join(str(error).split()) or type(error).__name__
+        cause = on_one_line(error)
         what = f"it can't be opened as Zarr ({type(error).__name__}: {cause})"
         raise UserError(f"{location}: {what}; check the path, and the access rights of an object store") from error

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from pipeline.atomic import atomic_path
 from pipeline.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
-from pipeline.scan.output import BlockCounts, Entry, ScanStore, export_nifti, export_tiff, request_hash
+from pipeline.scan.output import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
 from pipeline.scan.overview import write_overview
 from pipeline.scan.porosity import Porosity, block_counts
 from pipeline.scan.volume import ScanVolume
@@ -68,7 +68,7 @@ class SegmentedScan:
 
     volume: ScanVolume
     store: ScanStore
-    entries: Mapping[int, Entry]
+    entries: Mapping[int, BlockCounts]
     porosity: Porosity
     pixel_size_nm: float | None
     slice_spacing_nm: float | None
@@ -158,7 +158,7 @@ def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifes
             pd.read_parquet(folder / PARQUET),
             None if volume.acquisition is None else volume.acquisition.to_dict(),
             manifest,
-            blocks=BlockCounts(*block_counts(scan.store.plan, scan.entries)),
+            blocks=block_counts(scan.store.plan, scan.entries),
             pixel_size_nm=scan.pixel_size_nm,
             min_area_px=pores.min_area_px,
             dropped=pores.dropped,

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import UserError
+from pipeline.exit_status import INTERRUPTED
 from pipeline.microscope.pixel_side import square_side
 from pipeline.scan.certificate import certify
 from pipeline.scan.chunks import chunks_left, write_chunks
@@ -42,7 +43,6 @@ from pipeline.workflows.scan.results import (
 )
 from pipeline.workflows.scan.settings import ScanSettings
 from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of, tell_voxel
-from pipeline.workflows.training import INTERRUPTED
 
 logger = logging.getLogger("vlsenet")
 

@@ -57,9 +57,7 @@ class ScanSettings:
     @property
     def region(self) -> Roi | None:
         """The region of interest."""
-        if self.roi is None:
-            return None
-        return Roi.parse(self.roi if isinstance(self.roi, str) else ",".join(map(str, self.roi)))
+        return None if self.roi is None else Roi.of(self.roi)
 
     @property
     def outputs(self) -> dict[str, Any]:

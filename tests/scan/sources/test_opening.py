@@ -138,7 +138,7 @@ def test_fingerprint(tmp_path: Path) -> None:
 def test_roi(tmp_path: Path) -> None:
     image = noise((40, 50))
     tifffile.imwrite(tmp_path / "a.tif", image)
-    roi = Roi.parse("10, 5,40,30")
+    roi = Roi.of("10, 5,40,30")
     assert (roi, str(roi)) == (Roi(10, 5, 40, 30), "10,5,40,30")
     source = open_scan(tmp_path / "a.tif")
     with cropped(source, roi) as part:
@@ -152,4 +152,4 @@ def test_roi(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,2,3,4", "-1,0,5,5", "0,0,0,5"])
 def test_roi_that_is_none(text: str) -> None:
     with pytest.raises(UserError, match="roi"):
-        Roi.parse(text)
+        Roi.of(text)
