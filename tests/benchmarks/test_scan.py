@@ -105,13 +105,10 @@ def test_a_scan_is_made_of_turned_and_mirrored_images(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_time_and_answer_of_the_network_alone_and_of_monai(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int
-) -> None:
+def test_time_and_answer_of_the_network_alone_and_of_monai(tmp_path: Path, batch: int) -> None:
     import _scan_data
     from _scan_runs import BareNetwork, Case, compare_time, segment, slide
 
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
     scan, model = tmp_path / "scan.tif", tmp_path / "model.pt"
     _scan_data.write_model(model, "unet", _scan_data.TINY)
     tifffile.imwrite(scan, _scan_data.generate((512, 512), seed=1).image, tile=(128, 128))

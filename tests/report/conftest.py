@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.rock.stores import store_of
 
 NAME = "<script>alert(1)</script> & 'x'.tif"
 
+#: scikit-image's names of the columns in pixels, and the table's
 _NAMES = {
     "label": "pore",
     "area": "area_px",
@@ -27,49 +27,20 @@ _NAMES = {
     "perimeter": "perimeter_px",
     "major_axis_length": "major_axis_px",
     "minor_axis_length": "minor_axis_px",
-}
-_PLACES = {
     "centroid-0": "centroid_y_px",
     "centroid-1": "centroid_x_px",
     "bbox-0": "bbox_y_px",
     "bbox-1": "bbox_x_px",
 }
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
+_PROPERTIES = (*list(_NAMES)[:6], "orientation", "feret_diameter_max", "solidity", "bbox", "centroid")
 
 
 def pore_table(mask: np.ndarray) -> pd.DataFrame:
     """The columns in pixels that a report reads, by scikit-image alone; (H, W) or (slices, H, W)."""
     tables = []
     for number, slice_ in enumerate(mask if mask.ndim == 3 else mask[None]):
-        names = [
-            "label",
-            "area",
-            "equivalent_diameter_area",
-            "perimeter",
-            "major_axis_length",
-            "minor_axis_length",
-            "orientation",
-        ]
         labels = label(slice_, connectivity=2)
-        found = regionprops_table(labels, properties=[*names, "feret_diameter_max", "solidity", "bbox", "centroid"])
-        table = pd.DataFrame(found).rename(
-            columns={
-                "label": "pore",
-                "area": "area_px",
-                "equivalent_diameter_area": "equivalent_diameter_px",
-                "perimeter": "perimeter_px",
-                "major_axis_length": "major_axis_px",
-                "minor_axis_length": "minor_axis_px",
-                "centroid-0": "centroid_y_px",
-                "centroid-1": "centroid_x_px",
-                "bbox-0": "bbox_y_px",
-                "bbox-1": "bbox_x_px",
-            }
-        )
+        table = pd.DataFrame(regionprops_table(labels, properties=_PROPERTIES)).rename(columns=_NAMES)
         height, width = table.pop("bbox-2") - table["bbox_y_px"], table.pop("bbox-3") - table["bbox_x_px"]
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(table["minor_axis_px"] > 0, table["major_axis_px"] / table["minor_axis_px"], np.nan)
@@ -144,18 +115,13 @@ def synthetic_table(synthetic_mask: np.ndarray) -> pd.DataFrame:
 def report(tmp_path_factory: pytest.TempPathFactory, synthetic_mask: np.ndarray) -> Report:
     """Of a synthetic scan in pixels of 20 nm."""
     folder = tmp_path_factory.mktemp("report")
-    patch = pytest.MonkeyPatch()
-    patch.setattr(os, "fsync", lambda handle: None)
     image = generate((600, 800), 0, SceneSettings(anisotropy=0.8, orientation_deg=30)).image
     manifest = {
         "request": {"threshold": 0.5, "prompt": "<b>pore</b>"},
         "checkpoint": "a/best.pt",
         "versions": {"x": "1"},
     }
-    try:
-        return make_report(folder, image, synthetic_mask, pixel_size_nm=20.0, name=NAME, manifest=manifest, dropped=7)
-    finally:
-        patch.undo()
+    return make_report(folder, image, synthetic_mask, pixel_size_nm=20.0, name=NAME, manifest=manifest, dropped=7)
 
 
 Maker = Callable[..., Report]

@@ -65,11 +65,6 @@ def command(
     return ScanCommand(str(path), str(folder), model, chosen, stack, None, CPU, Ranks(), overwrite, uri, "rocks")
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
     scans = tmp_path / "scans"
     scans.mkdir()

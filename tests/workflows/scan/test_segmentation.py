@@ -42,11 +42,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     return trained_model(tmp_path_factory.mktemp("model"))
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
     options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32", "report": False}
     names = {field.name for field in dataclasses.fields(ScanSettings)}
