@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+#: letters of a temporary name that are drawn
+_DRAWN = 12
 
 
 @contextmanager
@@ -26,12 +30,23 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # `.nii.gz` is one suffix: nibabel looks at both parts
-    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-    stem = path.name.removesuffix(suffix)
-    temporary = path.with_name(f".{stem[:80]}-{uuid4().hex[:12]}{suffix}")
+    begin, suffix = _begin_and_suffix(path)
+    temporary = path.with_name(f"{begin}{uuid4().hex[:_DRAWN]}{suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def left_over(path: str | Path) -> list[Path]:
+    """Temporary files of `path` whose writers were killed, or are still at work."""
+    path = Path(path)
+    begin, suffix = _begin_and_suffix(path)
+    return sorted(path.parent.glob(glob.escape(begin) + "[0-9a-f]" * _DRAWN + glob.escape(suffix)))
+
+
+def _begin_and_suffix(path: Path) -> tuple[str, str]:
+    # `.nii.gz` is one suffix: nibabel looks at both parts
+    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    return f".{path.name.removesuffix(suffix)[:80]}-", suffix

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.atomic import atomic_path
+from pipeline.atomic import atomic_path, left_over
 
 
 def test_the_file_appears_whole_and_alone(tmp_path):
@@ -36,3 +36,12 @@ def test_long_names_fit(tmp_path):
     with atomic_path(target) as temporary:
         temporary.write_text("new")
     assert target.exists()
+
+
+@pytest.mark.parametrize("name", ["mask.nii.gz", "mask.ome.tif", "pores[1].csv", "mask"])
+def test_what_a_killed_writer_left_is_found(tmp_path, name):
+    with atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("half")
+    temporary.write_text("half")
+    (tmp_path / f".{name}").write_text("mine")
+    assert left_over(tmp_path / name) == [temporary]

@@ -1,6 +1,13 @@
 from __future__ import annotations
 
-from pipeline.wording import some_lines, some_of
+import os
+
+from pipeline.wording import printable, some_lines, some_of
+
+
+def test_a_name_that_is_no_text_can_be_written() -> None:
+    assert printable("Größe_東.tif") == "Größe_東.tif"
+    assert printable(os.fsdecode(b"bad\xff\xfe.tif")) == "bad\\xff\\xfe.tif"
 
 
 def test_some_of() -> None:

@@ -9,6 +9,7 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from pipeline.data.decoders import Decoded, decode
 from pipeline.data.problems import FileProblem
+from pipeline.wording import NAME_IS_NO_TEXT, printable
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".png", ".tiff", ".tif", ".bmp", ".jpeg", ".jpg")
 
@@ -75,8 +76,10 @@ def read_bytes(path: Path) -> bytes:
     """Return the whole file.
 
     Raises:
-        FileProblem: It is missing or can't be read.
+        FileProblem: It is missing, can't be read, or has a name that results could not name.
     """
+    if (name := printable(str(path))) != str(path):
+        raise FileProblem(Path(name), *NAME_IS_NO_TEXT)
     try:
         return path.read_bytes()
     except FileNotFoundError as error:

@@ -50,7 +50,9 @@ def certify(
         return {"crops": 0}
     stored = np.concatenate([_stored(store, crop).ravel() for crop in crops])
     again = np.concatenate([predictor.predict(crop).ravel() for crop in crops])
-    seam = Seam.between(torch.from_numpy(stored), torch.from_numpy(np.rint(again * 255.0) / 255), threshold)
+    # rounded as in the store, and divided in the same precision
+    as_stored = np.rint(again * 255.0).astype(np.float64) / 255
+    seam = Seam.between(torch.from_numpy(stored), torch.from_numpy(as_stored), threshold)
     return {"crops": len(crops), **asdict(seam)}
 
 

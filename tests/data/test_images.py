@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -315,3 +316,8 @@ def test_stem() -> None:
 def test_vendor_tiffs_as_pillow_shows_them(shared: Path, name: str) -> None:
     path = shared / "vendor_tiff" / name
     assert np.array_equal(read_image(path), np.asarray(Image.open(path).convert("L")))
+
+
+def test_a_name_that_no_result_could_hold_is_refused() -> None:
+    with pytest.raises(UserError, match=r"bad\\xff\.png: its name is not UTF-8 text.*rename it"):
+        read_image(os.fsdecode(b"bad\xff.png"))

@@ -15,6 +15,7 @@ import torch
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
 from pipeline.scan.sources import inputs_of, scans_in
+from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_own_input, without_results
@@ -133,7 +134,7 @@ class ScanCommand:
         problems: list[str] = []
         for number, (scan, name) in enumerate(zip(scans, folders, strict=True)):
             folder = self._folder / name
-            logger.info("scan %d of %d: %s", number + 1, len(scans), scan)
+            logger.info("scan %d of %d: %s", number + 1, len(scans), printable(str(scan)))
             try:
                 self._segment(str(scan), folder)
             except UserError as error:
@@ -141,7 +142,7 @@ class ScanCommand:
                     raise
                 logger.error("%s", error)
                 problems.append(str(error))
-                rows.append({"scan": scan.name, "problem": str(error)})
+                rows.append({"scan": printable(scan.name), "problem": str(error)})
                 continue
             if self._ranks.is_first:
                 rows.append({"scan": scan.name, **_row(folder)})

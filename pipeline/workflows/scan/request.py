@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numcodecs
 import torch
 
-from pipeline.scan.output import FORMAT_VERSION
+from pipeline.errors import UserError
+from pipeline.scan.output import FORMAT_VERSION, request_differences
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import check_imaged
 from pipeline.workflows.micrograph_statistics import SIDE
@@ -82,3 +84,24 @@ def scan_request(
         "device": device.type,
         "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
     }
+
+
+def refuse_changed(volume: ScanVolume, request: Mapping[str, Any]) -> None:
+    """Refuse a scan that is another than when its chunks were begun: they would show both.
+
+    Args:
+        volume: the scan.
+        request: of the journal.
+
+    Raises:
+        UserError: the scan changed, or is gone.
+    """
+    try:
+        now = volume.fingerprint()
+    except OSError as error:
+        raise UserError(f"{volume.path}: it was removed while it was segmented; put it back to resume") from error
+    if differences := request_differences({"scan": request["scan"]}, json.loads(json.dumps({"scan": now}))):
+        raise UserError(
+            f"{volume.path}: it changed while it was segmented ({'; '.join(differences)}), and the chunks show parts "
+            "of both; --overwrite segments it again"
+        )

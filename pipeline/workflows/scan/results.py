@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from pipeline.atomic import atomic_path
+from pipeline.atomic import atomic_path, left_over
 from pipeline.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
 from pipeline.scan.output import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
@@ -49,6 +49,8 @@ FILES = (
     *VOLUME_FILES,
     *(f"{FIGURES}/{name}.png" for name in FIGURE_NAMES),
 )
+#: folders and files that the tables of pores are made in
+_BEGUN = (".pores-*", ".labels-*")
 #: further files that a segmentation can write, by the name of their format
 FORMATS = ("tiff", "nifti")
 
@@ -81,7 +83,7 @@ def write_summary(folder: Path, scan: SegmentedScan) -> None:
     with atomic_path(folder / POROSITY) as partial:
         partial.write_text(json.dumps(summary, indent=2, allow_nan=False))
     with atomic_path(folder / FIELDS) as partial:
-        _fields(porosity).to_csv(partial, index=False, float_format="%.6f")
+        _fields(scan).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
     with volume.slice(middle, as_stored=True) as source:
         write_overview(folder / OVERVIEW, source, scan.store, porosity, slice_=middle, rows=volume.rows)
@@ -121,8 +123,6 @@ def write_results(
 
 
 def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSummary:
-    for left in folder.glob(".pores-*"):  # of an earlier run that was killed
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
     depth, height, _ = scan.store.plan.shape
     with tqdm(total=depth * height, unit="row", desc="measuring pores", delay=2, mininterval=1) as bar:
         return write_pore_table(
@@ -181,6 +181,13 @@ def remove_earlier(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def remove_left_over(folder: Path) -> None:
+    """Remove what a run that was killed had begun to write beside the store; no other run is at work in the folder."""
+    begun = [path for name in FILES for path in left_over(folder / name)]
+    for path in [*begun, *(path for pattern in _BEGUN for path in folder.glob(pattern))]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def expected_files(outputs: Mapping[str, Any], is_stack: bool) -> list[str]:
     """The files of a finished segmentation; figures are not among them, as they need something to draw.
 
@@ -208,8 +215,12 @@ def porosity_summary(porosity: Porosity) -> dict[str, Any]:
     }
 
 
-def _fields(porosity: Porosity) -> pd.DataFrame:
-    """One row for each field of view: slice, upper left corner (px), side (px) and porosity."""
+def _fields(scan: SegmentedScan) -> pd.DataFrame:
+    """One row for each field of view: slice, upper left corner in the scan (px), side (px) and porosity.
+
+    At the lower and right border, fields are cut off.
+    """
+    porosity, region = scan.porosity, scan.store.plan.region
     slices, rows, columns = np.indices(porosity.fields.shape).reshape(3, -1)
-    places = {"slice": slices, "y": rows * porosity.field, "x": columns * porosity.field}
+    places = {"slice": slices, "y": region.y + rows * porosity.field, "x": region.x + columns * porosity.field}
     return pd.DataFrame({**places, "side": porosity.field, "porosity": porosity.fields.ravel()})

@@ -23,13 +23,14 @@ from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.threads import THREADS
 from pipeline.scan.volume import ScanVolume, open_volume
 from pipeline.scan.windows import Windows
+from pipeline.wording import NAME_IS_NO_TEXT, printable
 from pipeline.workflows.micrograph_statistics import SIDE, TILES
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
 from pipeline.workflows.scan.network import pinned, prompted
-from pipeline.workflows.scan.request import scan_request
+from pipeline.workflows.scan.request import refuse_changed, scan_request
 from pipeline.workflows.scan.results import (
     JOURNAL,
     OVERVIEW,
@@ -37,6 +38,7 @@ from pipeline.workflows.scan.results import (
     STORE,
     SegmentedScan,
     remove_earlier,
+    remove_left_over,
     write_manifest,
     write_results,
     write_summary,
@@ -140,6 +142,8 @@ class ScanSegmentation:
     ) -> Porosity:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
         volume, entries, settings = predictor.volume, journal.entries(), self._settings
+        refuse_changed(volume, journal.request)
+        remove_left_over(self._folder)
         porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
         scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume))
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as beside:
@@ -187,6 +191,8 @@ class ScanSegmentation:
         return done
 
     def _open(self) -> ScanVolume:
+        if (path := printable(self._path)) != self._path:
+            raise UserError("; ".join((f"{path}: {NAME_IS_NO_TEXT[0]}", NAME_IS_NO_TEXT[1])))
         volume = open_volume(
             self._path,
             stack=self._stack,

@@ -279,3 +279,19 @@ def test_two_processes_give_the_bytes_of_one(tmp_path: Path, model: TrainedModel
         torch.set_num_threads(threads)
     assert files(tmp_path / "two") == files(tmp_path / "one")
     assert len(list((tmp_path / "two" / "journal").glob("chunks-*.jsonl"))) == 2
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_others(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    image = (slices / "s0.png").read_bytes()
+    (scans / "good.png").write_bytes(image)
+    try:
+        Path(os.fsdecode(bytes(scans) + b"/bad\xff.png")).write_bytes(image)
+    except OSError:
+        pytest.skip("this file system takes names of UTF-8 only")
+    with pytest.raises(UserError, match=r"(?s)1 of 2 .*bad\\xff\.png: its name is not UTF-8 text.*rename it"):
+        command(scans, tmp_path / "out", model, stack=False).run()
+    table = pd.read_csv(tmp_path / "out" / "scans.csv").set_index("scan")
+    assert "rename it" in table.problem["bad\\xff.png"]
+    assert table.results["good.png"] == "good"
