@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from scipy import ndimage
 
 from pipeline.data.shading import CELL, STEP
 from pipeline.scan.blank_ground import SQUARE, BlankGround, packed, runs
@@ -26,13 +27,12 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
         source: the scan.
         cells: measured of it; `median` is changed.
     """
-    found = [squares.ground() for squares in cells.blank]
-    whole = np.logical_or.reduce([whole for whole, _ in found])
-    parts = [part & ~whole for _, part in found]
-    edge = np.logical_or.reduce(parts)
-    if not (whole.any() or edge.any()):
+    found = cells.squares.ground(float(cells.lowest.min()), float(cells.highest.max()))
+    if not found:
         return None
-    values = [squares.value for squares in cells.blank]
+    whole = np.logical_or.reduce([one.whole for one in found])
+    parts = [one.part & ~whole for one in found]
+    edge = np.logical_or.reduce(parts)
     some, all_ = _in_cells(whole | edge), ~_in_cells(~whole)
     for axis in (0, 1):  # the last cells are moved inside, over a part of those before
         some.swapaxes(0, axis)[-1] |= some.swapaxes(0, axis)[-2:].any(0)
@@ -43,9 +43,10 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
     for row, first, last in _spans(some & ~all_):
         top, left = min(row * CELL, source.shape[0] - high), min(first * CELL, source.shape[1] - wide)
         seen = source.read(top, left, high, min(source.shape[1], last * CELL) - left)
-        blank = _in_window(whole, top, left, seen.shape)
-        for value, part in zip(values, parts, strict=True):
-            blank |= (seen == value) & _in_window(part, top, left, seen.shape)
+        blank, of_value = _in_window(whole, top, left, seen.shape), np.zeros(seen.shape, bool)
+        for one, part in zip(found, parts, strict=True):
+            of_value |= (seen == one.value) & _in_window(part, top, left, seen.shape)
+        blank = _connected(of_value, blank)
         for column in range(first, last):
             x = min(column * CELL, source.shape[1] - wide) - left
             window = np.s_[::STEP, x : x + wide : STEP]
@@ -61,6 +62,20 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
         places.append(np.argwhere(inside) + corner)
         pixels.append(blocks[inside])
     return BlankGround(whole, np.concatenate(places), packed(np.concatenate(pixels)), source.shape)
+
+
+def _connected(pixels: np.ndarray, ground: np.ndarray) -> np.ndarray:
+    """Ground of a window (H, W), and the pixels that are connected with it: not a grain that has its value by chance.
+
+    What reaches the window's border may be connected beyond it.
+    """
+    labels, count = ndimage.label(pixels | ground, np.ones((3, 3), bool))
+    kept = np.zeros(count + 1, bool)
+    for found in (labels[ground], labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        kept[found] = True
+    kept[0] = False
+    connected: np.ndarray = kept[labels]
+    return connected
 
 
 def touched_cells(blank: BlankGround) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Blank ground of a scan, to the pixel: what frames a mosaic, or fills its missing fields or a turned image's corners.
 
-No detector gives one exact value for long, at the very end of the range: it is what a program puts where no image is.
+No detector gives one exact value for long, at the very end of the range, and none gives any other over the area of a
+whole cell: it is what a program puts where no image is. Which value it puts differs: 0 or the largest, the white of a
+12-bit camera, -32768, -9999, -1.
 """
 
 from __future__ import annotations
@@ -11,50 +13,78 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from pipeline.data.shading import CELL
+
 #: side of the squares that ground is followed over (px): a pore clipped to black that opens to the ground by less than
 #: this is not taken for a part of it
 SQUARE = 16
 #: a region is ground where it has this length (px) of the scan's border without a gap, more than a clipped pore has; in
 #: a smaller scan half of its side
 _LEAST = 256
+#: whole squares that ground has, unless its value is at an end of the range: as many as a cell
+_FEWEST_SQUARES = (CELL // SQUARE) ** 2
+#: values that ground is followed of at most, those with most of the border
+_MOST_VALUES = 8
 
 
-def blank_values(dtype: np.dtype) -> tuple[int, ...]:
-    """Grey values that ground can have, in a scan of this type: the ends of the range; of real numbers 0 alone."""
-    return (0, int(np.iinfo(dtype).max)) if dtype.kind == "u" else (0,)
-
-
-class BlankSquares:
-    """Squares of a scan that hold one value, noted window by window; windows may come from several threads.
-
-    Args:
-        value: the grey value.
-        shape: the scan's height and width (px).
+@dataclass(frozen=True)
+class OneValue:
+    """Where a scan's ground of one grey value is, in squares, (rows, columns) each.
 
     Attributes:
-        whole: (rows, columns), True where all pixels of a square have it; those at the lower and right border are cut.
-        border: of the upper, lower, left and right border, True where all pixels along the side of a square have it.
+        value: the grey value, as the scan has it.
+        whole: squares that are ground with all their pixels.
+        part: of the pixels of these squares, those that have the value are ground.
     """
 
-    def __init__(self, value: int, shape: tuple[int, int]) -> None:
-        self.value, self.shape = value, shape
+    value: np.generic
+    whole: np.ndarray
+    part: np.ndarray
+
+
+class UniformSquares:
+    """Squares of a scan that hold a single value, noted window by window; windows may come from several threads.
+
+    Memory: a byte and a grey value for each square of the scan, 1/256 of its pixels.
+
+    Args:
+        shape: the scan's height and width (px).
+        dtype: of its grey values.
+
+    Attributes:
+        whole: (rows, columns), True where a square has one value; those at the lower and right border are cut.
+        values: (rows, columns), that value.
+        border: of the upper, lower, left and right border, True where the side of a square along it has one value.
+        border_values: likewise, that value.
+    """
+
+    def __init__(self, shape: tuple[int, int], dtype: np.dtype) -> None:
+        self.shape, self.dtype = shape, np.dtype(dtype)
         rows, columns = (-(-side // SQUARE) for side in shape)
-        self.whole = np.zeros((rows, columns), bool)
-        self.border = [np.zeros(length, bool) for length in (columns, columns, rows, rows)]
+        self.whole, self.values = np.zeros((rows, columns), bool), np.zeros((rows, columns), dtype)
+        sides = columns, columns, rows, rows
+        self.border = [np.zeros(length, bool) for length in sides]
+        self.border_values = [np.zeros(length, dtype) for length in sides]
 
     def note(self, pixels: np.ndarray, top: int, left: int) -> None:
         """Look at a window (H, W) that begins at whole squares, and ends there or at the border."""
-        equal = pixels == self.value
-        if not equal.any():
-            return
-        high, wide = equal.shape
+        high, wide = pixels.shape
+        rest = [(0, -side % SQUARE) for side in pixels.shape]
         # what lies beyond the border is no obstacle
-        padded = np.pad(equal, [(0, -side % SQUARE) for side in equal.shape], constant_values=True)
+        padded = np.pad(pixels, rest, mode="edge") if np.any(rest) else pixels
         row, column = top // SQUARE, left // SQUARE
         rows, columns = (side // SQUARE for side in padded.shape)
         down, across = slice(row, row + rows), slice(column, column + columns)
-        lines = np.logical_and.reduce(padded.reshape(rows, SQUARE, -1), axis=1)
-        self.whole[down, across] = lines.reshape(rows, columns, SQUARE).all(2)
+        squares = padded.reshape(rows, SQUARE, columns, SQUARE)
+        first, last, middle = squares[:, 0, :, 0], SQUARE - 1, SQUARE // 2
+        # few squares of an image have equal corners, and only these are looked at as a whole
+        likely = first == squares[:, last, :, last]
+        for y, x in ((0, last), (last, 0), (middle, middle)):
+            likely &= first == squares[:, y, :, x]
+        for i in np.flatnonzero(likely.any(1)):
+            those = np.flatnonzero(likely[i])
+            likely[i, those] = (squares[i][:, those] == first[i, those][:, None]).all((0, 2))
+        self.whole[down, across], self.values[down, across] = likely, first
         ends = top + high == self.shape[0], left + wide == self.shape[1]
         for side, there, place, line in (
             (0, top == 0, across, padded[0]),
@@ -63,26 +93,51 @@ class BlankSquares:
             (3, ends[1], down, padded[:, wide - 1]),
         ):
             if there:
-                self.border[side][place] = line.reshape(-1, SQUARE).all(1)
+                sides = line.reshape(-1, SQUARE)
+                self.border[side][place] = (sides == sides[:, :1]).all(1)
+                self.border_values[side][place] = sides[:, 0]
 
-    def ground(self) -> tuple[np.ndarray, np.ndarray]:
-        """Squares that are ground, and those of which the pixels of the value are, (rows, columns) each.
+    def ground(self, lowest: float, highest: float) -> list[OneValue]:
+        """Find ground: whole squares of one value that touch each other and, somewhere, a long stretch of border.
 
-        Ground are whole squares that touch each other and, somewhere, a long stretch of border that has the value.
-        Of the squares around these, and of those along such a stretch, a part may be.
+        Of the squares around these, and of those along such a stretch, a part may be ground.
+
+        Args:
+            lowest: grey value of the scan.
+            highest: likewise.
+
+        Returns:
+            The ground of each value that has any.
         """
         least = max(1, min(_LEAST, *(side // 2 for side in self.shape)) // SQUARE)
-        long = np.zeros_like(self.whole)
-        for line, along in zip(self.border, (long[0], long[-1], long[:, 0], long[:, -1]), strict=True):
-            along |= _long_runs(line, least)
-        if not long.any():
-            return long, long
-        labels, count = ndimage.label(self.whole | long)
+        long = [_long_runs(*line, least) for line in zip(self.border, self.border_values, strict=True)]
+        values, counts = np.unique(
+            np.concatenate([line[kept] for line, kept in zip(self.border_values, long, strict=True)]),
+            return_counts=True,
+        )
+        ends = [0, np.iinfo(self.dtype).max if self.dtype.kind == "u" else 0, lowest, highest]
+        at_end = np.isin(values, ends)
+        order = np.lexsort((-counts, ~at_end))[:_MOST_VALUES]
+        found = [self._of(values[i], long, 0 if at_end[i] else _FEWEST_SQUARES) for i in order]
+        return [one for one in found if one.whole.any() or one.part.any()]
+
+    def _of(self, value: np.generic, long: list[np.ndarray], fewest: int) -> OneValue:
+        """Ground of one value, where it has so many whole squares; `long` are the long stretches of the borders."""
+        whole = self.whole & (self.values == value)
+        stretch = np.zeros_like(whole)
+        for kept, line, along in zip(
+            long, self.border_values, (stretch[0], stretch[-1], stretch[:, 0], stretch[:, -1]), strict=True
+        ):
+            along |= kept & (line == value)
+        labels, count = ndimage.label(whole | stretch)
         reached = np.zeros(count + 1, bool)
-        reached[labels[long]] = True
+        reached[labels[stretch]] = True
+        reached &= np.bincount(labels[whole], minlength=count + 1) >= fewest
         reached[0] = False
-        whole = reached[labels] & self.whole
-        return whole, (ndimage.binary_dilation(whole, np.ones((3, 3), bool)) | long) & ~whole
+        ground = reached[labels]
+        whole &= ground
+        part = (ndimage.binary_dilation(whole, np.ones((3, 3), bool)) | (stretch & ground)) & ~whole
+        return OneValue(value, whole, part)
 
 
 @dataclass(frozen=True)
@@ -152,12 +207,12 @@ def _unpacked(bits: np.ndarray) -> np.ndarray:
     return np.unpackbits(bits, axis=1).reshape(-1, SQUARE, SQUARE).astype(bool)
 
 
-def _long_runs(line: np.ndarray, least: int) -> np.ndarray:
-    """Those of a line's True values of which at least so many follow each other."""
-    kept = np.zeros_like(line)
-    for first, last in runs(line):
-        kept[first:last] = last - first >= least
-    return kept
+def _long_runs(there: np.ndarray, values: np.ndarray, least: int) -> np.ndarray:
+    """Those places of a line that are there and of which at least so many with one value follow each other."""
+    breaks = ~there[1:] | ~there[:-1] | (values[1:] != values[:-1])
+    starts = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+    lengths = np.diff(starts, append=len(there))
+    return there & np.repeat(lengths >= least, lengths)
 
 
 def runs(line: np.ndarray) -> Iterator[tuple[int, int]]:

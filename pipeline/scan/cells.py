@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.shading import CELL, cell_medians
-from pipeline.scan.blank_ground import BlankSquares, blank_values
+from pipeline.scan.blank_ground import UniformSquares
 from pipeline.scan.sources.source import ScanSource
 from pipeline.scan.threads import THREADS
 
@@ -29,8 +29,9 @@ class Cells:
         noise: standard deviation of white noise that has the same differences between neighbouring columns.
         ratio: the largest deviation of an average of 4 x 4 pixels from the mean, in standard deviations of such an
             average of that noise.
-        constant: whether all pixels are the same.
-        blank: smaller squares of one extreme value, for each such value.
+        lowest: grey level of a pixel.
+        highest: likewise.
+        squares: smaller than cells, of one value each.
     """
 
     shape: tuple[int, int]
@@ -38,38 +39,44 @@ class Cells:
     mean: np.ndarray
     noise: np.ndarray
     ratio: np.ndarray
-    constant: np.ndarray
-    blank: tuple[BlankSquares, ...]
+    lowest: np.ndarray
+    highest: np.ndarray
+    squares: UniformSquares
+
+    @property
+    def constant(self) -> np.ndarray:
+        """Whether all pixels are the same."""
+        same: np.ndarray = self.lowest == self.highest
+        return same
 
 
 def measure_cells(source: ScanSource) -> Cells:
     """Measure a scan. Every pixel is read once; a window of each thread is in memory at a time.
 
-    A scan narrower than a cell is one of that width, of which median and blank squares alone are measured.
+    A scan narrower than a cell is one of that width, of which median, range and squares alone are measured.
     """
     high, wide = (-(-side // CELL) for side in source.shape)
-    median, mean, noise, ratio = (np.zeros((high, wide), np.float32) for _ in range(4))
-    constant = np.zeros((high, wide), bool)
-    blank = tuple(BlankSquares(value, source.shape) for value in blank_values(source.dtype))
-    cells = Cells(source.shape, median, mean, noise, ratio, constant, blank)
+    median, mean, noise, ratio, lowest, highest = (np.zeros((high, wide), np.float32) for _ in range(6))
+    squares = UniformSquares(source.shape, source.dtype)
+    cells = Cells(source.shape, median, mean, noise, ratio, lowest, highest, squares)
     if min(source.shape) < CELL:
         pixels = source.read(0, 0, *source.shape)
-        median[:] = cell_medians(pixels)
-        for squares in blank:
-            squares.note(pixels, 0, 0)
+        median[:], lowest[:], highest[:] = cell_medians(pixels), pixels.min(), pixels.max()
+        squares.note(pixels, 0, 0)
         return cells
 
+    # what fills a canvas can be -3.4e38, and gives no noise
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
     def measure(band: tuple[slice, int, int]) -> None:
         rows, top, height = band
         for columns, left, width in _spans(source.shape[1], source.block[1], 2048):
             pixels = source.read(top, left, height, width)
             place = rows, columns
             median[place] = cell_medians(pixels)
-            mean[place], noise[place], ratio[place], constant[place] = _statistics(pixels)
+            mean[place], noise[place], ratio[place], lowest[place], highest[place] = _statistics(pixels)
             # the last cells are moved inside; squares are not
             y, x = (span.start * CELL - first for span, first in zip(place, (top, left), strict=True))
-            for squares in blank:
-                squares.note(pixels[y:, x:], top + y, left + x)
+            squares.note(pixels[y:, x:], top + y, left + x)
 
     # decoders and NumPy let other threads run; a strip of a TIFF is in one band, and so decoded once
     with ThreadPoolExecutor(THREADS, thread_name_prefix="first look") as threads:
@@ -78,11 +85,11 @@ def measure_cells(source: ScanSource) -> Cells:
     return cells
 
 
-def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, noise, ratio and constant of the cells of a window (r * CELL, c * CELL), (r, c) each; see `Cells`."""
+def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean, noise, ratio, lowest and highest of the cells of a window (r * CELL, c * CELL), (r, c) each."""
     rows, columns = pixels.shape[0] // CELL, pixels.shape[1] // CELL
     cells = pixels.reshape(rows, CELL, columns, CELL).swapaxes(1, 2).astype(np.float32)
-    constant = cells.min((2, 3)) == cells.max((2, 3))
+    lowest, highest = cells.min((2, 3)), cells.max((2, 3))
     mean = cells.mean((2, 3))
     differences = np.diff(cells, axis=3)
     noise = np.sqrt(np.square(differences).mean((2, 3)) / 2)
@@ -91,8 +98,8 @@ def _statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray,
     averages = cells.reshape(rows, columns, few, _MEAN_OVER, CELL).mean(3)
     averages = averages.reshape(rows, columns, few, few, _MEAN_OVER).mean(4)
     deviation = np.abs(averages - mean[:, :, None, None]).max((2, 3))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return mean, noise, np.nan_to_num(deviation / (noise / _MEAN_OVER), nan=0.0, posinf=np.inf), constant
+    ratio = np.nan_to_num(deviation / (noise / _MEAN_OVER), nan=0.0, posinf=np.inf)
+    return mean, noise, ratio, lowest, highest
 
 
 def _spans(length: int, block: int, least: int) -> Iterator[tuple[slice, int, int]]:
