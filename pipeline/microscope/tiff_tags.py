@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,11 +12,9 @@ import tifffile
 from pipeline.microscope import fei, gatan, standard, tescan, zeiss
 from pipeline.microscope.finding import Finding
 from pipeline.microscope.side_files import text_of
+from pipeline.microscope.tiff_images import TiffImages, images_of, page_of
 
 Adapter = tuple[str, Callable[[], Finding | None]]
-
-# tifffile logs a line for every odd tag; what bears on the scale is told by warnings of our own
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 
 def tiff_adapters(path: Path, image: int) -> tuple[list[Adapter], list[Adapter], tuple[int, int]]:
@@ -32,7 +28,7 @@ def tiff_adapters(path: Path, image: int) -> tuple[list[Adapter], list[Adapter],
         The adapters of makers' own tags, those of what anybody writes, and the image's height and width (px).
     """
     with tifffile.TiffFile(path) as tiff:
-        page, series = _page(tiff, image)
+        page, series, images = _page(tiff, path, image)
         shape = int(page.imagelength), int(page.imagewidth)
         own: list[Adapter] = []
         for tag in fei.TAGS:
@@ -59,30 +55,32 @@ def tiff_adapters(path: Path, image: int) -> tuple[list[Adapter], list[Adapter],
             own.append(("Gatan tags", partial(gatan.from_tags, *scales)))
 
         others: list[Adapter] = []
-        xml = tiff.ome_metadata
+        xml = tiff.ome_metadata if images is None else images.ome
         if xml is not None:
             others.append(("OME-XML", partial(standard.from_ome, xml, series)))
-        resolution = _resolution(page)
+        scaled = page
+        if _resolution(page) is None and (tiff.pages.first.imagelength, tiff.pages.first.imagewidth) == shape:
+            scaled = tiff.pages.first  # some writers give it once for all
+        resolution = _resolution(scaled)
         imagej = tiff.imagej_metadata
         if imagej is not None:
             others.append(("ImageJ", partial(standard.from_imagej, imagej, resolution)))
-        unit = int(getattr(page, "resolutionunit", 1) or 1)
+        unit = int(getattr(scaled, "resolutionunit", 1) or 1)
         others.append(("TIFF resolution tags", partial(standard.from_resolution, resolution, unit)))
     return own, others, shape
 
 
-def _page(tiff: tifffile.TiffFile, image: int) -> tuple[tifffile.TiffPage, int]:
-    """The keyframe of an image, and the number of its series in the OME-XML."""
-    if image:
-        at = 0
-        for number, series in enumerate(tiff.series):
-            if series.keyframe.is_reduced:
-                continue
-            # ImageJ writes one page, and the other images behind it without pages of their own
-            at += math.prod(n for axis, n in zip(series.axes, series.shape, strict=True) if axis not in "YXS")
-            if image < at:
-                return series.keyframe, number
-    return tiff.pages.first, 0
+def _page(tiff: tifffile.TiffFile, path: Path, image: int) -> tuple[tifffile.TiffPage, int, TiffImages | None]:
+    """The page of an image, the number of its series in the OME-XML, and all images."""
+    try:
+        images = images_of(path)
+        one = images.images[image]
+        if one.page_at is not None:
+            return page_of(tiff, one)[1], one.series, images
+    except Exception:  # a file whose other pages are damaged may still tell of its first
+        if image:
+            raise
+    return tiff.pages.first, 0, None
 
 
 def _value(tiff: tifffile.TiffFile, page: tifffile.TiffPage, code: int) -> Any:

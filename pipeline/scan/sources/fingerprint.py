@@ -6,6 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from pipeline.scan.sources.source import unreadable
+
 _PART = 1 << 16
 _PARTS = 64
 
@@ -18,7 +20,17 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
 
     Returns:
         `name`, `bytes`, `modified` (seconds since 1970) and `sha256_of_samples`.
+
+    Raises:
+        UserError: it is gone.
     """
+    try:
+        return _fingerprint(path)
+    except FileNotFoundError as error:
+        raise unreadable(str(path), error) from error
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
     status = path.stat()
     digest = hashlib.sha256(str(status.st_size).encode())
     with path.open("rb") as file:

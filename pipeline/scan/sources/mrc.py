@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError, on_one_line
+from pipeline.errors import UserError
 from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.raw import RawSource
-from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.source import COPY_AGAIN, ScanSource, unreadable
 
 _HEADER = 1024
 _GREY = (np.uint8, np.uint16, np.float32)
@@ -69,8 +69,7 @@ def _header(path: Path, name: str) -> tuple[tuple[int, int, int], np.dtype, int]
             offset = _HEADER + int(header.nsymbt)
             dtype = np.dtype(mrcfile.utils.dtype_from_mode(header.mode)).newbyteorder(header.nx.dtype.byteorder)
     except Exception as error:  # mrcfile answers damaged headers with errors of every type
-        cause = on_one_line(error)
-        raise UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}") from error
+        raise unreadable(name, error) from error
     if min(shape) < 1 or offset < _HEADER:
         raise UserError(f"{name}: its header gives a size of {shape}; {COPY_AGAIN}")
     if dtype.kind not in "iuf":

@@ -11,11 +11,12 @@ from typing import Any
 import nibabel
 
 from pipeline.atomic import atomic_path
-from pipeline.errors import UserError, on_one_line
+from pipeline.errors import UserError
 from pipeline.microscope import read_acquisition
+from pipeline.scan.sources.axes import no_volume
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
-from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.source import ScanSource, unreadable
 from pipeline.scan.sources.whole import MOST_IN_MEMORY, log
 
 _GZIP = b"\x1f\x8b"
@@ -32,6 +33,7 @@ class NiftiVolume:
 
     Attributes:
         slices: their number.
+        no_volume: why they are not the slices of one volume, and what to do; None where they are.
 
     Raises:
         UserError: it is damaged or truncated.
@@ -51,8 +53,7 @@ class NiftiVolume:
         except MemoryError as error:
             raise UserError(f"{name}: not enough memory to decode the whole file; save it as .nii") from error
         except Exception as error:  # nibabel and gzip answer damaged data with errors of every type
-            cause = on_one_line(error)
-            raise UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}") from error
+            raise unreadable(name, error) from error
 
     def source(self, index: int, *, page: int | None) -> ScanSource:
         """One slice, from 0; `page` is what it is called by in messages."""
@@ -81,6 +82,8 @@ class NiftiVolume:
         if len(self._shape) < 2 or min(self._shape) < 1:
             raise UserError(f"{self._name}: it holds an array of shape {self._shape}, not an image; export it again")
         self.slices = math.prod(self._shape[2:])
+        several = len(self._shape) > 3 and self._shape[2] > 1  # else some writers put slices along the axis of time
+        self.no_volume = no_volume(zip("ztuvw", self._shape[2:], strict=False), self.slices) if several else None
         self._dtype, self._offset = header.get_data_dtype(), int(header.get_data_offset())
         slope, intercept = header.get_slope_inter()
         self._scaling = None if slope in (None, 1.0) and intercept in (None, 0.0) else (slope, intercept or 0.0)
@@ -115,7 +118,7 @@ def open_nifti(path: Path, *, name: str, page: int | None, spill_dir: Path | Non
     if page is None and volume.slices > 1:
         raise UserError(
             f"{name}: it is a volume of {volume.slices} slices, but one image is needed; choose one with --page 0 to "
-            f"{volume.slices - 1}, or give --stack"
+            f"{volume.slices - 1}" + ("" if volume.no_volume else ", or give --stack")
         )
     if page is not None and not 0 <= page < volume.slices:
         raise UserError(f"{name}: no slice {page}; choose from 0 to {volume.slices - 1}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.scan.sources.fingerprint import file_fingerprint
-from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.source import COPY_AGAIN, ScanSource, unreadable
 
 
 class RawSource(ScanSource):
@@ -53,13 +53,16 @@ class RawSource(ScanSource):
         self._storage, self._shape, self._dtype, self._offset = storage, tuple(shape), np.dtype(dtype), offset
         self._planar, self._scaling, self._fingerprint = planar, scaling, stored_fingerprint
         needed = offset + int(np.prod(shape, dtype=object)) * self._dtype.itemsize
-        there = (
-            storage.stat().st_size
-            if isinstance(storage, Path)
-            else len(storage)
-            if isinstance(storage, bytes)
-            else storage.nbytes
-        )
+        try:
+            there = (
+                storage.stat().st_size
+                if isinstance(storage, Path)
+                else len(storage)
+                if isinstance(storage, bytes)
+                else storage.nbytes
+            )
+        except OSError as error:
+            raise unreadable(self.name, error) from error
         if there < needed:
             raise UserError(f"{self.name}: it is truncated ({needed - there} of its bytes are missing); {COPY_AGAIN}")
 

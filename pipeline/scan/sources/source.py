@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,22 @@ from pipeline.microscope import Acquisition
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 COPY_AGAIN = "copy it again from the original"
+
+
+def unreadable(name: str, error: Exception, where: str = "") -> UserError:
+    """What to tell the user of an error that a decoder gave.
+
+    Args:
+        name: the file as the user gave it, or the source's name.
+        error: of any type; decoders answer damaged data with errors of every type.
+        where: the part that was read, with a space before it.
+    """
+    if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ESTALE):
+        # pixels may lie in another file, where they were decoded to
+        other = error.filename is not None and Path(error.filename).name not in name
+        what = "the file is gone, deleted or moved while it was read"
+        return UserError(f"{error.filename if other else name}: {what}; put it back and give the same command again")
+    return UserError(f"{name}: it is truncated or damaged{where} ({on_one_line(error)}); {COPY_AGAIN}")
 
 
 class ScanSource(ABC):
@@ -119,10 +136,7 @@ class ScanSource(ABC):
         except MemoryError as error:
             raise UserError(f"{self.name}: not enough memory to read {region}; give a smaller --chunk_size") from error
         except Exception as error:  # decoders answer damaged data with errors of every type
-            cause = on_one_line(error)
-            raise UserError(
-                f"{self.name}: it is truncated or damaged in the region {region} ({cause}); {COPY_AGAIN}"
-            ) from error
+            raise unreadable(self.name, error, f" in the region {region}") from error
         if window.dtype.kind == "f" and not np.isfinite(window).all():
             rows, columns = np.nonzero(~np.isfinite(window))
             where = f"x {left + columns.min()} to {left + columns.max()}, y {top + rows.min()} to {top + rows.max()}"

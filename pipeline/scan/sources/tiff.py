@@ -1,38 +1,30 @@
-"""TIFF, BigTIFF and OME-TIFF: which image of the file, and how its pixels are stored."""
+"""TIFF, BigTIFF and OME-TIFF: how the pixels of an image are stored."""
 
 from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
 
-from pipeline.errors import UserError, on_one_line
+from pipeline.errors import UserError
 from pipeline.microscope import Acquisition, read_acquisition
+from pipeline.microscope.tiff_images import TiffImage, page_of
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
-from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.source import COPY_AGAIN, ScanSource, unreadable
+from pipeline.scan.sources.tiff_choice import chosen_image, tiff_images
 from pipeline.scan.sources.whole import unless_one_large_block
 
 _HEADER = 8  # bytes, in which no pixels can be
 
 
-@dataclass(frozen=True)
-class _Plane:
-    """One 2-D image of a file: either a page, or a place in a contiguous array of several images."""
-
-    series: tifffile.TiffPageSeries
-    page: tifffile.TiffPage | tifffile.TiffFrame | None
-    offset: int | None
-
-
 def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None) -> ScanSource:
-    """Open one image of a TIFF; of a pyramid, its largest level.
+    """Open one image of a TIFF; of a pyramid, its largest level; of a file of a set (OME), one that it holds itself.
 
     Args:
         path: the file.
@@ -41,75 +33,33 @@ def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None
         spill_dir: for a file that has to be decoded whole.
 
     Raises:
-        UserError: it is damaged, truncated, not grey or RGB, or holds several images and `page` names none.
+        UserError: it is damaged, truncated, gone, not grey or RGB, lacks the image, or holds several images and `page`
+            names none.
     """
-    tiff = _parsed(path, name)
+    image = chosen_image(tiff_images(path, name), name, page)
+    tiff = None
     try:
-        planes = _planes(tiff, name)
-        if page is None and len(planes) > 1:
-            raise UserError(
-                f"{name}: it holds {len(planes)} images, but one is needed; choose one with --page 0 to "
-                f"{len(planes) - 1}, or give --stack"
-            )
-        if page is not None and not 0 <= page < len(planes):
-            raise UserError(f"{name}: no page {page}; choose from 0 to {len(planes) - 1}")
+        tiff = tifffile.TiffFile(path)
         acquisition = read_acquisition(path, image=page or 0)
-        return _opened(tiff, planes[page or 0], path, name, page, spill_dir, acquisition)
-    except UserError:
-        tiff.close()
-        raise
+        return _opened(tiff, image, path, name, page, spill_dir, acquisition)
     except Exception as error:  # tifffile answers damaged tags with errors of every type
-        tiff.close()
-        raise _damaged(name, error) from error
-
-
-def count_images(path: Path, name: str) -> int:
-    """How many 2-D images a TIFF holds, thumbnails and pyramid levels not counted."""
-    with _parsed(path, name) as tiff:
-        return len(_planes(tiff, name))
-
-
-def _parsed(path: Path, name: str) -> tifffile.TiffFile:
-    try:
-        return tifffile.TiffFile(path)
-    except Exception as error:
-        raise _damaged(name, error) from error
-
-
-def _damaged(name: str, error: Exception) -> UserError:
-    cause = on_one_line(error)
-    return UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}")
-
-
-def _planes(tiff: tifffile.TiffFile, name: str) -> list[_Plane]:
-    series = [s for s in tiff.series if not s.keyframe.is_reduced] or list(tiff.series)
-    planes = []
-    for one in series:
-        count = math.prod(n for axis, n in zip(one.axes, one.shape, strict=True) if axis not in "YXS")
-        pages = list(one.pages)
-        if len(pages) == count:
-            planes += [_Plane(one, page, None) for page in pages]
-        elif one.dataoffset is not None and one.axes.endswith(("YX", "YXS")):
-            # ImageJ writes one page and the other images behind it, without pages of their own
-            step = one.size // count * one.dtype.itemsize
-            planes += [_Plane(one, None, one.dataoffset + i * step) for i in range(count)]
-        else:
-            raise UserError(f"{name}: its {count} images lie in {len(pages)} pages; save them one file each")
-    if not planes:
-        raise UserError(f"{name}: it is truncated or damaged (no image in the TIFF); {COPY_AGAIN}")
-    return planes
+        if tiff is not None:
+            tiff.close()
+        if isinstance(error, UserError):
+            raise
+        raise unreadable(name, error) from error
 
 
 def _opened(
     tiff: tifffile.TiffFile,
-    plane: _Plane,
+    image: TiffImage,
     path: Path,
     name: str,
     page: int | None,
     spill_dir: Path | None,
     acquisition: Acquisition,
 ) -> ScanSource:
-    key = plane.series.keyframe
+    stored, key = page_of(tiff, image)
     photometric = int(key.photometric)
     if photometric > 3 and not (photometric == 6 and key.compression in (6, 7)):
         what = f"its colour space ({tifffile.PHOTOMETRIC(photometric).name}) is not grey, RGB or palette"
@@ -136,16 +86,15 @@ def _opened(
     if planar:
         shape = (samples, height, width)
 
-    offset = plane.offset
-    if plane.page is None:
+    if image.data_at is not None:
         tiff.close()
-        return RawSource(name, path, shape, dtype, offset=offset or 0, planar=planar, **options)
-    offsets, counts = list(plane.page.dataoffsets), list(plane.page.databytecounts)
+        return RawSource(name, path, shape, dtype, offset=image.data_at, planar=planar, **options)
+    offsets, counts = list(stored.dataoffsets), list(stored.databytecounts)
     needed = height * samples * -(-width * contiguous * key.bitspersample // 8)
     if key.compression == 1 and not key.is_tiled and len(offsets) == 1 and counts == [0]:
         counts = [needed]  # some writers leave it open, and one strip can have but one size
     _check_segments(name, offsets, counts, needed if key.compression == 1 else 0)
-    if key.is_memmappable and plane.page.is_contiguous:
+    if key.is_memmappable and stored.is_contiguous:
         tiff.close()
         return RawSource(name, path, shape, dtype, offset=offsets[0], planar=planar, **options)
     source = SegmentedTiff(tiff, key, (offsets, counts), name, shape, planar=planar, **options)

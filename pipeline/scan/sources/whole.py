@@ -18,13 +18,13 @@ from pipeline.atomic import atomic_path
 from pipeline.data.colour import channels_differ
 from pipeline.data.decoders import Decoded, decode, decoded_with_pillow, is_deep_colour
 from pipeline.data.images import grey_from, read_bytes
-from pipeline.errors import UserError, on_one_line
+from pipeline.errors import UserError
 from pipeline.file_kinds import open_with_pillow
 from pipeline.microscope import read_acquisition
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.raw import RawSource
-from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
+from pipeline.scan.sources.source import ScanSource, unreadable
 
 log = logging.getLogger("vlsenet")
 
@@ -92,8 +92,7 @@ def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> S
     except MemoryError as error:
         raise UserError(f"{name}: not enough memory to decode the whole image; save it as a tiled TIFF") from error
     except Exception as error:  # Pillow answers damaged data with errors of every type
-        cause = on_one_line(error)
-        raise UserError(f"{name}: it is truncated or damaged ({cause}); {COPY_AGAIN}") from error
+        raise unreadable(name, error) from error
 
 
 def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Path | None) -> ScanSource:

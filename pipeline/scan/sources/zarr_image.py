@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.errors import UserError, on_one_line
 from pipeline.microscope import Acquisition
 from pipeline.microscope.pixel_size import PixelSize, from_multiscale, spacing_from_multiscale
+from pipeline.scan.sources.axes import no_volume
 from pipeline.scan.sources.blocks import BlockSource
 from pipeline.scan.sources.fingerprint import file_fingerprint
 from pipeline.scan.sources.source import COPY_AGAIN, ScanSource
@@ -54,7 +55,7 @@ def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> Sca
     if page is None and image.planes > 1:
         raise UserError(
             f"{location}: it holds {image.planes} images (axes {image.axes}, shape {image.array.shape}), but one is "
-            f"needed; choose one with --page 0 to {image.planes - 1}, or give --stack"
+            f"needed; choose one with --page 0 to {image.planes - 1}" + ("" if image.no_volume else ", or give --stack")
         )
     if page is not None and not 0 <= page < image.planes:
         raise UserError(f"{location}: no page {page}; choose from 0 to {image.planes - 1}")
@@ -70,6 +71,7 @@ class ZarrImage:
         array: the Zarr array.
         axes: a letter for each of its axes; c only where it is colour.
         planes: number of 2-D images in it.
+        no_volume: why they are not the slices of one volume, and what to do; None where they are.
         pixel_size_nm: as for `ScanSource`.
         slice_spacing_nm: distance of the images (nm), where they lie along an axis z and no other.
     """
@@ -114,6 +116,7 @@ class ZarrImage:
             named = getattr(getattr(self.array, "metadata", None), "dimension_names", None)
             names = named or dict(self.array.attrs).get("_ARRAY_DIMENSIONS")
         letters = [str(name).lower() for name in names or []]
+        self.no_volume: str | None = None
         if len(letters) == len(shape) and {"y", "x"} <= set(letters):
             # several letters may stand for one axis ("time"); only y, x and c matter here
             axes = "".join(letter if letter in ("y", "x", "c") else "p" for letter in letters)
@@ -126,6 +129,9 @@ class ZarrImage:
         at = axes.find("c")
         if at >= 0 and shape[at] not in (3, 4):
             axes = axes.replace("c", "p")  # channels that are no colour are images of their own
+        if len(letters) == len(shape):
+            sizes = [(name, n) for name, axis, n in zip(letters, axes, shape, strict=True) if axis == "p"]
+            self.no_volume = no_volume(sizes, math.prod(n for _, n in sizes))
         return axes
 
 
