@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,19 +41,21 @@ def run(options: argparse.Namespace) -> int:
         UserError: The folder is missing, or its file can't be read.
     """
     from pipeline.errors import UserError
+    from pipeline.mlflow_environment import set_mlflow_defaults
 
     folder = Path(options.output_dir)
     if not folder.is_dir():
         raise UserError(f"--output_dir {folder}: no such folder; give the folder of a training")
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    import mlflow
-
+    set_mlflow_defaults()
+    from pipeline.mlflow_store import STORE_ERRORS, open_store, store_error
     from pipeline.workflows.outbox import Outbox
     from pipeline.workflows.tracking import default_tracking_uri
 
     address = options.tracking_uri or default_tracking_uri(str(folder))
-    outbox = Outbox(folder, mlflow.MlflowClient(address), "", address)
+    try:
+        outbox = Outbox(folder, open_store(address), "", address)
+    except STORE_ERRORS as error:
+        raise store_error(address, error) from error
     count = len(outbox.waiting())
     left = len(outbox.flush())
     print(f"{count - left} of {count} messages were sent to {address}")

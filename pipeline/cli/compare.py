@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import UserError
 from pipeline.exit_status import FINE
+from pipeline.mlflow_environment import set_mlflow_defaults
 
 ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"
@@ -95,8 +95,7 @@ def run_comparison(
     Raises:
         UserError: as `compare`.
     """
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # or a server that is down takes minutes
+    set_mlflow_defaults()
     from pipeline.comparison.compare import compare
 
     run_ids = [name.strip() for name in runs.split(",") if name.strip()]

@@ -12,6 +12,7 @@ from pipeline.cli.dataset_options import add_dataset_options, dataset_options
 from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.exit_status import FINE, MISTAKE
+from pipeline.mlflow_environment import set_mlflow_defaults
 
 ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\
@@ -72,6 +73,7 @@ def run(options: argparse.Namespace) -> int:
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the results")
+    set_mlflow_defaults()
     from pipeline.experiments import FoldPlan, check_seeds, read_plan, report_experiment, run_experiment
 
     output_dir = Path(options.output_dir)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from pipeline.cli.compare import store_address
@@ -11,6 +10,7 @@ from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.messages import own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.exit_status import FINE, MISTAKE
+from pipeline.mlflow_environment import set_mlflow_defaults
 
 ABOUT = "repeat a training from MLflow alone, and say whether the numbers agree"
 _EXAMPLES = f"""\
@@ -54,8 +54,7 @@ def run(options: argparse.Namespace) -> int:
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a new folder for the results")
     address = store_address(options.store)
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # or a server that is down takes minutes
+    set_mlflow_defaults()
     with own_messages():
         from pipeline.experiments.rerun import TOLERANCE, rerun
 

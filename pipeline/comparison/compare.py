@@ -20,7 +20,7 @@ from pipeline.comparison.gallery import Exhibit, make_gallery
 from pipeline.comparison.measures import BY_NAME, Measure
 from pipeline.comparison.names import COMPARISON_FOLDER
 from pipeline.comparison.report import FIGURES, Findings, draw, markdown, render, table_html
-from pipeline.comparison.runs import EvaluatedRun, open_store, read_runs
+from pipeline.comparison.runs import EvaluatedRun, open_existing, read_runs
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.strata import strata_table
 from pipeline.comparison.table import cost_table, variant_table, variants_of
@@ -88,7 +88,7 @@ def compare(
     output_dir = Path(output_dir)
     _check_folder(output_dir)
     uris = [tracking_uri] if isinstance(tracking_uri, str) else list(dict.fromkeys(tracking_uri))
-    choice = choose_runs({uri: open_store(uri) for uri in uris}, experiment_name, run_ids, split)
+    choice = choose_runs({uri: open_existing(uri) for uri in uris}, experiment_name, run_ids, split)
     with tempfile.TemporaryDirectory() as scratch:
         found = read_runs(choice.runs, Path(scratch))
         notes = [*choice.notes, *check_same_data(found.runs)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -19,7 +18,8 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.choice import ChosenRun, name_of
 from pipeline.comparison.names import EVALUATED, EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
+from pipeline.mlflow_store import STORE_ERRORS, open_store, sqlite_file, store_error
 
 logger = logging.getLogger("vlsenet")
 
@@ -73,26 +73,22 @@ class FoundRuns:
     left_out: list[str]
 
 
-def open_store(tracking_uri: str) -> mlflow.MlflowClient:
+def open_existing(tracking_uri: str) -> mlflow.MlflowClient:
     """Reach for an MLflow store.
 
     Raises:
         UserError: an SQLite file that is not there (MLflow would make it), or a server that does not answer.
     """
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each of many small files
-    path = tracking_uri.removeprefix("sqlite:///")
-    if path != tracking_uri and not Path(path).is_file():
+    path = sqlite_file(tracking_uri)
+    if path is not None and not path.is_file():
         raise UserError(f"--tracking_uri {tracking_uri}: no file {path}; give the mlflow.db of the runs")
-    if path != tracking_uri and not _holds_runs(Path(path)):
+    if path is not None and not _holds_runs(path):
         raise UserError(f"--tracking_uri {tracking_uri}: {path} is not an MLflow store; give the mlflow.db of the runs")
     try:
-        client = mlflow.MlflowClient(tracking_uri)
+        client = open_store(tracking_uri)
         client.search_experiments(max_results=1)
-    except (MlflowException, OSError) as error:
-        raise UserError(
-            f"--tracking_uri {tracking_uri}: MLflow does not answer ({_reason(error)}); check the address"
-        ) from error
+    except STORE_ERRORS as error:
+        raise store_error(tracking_uri, error) from error
     return client
 
 
@@ -164,7 +160,7 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
             raise ValueError(f"{_IMAGES} has no rows, or lacks columns")
     except (MlflowException, OSError, ValueError) as error:
         raise UserError(
-            f"the evaluation of the run {name_of(run)} ({run_id}) can't be read ({_reason(error)}); "
+            f"the evaluation of the run {name_of(run)} ({run_id}) can't be read ({first_line(error)}); "
             "evaluate it again, or choose the other runs with --runs"
         ) from error
     return EvaluatedRun(
@@ -181,7 +177,3 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         dict(run.data.metrics),
         dict(run.data.params),
     )
-
-
-def _reason(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

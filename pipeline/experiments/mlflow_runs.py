@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from pipeline.atomic import atomic_path
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.experiments.record import Record, locked
+from pipeline.mlflow_store import STORE_ERRORS, open_store, store_error
 
 logger = logging.getLogger("vlsenet")
 
@@ -40,7 +40,7 @@ class MlflowExperiment:
 
     @property
     def client(self) -> mlflow.MlflowClient:
-        return mlflow.MlflowClient(self.tracking_uri)
+        return open_store(self.tracking_uri)
 
     def finish(self, status: str) -> None:
         """Say how the experiment ended: ``FINISHED``, ``FAILED`` (a run failed) or ``KILLED`` (interrupted)."""
@@ -88,8 +88,8 @@ class MlflowExperiment:
         """What can't be told costs no training."""
         try:
             call(self.client)
-        except (MlflowException, OSError) as error:
-            logger.warning("MLflow at %s: %s", self.tracking_uri, (str(error).splitlines() or [repr(error)])[0][:200])
+        except STORE_ERRORS as error:
+            logger.warning("MLflow at %s: %s", self.tracking_uri, first_line(error))
 
 
 def open_mlflow(
@@ -109,8 +109,6 @@ def open_mlflow(
     """
     from pipeline.workflows.tracking import default_tracking_uri, open_experiment
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     with locked(output_dir / ".mlflow.lock", wait=True):
         before = read_mlflow(output_dir)
         for name, given in {"tracking_uri": tracking_uri, "experiment_name": experiment_name}.items():
@@ -122,7 +120,7 @@ def open_mlflow(
         uri = before.tracking_uri if before else tracking_uri or default_tracking_uri(str(output_dir))
         name = before.experiment_name if before else experiment_name or output_dir.absolute().name
         try:
-            client = mlflow.MlflowClient(uri)
+            client = open_store(uri)
             experiment_id = open_experiment(client, uri, name)
             if before is not None and _find(client, before.parent_run_id) is not None:
                 parent = before.parent_run_id
@@ -134,9 +132,8 @@ def open_mlflow(
                 )
             for file in files:
                 client.log_artifact(parent, str(file))
-        except (MlflowException, OSError) as error:
-            reason = (str(error).splitlines() or [repr(error)])[0][:200]
-            raise UserError(f"--tracking_uri {uri}: MLflow does not answer ({reason}); check the address") from error
+        except STORE_ERRORS as error:
+            raise store_error(uri, error) from error
         with atomic_path(output_dir / FILE) as partial:
             content = {"tracking_uri": uri, "experiment_name": name, "parent_run_id": parent}
             partial.write_text(json.dumps(content, indent=2), encoding="utf-8")

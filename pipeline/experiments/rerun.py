@@ -18,7 +18,7 @@ import yaml
 
 from pipeline.atomic import atomic_path
 from pipeline.comparison.names import RERUNS
-from pipeline.comparison.runs import open_store
+from pipeline.comparison.runs import open_existing
 from pipeline.configs import config_files
 from pipeline.data.split_file import write_split_csv
 from pipeline.errors import UserError
@@ -72,7 +72,7 @@ def rerun(
     """
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
-    client = open_store(tracking_uri)
+    client = open_existing(tracking_uri)
     first = read_training(client, run_id)
     dataset_dir = dataset_dir or first.dataset_dir
     split_csv = output_dir / "split.csv"
@@ -118,7 +118,7 @@ def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int
     chosen = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     files = str([config_files(command)[0], str(path)])
     line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", files]
-    status = subprocess.run(line, env={**os.environ, **chosen, "MLFLOW_DISABLE_TELEMETRY": "true"}).returncode
+    status = subprocess.run(line, env={**os.environ, **chosen}).returncode
     if status:
         raise UserError(f"{command} ended with status {status}; see the messages above, and {path} for its settings")
 

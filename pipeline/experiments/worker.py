@@ -50,7 +50,6 @@ def start_worker(run: Run, experiment: Path, lock: ExitStack, descriptor: int, t
         gpu: the only one that it shall see; None for all.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"  # offline machines wait for it
     if gpu is not None:
         environment["CUDA_VISIBLE_DEVICES"] = gpu
     with (run.folder / LOG).open("ab") as log:

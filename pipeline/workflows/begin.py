@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from types import TracebackType
 import monai.bundle
 
 from pipeline.errors import UserError, mistake_behind
+from pipeline.mlflow_environment import set_mlflow_defaults
 from pipeline.workflows.allocator import keep_freed_memory
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.options import check_options
@@ -54,11 +54,7 @@ def begin(command: str) -> None:
         bool(running.config.get("resume")),
         bool(running.config.get("overwrite")),
     )
-    # no telemetry: offline machines would wait for it
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    # MLflow retries a server that is down for minutes, at every call
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    set_mlflow_defaults()
 
 
 def _start_again_if_needed(running: BundleCommand) -> None:

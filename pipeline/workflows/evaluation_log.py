@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.names import EVALUATED, EVALUATION_FOLDER, FOLD, SEED, TRAINING, VARIANT
 from pipeline.errors import UserError, first_line
+from pipeline.mlflow_store import STORE_ERRORS, open_store, store_error
 from pipeline.workflows.tracking import open_experiment
 from pipeline.workflows.training_link import read_training_link
 
@@ -70,7 +71,6 @@ class EvaluationLog:
         self._config = dict(config)
         if self._run_id is not None and self._tracking_uri in (None, NOWHERE):
             raise UserError(f"--mlflow_run_id {self._run_id}: --tracking_uri is missing; give the run's MLflow store")
-        logging.getLogger("mlflow").setLevel(logging.WARNING)
         if self._tracking_uri is None:
             self._find_store()
         elif self._tracking_uri != NOWHERE:
@@ -82,8 +82,8 @@ class EvaluationLog:
         if link is None:
             return
         try:
-            training = mlflow.MlflowClient(link.tracking_uri).get_run(link.run_id)
-        except (MlflowException, OSError) as error:
+            training = open_store(link.tracking_uri).get_run(link.run_id)
+        except STORE_ERRORS as error:
             logger.info(
                 "the scores are not kept in MLflow: %s does not answer (%s)", link.tracking_uri, first_line(error)
             )
@@ -96,17 +96,15 @@ class EvaluationLog:
 
     def _check_store(self, tracking_uri: str) -> None:
         try:
-            client = mlflow.MlflowClient(tracking_uri)
+            client = open_store(tracking_uri)
             if self._run_id is not None:
                 client.get_run(self._run_id)
                 return
             self._training = self._training_in(client)
             if self._training is None:
                 open_experiment(client, tracking_uri, self._experiment_name)
-        except (MlflowException, OSError) as error:
-            raise UserError(
-                f"--tracking_uri {tracking_uri}: MLflow does not answer ({first_line(error)}); check the address"
-            ) from error
+        except STORE_ERRORS as error:
+            raise store_error(tracking_uri, error) from error
 
     def _training_in(self, client: mlflow.MlflowClient) -> Run | None:
         """The run of the checkpoint's training, if it is in this store."""
@@ -138,7 +136,7 @@ class EvaluationLog:
         ]
         about = {EVALUATED: str(summary["split"]), _OF: _evaluated(summary)}
         try:
-            client = mlflow.MlflowClient(self._tracking_uri)
+            client = open_store(self._tracking_uri)
             run_id, is_new = self._open_run(client, folder, about)
             client.log_text(run_id, yaml.safe_dump(self._config, sort_keys=False), f"{EVALUATION_FOLDER}/config.yaml")
             tags = [RunTag(name, value) for name, value in {**self._tags, **about}.items()]
@@ -150,7 +148,7 @@ class EvaluationLog:
             if is_new:
                 client.set_terminated(run_id, "FINISHED")
             told = client.get_run(run_id)
-        except (MlflowException, OSError) as error:
+        except STORE_ERRORS as error:
             logger.warning(
                 "MLflow at %s did not accept the evaluation in %s: %s", self._tracking_uri, folder, first_line(error)
             )

@@ -18,6 +18,7 @@ from PIL import Image
 
 from pipeline.atomic import atomic_path
 from pipeline.errors import UserError, first_line
+from pipeline.mlflow_store import STORE_ERRORS
 from pipeline.visual import write_png
 
 logger = logging.getLogger("vlsenet")
@@ -27,8 +28,6 @@ PICTURES = "mlflow_unsent"
 
 #: seconds before a store that is down is tried again, as each call waits for it
 _PAUSE = 30.0
-
-_ERRORS = (MlflowException, OSError)
 
 
 class Outbox:
@@ -98,7 +97,7 @@ class Outbox:
         for number, message in enumerate(waiting):
             try:
                 self._deliver(message, self._picture_of(message))
-            except _ERRORS as error:
+            except STORE_ERRORS as error:
                 left.append(message)
                 if _is_away(error):
                     left += waiting[number + 1 :]
@@ -121,7 +120,7 @@ class Outbox:
                 self._keep(message, picture)  # it would overtake them
                 return
             self._deliver(message, picture)
-        except _ERRORS as error:
+        except STORE_ERRORS as error:
             reason = first_line(error)
             logger.warning(
                 "MLflow at %s did not accept %s (%s); kept in %s", self._address, _counted([message]), reason, self.file

@@ -17,7 +17,7 @@ from mlflow.entities import Param
 from mlflow.exceptions import MlflowException
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
-from pipeline.errors import UserError, first_line
+from pipeline.mlflow_store import STORE_ERRORS, open_store, sqlite_file, store_error
 from pipeline.nested import flattened
 from pipeline.workflows.outbox import Outbox, unsent_messages
 
@@ -40,9 +40,8 @@ def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    location = None
-    if tracking_uri.startswith("sqlite:///"):
-        location = (Path(tracking_uri.removeprefix("sqlite:///")).absolute().parent / "mlflow_artifacts").as_uri()
+    file = sqlite_file(tracking_uri)
+    location = None if file is None else (file.absolute().parent / "mlflow_artifacts").as_uri()
     return str(client.create_experiment(name, artifact_location=location))
 
 
@@ -102,9 +101,8 @@ class TrackedRun:
             UserError: the store can't be reached, or the unsent messages of an earlier part can't be read.
         """
         unsent_messages(self.output_dir)  # a damaged file is reported before a run is opened
-        logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs a lot about its database
         try:
-            client = mlflow.MlflowClient(self.tracking_uri)
+            client = open_store(self.tracking_uri)
             run_id, known = self._open_run(client)
             self._outbox = Outbox(self.output_dir, client, run_id, self.tracking_uri)
             # parameters of a run can't be logged twice
@@ -114,12 +112,10 @@ class TrackedRun:
             for name, content in files.items():
                 client.log_text(run_id, _as_text(name, content), name)
             self._outbox.flush()  # what an earlier part of the training could not send
-        except (MlflowException, OSError) as error:
+        except STORE_ERRORS as error:
             if self.run_id is not None:  # it must not be left as running
                 self.finish("FAILED", error=repr(error))
-            raise UserError(
-                f"--tracking_uri {self.tracking_uri}: MLflow does not answer ({first_line(error)}); check the address"
-            ) from error
+            raise store_error(self.tracking_uri, error) from error
 
     def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, Mapping[str, str]]:
         """The id of the run, and the parameters that it has, where it was there before."""
