@@ -41,6 +41,12 @@ class PoreCounts(Counts):
         return _ratio(2 * self.true_positive, 2 * self.true_positive + wrong, empty=1.0)
 
     @property
+    def dice_of_all_pore(self) -> float:
+        """The Dice that calling every pixel pore would have: of a model that tells nothing apart, the best there is."""
+        true = self.true_positive + self.false_negative
+        return _ratio(2 * true, self.pixels + true, empty=1.0)
+
+    @property
     def iou(self) -> float:
         """TP / (TP + FP + FN), the Jaccard index."""
         union = self.true_positive + self.false_positive + self.false_negative

@@ -9,6 +9,9 @@ import torch
 
 from pipeline.metrics.probability_histogram import BINS, HIGHEST, LOWEST, ProbabilityHistogram
 
+#: least gain in Dice that counts: of one threshold over another, and of a network over calling everything pore
+CLEAR_GAIN = 0.01
+
 #: how many standard errors below the best a Dice may lie and still count as good
 _ERRORS = 2.0
 
@@ -20,7 +23,8 @@ def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:
     labeller. Clearly worse: by more than two standard errors of the difference, by the jackknife over images (Efron and
     Stein, Ann. Statist. 9, 1981), as in the one-standard-error rule (Breiman et al., 1984, section 3.4.3). One image
     proves nothing. Several of one micrograph prove what suits that one and its labeller: how micrographs differ, they
-    don't tell.
+    don't tell. A network that at no threshold is clearly better than calling everything pore proves nothing either: its
+    best threshold would be one that does so.
 
     Args:
         images: probabilities of each validation image.
@@ -33,8 +37,12 @@ def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:
     first, last = round(LOWEST * BINS), round(HIGHEST * BINS)
     thresholds = np.arange(first, last + 1) / BINS
     pore_bins, other_bins = [image.pore for image in images], [image.other for image in images]
-    true_positive, false_positive = (_reaching(bins)[:, first : last + 1] for bins in (pore_bins, other_bins))
-    pore = _reaching(pore_bins)[:, :1]
+    reaching = [_reaching(bins) for bins in (pore_bins, other_bins)]
+    dice_anywhere = _dice(*(counts.sum(0) for counts in (*reaching, reaching[0][:, :1])))
+    if dice_anywhere.max() < dice_anywhere[0] + CLEAR_GAIN:  # that at 0, where everything is pore
+        return 0.5
+    true_positive, false_positive = (counts[:, first : last + 1] for counts in reaching)
+    pore = reaching[0][:, :1]
     together = [counts.sum(0) for counts in (true_positive, false_positive, pore)]
     dice = _dice(*together)
     nearness = -np.abs(thresholds - 0.5)

@@ -18,14 +18,13 @@ from monai.engines import SupervisedEvaluator
 from pipeline.atomic import atomic_path
 from pipeline.data import DatasetIndex, Sample
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
+from pipeline.metrics.probability_histogram import HIGHEST, LOWEST
+from pipeline.metrics.threshold import CLEAR_GAIN
 from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.provenance import versions
 
 logger = logging.getLogger("vlsenet")
-
-#: least gain in Dice for another threshold to be reported
-_TOLD_GAIN = 0.01
 
 
 def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> list[Sample]:
@@ -59,6 +58,7 @@ def evaluation_about(
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
         "threshold": threshold,
+        "model_threshold": model.threshold,
         **settings,
         "pore_label": index.pore_label,
         "versions": versions(),
@@ -75,8 +75,9 @@ class EvaluationReport:
       ``probability``;
     - ``per_pore.csv``: every true pore, and how much of it was found (:class:`pipeline.metrics.TruePores`);
     - ``summary.json``: means over the images, pooled scores, the counts that they come from, and ``suited_threshold``:
-      the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity. It was chosen with
-      the true masks, so it is not a score of the model; it is for further images of the same kind;
+      the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity; null where that
+      Dice is not clearly better than that of calling everything pore. It was chosen with the true masks, so it is not a
+      score of the model; it is for further images of the same kind;
     - ``overlays/NAME.png`` (true positive, false positive, false negative) and ``truth/NAME.png`` (true pores).
 
     Args:
@@ -145,29 +146,59 @@ class EvaluationReport:
             with atomic_path(self._output_dir / name) as partial:
                 rows.to_csv(partial, index=False, float_format=form)
         print(_printed(table, self._pooled_scores()))
-        self._tell_threshold()
+        self._tell_thresholds()
         logger.info("scores and overlays: %s", self._output_dir)
 
-    def _suited_threshold(self) -> dict[str, float] | None:
+    def _best_threshold(self) -> dict[str, float] | None:
         if self._probabilities is None:
             return None
         threshold = self._probabilities.best_threshold()
         counts = self._probabilities.counts_at(threshold)
         return {"threshold": threshold, "dice": counts.dice, "porosity": counts.porosity_predicted}
 
-    def _tell_threshold(self) -> None:
-        suited, pooled = self._suited_threshold(), self._pooled_scores()
-        if suited is None or suited["dice"] < pooled["dice"] + _TOLD_GAIN:
+    def _suited_threshold(self) -> dict[str, float] | None:
+        """The best threshold, if it tells pores from rock; in images without pores it only finds nothing."""
+        best = self._best_threshold()
+        if best is None or self._pooled is None:
+            return None
+        pixels = self._pooled.pixels
+        tells = pixels.porosity_true > 0 and best["dice"] >= pixels.dice_of_all_pore + CLEAR_GAIN
+        return best if tells else None
+
+    def _tell_thresholds(self) -> None:
+        if self._pooled is None:
             return
-        logger.info(
-            "a threshold of %.3g would suit these images better: Dice %.3f, porosity %.4f (true: %.4f); for more "
-            "images of this kind, give --threshold %.3g",
-            suited["threshold"],
-            suited["dice"],
-            suited["porosity"],
-            pooled["porosity_true"],
-            suited["threshold"],
-        )
+        pixels, best, suited = self._pooled.pixels, self._best_threshold(), self._suited_threshold()
+        if "threshold" in self._about:
+            logger.info(
+                "threshold %s: Dice %.3f, porosity %.4f (true: %.4f)",
+                _told_threshold(self._about),
+                pixels.dice,
+                pixels.porosity_predicted,
+                pixels.porosity_true,
+            )
+        if suited is not None and suited["dice"] >= pixels.dice + CLEAR_GAIN:
+            logger.info(
+                "a threshold of %.3g would suit these images better: Dice %.3f, porosity %.4f (true: %.4f); for more "
+                "images of this kind, give --threshold %.3g",
+                suited["threshold"],
+                suited["dice"],
+                suited["porosity"],
+                pixels.porosity_true,
+                suited["threshold"],
+            )
+        elif best is not None and pixels.porosity_true > 0:
+            dice = max(best["dice"], pixels.dice)  # the threshold in use may lie beyond the others
+            if dice < pixels.dice_of_all_pore + CLEAR_GAIN:
+                logger.warning(
+                    "on these images the model is %s better than calling everything pore: Dice %.3f at its best "
+                    "threshold from %g to %g, and %.3f with everything pore",
+                    "hardly" if dice > pixels.dice_of_all_pore else "no",
+                    dice,
+                    LOWEST,
+                    HIGHEST,
+                    pixels.dice_of_all_pore,
+                )
 
     def _pooled_scores(self) -> dict[str, float]:
         scores = {} if self._pooled is None else self._pooled.scores()
@@ -187,6 +218,13 @@ class EvaluationReport:
             "counts": counts,
             "suited_threshold": self._suited_threshold(),
         }
+
+
+def _told_threshold(about: Mapping[str, Any]) -> str:
+    own, used = about.get("model_threshold"), about["threshold"]
+    if own is None:
+        return f"{used:.3g}"
+    return f"{used:.3g} (the model's{'' if used == own else f': {own:.3g}'})"
 
 
 def _number(value: float) -> float | None:

@@ -54,6 +54,23 @@ def test_the_range_holds() -> None:
     assert proven_threshold(histograms(*[0.95] * 4)) == pytest.approx(0.8, abs=1 / 256)
 
 
+@pytest.mark.parametrize(("low", "high"), [(0.35, 0.45), (0.6, 0.65)])
+def test_a_network_that_tells_nothing_apart_proves_nothing(low: float, high: float) -> None:
+    """Its best threshold would call everything pore."""
+    images = []
+    for seed in range(4):
+        rng = torch.Generator().manual_seed(seed)
+        probability = low + (high - low) * torch.rand(100, 100, generator=rng)
+        images.append(ProbabilityHistogram.of(probability, torch.rand(100, 100, generator=rng) < 0.08))
+    together = sum(images[1:], images[0])
+    assert together.counts_at(together.best_threshold()).porosity_predicted > 0.99
+    assert proven_threshold(images) == 0.5
+
+
+def test_a_network_that_tells_them_apart_below_the_range_still_has_a_threshold() -> None:
+    assert proven_threshold(histograms(*[0.1] * 4)) == pytest.approx(0.2, abs=1 / 256)
+
+
 def test_images_without_pores_are_no_mistake() -> None:
     empty = ProbabilityHistogram.of(torch.zeros(8, 8), torch.zeros(8, 8))
     assert proven_threshold([empty, empty]) == 0.5

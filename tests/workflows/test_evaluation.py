@@ -15,7 +15,7 @@ from skimage.morphology import skeletonize
 from sklearn.metrics import f1_score
 
 from pipeline.metrics import PoreScores, Tolerances
-from pipeline.workflows import EvaluationReport, evaluation_samples
+from pipeline.workflows import EvaluationReport, evaluation_about, evaluation_samples
 
 
 def masks(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -128,3 +128,64 @@ def test_a_threshold_that_suits_the_images_better_is_told(tmp_path, caplog, thre
     assert suited["dice"] == 1
     assert suited["porosity"] == pytest.approx(0.25)
     assert (f"--threshold {suited['threshold']:.3g}" in caplog.text) == (threshold == 0.25)
+
+
+def told(folder, caplog, probability, truth, about) -> str:
+    """What an evaluation says on thresholds, of one image and its probabilities (H, W)."""
+    caplog.clear()
+
+    def infer(engine, name):
+        engine.state.batch = [{"name": name, "source": name}]
+        pred = (probability >= about["threshold"]).float()
+        arrays = {"image": 1 - truth, "pred": pred, "label": truth, "probability": probability}
+        return [{key: array[None] for key, array in arrays.items()}]
+
+    engine = Engine(infer)
+    EvaluationReport(str(folder), about).attach(engine)
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        engine.run(["a"])
+    return caplog.text
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.36, 0.6])
+def test_a_threshold_that_makes_everything_pore_is_not_recommended(tmp_path, caplog, threshold):
+    rng = torch.Generator().manual_seed(0)
+    truth = (torch.rand(64, 64, generator=rng) < 0.0739).float()
+    said = told(tmp_path, caplog, 0.34 + 0.04 * torch.rand(64, 64, generator=rng), truth, {"threshold": threshold})
+    assert "would suit" not in said
+    assert "better than calling everything pore: Dice 0.1" in said
+    assert json.loads((tmp_path / "summary.json").read_text())["suited_threshold"] is None
+
+
+def test_of_images_without_pores_no_threshold_is_recommended(tmp_path, caplog):
+    rng = torch.Generator().manual_seed(0)
+    said = told(tmp_path, caplog, torch.rand(32, 32, generator=rng) / 2, torch.zeros(32, 32), {"threshold": 0.3})
+    assert "would suit" not in said
+    assert "calling everything" not in said
+
+
+@pytest.mark.parametrize(
+    ("about", "said"),
+    [
+        ({"threshold": 0.25, "model_threshold": 0.25}, "threshold 0.25 (the model's): Dice 0.400, porosity 1.0000"),
+        (
+            {"threshold": 0.25, "model_threshold": 0.695},
+            "threshold 0.25 (the model's: 0.695): Dice 0.400, porosity 1.0",
+        ),
+        ({"threshold": 0.6}, "threshold 0.6: Dice 1.000, porosity 0.2500 (true: 0.2500)"),
+    ],
+)
+def test_the_threshold_in_use_is_told(tmp_path, caplog, about, said):
+    truth = torch.zeros(32, 32)
+    truth[:8] = 1
+    text = told(tmp_path, caplog, truth * 0.4 + 0.4, truth, about)
+    assert said in text
+    assert ("would suit" in text) == (about["threshold"] == 0.25)
+    assert "calling everything" not in text
+
+
+def test_the_summary_knows_the_model_s_own_threshold(tmp_path):
+    model = SimpleNamespace(path=tmp_path, sha256="ab", network_settings={}, threshold=0.7)
+    index = SimpleNamespace(root=tmp_path, fingerprint=lambda: {"hash": "cd"}, pore_label=1)
+    about = evaluation_about(model, index, "val", 0.4, {"mirror": True})
+    assert (about["threshold"], about["model_threshold"], about["mirror"]) == (0.4, 0.7, True)
