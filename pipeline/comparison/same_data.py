@@ -1,8 +1,9 @@
-"""Whether runs were evaluated on the same data: what differs makes a comparison wrong, or smaller."""
+"""Whether runs were evaluated on the same data and in the same way: what differs makes a comparison wrong, or smaller."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 
@@ -12,6 +13,8 @@ from pipeline.wording import some_of
 
 #: parameters of a run that don't make it another variant
 _NO_RECIPE = {"variant", "seed", "fold", "dataset_dir", "device", "processes"}
+#: of a summary: how the network was applied
+_SETTINGS = ("mirror", "statistics", "precision", "flatten_shading", "tile_size", "tile_overlap")
 
 
 def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
@@ -43,7 +46,7 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
                 f"these are runs on different data: {column} of the image {name} is {low[column]:g} in "
                 f"{low['run']}, but {high[column]:g} in {high['run']}; compare runs on the same images and labels"
             )
-    return [*_missing_images(runs), *_unlike(runs)]
+    return [*_missing_images(runs), *_other_ways(runs), *_unlike(runs)]
 
 
 def _check_single(runs: Sequence[EvaluatedRun]) -> None:
@@ -71,6 +74,43 @@ def _missing_images(runs: Sequence[EvaluatedRun]) -> list[str]:
     ]
 
 
+def _other_ways(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """A note on how the evaluations differ; what a run does not tell is no difference."""
+    differing = []
+    for what, value_of in {**{name: _setting(name) for name in _SETTINGS}, "threshold": _threshold}.items():
+        values: dict[str, list[EvaluatedRun]] = {}
+        for run in runs:
+            if (value := value_of(run)) is not None:
+                values.setdefault(value, []).append(run)
+        if len(values) > 1:
+            groups = [f"{value} for {some_of(_names(own, runs))}" for value, own in sorted(values.items())]
+            differing.append(f"{what}: {', '.join(groups)}")
+    if not differing:
+        return []
+    return [
+        f"The runs were evaluated in different ways, which may be all that makes them differ ({'; '.join(differing)}): "
+        "evaluate them in the same way."
+    ]
+
+
+def _setting(name: str) -> Callable[[EvaluatedRun], str | None]:
+    return lambda run: json.dumps(run.summary[name]).strip('"') if name in run.summary else None
+
+
+def _threshold(run: EvaluatedRun) -> str | None:
+    """Another than the model's, or that; None where the summary is of before it told the model's."""
+    used, own = run.summary.get("threshold"), run.summary.get("model_threshold")
+    if used is None or own is None:
+        return None
+    return "the model's" if used == own else f"{used:g}"
+
+
+def _names(own: Sequence[EvaluatedRun], runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Variants of runs; the runs themselves where they are not all of a variant's."""
+    of_others = {run.variant for run in runs if run not in own}
+    return list(dict.fromkeys(f"the run {run.name}" if run.variant in of_others else run.variant for run in own))
+
+
 def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
     """What should be alike, and is not."""
     notes = []
@@ -93,14 +133,24 @@ def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
 
 def _same_but_seed(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Variants that are trainings of one: apart they are one training each, of which no verdict can be had."""
-    alike: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+    alike: dict[frozenset[tuple[str, str]], dict[str, set[str]]] = {}
     for run in runs:
         recipe = frozenset((name, value) for name, value in run.parameters.items() if name not in _NO_RECIPE)
         if recipe and run.seed:
-            alike.setdefault(recipe, {})[run.variant] = run.seed
-    return [
-        f"{some_of(list(seeds))} were trained with the same settings and seeds {some_of(list(seeds.values()))}: "
-        "evaluate them with the same --variant NAME, since several trainings of one variant say more."
-        for seeds in alike.values()
-        if len(seeds) > 1 and len(set(seeds.values())) == len(seeds)
-    ]
+            alike.setdefault(recipe, {}).setdefault(run.variant, set()).add(run.seed)
+    notes = []
+    for variants in alike.values():
+        every = [seed for seeds in variants.values() for seed in sorted(seeds, key=_by_number)]
+        if len(variants) < 2 or len(set(every)) < len(every):
+            continue
+        each = [f"{variant}: {', '.join(sorted(seeds, key=_by_number))}" for variant, seeds in variants.items()]
+        notes.append(
+            f"{some_of(list(variants))} were trained with the same settings and seeds {some_of(every)} "
+            f"({'; '.join(each)}): evaluate them with the same --variant NAME, since several trainings "
+            "of one variant say more."
+        )
+    return notes
+
+
+def _by_number(seed: str) -> tuple[int, str]:
+    return (int(seed) if seed.isdigit() else -1, seed)

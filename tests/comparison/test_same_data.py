@@ -1,0 +1,74 @@
+"""What a comparison says of runs that are not alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pytest
+
+from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.same_data import check_same_data
+
+_WAY = {
+    "mirror": True,
+    "statistics": "micrograph",
+    "precision": "auto",
+    "flatten_shading": True,
+    "tile_size": 512,
+    "tile_overlap": 0.25,
+    "threshold": 0.5,
+    "model_threshold": 0.5,
+}
+
+
+def run(variant: str, seed: int, parameters: dict[str, str] | None = None, **summary: Any) -> EvaluatedRun:
+    images = pd.DataFrame({"name": ["a"], "source": "a", "dice": 0.8, "porosity_true": 0.1, "pixels": 100})
+    name = f"{variant}-{seed}"
+    client = mlflow.MlflowClient()
+    return EvaluatedRun(
+        client, name, name, variant, str(seed), "", "", images, pd.DataFrame(), summary, {}, parameters or {}
+    )
+
+
+def ways(*runs: EvaluatedRun) -> str:
+    return "".join(note for note in check_same_data(runs) if "different ways" in note)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("mirror", False, "mirror: false for vlsenet, true for unet"),
+        ("statistics", "network", "statistics: micrograph for unet, network for vlsenet"),
+        ("precision", "float32", "precision: auto for unet, float32 for vlsenet"),
+        ("flatten_shading", False, "flatten_shading: false for vlsenet, true for unet"),
+        ("tile_size", 256, "tile_size: 256 for vlsenet, 512 for unet"),
+        ("tile_overlap", 0.5, "tile_overlap: 0.25 for unet, 0.5 for vlsenet"),
+        ("threshold", 0.3, "threshold: 0.3 for vlsenet, the model's for unet"),
+    ],
+)
+def test_variants_that_were_evaluated_in_other_ways_are_named(name, value, told):
+    runs = [run("unet", 0, **_WAY), run("unet", 1, **_WAY)]
+    assert not ways(*runs, run("vlsenet", 0, **_WAY), run("vlsenet", 1, **_WAY))
+    assert f"({told})" in ways(*runs, *(run("vlsenet", seed, **{**_WAY, name: value}) for seed in range(2)))
+
+
+def test_runs_are_named_where_a_variant_is_of_two_minds():
+    runs = [run("unet", 0, **_WAY), run("unet", 1, **{**_WAY, "mirror": False}), run("vlsenet", 0, **_WAY)]
+    assert "mirror: false for the run unet-1, true for the run unet-0, vlsenet" in ways(*runs)
+
+
+def test_a_threshold_of_the_training_is_no_difference_and_an_earlier_summary_none_either():
+    own = run("vlsenet", 0, **{**_WAY, "threshold": 0.7, "model_threshold": 0.7})
+    earlier = run("earlier", 0, threshold=0.4, mirror=True)
+    assert not ways(run("unet", 0, **_WAY), own, earlier)
+
+
+def test_several_seeds_of_trainings_alike_are_all_named():
+    recipe = {"network.network": "unet", "learning_rate": "0.001"}
+    first = [run("A", seed, recipe) for seed in (0, 1)]
+    (note,) = [n for n in check_same_data([*first, run("B", 2, recipe), run("B", 10, recipe)]) if "settings" in n]
+    assert "A, B were trained with the same settings and seeds 0, 1, 2, 10 (A: 0, 1; B: 2, 10): " in note
+    for other in ([run("B", 1, recipe)], [run("B", 2, {**recipe, "learning_rate": "0.01"})], []):
+        assert not [note for note in check_same_data([*first, *other]) if "same settings" in note]
