@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.data.colour import COLOUR_ADVICE, channels_differ
-from pipeline.data.decoders import decode
+from pipeline.data.decoders import Decoded, decode
+from pipeline.data.grey_levels import few_levels
 from pipeline.data.images import grey_from, label_from, read_bytes
 from pipeline.data.intensity import Intensity
 from pipeline.data.pairs import Pair
 from pipeline.data.problems import FileProblem, Problem
+from pipeline.errors import UserError
 from pipeline.microscope import imaged_rows
 from pipeline.wording import some_of
 
@@ -80,12 +82,14 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
         costs the sample its prompt only. Where all images or all labels are zero, there are no records left.
 
     Raises:
-        UserError: `info_bar` is not one of the choices, or leaves nothing of an image.
+        UserError: `info_bar` is not one of the choices, or leaves nothing of an image; or images and labels look
+            swapped.
     """
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(partial(_inspect, info_bar=info_bar), pairs))
-    records = [record for record, _ in results if record is not None]
-    problems = [problem for _, found in results for problem in found]
+    _refuse_swapped(pairs, [levels for *_, levels in results if levels])
+    records = [record for record, *_ in results if record is not None]
+    problems = [problem for _, found, _ in results for problem in found]
     names = tuple(record.pair.name for record in records)
     notes: list[str] = []
     if records and all(record.black for record in records):
@@ -120,9 +124,34 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
     return Inspection(tuple(records), tuple(problems), tuple(notes))
 
 
-def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Problem]]:
+def _refuse_swapped(pairs: Sequence[Pair], levels: Sequence[int]) -> None:
+    """Refuse a data set most of whose images and labels look swapped; `levels` are those of these images."""
+    if 2 * len(levels) <= len(pairs):
+        return
+    images, labels = pairs[0].image.parent, pairs[0].label.parent
+    low, high = min(levels), max(levels)
+    values = str(low) if low == high else f"{low} to {high}" if high > low + 1 else f"{low} or {high}"
+    raise UserError(
+        f"{images.parent}: the images in {images.name}/ hold {values} values and the labels in {labels.name}/ grey "
+        "levels: are the folders swapped? Exchange their names"
+    )
+
+
+def _swapped_levels(image: np.ndarray | None, label: Decoded | None, path: Path) -> int:
+    """How many grey levels an image has that looks like a mask, if its label looks like a micrograph; else 0."""
+    levels = None if image is None else few_levels(image)
+    if levels is None or len(levels) < 2 or label is None:
+        return 0
+    try:
+        return len(levels) if few_levels(grey_from(label, path)) is None else 0
+    except FileProblem:
+        return 0
+
+
+def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Problem], int]:
+    """What is kept, what is wrong, and `_swapped_levels`."""
     problems: list[Problem] = []
-    whole = image = label = None
+    whole = image = label = decoded_label = None
     image_sha256 = label_sha256 = ""
     coloured = from_jpeg = False
     try:
@@ -138,9 +167,9 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
     try:
         data = read_bytes(pair.label)
         label_sha256 = hashlib.sha256(data).hexdigest()
-        decoded = decode(data, pair.label)
-        from_jpeg = decoded.kind == "jpeg"
-        label = label_from(decoded, pair.label)
+        decoded_label = decode(data, pair.label)
+        from_jpeg = decoded_label.kind == "jpeg"
+        label = label_from(decoded_label, pair.label)
     except FileProblem as problem:
         problems.append(problem.problem(pair.name))
     if whole is not None and image is not None and label is not None:
@@ -149,6 +178,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
             problems.append(Problem(pair.label, what, _size_remedy(label, whole), (pair.name,)))
         label = label[: len(image)]
     good = not problems
+    swapped = _swapped_levels(whole, decoded_label, pair.label)
 
     prompt = None
     if pair.text is not None:
@@ -157,7 +187,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         except FileProblem as problem:
             problems.append(problem.problem())
     if not good or whole is None or image is None or label is None:
-        return None, problems
+        return None, problems, swapped
     values, counts = np.unique(label, return_counts=True)
     record = Record(
         pair=pair,
@@ -174,7 +204,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         coloured=coloured,
         from_jpeg=from_jpeg,
     )
-    return record, problems
+    return record, problems, swapped
 
 
 def check_image(image: np.ndarray, path: Path) -> None:

@@ -70,8 +70,9 @@ def choose_pore_label(
     hint = ""
     if len(total) > _MOST_VALUES:
         hint = " (so many values look like grey levels or smoothed edges: were the labels resized or filtered?)"
+    told = _values(total, example)
     raise UserError(
-        f"{root}: the labels hold more than two values: {_values(total, example)}; "
+        f"{root}: the labels hold {told if hint else f'more than two values: {told}'}; "
         f"{_unlike(counts)}say which one is pore with --pore_label{hint}"
     )
 
@@ -94,7 +95,8 @@ def _unlike(counts: Mapping[Path, Mapping[int, int]]) -> str:
 
 
 def _values(total: Counter[int], example: Mapping[int, Path]) -> str:
-    """Values in order, each with its share of all pixels and a file that holds it."""
+    """Values in order, each with its share of all pixels and a file that holds it; of too many, how many they are."""
     pixels = sum(total.values())
-    told = [f"{v} ({100 * total[v] / pixels:.3g} % of pixels, in {example[v].name})" for v in sorted(total)]
-    return some_of(told, _MOST_VALUES)
+    if len(total) > _MOST_VALUES:
+        return f"{len(total)} values, from {min(total)} (in {example[min(total)].name}) to {max(total)}"
+    return ", ".join(f"{v} ({100 * total[v] / pixels:.3g} % of pixels, in {example[v].name})" for v in sorted(total))

@@ -68,6 +68,18 @@ def find_layout(root: Path) -> tuple[Path, Path]:
     return found[0]
 
 
+def is_part_of_data_set(folder: Path) -> bool:
+    """Whether a folder holds the images or the masks of a data set."""
+    folder = folder.resolve()
+    layouts = [layout for layout in LAYOUTS if folder.name in layout]
+    if not any(all((folder.parent / name).is_dir() for name in layout) for layout in layouts):
+        return False
+    try:
+        return any(is_image(path) for path in folder.iterdir())
+    except OSError:  # not for this user
+        return False
+
+
 def _remedy(root: Path) -> str:
     for images, labels in LAYOUTS:
         if (root / images).is_dir():

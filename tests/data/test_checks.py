@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.data.checks import Inspection, inspect_pairs
 from pipeline.data.pairs import pair_files
+from pipeline.errors import UserError
 
 
 def _inspect(root: Path) -> Inspection:
@@ -120,3 +121,46 @@ def test_note_on_images_in_colour(make_dataset: Callable[..., Path]) -> None:
     Image.fromarray(np.stack([grey, grey[::-1], 255 - grey], axis=2)).save(root / "images" / "b.png")
     (note,) = _inspect(root).notes
     assert note.startswith("colour channels differ in 1 image(s), b.png; they are converted to grey")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
+def test_swapped_folders_are_told(make_dataset: Callable[..., Path], suffix: str) -> None:
+    """A micrograph is no label for many reasons: it has grey levels, fractions of them, or is a JPEG."""
+    root = make_dataset(dict.fromkeys("abc", 0.2), folders=("labels", "images"))
+    for path in (root / "labels").iterdir():
+        pixels = np.asarray(Image.open(path))
+        path.unlink()
+        if suffix == "tif":
+            tifffile.imwrite(path.with_suffix(".tif"), pixels / np.float32(300))
+        else:
+            Image.fromarray(pixels).save(path.with_suffix(f".{suffix}"))
+    mask = np.asarray(Image.open(root / "images" / "b.png")).copy()
+    mask[3] = 7
+    Image.fromarray(mask).save(root / "images" / "b.png")
+    with pytest.raises(UserError) as caught:
+        _inspect(root)
+    assert str(caught.value) == (
+        f"{root}: the images in images/ hold 2 or 3 values and the labels in labels/ grey levels: are the folders "
+        "swapped? Exchange their names"
+    )
+
+
+def test_one_odd_pair_is_no_swapped_folder(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset(dict.fromkeys("abc", 0.2))
+    one, other = root / "images" / "a.png", root / "labels" / "a.png"
+    image, label = one.read_bytes(), other.read_bytes()
+    one.write_bytes(label)
+    other.write_bytes(image)
+    assert len(_inspect(root).records) == 3
+
+
+@pytest.mark.data
+def test_real_folders_are_not_swapped_but_would_be_told(shared: Path, tmp_path: Path) -> None:
+    for name, layout in (("nankai", ("images", "labels")), ("vlse", ("patch_images", "patch_mask"))):
+        assert not _inspect(shared / name).problems
+        swapped = tmp_path / name
+        swapped.mkdir()
+        for own, other in (layout, layout[::-1]):
+            (swapped / own).symlink_to(shared / name / other)
+        with pytest.raises(UserError, match="are the folders swapped"):
+            _inspect(swapped)

@@ -40,8 +40,12 @@ def test_masks_that_are_not_coded_alike_are_told() -> None:
 
 
 def test_grey_levels_are_hinted_at() -> None:
-    with pytest.raises(UserError, match=r"and 88 more.*smoothed"):
+    """Their number says it: a list of all would be a wall."""
+    with pytest.raises(UserError, match=r"hold 100 values, from 0 \(in 0.png\) to 99; .*smoothed") as caught:
         choose_pore_label(_counts(dict.fromkeys(range(100), 1)), None, ROOT)
+    assert len(str(caught.value)) < 250
+    with pytest.raises(UserError, match=r"--pore_label 7 does not occur; the labels hold 20 values, from 10 "):
+        choose_pore_label(_counts(dict.fromkeys(range(10, 30), 1)), 7, ROOT)
 
 
 def test_chosen_value_must_occur() -> None:

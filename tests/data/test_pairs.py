@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.pairs import find_layout, pair_files
+from pipeline.data.pairs import find_layout, is_part_of_data_set, pair_files
 from pipeline.errors import UserError
 
 
@@ -83,3 +83,16 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path, there: str, told: str
     (tmp_path / there).mkdir()
     with pytest.raises(UserError, match=told):
         find_layout(tmp_path)
+
+
+def test_folders_of_a_data_set_are_known(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.2})
+    (root / "images" / "below").mkdir()
+    assert is_part_of_data_set(root / "images")
+    assert is_part_of_data_set(root / "labels" / "." / ".." / "labels")
+    assert not is_part_of_data_set(root)
+    assert not is_part_of_data_set(root / "images" / "below")
+    (root / "images" / "a.png").unlink()
+    assert not is_part_of_data_set(root / "images")  # nothing in it
+    (root / "images").rename(root / "scans")
+    assert not is_part_of_data_set(root / "labels")
