@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from pipeline.comparison.compare import compare
+from pipeline.comparison.compare import _about_sources, compare
+from pipeline.comparison.runs import EvaluatedRun
 from scripts.compare_runs import run
 from tests.comparison.simulated import NAMES, evaluate, log_run
 
@@ -81,12 +82,14 @@ def test_strata_hold_the_share_of_the_pores_that_were_hit(store, compared):
     *_, folder, _ = store
     strata = compared.strata.set_index(["variable", "stratum", "variant"])
     pores = pd.concat(pd.read_csv(folder / str(seed) / "per_pore.csv") for seed in range(3))
-    small = pores[pores["area"] <= 10]
+    small = pores[pores["area_px"] <= 10]
     row = strata.loc[("pore area", "up to 10 px", "noisy")]
     assert row["baseline"] == pytest.approx((small["found"] >= 0.5).mean())
     assert row["count"] == len(small) / 3
-    wide = pores[(pores["aspect_ratio"] >= 1.5) & ((pores["orientation"] < 22.5) | (pores["orientation"] >= 157.5))]
+    lines = pores["aspect_ratio"].isna() & pores["orientation_deg"].notna()
+    wide = pores[((pores["aspect_ratio"] >= 1.5) | lines) & pores["orientation_deg"].between(-22.5, 22.5, "left")]
     assert strata.loc[("orientation", "horizontal", "noisy"), "count"] == len(wide) / 3
+    assert strata.loc[("aspect ratio", "one pixel wide", "noisy"), "count"] == lines.sum() / 3 > 0
     assert set(strata.loc["source"].index.get_level_values(0)) == {"0", "1", "2", "3"}
     assert set(strata.loc["pixel size"].index.get_level_values(0)) == {"10 nm/px", "20 nm/px"}
 
@@ -142,6 +145,15 @@ def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
     alone = compare(uri, tmp_path, run_ids=ids[:1])
     assert alone.differences.empty
     assert "nothing to compare it with" in alone.report.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("most", "told"), [(2, False), (4, False), (5, True)])
+def test_a_source_that_has_more_than_half_of_the_images_is_told(store, most, told):
+    sources = ["0"] * most + ["1", "2", "3", "4"]
+    images = pd.DataFrame({"name": [str(place) for place in range(len(sources))], "source": sources})
+    one = EvaluatedRun(store[1], "", "", "unet", "0", "", "", images, pd.DataFrame(), {})
+    notes = [note for note in _about_sources([one, one]) if "dominates" in note]
+    assert notes == [f"{most} of {most + 4} images are from source 0, which dominates the means."] * told
 
 
 @pytest.mark.parametrize(

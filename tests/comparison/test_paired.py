@@ -98,6 +98,21 @@ def test_many_seeds_without_a_difference_of_sources_give_the_t_test_over_trainin
     assert difference.p == pytest.approx(expected.pvalue)
 
 
+def test_trainings_of_unequal_folds_count_by_the_folds_share_of_the_images():
+    """The mean is that of the folds, weighted by their images, and each fold was trained for independently."""
+    images, seeds = {"a": 2, "b": 6, "c": 3}, 4
+    luck = np.random.default_rng(4).normal(0, 0.01, (len(images), seeds))
+    luck += 0.01 - luck.mean(axis=1, keepdims=True)  # without a difference of folds, luck is all there is
+    ours = [table(np.outer(drawn, np.ones(n)), fold=f) for drawn, (f, n) in zip(luck, images.items(), strict=True)]
+    theirs = [table(np.zeros((seeds, n)), fold=f) for f, n in images.items()]
+    difference = paired_difference(pd.concat(ours), pd.concat(theirs))
+    assert difference.luck == "seeds"
+    shares = np.array(list(images.values())) / sum(images.values())
+    error = math.sqrt(np.sum(shares**2 * luck.var(axis=1, ddof=1).mean() / seeds))
+    reach = t.ppf(0.975, len(images) * (seeds - 1)) * error
+    assert (difference.low, difference.high) == pytest.approx((0.01 - reach, 0.01 + reach))
+
+
 def test_images_of_one_source_count_as_one():
     values = np.repeat([0.01, 0.03, 0.02], 20)
     sources = [str(i // 20) for i in range(60)]

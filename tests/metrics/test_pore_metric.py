@@ -78,6 +78,27 @@ def test_histogram_counts_equal_the_mask():
         assert histogram.counts_at(threshold) == PoreCounts.of((probability >= threshold).float(), truth)
 
 
+@pytest.mark.parametrize(
+    ("other", "pore", "expected"), [(0.1, 0.9, 0.5), (0.625, 0.75, 161 / 256), (0.25, 0.375, 0.375)]
+)
+def test_of_thresholds_that_are_equally_good_the_one_nearest_to_a_half_is_taken(other, pore, expected):
+    probability, truth = torch.tensor([other, pore]), torch.tensor([0, 1])
+    histogram = ProbabilityHistogram.of(probability, truth)
+    assert histogram.counts_at(expected).dice == 1
+    assert histogram.best_threshold() == expected
+
+
+def test_images_whose_score_is_undefined_are_left_out_of_the_mean():
+    metric = PoreMetric("precision", pooled=False)
+    truth = torch.tensor([[[1.0, 0.0]], [[1.0, 0.0]], [[0.0, 0.0]]])
+    predicted = torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]], [[0.0, 0.0]]])  # nothing of the last is taken for pore
+    metric(predicted, truth)
+    assert metric.aggregate() == pytest.approx((1 + 1 / 2) / 2)
+    metric.reset()
+    metric(predicted[2:], truth[2:])
+    assert metric.aggregate() == 0
+
+
 def test_metric_refuses_an_unknown_score():
     with pytest.raises(ValueError, match="sharpness"):
         PoreMetric("sharpness", pooled=True)

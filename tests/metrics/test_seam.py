@@ -18,6 +18,12 @@ def test_by_hand() -> None:
     assert seam.pixels == 3
 
 
+def test_a_probability_equal_to_the_threshold_is_pore() -> None:
+    at, others = torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.125])
+    assert Seam.between(at, others, threshold=0.5).flipped == 1
+    assert Seam.between(at, 1 - others, threshold=0.5).flipped == 0
+
+
 def test_equal_maps_have_no_seam() -> None:
     probability = torch.rand(4, 5)
     assert Seam.between(probability, probability.clone(), 0.5) == Seam(0, 0, 0, 20)
