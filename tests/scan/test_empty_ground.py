@@ -71,6 +71,16 @@ def test_texture_that_looks_like_noise_is_no_resin(tmp_path: Path) -> None:
     assert not ground_of(tmp_path, image).empty.any()
 
 
+def test_resin_beside_texture_with_more_noise_is_told_from_it(tmp_path: Path, rock: np.ndarray) -> None:
+    """Both are darker than the rock, and reach the border; most cells are texture."""
+    background = resin((SIDE, SIDE), 60.0, 12.0)
+    background[:, : MARGIN - CELL] = resin((SIDE, MARGIN - CELL), 60.0, 4.0)
+    image, _ = around(rock, background)
+    empty = ground_of(tmp_path, image).empty
+    assert empty[:, 0].all()
+    assert not empty[:, MARGIN // CELL - 1 :].any()
+
+
 def test_a_large_pore_inside_the_rock_is_not_empty(tmp_path: Path, rock: np.ndarray) -> None:
     image = np.tile(rock, (3, 3))[:SIDE, :SIDE].copy()
     image[MARGIN : MARGIN + 5 * CELL, MARGIN : MARGIN + 5 * CELL] = 0

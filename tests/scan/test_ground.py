@@ -90,6 +90,15 @@ def test_tiles_lie_in_rock_of_all_slices(scale: float) -> None:
     assert tiles.std((1, 2)).min() > 0.1
 
 
+def test_there_are_as_many_tiles_as_wanted_though_half_of_a_slice_is_empty() -> None:
+    image = np.random.default_rng(0).integers(60, 250, (8 * CELL, 16 * CELL), dtype=np.uint8)
+    empty = np.zeros((1, 8, 16), bool)
+    empty[:, :, 8:] = True
+    windows = Windows(ChunkPlan(*image.shape, chunk=256), 16)
+    ground = Ground(Greys(Intensity.of(image), ()), len(image), empty)
+    assert len(rock_tiles(volume_of(image), windows, ground, side=2 * CELL, count=8)) == 8
+
+
 @pytest.mark.parametrize("skip_empty", [True, False])
 def test_slices_of_another_brightness_become_alike(tmp_path: Path, skip_empty: bool) -> None:
     drift = np.linspace(0.7, 1.0, ROCK.shape[1])
@@ -117,6 +126,28 @@ def test_resin_is_no_level_of_the_rock() -> None:
     levels = ground.greys.shading[0].levels
     # one cell beside the rock counts as rock, and is too dark to be a level
     np.testing.assert_allclose(levels[:, 6:], levels[:, 4:5].repeat(4, 1), atol=0.05)
+
+
+def test_the_brightness_of_resin_is_no_level_of_the_rock() -> None:
+    image = HALF.copy()
+    image[:, 5 * CELL :] = np.arange(100, 200, 20).repeat(CELL)  # each as bright as rock may be
+    ground = Ground.measured(volume_of(image), windows_of(1), skip_empty=True, flatten_shading=True)
+    assert ground.empty[0, :, 6:].all()
+    levels = ground.greys.shading[0].levels
+    np.testing.assert_array_equal(levels[:, 6:], levels[:, 5:6].repeat(4, 1))
+
+
+def test_levels_are_those_of_the_trainings_cells_where_pixels_are_not_square() -> None:
+    """At half the scan's rows, a cell of the training is two cells high."""
+    image = (ROCK * np.linspace(0.6, 1.0, 6 * CELL)[:, None]).astype(np.uint8)
+    windows = Windows(ChunkPlan(*image.shape, chunk=256), 16, (0.5, 1.0))
+    ground = Ground.measured(volume_of(image), windows, skip_empty=False, flatten_shading=True)
+    (shading,) = ground.greys.shading
+    cells = image.reshape(3, 2 * CELL, 10, CELL)
+    expected = (np.median(cells, axis=(1, 3)) - ground.greys.intensity.mean) / ground.greys.intensity.std
+    assert shading.cell == (2 * CELL, CELL)
+    np.testing.assert_allclose(shading.levels, expected, atol=0.1)
+    assert np.ptp(expected) > 0.5
 
 
 @pytest.mark.parametrize("shape", [(40, 300), (300, 40), (20, 20)])

@@ -49,8 +49,19 @@ def test_windows_are_whole_blocks_apart_and_few(shape: tuple[int, int], block: t
         seen[top : top + height, left : left + width] += 1
     assert seen.max() == 1
     assert len(windows) == 1 or seen.sum() <= 1.5 * (1 << 20)
+    assert len(windows) <= 16  # to get to a place takes longer than to read 256 x 256 pixels there
     if shape[0] * shape[1] <= 1 << 19:
         assert seen.all()
+
+
+@pytest.mark.parametrize("period", [2, 4])
+def test_places_do_not_fall_in_with_the_fields_of_a_mosaic(period: int) -> None:
+    """Of 4 x 4 blocks one is read; each row and column of a field has its share of what is."""
+    windows = list(sample_windows((64 * 256, 64 * 256), (256, 256), 1 << 24))
+    assert len(windows) == 16 * 16
+    for places in zip(*((window.top, window.left) for window in windows), strict=True):
+        counts = np.bincount(np.array(places) // 256 % period, minlength=period)
+        np.testing.assert_allclose(counts / len(windows), 1 / period, atol=0.1)
 
 
 def test_what_is_skipped_does_not_count(tmp_path: Path) -> None:

@@ -75,6 +75,11 @@ def test_side_of_a_field() -> None:
     assert (32768 // side) ** 2 >= 30 > (32768 // (2 * side)) ** 2
 
 
+def test_fields_are_doubled_as_long_as_there_are_thirty() -> None:
+    assert field_side(ChunkPlan(5 * 512, 6 * 512)) == 512
+    assert field_side(ChunkPlan(5 * 512, 6 * 512 - 1)) == 256
+
+
 def test_near_copies_of_a_slice_make_the_interval_no_narrower() -> None:
     """Six slices that lie within a field's width show one rock; six that lie far apart show six."""
     mask = np.random.default_rng(0).random((1, 64, 64)) < 0.2

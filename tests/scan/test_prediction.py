@@ -9,6 +9,7 @@ from pipeline.errors import UserError
 from pipeline.networks.inputs import pad_to_stride
 from pipeline.scan.certificate import certify
 from pipeline.scan.greys import Greys
+from pipeline.scan.ground import Ground
 from pipeline.scan.output import ChunkPlan, ScanStore
 from pipeline.scan.prediction import ChunkPredictor, Network
 from pipeline.scan.rectangles import Roi
@@ -148,6 +149,24 @@ def test_the_certificate_finds_a_seam_where_there_is_one_only(tmp_path) -> None:
     reading = predictor(lambda windows: 5 * network(windows) + 40 * windows.mean((1, 2, 3), keepdim=True))
     seam = certify(reading, segmented(reading, tmp_path / "b.ome.zarr"), 0.5)
     assert seam["largest"] > 10 / 255
+
+
+def test_the_certificate_compares_probabilities_as_they_are_stored(tmp_path) -> None:
+    """Rounding to steps of 1/255 is no seam: only a pixel beside the middle of a step may fall to its other side."""
+    seamless = predictor(local_network())
+    found = certify(seamless, segmented(seamless, tmp_path / "a.ome.zarr"), 0.5)
+    assert found["mean"] < 0.01 / 255  # rounding alone makes 0.25 / 255
+    assert found["largest"] * 255 == pytest.approx(round(found["largest"] * 255), abs=1e-4)
+
+
+@pytest.mark.parametrize(("columns", "crops"), [(slice(0, 0), 0), (slice(1, 2), 1), (slice(0, 4), 4)])
+def test_the_certificate_is_of_corners_in_rock_alone(tmp_path, columns: slice, crops: int) -> None:
+    chunked = predictor(local_network())
+    empty = np.ones((1, 3, 4), bool)
+    empty[0, 0, columns] = False  # one cell of 128 pixels holds one corner of chunks of 64 with its surroundings
+    ground = Ground(chunked.greys, 300, empty)
+    found = certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5, ground)
+    assert found["crops"] == crops
 
 
 def test_a_scan_of_one_chunk_has_no_seam_to_certify(tmp_path) -> None:

@@ -90,6 +90,16 @@ def test_a_folder_is_a_stack_only_if_the_user_says_so(folder: Path) -> None:
         assert volume.fingerprint()["name"] == "s3.png"
 
 
+def test_colours_around_a_grey_middle_are_told(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (600, 300, 1), np.uint8).repeat(3, axis=2)
+    image[:350, :, 1] //= 2  # not so the rows at the bottom, which are looked at for an info bar
+    image[268:332, 118:182] = 100
+    tifffile.imwrite(tmp_path / "a.tif", image, photometric="rgb", tile=(16, 16))
+    with open_volume(str(tmp_path / "a.tif")) as volume:
+        assert volume.acquisition is not None
+        assert any("colour channels differ" in line for line in volume.acquisition.warnings)
+
+
 def test_slices_of_another_scale_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name, size in (("a", 4), ("b", 4), ("c", 8), ("d", 8)):
         per_cm = 1e7 / size

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
 from pipeline.scan.output import ChunkPlan
 from pipeline.scan.rectangles import Part, Roi
+from pipeline.scan.resampling import axis_weights
 from pipeline.scan.windows import Windows, check_imaged
 
 HEIGHT, WIDTH = 777, 901
@@ -37,6 +39,21 @@ def test_every_window_holds_its_chunk_and_its_halo_on_one_grid(
             assert start + length <= -(-end // STRIDE) * STRIDE
         sizes.add(window[2:])
     assert len(sizes) == 1 or not uniform
+
+
+@pytest.mark.parametrize("scale", [(0.37, 0.37), (1.9, 2.3), (4.0, 4.0)])
+def test_a_window_without_a_halo_holds_all_that_its_part_is_resampled_from(scale: tuple[float, float]) -> None:
+    windows = Windows(ChunkPlan(HEIGHT, WIDTH, chunk=64, block=64), 0, scale)
+    for part in (windows.plan[index] for index in range(len(windows.plan))):
+        window = windows.around(part)
+        for start, length, first, count, factor, end in (
+            (window.top, window.height, part.y, part.height, scale[0], windows.shape[0]),
+            (window.left, window.width, part.x, part.width, scale[1], windows.shape[1]),
+        ):
+            origin, _, weights = axis_weights(first, count, 1 / factor, end)
+            needed = origin + np.flatnonzero(weights.sum(axis=0))
+            assert start <= needed[0]
+            assert needed[-1] < start + length
 
 
 def test_windows_beyond_a_region_read_the_scan() -> None:
