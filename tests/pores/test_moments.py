@@ -63,6 +63,16 @@ def test_a_pore_beyond_64_bits() -> None:
     assert centroid(sums, np.array([7]), COLUMN)[0] == 7 + (width - 1) / 2
 
 
+def test_a_pore_whose_sums_fit_64_bits_and_their_products_do_not() -> None:
+    height, width = 20_000, 30_000
+    sums = rectangle(height, width)
+    assert max(sums[0]) < 2**63 < sums[0, AREA] * sums[0, ROW_ROW]
+    found = ellipses(sums.astype(np.int64))
+    assert found.major[0] == pytest.approx(4 * np.sqrt((width**2 - 1) / 12), rel=1e-14)
+    assert found.minor[0] == pytest.approx(4 * np.sqrt((height**2 - 1) / 12), rel=1e-14)
+    assert found.orientation[0] == 0
+
+
 def test_python_integers_and_64_bits_give_the_same_bits() -> None:
     random = np.random.default_rng(0)
     parts = [sums_of(*np.nonzero(random.random(random.integers(1, 40, 2)) < 0.5)) for _ in range(200)]

@@ -37,6 +37,14 @@ def test_fields_by_hand() -> None:
     assert (found.low[1], found.high[1]) == (min(fields), max(fields))
 
 
+def test_fields_count_from_the_half_of_them_that_is_rock_on() -> None:
+    rock = np.array([[[100, 60, 50], [49, 80, 0]]])
+    found = representative_area(rock * np.array([0.1, 0.2, 0.4]), rock, block=10)
+    assert found.count.tolist() == [4]
+    assert (found.low[0], found.high[0]) == pytest.approx((0.1, 0.4))
+    assert found.mean[0] == pytest.approx((10 + 12 + 20 + 16) / (100 + 60 + 50 + 80))
+
+
 def test_too_few_fields_give_no_point() -> None:
     found = representative_area(np.ones((1, 1, 3), int), np.full((1, 1, 3), 4), block=2)
     assert len(found.side) == 0

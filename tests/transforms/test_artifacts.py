@@ -63,6 +63,26 @@ def test_charging_glows_beside_its_source_and_more_after_it_than_before():
     assert gain_after > 5 * gain_before
 
 
+@pytest.mark.parametrize("side", [60, 240])
+def test_charging_is_strong_in_some_places_and_weak_in_others(side):
+    source = np.zeros((side, side), np.float32)
+    source[8::16, 8::16] = 1
+    for seed in range(5):
+        glow = artifacts.add_charging(flat(0, source.shape), source, 1.0, np.random.default_rng(seed), halo=3, length=5)
+        # left of a source there is next to no streak, only its halo
+        places = glow[8:-8:16, 7:-8:16]
+        assert places.min() < 0.5 * places.max()
+
+
+@pytest.mark.parametrize("length", [6.0, 15.0])
+def test_the_streak_of_a_charge_falls_to_a_part_in_e_over_its_length(length):
+    source = np.zeros((64, 160), np.float32)
+    source[:, 30:36] = 1
+    glow = artifacts.add_charging(flat(0, source.shape), source, 1.0, np.random.default_rng(0), halo=5, length=length)
+    tail = glow[:, 45:75]  # beyond the halo
+    np.testing.assert_allclose(tail[:, 1:] / tail[:, :-1], np.exp(-1 / length), rtol=1e-3)
+
+
 def test_charging_without_a_source_changes_nothing():
     image = flat()
     out = artifacts.add_charging(image, np.zeros_like(image), 0.4, np.random.default_rng(0))

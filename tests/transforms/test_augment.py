@@ -136,6 +136,14 @@ def test_strength_counts_in_standard_deviations_of_the_image():
     assert float(noisy.std()) == pytest.approx(0.2, rel=0.02)
 
 
+def test_shot_noise_grows_with_the_signal_from_none_at_three_deviations_below_the_mean():
+    levels = torch.tensor([-4.0, -3.0, -1.5, 0.0, 3.0])
+    before = levels[None, :, None].repeat(1, 1, 20000)
+    after = RandShotNoise(prob=1.0, shot=(0.2, 0.2), read=(0.0, 0.0)).set_random_state(0)(before)
+    expected = 0.2**2 * torch.tensor([0, 0, 0.5, 1, 2])
+    assert torch.allclose((after - before)[0].var(dim=1), expected, rtol=0.05)
+
+
 def test_nothing_is_clipped():
     far = 50 + 10 * image()
     for transform in ARRAY:
