@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.rock.chords import ChordCounter, Chords
 from pipeline.rock.orientation import OrientationRose, orientation_rose
 from pipeline.rock.representative_area import RepresentativeArea, representative_area
-from pipeline.rock.size_distribution import SizeDistribution, size_distribution, weighted_quantile
+from pipeline.rock.size_distribution import SizeDistribution, size_distribution, weighted_quantile, weighted_quantiles
 from pipeline.rock.survey import Survey, survey
 from pipeline.rock.two_point import TwoPoint, TwoPointCounter, lags_up_to
 
@@ -24,4 +24,5 @@ __all__ = [
     "size_distribution",
     "survey",
     "weighted_quantile",
+    "weighted_quantiles",
 ]

@@ -21,7 +21,8 @@ class OrientationRose:
         resultant_length: 0 (no preferred direction) to 1 (all parallel).
         count: number of pores.
         p_uniform: of Rayleigh's test: how likely pores without a preferred direction would look at least as aligned.
-            Few heavy pores count as few: n is the effective number, (sum w)^2 / sum w^2.
+            Few heavy pores count as few, and a pore that is seen in several slices counts once: n is the effective
+            number, (sum w)^2 / sum w^2 over the slices of a slab.
     """
 
     edges: np.ndarray
@@ -32,7 +33,7 @@ class OrientationRose:
     p_uniform: float
 
 
-def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray) -> OrientationRose:
+def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray, slab: int = 1) -> OrientationRose:
     """Rose of axial directions, with the resultant of the doubled angles as its anisotropy.
 
     With weights w_i and angles t_i,
@@ -43,12 +44,18 @@ def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray) -> Orienta
     exp(sqrt(1 + 4 n + 4 (n^2 - R^2)) - (1 + 2 n)) with R = n times the resultant length. With weights it is an
     approximation: n is L. Kish's effective number, for which R^2 / n has the same mean under no preference.
 
+    In a stack, a pore i is seen in several slices j, nearly always in the same direction: its sections are one
+    observation, and n is (sum_ij w_ij)^2 / sum_i (sum_j w_ij)^2. As (sum_j w_ij)^2 is at most the number of its slices
+    times sum_j w_ij^2, this n is no smaller than that of the sections over the slices of a slab, as long as no pore
+    spans more slices than a slab. The latter is taken: no direction is claimed because its pores were counted again.
+
     K. V. Mardia and P. E. Jupp, Directional Statistics (2000), chapters 1 and 2 (doubled angles); J. H. Zar,
     Biostatistical Analysis (2010), chapter 27 (approximation of Rayleigh's p).
 
     Args:
         orientation_deg: angle of each pore's major axis, counter-clockwise from x, degrees, (pores,).
         weight: of each pore, such as its area, (pores,).
+        slab: slices of a stack that may show the same pore; 1 where each pore is given once.
 
     Raises:
         ValueError: no pore.
@@ -64,7 +71,7 @@ def orientation_rose(orientation_deg: np.ndarray, weight: np.ndarray) -> Orienta
     mean = np.average(np.exp(2j * np.deg2rad(angle)), weights=weight)
     length = float(min(1.0, abs(mean)))
     direction = float(np.rad2deg(np.angle(mean)) / 2) if length > 1e-9 else float("nan")
-    p_uniform = _rayleigh(weight.sum() ** 2 / (weight**2).sum(), length)
+    p_uniform = _rayleigh(weight.sum() ** 2 / (weight**2).sum() / slab, length)
     return OrientationRose(
         edges - width / 2, share, 90.0 if direction <= -90 else direction, length, len(angle), p_uniform
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,13 +68,18 @@ def size_distribution(diameter: np.ndarray, area: np.ndarray) -> SizeDistributio
 
 def weighted_quantile(values: np.ndarray, weights: np.ndarray, share: float) -> float:
     """The smallest value up to which the values hold at least this share of the weight."""
+    return weighted_quantiles(values, weights, (share,))[0]
+
+
+def weighted_quantiles(values: np.ndarray, weights: np.ndarray, shares: Sequence[float]) -> tuple[float, ...]:
+    """For each share, the smallest value up to which the values hold at least this share of the weight."""
     order = np.argsort(values, kind="stable")
     cumulative = np.cumsum(np.asarray(weights, np.float64)[order])
     # a share that is met exactly must not be missed by the rounding of the sum
-    place = np.searchsorted(cumulative, share * cumulative[-1] * (1 - 1e-12))
-    return float(np.asarray(values)[order][min(place, len(order) - 1)])
+    places = np.searchsorted(cumulative, np.asarray(shares) * cumulative[-1] * (1 - 1e-12))
+    return tuple(float(value) for value in np.asarray(values)[order][np.minimum(places, len(order) - 1)])
 
 
 def _percentiles(values: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
-    low, middle, high = (weighted_quantile(values, weights, percent / 100) for percent in PERCENTILES)
+    low, middle, high = weighted_quantiles(values, weights, [percent / 100 for percent in PERCENTILES])
     return low, middle, high

@@ -50,6 +50,31 @@ def test_a_few_large_pores_are_no_direction() -> None:
     assert np.mean(p < 0.5) == pytest.approx(0.5, abs=0.09)
 
 
+def test_copies_of_a_slice_are_no_further_pores() -> None:
+    """What one slice shows is not surer for being shown 14 times."""
+    angle, area = np.linspace(-60, 60, 20), np.full(20, 30.0)  # resultant length 0.41
+    one = orientation_rose(angle, area)
+    stack = orientation_rose(np.tile(angle, 14), np.tile(area, 14), slab=14)
+    assert one.p_uniform > 0.01 > orientation_rose(np.tile(angle, 14), np.tile(area, 14)).p_uniform
+    assert stack.p_uniform == pytest.approx(one.p_uniform)
+    assert stack.resultant_length == pytest.approx(one.resultant_length)
+
+
+def test_sections_of_bodies_without_a_direction_are_no_direction() -> None:
+    """Bodies of 1 to 12 slices, whose sections keep their direction: the test must not count every section."""
+    random = np.random.default_rng(5)
+
+    def p(slab: int) -> float:
+        slices = random.integers(1, 13, 60)
+        angle = random.uniform(-90, 90, 60).repeat(slices) + random.normal(0, 5, slices.sum())
+        area = random.lognormal(3, 1, 60).repeat(slices)
+        return orientation_rose(angle, area, slab).p_uniform
+
+    assert np.mean([p(1) < 0.01 for _ in range(1000)]) > 0.2
+    assert np.mean([p(12) < 0.01 for _ in range(1000)]) <= 0.01
+    assert np.mean([p(12) < 0.05 for _ in range(1000)]) <= 0.05
+
+
 def test_opposed_directions_have_no_mean() -> None:
     found = orientation_rose(np.array([0.0, 90.0]), np.ones(2))
     assert found.resultant_length == pytest.approx(0)

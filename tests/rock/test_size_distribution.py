@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.rock import size_distribution, weighted_quantile
+from pipeline.rock import size_distribution, weighted_quantile, weighted_quantiles
 
 
 def test_percentiles_of_a_log_normal() -> None:
@@ -41,6 +41,16 @@ def test_quantile_against_repetition() -> None:
     for share in (0.01, 0.1, 0.5, 0.9, 1.0):
         expected = np.quantile(repeated, share, method="inverted_cdf")
         assert weighted_quantile(values, weights, share) == expected
+    shares = (0.9, 0.1, 0.5)
+    assert weighted_quantiles(values, weights, shares) == tuple(weighted_quantile(values, weights, s) for s in shares)
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.3, 0.7, 1.1])
+@pytest.mark.parametrize("count", [10, 20, 50, 100])
+def test_a_share_that_is_met_exactly_is_met_whatever_the_unit_of_the_weights(count: int, weight: float) -> None:
+    for percent in (10, 50, 90):
+        found = weighted_quantile(np.arange(1, count + 1), np.full(count, weight), percent / 100)
+        assert found == count * percent / 100
 
 
 def test_no_pore_is_refused() -> None:
