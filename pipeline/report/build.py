@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from pipeline.report import plots
 from pipeline.report.content import Plot, ReportContent
 from pipeline.report.facts import facts
-from pipeline.report.headline import key_figures, summary
+from pipeline.report.headline import NO_DIRECTION, key_figures, summary
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.method import REFERENCES, caveats, method
 from pipeline.report.pictures import pictures_of
@@ -62,6 +62,7 @@ def report_of_scan(
     pixel_size_nm: float | None,
     min_area_px: int,
     dropped: int | None = None,
+    bodies: pd.DataFrame | None = None,
     shown_slice: int = 0,
     path: str | None = None,
 ) -> Report:
@@ -75,11 +76,14 @@ def report_of_scan(
         porosity: of the scan.
         table: of its pores, as in ``pores.parquet``; the columns in pixels are read.
         acquisition: how the image was taken (`Acquisition.to_dict`), if known.
-        manifest: as in ``manifest.json``; missing entries are skipped.
+        manifest: as in ``manifest.json``; missing entries are skipped. ``reads_prompt``: whether a prompt changes what
+            the model says.
         blocks: pore and rock pixels of each block (`block_counts`).
         pixel_size_nm: nanometres, if known.
         min_area_px: smallest pore in the table, px².
         dropped: number of smaller pores, if known.
+        bodies: of a stack, the table of its pores in space, as in ``pores_3d.parquet``; None: the largest sections are
+            listed, of which a pore has several.
         shown_slice: number of the slice that `source` is.
         path: what the user gave, if `source` is a slice of it.
     """
@@ -94,10 +98,11 @@ def report_of_scan(
         pixel_size_nm=pixel_size_nm,
         threshold=None if threshold is None else float(threshold),
         manifest=manifest,
+        bodies=bodies,
     )
-    drawn = _drawn(measures, shown_slice)
-    depth = store.plan.shape[0]
-    caption = f"Slice {shown_slice + 1} of {depth}." if depth > 1 else ""
+    shown = f"slice {shown_slice + 1} of {store.plan.shape[0]}" if measures.is_stack else ""
+    drawn = _drawn(measures, shown_slice, shown)
+    caption = f"{shown.capitalize()}." if shown else ""
     content = ReportContent(
         title=Path(path or source.path).name or source.path,
         source=path or source.name,
@@ -115,35 +120,40 @@ def report_of_scan(
     return Report(content, {name: figure for name, _, _, figure in drawn})
 
 
-def _drawn(measures: Measures, shown_slice: int) -> list[tuple[str, str, str, Figure]]:
+def _drawn(measures: Measures, shown_slice: int, shown: str) -> list[tuple[str, str, str, Figure]]:
     """Name, title, caption and figure of each plot that has data."""
     scale, survey_, found = measures.scale, measures.survey, []
+    several, kind = measures.rows_are, "Section" if measures.is_stack else "Pore"
     if measures.sizes is not None:
-        text = "Equivalent diameters of the pores that are not cut by a border. Lines are the medians."
-        found.append(("size_distribution", "Pore sizes", text, plots.size_figure(measures.sizes, scale.unit)))
+        text = f"Equivalent diameters of the {several} that are not cut by a border. Lines are the medians."
+        found.append(("size_distribution", f"{kind} sizes", text, plots.size_figure(measures.sizes, scale.unit)))
     if measures.rose is not None:
         text = (
-            f"Long axes of {whole(measures.rose.count)} whole pores of at least {SHAPE_AREA_PX} px², weighted by area. "
-            "0° is the x axis, counter-clockwise. The area of each petal is its share; the line is the mean direction."
+            f"Long axes of {whole(measures.rose.count)} whole {several} of at least {SHAPE_AREA_PX} px², weighted by "
+            "area. 0° is the x axis, counter-clockwise. The area of each petal is its share; the line is the mean "
+            f"direction{', which may be chance' if measures.rose.p_uniform >= NO_DIRECTION else ''}."
         )
-        found.append(("orientation_rose", "Pore directions", text, plots.rose_figure(measures.rose)))
+        found.append(("orientation_rose", f"{kind} directions", text, plots.rose_figure(measures.rose)))
         shaped = measures.shaped_pores
-        shapes = plots.shape_figure(shaped["aspect_ratio"].to_numpy(), shaped["circularity"].to_numpy())
-        text = "The same pores, each counted once. A circle has 1 in both; on a pixel grid, small pores may exceed it."
-        found.append(("shapes", "Pore shapes", text, shapes))
+        shapes = plots.shape_figure(shaped["aspect_ratio"].to_numpy(), shaped["circularity"].to_numpy(), several)
+        text = f"The same {several}, by number. A circle has 1 in both; on a pixel grid, small {several} may exceed it."
+        found.append(("shapes", f"{kind} shapes", text, shapes))
     fields = measures.porosity.fields[shown_slice]
     per_px, unit = (1.0, "px") if measures.pixel_size_nm is None else (measures.pixel_size_nm / 1000, "µm")
     if np.isfinite(fields).any():
         side = measures.porosity.field
         text = f"Porosity of square fields of {side} px." + (" White: no rock." if np.isnan(fields).any() else "")
-        picture = plots.porosity_map_figure(fields, side, measures.plan.region, per_px, unit)
+        if shown:
+            text = f"{shown.capitalize()}: p{text[1:]}"
+        picture = plots.porosity_map_figure(fields, side, measures.plan.region, per_px, unit, shown)
         found.append(("porosity_map", "Porosity across the scan", text, picture))
     areas = measures.representative
     if len(areas.side) > 1 and areas.mean.any():
         whole_scan = measures.porosity.porosity
         picture = plots.representative_area_figure(areas, per_px, unit, whole_scan)
         text = (
-            "Porosity of adjacent fields against their side. Where the band is narrow, a field of that size "
+            f"Porosity of adjacent fields{', as thick as wide or as the stack,' if measures.is_stack else ''} against "
+            "their side. Where the band is narrow, a field of that size "
             f"represents the scan. The largest size has {whole(areas.count[-1])} fields, with a standard deviation "
             f"of {percent(areas.spread[-1], 2)} porosity."
         )

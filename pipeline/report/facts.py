@@ -36,6 +36,8 @@ def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) ->
         "SHA-256 of the checkpoint": request.get("checkpoint_sha256"),
     }
     settings = {name: request.get(key) for key, name in _SETTINGS.items()}
+    if manifest.get("reads_prompt") is False:
+        settings[_SETTINGS["prompt"]] = "none: this model reads no prompt"
     settings["Share without rock, not segmented"] = _share(manifest.get("skipped_share"))
     lowest, highest = manifest.get("shading") or (None, None)
     if lowest is not None:

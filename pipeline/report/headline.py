@@ -19,7 +19,7 @@ from pipeline.report.scale import (
 )
 
 #: Rayleigh's p at or above which pores count as without a preferred direction
-_NO_DIRECTION = 0.01
+NO_DIRECTION = 0.01
 #: fewer fields than this are too few for the interval
 FEW_FIELDS = 30
 
@@ -47,15 +47,18 @@ def summary(measures: Measures) -> tuple[str, ...]:
         sentences.append(f"Pores make up {percent(porosity.porosity)} of the analysed rock{interval}.")
     if sizes is not None:
         low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
-        sentences.append(f"Half of the pore area is in pores of up to {middle} in diameter (D10 {low}, D90 {high}).")
+        sentences.append(
+            f"Half of the pore area is in {measures.rows_are} of up to {middle} in diameter (D10 {low}, D90 {high})."
+        )
     if rose is not None and np.isfinite(rose.mean_deg):
-        if rose.p_uniform < _NO_DIRECTION:
+        axes = "The long axes of the sections" if measures.is_stack else "The long axes"
+        if rose.p_uniform < NO_DIRECTION:
             sentences.append(
-                f"The long axes prefer a direction of {number(rose.mean_deg)}° to the x axis, counter-clockwise "
+                f"{axes} prefer a direction of {number(rose.mean_deg)}° to the x axis, counter-clockwise "
                 f"(resultant length {number(rose.resultant_length, 2)}; 0: no direction, 1: parallel)."
             )
         else:
-            sentences.append("The long axes show no preferred direction that differs from chance.")
+            sentences.append(f"{axes} show no preferred direction that differs from chance.")
     side = measures.representative.representative_side
     if np.isfinite(side):
         sentences.append(
@@ -89,17 +92,20 @@ def _pores(measures: Measures) -> KeyFigure:
         note = f"{with_unit(number(per_mm2), 'per mm²')} of rock"
     elif measures.porosity.rock:
         note = f"{number(1e6 * count / measures.porosity.rock)} per megapixel of rock"
-    return KeyFigure("Pores", whole(count), note)
+    return KeyFigure("Sections of pores" if measures.is_stack else "Pores", whole(count), note)
 
 
 def _size(measures: Measures) -> KeyFigure:
     sizes = measures.sizes
+    name, what = "Median pore size", ""
+    if measures.is_stack:
+        name, what = "Median size of sections", " of the sections in the slices"
     if sizes is None:
-        return KeyFigure("Median pore size", MISSING, "no whole pore in the scan")
+        return KeyFigure(name, MISSING, "no whole pore in the scan")
     unit = measures.scale.unit
     by_area = with_unit(number(sizes.area_percentiles[1]), unit)
     by_number = with_unit(number(sizes.number_percentiles[1]), unit)
-    return KeyFigure("Median pore size", by_number, f"equivalent diameter, by number; by area {by_area}")
+    return KeyFigure(name, by_number, f"equivalent diameter{what}, by number; by area {by_area}")
 
 
 def _anisotropy(measures: Measures) -> KeyFigure:
@@ -107,10 +113,11 @@ def _anisotropy(measures: Measures) -> KeyFigure:
     if rose is None:
         return KeyFigure("Anisotropy", MISSING, f"no whole pore of {SHAPE_AREA_PX} px² or more")
     direction = f"along {number(rose.mean_deg)}° to x" if np.isfinite(rose.mean_deg) else "no direction"
-    if rose.p_uniform >= _NO_DIRECTION:
+    if rose.p_uniform >= NO_DIRECTION:
         direction = "no more than by chance"
     ratio = number(measures.intercept_ratio)
-    return KeyFigure("Anisotropy", number(rose.resultant_length, 2), f"0 to 1; {direction}; intercepts x : y = {ratio}")
+    note = f"0 to 1{', of the sections' if measures.is_stack else ''}; {direction}; intercepts x : y = {ratio}"
+    return KeyFigure("Anisotropy", number(rose.resultant_length, 2), note)
 
 
 def _pixel(measures: Measures) -> KeyFigure:

@@ -40,6 +40,7 @@ class Measures:
         pixel_size_nm: if known.
         threshold: probability from which a pixel is pore, if known.
         manifest: what produced the segmentation.
+        bodies: table of the pores in space of a stack, if known.
     """
 
     plan: ChunkPlan
@@ -50,6 +51,17 @@ class Measures:
     pixel_size_nm: float | None
     threshold: float | None
     manifest: Mapping[str, Any]
+    bodies: pd.DataFrame | None = None
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether there are several slices: the rows of the table are sections, of which a pore has several."""
+        return self.plan.shape[0] > 1
+
+    @property
+    def rows_are(self) -> str:
+        """What the rows of the table are called."""
+        return "sections" if self.is_stack else "pores"
 
     @cached_property
     def whole_pores(self) -> pd.DataFrame:
@@ -84,7 +96,9 @@ class Measures:
         pores = pores[np.isfinite(pores["orientation_deg"])]
         if not len(pores):
             return None
-        return orientation_rose(pores["orientation_deg"].to_numpy(), pores["area_px"].to_numpy())
+        # fields of view are as thick as wide: more slices than nearly every pore spans
+        slab = self.porosity.thickness
+        return orientation_rose(pores["orientation_deg"].to_numpy(), pores["area_px"].to_numpy(), slab)
 
     @cached_property
     def representative(self) -> RepresentativeArea:

@@ -34,6 +34,8 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
     """
     threshold = "" if measures.threshold is None else f" of {measures.threshold:g}"
     field = length_text(measures.porosity.field, measures.pixel_size_nm)
+    several = measures.rows_are
+    one = "section of a slice" if measures.is_stack else "pore"
     return (
         (
             "Segmentation",
@@ -50,16 +52,17 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Pores",
-            "Pore pixels that touch at sides or corners form one pore. The equivalent diameter is that of a circle "
-            f"of the same area. Pores below {whole(min_area_px)} px² are not in the table. Dx is the diameter below "
-            "which pores make up x\u00a0% of the number, or of the area (ISO 9276-1).",
+            f"Pore pixels that touch at sides or corners form one {one}. The equivalent diameter is that of a circle "
+            f"of the same area. {several.capitalize()} below {whole(min_area_px)} px² are not in the table. Dx is the "
+            f"smallest diameter up to which {several} make up x\u00a0% of the number, or of the area (ISO 9276-1); Px "
+            "of the table likewise, by number.",
         ),
         (
             "Directions",
-            "Angles of the long axes of the ellipses with the pores' second moments, counter-clockwise from x, "
+            f"Angles of the long axes of the ellipses with the {several}' second moments, counter-clockwise from x, "
             "weighted by area. The anisotropy is the resultant length of the doubled angles (Mardia and Jupp 2000). "
-            f"Only whole pores of at least {SHAPE_AREA_PX} px² count. Rayleigh's test with the effective number of "
-            "pores, at 1\u00a0%, decides whether a direction could be chance.",
+            f"Only whole {several} of at least {SHAPE_AREA_PX} px² count. Rayleigh's test with the effective number of "
+            f"{several}{_divided(measures)}, at 1\u00a0%, decides whether a direction could be chance.",
         ),
         (
             "Two-point probability S₂",
@@ -75,8 +78,8 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Representative area",
-            "Porosity in adjacent fields of increasing side; fields that are at least half rock count (VandenBygaart "
-            "and Protz 1999).",
+            f"Porosity in adjacent fields of increasing side{_as_thick(measures)}; fields that are at least half rock "
+            "count (VandenBygaart and Protz 1999).",
         ),
     )
 
@@ -105,9 +108,9 @@ def caveats(
     if measures.cut_area_share > 0:
         cut = whole(len(measures.table) - len(measures.whole_pores))
         text = (
-            f"{cut} pores with {percent(measures.cut_area_share)} of the table's pore area are cut by the border of "
-            "the scan. They count in porosity and number, but not in sizes, shapes and directions. Large pores are cut "
-            "more often than small ones."
+            f"{cut} {measures.rows_are} with {percent(measures.cut_area_share)} of the table's pore area are cut by "
+            f"the border of the {'slices' if measures.is_stack else 'scan'}. They count in porosity and number, but "
+            "not in sizes, shapes and directions. Large ones are cut more often than small ones."
         )
         found.append(("Border", text))
     if measures.survey.share < 1:
@@ -136,8 +139,8 @@ def caveats(
 
 
 def _dimensions(measures: Measures) -> list[tuple[str, str]]:
-    volume = measures.manifest.get("volume")
-    if not volume:
+    volume = measures.manifest.get("volume") or {}
+    if not measures.is_stack:
         text = (
             "The scan is two-dimensional. Area porosity equals volume porosity only if the section is representative "
             "of the rock. Sizes are those of sections through pores, not of pores. Connections between pores are not "
@@ -145,25 +148,26 @@ def _dimensions(measures: Measures) -> list[tuple[str, str]]:
         )
         return [("Section", text)]
     text = (
-        "Sizes, shapes and directions are those of sections through pores in each slice. The pores in space are in "
-        "pores_3d.csv, and their connections are under Volume below."
+        "Sizes, shapes and directions are those of sections through pores in each slice. A pore has a section in every "
+        "slice that it crosses, so that deep ones are counted more often. The pores in space are in pores_3d.csv, and "
+        "their connections are under Volume below."
     )
-    return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume["caveats"])]
+    return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume.get("caveats", ()))]
 
 
 def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> str:
     size = measures.pixel_size_nm
-    pixel = "" if size is None else f" ({length_text(1, size)})"
+    pixel, several = "" if size is None else f" ({length_text(1, size)})", measures.rows_are
     text = (
-        f"Anything smaller than a pixel{pixel} is not visible. Pores below {whole(min_area_px)} px² "
+        f"Anything smaller than a pixel{pixel} is not visible. {several.capitalize()} below {whole(min_area_px)} px² "
         f"({length_text(np.sqrt(4 * min_area_px / np.pi), size)} in diameter) count in porosity but not in the table"
         + ("" if dropped is None else f" (here {whole(dropped)} of them)")
         + "."
     )
     if np.isfinite(measures.small_area_share):
         text += (
-            f" {percent(measures.small_area_share)} of the table's pore area is in pores below {SHAPE_AREA_PX} px², "
-            "whose shape and direction reflect the pixel grid and are excluded."
+            f" {percent(measures.small_area_share)} of the table's pore area is in {several} below "
+            f"{SHAPE_AREA_PX} px², whose shape and direction reflect the pixel grid and are excluded."
         )
     return text
 
@@ -180,6 +184,18 @@ def _interval(measures: Measures) -> str:
 
 def _thick(measures: Measures) -> str:
     """How many slices of a stack make a field."""
-    if measures.plan.shape[0] == 1:
+    if not measures.is_stack:
         return ""
     return f", {whole(measures.porosity.thickness)} slices thick, as neighbouring slices show the same rock"
+
+
+def _as_thick(measures: Measures) -> str:
+    return ", as thick as wide or as the stack" if measures.is_stack else ""
+
+
+def _divided(measures: Measures) -> str:
+    """Why not every section of a stack counts."""
+    if not measures.is_stack:
+        return ""
+    slices = whole(measures.porosity.thickness)
+    return f" (divided by {slices}, the slices that a field is thick, as neighbouring slices show the same pores)"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from pipeline.report.content import Table
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import number, percent, whole
+from pipeline.report.scale import MISSING, number, percent, whole
+from pipeline.rock import weighted_quantiles
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 _LARGEST = 10
@@ -37,7 +39,9 @@ def tables(measures: Measures, shown_slice: int) -> tuple[Table, ...]:
     found = []
     if len(measures.whole_pores):
         found.append(_percentiles(measures))
-    if len(measures.table):
+    if measures.bodies is not None and len(measures.bodies):
+        found.append(_largest_bodies(measures, measures.bodies, shown_slice))
+    elif len(measures.table):
         found.append(_largest(measures, shown_slice))
     if measures.survey.pixels:
         found.append(_directions(measures))
@@ -55,32 +59,36 @@ def _percentiles(measures: Measures) -> Table:
     for column, name in _SHAPES:
         pores = measures.whole_pores if column == "mean_probability" else measures.shaped_pores
         rows.append((name, *_row(pores[column].to_numpy(np.float64))))
+    counted = "a pore has one in every slice that it crosses" if measures.is_stack else "each counted once"
+    several = measures.rows_are
     caption = (
-        f"Each measure over the {whole(len(measures.whole_pores))} pores not cut by a border, each counted once. "
+        f"Each measure over the {whole(len(measures.whole_pores))} {several} not cut by a border; {counted}. "
         f"Aspect ratio, circularity and solidity: over the {whole(len(measures.shaped_pores))} of them with at least "
         f"{SHAPE_AREA_PX} px². The full table is in pores.csv and pores.parquet."
     )
     columns = ("measure", "mean", *(f"P{percentile}" for percentile in _PERCENTILES), "largest")
-    return Table("Pores in numbers", caption, columns, tuple(rows))
+    return Table(f"{several.capitalize()} in numbers", caption, columns, tuple(rows))
 
 
 def _row(values: np.ndarray) -> tuple[str, ...]:
     values = values[np.isfinite(values)]
     if not len(values):
-        return ("–",) * (len(_PERCENTILES) + 2)
-    return tuple(number(value) for value in (values.mean(), *np.percentile(values, _PERCENTILES), values.max()))
+        return (MISSING,) * (len(_PERCENTILES) + 2)
+    # as D50 is defined: the same median must not be two numbers
+    percentiles = weighted_quantiles(values, np.ones_like(values), [one / 100 for one in _PERCENTILES])
+    return tuple(number(value) for value in (values.mean(), *percentiles, values.max()))
 
 
 def _largest(measures: Measures, shown_slice: int) -> Table:
     scale, pores = measures.scale, measures.table.nlargest(_LARGEST, "area_px")
-    slices = measures.plan.shape[0] > 1
+    slices = measures.is_stack
     unit, per_px = scale.area(float(pores["area_px"].median()))
     rows, boxes = [], []
     for pore in pores.to_dict("records"):
         rows.append(
             (
                 str(pore["pore"]),
-                *((str(pore["slice"]),) if slices else ()),
+                *((str(pore["slice"] + 1),) if slices else ()),
                 number(pore["area_px"] * per_px),
                 number(pore["equivalent_diameter_px"] * scale.per_px),
                 number(pore["feret_max_px"] * scale.per_px),
@@ -95,11 +103,50 @@ def _largest(measures: Measures, shown_slice: int) -> Table:
         x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
         boxes.append((x, y, width, height) if pore["slice"] == shown_slice else None)
     columns = (
-        "pore", *(("slice",) if slices else ()), f"area ({unit})", f"diameter ({scale.unit})",
+        "section" if slices else "pore", *(("slice",) if slices else ()), f"area ({unit})", f"diameter ({scale.unit})",
         f"Feret ({scale.unit})", "aspect ratio", "direction (°)", "probability", "x (px)", "y (px)", "cut by border",
     )  # fmt: skip
     share = pores["area_px"].sum() / measures.table["area_px"].sum()
-    caption = f"The {len(pores)} largest pores hold {percent(share)} of the pore area in the table."
+    caption = f"The {len(pores)} largest {measures.rows_are} hold {percent(share)} of the pore area in the table."
+    if slices:
+        caption += (
+            " A pore has a section in every slice that it crosses, and may be listed several times. Slices count from "
+            "1 (in pores.csv from 0)."
+        )
+    return Table(f"Largest {measures.rows_are}", caption, columns, tuple(rows), tuple(boxes))
+
+
+def _largest_bodies(measures: Measures, bodies: pd.DataFrame, shown_slice: int) -> Table:
+    """Of the pores in space, each once, whatever the number of slices that it crosses."""
+    scale, pores = measures.scale, bodies.nlargest(_LARGEST, "volume_voxels")
+    volumes = "volume_um3" in pores
+    rows, boxes = [], []
+    for pore in pores.to_dict("records"):
+        first, last = pore["bbox_slice"], pore["bbox_slice"] + pore["slices"] - 1
+        cut = any(pore[f"touches_{axis}_{end}"] for axis in "xyz" for end in ("min", "max"))
+        rows.append(
+            (
+                str(pore["pore"]),
+                f"{first + 1} to {last + 1}" if last > first else str(first + 1),
+                number(pore["volume_um3"]) if volumes else whole(pore["volume_voxels"]),
+                number(pore["equivalent_diameter_px"] * scale.per_px),
+                f"{pore['centroid_x_px']:.0f}",
+                f"{pore['centroid_y_px']:.0f}",
+                "yes" if cut else "no",
+            )
+        )
+        x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
+        boxes.append((x, y, width, height) if first <= shown_slice <= last else None)
+    columns = (
+        "pore", "slices", f"volume ({'µm³' if volumes else 'voxels'})", f"diameter ({scale.unit})", "x (px)", "y (px)",
+        "cut by border",
+    )  # fmt: skip
+    share = pores["volume_voxels"].sum() / bodies["volume_voxels"].sum()
+    caption = (
+        f"The {len(pores)} largest pores in space, each listed once, hold {percent(share)} of the pore volume; the "
+        "diameter is that of a sphere of the same volume. The frame in the picture is around all slices of the pore. "
+        "Numbers are those of pores_3d.csv. Slices count from 1 (in pores_3d.csv from 0)."
+    )
     return Table("Largest pores", caption, columns, tuple(rows), tuple(boxes))
 
 
@@ -117,6 +164,6 @@ def _directions(measures: Measures) -> Table:
         rows.append((f"{name} ({scale.unit})", *both))
     caption = (
         "Along the rows (x) and columns (y) of the scan; a ratio of 1 means no difference. "
-        f"Measured on {number(survey.pixels / 1e6)} megapixels of rock."
+        f"Measured on {number(survey.pixels / 1e6)} megapixels of rock{' in all slices' if measures.is_stack else ''}."
     )
     return Table("Along x and y", caption, ("measure", "along x", "along y", "ratio x : y"), tuple(rows))

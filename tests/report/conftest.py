@@ -130,6 +130,8 @@ Maker = Callable[..., Report]
 @pytest.fixture
 def make(tmp_path: Path) -> Maker:
     def made(image: np.ndarray, mask: np.ndarray, **options: Any) -> Report:
-        return make_report(tmp_path, image, mask, **options)
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        return make_report(folder, image, mask, **options)
 
     return made

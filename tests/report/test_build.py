@@ -99,11 +99,103 @@ def test_a_stack_shows_one_slice_and_measures_all(make: Maker, monkeypatch: pyte
     mask[0, 50:60, 50:70] = mask[1, 20:50, 20:60] = mask[2, 100:104, 100:104] = True
     made = make(NOISE, mask, shown_slice=1, path="folder/of_slices")
     assert made.content.title == "of_slices"
-    assert figures(made)["Pores"] == "3"
-    largest = next(table for table in made.content.tables if table.title == "Largest pores")
+    assert figures(made)["Sections of pores"] == "3"
+    tables = {table.title: table for table in made.content.tables}
+    largest = tables["Largest sections"]
     assert largest.columns[1] == "slice"
+    assert [row[1] for row in largest.rows] == ["2", "1", "3"]  # from 1, as below the picture
+    assert "Slices count from 1 (in pores.csv from 0)" in largest.caption
     assert largest.boxes == ((20, 20, 40, 30), None, None)
+    assert (
+        "over the 3 sections not cut by a border; a pore has one in every slice"
+        in tables["Sections in numbers"].caption
+    )
     assert made.content.pictures.caption == "Slice 2 of 3."
+    porosity_map = next(plot for plot in made.content.plots if plot.name == "porosity_map")
+    assert porosity_map.caption.startswith("Slice 2 of 3: ")
+    assert made.figures["porosity_map"].axes[0].get_title() == "slice 2 of 3"
+
+
+def test_copies_of_a_slice_make_nothing_surer(
+    make: Maker, synthetic_table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack of 14 identical slices claims what one of them does."""
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")
+    mask = np.zeros(NOISE.shape, bool)
+    for turn, (y, x) in enumerate((y, x) for y in (20, 70, 120) for x in range(20, 260, 60)):
+        size = (16, 6) if turn % 3 == 0 else (6, 16)  # more of them along x, as chance may have it
+        mask[y : y + size[0], x : x + size[1]] = True
+    alone, stack = make(NOISE, mask), make(NOISE, np.repeat(mask[None], 14, axis=0), shown_slice=7)
+    assert figures(alone)["Anisotropy"] == figures(stack)["Anisotropy"]
+    for made in (alone, stack):
+        assert any("no preferred direction that differs from chance" in one for one in made.content.summary)
+        rose = next(plot for plot in made.content.plots if plot.name == "orientation_rose")
+        assert rose.caption.endswith("the line is the mean direction, which may be chance.")
+        assert "by chance" in next(one.note for one in made.content.key_figures if one.name == "Anisotropy")
+    assert "divided by 14" in dict(stack.content.method)["Directions"]
+    assert "divided by" not in dict(alone.content.method)["Directions"]
+    of_stack = " ".join(one for pair in (*stack.content.method, *stack.content.caveats) for one in pair)
+    assert "sections" in of_stack
+    assert "sections" in next(one.note for one in stack.content.key_figures if one.name == "Median size of sections")
+
+
+def test_a_stack_lists_each_body_once(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")
+    mask = np.zeros((14, 200, 300), bool)
+    mask[2:12, 50:60, 50:70] = mask[12:, 20:30, 100:105] = True
+    bodies = pd.DataFrame(
+        {
+            "pore": [1, 2],
+            "volume_voxels": [2000, 100],
+            "equivalent_diameter_px": [15.63, 5.76],
+            "slices": [10, 2],
+            "bbox_x_px": [50, 100],
+            "bbox_y_px": [50, 20],
+            "bbox_slice": [2, 12],
+            "bbox_width_px": [20, 5],
+            "bbox_height_px": [10, 10],
+            "centroid_x_px": [59.5, 102.0],
+            "centroid_y_px": [54.5, 24.5],
+            **{f"touches_{axis}_{end}": [False, axis + end == "zmax"] for axis in "xyz" for end in ("min", "max")},
+        }
+    )
+    made = make(NOISE, mask, shown_slice=7, bodies=bodies)
+    largest = next(table for table in made.content.tables if table.title == "Largest pores")
+    assert [row[:3] for row in largest.rows] == [("1", "3 to 12", "2\u202f000"), ("2", "13 to 14", "100")]
+    assert [row[-1] for row in largest.rows] == ["no", "yes"]
+    assert largest.columns[:3] == ("pore", "slices", "volume (voxels)")
+    assert largest.boxes == ((50, 50, 20, 10), None)
+    assert "from 1 (in pores_3d.csv from 0)" in largest.caption
+    scaled = make(NOISE, mask, shown_slice=7, bodies=bodies.assign(volume_um3=[2.0, 0.1]), pixel_size_nm=100.0)
+    largest = next(table for table in scaled.content.tables if table.title == "Largest pores")
+    assert largest.columns[2:4] == ("volume (µm³)", "diameter (µm)")
+    assert largest.rows[0][2:4] == ("2.00", "1.56")
+
+
+def test_the_same_quantity_is_the_same_number(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The median of an even number of pores, between which there is a gap."""
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")
+    mask = np.zeros(NOISE.shape, bool)
+    for place, side in enumerate((5, 10, 20, 30)):
+        mask[20 : 20 + side, 20 + 60 * place : 20 + 60 * place + side] = True
+    made = make(NOISE, mask)
+    table = next(table for table in made.content.tables if table.title == "Pores in numbers")
+    row = next(row for row in table.rows if row[0].startswith("Equivalent diameter"))
+    median = row[table.columns.index("P50")]
+    assert figures(made)["Median pore size"] == f"{median} px"
+    assert median == "11.3"  # of the circle of 10 x 10 px
+
+
+def test_a_model_that_reads_no_prompt_has_none(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plots, "as_svg", lambda figure: "")
+    manifest = {"request": {"threshold": 0.5, "prompt": "large pores"}}
+
+    def text_prior(**known: bool) -> str:
+        made = make(NOISE, np.zeros(NOISE.shape, bool), manifest={**manifest, **known})
+        return next(dict(group.items)["Text prior"] for group in made.content.facts if group.title == "Settings")
+
+    assert text_prior() == text_prior(reads_prompt=True) == "large pores"
+    assert text_prior(reads_prompt=False) == "none: this model reads no prompt"
 
 
 def test_a_volume_counts_bodies_and_not_their_sections(make: Maker, monkeypatch: pytest.MonkeyPatch) -> None:

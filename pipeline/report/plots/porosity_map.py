@@ -9,7 +9,9 @@ from pipeline.report.plots.style import new_figure, plain
 from pipeline.scan.rectangles import Roi
 
 
-def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, per_px: float, unit: str) -> Figure:
+def porosity_map_figure(
+    fields: np.ndarray, side: int, region: Roi, per_px: float, unit: str, title: str = ""
+) -> Figure:
     """Porosity of each field of view; fields without rock stay white.
 
     Args:
@@ -18,6 +20,7 @@ def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, per_px: floa
         region: the segmented region.
         per_px: the unit for each pixel.
         unit: of the axes.
+        title: which slice it is, of a stack.
     """
     x, y, width, height = region
     figure = new_figure()
@@ -28,6 +31,7 @@ def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, per_px: floa
     image = axes.imshow(100 * fields, cmap="viridis", vmin=0, vmax=top or 1, extent=extent)
     # the last fields are cut, as the scan is
     axes.set(xlim=(x * per_px, (x + width) * per_px), ylim=((y + height) * per_px, y * per_px))
+    axes.set_title(title, fontsize=9)
     plain(axes, f"x ({unit})", f"y ({unit})")
     axes.grid(visible=False)
     bar = figure.colorbar(image, ax=axes, shrink=0.85)

@@ -10,8 +10,14 @@ from pipeline.report.plots.style import FIRST, SECOND, new_figure, plain
 _MOST_ELONGATED, _ROUNDEST = 10.0, 1.2
 
 
-def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray) -> Figure:
-    """Histograms of aspect ratio and circularity, by number; what is beyond the axis stands in its last bin."""
+def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray, several: str = "pores") -> Figure:
+    """Histograms of aspect ratio and circularity, by number; what is beyond the axis stands in its last bin.
+
+    Args:
+        aspect_ratio: of each pore.
+        circularity: of each pore.
+        several: what they are called.
+    """
     figure = new_figure()
     panels = figure.subplots(1, 2, sharey=True)
     shapes = (
@@ -24,5 +30,5 @@ def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray) -> Figure:
         share = 100 * count / max(1, len(values))
         axes.stairs(share, edges, color=colour, linewidth=1.2)
         axes.stairs(share, edges, color=colour, alpha=0.25, fill=True)
-        plain(axes, label, "share of pores (%)" if axes is panels[0] else "")
+        plain(axes, label, f"share of {several} (%)" if axes is panels[0] else "")
     return figure

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from pipeline.report.plots.style import FIRST, FIRST_LINE, SECOND, SECOND_LINE, new_figure, plain
+from pipeline.report.plots.style import FIRST, FIRST_LINE, SECOND, SECOND_LINE, log_ticks, new_figure, plain
 from pipeline.report.scale import number
 from pipeline.rock import SizeDistribution
 
@@ -29,12 +28,7 @@ def size_figure(sizes: SizeDistribution, unit: str) -> Figure:
         axes.stairs(100 * share, sizes.edges, color=colour, alpha=0.12, fill=True)
         axes.axvline(percentiles[1], color=colour, linestyle=line, linewidth=0.9)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    if sizes.edges[-1] / sizes.edges[0] > 10:
-        axes.xaxis.set_minor_formatter(NullFormatter())
-    else:  # less than a decade has no labels otherwise
-        axes.xaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.tick_params(which="minor", labelsize=7)
+    log_ticks(axes.xaxis)
     axes.set_ylim(bottom=0)
     plain(axes, f"equivalent diameter ({unit})", "share in each bin (%)")
     axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

@@ -5,14 +5,21 @@ from __future__ import annotations
 from io import StringIO
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from pipeline.visual.colours import BLUE, RGB, VERMILLION
 
 _SIZE = (4.6, 3.2)  # inches; two stand side by side on a page
 _INK, _RULE = "#222222", "#dddddd"
+#: fewer labels than this leave a reader guessing, and more than this touch
+_FEWEST_LABELS, _MOST_LABELS = 3, 8
+#: steps of labels in each factor of ten, from the coarsest
+_STEPS = ((1,), (1, 2, 5), (1, 2, 3, 4, 5, 6, 8))
 
 
 def as_float(colour: RGB) -> tuple[float, float, float]:
@@ -48,6 +55,30 @@ def plain(axes: Axes, x: str, y: str) -> None:
     axes.spines[["left", "bottom"]].set_color(_RULE)
     axes.grid(color=_RULE, linewidth=0.5)
     axes.set_axisbelow(True)
+
+
+def log_ticks(axis: Axis) -> None:
+    """Label a logarithmic axis of base 10, whose limits stand, in steps by which values between can be told.
+
+    Decades; where they give fewer than five labels, 1, 2, 5, 10; within one of these steps, evenly spaced numbers.
+    """
+    low, high = sorted(axis.get_view_interval())
+    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    places = np.empty(0)
+    for steps in _STEPS:
+        finer = np.outer(powers, steps).ravel()
+        finer = finer[(finer >= low) & (finer <= high)]
+        if len(places) >= _FEWEST_LABELS and len(finer) > _MOST_LABELS:
+            break
+        places = finer
+        if len(places) > _FEWEST_LABELS + 1:
+            break
+    if len(places) < _FEWEST_LABELS:
+        even = np.asarray(MaxNLocator(5).tick_values(low, high))
+        places = even[(even >= low) & (even <= high)]
+    axis.set_major_locator(FixedLocator(places.tolist()))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def as_svg(figure: Figure) -> str:

@@ -1,0 +1,60 @@
+"""Sizes can be read off logarithmic axes, however short."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.axis import Axis
+
+from pipeline.report import plots
+from pipeline.report.plots.style import log_ticks, new_figure
+from pipeline.report.scale import Scale
+from pipeline.rock import Chords, RepresentativeArea, size_distribution
+
+
+def labels(axis: Axis) -> list[float]:
+    """Numbers at the labelled ticks that are seen."""
+    low, high = sorted(axis.get_view_interval())
+    texts = {tick.get_loc(): tick.label1.get_text() for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks())}
+    return sorted(float(text) for place, text in texts.items() if low <= place <= high and text)
+
+
+@pytest.mark.parametrize("scale", [0.02, 1.0, 300.0])
+@pytest.mark.parametrize("spread", [1.01, 1.3, 2.0, 4.0, 9.0, 11.0, 40.0, 90.0, 3000.0])
+def test_pore_sizes_have_ticks(scale: float, spread: float) -> None:
+    diameter = scale * np.geomspace(3, 3 * spread, 50)
+    figure = plots.size_figure(size_distribution(diameter, diameter**2), "px")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    found = labels(axes.xaxis)
+    assert 3 <= len(found) <= 10
+    low, high = axes.get_xlim()
+    assert all(low <= value <= high for value in found)
+
+
+def test_steps_are_1_2_5_within_two_decades() -> None:
+    axes = new_figure().subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(3, 150)
+    log_ticks(axes.xaxis)
+    axes.figure.draw_without_rendering()
+    assert labels(axes.xaxis) == [5, 10, 20, 50, 100]
+    axes.set_xlim(0.9, 1.1e4)
+    log_ticks(axes.xaxis)
+    axes.figure.draw_without_rendering()
+    assert labels(axes.xaxis) == [1, 10, 100, 1000, 10000]
+
+
+def test_chords_have_ticks_along_both_axes() -> None:
+    chords = Chords(np.array([0, 0, 0, 5, 9, 8, 4, 3]), 0, 300, 58)
+    figure = plots.chord_figure(chords, chords, Scale("nm", 30.0))
+    figure.draw_without_rendering()
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        assert len(labels(axis)) >= 3
+
+
+def test_two_sizes_of_fields_are_both_told() -> None:
+    two = RepresentativeArea(np.array([64, 128]), np.array([16, 4]), *(np.array([0.1, 0.1]) for _ in range(4)))
+    figure = plots.representative_area_figure(two, 1.0, "px", 0.1)
+    figure.draw_without_rendering()
+    assert labels(figure.axes[0].xaxis) == [64, 128]
