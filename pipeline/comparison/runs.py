@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.choice import ChosenRun, name_of
 from pipeline.comparison.names import EVALUATED, EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
+from pipeline.comparison.pore_file import read_pores
 from pipeline.errors import UserError, first_line
 from pipeline.mlflow_store import STORE_ERRORS, open_store, sqlite_file, store_error
 
@@ -40,10 +41,11 @@ class EvaluatedRun:
         fold: the tag ``fold``; empty where there are no folds.
         parent: id of the parent run; empty where there is none.
         images: ``per_image.csv``.
-        pores: ``per_pore.csv``; empty where the run has none.
+        pores: ``per_pore.csv``, see :mod:`pipeline.comparison.pore_file`; empty where the run has none.
         summary: ``summary.json``.
         metrics: last value of every metric, by name.
         parameters: by name.
+        earlier_shapes: whether ``pores`` was written with the earlier definition of aspect ratios.
     """
 
     client: mlflow.MlflowClient
@@ -58,6 +60,7 @@ class EvaluatedRun:
     summary: dict[str, Any]
     metrics: dict[str, float] = field(default_factory=dict)
     parameters: dict[str, str] = field(default_factory=dict)
+    earlier_shapes: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         }
         names = {"name": str, "source": str}
         images = pd.read_csv(files[_IMAGES], dtype=names, keep_default_na=False, na_values=[""])
-        pores = pd.read_csv(files[_PORES], dtype=names, keep_default_na=False) if _PORES in files else pd.DataFrame()
+        pores, earlier_shapes = read_pores(files[_PORES]) if _PORES in files else (pd.DataFrame(), False)
         summary = json.loads(files[_SUMMARY].read_text(encoding="utf-8"))
         if images.empty or not _COLUMNS.issubset(images.columns):
             raise ValueError(f"{_IMAGES} has no rows, or lacks columns")
@@ -176,4 +179,5 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         summary,
         dict(run.data.metrics),
         dict(run.data.params),
+        earlier_shapes,
     )

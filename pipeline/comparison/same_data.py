@@ -1,4 +1,4 @@
-"""Whether runs were evaluated on the same data and in the same way: what differs makes a comparison wrong, or smaller."""
+"""Whether runs were evaluated on the same data, in the same way: what differs makes a comparison wrong, or smaller."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
                 f"these are runs on different data: {column} of the image {name} is {low[column]:g} in "
                 f"{low['run']}, but {high[column]:g} in {high['run']}; compare runs on the same images and labels"
             )
-    return [*_missing_images(runs), *_other_ways(runs), *_unlike(runs)]
+    return [*_missing_images(runs), *_other_ways(runs), *_other_shapes(runs), *_unlike(runs)]
 
 
 def _check_single(runs: Sequence[EvaluatedRun]) -> None:
@@ -90,6 +90,16 @@ def _other_ways(runs: Sequence[EvaluatedRun]) -> list[str]:
     return [
         f"The runs were evaluated in different ways, which may be all that makes them differ ({'; '.join(differing)}): "
         "evaluate them in the same way."
+    ]
+
+
+def _other_shapes(runs: Sequence[EvaluatedRun]) -> list[str]:
+    earlier = [run for run in runs if run.earlier_shapes]
+    if not earlier or len(earlier) == len([run for run in runs if not run.pores.empty]):
+        return []
+    return [
+        f"Aspect ratios of pores have an earlier definition in the evaluations of {some_of(_names(earlier, runs))}: "
+        "evaluate them again, or don't rely on the strata of aspect ratio and orientation."
     ]
 
 

@@ -16,6 +16,8 @@ from pipeline.metrics.true_pores import HIT
 
 _AREAS = (0, 10, 25, 100, 400, 1600, np.inf)
 _RATIOS = (1, 1.5, 2.5, 4, np.inf)
+#: what has a direction, and no aspect ratio
+_LINES = "one pixel wide"
 _DIRECTIONS = ("horizontal", "rising to the right", "vertical", "falling to the right")
 #: from here on a pore has a direction
 _ELONGATED = 1.5
@@ -87,14 +89,25 @@ def _by_edges(column: str, edges: Sequence[float], unit: str) -> Callable[[pd.Da
 
 def _direction(pores: pd.DataFrame) -> pd.Series:
     """Four directions of 45 degrees each, of the elongated pores."""
-    index = ((pores["orientation"] + 22.5) // 45 % 4).astype(int)
+    elongated = (pores["aspect_ratio"] >= _ELONGATED) | _is_line(pores)
+    index = ((pores["orientation_deg"].where(elongated, 0) + 22.5) // 45 % 4).astype(int)
     named = pd.Series(np.array(_DIRECTIONS)[index], index=pores.index)
-    return named.where(pores["aspect_ratio"] >= _ELONGATED).astype(pd.CategoricalDtype(_DIRECTIONS))
+    return named.where(elongated).astype(pd.CategoricalDtype(_DIRECTIONS))
+
+
+def _ratio(pores: pd.DataFrame) -> pd.Series:
+    """Classes of the aspect ratio, and lines; a single pixel is in none."""
+    classes = _by_edges("aspect_ratio", _RATIOS, "")(pores).cat.add_categories(_LINES)
+    return classes.mask(_is_line(pores), _LINES)
+
+
+def _is_line(pores: pd.DataFrame) -> pd.Series:
+    return pores["aspect_ratio"].isna() & pores["orientation_deg"].notna()
 
 
 _PORE_STRATA: Mapping[str, Callable[[pd.DataFrame], pd.Series]] = {
-    "pore area": _by_edges("area", _AREAS, " px"),
-    "aspect ratio": _by_edges("aspect_ratio", _RATIOS, ""),
+    "pore area": _by_edges("area_px", _AREAS, " px"),
+    "aspect ratio": _ratio,
     "orientation": _direction,
 }
 _ORDERED = set(_PORE_STRATA)

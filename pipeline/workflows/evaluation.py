@@ -129,7 +129,7 @@ class EvaluationReport:
             row |= {name: compared.dice for name, compared in other.items()}
             row |= {"pixels": scores.pixels.pixels, "pixel_size_nm": self._pixel_sizes.get(batch["name"])}
             self._rows.append(row)
-            measured = {"name": batch["name"], "source": batch["source"], **vars(pores)}
+            measured = {"name": batch["name"], "source": batch["source"], **pores.columns()}
             self._pores.append(pd.DataFrame(measured))
             for folder, picture in {
                 "overlays": error_overlay(image, predicted, truth),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import mlflow
@@ -72,3 +73,13 @@ def test_several_seeds_of_trainings_alike_are_all_named():
     assert "A, B were trained with the same settings and seeds 0, 1, 2, 10 (A: 0, 1; B: 2, 10): " in note
     for other in ([run("B", 1, recipe)], [run("B", 2, {**recipe, "learning_rate": "0.01"})], []):
         assert not [note for note in check_same_data([*first, *other]) if "same settings" in note]
+
+
+def test_files_of_another_definition_of_shapes_are_told():
+    pores = pd.DataFrame({"name": ["a"]})
+    today = [replace(run("unet", seed), pores=pores) for seed in range(2)]
+    earlier = [replace(one, variant="earlier", earlier_shapes=True) for one in today]
+    (note,) = [note for note in check_same_data([*today, *earlier]) if "Aspect ratios" in note]
+    assert "in the evaluations of earlier: " in note
+    for alike in (today, earlier):
+        assert not [note for note in check_same_data(alike) if "Aspect ratios" in note]

@@ -72,9 +72,11 @@ def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys)
     for name, (_, pred, label) in zip(names, every, strict=True):
         mine = pores[pores["name"] == name]
         assert (mine["source"] == name[0]).all()
-        assert mine["area"].sum() == label.sum()
-        assert (mine["area"] * mine["found"]).sum() == pytest.approx(float((pred * label).sum()), rel=1e-3)
+        assert mine["area_px"].sum() == label.sum()
+        assert (mine["area_px"] * mine["found"]).sum() == pytest.approx(float((pred * label).sum()), rel=1e-3)
         assert (tmp_path / "truth" / f"{name}.png").exists()
+    assert list(pores) == ["name", "source", "area_px", "aspect_ratio", "orientation_deg", "found"]
+    assert pores.loc[pores["area_px"] == 1, ["aspect_ratio", "orientation_deg"]].isna().all(axis=None)
     assert min(table["cl_dice"]) < summary["pooled"]["cl_dice"] < max(table["cl_dice"])
     assert table["pixel_size_nm"].to_dict() == pytest.approx({"a1": 20, "a2": np.nan, "b1": np.nan}, nan_ok=True)
     printed = capsys.readouterr().out
