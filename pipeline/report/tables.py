@@ -144,8 +144,9 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame, shown_slice: int) 
     share = pores["volume_voxels"].sum() / bodies["volume_voxels"].sum()
     caption = (
         f"The {len(pores)} largest pores in space, each listed once, hold {percent(share)} of the pore volume; the "
-        "diameter is that of a sphere of the same volume. The frame in the picture is around all slices of the pore. "
-        "Numbers are those of pores_3d.csv. Slices count from 1 (in pores_3d.csv from 0)."
+        "diameter is that of a sphere of the same volume. The first and the last slice are borders, too. The frame in "
+        "the picture is around all slices of the pore. Numbers are those of pores_3d.csv. Slices count from 1 (in "
+        "pores_3d.csv from 0)."
     )
     return Table("Largest pores", caption, columns, tuple(rows), tuple(boxes))
 

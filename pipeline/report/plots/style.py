@@ -18,8 +18,8 @@ _SIZE = (4.6, 3.2)  # inches; two stand side by side on a page
 _INK, _RULE = "#222222", "#dddddd"
 #: fewer labels than this leave a reader guessing, and more than this touch
 _FEWEST_LABELS, _MOST_LABELS = 3, 8
-#: steps of labels in each factor of ten, from the coarsest
-_STEPS = ((1,), (1, 2, 5), (1, 2, 3, 4, 5, 6, 8))
+#: factor below which a logarithmic axis is nearly an even one
+_SHORT = 4.0
 
 
 def as_float(colour: RGB) -> tuple[float, float, float]:
@@ -58,24 +58,19 @@ def plain(axes: Axes, x: str, y: str) -> None:
 
 
 def log_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis of base 10, whose limits stand, in steps by which values between can be told.
+    """Label a logarithmic axis, whose limits stand, so that what lies between can be told.
 
-    Decades; where they give fewer than five labels, 1, 2, 5, 10; within one of these steps, evenly spaced numbers.
+    In steps 1, 2, 5, 10; with decades alone where these are too many, and evenly where they are too few.
     """
     low, high = sorted(axis.get_view_interval())
     powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    places = np.empty(0)
-    for steps in _STEPS:
-        finer = np.outer(powers, steps).ravel()
-        finer = finer[(finer >= low) & (finer <= high)]
-        if len(places) >= _FEWEST_LABELS and len(finer) > _MOST_LABELS:
-            break
-        places = finer
-        if len(places) > _FEWEST_LABELS + 1:
-            break
-    if len(places) < _FEWEST_LABELS:
-        even = np.asarray(MaxNLocator(5).tick_values(low, high))
-        places = even[(even >= low) & (even <= high)]
+    decades, steps, even = (
+        places[(places >= low) & (places <= high)]
+        for places in (powers, np.outer(powers, (1, 2, 5)).ravel(), np.asarray(MaxNLocator(5).tick_values(low, high)))
+    )
+    places = decades if len(steps) > _MOST_LABELS else steps
+    if len(places) < _FEWEST_LABELS or high < _SHORT * low:
+        places = even
     axis.set_major_locator(FixedLocator(places.tolist()))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
     axis.set_minor_locator(NullLocator())
