@@ -19,15 +19,15 @@ _CELLS = 32
 
 
 def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
-    """Find blank ground, and take it out of the medians of the cells that it touches; NaN: too little is left.
+    """Find blank ground, and take it out of medians and ranges of the cells that it touches; NaN: too little is left.
 
     Only cells along the edge of the ground are read again: none where a scan has no blank ground.
 
     Args:
         source: the scan.
-        cells: measured of it; `median` is changed.
+        cells: measured of it; `median`, `lowest` and `highest` are changed.
     """
-    found = cells.squares.ground(float(cells.lowest.min()), float(cells.highest.max()))
+    found = cells.squares.ground(float(np.nanmin(cells.lowest)), float(np.nanmax(cells.highest)))
     if not found:
         return None
     whole = np.logical_or.reduce([one.whole for one in found])
@@ -37,10 +37,10 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
     for axis in (0, 1):  # the last cells are moved inside, over a part of those before
         some.swapaxes(0, axis)[-1] |= some.swapaxes(0, axis)[-2:].any(0)
         all_.swapaxes(0, axis)[-1] &= all_.swapaxes(0, axis)[-2:].all(0)
-    cells.median[all_] = np.nan
+    cells.median[all_] = cells.lowest[all_] = cells.highest[all_] = np.nan
     places, pixels = [np.empty((0, 2), np.int64)], [np.empty((0, SQUARE, SQUARE), bool)]
     high, wide = (min(CELL, side) for side in source.shape)
-    for row, first, last in _spans(some & ~all_):
+    for row, first, last in _spans(some & ~all_ & ~cells.unread):
         top, left = min(row * CELL, source.shape[0] - high), min(first * CELL, source.shape[1] - wide)
         seen = source.read(top, left, high, min(source.shape[1], last * CELL) - left)
         blank, of_value = _in_window(whole, top, left, seen.shape), np.zeros(seen.shape, bool)
@@ -49,10 +49,13 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
         blank = _connected(of_value, blank)
         for column in range(first, last):
             x = min(column * CELL, source.shape[1] - wide) - left
-            window = np.s_[::STEP, x : x + wide : STEP]
-            rock = seen[window][~blank[window]]
-            enough = rock.size >= _LEAST * blank[window].size
-            cells.median[row, column] = np.median(rock) if enough else np.nan
+            cell, there = seen[:, x : x + wide], ~blank[:, x : x + wide]
+            rock = cell[there]
+            cells.lowest[row, column] = rock.min() if rock.size else np.nan
+            cells.highest[row, column] = rock.max() if rock.size else np.nan
+            cell, there = cell[::STEP, ::STEP], there[::STEP, ::STEP]
+            enough = there.sum() >= _LEAST * there.size
+            cells.median[row, column] = np.median(cell[there]) if enough else np.nan
         squares = blank[row * CELL - top :, first * CELL - left :]
         squares = np.pad(squares, [(0, -side % SQUARE) for side in squares.shape])
         blocks = squares.reshape(squares.shape[0] // SQUARE, SQUARE, -1, SQUARE).swapaxes(1, 2)

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.shading import CELL, cell_medians
+from pipeline.errors import UserError
 from pipeline.scan.blank_ground import UniformSquares
+from pipeline.scan.rectangles import Window
 from pipeline.scan.sources.source import ScanSource
 from pipeline.scan.threads import THREADS
+from pipeline.scan.unread import common, is_of_a_part
 
 #: pixels are averaged over squares of this side (px) before they are compared with the cell's mean, so that a small
 #: or faint pore stands out from the noise
@@ -29,8 +32,10 @@ class Cells:
         noise: standard deviation of white noise that has the same differences between neighbouring columns.
         ratio: the largest deviation of an average of 4 x 4 pixels from the mean, in standard deviations of such an
             average of that noise.
-        lowest: grey level of a pixel.
+        constant: whether all pixels are the same.
+        lowest: grey level of a pixel; NaN: of none.
         highest: likewise.
+        unread: cells that could not be read, or hold NaN; median, lowest and highest are NaN.
         squares: smaller than cells, of one value each.
     """
 
@@ -39,48 +44,71 @@ class Cells:
     mean: np.ndarray
     noise: np.ndarray
     ratio: np.ndarray
+    constant: np.ndarray
     lowest: np.ndarray
     highest: np.ndarray
+    unread: np.ndarray
     squares: UniformSquares
 
-    @property
-    def constant(self) -> np.ndarray:
-        """Whether all pixels are the same."""
-        same: np.ndarray = self.lowest == self.highest
-        return same
 
-
-def measure_cells(source: ScanSource) -> Cells:
+def measure_cells(source: ScanSource, needed: Window | None = None) -> Cells:
     """Measure a scan. Every pixel is read once; a window of each thread is in memory at a time.
 
     A scan narrower than a cell is one of that width, of which median, range and squares alone are measured.
+
+    Args:
+        source: the scan.
+        needed: where all pixels have to be readable; cells that are not are left out elsewhere. None: everywhere.
+
+    Raises:
+        UserError: a part that is needed can't be read, or is NaN or infinite.
     """
     high, wide = (-(-side // CELL) for side in source.shape)
     median, mean, noise, ratio, lowest, highest = (np.zeros((high, wide), np.float32) for _ in range(6))
+    constant, unread = np.zeros((high, wide), bool), np.zeros((high, wide), bool)
     squares = UniformSquares(source.shape, source.dtype)
-    cells = Cells(source.shape, median, mean, noise, ratio, lowest, highest, squares)
+    cells = Cells(source.shape, median, mean, noise, ratio, constant, lowest, highest, unread, squares)
     if min(source.shape) < CELL:
         pixels = source.read(0, 0, *source.shape)
         median[:], lowest[:], highest[:] = cell_medians(pixels), pixels.min(), pixels.max()
         squares.note(pixels, 0, 0)
         return cells
 
-    # what fills a canvas can be -3.4e38, and gives no noise
-    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
-    def measure(band: tuple[slice, int, int]) -> None:
-        rows, top, height = band
-        for columns, left, width in _spans(source.shape[1], source.block[1], 2048):
-            pixels = source.read(top, left, height, width)
-            place = rows, columns
+    def measure(place: tuple[slice, slice], window: Window) -> None:
+        try:
+            pixels = source.read(*window)
+        except UserError as error:
+            shown = window if needed is None else common(window, needed)
+            if shown == window or not is_of_a_part(error):
+                raise
+            if window.height * window.width == CELL**2:
+                if shown is not None:
+                    source.read(*shown)
+                unread[place] = True
+                median[place] = lowest[place] = highest[place] = np.nan
+                return
+            for row, column in np.ndindex(*(side // CELL for side in window[2:])):
+                y, x = (span.start + i for span, i in zip(place, (row, column), strict=True))
+                cell = Window(window.top + row * CELL, window.left + column * CELL, CELL, CELL)
+                measure((slice(y, y + 1), slice(x, x + 1)), cell)
+            return
+        # what fills a canvas can be -3.4e38, and gives no noise
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             median[place] = cell_medians(pixels)
             mean[place], noise[place], ratio[place], lowest[place], highest[place] = _statistics(pixels)
-            # the last cells are moved inside; squares are not
-            y, x = (span.start * CELL - first for span, first in zip(place, (top, left), strict=True))
-            squares.note(pixels[y:, x:], top + y, left + x)
+        constant[place] = lowest[place] == highest[place]
+        # the last cells are moved inside; squares are not
+        y, x = (span.start * CELL - first for span, first in zip(place, window[:2], strict=True))
+        squares.note(pixels[y:, x:], window.top + y, window.left + x)
+
+    def measure_band(band: tuple[slice, int, int]) -> None:
+        rows, top, height = band
+        for columns, left, width in _spans(source.shape[1], source.block[1], 2048):
+            measure((rows, columns), Window(top, left, height, width))
 
     # decoders and NumPy let other threads run; a strip of a TIFF is in one band, and so decoded once
     with ThreadPoolExecutor(THREADS, thread_name_prefix="first look") as threads:
-        for _ in threads.map(measure, _spans(source.shape[0], source.block[0], 512)):
+        for _ in threads.map(measure_band, _spans(source.shape[0], source.block[0], 512)):
             pass
     return cells
 

@@ -60,9 +60,10 @@ def find_empty_ground(cells: Cells, blank: np.ndarray | None = None) -> EmptyGro
     if min(cells.shape) < CELL:
         return EmptyGround(np.zeros_like(cells.constant), cells.shape)
     beyond = np.zeros_like(cells.constant) if blank is None else blank
-    noisy = cells.noise[~cells.constant & ~beyond]
-    flat = ~cells.constant & ~beyond & (cells.ratio <= _DEVIATIONS)
-    rock = ~cells.constant & ~beyond & ~flat
+    textured = ~cells.constant & ~beyond & ~cells.unread
+    noisy = cells.noise[textured]
+    flat = textured & (cells.ratio <= _DEVIATIONS)
+    rock = textured & ~flat
     resin = np.zeros_like(flat)
     if rock.any():
         quiet = flat & (cells.noise <= _MOST_NOISE * np.quantile(noisy, _QUIETEST))

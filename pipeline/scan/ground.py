@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,18 @@ from tqdm.auto import tqdm
 from pipeline.atomic import atomic_path
 from pipeline.data import Intensity, Shading
 from pipeline.data.shading import CELL, grouped_medians
-from pipeline.scan.blank_edge import touched_cells, trace_blank_ground
+from pipeline.errors import UserError
 from pipeline.scan.blank_file import packed_slices, unpacked_slices
 from pipeline.scan.blank_ground import BlankGround
-from pipeline.scan.cells import measure_cells
-from pipeline.scan.empty_ground import EmptyGround, find_empty_ground
+from pipeline.scan.clipped_greys import ClippedGreys
+from pipeline.scan.empty_ground import EmptyGround
+from pipeline.scan.first_look import FirstLook, look_at
 from pipeline.scan.greys import Greys
-from pipeline.scan.intensity import NothingToSee, scan_intensity
+from pipeline.scan.intensity import NothingToSee
 from pipeline.scan.output.plan import ChunkPlan
 from pipeline.scan.rectangles import Part, Window
-from pipeline.scan.resampling import at_network_scale
 from pipeline.scan.rock_map import RockMap
+from pipeline.scan.unread import is_of_a_part, needed_window, tell_unread, with_what_is_read
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import Windows
 
@@ -42,17 +43,22 @@ class Ground:
         greys: how the scan is normalised.
         rows: rows of the scan that are imaged; below them is an info bar.
         empty: (slices, rows, columns) of cells, True where there is no rock; None where it was not looked for.
-        blank: of each slice, ground of one extreme value, to the pixel; none where it was not looked for.
+        blank: of each slice, ground of one value, to the pixel; none where it was not looked for.
+        unread: (slices, rows, columns) of cells, True where the scan can't be read and need not be; None: nowhere.
     """
 
     greys: Greys
     rows: int
     empty: np.ndarray | None
     blank: tuple[BlankGround | None, ...] = ()
+    unread: np.ndarray | None = None
 
     @classmethod
     def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool) -> Ground:
         """Look through a scan: one pass over all pixels, or over a part of them where neither is asked for.
+
+        What lies so far from the region of interest that the network does not look at it may be damaged, or hold NaN:
+        it is left out, with a warning.
 
         Args:
             volume: the scan.
@@ -63,37 +69,43 @@ class Ground:
         Raises:
             UserError: a part can't be read, no rock was found, or all grey values are the same.
         """
-        maps: list[RockMap] = []
-        medians: list[np.ndarray] = []
+        looks: list[FirstLook] = []
         parts: list[Intensity] = []
         nothing: NothingToSee | None = None
-        share = max(1, _PIXELS // volume.depth)
+        needed, share = needed_window(windows), max(1, _PIXELS // volume.depth)
         for index in tqdm(range(volume.depth), unit="slice", desc="first look", disable=volume.depth == 1, delay=2):
             with volume.slice(index) as source:
-                if skip_empty or flatten_shading:
-                    cells = measure_cells(source)
-                    medians.append(cells.median)
-                    if skip_empty:
-                        blank = trace_blank_ground(source, cells)
-                        empty = find_empty_ground(cells, None if blank is None else touched_cells(blank))
-                        maps.append(RockMap(empty, blank))
-                        medians[-1][empty.empty] = np.nan
                 try:
-                    skip = partial(maps[-1].is_empty_at, windows.scale) if maps else None
-                    imaged = partial(maps[-1].imaged_at, windows.scale) if maps else None
-                    parts.append(scan_intensity(at_network_scale(source, windows), share, skip, imaged))
-                except NothingToSee as error:
-                    nothing = error  # one empty slice among others is no mistake
+                    look, greys = look_at(source, windows, needed, skip_empty, flatten_shading, share)
+                except UserError as error:
+                    if needed is None or not is_of_a_part(error):
+                        raise
+                    raise with_what_is_read(error, windows, needed) from error
+            looks.append(look)
+            if isinstance(greys, NothingToSee):
+                nothing = greys  # one empty slice among others is no mistake
+            else:
+                parts.append(greys)
         if nothing is not None and not parts:
             raise nothing
-        empties = np.stack([found.cells.empty for found in maps]) if maps else None
         intensity, shape = Intensity.pooled(parts), (volume.rows, volume.shape[1])
         group, cell = _shading_cells(windows.scale)
         shading = tuple(
-            Shading.from_medians(grouped_medians(found, group), shape, intensity, cell)
-            for found in (medians if flatten_shading else [])
+            Shading.from_medians(grouped_medians(look.medians, group), shape, intensity, cell)
+            for look in looks
+            if flatten_shading and look.medians is not None
         )
-        return cls(Greys(intensity, shading), volume.rows, empties, tuple(found.blank for found in maps))
+        unread = [look.map.unread for look in looks]
+        ground = cls(
+            _greys(intensity, shading, _limits(looks)),
+            volume.rows,
+            np.stack([look.map.cells.empty for look in looks]) if skip_empty else None,
+            tuple(look.map.blank for look in looks) if skip_empty else (),
+            None if all(found is None for found in unread) else _stacked(unread),
+        )
+        if ground.unread is not None:
+            tell_unread(volume.path, ground.unread)
+        return ground
 
     @classmethod
     def kept(
@@ -119,7 +131,10 @@ class Ground:
                     intensity = Intensity(int(pixels), float(mean), float(std))
                     empty = found.get("empty")
                     blank = () if empty is None else unpacked_slices(found, len(empty), shape)
-                    return cls(Greys(intensity, shading), volume.rows, empty, blank)
+                    greys = _greys(intensity, shading, found.get("limits"))
+                    if (unread := found.get("unread")) is not None:
+                        tell_unread(volume.path, unread)
+                    return cls(greys, volume.rows, empty, blank, unread)
         ground = cls.measured(volume, windows, skip_empty, flatten_shading)
         greys = ground.greys
         values: dict[str, Any] = {
@@ -130,6 +145,10 @@ class Ground:
         if ground.empty is not None:
             values["empty"] = ground.empty
             values |= packed_slices(ground.blank)
+        if isinstance(greys, ClippedGreys):
+            values["limits"] = np.array(greys.limits)
+        if ground.unread is not None:
+            values["unread"] = ground.unread
         with atomic_path(file) as partial:
             np.savez_compressed(partial, **values)
         return ground
@@ -161,9 +180,11 @@ class Ground:
     def slice_map(self, index: int, width: int) -> RockMap:
         """That of a slice, of the given width (px)."""
         shape = self.rows, width
+        unread = None if self.unread is None else self.unread[index]
         if self.empty is None:
-            return RockMap(EmptyGround(np.zeros([-(-side // CELL) for side in shape], bool), shape))
-        return RockMap(EmptyGround(self.empty[index], shape), self.blank[index] if self.blank else None)
+            nowhere = EmptyGround(np.zeros([-(-side // CELL) for side in shape], bool), shape)
+            return RockMap(nowhere, unread=unread)
+        return RockMap(EmptyGround(self.empty[index], shape), self.blank[index] if self.blank else None, unread)
 
     def _imaged(self, plan: ChunkPlan, part: Part) -> Window:
         """The window of a slice that a part shows, as far as it is imaged."""
@@ -178,3 +199,23 @@ def _shading_cells(scale: tuple[float, float]) -> tuple[tuple[int, int], tuple[i
     """
     group = max(1, round(1 / scale[0])), max(1, round(1 / scale[1]))
     return group, (CELL * group[0], CELL * group[1])
+
+
+def _limits(looks: Sequence[FirstLook]) -> tuple[float, float] | None:
+    """Lowest and highest grey level of the rock of all slices; None where no slice has blank ground."""
+    found = [look.limits for look in looks if look.limits is not None]
+    if not found or all(look.map.blank is None for look in looks):
+        return None
+    return min(low for low, _ in found), max(high for _, high in found)
+
+
+def _greys(intensity: Intensity, shading: tuple[Shading, ...], limits: Sequence[float] | np.ndarray | None) -> Greys:
+    if limits is None:
+        return Greys(intensity, shading)
+    return ClippedGreys(intensity, shading, (float(limits[0]), float(limits[1])))
+
+
+def _stacked(unread: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Cells of all slices (slices, rows, columns); one of them has some."""
+    shape = next(cells.shape for cells in unread if cells is not None)
+    return np.stack([np.zeros(shape, bool) if cells is None else cells for cells in unread])

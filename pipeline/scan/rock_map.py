@@ -21,11 +21,13 @@ class RockMap:
 
     Attributes:
         cells: resin and other even ground.
-        blank: ground of one extreme value; None: there is none.
+        blank: ground of one value; None: there is none.
+        unread: (rows, columns), True where a cell can't be read, which is not needed either; None: there is none.
     """
 
     cells: EmptyGround
     blank: BlankGround | None = None
+    unread: np.ndarray | None = None
 
     def rock(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Where a window shows rock, (height, width), boolean."""
@@ -44,11 +46,25 @@ class RockMap:
         return not self.rock(top, left, height, width).any()
 
     def is_empty_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
-        """As `is_empty`, of a window in pixels of another scale, of which there are so many to one of the slice."""
+        """As `is_empty`, of a window in pixels of another scale, of which there are so many to one of the slice.
+
+        A window that reaches what can't be read counts as empty: there is nothing to be learned from it.
+        """
         y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
         bottom = min(self.cells.shape[0], int((top + height) / scale[0] + 1))
         right = min(self.cells.shape[1], int((left + width) / scale[1] + 1))
-        return self.is_empty(y, x, bottom - y, right - x)
+        return self._reaches_unread(scale, top, left, height, width) or self.is_empty(y, x, bottom - y, right - x)
+
+    def _reaches_unread(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
+        if self.unread is None:
+            return False
+        cells = []
+        for start, count, factor in zip((top, left), (height, width), scale, strict=True):
+            # pixels at another scale are interpolated from those beside them, too
+            around = 0 if factor == 1 else ceil(max(1.0, 1 / factor)) + 1
+            first, end = int(start / factor) - around, ceil((start + count) / factor) + around
+            cells.append(slice(max(0, first) // CELL, -(-end // CELL)))
+        return bool(self.unread[cells[0], cells[1]].any())
 
     def imaged_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> np.ndarray | None:
         """Pixels of a window, at another scale, that nothing blank is part of, (height, width); None: all of them."""
