@@ -94,13 +94,13 @@ def compare(
         notes = [*choice.notes, *check_same_data(found.runs)]
         if found.left_out:
             notes.append(f"Skipped, as they have no evaluation: {', '.join(found.left_out)}.")
-        findings = find(
+        findings = collect_findings(
             found.runs, choice.title, _baseline(baseline, found.runs), BY_NAME[measure], notes, Path(scratch)
         )
     figures = draw(findings)
     files = {
         "variants.csv": findings.table.to_csv(index=False, float_format="%.6g"),
-        "differences.csv": differences_table(findings.comparisons).to_csv(index=False, float_format="%.6g"),
+        "differences.csv": findings.differences.to_csv(index=False, float_format="%.6g"),
         "strata.csv": findings.strata.to_csv(index=False, float_format="%.6g"),
         "variants.md": markdown(findings),
         "variants.html": table_html(findings),
@@ -117,7 +117,7 @@ def compare(
     return Compared(
         findings.baseline,
         findings.table,
-        differences_table(findings.comparisons),
+        findings.differences,
         findings.strata,
         findings.notes,
         files["variants.md"],
@@ -137,7 +137,7 @@ def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
     return list(paths.values())
 
 
-def find(
+def collect_findings(
     runs: Sequence[EvaluatedRun], title: str, baseline: str, primary: Measure, notes: Sequence[str], folder: Path
 ) -> Findings:
     """All that a report tells of runs.
@@ -160,6 +160,7 @@ def find(
         table=variant_table(runs),
         costs=cost_table(runs),
         comparisons=comparisons,
+        differences=differences_table(comparisons),
         strata=strata_table(runs, baseline, primary),
         curves=read_curves(runs),
         gallery=_gallery(runs, comparisons, baseline, primary, folder),

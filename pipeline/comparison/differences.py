@@ -45,7 +45,9 @@ def compare_variants(runs: Sequence[EvaluatedRun], baseline: str) -> list[Compar
         if rows["value"].isna().all():
             continue
         theirs = rows[rows["variant"] == baseline]
-        differences = [paired_difference(rows[rows["variant"] == variant], theirs) for variant in others]
+        differences = [
+            paired_difference(rows[rows["variant"] == variant], theirs, largest=measure.largest) for variant in others
+        ]
         p_values = holm([difference.p for difference in differences])
         wilcoxon = holm([difference.p_wilcoxon for difference in differences])
         for variant, difference, p, w in zip(others, differences, p_values, wilcoxon, strict=True):
@@ -67,8 +69,8 @@ def differences_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
             "p_wilcoxon_holm": one.p_wilcoxon,
             "images": one.difference.images,
             "clusters": one.difference.clusters,
-            "cluster": one.difference.cluster,
-            "trainings_spread": one.difference.luck,
+            "cluster": one.difference.cluster.value,
+            "trainings_spread": one.difference.trainings_spread.value,
             "verdict": one.verdict.word,
             "sentence": one.verdict.sentence,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -14,12 +15,14 @@ class Measure:
         title: for readers.
         higher: whether more is better.
         meaning: one sentence; ``{surface}``, ``{boundary}`` and ``{small_pore}`` stand for the tolerances.
+        largest: value that is possible; the smallest is 0.
     """
 
     name: str
     title: str
     higher: bool
     meaning: str
+    largest: float = 1.0
 
 
 MEASURES = (
@@ -28,7 +31,13 @@ MEASURES = (
     Measure("precision", "precision", True, "Share of the predicted pore pixels that are pore."),
     Measure("recall", "recall", True, "Share of the true pore pixels that were found."),
     Measure("porosity_error", "porosity error", False, "|predicted - true porosity|, as a share of the area."),
-    Measure("porosity_error_relative", "relative porosity error", False, "Porosity error over the true porosity."),
+    Measure(
+        "porosity_error_relative",
+        "relative porosity error",
+        False,
+        "Porosity error over the true porosity.",
+        math.inf,
+    ),
     Measure(
         "surface_dice", "surface Dice", True, "Share of both masks' edge pixels within {surface:g} px of the other."
     ),
@@ -40,9 +49,17 @@ MEASURES = (
         "Betti-0 error",
         False,
         "|predicted - true number of pores| (8-connected); pooled: of all images together.",
+        math.inf,
     ),
-    Measure("broken_pores", "broken pores", False, "True pores that two or more predicted ones overlap; pooled: sum."),
-    Measure("merged_pores", "merged pores", False, "Predicted pores that overlap two or more true ones; pooled: sum."),
+    *(
+        Measure(f"{what}_pores", f"{what} pores", False, f"{meaning}; pooled: sum.", math.inf)
+        for what, meaning in {
+            "broken": "True pores that two or more predicted ones overlap",
+            "merged": "Predicted pores that overlap two or more true ones",
+            "missed": "True pores that no predicted one overlaps",
+            "spurious": "Predicted pores that overlap no true one",
+        }.items()
+    ),
     Measure(
         "boundary_f1",
         "boundary F1",

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,26 @@ from scipy.stats import wilcoxon
 LEVEL = 0.95
 _REPLICATES = 2000
 _DRAWN_AT_ONCE = 2_000_000  # numbers
+
+
+class TrainingsSpread(str, Enum):
+    """Whether the spread between trainings is in an interval, and where it was taken from."""
+
+    #: several seeds of each variant
+    SEEDS = "seeds"
+    #: the folds, which were trained for separately
+    FOLDS = "folds"
+    #: both variants are evaluations of the same trainings, so that there is none
+    SAME_WEIGHTS = "same weights"
+    UNKNOWN = "unknown"
+
+
+class Cluster(str, Enum):
+    """What a bootstrap resamples."""
+
+    SOURCE = "source"
+    FOLD = "fold"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True)
@@ -48,10 +69,8 @@ class Difference:
             the variant.
         images: how many were paired.
         clusters: how many parts the bootstrap resampled ...
-        cluster: ... and what they are: ``source``, ``fold`` or ``image``.
-        luck: whether the spread between trainings is in the interval: ``seeds`` (from several seeds), ``folds`` (from
-            the folds, which were trained for separately), ``same weights`` (both are evaluations of the same trainings,
-            so that there is none), or ``unknown``.
+        cluster: ... and what they are.
+        trainings_spread: whether the spread between trainings is in the interval.
         by_image: difference of each image: fold, name, source, difference, weight.
     """
 
@@ -62,12 +81,14 @@ class Difference:
     p_wilcoxon: float
     images: int
     clusters: int
-    cluster: str
-    luck: str
+    cluster: Cluster
+    trainings_spread: TrainingsSpread
     by_image: pd.DataFrame
 
 
-def paired_difference(variant: pd.DataFrame, baseline: pd.DataFrame, seed: int = 0) -> Difference:
+def paired_difference(
+    variant: pd.DataFrame, baseline: pd.DataFrame, seed: int = 0, largest: float = math.inf
+) -> Difference:
     """Compare two variants over the images that both have; undefined scores are left out.
 
     Args:
@@ -75,25 +96,36 @@ def paired_difference(variant: pd.DataFrame, baseline: pd.DataFrame, seed: int =
             (hash of the checkpoint, may be empty) and ``weight`` (how much the image counts; 1 where missing).
         baseline: likewise.
         seed: of the bootstrap.
+        largest: difference that is possible; the interval ends there.
     """
     ours, theirs = _by_seed(variant), _by_seed(baseline)
     items = _items(variant, baseline, ours, theirs)
     difference, weight = items["difference"].to_numpy(), items["weight"].to_numpy()
     if not len(items) or not weight.sum():
         nothing = math.nan
-        return Difference(nothing, nothing, nothing, nothing, nothing, 0, 0, "image", "unknown", items.reset_index())
+        nowhere = Cluster.IMAGE, TrainingsSpread.UNKNOWN
+        return Difference(nothing, nothing, nothing, nothing, nothing, 0, 0, *nowhere, items.reset_index())
     mean = float(np.average(difference, weights=weight))
-    luck = _luck(variant, baseline, items)
-    cluster, parts = _clusters(items, luck)
+    spread = _spread(variant, baseline, items)
+    cluster, parts = _clusters(items, spread)
     components = [(_bootstrap_variance(items, parts, seed), len(set(parts)) - 1)]
-    if luck == "seeds":
+    if spread is TrainingsSpread.SEEDS:
         components += [_training_variance(values, items) for values in (ours, theirs)]
-    elif luck == "same weights":
+    elif spread is TrainingsSpread.SAME_WEIGHTS:
         shared = ours.columns.intersection(theirs.columns)
         components.append(_training_variance(ours[shared] - theirs[shared], items))
     low, high, p = _interval(mean, components)
     return Difference(
-        mean, low, high, p, _wilcoxon(difference), len(items), len(set(parts)), cluster, luck, items.reset_index()
+        mean,
+        low=float(np.clip(low, -largest, largest)),
+        high=float(np.clip(high, -largest, largest)),
+        p=p,
+        p_wilcoxon=_wilcoxon(difference),
+        images=len(items),
+        clusters=len(set(parts)),
+        cluster=cluster,
+        trainings_spread=spread,
+        by_image=items.reset_index(),
     )
 
 
@@ -111,7 +143,7 @@ def _items(variant: pd.DataFrame, baseline: pd.DataFrame, ours: pd.DataFrame, th
     return items.dropna(subset="difference")
 
 
-def _luck(variant: pd.DataFrame, baseline: pd.DataFrame, items: pd.DataFrame) -> str:
+def _spread(variant: pd.DataFrame, baseline: pd.DataFrame, items: pd.DataFrame) -> TrainingsSpread:
     """Where the spread between trainings can be taken from."""
     keys = ["fold", "seed"]
     hashes = [
@@ -121,21 +153,22 @@ def _luck(variant: pd.DataFrame, baseline: pd.DataFrame, items: pd.DataFrame) ->
         for rows in (variant, baseline)
     ]
     if len(hashes[0]) and hashes[0].equals(hashes[1]):
-        return "same weights"
+        return TrainingsSpread.SAME_WEIGHTS
     replicated = [len(rows[keys].drop_duplicates()) > rows["fold"].nunique() for rows in (variant, baseline)]
     if all(replicated):
-        return "seeds"
-    return "folds" if items.index.get_level_values("fold").nunique() > 1 else "unknown"
+        return TrainingsSpread.SEEDS
+    several = items.index.get_level_values("fold").nunique() > 1
+    return TrainingsSpread.FOLDS if several else TrainingsSpread.UNKNOWN
 
 
-def _clusters(items: pd.DataFrame, luck: str) -> tuple[str, np.ndarray]:
+def _clusters(items: pd.DataFrame, spread: TrainingsSpread) -> tuple[Cluster, np.ndarray]:
     """What is resampled: sources; folds, if they have to stand for the trainings; images, if there is one source."""
     folds = items.index.get_level_values("fold").to_numpy()
-    if luck == "folds":
-        return "fold", folds
+    if spread is TrainingsSpread.FOLDS:
+        return Cluster.FOLD, folds
     if items["source"].nunique() > 1:
-        return "source", items["source"].to_numpy()
-    return "image", np.arange(len(items))
+        return Cluster.SOURCE, items["source"].to_numpy()
+    return Cluster.IMAGE, np.arange(len(items))
 
 
 def _bootstrap_variance(items: pd.DataFrame, parts: np.ndarray, seed: int) -> float:

@@ -21,9 +21,10 @@ import pipeline
 from pipeline.comparison.differences import Comparison
 from pipeline.comparison.gallery import Exhibit
 from pipeline.comparison.measures import MEASURES, Measure
+from pipeline.comparison.paired import TrainingsSpread
 from pipeline.comparison.plots import epoch_curves, paired_dots, reliability_diagram, strata_figure, variant_colours
 from pipeline.comparison.runs import EvaluatedRun
-from pipeline.comparison.table import pooled_scores, variants_of
+from pipeline.comparison.table import cost_caption, pooled_scores, variants_of
 from pipeline.comparison.verdict import ALIKE
 from pipeline.metrics import Tolerances
 from pipeline.wording import some_of
@@ -47,6 +48,7 @@ class Findings:
     table: pd.DataFrame
     costs: pd.DataFrame
     comparisons: list[Comparison]
+    differences: pd.DataFrame
     strata: pd.DataFrame
     curves: pd.DataFrame
     gallery: list[Exhibit]
@@ -81,6 +83,10 @@ def render(findings: Findings, figures: Mapping[str, Figure]) -> str:
         facts=_facts(runs),
         verdicts=[(one, _tone(one)) for one in findings.verdicts()],
         main=_wide(findings, [measure for measure in findings.shown() if measure.name in MAIN], costs=False),
+        without_spread=any(
+            one.difference.trainings_spread is TrainingsSpread.UNKNOWN for one in findings.verdicts()[:1]
+        ),
+        cost_caption=cost_caption(findings.costs),
         costs=None if findings.costs.columns.empty else _wide(findings, [], costs=True),
         every=_transposed(findings),
         differences=_differences(findings),

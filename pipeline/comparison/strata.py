@@ -38,12 +38,12 @@ def strata_table(runs: Sequence[EvaluatedRun], baseline: str, primary: Measure) 
         primary: score of the strata of images.
     """
     parts = [_pore_rows(runs, variable, bins) for variable, bins in _PORE_STRATA.items()]
-    images = score_rows(runs, primary.name)
+    images = score_rows(runs, primary.name).assign(weight=1.0, value_of=primary.title, largest=primary.largest)
     sizes = _pixel_sizes(runs)
-    parts.append(images.assign(variable="source", stratum=images["source"], weight=1.0, value_of=primary.title))
+    parts.append(images.assign(variable="source", stratum=images["source"]))
     if sizes:
         named = images["name"].map(lambda name: f"{sizes[name]:.4g} nm/px" if name in sizes else "unknown")
-        parts.append(images.assign(variable="pixel size", stratum=named, weight=1.0, value_of=primary.title))
+        parts.append(images.assign(variable="pixel size", stratum=named))
     rows = []
     for table in parts:
         if table.empty:
@@ -59,8 +59,8 @@ def strata_table(runs: Sequence[EvaluatedRun], baseline: str, primary: Measure) 
 
 
 def _row(own: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, object]:
-    difference = paired_difference(own, theirs)
     first = own.iloc[0]
+    difference = paired_difference(own, theirs, largest=first["largest"])
     return {
         "variable": first["variable"],
         "stratum": first["stratum"],
@@ -72,7 +72,7 @@ def _row(own: pd.DataFrame, theirs: pd.DataFrame) -> dict[str, object]:
         "difference": difference.mean,
         "low": difference.low,
         "high": difference.high,
-        "luck": difference.luck,
+        "trainings_spread": difference.trainings_spread.value,
     }
 
 
@@ -129,6 +129,7 @@ def _pore_rows(runs: Sequence[EvaluatedRun], variable: str, bins: Callable[[pd.D
                 checkpoint=run.summary.get("checkpoint_sha256") or "",
                 variable=variable,
                 value_of="pores hit",
+                largest=1.0,
             )
         )
     if not parts:

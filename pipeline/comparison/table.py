@@ -86,6 +86,18 @@ def cost_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").dropna(axis=1, how="all")
 
 
+def cost_caption(costs: pd.DataFrame) -> str:
+    """What holds for the columns of a :func:`cost_table`."""
+    there = {name for name, _, title, _ in _COSTS if title in costs}
+    measured = [what for name, what in (("training_seconds", "time"), ("peak_memory_bytes", "memory")) if name in there]
+    parts = ["Mean over the trainings"]
+    if "flops" in there:
+        parts.append("FLOPs of one training patch")
+    if measured:
+        parts.append(f"{' and '.join(measured)} on the machine used for training")
+    return "; ".join(parts) + "."
+
+
 def variants_of(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Names of the variants, each once, in order."""
     return list(dict.fromkeys(run.variant for run in runs))

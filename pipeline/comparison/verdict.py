@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from pipeline.comparison.measures import Measure
-from pipeline.comparison.paired import Difference
+from pipeline.comparison.paired import Cluster, Difference, TrainingsSpread
 
 BETTER, WORSE, ALIKE = "better", "worse", "not distinguishable"
 SIGNIFICANT = 0.05
@@ -52,7 +52,7 @@ def judge(
         return Verdict(ALIKE, f"{variant} and {baseline} share no image on which {measure.title} is defined.")
     alike = f"{variant} is {ALIKE} from {baseline} with this data"
     how = f"{measure.title} {difference.mean:+.4f} on the mean of {_count(difference.images, 'image')}"
-    if difference.luck == "unknown":
+    if difference.trainings_spread is TrainingsSpread.UNKNOWN:
         return Verdict(
             ALIKE,
             f"{alike}: {how}, but with only one training the spread between seeds is unknown, so a difference between "
@@ -61,11 +61,14 @@ def judge(
         )
     if not _known(difference):
         return Verdict(ALIKE, f"{alike}: {how}; no interval with one image.")
-    said = f"{how} (95 % interval {_interval(difference)}, over {_parts(difference)}{_LUCK[difference.luck]})"
+    over = _parts(difference) + _SPREAD[difference.trainings_spread]
+    said = f"{how} (95 % interval {_interval(difference)}, over {over})"
     if not p_adjusted < SIGNIFICANT:
         crossed = difference.low <= 0 <= difference.high
         after = "" if crossed else f"; after the correction for {variants} variants this is no evidence"
-        ruled_out = f"; a difference below {difference.low:+.4f} or above {difference.high:+.4f} is unlikely"
+        unlikely = [f"below {difference.low:+.4f}"] * (difference.low > -measure.largest)
+        unlikely += [f"above {difference.high:+.4f}"] * (difference.high < measure.largest)
+        ruled_out = f"; a difference {' or '.join(unlikely)} is unlikely" if unlikely else ""
         return Verdict(ALIKE, f"{alike}: {said}{ruled_out if crossed else after}.")
     word = BETTER if (difference.mean > 0) == measure.higher else WORSE
     corrected = f" after the correction for {variants} variants" if variants > 1 else ""
@@ -77,17 +80,17 @@ def judge(
     return Verdict(word, f"{variant} is {word} than {baseline}: {said}, p = {p_adjusted:.2g}{corrected}.{doubt}")
 
 
-_LUCK = {
-    "seeds": " and the spread between seeds",
-    "folds": ", each with its own trainings",
-    "same weights": "; both are evaluations of the same trained weights",
+_SPREAD = {
+    TrainingsSpread.SEEDS: " and the spread between seeds",
+    TrainingsSpread.FOLDS: ", each with its own trainings",
+    TrainingsSpread.SAME_WEIGHTS: "; both are evaluations of the same trained weights",
 }
 
 
 def _parts(difference: Difference) -> str:
-    if difference.cluster == "image":
+    if difference.cluster is Cluster.IMAGE:
         return f"{_count(difference.images, 'image')} of one source, so for this source only"
-    return _count(difference.clusters, difference.cluster)
+    return _count(difference.clusters, difference.cluster.value)
 
 
 def _interval(difference: Difference) -> str:

@@ -41,7 +41,7 @@ class PoreScores:
         centreline: for the centreline Dice.
         surface: edges at the tolerance of the surface Dice.
         boundary: edges at the tolerance of the boundary F1.
-        objects: for the Betti-0 error.
+        objects: for the Betti-0 error, and broken, merged, missed and spurious pores.
         small: for the recall of small pores.
         calibration: of the probabilities; None where only a mask is known.
     """
@@ -110,6 +110,8 @@ class PoreScores:
             "betti0_error": self.objects.betti0_error,
             "broken_pores": self.objects.broken,
             "merged_pores": self.objects.merged,
+            "missed_pores": self.objects.missed,
+            "spurious_pores": self.objects.spurious,
             "boundary_f1": self.boundary.boundary_f1,
             "small_pore_recall": self.small.recall,
         }

@@ -79,7 +79,7 @@ def test_many_sources_without_luck_give_the_t_test_over_sources():
     base = random.normal(0.8, 0.1, 40)
     change = random.normal(0.01, 0.03, 40)
     difference = paired_difference(table(base + change, checkpoint="x"), table(base, checkpoint="x"))
-    assert difference.luck == "same weights"
+    assert difference.trainings_spread == "same weights"
     expected = ttest_1samp(change, 0)
     interval = expected.confidence_interval()
     assert (difference.low, difference.high) == pytest.approx((interval.low, interval.high), abs=1e-3)
@@ -106,7 +106,7 @@ def test_trainings_of_unequal_folds_count_by_the_folds_share_of_the_images():
     ours = [table(np.outer(drawn, np.ones(n)), fold=f) for drawn, (f, n) in zip(luck, images.items(), strict=True)]
     theirs = [table(np.zeros((seeds, n)), fold=f) for f, n in images.items()]
     difference = paired_difference(pd.concat(ours), pd.concat(theirs))
-    assert difference.luck == "seeds"
+    assert difference.trainings_spread == "seeds"
     shares = np.array(list(images.values())) / sum(images.values())
     error = math.sqrt(np.sum(shares**2 * luck.var(axis=1, ddof=1).mean() / seeds))
     reach = t.ppf(0.975, len(images) * (seeds - 1)) * error
@@ -128,13 +128,13 @@ def test_folds_that_were_trained_for_separately_stand_for_seeds():
              [("a", 0.01), ("b", 0.02), ("c", 0.04)]]  # fmt: skip
     ours, theirs = (pd.concat(parts) for parts in zip(*folds, strict=True))
     difference = paired_difference(ours, theirs)
-    assert (difference.luck, difference.cluster, difference.clusters) == ("folds", "fold", 3)
+    assert (difference.trainings_spread, difference.cluster, difference.clusters) == ("folds", "fold", 3)
     assert difference.p == pytest.approx(ttest_1samp([0.01, 0.02, 0.04], 0).pvalue, rel=0.1)
 
 
 def test_with_one_training_each_the_luck_is_unknown_and_said_so():
     difference = paired_difference(table(np.full(20, 0.9)), table(np.linspace(0.5, 0.6, 20)))
-    assert difference.luck == "unknown"
+    assert difference.trainings_spread == "unknown"
     said = judge("a", "b", BY_NAME["dice"], difference, difference.p, difference.p_wilcoxon, 1)
     assert said.word == ALIKE
     assert "spread between seeds is unknown" in said.sentence
@@ -161,3 +161,12 @@ def test_the_same_predictions_are_no_difference():
     rows = table(np.linspace(0.5, 0.9, 8), checkpoint="x")
     difference = paired_difference(rows, rows)
     assert (difference.mean, difference.p, difference.p_wilcoxon) == (0, 1, 1)
+
+
+def test_an_interval_ends_where_differences_are_impossible():
+    ours, theirs = table([[1.0, 0.9], [0.2, 1.0]]), table([[0.1, 0.0], [0.9, 0.2]])
+    free = paired_difference(ours, theirs)
+    assert free.low < -1
+    assert free.high > 1
+    clipped = paired_difference(ours, theirs, largest=1.0)
+    assert (clipped.low, clipped.high, clipped.p) == (-1, 1, free.p)

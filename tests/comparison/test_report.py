@@ -14,11 +14,12 @@ from matplotlib.text import Text
 
 from pipeline.comparison import paired, report
 from pipeline.comparison.choice import choose_runs
-from pipeline.comparison.compare import find
+from pipeline.comparison.compare import collect_findings
 from pipeline.comparison.measures import BY_NAME
 from pipeline.comparison.report import Findings, draw, markdown, render, table_html
 from pipeline.comparison.runs import EvaluatedRun, read_runs
 from pipeline.comparison.same_data import check_same_data
+from pipeline.comparison.table import cost_table
 from tests.comparison.simulated import evaluate, log_run
 
 Runs = Sequence[EvaluatedRun]
@@ -96,7 +97,7 @@ MISSING: dict[str, tuple[Callable[[Runs], Runs], bool, bool]] = {
 
 
 def found(runs: Runs, folder) -> Findings:
-    return find(runs, "rock", runs[-1].variant, BY_NAME["dice"], check_same_data(runs), folder)
+    return collect_findings(runs, "rock", runs[-1].variant, BY_NAME["dice"], check_same_data(runs), folder)
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +176,26 @@ def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
     assert len(table) == 2 + 1 + len(names)
     assert len({line.replace("\\|", "").count("|") for line in table}) == 1
     assert "<img src=x" not in "\n".join(lines).replace("\\<", "")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "caption"),
+    [
+        ({"parameters": 1e6}, "Mean over the trainings."),
+        ({"parameters": 1e6, "flops": 2}, "Mean over the trainings; FLOPs of one training patch."),
+        (
+            {"flops": 2, "training_seconds": 60, "peak_memory_bytes": 1e6},
+            "Mean over the trainings; FLOPs of one training patch; time and memory on the machine used for training.",
+        ),
+        ({"peak_memory_bytes": 1e6}, "Mean over the trainings; memory on the machine used for training."),
+    ],
+)
+def test_the_costs_caption_is_of_what_is_there(quick, runs, findings, metrics, caption):
+    costs = cost_table([replace(run, metrics=metrics) for run in runs])
+    page = render(replace(findings, costs=costs), {})
+    assert f">{caption}</p>" in page
+
+
+def test_every_score_of_an_evaluation_is_shown(runs):
+    others = {"name", "source", "porosity_true", "porosity_predicted", "otsu_dice", "dice_at_half", "pixels"}
+    assert set(runs[0].images) - others - {"pixel_size_nm"} == set(BY_NAME)

@@ -4,12 +4,12 @@ import pandas as pd
 import pytest
 
 from pipeline.comparison.measures import BY_NAME
-from pipeline.comparison.paired import Difference
+from pipeline.comparison.paired import Cluster, Difference, TrainingsSpread
 from pipeline.comparison.verdict import ALIKE, BETTER, WORSE, judge
 
 
-def difference(mean: float, low: float, high: float, luck: str = "seeds") -> Difference:
-    return Difference(mean, low, high, 0.01, 0.01, 20, 4, "source", luck, pd.DataFrame())
+def difference(mean: float, low: float, high: float, spread: TrainingsSpread = TrainingsSpread.SEEDS) -> Difference:
+    return Difference(mean, low, high, 0.01, 0.01, 20, 4, Cluster.SOURCE, spread, pd.DataFrame())
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,15 @@ def test_a_gain_that_few_images_make_is_told():
     said = judge("a", "b", BY_NAME["dice"], difference(0.02, 0.01, 0.03), 0.01, 0.4, 1)
     assert said.word == BETTER
     assert "Wilcoxon p = 0.4" in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (-0.8, 0.9, "; a difference below -0.8000 or above +0.9000 is unlikely."),
+        (-1.0, 0.9, "; a difference above +0.9000 is unlikely."),
+        (-1.0, 1.0, "and the spread between seeds)."),
+    ],
+)
+def test_what_is_impossible_is_not_called_unlikely(low, high, told):
+    assert judge("a", "b", BY_NAME["dice"], difference(0.02, low, high), 0.9, 0.9, 1).sentence.endswith(told)

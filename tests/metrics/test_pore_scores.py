@@ -51,6 +51,17 @@ def test_masks_with_little_in_them(predicted, truth, dice, undefined):
     assert "brier" not in scores
 
 
+def test_pores_as_objects():
+    truth = np.zeros((20, 40), bool)
+    truth[2, 2:30] = truth[6, 2:5] = truth[10:13, 2:5] = truth[10:13, 7:10] = True
+    predicted = truth.copy()
+    predicted[2, 10] = predicted[6] = False  # one is broken, one missed
+    predicted[11, 5:7] = predicted[17, ::8] = True  # two are merged, five made up
+    scores = score(predicted, truth).scores()
+    names = ("broken_pores", "merged_pores", "missed_pores", "spurious_pores")
+    assert [scores[name] for name in names] == [1, 1, 1, 5]
+
+
 def test_without_probabilities_on_one_side_the_pool_has_none():
     with_them = score(PIXEL, PIXEL, np.ones(PIXEL.shape, np.float32))
     assert (with_them + score(PIXEL, PIXEL)).calibration is None
