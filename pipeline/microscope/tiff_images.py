@@ -116,7 +116,8 @@ def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
     with tiff:
         for flag in _NEVER:
             setattr(tiff, flag, False)
-        images = [] if any(getattr(tiff, flag, False) for flag in _WITH_AXES) else _alike(tiff)
+        images = _alike(tiff) if not any(getattr(tiff, flag, False) for flag in _WITH_AXES) else []
+        len(tiff.pages)  # ends where pages lead back to one before; going on from page to page would not
         axes: list[_Axes] = [(("I", len(images)),)]
         told = own is not None and own.arrays <= 1
         if not images and tiff.series and tiff.series[0].kind == "generic":
@@ -139,14 +140,11 @@ def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
 
 def _alone(path: Path) -> tuple[tifffile.TiffFile, OwnPart | None]:
     """The open file, of whose OME-XML tifffile sees what is about this file, and that part."""
-    tiff = tifffile.TiffFile(path)
-    text = tiff.ome_metadata
-    if text is None:
-        return tiff, None
-    own = own_part(text, path.name)
-    if own.xml is not None and not own.names_files:
-        return tiff, own
-    tiff.close()
+    with tifffile.TiffFile(path) as tiff:
+        text = tiff.ome_metadata
+    own = None if text is None else own_part(text, path.name)
+    if own is None or (own.xml is not None and not own.names_files):
+        return tifffile.TiffFile(path), own
     return tifffile.TiffFile(path, is_ome=False) if own.xml is None else tifffile.TiffFile(path, omexml=own.xml), own
 
 
@@ -154,16 +152,21 @@ def _alike(tiff: tifffile.TiffFile) -> list[TiffImage]:
     """Images of a TIFF without axes; none where they are not all alike, or have pages below them.
 
     tifffile would find them too, in a time with the square of their number.
+
+    Raises:
+        ValueError: its pages lead back to one before.
     """
-    images, hashes, seen = [], set(), set()
+    images, hashes, seen, flat = [], set(), set(), True
     for page in tiff.pages:
+        if page.offset in seen:
+            raise ValueError(f"page {page.index} is one of those before it")
+        seen.add(page.offset)
         if not isinstance(page, tifffile.TiffPage) or page.subifds:
-            return []
-        if page.shape and not page.is_reduced and page.offset not in seen:
-            seen.add(page.offset)
+            flat = False
+        elif page.shape and not page.is_reduced:
             hashes.add(page.hash)
             images.append(TiffImage(page.offset, page.treeindex, None, 0, f"page {page.index}"))
-    return images if len(hashes) == 1 else []
+    return images if flat and len(hashes) == 1 else []
 
 
 def _in_order_of_the_file(series: Sequence[tifffile.TiffPageSeries]) -> list[TiffImage]:

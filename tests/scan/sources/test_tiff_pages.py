@@ -11,6 +11,7 @@ import pytest
 import tifffile
 from PIL import Image, TiffImagePlugin
 
+from pipeline.errors import UserError
 from pipeline.microscope import tiff_images
 from pipeline.scan.sources import open_scan, open_stack
 from tests.scan.sources.cases import assert_reads, noise
@@ -105,6 +106,21 @@ def test_the_pages_of_a_stack_are_parsed_once(
         with source:
             np.testing.assert_array_equal(source.read(0, 0, 8, 8), page)
     assert len(parsed) < 6 * len(pages)
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_pages_that_lead_back_are_damage(tmp_path: Path, compression: str | None) -> None:
+    path = write(tmp_path / "a.tif", [{}, {"compression": compression}, {}], PAGES[:3])
+    with tifffile.TiffFile(path) as tiff:
+        last = tiff.pages[2]
+        at, first = last.offset + 2 + 12 * len(last.tags), tiff.pages[0].offset
+    data = bytearray(path.read_bytes())
+    assert data[at : at + 4] == bytes(4)
+    data[at : at + 4] = first.to_bytes(4, "little")
+    path.write_bytes(bytes(data))
+    for opens in (open_scan, open_stack):
+        with pytest.raises(UserError, match=r"a\.tif: it is truncated or damaged \(page 3 is one of those before it\)"):
+            opens(path)
 
 
 def test_a_changed_file_is_parsed_again(tmp_path: Path) -> None:
