@@ -14,6 +14,8 @@ from pipeline.scan.sources.source import ScanSource
 
 #: share of a cell that has to be left for a median
 _LEAST = 0.1
+#: share of the cells that tells how dark and bright rock can be
+_FEWEST_AWAY = 0.25
 #: cells that are read at once at most
 _CELLS = 32
 
@@ -33,10 +35,13 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
     whole = np.logical_or.reduce([one.whole for one in found])
     parts = [one.part & ~whole for one in found]
     edge = np.logical_or.reduce(parts)
-    some, all_ = _in_cells(whole | edge), ~_in_cells(~whole)
+    near = ndimage.binary_dilation(whole | edge, np.ones((3, 3), bool))
+    some, all_ = _in_cells(near), ~_in_cells(~whole)
     for axis in (0, 1):  # the last cells are moved inside, over a part of those before
         some.swapaxes(0, axis)[-1] |= some.swapaxes(0, axis)[-2:].any(0)
         all_.swapaxes(0, axis)[-1] &= all_.swapaxes(0, axis)[-2:].all(0)
+    darkest, brightest = _range_away_from(some, cells)
+    mixed = any(float(one.value) < darkest for one in found), any(float(one.value) > brightest for one in found)
     cells.median[all_] = cells.lowest[all_] = cells.highest[all_] = np.nan
     places, pixels = [np.empty((0, 2), np.int64)], [np.empty((0, SQUARE, SQUARE), bool)]
     high, wide = (min(CELL, side) for side in source.shape)
@@ -46,6 +51,9 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
         blank, of_value = _in_window(whole, top, left, seen.shape), np.zeros(seen.shape, bool)
         for one, part in zip(found, parts, strict=True):
             of_value |= (seen == one.value) & _in_window(part, top, left, seen.shape)
+        for some_are, beyond in zip(mixed, (seen < darkest, seen > brightest), strict=True):
+            if some_are:  # where an image was turned, pixels at its edge are of both: -9999 of the ground shows in them
+                of_value |= beyond & _in_window(near, top, left, seen.shape)
         blank = _connected(of_value, blank)
         for column in range(first, last):
             x = min(column * CELL, source.shape[1] - wide) - left
@@ -60,11 +68,23 @@ def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
         squares = np.pad(squares, [(0, -side % SQUARE) for side in squares.shape])
         blocks = squares.reshape(squares.shape[0] // SQUARE, SQUARE, -1, SQUARE).swapaxes(1, 2)
         corner = row * CELL // SQUARE, first * CELL // SQUARE
-        inside = edge[corner[0] : corner[0] + blocks.shape[0], corner[1] : corner[1] + blocks.shape[1]]
+        inside = ~whole[corner[0] : corner[0] + blocks.shape[0], corner[1] : corner[1] + blocks.shape[1]]
         inside = inside & blocks.any((2, 3))
         places.append(np.argwhere(inside) + corner)
         pixels.append(blocks[inside])
     return BlankGround(whole, np.concatenate(places), packed(np.concatenate(pixels)), source.shape)
+
+
+def _range_away_from(touched: np.ndarray, cells: Cells) -> tuple[float, float]:
+    """What no rock is darker or brighter than: the range of the cells that no ground touches, three times as wide.
+
+    Without end where these are few.
+    """
+    away = ~touched & ~cells.constant & ~cells.unread
+    if away.sum() < max(1, _FEWEST_AWAY * (~cells.constant).sum()):
+        return -np.inf, np.inf
+    low, high = float(cells.lowest[away].min()), float(cells.highest[away].max())
+    return 2 * low - high, 2 * high - low
 
 
 def _connected(pixels: np.ndarray, ground: np.ndarray) -> np.ndarray:

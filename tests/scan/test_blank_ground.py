@@ -125,6 +125,20 @@ def test_corners_of_a_turned_image(angle: float) -> None:
     assert (blank & ~found).sum() < 0.001 * blank.size
 
 
+@pytest.mark.parametrize("value", [-9999.0, 5000.0])
+@pytest.mark.parametrize("order", [1, 3])
+def test_pixels_that_are_mixed_with_ground_far_from_the_rock_go_with_it(value: float, order: int) -> None:
+    rock = ndimage.gaussian_filter(RANDOM.normal(150, 100, (1500, 1600)), 2).astype(np.float32)
+    image = ndimage.rotate(rock, 13.0, order=order, cval=value, prefilter=False)
+    blank = ndimage.rotate(np.ones(rock.shape, np.uint8), 13.0, order=0) == 0
+    found = pixels_of(blank_of(image))
+    assert image[~found].min() > rock.min() - np.ptp(rock)
+    assert image[~found].max() < rock.max() + np.ptp(rock)
+    assert image[~found].std() == pytest.approx(rock.std(), rel=0.05)
+    assert (found ^ blank).sum() < 5 * sum(image.shape)
+    assert not found[ndimage.binary_erosion(~blank, iterations=4)].any()
+
+
 def test_ragged_mosaics_and_half_a_scan() -> None:
     for image, blank in (mosaic(), (np.pad(ROCK, ((0, 0), (0, 900))), np.indices((700, 1800))[1] >= 900)):
         found = pixels_of(blank_of(image))
