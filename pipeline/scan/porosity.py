@@ -27,6 +27,7 @@ class Porosity:
         low: lower end of the 95 % interval; NaN with fewer than two fields that hold rock.
         high: its upper end.
         fields: porosity of each field of view (slices, rows, columns); NaN where a field holds no rock.
+        field_rock: rock pixels of each field.
         field: side of a field of view, pixels.
         pore: pore pixels of the scan.
         rock: rock pixels of the scan.
@@ -37,6 +38,7 @@ class Porosity:
     low: float
     high: float
     fields: np.ndarray
+    field_rock: np.ndarray
     field: int
     pore: int
     rock: int
@@ -77,7 +79,7 @@ def measure_porosity(plan: ChunkPlan, entries: Mapping[int, BlockCounts], spacin
     low, high = bootstrap_interval(slab_sums(pore, thickness), slab_sums(rock, thickness))
     total_pore, total_rock = int(pore.sum()), int(rock.sum())
     whole = total_pore / total_rock if total_rock else float("nan")
-    return Porosity(whole, low, high, porosity_map(pore, rock), field, total_pore, total_rock, spacing)
+    return Porosity(whole, low, high, porosity_map(pore, rock), rock, field, total_pore, total_rock, spacing)
 
 
 def field_side(plan: ChunkPlan, spacing: float = 1.0) -> int:

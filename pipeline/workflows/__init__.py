@@ -29,6 +29,7 @@ from pipeline.workflows.segmentation import SegmentationResults
 from pipeline.workflows.starting_point import start_weights, warn_of_known_images
 from pipeline.workflows.tracking import TrackedRun
 from pipeline.workflows.training import TrainingRun
+from pipeline.workflows.training_parts import training_parts
 
 __all__ = [
     "ConditionFeatures",
@@ -75,6 +76,7 @@ __all__ = [
     "start_weights",
     "text_conditions",
     "trained_pixel_sizes",
+    "training_parts",
     "versions",
     "warmup_cosine",
     "warn_of_known_images",

@@ -36,7 +36,8 @@ class TrainingCheckpoints:
         model: gives the model file's content at the time of writing.
         state: everything that a training needs to resume (network, optimiser, schedule ...); random numbers follow
             from seed and epoch (`PatchSampler`).
-        recipe: the settings that may not change when a training is resumed.
+        recipe: the settings that may not change when a training is resumed ...
+        parts: ... nor these (`training_parts`); files of earlier versions lack them.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class TrainingCheckpoints:
         model: Callable[[], dict[str, Any]],
         state: Mapping[str, Stateful],
         recipe: Mapping[str, Any],
+        parts: Mapping[str, str] | None = None,
     ) -> None:
         self.best = Path(directory) / "best.pt"
         self.last = Path(directory) / "last.pt"
         self._model = model
         self._state = state
         self._recipe = dict(recipe)
+        self._parts = dict(parts or {})
         self._lock: TextIO | None = None
 
     def lock(self) -> None:
@@ -96,7 +99,7 @@ class TrainingCheckpoints:
             training = saved["training"]
         except Exception as error:
             raise UserError(f"{self.last} can't be resumed ({error}); --overwrite starts from scratch") from error
-        self._check_recipe(training["recipe"])
+        self._check_recipe(training["recipe"], training.get("parts", self._parts))
         epoch = training["epoch"]
         if epoch >= max_epochs:
             raise UserError(
@@ -109,12 +112,15 @@ class TrainingCheckpoints:
         trainer.state.iteration = epoch * trainer.state.epoch_length
         evaluator.state.best_metric = training["best_metric"]
         evaluator.state.best_metric_epoch = training["best_metric_epoch"]
+        evaluator.state.metrics = dict(training.get("metrics", {}))  # the model's threshold is among them
 
-    def _check_recipe(self, saved: Mapping[str, Any]) -> None:
+    def _check_recipe(self, recipe: Mapping[str, Any], parts: Mapping[str, str]) -> None:
+        before = {**{name: recipe.get(name) for name in self._recipe}, **parts}
+        now = {**self._recipe, **self._parts}
         changed = [
-            f"{name} was {saved.get(name)}, now {value}"
-            for name, value in self._recipe.items()
-            if saved.get(name) != value
+            f"{name} was {before.get(name)}, now {now.get(name)}"
+            for name in dict.fromkeys([*now, *before])
+            if before.get(name) != now.get(name)
         ]
         if changed:
             raise UserError(
@@ -129,6 +135,8 @@ class TrainingCheckpoints:
             _save(model, self.best)
         training = {
             "recipe": self._recipe,
+            "parts": self._parts,
+            "metrics": {name: float(value) for name, value in evaluator.state.metrics.items()},
             "epoch": epoch,
             "best_metric": float(evaluator.state.best_metric),
             "best_metric_epoch": int(evaluator.state.best_metric_epoch),

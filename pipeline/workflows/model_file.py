@@ -18,7 +18,7 @@ import pipeline
 from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.hashing import sha256_of
-from pipeline.networks import build_network, memory_format
+from pipeline.networks import VLSENet, build_network, memory_format
 from pipeline.text import DEFAULT_PROMPT, TextStore, extend_text_store
 
 logger = logging.getLogger("vlsenet")
@@ -51,6 +51,16 @@ class TrainedModel:
     path: Path
     sha256: str
 
+    @property
+    def reads_text(self) -> bool:
+        """Whether text features change what the network says."""
+        return isinstance(self.network, VLSENet) and self.network.switches.read_text
+
+    @property
+    def reads_prompt(self) -> bool:
+        """Whether a prompt changes what the model says."""
+        return self.reads_text and self.text.reads_prompts
+
     def learn_prompts(self, prompts: Iterable[str], weights: str | None = None) -> TextStore:
         """Encode the prompts that the model does not know yet, by the text tower that it was trained with.
 
@@ -61,9 +71,9 @@ class TrainedModel:
             UserError: a prompt is new and the tower's weights can't be reached.
         """
         prompts = list(prompts)
-        if not self.text.reads_prompts and set(prompts) - {DEFAULT_PROMPT}:
-            source = self.text.provenance["source"]
-            logger.warning("this model was trained with text_source %s and reads no prompt; texts do nothing", source)
+        if not self.reads_prompt and set(prompts) - {DEFAULT_PROMPT}:
+            source = f"text_source {self.text.provenance['source']}" if self.reads_text else "a network without text"
+            logger.warning("this model has %s and reads no prompt; texts do nothing", source)
         extend_text_store(self.text, prompts, weights=weights)
         return self.text
 

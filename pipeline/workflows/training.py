@@ -76,8 +76,8 @@ class TrainingRun:
             files: descriptions of the training for MLflow, file name to content.
 
         Raises:
-            UserError: the training can't be resumed, the store does not answer, or torchrun started several
-                processes without `multi_gpu_train.yaml`.
+            UserError: the training can't be resumed or had stopped early, the store does not answer, or torchrun
+                started several processes without `multi_gpu_train.yaml`.
         """
         started = Ranks.of_environment().count
         if started != self._ranks.count:
@@ -96,6 +96,12 @@ class TrainingRun:
     def _prepare(self, resume: bool, files: Mapping[str, Any]) -> None:
         if resume:
             self._checkpoints.resume(self._trainer, self._evaluator, self._max_epochs)
+            if self._early_stop.counter >= self._early_stop.patience:
+                raise UserError(
+                    f"the training already stopped early after epoch {self._trainer.state.epoch}: "
+                    f"{self._early_stop.patience} validations brought no better Dice. Its model is "
+                    f"{self._checkpoints.best}; to continue, give a larger --early_stop_patience"
+                )
             logger.info("resuming after epoch %d", self._trainer.state.epoch)
         if self._ranks.is_first:
             self._run.start(files)

@@ -157,6 +157,17 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(work):
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0, msg=name)
 
 
+def test_a_training_that_stopped_early_is_over(work):
+    options = {"dataset_dir": "rock", "output_dir": "early", "learning_rate": 1e-12, "max_epochs": 9, **QUICK}
+    bundle(work, "train", early_stop_patience=1, **options)
+    last = work / "early" / "checkpoints" / "last.pt"
+    epoch = torch.load(last, weights_only=True)["training"]["epoch"]
+    assert epoch < 9
+    refused = bundle(work, "train", status=1, early_stop_patience=1, resume=True, **options)
+    assert f"already stopped early after epoch {epoch}" in refused.stderr.splitlines()[-1]
+    assert torch.load(last, weights_only=True)["training"]["epoch"] == epoch
+
+
 def test_info_bars_change_nothing(work, trained):
     """Training, scores and masks are those of the images without the bar, which holds no pore."""
     strip = one_line(40, 112, 0, 255)
@@ -265,6 +276,11 @@ def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):
             "train",
             {"dataset_dir": "rock", "output_dir": "run", "resume": True, "max_epochs": 2},
             "already has its",
+        ),
+        (
+            "train",
+            {"dataset_dir": "rock", "output_dir": "run", "resume": True, "loss::bce_weight": 0.5},
+            "loss::bce_weight was 1.0, now 0.5",
         ),
         ("evaluate", {"dataset_dir": "rock", "output_dir": "new", "checkpoint": "rock/split.csv"}, "checkpoint"),
         ("inference", {"input": "rock", "output_dir": "new", "checkpoint": "run/checkpoints/best.pt"}, "rock/images?"),

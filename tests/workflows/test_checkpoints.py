@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,3 +23,57 @@ def test_two_trainings_do_not_share_a_folder(tmp_path: Path) -> None:
     second.lock()
     del second  # as a program that gave up its training
     checkpoints().lock()
+
+
+class Part:
+    """The least that a checkpoint keeps."""
+
+    def state_dict(self) -> dict[str, int]:
+        return {}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        assert state == {}
+
+
+class Engine:
+    """The state of an Ignite engine, and the one event that checkpoints listen to."""
+
+    def __init__(self, **state: object) -> None:
+        self.state = SimpleNamespace(**state)
+
+    def add_event_handler(self, event: object, handler: Callable[..., None], *arguments: object) -> None:
+        self.end_epoch = lambda: handler(self, *arguments)
+
+
+def engines(epoch: int) -> tuple[Engine, Engine]:
+    metrics = {"val_dice": 0.8, "val_threshold": 0.625} if epoch else {}
+    trainer = Engine(epoch=epoch, iteration=0, epoch_length=5)
+    return trainer, Engine(best_metric=0.8, best_metric_epoch=epoch, metrics=metrics)
+
+
+def test_a_resumed_training_knows_the_last_validation(tmp_path: Path) -> None:
+    trainer, evaluator = engines(3)
+    kept = TrainingCheckpoints(str(tmp_path), dict, {"network": Part()}, {"seed": 0}, {"loss::bce_weight": "1.0"})
+    kept.attach(trainer, evaluator)
+    trainer.end_epoch()
+    trainer, evaluator = engines(0)
+    kept.resume(trainer, evaluator, max_epochs=4)
+    assert (trainer.state.epoch, trainer.state.iteration) == (3, 15)
+    assert evaluator.state.metrics["val_threshold"] == 0.625
+
+
+@pytest.mark.parametrize(
+    ("recipe", "parts", "told"),
+    [
+        ({"seed": 1}, {"loss::bce_weight": "1.0"}, "(seed was 0, now 1)"),
+        ({"seed": 0}, {"loss::bce_weight": "0"}, "(loss::bce_weight was 1.0, now 0)"),
+        ({"seed": 0}, {"loss::focal": "2"}, "(loss::focal was None, now 2; loss::bce_weight was 1.0, now None)"),
+    ],
+)
+def test_other_settings_are_refused(tmp_path: Path, recipe: dict, parts: dict, told: str) -> None:
+    trainer, evaluator = engines(1)
+    kept = TrainingCheckpoints(str(tmp_path), dict, {}, {"seed": 0}, {"loss::bce_weight": "1.0"})
+    kept.attach(trainer, evaluator)
+    trainer.end_epoch()
+    with pytest.raises(UserError, match=re.escape(told)):
+        TrainingCheckpoints(str(tmp_path), dict, {}, recipe, parts).resume(*engines(0), max_epochs=4)

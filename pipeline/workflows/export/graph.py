@@ -10,7 +10,6 @@ from torch.export import Dim, ExportedProgram
 from torch.nn import functional as F
 
 from pipeline.errors import UserError
-from pipeline.networks import VLSENet
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import TextFeatures
 from pipeline.workflows.model_file import TrainedModel
@@ -75,15 +74,14 @@ class ExportSource:
     """
 
     def __init__(self, model: TrainedModel, features: TextFeatures, text_inputs: bool) -> None:
-        reads_text = isinstance(model.network, VLSENet) and model.network.switches.read_text
-        if text_inputs and not reads_text:
+        if text_inputs and not model.reads_text:
             raise UserError(f"--text_inputs: the network in {model.path} reads no text; remove the option")
         self.model = model
         self.features = features
-        self.reads_text = reads_text
+        self.reads_text = model.reads_text
         self.text_inputs = text_inputs
         network = model.network.to("cpu", torch.float32).to(memory_format=torch.contiguous_format)
-        self.graph = PoreProbability(network, features if reads_text and not text_inputs else None)
+        self.graph = PoreProbability(network, features if model.reads_text and not text_inputs else None)
 
     @property
     def axes(self) -> dict[str, Axes]:

@@ -159,6 +159,7 @@ def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifes
             None if volume.acquisition is None else volume.acquisition.to_dict(),
             manifest,
             blocks=block_counts(scan.store.plan, scan.entries),
+            bodies=pd.read_parquet(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
             pixel_size_nm=scan.pixel_size_nm,
             min_area_px=pores.min_area_px,
             dropped=pores.dropped,
@@ -216,11 +217,18 @@ def porosity_summary(porosity: Porosity) -> dict[str, Any]:
 
 
 def _fields(scan: SegmentedScan) -> pd.DataFrame:
-    """One row for each field of view: slice, upper left corner in the scan (px), side (px) and porosity.
-
-    At the lower and right border, fields are cut off.
-    """
-    porosity, region = scan.porosity, scan.store.plan.region
+    """One row for each field of view: slice, upper left corner in the scan and size (px), rock pixels and porosity."""
+    porosity, plan = scan.porosity, scan.store.plan
     slices, rows, columns = np.indices(porosity.fields.shape).reshape(3, -1)
-    places = {"slice": slices, "y": region.y + rows * porosity.field, "x": region.x + columns * porosity.field}
-    return pd.DataFrame({**places, "side": porosity.field, "porosity": porosity.fields.ravel()})
+    y, x = rows * porosity.field, columns * porosity.field
+    return pd.DataFrame(
+        {
+            "slice": slices,
+            "y_px": plan.region.y + y,
+            "x_px": plan.region.x + x,
+            "height_px": np.minimum(porosity.field, plan.region.height - y),
+            "width_px": np.minimum(porosity.field, plan.region.width - x),
+            "rock_px": porosity.field_rock.ravel(),
+            "porosity": porosity.fields.ravel(),
+        }
+    )

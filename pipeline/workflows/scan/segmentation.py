@@ -155,6 +155,7 @@ class ScanSegmentation:
         manifest: dict[str, Any] = {
             "request": journal.request,
             "checkpoint": str(self._model.path),
+            "reads_prompt": self._model.reads_prompt,
             "acquisition": acquisition,
             "pixel_size_nm": self._side(volume),
             "slice_spacing_nm": self._slice_spacing(volume),

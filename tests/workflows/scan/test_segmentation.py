@@ -130,7 +130,7 @@ def test_a_scan_that_changes_meanwhile_is_not_taken_for_segmented(
             scan.unlink()
 
     monkeypatch.setattr(ChunkPredictor, "__call__", changing)
-    told = "it was removed" if removed else r"it changed while .*sha256_of_samples was .*--overwrite"
+    told = r"scan\.tif: the file is gone" if removed else r"it changed while .*sha256_of_samples was .*--overwrite"
     with pytest.raises(UserError, match=told):
         segmentation(scan, tmp_path / "out", model).run()
     assert not {"manifest.json", "porosity.json", "overview.png"} & {path.name for path in (tmp_path / "out").iterdir()}
@@ -140,10 +140,14 @@ def test_fields_lie_where_they_are_in_the_scan(scan: Path, tmp_path: Path, model
     segmentation(scan, tmp_path, model, roi="100,40,400,300").run()
     mask = np.asarray(zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"])[0, 0, 0] > 0
     fields = pd.read_csv(tmp_path / "porosity_fields.csv")
-    assert (fields["y"].min(), fields["x"].min()) == (40, 100)
+    assert (fields["y_px"].min(), fields["x_px"].min()) == (40, 100)
     for field in fields.itertuples():
-        place = np.s_[field.y - 40 : field.y - 40 + field.side, field.x - 100 : field.x - 100 + field.side]
-        assert field.porosity == pytest.approx(mask[place].mean(), abs=1e-6)
+        y, x = field.y_px - 40, field.x_px - 100
+        seen = mask[y : y + field.height_px, x : x + field.width_px]
+        assert seen.shape == (field.height_px, field.width_px)  # those at the border are cut off
+        assert field.rock_px == seen.size
+        assert field.porosity == pytest.approx(seen.mean(), abs=1e-6)
+    assert fields["rock_px"].sum() == 400 * 300
 
 
 def test_what_a_killed_run_had_begun_is_removed(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
