@@ -22,6 +22,7 @@ from pipeline.experiments.record import Record
 from pipeline.experiments.run_table import FILE as TABLE_FILE
 from pipeline.experiments.run_table import write_run_table
 from pipeline.experiments.runner import Runner
+from pipeline.workflows.option_checks import output_folder
 
 logger = logging.getLogger("vlsenet")
 
@@ -81,6 +82,7 @@ def run_experiment(
         raise UserError("--dataset_dir is missing: give the folder with images/ and labels/")
     if jobs < 1 or (threads is not None and threads < 1):
         raise UserError(f"--jobs {jobs} --threads {threads}: give 1 or more")
+    output_folder("output_dir", output_dir)
     plan.runs(output_dir, only=only)  # a wrong name is told before the data are read
     for difference in plan.unequal():
         logger.warning("the variants are not treated equally: %s", difference)

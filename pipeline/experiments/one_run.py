@@ -119,8 +119,10 @@ def _epochs_left(folder: Path, overrides: dict[str, Any]) -> int | None:
     last = folder / "checkpoints" / "last.pt"
     if not last.exists():
         return None
-    epoch = torch.load(last, map_location="cpu", weights_only=True)["training"]["epoch"]
-    return int(max(0, _setting("max_epochs", overrides) - epoch))
+    training = torch.load(last, map_location="cpu", weights_only=True)["training"]
+    if training["state"]["early_stop"]["counter"] >= _setting("early_stop_patience", overrides):
+        return 0  # it stopped early
+    return int(max(0, _setting("max_epochs", overrides) - training["epoch"]))
 
 
 def _setting(name: str, overrides: dict[str, Any]) -> int:

@@ -25,6 +25,7 @@ from pipeline.errors import UserError
 from pipeline.experiments.agreement import Agreement, compare_histories
 from pipeline.experiments.rerun_checks import changes, check_data
 from pipeline.experiments.tracked_run import FinishedTraining, read_histories, read_training
+from pipeline.workflows.option_checks import output_folder
 from pipeline.workflows.provenance import versions
 from pipeline.workflows.tracking import open_experiment
 
@@ -61,7 +62,7 @@ def rerun(
     The new run goes into the same store, into the experiment ``NAME reruns``; ``rerun.json`` tells how it ended.
 
     Args:
-        run_id: a finished training.
+        run_id: of a finished training, or its name where that is the only one.
         tracking_uri: MLflow store that holds it.
         output_dir: a new folder.
         dataset_dir: where the data set is now; None for where it was.
@@ -72,6 +73,7 @@ def rerun(
     """
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
+    output_folder("output_dir", output_dir)
     client = open_existing(tracking_uri)
     first = read_training(client, run_id)
     dataset_dir = dataset_dir or first.dataset_dir
@@ -117,7 +119,18 @@ def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int
         partial.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
     chosen = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     files = str([config_files(command)[0], str(path)])
-    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", files]
+    line = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "monai.bundle",
+        "run",
+        "--config_file",
+        files,
+        "--logging_file",
+        "False",
+    ]
     status = subprocess.run(line, env={**os.environ, **chosen}).returncode
     if status:
         raise UserError(f"{command} ended with status {status}; see the messages above, and {path} for its settings")

@@ -23,7 +23,11 @@ def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> No
         bar = first.config.get("info_bar", "keep")
         index = index_dataset(dataset_dir, pore_label=first.data["pore_label"], split_csv=split_csv, info_bar=bar)
     except UserError as error:
-        raise UserError(f"{error}\nif the data of {first.name} have moved, give --dataset_dir") from error
+        told = str(error).replace(str(split_csv), "the run's split.csv")
+        raise UserError(
+            f"{dataset_dir} is not the data set that {first.name} was trained on: restore it, or give its folder as "
+            f"--dataset_dir\n{told}"
+        ) from error
     found = index.fingerprint()
     if found["hash"] == first.data["hash"]:
         return

@@ -32,7 +32,8 @@ def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
     rows = []
     for folder, record in records:
         row: dict[str, Any] = {name: getattr(record, name) for name in ("variant", "fold", "seed", "state", "error")}
-        row |= {name: getattr(record, name) for name in _COSTS} | {"code": " then ".join(record.code)}
+        row |= {name: getattr(record, name) for name in _COSTS}
+        row |= {"mlflow_run_id": record.mlflow_run_id, "code": " then ".join(record.code)}
         if record.state == "finished":
             path = folder / "evaluation" / "summary.json"
             try:
@@ -44,7 +45,7 @@ def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
                 row |= {"state": "failed", "error": told}
         rows.append(row)
     numbers = [*_COSTS, *SCORES, "threshold"]
-    table = pd.DataFrame(rows, columns=["variant", "fold", "seed", "state", *numbers, "error", "code"])
+    table = pd.DataFrame(rows, columns=["variant", "fold", "seed", "state", *numbers, "mlflow_run_id", "error", "code"])
     return table.astype(dict.fromkeys(numbers, float))
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import mlflow
 import yaml
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.names import EVALUATION_FOLDER
 from pipeline.errors import UserError, first_line
 from pipeline.experiments.agreement import Histories
+from pipeline.wording import some_of
 
 #: metrics that no two runs have in common
 _OF_THE_MACHINE = ("training_seconds", "evaluation_seconds", "peak_memory_bytes")
@@ -53,10 +55,8 @@ def read_training(client: mlflow.MlflowClient, run_id: str) -> FinishedTraining:
     Raises:
         UserError: no such run, one that did not finish, or one that lacks what is needed.
     """
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        raise UserError(f"{run_id}: no such run in the store; give an id as MLflow shows it") from error
+    run = _find(client, run_id)
+    run_id = run.info.run_id
     name = run.info.run_name or run_id
     if run.info.status != "FINISHED":
         raise UserError(f"the run {name} is {run.info.status}: only a finished training can be repeated")
@@ -77,6 +77,25 @@ def read_training(client: mlflow.MlflowClient, run_id: str) -> FinishedTraining:
         _artifact(client, run_id, f"{EVALUATION_FOLDER}/config.yaml") if same_data else None,
         read_histories(client, run_id),
     )
+
+
+def _find(client: mlflow.MlflowClient, run_id: str) -> Run:
+    """The run of an id, or the only finished one of a name.
+
+    Raises:
+        UserError: none, or several; naming those that are there.
+    """
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        runs = [run for run in client.search_runs(experiments) if run.info.status == "FINISHED"]
+        named = [run for run in runs if run.info.run_name == run_id]
+        if len(named) == 1:
+            return named[0]
+        there = some_of([f"{run.info.run_id} ({run.info.run_name})" for run in named or runs]) or "none"
+        what = f"{len(named)} runs have this name" if named else "no such run in the store"
+        raise UserError(f"{run_id}: {what}; give the id of one of its finished runs: {there}") from error
 
 
 def read_histories(client: mlflow.MlflowClient, run_id: str) -> dict[str, dict[int, float]]:

@@ -48,7 +48,8 @@ def check_text(name: str, feature: torch.Tensor | None, dims: int, batch: int, t
         `feature` itself.
 
     Raises:
-        ValueError: missing, another number of dimensions or samples, an empty sequence, or another width.
+        ValueError: missing, another number of dimensions or samples, an empty sequence, another width, or no real
+            numbers.
     """
     layout = "(N, D)" if dims == 2 else "(N, L, D)"
     if feature is None:
@@ -59,6 +60,8 @@ def check_text(name: str, feature: torch.Tensor | None, dims: int, batch: int, t
         raise ValueError(f"`{name}` holds {feature.shape[0]} samples, the image {batch}")
     if feature.shape[-1] != text_dim:
         raise ValueError(f"`{name}` has width {feature.shape[-1]}, the network was built for {text_dim}")
+    if not feature.is_floating_point():
+        raise ValueError(f"`{name}` must hold real numbers, not {feature.dtype}")
     return feature
 
 

@@ -28,7 +28,7 @@ class LearnedText(nn.Module):
     def text(self, given: torch.Tensor | None, batch: int) -> torch.Tensor:
         """Global feature (N, D) of unit length: the context's mean, added to the given feature (N, D) if any."""
         mean = self.context.mean(dim=0).expand(batch, -1)
-        return F.normalize(mean if given is None else given + mean, dim=-1)
+        return F.normalize(mean if given is None else given.to(mean.dtype) + mean, dim=-1)
 
     def tokens(self, given: torch.Tensor | None, batch: int) -> torch.Tensor:
         """Token features: the context (N, 16, D), followed by the given tokens (N, L, D) if any."""

@@ -30,10 +30,12 @@ class FeatureCache:
         source: name of the source, as in `TextSource`.
         model: name of the architecture.
         weights_id: what tells these weights from others: a tag, a hash.
+        dim: width D of the model's features.
     """
 
-    def __init__(self, folder: str | Path, source: str, model: str, weights_id: str) -> None:
+    def __init__(self, folder: str | Path, source: str, model: str, weights_id: str, dim: int) -> None:
         self._folder = Path(folder)
+        self._dim = dim
         self._identity = (source, model, weights_id)
 
     def path(self, prompt: str) -> Path:
@@ -47,7 +49,7 @@ class FeatureCache:
         try:
             tensors = load(path.read_bytes())
             features = TextFeatures(tensors["text"], tensors["tokens"])
-            if features.text.ndim != 1 or features.tokens.shape[1:] != features.text.shape:
+            if features.text.shape != (self._dim,) or features.tokens.shape[1:] != features.text.shape:
                 raise ValueError(f"shapes {tuple(features.text.shape)} and {tuple(features.tokens.shape)}")
             if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
                 raise ValueError("values that are not finite")

@@ -66,7 +66,7 @@ class ClipSource(TextSource):
 
     @cached_property
     def _cache(self) -> FeatureCache:
-        return FeatureCache(self._cache_dir, "clip", self._model, self._weights_id)
+        return FeatureCache(self._cache_dir, "clip", self._model, self._weights_id, self.dim)
 
     @cached_property
     def _tower(self) -> TextTower:

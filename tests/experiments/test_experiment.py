@@ -131,6 +131,9 @@ def test_an_experiment_with_a_stopped_run_is_not_finished(tmp_path, rock, make_s
 def test_mistakes_are_told_before_anything_is_written(tmp_path, rock, change, told):
     with pytest.raises(UserError, match=told):
         run_experiment(plan(rock, "a"), tmp_path / "out", **change)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="--output_dir .*file is a file"):
+        run_experiment(plan(rock, "a"), tmp_path / "file" / "out")
     with pytest.raises(UserError, match="--dataset_dir is missing"):
         run_experiment(Plan({"a": {}}, "a"), tmp_path / "out")
     with pytest.raises(UserError, match="holds no experiment"):

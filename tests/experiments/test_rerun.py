@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.experiments import Plan, rerun, run_experiment
 from pipeline.experiments.mlflow_runs import read_mlflow
 from pipeline.experiments.rerun import rerun as run_again
+from pipeline.experiments.tracked_run import read_training
 from pipeline.synthetic import write_dataset
 from pipeline.workflows import environment
 
@@ -122,15 +123,27 @@ def test_other_data_are_refused(tmp_path, store, finished, commands, rock):
     with pytest.raises(UserError, match=rf"not the data set.*1 of 3 images differ, such as {first.stem}"):
         run_again(finished, store, tmp_path / "again", str(other))
     first.unlink()
-    with pytest.raises(UserError, match="if the data of first have moved, give --dataset_dir"):
+    with pytest.raises(UserError, match=r"not the data set that first was trained on: .*--dataset_dir\n"):
         run_again(finished, store, tmp_path / "again", str(other))
     assert commands == []
     assert not (tmp_path / "again").exists()
 
 
+def test_a_name_is_enough_where_one_run_has_it(tmp_path, store, finished):
+    client = mlflow.MlflowClient(store)
+    client.update_run(finished, name="only")
+    assert read_training(client, "only").run_id == finished
+    other = client.create_run(client.get_run(finished).info.experiment_id, run_name="only").info.run_id
+    client.set_terminated(other)
+    with pytest.raises(UserError, match=rf"2 runs have this name; .*{other}"):
+        read_training(client, "only")
+
+
 def test_runs_that_cannot_be_repeated_are_told(tmp_path, store, finished):
     client = mlflow.MlflowClient(store)
-    with pytest.raises(UserError, match="no such run"):
+    with pytest.raises(
+        UserError, match=r"no such run in the store; give the id of one of its finished runs: \w{32} \("
+    ):
         run_again("0" * 32, store, tmp_path / "again")
     stopped = client.create_run(client.get_run(finished).info.experiment_id, run_name="stopped").info.run_id
     with pytest.raises(UserError, match="stopped is RUNNING"):

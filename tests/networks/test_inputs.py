@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.networks.inputs import crop_to, pad_to_stride
+from pipeline.networks.inputs import check_text, crop_to, pad_to_stride
 
 
 @pytest.mark.parametrize(("side", "padded"), [(16, 32), (31, 32), (32, 32), (33, 48), (67, 80)])
@@ -23,3 +23,9 @@ def test_pads_below_and_right_as_numpy_does() -> None:
 def test_cropping_undoes_the_padding(size: tuple[int, int]) -> None:
     x = torch.rand(2, 3, *size)
     assert torch.equal(crop_to(pad_to_stride(x), x), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.uint8])
+def test_text_features_are_real_numbers(dtype: torch.dtype) -> None:
+    with pytest.raises(ValueError, match=f"`text` must hold real numbers, not {dtype}"):
+        check_text("text", torch.ones(1, 4, dtype=dtype), 2, 1, 4)

@@ -27,3 +27,9 @@ def test_context_stands_ahead_of_the_given_tokens() -> None:
 def test_context_vectors_are_about_as_long_as_encoded_tokens() -> None:
     torch.manual_seed(0)
     assert abs(LearnedText(1024).context.norm(dim=1).mean().item() - 1) < 0.05
+
+
+def test_given_features_of_another_precision_are_taken() -> None:
+    learned = LearnedText(8)
+    assert learned.text(torch.ones(2, 8, dtype=torch.float64), 2).dtype == torch.float32
+    assert learned.tokens(torch.ones(2, 3, 8, dtype=torch.float64), 2).dtype == torch.float32

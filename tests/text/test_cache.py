@@ -14,7 +14,7 @@ FEATURES = TextFeatures(torch.arange(4.0), torch.arange(12.0).reshape(3, 4))
 
 
 def test_round_trip_leaves_only_the_file(tmp_path):
-    cache = FeatureCache(tmp_path / "new", "clip", "RN50", "openai")
+    cache = FeatureCache(tmp_path / "new", "clip", "RN50", "openai", 4)
     assert cache.get("pore") is None
     cache.put("pore", FEATURES)
     found = cache.get("pore")
@@ -26,17 +26,18 @@ def test_round_trip_leaves_only_the_file(tmp_path):
 def test_each_part_of_the_key_counts(tmp_path):
     keys = [("a", "clip", "RN50", "x"), ("b", "clip", "RN50", "x"), ("a", "untrained", "RN50", "x")]
     keys += [("a", "clip", "RN101", "x"), ("a", "clip", "RN50", "y"), ("a", "clip", "RN", "50x")]
-    paths = {FeatureCache(tmp_path, *identity).path(prompt) for prompt, *identity in keys}
+    paths = {FeatureCache(tmp_path, *identity, 4).path(prompt) for prompt, *identity in keys}
     assert len(paths) == len(keys)
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "other", "not finite", "whole numbers"])
+@pytest.mark.parametrize("damage", ["empty", "cut", "other", "of another model", "not finite", "whole numbers"])
 def test_damaged_file_counts_as_none_and_is_logged(damage, tmp_path, caplog):
-    cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
+    cache = FeatureCache(tmp_path, "clip", "RN50", "openai", 4)
     cache.put("pore", FEATURES)
     path = cache.path("pore")
     others = {
         "other": TextFeatures(torch.zeros(5), FEATURES.tokens),
+        "of another model": TextFeatures(torch.zeros(3), torch.zeros(2, 3)),
         "not finite": TextFeatures(FEATURES.text * float("nan"), FEATURES.tokens),
         "whole numbers": TextFeatures(FEATURES.text.int(), FEATURES.tokens.int()),
     }
@@ -52,14 +53,14 @@ def test_damaged_file_counts_as_none_and_is_logged(damage, tmp_path, caplog):
 
 def test_a_folder_that_cannot_be_made_costs_only_the_cache(tmp_path, caplog):
     (tmp_path / "file").write_text("")
-    cache = FeatureCache(tmp_path / "file" / "sub", "clip", "RN50", "openai")
+    cache = FeatureCache(tmp_path / "file" / "sub", "clip", "RN50", "openai", 4)
     cache.put("pore", FEATURES)
     assert cache.get("pore") is None
     assert "not cached" in caplog.text
 
 
 def test_others_may_read_the_cache_where_the_umask_lets_them(tmp_path):
-    cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
+    cache = FeatureCache(tmp_path, "clip", "RN50", "openai", 4)
     before = os.umask(0o022)
     try:
         cache.put("pore", FEATURES)
@@ -69,7 +70,7 @@ def test_others_may_read_the_cache_where_the_umask_lets_them(tmp_path):
 
 
 def test_a_file_that_cannot_be_read_costs_only_the_cache(tmp_path, monkeypatch, caplog):
-    cache = FeatureCache(tmp_path, "clip", "RN50", "openai")
+    cache = FeatureCache(tmp_path, "clip", "RN50", "openai", 4)
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
