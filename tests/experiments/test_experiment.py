@@ -132,7 +132,7 @@ def test_mistakes_are_told_before_anything_is_written(tmp_path, rock, change, to
     with pytest.raises(UserError, match=told):
         run_experiment(plan(rock, "a"), tmp_path / "out", **change)
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="--output_dir .*file is a file"):
+    with pytest.raises(UserError, match=r"--output_dir .*file is a file"):
         run_experiment(plan(rock, "a"), tmp_path / "file" / "out")
     with pytest.raises(UserError, match="--dataset_dir is missing"):
         run_experiment(Plan({"a": {}}, "a"), tmp_path / "out")
