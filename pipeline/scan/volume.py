@@ -6,26 +6,31 @@ import logging
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from pipeline.data.colour import COLOUR_ADVICE
+from pipeline.data.grey_levels import few_levels
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.microscope.finding import same
-from pipeline.scan.rectangles import Roi
+from pipeline.scan.intensity import sample_windows
+from pipeline.scan.rectangles import Roi, Window
 from pipeline.scan.sources import InvertedSource, ScanSource, ScanStack, cropped, open_scan, open_stack
 
 log = logging.getLogger("vlsenet")
 
 #: slices that stay open; chunks are read slice by slice, two batches ahead
 _OPEN = 4
-#: side of the window that is looked at for colour (px)
+#: side of the window that is looked at for colour and grey levels (px)
 _LOOK = 512
+#: pixels that are looked at, over all of a scan, where its middle has the grey levels of a mask
+_MOST_PIXELS = 1 << 22
 
 
 class ScanVolume:
@@ -63,7 +68,7 @@ class ScanVolume:
             bottom = read_bottom(first.read, first.shape)
             self.rows = first.shape[0] - info_bar_height(info_bar, first.acquisition, bottom, first.shape[0])
             self.description = first.describe()
-            self.acquisition = _with_colour_told(first, self.rows)
+            self.acquisition = _with_doubts(first, self.rows)
         if self.rows < self.shape[0]:
             self.description += f"; info bar of {self.shape[0] - self.rows} rows cut off"
         if self.depth > 1:
@@ -157,16 +162,48 @@ class ScanVolume:
             )
 
 
-def _with_colour_told(source: ScanSource, rows: int) -> Acquisition | None:
-    """How a slice was taken, with a warning where its middle, or all of it where it was decoded whole, is in colour."""
-    if source.channels < 3 and not source.is_palette:
-        return source.acquisition
-    high, wide = min(rows, _LOOK), min(source.shape[1], _LOOK)
-    source.read((rows - high) // 2, (source.shape[1] - wide) // 2, high, wide)
-    if not source.coloured:
+def _with_doubts(source: ScanSource, rows: int) -> Acquisition | None:
+    """How a slice was taken, with a warning where it is in colour, or looks like a mask."""
+    doubts = [doubt for doubt in (_colour_doubt(source, rows), _mask_doubt(source, rows)) if doubt]
+    if not doubts:
         return source.acquisition
     acquisition = source.acquisition or Acquisition()
-    return replace(acquisition, warnings=(*acquisition.warnings, f"its colour channels differ; {COLOUR_ADVICE}"))
+    return replace(acquisition, warnings=(*acquisition.warnings, *doubts))
+
+
+def _colour_doubt(source: ScanSource, rows: int) -> str | None:
+    """Of a slice whose middle, or all of it where it was decoded whole, is in colour."""
+    if source.channels < 3 and not source.is_palette:
+        return None
+    with suppress(UserError):  # told where it is needed; a --roi may leave it out
+        source.read(*_middle(source, rows))
+    return f"its colour channels differ; {COLOUR_ADVICE}" if source.coloured else None
+
+
+def _mask_doubt(source: ScanSource, rows: int) -> str | None:
+    """Of a slice that has several grey levels, but no more than a mask.
+
+    A micrograph shows more in its middle, or at the latest where the rock is: all else is looked at only then.
+    """
+    levels = np.zeros(0)
+    try:
+        for window in chain(
+            [_middle(source, rows)], sample_windows((rows, source.shape[1]), source.block, _MOST_PIXELS)
+        ):
+            found = few_levels(source.read(*window))
+            together = None if found is None else few_levels(np.concatenate([levels, found]))
+            if together is None:
+                return None
+            levels = together
+    except UserError:
+        return None
+    return f"it has only {len(levels)} grey levels: is this a mask? Give the micrograph" if len(levels) > 1 else None
+
+
+def _middle(source: ScanSource, rows: int) -> Window:
+    """A window in the middle of what is imaged."""
+    high, wide = min(rows, _LOOK), min(source.shape[1], _LOOK)
+    return Window((rows - high) // 2, (source.shape[1] - wide) // 2, high, wide)
 
 
 def open_volume(
