@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pipeline.cli.names import model_in
 from pipeline.errors import UserError
 
 VARIABLE = "VLSENET_CHECKPOINT"
@@ -41,6 +42,8 @@ def find_checkpoint(given: str | None) -> tuple[str, str]:
 
 
 def _existing(path: str, said_by: str) -> str:
+    if Path(path).is_dir():
+        raise UserError(f"{said_by} {path}: it is a folder; give {model_in(path) or 'best.pt of a training'}")
     if not Path(path).is_file():
         raise UserError(f"{said_by} {path}: no such file; give best.pt of a training")
     return path

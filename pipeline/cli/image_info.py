@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.names import model_in
+from pipeline.errors import UserError
 from pipeline.microscope import Acquisition
 from pipeline.scan.sources import ScanSource, ScanStack, open_scan, open_stack
 from pipeline.scan.volume import ScanVolume
@@ -31,8 +33,10 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
         Plain values, for JSON.
 
     Raises:
-        UserError: it can't be read.
+        UserError: it can't be read, or is the folder of a training.
     """
+    if (model := model_in(path)) is not None:
+        raise UserError(f"{path}: it is the folder of a training, not an image; for its model give {model}")
     stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_scan(path, page=page)])
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
         acquisition = volume.acquisition or Acquisition()

@@ -31,6 +31,12 @@ def existing_folder(path: str) -> str:
     return path
 
 
+def model_in(folder: str) -> str | None:
+    """The best model of a training; None where the folder is not one of a training."""
+    model = Path(folder) / "checkpoints" / "best.pt"
+    return str(model) if model.is_file() else None
+
+
 def output_folder(path: str, suffix: str) -> str:
     """A folder in the current one, named after what goes in.
 

@@ -35,3 +35,13 @@ def test_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "gone.pt")
     with pytest.raises(UserError, match=f"{VARIABLE} gone.pt: no such file"):
         find_checkpoint(None)
+
+
+def test_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "run" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(UserError, match=r"^--checkpoint run: it is a folder; give best\.pt of a training$"):
+        find_checkpoint("run")
+    (folder / "run" / "checkpoints" / "best.pt").touch()
+    monkeypatch.setenv(VARIABLE, "run/")
+    with pytest.raises(UserError, match=f"^{VARIABLE} run/: it is a folder; give run/checkpoints/best.pt$"):
+        find_checkpoint(None)

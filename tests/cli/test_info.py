@@ -133,6 +133,26 @@ def test_colours_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "channels differ" in capsys.readouterr().out
 
 
+def test_a_mask_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 3, (40, 50), np.uint8)).save(tmp_path / "a.png")
+    assert main(["info", str(tmp_path / "a.png")]) == FINE
+    assert "warning     it has only 3 grey levels: is this a mask?" in capsys.readouterr().out
+
+
+def test_folders_that_hold_no_images_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "images").mkdir()
+    Image.new("L", (40, 50)).save(tmp_path / "images" / "a.png")
+    assert main(["info", str(tmp_path)]) == MISTAKE
+    assert f"holds no images, but {tmp_path}/images does; give that folder" in capsys.readouterr().err
+    (tmp_path / "checkpoints" / "best.pt").touch()
+    Image.new("L", (40, 50)).save(tmp_path / "label_check.png")
+    assert main(["info", str(tmp_path)]) == MISTAKE
+    assert f"folder of a training, not an image; for its model give {tmp_path}/checkpoints/best.pt" in (
+        capsys.readouterr().err
+    )
+
+
 def test_what_is_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a.pt", "a.txt"):
         (tmp_path / name).write_text("nothing")

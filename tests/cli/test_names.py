@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.names import output_folder
+from pipeline.cli.names import model_in, output_folder
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,11 @@ def test_results_are_named_after_what_goes_in(
     for folder in ("folder.v2", "scan.ome.zarr"):
         (tmp_path / folder).mkdir()
     assert output_folder(path, "_pores") == f"{name or tmp_path.name}_pores"
+
+
+def test_the_model_of_a_training(tmp_path: Path) -> None:
+    assert model_in(str(tmp_path)) is None
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "best.pt").touch()
+    assert model_in(str(tmp_path)) == str(tmp_path / "checkpoints" / "best.pt")
+    assert model_in(str(tmp_path / "checkpoints" / "best.pt")) is None

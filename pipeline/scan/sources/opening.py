@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from pipeline.data.images import IMAGE_SUFFIXES
+from pipeline.data.pairs import LAYOUTS
 from pipeline.errors import UserError
 from pipeline.file_kinds import kind_of
 from pipeline.scan.sources.mrc import is_mrc, open_mrc
@@ -80,7 +81,7 @@ def kind_of_scan(name: str) -> str:
                 return "zarr"
             if slices_in(path):
                 return "folder"
-            raise UserError(f"{name}: this folder is not a Zarr and holds no images; check the path")
+            raise UserError(f"{name}: this folder is not a Zarr and holds no images{_where_images_are(path)}")
         with path.open("rb") as file:
             start = file.read(212)
     except FileNotFoundError as error:
@@ -102,6 +103,28 @@ def kind_of_scan(name: str) -> str:
 def slices_in(folder: Path) -> list[Path]:
     """The images in a folder, in the order of the numbers in their names."""
     return _in_order([path for path in _files(folder) if path.name.lower().endswith(_SUFFIXES)])
+
+
+def subfolders_with_images(folder: Path) -> list[Path]:
+    """The folders in a folder that hold images, in order; Zarrs are images themselves."""
+    inside = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return _in_order([path for path in inside if _holds_images(path)])
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        return not is_zarr(folder) and bool(slices_in(folder))
+    except OSError:  # not for this user
+        return False
+
+
+def _where_images_are(folder: Path) -> str:
+    """What to do with a folder that holds none itself."""
+    inside = subfolders_with_images(folder)
+    of_data_set = [path for path in inside if path.name in [images for images, _ in LAYOUTS]]
+    if not (others := [str(path) for path in of_data_set or inside]):
+        return "; check the path"
+    return f", but {others[0]} does; give that folder" if len(others) == 1 else f", but {some_of(others)} do; give one"
 
 
 def tell_left_out(folder: Path, taken: Collection[Path]) -> None:

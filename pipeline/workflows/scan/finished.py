@@ -9,15 +9,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.data.pairs import is_part_of_data_set
 from pipeline.errors import UserError
 from pipeline.scan.output import Journal
+from pipeline.scan.sources.opening import subfolders_with_images
 from pipeline.wording import some_of
-from pipeline.workflows.scan.results import FILES, JOURNAL, MANIFEST, STORE, expected_files
+from pipeline.workflows.scan.results import FIGURES, FILES, JOURNAL, MANIFEST, STORE, expected_files
 
 logger = logging.getLogger("vlsenet")
 
 #: folders of a segmentation, beside its files; `decoded` holds what could only be decoded whole
 _FOLDERS = (STORE, JOURNAL, "decoded")
+#: those with pictures in them
+_OWN_FOLDERS = (FIGURES, "decoded")
 
 
 def refuse_foreign(folder: Path, journal: Path) -> None:
@@ -45,6 +49,7 @@ def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:
     Raises:
         UserError: they would.
     """
+    _keep_out_of_data_sets(folders)
     read = {place: path for path in inputs if (place := _place(path)) is not None}
     outputs: dict[tuple[int, int], Path] = {}
     for folder in folders:
@@ -59,6 +64,57 @@ def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:
             for part in _with_parents(path):
                 if (output := outputs.get(_place(part) or (0, 0))) is not None:
                     raise UserError(f"{path}: the results would replace it ({output}); choose another --output_dir")
+
+
+def _keep_out_of_data_sets(folders: Sequence[Path]) -> None:
+    """Refuse results among a data set's images or masks, which could not be read any more; warn of those below."""
+    told: set[Path] = set()
+    for folder in folders:
+        for part in _with_parents(folder):
+            if not part.is_dir() or part.resolve() in told or not is_part_of_data_set(part):
+                continue
+            if _place(part) == _place(folder):
+                raise UserError(
+                    f"{folder}: it holds images or masks of a data set, and overview.png would count as one of them; "
+                    "choose another --output_dir"
+                )
+            told.add(part.resolve())
+            logger.warning(
+                "%s: the results go below the images of a data set, %s; another --output_dir keeps them apart",
+                folder,
+                part,
+            )
+
+
+def tell_folder(folder: Path, output: Path, stack: bool) -> None:
+    """Tell what a user may not expect of a folder of scans: that subfolders are left out, and results come into it.
+
+    Args:
+        folder: of scans, or of the slices of a stack.
+        output: folder of the results.
+        stack: whether it is a stack.
+
+    Raises:
+        UserError: the results of a stack would go among its slices, and count as one in the next run.
+    """
+    if _place(folder) == _place(output):
+        if stack:
+            raise UserError(
+                f"{output}: the results would go among the slices of the stack, and overview.png would count as one; "
+                "choose another --output_dir"
+            )
+        if not is_part_of_data_set(output):  # which is told
+            logger.warning("%s: the results go among the scans; another --output_dir keeps them apart", output)
+    own = _OWN_FOLDERS if _holds_results(folder) else ()
+    inside = [path for path in subfolders_with_images(folder) if path.name not in own and not _holds_results(path)]
+    if names := [f"{path.name}/" for path in inside]:
+        hold, them = ("holds images and is", "that folder") if len(names) == 1 else ("hold images and are", "each")
+        logger.warning("%s: %s %s not segmented; give %s by itself", folder, some_of(names), hold, them)
+
+
+def _holds_results(folder: Path) -> bool:
+    """Whether a folder is one of results of a segmentation: its pictures are no scans."""
+    return any((folder / name).is_dir() for name in (JOURNAL, STORE))
 
 
 def without_results(scans: Sequence[Path]) -> list[Path]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import mrcfile
@@ -13,7 +14,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.scan.rectangles import Roi
 from pipeline.scan.sources import cropped, open_scan, open_stack, scans_in
-from pipeline.scan.sources.opening import natural
+from pipeline.scan.sources.opening import natural, subfolders_with_images
 from tests.scan.sources.cases import assert_reads, noise
 
 
@@ -80,6 +81,26 @@ def test_a_folder_holds_scans_of_all_formats(tmp_path: Path, caplog: pytest.LogC
     assert [path.name for path in scans_in(str(tmp_path))] == ["a.tif", "b.mrc", "c.btf", "c.TF8", "d.zarr.zip"]
     (warning,) = caplog.messages
     assert "skipped, as their names are not those of images: papers.zip, scan.dm4, table.xlsx;" in warning
+
+
+def test_a_folder_without_images_says_where_they_are(tmp_path: Path) -> None:
+    for name in ("empty", "images", "labels", ".hidden"):
+        (tmp_path / name).mkdir()
+    opened: list[Callable[[str], object]] = [open_scan, open_stack, scans_in]
+    for opens in opened:
+        with pytest.raises(UserError, match=r"holds no images; check the path$"):
+            opens(str(tmp_path))
+    for name in ("day2", "labels", ".hidden"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.fromarray(noise((20, 30))).save(tmp_path / name / "a.png")
+    for opens in opened:
+        with pytest.raises(UserError, match=f"holds no images, but {tmp_path}/day2, {tmp_path}/labels do; give one$"):
+            opens(str(tmp_path))
+    Image.fromarray(noise((20, 30))).save(tmp_path / "images" / "a.png")
+    for opens in opened:  # a data set: its masks are no scans
+        with pytest.raises(UserError, match=f"holds no images, but {tmp_path}/images does; give that folder$"):
+            opens(str(tmp_path))
+    assert [path.name for path in subfolders_with_images(tmp_path)] == ["day2", "images", "labels"]
 
 
 def test_a_tiff_of_several_pages_is_a_stack(tmp_path: Path) -> None:

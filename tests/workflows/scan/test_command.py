@@ -105,6 +105,26 @@ def test_results_among_the_scans_are_no_scans(slices: Path, tmp_path: Path, mode
     assert "skipped, as results of a segmentation: overview.png" in caplog.text
 
 
+def test_what_a_folder_holds_besides_scans_is_told(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
+    """Images of a subfolder are not segmented, and a mask is, but hardly on purpose."""
+    scans = tmp_path / "scans"
+    (scans / "day2").mkdir(parents=True)
+    image = (slices / "s0.png").read_bytes()
+    for name in ("s0.png", "day2/s1.png"):
+        (scans / name).write_bytes(image)
+    mask = np.random.default_rng(0).integers(1, 4, (300, 280), np.uint8)
+    Image.fromarray(mask).save(scans / "s0_labels.png")
+    command(scans, tmp_path / "out", model).run()
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line for line in told if "pixel size not known" not in line] == [
+        f"{scans}: day2/ holds images and is not segmented; give that folder by itself",
+        f"{scans / 's0_labels.png'}: it has only 3 grey levels: is this a mask? Give the micrograph",
+    ]
+    caplog.clear()
+    with pytest.raises(UserError, match="the results would go among the slices of the stack"):
+        command(scans, scans, model, stack=True).run()
+
+
 def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
     settings = {"report": True, "formats": ("nifti",), "slice_spacing_nm": 20.0, "pixel_size_nm": 10.0}
     command(slices, tmp_path, model, stack=True, **settings).run()
@@ -237,7 +257,7 @@ def test_results_never_replace_the_scans(slices: Path, tmp_path: Path, model: Tr
             command(tmp_path, tmp_path, model, overwrite=overwrite).run()
         with pytest.raises(UserError, match="the results would replace it"):
             command(tmp_path / "overview.png", tmp_path, model, overwrite=overwrite).run()
-        with pytest.raises(UserError, match="the results would replace it"):
+        with pytest.raises(UserError, match="the results would go among the slices of the stack"):
             command(tmp_path, tmp_path, model, stack=True, overwrite=overwrite).run()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "a.tif", "overview.png"]
 

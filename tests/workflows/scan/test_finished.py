@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from pipeline.errors import UserError
-from pipeline.workflows.scan.finished import refuse_foreign, refuse_own_input
+from pipeline.workflows.scan.finished import refuse_foreign, refuse_own_input, tell_folder
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "pores.csv", "report.html", "figures/chord_lengths.png"])
@@ -52,3 +52,67 @@ def test_results_go_into_no_scan(tmp_path: Path) -> None:
     for folder in ("a", "a/results", "b.tif"):
         with pytest.raises(UserError, match="the results would go into the scan"):
             refuse_own_input([tmp_path / "a", tmp_path / "b.tif"], [tmp_path / "c", tmp_path / folder])
+
+
+@pytest.fixture
+def data_set(tmp_path: Path) -> Path:
+    for name in ("images", "labels"):
+        (tmp_path / "rock" / name).mkdir(parents=True)
+        (tmp_path / "rock" / name / "a.png").write_text("an image")
+    return tmp_path / "rock"
+
+
+@pytest.mark.parametrize("name", ["images", "labels", "labels/../images"])
+def test_no_results_among_the_images_of_a_data_set(data_set: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for scan in (data_set / "images" / "a.png", data_set.parent / "other.tif"):
+        with pytest.raises(UserError, match=f"{name}: it holds images or masks of a data set, .*; choose another"):
+            refuse_own_input([scan], [data_set / name])
+    monkeypatch.chdir(data_set / name)
+    with pytest.raises(UserError, match=r"^\.: it holds images or masks of a data set"):
+        refuse_own_input([Path("a.png")], [Path()])
+
+
+def test_results_below_the_images_of_a_data_set_are_told_once(data_set: Path, caplog: pytest.LogCaptureFixture) -> None:
+    images = data_set / "images"
+    refuse_own_input([images / "a.png"], [images / "a", images / "b"])
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{images / 'a'}: the results go below the images of a data set, {images};")
+
+
+def test_results_beside_plain_images_need_no_word(data_set: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (data_set / "labels" / "a.png").rename(data_set / "a.png")
+    (data_set / "labels").rmdir()
+    refuse_own_input([data_set / "a.png"], [data_set])
+    refuse_own_input([data_set / "images" / "a.png"], [data_set / "images"])
+    tell_folder(data_set / "images", data_set / "out", stack=True)
+    assert not caplog.messages
+
+
+def test_results_in_the_folder_that_is_segmented(data_set: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = (data_set / "images").rename(data_set / "scans")
+    with pytest.raises(UserError, match=r"scans/\.\./scans: the results would go among the slices of the stack"):
+        tell_folder(folder, folder / ".." / "scans", stack=True)
+    tell_folder(folder, folder, stack=False)
+    assert caplog.messages == [f"{folder}: the results go among the scans; another --output_dir keeps them apart"]
+
+
+def test_images_in_subfolders_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("day2/b.tif", "day10/a.png", "notes/a.txt", "pores/overview.png", "pores/journal/request.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    zarr.open_group(str(tmp_path / "a.zarr"), mode="w")
+    tell_folder(tmp_path, tmp_path / "out", stack=False)
+    (tmp_path / "day10" / "a.png").unlink()
+    tell_folder(tmp_path, tmp_path / "out", stack=True)
+    assert caplog.messages == [
+        f"{tmp_path}: day2/, day10/ hold images and are not segmented; give each by itself",
+        f"{tmp_path}: day2/ holds images and is not segmented; give that folder by itself",
+    ]
+
+
+def test_figures_of_results_among_the_scans_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("journal", "figures"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "figures" / "shapes.png").write_text("")
+    tell_folder(tmp_path, tmp_path / "out", stack=False)
+    assert not caplog.messages
