@@ -52,9 +52,7 @@ def overview_figure(
     aspect = down * high / (across * wide)
     figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
     panels = figure.subplots(down, across).ravel()
-    slices = porosity.fields.shape[0]
-    shown_slice = f", slice {slice_ + 1} of {slices} shown" if slices > 1 else ""
-    figure.suptitle(f"{plain(Path(source.path).name)}: porosity {porosity}{shown_slice}")
+    figure.suptitle(plain(_title(source, porosity, slice_)))
 
     side = _INCHES * _DPI // across
     place = {"extent": (0, wide, high, 0)}
@@ -74,6 +72,17 @@ def overview_figure(
         for panel in panels[:2]:
             panel.axhline(rows - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
     return figure
+
+
+def _title(source: ScanSource, porosity: Porosity, slice_: int) -> str:
+    """What the porosity is of; a stack has the name of its folder, or of the one file that holds all slices."""
+    path, slices = Path(source.path), porosity.fields.shape[0]
+    if slices == 1:
+        return f"{path.name}: porosity {porosity}"
+    is_file = source.page is not None
+    stack = path.name if is_file else path.absolute().parent.name
+    slice_name = "" if is_file else f", {path.name}"
+    return f"{stack}: porosity {porosity} of all {slices} slices; shown is slice {slice_ + 1}{slice_name}"
 
 
 def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:

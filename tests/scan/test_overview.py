@@ -48,6 +48,35 @@ def test_all_panels_show_the_region_in_its_place(segmented: tuple[ScanStore, Por
     assert shown.mean() == pytest.approx(probability_of(PLAN).mean(), abs=0.01)
 
 
+def test_a_scan_is_named_by_its_file(segmented: tuple[ScanStore, Porosity]) -> None:
+    assert overview_figure(ArraySource(SCAN), *segmented).get_suptitle() == f"array.tif: porosity {segmented[1]}"
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "title"),
+    [
+        ("rock/s07.png", None, r"rock: porosity {} of all 3 slices; shown is slice 2, s07.png"),
+        ("rock/a$b$.tif", 1, r"a\$b\$.tif: porosity {} of all 3 slices; shown is slice 2"),
+        ("s07.png", None, r"here: porosity {} of all 3 slices; shown is slice 2, s07.png"),
+    ],
+)
+def test_a_stack_is_named_and_the_slice_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, page: int | None, title: str
+) -> None:
+    """The porosity is of all slices, and none of them gives it its name."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    plan = ChunkPlan(100, 80, depth=3, chunk=64, block=32)
+    store = write_all(tmp_path / "out.ome.zarr", plan)
+    with Journal.open(tmp_path / "journal", {}) as journal:
+        for index in range(len(plan)):
+            journal.add(index, store.write_chunk(index, part(plan, probability_of(plan), index), 0.5))
+        porosity = measure_porosity(plan, journal.entries())
+    source = ArraySource(SCAN[:100, :80])
+    source.path, source.page = path, page
+    assert overview_figure(source, store, porosity, slice_=1).get_suptitle() == title.format(porosity)
+
+
 def test_it_is_written_as_a_picture(tmp_path: Path, segmented: tuple[ScanStore, Porosity]) -> None:
     from PIL import Image
 
