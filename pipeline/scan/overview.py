@@ -80,9 +80,10 @@ def _title(source: ScanSource, porosity: Porosity, slice_: int) -> str:
     if slices == 1:
         return f"{path.name}: porosity {porosity}"
     is_file = source.page is not None
-    stack = path.name if is_file else path.absolute().parent.name
+    folder = path.parent if path.parent.name not in ("", "..") else path.parent.resolve()
+    stack = path.name if is_file else folder.name
     slice_name = "" if is_file else f", {path.name}"
-    return f"{stack}: porosity {porosity} of all {slices} slices; shown is slice {slice_ + 1}{slice_name}"
+    return f"{stack}: porosity {porosity} of all {slices} slices\nshown: slice {slice_ + 1}{slice_name}"
 
 
 def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:

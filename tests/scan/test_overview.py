@@ -55,17 +55,18 @@ def test_a_scan_is_named_by_its_file(segmented: tuple[ScanStore, Porosity]) -> N
 @pytest.mark.parametrize(
     ("path", "page", "title"),
     [
-        ("rock/s07.png", None, r"rock: porosity {} of all 3 slices; shown is slice 2, s07.png"),
-        ("rock/a$b$.tif", 1, r"a\$b\$.tif: porosity {} of all 3 slices; shown is slice 2"),
-        ("s07.png", None, r"here: porosity {} of all 3 slices; shown is slice 2, s07.png"),
+        ("rock/s07.png", None, "rock: porosity {} of all 3 slices\nshown: slice 2, s07.png"),
+        ("rock/a$b$.tif", 1, "a\\$b\\$.tif: porosity {} of all 3 slices\nshown: slice 2"),
+        ("../here/../s07.png", None, "above: porosity {} of all 3 slices\nshown: slice 2, s07.png"),
+        ("s07.png", None, "here: porosity {} of all 3 slices\nshown: slice 2, s07.png"),
     ],
 )
 def test_a_stack_is_named_and_the_slice_that_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, page: int | None, title: str
 ) -> None:
     """The porosity is of all slices, and none of them gives it its name."""
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
     plan = ChunkPlan(100, 80, depth=3, chunk=64, block=32)
     store = write_all(tmp_path / "out.ome.zarr", plan)
     with Journal.open(tmp_path / "journal", {}) as journal:
