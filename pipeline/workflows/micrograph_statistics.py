@@ -80,13 +80,13 @@ class MicrographStatistics:
         for index, item in enumerate(items):
             self._members.setdefault(item["source"], []).append(index)
         self._pinned: dict[str, nn.Module] = {}
-        self._made_of: tuple[int, ...] = ()
+        self._made_of: tuple[nn.Module, list[int]] | None = None
 
     def network_for(self, source: str, network: nn.Module) -> nn.Module:
         """The network for images of a source, for inference only."""
-        weights = id(network), sum(tensor._version for tensor in network.state_dict().values())
-        if weights != self._made_of:
-            self._made_of = weights
+        versions = [tensor._version for tensor in network.state_dict().values()]
+        if self._made_of is None or self._made_of[0] is not network or self._made_of[1] != versions:
+            self._made_of = network, versions
             self._pinned.clear()
         if source not in self._pinned:
             device = next(network.parameters()).device
