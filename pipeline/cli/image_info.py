@@ -47,6 +47,7 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
             "width_px": source.shape[1],
             "height_px": source.shape[0],
             "images": volume.depth,
+            "are_one_volume": stack.no_volume is None,
             "type": source.dtype.name,
             "channels": source.channels,
             "storage": _storage(source),
@@ -73,7 +74,8 @@ def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [("size", f"{facts['width_px']} x {facts['height_px']} pixels, {facts['type']}, {channels}")]
     if facts["images"] > 1:
         one = "each on its own" if Path(facts["path"]).is_dir() else "the one given by --page"
-        said = f"{facts['images']}; this is the first. vlsenet segment takes {one}, or all as one volume with --stack"
+        whole = ", or all as one volume with --stack" if facts["are_one_volume"] else ""
+        said = f"{facts['images']}; this is the first. vlsenet segment takes {one}{whole}"
         lines.append(("images", said))
     block = "{} x {} pixels".format(*facts["block_px"])
     stored = {

@@ -64,8 +64,8 @@ def scan_intensity(
     if lowest == highest:
         pixels_read = sum(part.pixels for part in parts)
         raise NothingToSee(
-            f"{source.name}: all of the {pixels_read} pixels read have the value {lowest:g}; export the scan "
-            "again, or give a --roi that shows rock"
+            f"{source.name}: all of the {pixels_read} pixels read, besides empty ground, have the value {lowest:g}: a "
+            "mask, or an empty image? Give the micrograph, or a --roi that shows rock"
         )
     return Intensity.pooled(parts)
 

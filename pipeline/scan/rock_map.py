@@ -73,17 +73,22 @@ class RockMap:
         if scale == (1, 1):
             touched = self.blank.touches(top, left, height, width)
             return ~self.blank.window(top, left, height, width) if touched else None
+        # pixels beside it are mixed from both, also where it lies outside of the window
+        beside = ceil(max(1.0, *scale))
+        before = min(top, beside), min(left, beside)
         y, x = (
-            np.minimum((np.arange(start, start + count) + 0.5) / factor, side - 1).astype(np.int64)
-            for start, count, factor, side in zip((top, left), (height, width), scale, self.cells.shape, strict=True)
+            np.minimum((np.arange(start - more, start + count + beside) + 0.5) / factor, side - 1).astype(np.int64)
+            for start, more, count, factor, side in zip(
+                (top, left), before, (height, width), scale, self.cells.shape, strict=True
+            )
         )
         window = int(y[0]), int(x[0]), int(y[-1] - y[0]) + 1, int(x[-1] - x[0]) + 1
         if not self.blank.touches(*window):
             return None
         blank = self.blank.window(*window)[np.ix_(y - y[0], x - x[0])]
-        # pixels beside it are mixed from both
-        imaged: np.ndarray = ~ndimage.binary_dilation(blank, np.ones((3, 3), bool), ceil(max(1.0, *scale)))
-        return imaged
+        imaged = ~ndimage.binary_dilation(blank, np.ones((3, 3), bool), beside)
+        inside: np.ndarray = imaged[before[0] : before[0] + height, before[1] : before[1] + width]
+        return inside
 
     @property
     def empty_share(self) -> float:

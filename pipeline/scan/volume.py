@@ -65,8 +65,7 @@ class ScanVolume:
         self.path, self.depth = stack.path, len(stack)
         with self._stack[0] as first:
             self.shape, self._dtype = first.shape, first.dtype
-            bottom = read_bottom(first.read, first.shape)
-            self.rows = first.shape[0] - info_bar_height(info_bar, first.acquisition, bottom, first.shape[0])
+            self.rows = first.shape[0] - _bar_height(first, info_bar)
             self.description = first.describe()
             self.acquisition = _with_doubts(first, self.rows)
         if self.rows < self.shape[0]:
@@ -160,6 +159,15 @@ class ScanVolume:
                 source.pixel_size_nm[1],
                 first[1],
             )
+
+
+def _bar_height(source: ScanSource, choice: str | int) -> int:
+    """Rows of the info bar; none where the lowest rows, which a region may leave out, can't be read."""
+    try:
+        bottom = read_bottom(source.read, source.shape)
+    except UserError:  # told where they are needed
+        bottom, choice = np.zeros((1, source.shape[1]), source.dtype), "keep" if choice == "auto" else choice
+    return info_bar_height(choice, source.acquisition, bottom, source.shape[0])
 
 
 def _with_doubts(source: ScanSource, rows: int) -> Acquisition | None:

@@ -63,6 +63,14 @@ def test_files_and_folders_of_several(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "no page 3" in capsys.readouterr().err
 
 
+def test_channels_are_no_volume(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (2, 2, 40, 50)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.ome.tif", image, metadata={"axes": "ZCYX"})
+    assert not facts(capsys, tmp_path / "a.ome.tif")["are_one_volume"]
+    assert main(["info", str(tmp_path / "a.ome.tif")]) == FINE
+    assert "--stack" not in capsys.readouterr().out
+
+
 @pytest.mark.data
 @pytest.mark.skipif(not VENDOR.exists(), reason="no ../shared/data/vendor_tiff")
 def test_a_microscope_s_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ def test_what_is_skipped_does_not_count(tmp_path: Path) -> None:
 
 
 def test_constant_and_nan_scans(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a\.tif: all of the 40000 pixels .* have the value 9;"):
+    with pytest.raises(UserError, match=r"a\.tif: all of the 40000 pixels .* have the value 9: a mask"):
         scan_intensity(scan(tmp_path, np.full((200, 200), 9, np.uint8)))
     image = noise((200, 200), "float32")
     image[5, 5] = np.nan

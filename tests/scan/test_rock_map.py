@@ -54,3 +54,7 @@ def test_no_pixel_that_is_mixed_with_blank_ground_counts_as_imaged(rock_map: Roc
     assert imaged is not None
     assert not (imaged & mixed).any()
     assert imaged.sum() > 0.9 * (~mixed).sum()
+    for top in range(0, shape[0] - 9, 7):  # a part of it is answered alike, whatever lies beside it
+        left = top * shape[1] // shape[0]
+        part = rock_map.imaged_at(scale, top, left, 9, 9)
+        np.testing.assert_array_equal(True if part is None else part, imaged[top : top + 9, left : left + 9])

@@ -42,7 +42,7 @@ class ScanStack:
         *,
         no_volume: str | None = None,
     ) -> None:
-        self.path, self._opens, self._files, self._no_volume = path, opens, files, no_volume
+        self.path, self._opens, self._files, self.no_volume = path, opens, files, no_volume
 
     def __len__(self) -> int:
         return len(self._opens)
@@ -64,8 +64,8 @@ class ScanStack:
         return {"name": Path(self.path).name, "slices": len(self), "sha256_of_fingerprints": digest}
 
     def _check_volume(self) -> None:
-        if self._no_volume is not None:
-            raise UserError(f"{self.path}: {self._no_volume}")
+        if self.no_volume is not None:
+            raise UserError(f"{self.path}: {self.no_volume}")
 
 
 def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str] | None = None) -> ScanStack:
