@@ -27,7 +27,7 @@ def write(folder: Path, voxel: Voxel | None) -> pd.DataFrame:
 
 def test_equals_scikit_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pixels of 20 nm, slices of 50 nm, a region from x 7, y 5 on."""
-    monkeypatch.setattr(table, "_GROUP", 100)
+    monkeypatch.setattr(table, "GROUP", 100)
     rows = write(tmp_path, Voxel(20, 50))
     spaced = regionprops(library_labels(MASK), spacing=(0.05, 0.02, 0.02))
     plain = regionprops(library_labels(MASK))
@@ -82,7 +82,7 @@ def test_a_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(table.pq.ParquetWriter, "write_table", full)
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", full)
     with pytest.raises(UserError, match="no space left"):
         write(tmp_path, None)
     assert list(tmp_path.iterdir()) == []
