@@ -9,6 +9,10 @@ from collections.abc import Iterator
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
 
+#: letters of an error's first line
+_LONGEST = 200
+
+
 class UserError(Exception):
     """A mistake in what the user gave: a path, an option, an image.
 
@@ -17,14 +21,13 @@ class UserError(Exception):
     """
 
 
-def first_line(error: BaseException, longest: int = 200) -> str:
-    """What an error says, on one line: its text's first line, or its name where it has no text.
+def first_line(error: BaseException) -> str:
+    """What an error says, on one line: its text's first line, cut off if it is long, or its name without a text.
 
     Args:
         error: any error, also one of a library with a text of many lines.
-        longest: letters at most.
     """
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:longest]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST]
 
 
 def on_one_line(error: BaseException) -> str:

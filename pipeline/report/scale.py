@@ -113,9 +113,9 @@ def whole(value: float) -> str:
     return f"{int(value):,}".replace(",", _NARROW_SPACE)
 
 
-def percent_range(low: float, high: float, digits: int = 3) -> str:
+def percent_range(low: float, high: float) -> str:
     """Two shares in percent, the upper one with as many decimals as the lower."""
-    lower = number(100 * low, digits)
+    lower = number(100 * low, 3)
     decimals = len(lower.partition(".")[2])
     return f"{lower} to {with_unit(f'{100 * high:.{decimals}f}', '%')}"
 

@@ -89,18 +89,17 @@ def add_curtaining(
     return out
 
 
-def dark_phase(image: np.ndarray, spread: float = 1.0) -> np.ndarray:
+def dark_phase(image: np.ndarray) -> np.ndarray:
     """How far each pixel lies below the image's mean, as a soft mask of what may be pores.
 
     Args:
         image: ``(H, W)``.
-        spread: where the mask begins, in standard deviations below the mean; it is full one deviation lower.
 
     Returns:
-        float32 ``(H, W)`` in 0..1.
+        float32 ``(H, W)``: from 0 at one standard deviation below the mean to 1 at two.
     """
     mean, std = float(image.mean()), float(image.std()) + 1e-6
-    return np.clip((mean - image) / std - spread, 0, 1).astype(np.float32)
+    return np.clip((mean - image) / std - 1, 0, 1).astype(np.float32)
 
 
 def add_charging(

@@ -33,9 +33,9 @@ FIRST, SECOND = as_float(BLUE), as_float(VERMILLION)
 FIRST_LINE, SECOND_LINE = "-", (0, (4, 1.5))
 
 
-def new_figure(size: tuple[float, float] = _SIZE) -> Figure:
+def new_figure() -> Figure:
     """An empty figure outside pyplot, so that none is left open."""
-    figure = Figure(figsize=size, dpi=150, layout="constrained")
+    figure = Figure(figsize=_SIZE, dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
