@@ -17,10 +17,13 @@ class Greys:
         intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
             dark beside the others.
         shading: of each slice, to be removed; empty: it is left in.
+        limits: the lowest and highest grey value of the rock of a scan with blank ground, which is taken for the
+            darkest or brightest rock; None: there is none.
     """
 
     intensity: Intensity
     shading: tuple[Shading, ...] = ()
+    limits: tuple[float, float] | None = None
 
     @property
     def drift(self) -> tuple[float, float] | None:
@@ -29,6 +32,17 @@ class Greys:
             return None
         lowest = min(float(shading.levels.min()) for shading in self.shading)
         return lowest, max(float(shading.levels.max()) for shading in self.shading)
+
+    def clipped(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels with blank ground no darker and no brighter than the rock, which is left as it is.
+
+        Windows and pictures reach over the edge of the rock. There, -9999 would be hundreds of standard deviations
+        away, and change what a network finds in the rock beside it.
+        """
+        if self.limits is None:
+            return pixels
+        low, high = (pixels.dtype.type(limit) for limit in self.limits)
+        return np.clip(pixels, low, high)
 
     def normalised(
         self, pixels: np.ndarray, slice_: int, top: int, left: int, scale: tuple[float, float] = (1.0, 1.0)
@@ -45,7 +59,7 @@ class Greys:
         Returns:
             (H, W), float32.
         """
-        grey = pixels.astype(np.float32)
+        grey = self.clipped(pixels).astype(np.float32)
         grey -= np.float32(self.intensity.mean)
         grey /= np.float32(self.intensity.std)
         return self.shading[slice_].flatten(grey, top, left, scale) if self.shading else grey

@@ -17,7 +17,6 @@ from pipeline.data.shading import CELL, grouped_medians
 from pipeline.errors import UserError
 from pipeline.scan.blank_file import packed_slices, unpacked_slices
 from pipeline.scan.blank_ground import BlankGround
-from pipeline.scan.clipped_greys import ClippedGreys
 from pipeline.scan.empty_ground import EmptyGround
 from pipeline.scan.first_look import FirstLook, look_at
 from pipeline.scan.greys import Greys
@@ -97,7 +96,7 @@ class Ground:
         )
         unread = [look.map.unread for look in looks]
         ground = cls(
-            _greys(intensity, shading, _limits(looks)),
+            Greys(intensity, shading, _limits(looks)),
             volume.rows,
             np.stack([look.map.cells.empty for look in looks]) if skip_empty else None,
             tuple(look.map.blank for look in looks) if skip_empty else (),
@@ -131,7 +130,8 @@ class Ground:
                     intensity = Intensity(int(pixels), float(mean), float(std))
                     empty = found.get("empty")
                     blank = () if empty is None else unpacked_slices(found, len(empty), shape)
-                    greys = _greys(intensity, shading, found.get("limits"))
+                    limits = found.get("limits")
+                    greys = Greys(intensity, shading, None if limits is None else (float(limits[0]), float(limits[1])))
                     if (unread := found.get("unread")) is not None:
                         tell_unread(volume.path, unread)
                     return cls(greys, volume.rows, empty, blank, unread)
@@ -145,7 +145,7 @@ class Ground:
         if ground.empty is not None:
             values["empty"] = ground.empty
             values |= packed_slices(ground.blank)
-        if isinstance(greys, ClippedGreys):
+        if greys.limits is not None:
             values["limits"] = np.array(greys.limits)
         if ground.unread is not None:
             values["unread"] = ground.unread
@@ -207,12 +207,6 @@ def _limits(looks: Sequence[FirstLook]) -> tuple[float, float] | None:
     if not found or all(look.map.blank is None for look in looks):
         return None
     return min(low for low, _ in found), max(high for _, high in found)
-
-
-def _greys(intensity: Intensity, shading: tuple[Shading, ...], limits: Sequence[float] | np.ndarray | None) -> Greys:
-    if limits is None:
-        return Greys(intensity, shading)
-    return ClippedGreys(intensity, shading, (float(limits[0]), float(limits[1])))
 
 
 def _stacked(unread: Sequence[np.ndarray | None]) -> np.ndarray:

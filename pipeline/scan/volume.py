@@ -21,7 +21,7 @@ from pipeline.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.microscope.finding import same
 from pipeline.scan.intensity import sample_windows
 from pipeline.scan.rectangles import Roi, Window
-from pipeline.scan.sources import InvertedSource, ScanSource, ScanStack, cropped, open_scan, open_stack
+from pipeline.scan.sources import ScanSource, ScanStack, cropped, inverted, open_scan, open_stack
 
 log = logging.getLogger("vlsenet")
 
@@ -125,7 +125,7 @@ class ScanVolume:
     def _imaged(self, source: ScanSource) -> ScanSource:
         if self.rows < self.shape[0]:
             source = cropped(source, Roi(0, 0, self.shape[1], self.rows))
-        return InvertedSource(source) if self._invert else source
+        return inverted(source) if self._invert else source
 
     def _opened(self, index: int) -> ScanSource:
         source = self._stack[index]

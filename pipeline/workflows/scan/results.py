@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from tqdm.auto import tqdm
 from pipeline.atomic import atomic_path, left_over
 from pipeline.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
+from pipeline.scan.greys import Greys
 from pipeline.scan.output import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
 from pipeline.scan.overview import write_overview
 from pipeline.scan.porosity import Porosity, block_counts
+from pipeline.scan.sources import ChangedSource, ScanSource
 from pipeline.scan.volume import ScanVolume
 from pipeline.volume import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 
@@ -66,6 +69,7 @@ class SegmentedScan:
         porosity: of the scan.
         pixel_size_nm: side of a pixel (nm), if known.
         slice_spacing_nm: distance of slices (nm), if known.
+        greys: of the scan as it is stored, by which pictures show blank ground; None: as it is.
     """
 
     volume: ScanVolume
@@ -74,6 +78,13 @@ class SegmentedScan:
     porosity: Porosity
     pixel_size_nm: float | None
     slice_spacing_nm: float | None
+    greys: Greys | None = None
+
+    @contextmanager
+    def pictured(self, slice_: int) -> Iterator[ScanSource]:
+        """Lend a slice as pictures show it: rock would have no contrast beside blank ground of -9999."""
+        with self.volume.slice(slice_, as_stored=True) as source:
+            yield source if self.greys is None else ChangedSource(source, self.greys.clipped)
 
 
 def write_summary(folder: Path, scan: SegmentedScan) -> None:
@@ -85,7 +96,7 @@ def write_summary(folder: Path, scan: SegmentedScan) -> None:
     with atomic_path(folder / FIELDS) as partial:
         _fields(scan).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
-    with volume.slice(middle, as_stored=True) as source:
+    with scan.pictured(middle) as source:
         write_overview(folder / OVERVIEW, source, scan.store, porosity, slice_=middle, rows=volume.rows)
 
 
@@ -150,7 +161,7 @@ def _measure_volume(folder: Path, scan: SegmentedScan, labels: bool) -> StackSum
 
 def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifest: Mapping[str, Any]) -> None:
     volume, middle = scan.volume, scan.volume.depth // 2
-    with volume.slice(middle, as_stored=True) as source:
+    with scan.pictured(middle) as source:
         report = report_of_scan(
             source,
             scan.store,

@@ -145,7 +145,8 @@ class ScanSegmentation:
         refuse_changed(volume, journal.request)
         remove_left_over(self._folder)
         porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
-        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume))
+        greys = None if settings.invert else ground.greys  # its limits are those of the inverted scan
+        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume), greys)
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as beside:
             # the one waits for the network, the other for Python
             certificate = beside.submit(certify, predictor, store, settings.threshold, ground)

@@ -18,9 +18,11 @@ from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.scan.prediction import ChunkPredictor
+from pipeline.scan.sources import ScanSource
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.scan import results
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files
 
@@ -148,6 +150,24 @@ def test_fields_lie_where_they_are_in_the_scan(scan: Path, tmp_path: Path, model
         assert field.rock_px == seen.size
         assert field.porosity == pytest.approx(seen.mean(), abs=1e-6)
     assert fields["rock_px"].sum() == 400 * 300
+
+
+def test_pictures_show_rock_beside_ground_of_any_value(
+    tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = generate((400, 800), seed=0).image.astype(np.float32)
+    image[:, 512:] = -9999
+    tifffile.imwrite(tmp_path / "scan.tif", image)
+    seen = []
+
+    def look(path: Path, source: ScanSource, *_: Any, **__: Any) -> None:
+        seen.append(source.read(0, 0, *source.shape))
+        path.touch()
+
+    monkeypatch.setattr(results, "write_overview", look)
+    segmentation(tmp_path / "scan.tif", tmp_path / "out", model).run()
+    np.testing.assert_array_equal(seen[0][:, :512], image[:, :512])
+    assert (seen[0][:, 512:] == image[:, :512].min()).all()
 
 
 def test_what_a_killed_run_had_begun_is_removed(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
