@@ -41,7 +41,7 @@ class Calibration(Counts):
         if probability.shape != truth.shape:
             raise ValueError(f"the probabilities are {probability.shape}, but the mask {truth.shape}")
         values, pore = probability.ravel().astype(np.float64), truth.ravel() > 0
-        # single precision decides on the bin: 0.2 is 3 / 15 there, and a little less than that in double precision
+        # single precision, as probabilities are
         bins = np.minimum((probability.ravel().astype(np.float32) * np.float32(BINS)).astype(np.int64), BINS - 1)
         return cls(
             np.bincount(bins, minlength=BINS),
