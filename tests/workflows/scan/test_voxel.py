@@ -84,7 +84,8 @@ def test_lengths_need_pixels_that_are_square_to_one_percent(
     with opened(tiff(tmp_path, height), stack=False, page=0) as volume:
         side = square_side(pixel_size_of(volume, settings()))
         tell_voxel(volume, settings())
-        assert side == (pytest.approx((10 * height) ** 0.5) if square else None)
+        # some releases of tifffile round the fractions that a TIFF has for resolutions
+        assert side == (pytest.approx((10 * height) ** 0.5, rel=1e-4) if square else None)
         assert caplog.text.count("lengths and areas are given in pixels") == (not square)
         assert square_side(pixel_size_of(volume, settings(pixel_size_nm=7.0))) == 7
 
