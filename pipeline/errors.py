@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 #: error numbers of a write for which there is no space, or none left to this user
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
-
-
 #: letters of an error's first line
 _LONGEST = 200
 

@@ -14,7 +14,7 @@ from pipeline.scan.blank_ground import UniformSquares
 from pipeline.scan.rectangles import Window
 from pipeline.scan.sources.source import ScanSource
 from pipeline.scan.threads import THREADS
-from pipeline.scan.unread import common, is_of_a_part
+from pipeline.scan.unread import is_of_a_part
 
 #: pixels are averaged over squares of this side (px) before they are compared with the cell's mean, so that a small
 #: or faint pore stands out from the noise
@@ -78,7 +78,7 @@ def measure_cells(source: ScanSource, needed: Window | None = None) -> Cells:
         try:
             pixels = source.read(*window)
         except UserError as error:
-            shown = window if needed is None else common(window, needed)
+            shown = window if needed is None else window.common(needed)
             if shown == window or not is_of_a_part(error):
                 raise
             if window.height * window.width == CELL**2:

@@ -59,6 +59,13 @@ class Window(NamedTuple):
     height: int
     width: int
 
+    def common(self, other: Window) -> Window | None:
+        """What two windows have in common; None: nothing."""
+        top, left = max(self.top, other.top), max(self.left, other.left)
+        bottom = min(self.top + self.height, other.top + other.height)
+        right = min(self.left + self.width, other.left + other.width)
+        return Window(top, left, bottom - top, right - left) if bottom > top and right > left else None
+
 
 @dataclass(frozen=True)
 class Part:

@@ -35,14 +35,6 @@ def needed_window(windows: Windows) -> Window | None:
     return Window(top, left, height, width)
 
 
-def common(window: Window, other: Window) -> Window | None:
-    """What two windows have in common; None: nothing."""
-    top, left = max(window.top, other.top), max(window.left, other.left)
-    bottom = min(window.top + window.height, other.top + other.height)
-    right = min(window.left + window.width, other.left + other.width)
-    return Window(top, left, bottom - top, right - left) if bottom > top and right > left else None
-
-
 def is_of_a_part(error: UserError) -> bool:
     """Whether reading failed because of what a part of the scan holds, and not because file or memory are gone."""
     return not isinstance(error.__cause__, OSError | MemoryError)

@@ -98,7 +98,7 @@ def measure_stack(
                 sides = {"pixel_size_nm": pixel_size_nm, "slice_spacing_nm": slice_spacing_nm}
                 write_labels(store, folder / LABELS, Path(waiting), **sides)
     except OSError as error:
-        raise write_error(folder / LABELS, error) from error
+        raise write_error(folder / LABELS if labels else folder, error) from error
     region = imaged_region(store.plan, volume)
     shape = (volume.depth, region.height, region.width)
     write_volume_table(records, folder, store.plan, voxel, shape)

@@ -16,7 +16,7 @@ from pipeline.scan.prediction import ChunkPredictor
 from pipeline.scan.rectangles import Roi, Window
 from pipeline.scan.rock_tiles import rock_tiles
 from pipeline.scan.sources import ScanStack
-from pipeline.scan.unread import common, needed_window
+from pipeline.scan.unread import needed_window
 from pipeline.scan.volume import ScanVolume
 from pipeline.scan.windows import Windows
 from tests.scan.arrays import ArraySource, volume_of
@@ -35,7 +35,7 @@ class Damaged(ArraySource):
         self.tile = Window(256 * tile[0], 256 * tile[1], 256, 256)
 
     def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        if common(Window(top, left, height, width), self.tile) is not None:
+        if Window(top, left, height, width).common(self.tile) is not None:
             raise self.error
         return super()._read(top, left, height, width)
 

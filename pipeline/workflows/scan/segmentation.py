@@ -194,7 +194,7 @@ class ScanSegmentation:
 
     def _open(self) -> ScanVolume:
         if (path := printable(self._path)) != self._path:
-            raise UserError("; ".join((f"{path}: {NAME_IS_NO_TEXT[0]}", NAME_IS_NO_TEXT[1])))
+            raise UserError(f"{path}: {'; '.join(NAME_IS_NO_TEXT)}")
         volume = open_volume(
             self._path,
             stack=self._stack,
