@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from pathlib import Path
 
 #: error numbers of a write for which there is no space, or none left to this user
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -17,6 +18,18 @@ class UserError(Exception):
     The message is for a reader who has not seen the code: it names the file or the value, and says what to do.
     Commands and scripts print it on one line (or one line per problem), without a traceback, and end with status 1.
     """
+
+
+class FileProblem(UserError):
+    """One file that can't be used, with the cause and the remedy kept apart for a report on many files."""
+
+    def __init__(self, path: Path, what: str, remedy: str) -> None:
+        super().__init__(f"{path}: {what}; {remedy}")
+        self.path, self.what, self.remedy = path, what, remedy
+
+    def __reduce__(self) -> tuple:
+        # an exception with several arguments does not unpickle by itself, and worker processes send it so
+        return type(self), (self.path, self.what, self.remedy)
 
 
 def first_line(error: BaseException) -> str:

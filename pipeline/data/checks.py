@@ -163,7 +163,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         image = whole[: imaged_rows(whole, pair.image, info_bar)]
         check_image(image, pair.image)
     except FileProblem as problem:
-        problems.append(problem.problem(pair.name))
+        problems.append(Problem.of(problem, pair.name))
     try:
         data = read_bytes(pair.label)
         label_sha256 = hashlib.sha256(data).hexdigest()
@@ -171,7 +171,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         from_jpeg = decoded_label.kind == "jpeg"
         label = label_from(decoded_label, pair.label)
     except FileProblem as problem:
-        problems.append(problem.problem(pair.name))
+        problems.append(Problem.of(problem, pair.name))
     if whole is not None and image is not None and label is not None:
         if label.shape not in (whole.shape, image.shape):
             what = f"it is {_size(label)}, but its image {pair.image.name} is {_size(whole)}"
@@ -185,7 +185,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         try:
             prompt = _read_prompt(pair.text)
         except FileProblem as problem:
-            problems.append(problem.problem())
+            problems.append(Problem.of(problem))
     if not good or whole is None or image is None or label is None:
         return None, problems, swapped
     values, counts = np.unique(label, return_counts=True)

@@ -18,7 +18,7 @@ from nibabel.nifti1 import Nifti1Image
 from nibabel.nifti2 import Nifti2Image
 from PIL import Image
 
-from pipeline.data.problems import FileProblem
+from pipeline.errors import FileProblem
 from pipeline.errors import on_one_line
 from pipeline.file_kinds import kind_of, open_with_pillow
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from pipeline.errors import FileProblem
 from pipeline.data.decoders import Decoded, decode
-from pipeline.data.problems import FileProblem
 from pipeline.wording import NAME_IS_NO_TEXT, printable
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".png", ".tiff", ".tif", ".bmp", ".jpeg", ".jpg")
+
+#: the folders of images and of masks in a data set
+LAYOUTS = (("images", "labels"), ("patch_images", "patch_mask"))
 
 # ITU-R BT.601 luma, the weights that Pillow, OpenCV and ImageJ's "weighted" conversion use
 _LUMA = np.array([0.299, 0.587, 0.114])

@@ -6,13 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.data.images import is_image, stem_of
+from pipeline.data.images import LAYOUTS, is_image, stem_of
 from pipeline.data.problems import Problem
 from pipeline.data.stems import composed, matching_stems
 from pipeline.errors import UserError
 from pipeline.wording import some_of
 
-LAYOUTS = (("images", "labels"), ("patch_images", "patch_mask"))
 TEXT_FOLDER = "text"
 _OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "icon\r"}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import FileProblem, UserError
 from pipeline.wording import some_lines
 
 MOST_LINES = 50
@@ -31,6 +31,11 @@ class Problem:
     names: tuple[str, ...] = ()
     fatal: bool = False
 
+    @classmethod
+    def of(cls, error: FileProblem, *names: str) -> Problem:
+        """The problem that reading a file met, of the samples `names`."""
+        return cls(error.path, error.what, error.remedy, names)
+
     def line(self, root: Path) -> str:
         """Return the problem as one line, its path relative to `root`."""
         path = self.path.relative_to(root) if self.path.is_relative_to(root) else self.path
@@ -38,22 +43,6 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.what}; {self.remedy}"
-
-
-class FileProblem(UserError):
-    """One file that can't be used, with the cause and the remedy kept apart for a report on many files."""
-
-    def __init__(self, path: Path, what: str, remedy: str) -> None:
-        super().__init__(f"{path}: {what}; {remedy}")
-        self.path, self.what, self.remedy = path, what, remedy
-
-    def __reduce__(self) -> tuple:
-        # an exception with several arguments does not unpickle by itself, and worker processes send it so
-        return type(self), (self.path, self.what, self.remedy)
-
-    def problem(self, *names: str) -> Problem:
-        """Return it as a `Problem` of the samples `names`."""
-        return Problem(self.path, self.what, self.remedy, names)
 
 
 def problems_error(root: Path, problems: Sequence[Problem], *, advice: str = "") -> UserError:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from pipeline.errors import UserError
+
+#: side of the least that is read at a place (px): it is more expensive to get there than to read it
+_SAMPLE_SIDE = 256
 
 
 class Roi(NamedTuple):
@@ -90,3 +95,30 @@ class Chunk(Part):
     index: int
     row: int
     column: int
+
+
+def sample_windows(shape: tuple[int, int], block: tuple[int, int], most_pixels: int) -> Iterator[Window]:
+    """Windows of whole blocks that are spread over a scan, from top to bottom.
+
+    Args:
+        shape: the scan's height and width (px).
+        block: height and width of the blocks (px).
+        most_pixels: all windows together have about as many at most.
+    """
+    high, wide = block
+    if high * wide < _SAMPLE_SIDE**2:
+        high, wide = (-(-_SAMPLE_SIDE // side) * side if side < _SAMPLE_SIDE else side for side in block)
+    high, wide = min(high, shape[0]), min(wide, shape[1])
+    down, across = -(-shape[0] // high), -(-shape[1] // wide)
+    wanted = max(1, most_pixels // (high * wide))
+    rows = min(down, max(1, round((wanted * down / across) ** 0.5)))
+    columns = min(across, max(1, wanted // rows))
+    rows = min(down, max(1, wanted // columns))
+    draw = np.random.default_rng(0)
+    for i in range(rows):
+        for j in range(columns):
+            # with one cell in each rectangle there is nothing to draw, and all are read
+            row = int(draw.integers(i * down // rows, (i + 1) * down // rows))
+            column = int(draw.integers(j * across // columns, (j + 1) * across // columns))
+            top, left = row * high, column * wide
+            yield Window(top, left, min(high, shape[0] - top), min(wide, shape[1] - left))

@@ -19,8 +19,7 @@ from pipeline.data.grey_levels import few_levels
 from pipeline.errors import UserError
 from pipeline.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.microscope.finding import same
-from pipeline.scan.intensity import sample_windows
-from pipeline.scan.rectangles import Roi, Window
+from pipeline.scan.rectangles import Roi, Window, sample_windows
 from pipeline.scan.sources import ScanSource, ScanStack, cropped, inverted, open_scan, open_stack
 
 log = logging.getLogger("vlsenet")

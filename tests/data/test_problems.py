@@ -10,7 +10,7 @@ def test_file_problem_survives_a_worker_process() -> None:
     error = FileProblem(Path("a.png"), "it is empty", "copy it")
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error) == "a.png: it is empty; copy it"
-    assert again.problem("a") == Problem(Path("a.png"), "it is empty", "copy it", ("a",))
+    assert Problem.of(again, "a") == Problem(Path("a.png"), "it is empty", "copy it", ("a",))
 
 
 def test_one_line_for_each_problem_and_an_end() -> None:

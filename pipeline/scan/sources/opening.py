@@ -8,8 +8,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from pipeline.data.images import IMAGE_SUFFIXES
-from pipeline.data.pairs import LAYOUTS
+from pipeline.data.images import LAYOUTS, IMAGE_SUFFIXES
 from pipeline.errors import UserError
 from pipeline.file_kinds import kind_of
 from pipeline.scan.sources.mrc import is_mrc, open_mrc
