@@ -68,7 +68,7 @@ def report_of_scan(
 ) -> Report:
     """Make the remaining measurements, and put them into words and figures.
 
-    The mask is read once more, chunk by chunk; for large scans only a part of it (`pipeline.rock.survey`).
+    The mask is read once more, chunk by chunk; for large scans only a part of it (`survey`).
 
     Args:
         source: the scan, or the slice of a stack that is shown.

@@ -109,7 +109,7 @@ class ScanSource(ABC):
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Read the grey values of a window.
 
-        Colour becomes grey as in `pipeline.data.read_image`, pixel by pixel, so that a window does not depend on
+        Colour becomes grey as in `read_image`, pixel by pixel, so that a window does not depend on
         what lies around it.
 
         Args:
