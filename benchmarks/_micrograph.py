@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline.data import Intensity, Shading
-from pipeline.scan.greys import Greys
+from pipeline.foreground.ground import Greys
+from pipeline.foreground.intensity import Intensity
+from pipeline.foreground.shading import Shading
 
 
 def normalised(raw: np.ndarray) -> torch.Tensor:

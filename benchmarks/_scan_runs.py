@@ -19,19 +19,18 @@ from _memory import resident_peak
 from _timing import seconds, spread
 from monai.inferers import SlidingWindowInferer
 
-from pipeline.metrics import Seam
-from pipeline.scan.ground import Ground
-from pipeline.scan.output import ChunkPlan, ScanStore
-from pipeline.scan.rectangles import Window
-from pipeline.scan.rock_tiles import rock_tiles
-from pipeline.scan.volume import ScanVolume, open_volume
-from pipeline.scan.windows import Windows
+from pipeline.engine import ScanStore
+from pipeline.engine.certificate import Seam
+from pipeline.engine.statistics import SIDE, TILES, pinned, prompted, rock_tiles
+from pipeline.foreground.ground import Ground
+from pipeline.images.rectangles import Window
+from pipeline.images.volume import ScanVolume, open_volume
+from pipeline.memory import keep_freed_memory
 from pipeline.text import DEFAULT_PROMPT
+from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.windows import Windows
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
-from pipeline.workflows.allocator import keep_freed_memory
-from pipeline.workflows.micrograph_statistics import SIDE, TILES
 from pipeline.workflows.scan import segmentation as engine
-from pipeline.workflows.scan.network import pinned, prompted
 from pipeline.workflows.scan.results import MANIFEST, STORE
 
 keep_freed_memory()  # as the commands do

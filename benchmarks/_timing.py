@@ -13,8 +13,8 @@ from typing import Any
 
 import torch
 
-from pipeline.atomic import atomic_path
-from pipeline.workflows.allocator import keep_freed_memory
+from pipeline.files import atomic_path
+from pipeline.memory import keep_freed_memory
 
 WARM_UP = 2
 

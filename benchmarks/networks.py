@@ -35,6 +35,7 @@ from _timing import (
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from pipeline.engine.precision import autocast
 from pipeline.networks import (
     NETWORKS,
     PoreSegmentationLoss,
@@ -44,7 +45,6 @@ from pipeline.networks import (
     pin_statistics,
     preset_features,
 )
-from pipeline.workflows.precision import autocast
 
 #: as CLIP's RN50 gives
 TEXT_DIM, TEXT_LENGTH = 1024, 77

@@ -25,8 +25,9 @@ import skimage
 from _memory import alone, resident_peak
 from scipy import ndimage
 
-from pipeline.pores import StoredSegmentation, write_pore_table
-from pipeline.scan.output import ChunkPlan, ScanStore
+from pipeline.engine import ScanStore
+from pipeline.measure.pores import StoredSegmentation, write_pore_table
+from pipeline.tiling.plan import ChunkPlan
 
 TILE = 2048
 #: column of the table, scikit-image's name, largest difference allowed (relative, absolute)

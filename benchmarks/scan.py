@@ -32,8 +32,8 @@ from _scan_data import TINY, write_model, write_scan
 from _scan_runs import MASK, PROBABILITY, Case, compare_time, segment, slide, stored
 from _timing import machine, shown, write_json
 
-from pipeline.data import read_image
-from pipeline.scan.output import ChunkPlan
+from pipeline.images.files import read_image
+from pipeline.tiling.plan import ChunkPlan
 
 PARTS = ("memory", "time", "monai", "kills", "processes", "real")
 _NANKAI = Path(__file__).resolve().parents[2] / "shared" / "data" / "nankai"

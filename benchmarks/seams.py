@@ -18,12 +18,12 @@ import torch
 from _micrograph import normalised
 from torch import nn
 
-from pipeline.data import read_image
-from pipeline.metrics import Seam
+from pipeline.engine.certificate import Seam
+from pipeline.engine.statistics import STATISTICS, MicrographStatistics
+from pipeline.images.files import read_image
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT
-from pipeline.workflows import MicrographStatistics, load_model
-from pipeline.workflows.micrograph_statistics import STATISTICS
+from pipeline.workflows import load_model
 
 
 def tiled(

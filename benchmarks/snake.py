@@ -16,9 +16,8 @@ import pandas as pd
 import torch
 from torch.nn import functional as F
 
-from pipeline.networks.snake import snake_offsets
-from pipeline.networks.snake_sampling import CENTRE, TAPS, sample_along_snake
-from pipeline.workflows.allocator import keep_freed_memory
+from pipeline.memory import keep_freed_memory
+from pipeline.networks.snake import CENTRE, TAPS, sample_along_snake, snake_offsets
 
 Sampler = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 

@@ -1,12 +1,31 @@
-"""Where the bundle's configs lie: beside the package in a checkout, under `share/vlsenet` where a wheel put them."""
+"""Where the bundle's configs lie, and mappings that hold mappings, as configs do."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 import pipeline
 from pipeline.errors import UserError
+
+
+def flattened(values: Mapping[str, Any], joint: str = ".") -> dict[str, Any]:
+    """One mapping of all values that are none themselves, in order.
+
+    Args:
+        values: mappings within mappings.
+        joint: between the names on the way to a value, as in `optimiser.lr`.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}{joint}{inner}": one for inner, one in flattened(value, joint).items()}
+        else:
+            flat[str(name)] = value
+    return flat
+
 
 #: as setup.cfg installs it; the path ends like this, whatever the place that pip chose
 _INSTALLED = "share/vlsenet/bundle/configs/common.yaml"

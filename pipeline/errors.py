@@ -1,10 +1,15 @@
-"""Errors that a user can fix."""
+"""Errors that a user can fix, and the exit statuses of commands."""
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+
+FINE, MISTAKE, WRONG_USAGE = 0, 1, 2
+#: by Ctrl-C, as shells have it: 128 + SIGINT
+INTERRUPTED = 130
+
 
 #: error numbers of a write for which there is no space, or none left to this user
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)

@@ -1,8 +1,11 @@
-"""Wording that many messages share."""
+"""Wording that many messages share, and names that a user chooses from a fixed set."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
+
+from pipeline.errors import UserError
 
 #: what is wrong with a file whose `printable` name is another, and what to do
 NAME_IS_NO_TEXT = ("its name is not UTF-8 text, and no result could name it", "rename it")
@@ -26,3 +29,41 @@ def printable(name: str) -> str:
     POSIX allows any bytes in names; Python keeps those that are no text as lone surrogates, which can't be written.
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def nearest(name: object, known: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the name that was probably meant: one that begins with `name`, or else a similar one.
+
+    Upper and lower case count as the same.
+
+    Args:
+        name: the user's choice.
+        known: the names that exist.
+        likeness: least similarity of two names, 0 to 1, as difflib measures it.
+
+    Returns:
+        None if no name is similar.
+    """
+    asked, names = str(name).lower(), {other.lower(): other for other in known}
+    longer = [other for other in names if asked and other.startswith(asked)]
+    found = longer or difflib.get_close_matches(asked, names, n=1, cutoff=likeness)
+    return names[found[0]] if found else None
+
+
+def check_name(what: str, name: str, known: Iterable[str]) -> str:
+    """Return `name` if it is known.
+
+    Args:
+        what: the kind of name, for the message.
+        name: the user's choice.
+        known: the names that exist.
+
+    Raises:
+        UserError: it does not exist; the message has the nearest name that does, and all of them.
+    """
+    known = list(known)
+    if name in known:
+        return name
+    meant = nearest(name, known)
+    hint = f"did you mean {meant}? " if meant else ""
+    raise UserError(f"unknown {what} {name!r}: {hint}choose from {', '.join(known)}")

@@ -41,15 +41,15 @@ def run(options: argparse.Namespace) -> int:
         UserError: The folder is missing, or its file can't be read.
     """
     from pipeline.errors import UserError
-    from pipeline.mlflow_environment import set_mlflow_defaults
+    from pipeline.tracking.stores import set_mlflow_defaults
 
     folder = Path(options.output_dir)
     if not folder.is_dir():
         raise UserError(f"--output_dir {folder}: no such folder; give the folder of a training")
     set_mlflow_defaults()
-    from pipeline.mlflow_store import STORE_ERRORS, open_store, store_error
-    from pipeline.workflows.outbox import Outbox
-    from pipeline.workflows.tracking import default_tracking_uri
+    from pipeline.tracking.outbox import Outbox
+    from pipeline.tracking.runs import default_tracking_uri
+    from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
 
     address = options.tracking_uri or default_tracking_uri(str(folder))
     try:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+
+from tests.paths import SHARED
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -34,5 +39,47 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(empty, folder / "mlflow.db")
         return f"sqlite:///{folder}/mlflow.db"
+
+    return make
+
+
+@pytest.fixture(autouse=True)
+def _logs_reach_pytest():
+    """The bundle's logging.conf, applied by tests that run it, keeps the package's log from pytest's caplog."""
+    logger = logging.getLogger("vlsenet")
+    logger.propagate, logger.disabled = True, False
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of real images beside the repository."""
+    folder = SHARED
+    if not folder.is_dir():
+        pytest.skip(f"no real images: {folder} is missing")
+    return folder
+
+
+@pytest.fixture
+def make_dataset(tmp_path: Path) -> Callable[..., Path]:
+    """Write a data set of random images whose masks have a given porosity each; returns its folder."""
+
+    def make(
+        porosities: dict[str, float],
+        *,
+        values: tuple[int, int] = (0, 255),
+        size: tuple[int, int] = (24, 40),
+        folders: tuple[str, str] = ("images", "labels"),
+    ) -> Path:
+        root = tmp_path / "set"
+        for folder in folders:
+            (root / folder).mkdir(parents=True)
+        rng = np.random.default_rng(0)
+        for name, porosity in porosities.items():
+            mask = np.zeros(size[0] * size[1], np.uint8) + values[0]
+            mask[: round(porosity * mask.size)] = values[1]
+            image = rng.integers(1, 256, size, dtype=np.uint8)
+            Image.fromarray(image).save(root / folders[0] / f"{name}.png")
+            Image.fromarray(mask.reshape(size)).save(root / folders[1] / f"{name}.png")
+        return root
 
     return make

@@ -10,13 +10,12 @@ import pipeline
 from pipeline import configs
 from pipeline.configs import config_files, config_folder
 from pipeline.errors import UserError
-
-ROOT = Path(__file__).parents[1]
+from tests.paths import CONFIGS
 
 
 def test_in_a_checkout_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert config_folder() == ROOT / "bundle" / "configs"
+    assert config_folder() == CONFIGS
     for command in ("train", "evaluate", "inference", "scan", "audit", "export"):
         assert all(Path(file).is_file() for file in config_files(command))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import hashlib
 
-from pipeline.hashing import sha256_of
+from pipeline.files import sha256_of
 
 
 def test_it_is_the_hash_of_the_bytes(tmp_path):

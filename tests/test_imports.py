@@ -7,22 +7,25 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-PIPELINE = Path(__file__).parents[1] / "pipeline"
+from tests.paths import ROOT
+
+PIPELINE = ROOT / "pipeline"
 ALLOWED: dict[str, set[str]] = {
-    "microscope": set(),
+    "images": set(),
     "networks": set(),
     "metrics": set(),
     "visual": set(),
-    "data": {"microscope"},
-    "text": {"data", "microscope"},
-    "transforms": {"text", "data", "microscope"},
+    "tiling": {"images", "networks"},
+    "foreground": {"images", "tiling"},
+    "data": {"images", "foreground"},
+    "text": {"images", "data"},
+    "transforms": {"images", "foreground", "text"},
     "synthetic": {"transforms"},
-    "comparison": {"metrics", "visual"},
-    "scan": {"microscope", "networks", "metrics", "visual", "data"},
-    "pores": {"scan"},
-    "rock": {"scan"},
-    "volume": {"pores", "scan", "visual"},
-    "report": {"rock", "scan", "visual"},
+    "engine": {"images", "networks", "tiling", "foreground", "text"},
+    "measure": {"images", "tiling", "engine", "visual"},
+    "report": {"images", "tiling", "engine", "measure", "visual"},
+    "tracking": {"data", "visual"},
+    "comparison": {"metrics", "tracking", "visual"},
 }
 PACKAGES = {path.name for path in PIPELINE.iterdir() if (path / "__init__.py").is_file()}
 ALLOWED["workflows"] = set(ALLOWED)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.names import check_name, nearest
+from pipeline.wording import check_name, nearest
 
 
 @pytest.mark.parametrize(

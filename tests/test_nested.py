@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.nested import flattened
+from pipeline.configs import flattened
 
 
 def test_names_on_the_way_to_a_value_are_joined() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, overrides
-from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.console import EXIT_STATUS, run_bundle
 from pipeline.cli.evaluate import add_model_options, complete
+from pipeline.cli.options import add_common_options, overrides
 from pipeline.cli.parser import CommandParser
 
 ABOUT = "measure what the text prior is worth: score a model with its prompts, with other texts and with none"

@@ -6,12 +6,10 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.messages import own_messages
+from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import UserError
-from pipeline.exit_status import FINE
-from pipeline.mlflow_environment import set_mlflow_defaults
+from pipeline.errors import FINE, UserError
+from pipeline.tracking.stores import set_mlflow_defaults
 
 ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"

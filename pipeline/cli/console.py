@@ -1,13 +1,68 @@
-"""How a command ends: exit status, and a user's mistake in one line."""
+"""How a command runs for a person at a terminal: its messages, its exit status, and a user's mistake in one line."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from pipeline.errors import mistake_behind
-from pipeline.exit_status import FINE, INTERRUPTED, MISTAKE
+from pipeline.errors import FINE, INTERRUPTED, MISTAKE, mistake_behind
+
+#: MONAI's loggers that repeat the command line
+_TALKATIVE = ("monai.bundle.scripts", "monai.bundle.workflows")
+
+
+class TerminalHandler(logging.StreamHandler):
+    """Writes messages to stderr, above progress bars and not into them."""
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message; its level where that is a warning or an error."""
+        level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        return level + super().format(record)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a message."""
+        from tqdm import tqdm
+
+        try:
+            tqdm.write(self.format(record), file=self.stream)
+        except Exception:  # as every handler of the standard library: a message never ends the program
+            self.handleError(record)
+
+
+@contextmanager
+def own_messages() -> Iterator[None]:
+    """While this lasts, the package's log goes to the terminal, and what libraries say of themselves does not."""
+    logger, root = logging.getLogger("vlsenet"), logging.getLogger()
+    before = logger.level, logger.propagate, logger.disabled
+    handler = TerminalHandler()
+    logger.setLevel(logging.INFO)
+    logger.propagate = logger.disabled = False
+    logger.addHandler(handler)
+    root.addHandler(handler)  # at its level, WARNING
+    try:
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.removeHandler(handler)
+        root.removeHandler(handler)
+        logger.level, logger.propagate, logger.disabled = before
+
+
+def quieten_monai() -> None:
+    """Silence the summary of the command line that MONAI prints; to be called when it is loaded."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
 
 #: for the help of every command
 EXIT_STATUS = """\
@@ -41,3 +96,24 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
         for line in str(mistake).splitlines():
             print(f"error: {line}", file=sys.stderr)
         return MISTAKE
+
+
+def run_bundle(config: str, told: str, overrides: dict[str, Any]) -> int:
+    """Run a config; returns the exit status.
+
+    Args:
+        config: its name, such as `scan`.
+        told: the line printed at the start, as loading PyTorch and MONAI takes seconds.
+        overrides: config entries by name.
+
+    Raises:
+        SystemExit: it was interrupted.
+        Exception: as the workflow raises it.
+    """
+    print(told, file=sys.stderr, flush=True)
+    with own_messages():
+        from pipeline.workflows.begin import run_config
+
+        quieten_monai()
+        run_config(config, logging_file=False, **overrides)
+    return FINE

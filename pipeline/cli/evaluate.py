@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, overrides
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.dataset_options import add_dataset_options
-from pipeline.cli.default_checkpoint import find_checkpoint
-from pipeline.cli.names import existing_folder, output_folder
+from pipeline.cli.console import EXIT_STATUS, run_bundle
+from pipeline.cli.options import add_common_options, add_dataset_options, overrides
 from pipeline.cli.parser import CommandParser
+from pipeline.cli.paths import existing_folder, find_checkpoint, output_folder
 
 ABOUT = "score a model on labelled images"
 _EXAMPLES = f"""\

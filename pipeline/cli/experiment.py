@@ -6,13 +6,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.cli.config_options import parse_assignments
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.dataset_options import add_dataset_options, dataset_options
-from pipeline.cli.messages import own_messages
+from pipeline.cli.console import EXIT_STATUS, own_messages
+from pipeline.cli.options import add_dataset_options, dataset_options, parse_assignments
 from pipeline.cli.parser import CommandParser
-from pipeline.exit_status import FINE, MISTAKE
-from pipeline.mlflow_environment import set_mlflow_defaults
+from pipeline.errors import FINE, MISTAKE
+from pipeline.tracking.stores import set_mlflow_defaults
 
 ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\

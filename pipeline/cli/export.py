@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from pipeline.cli.bundle import run_bundle
-from pipeline.cli.config_options import add_common_options, names, overrides
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.default_checkpoint import find_checkpoint
+from pipeline.cli.console import EXIT_STATUS, run_bundle
+from pipeline.cli.options import add_common_options, names, overrides
 from pipeline.cli.parser import CommandParser
+from pipeline.cli.paths import find_checkpoint
 
 ABOUT = "export a model for other programs: torch.export, ONNX, TorchScript"
 _EXAMPLES = f"""\

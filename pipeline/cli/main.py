@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pipeline
 from pipeline.cli import audit, compare, evaluate, experiment, export, info, prepare, prompts, rerun, segment, train
-from pipeline.cli.config_options import option_names
 from pipeline.cli.console import EXIT_STATUS, run_command
+from pipeline.cli.options import option_names
 from pipeline.cli.parser import CommandParser
-from pipeline.exit_status import FINE
-from pipeline.names import nearest
+from pipeline.errors import FINE
+from pipeline.wording import nearest
 
 COMMANDS: dict[str, ModuleType] = {
     "segment": segment,

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from pipeline.exit_status import WRONG_USAGE
-from pipeline.names import nearest
+from pipeline.errors import WRONG_USAGE
+from pipeline.wording import nearest
 
 #: in argparse's words
 _DECIMAL_COMMA = re.compile(r"invalid float value: '-?\d*,\d+'")

@@ -6,10 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.dataset_options import add_dataset_options, dataset_options
-from pipeline.cli.names import existing_folder
+from pipeline.cli.options import add_dataset_options, dataset_options
 from pipeline.cli.parser import CommandParser
-from pipeline.exit_status import FINE, MISTAKE
+from pipeline.cli.paths import existing_folder
+from pipeline.errors import FINE, MISTAKE
 
 if TYPE_CHECKING:
     from pipeline.data import DatasetIndex
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from pipeline.data.label_check import check_labels
     from pipeline.data.leaks import find_leaks
-    from pipeline.data.name_groups import name_groups
+    from pipeline.data.pairs import name_groups
     from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
 
     folder, given = existing_folder(options.dataset_dir), vars(options)

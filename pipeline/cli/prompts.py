@@ -6,10 +6,10 @@ import argparse
 import sys
 
 from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.dataset_options import add_info_bar_option
-from pipeline.cli.names import existing_folder
+from pipeline.cli.options import add_info_bar_option
 from pipeline.cli.parser import CommandParser
-from pipeline.exit_status import FINE, MISTAKE
+from pipeline.cli.paths import existing_folder
+from pipeline.errors import FINE, MISTAKE
 
 ABOUT = "write a sentence on the pores of each image, for the text prior"
 _EXAMPLES = f"""\

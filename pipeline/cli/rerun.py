@@ -6,11 +6,10 @@ import argparse
 from pathlib import Path
 
 from pipeline.cli.compare import store_address
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.messages import own_messages
+from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.exit_status import FINE, MISTAKE
-from pipeline.mlflow_environment import set_mlflow_defaults
+from pipeline.errors import FINE, MISTAKE
+from pipeline.tracking.stores import set_mlflow_defaults
 
 ABOUT = "repeat a training from MLflow alone, and say whether the numbers agree"
 _EXAMPLES = f"""\

@@ -9,8 +9,8 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.comparison.names import EVALUATED, PARENT, RERUNS, TRAINING
 from pipeline.errors import UserError
+from pipeline.tracking.tags import EVALUATED, PARENT, RERUNS, TRAINING
 from pipeline.wording import some_of
 
 #: names in a message

@@ -12,20 +12,19 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow.exceptions import MlflowException
 
-from pipeline.atomic import atomic_path
 from pipeline.comparison.choice import choose_runs
-from pipeline.comparison.curves import read_curves
 from pipeline.comparison.differences import Comparison, compare_variants, differences_table
 from pipeline.comparison.gallery import Exhibit, make_gallery
 from pipeline.comparison.measures import BY_NAME, Measure
-from pipeline.comparison.names import COMPARISON_FOLDER
 from pipeline.comparison.report import FIGURES, Findings, draw, markdown, render, table_html
-from pipeline.comparison.runs import EvaluatedRun, open_existing, read_runs
+from pipeline.comparison.runs import EvaluatedRun, open_existing, read_curves, read_runs
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.strata import strata_table
 from pipeline.comparison.table import cost_table, variant_table, variants_of
 from pipeline.errors import UserError, first_line
-from pipeline.names import nearest
+from pipeline.files import atomic_path
+from pipeline.tracking.tags import COMPARISON_FOLDER
+from pipeline.wording import nearest
 
 logger = logging.getLogger("vlsenet")
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
-from pipeline.comparison.names import EVALUATION_FOLDER
 from pipeline.comparison.paired import Difference
 from pipeline.comparison.runs import EvaluatedRun
+from pipeline.tracking.tags import EVALUATION_FOLDER
 
 _EACH = 2  # wins, and losses
 _LONGEST = 420  # px of a picture

@@ -1,4 +1,4 @@
-"""Evaluated runs, as MLflow keeps them."""
+"""Evaluated runs, as MLflow keeps them, with their tables of pores and the curves of their epochs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,59 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pandas as pd
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.choice import ChosenRun, name_of
-from pipeline.comparison.names import EVALUATED, EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
-from pipeline.comparison.pore_file import read_pores
 from pipeline.errors import UserError, first_line
-from pipeline.mlflow_store import STORE_ERRORS, open_store, sqlite_file, store_error
+from pipeline.tracking.stores import STORE_ERRORS, open_store, sqlite_file, store_error
+from pipeline.tracking.tags import EVALUATED, EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
+
+#: earlier names of columns
+_RENAMED = {"area": "area_px", "orientation": "orientation_deg"}
+_PORE_COLUMNS = {"name", "source", "area_px", "aspect_ratio", "orientation_deg", "found"}
+#: the earlier form has four digits
+_ROUNDING = 5e-4
+
+
+def read_pores(path: Path) -> tuple[pd.DataFrame, bool]:
+    """Read the true pores of all images: ``name``, ``source`` and :meth:`pipeline.metrics.TruePores.columns`.
+
+    In the earlier form pixels were unit squares instead of points: a line of one pixel's width had an aspect ratio, a
+    single pixel the ratio 1 and an orientation, and small pores have smaller ratios than today. All but the last is
+    made as it is today.
+
+    Returns:
+        The pores, and whether they are of the earlier form.
+
+    Raises:
+        ValueError: another kind of table.
+    """
+    pores = pd.read_csv(
+        path,
+        dtype={"name": str, "source": str},
+        keep_default_na=False,
+        na_values={"aspect_ratio": [""], "orientation_deg": [""]},
+    )
+    earlier = "area" in pores
+    if earlier:
+        pores = pores.rename(columns=_RENAMED)
+    if not _PORE_COLUMNS.issubset(pores.columns):
+        raise ValueError(f"{path.name} lacks columns")
+    return (_as_today(pores) if earlier else pores), earlier
+
+
+def _as_today(pores: pd.DataFrame) -> pd.DataFrame:
+    area, ratio, angle = pores["area_px"], pores["aspect_ratio"], pores["orientation_deg"]
+    # of n pixels in a row, and in a diagonal
+    is_line = np.isclose(ratio, area, rtol=_ROUNDING) | np.isclose(ratio, np.sqrt(2 * area**2 - 1), rtol=_ROUNDING)
+    return pores.assign(
+        aspect_ratio=ratio.mask(is_line),
+        orientation_deg=(angle - 180 * (angle > 90)).mask(np.isclose(ratio, 1, atol=_ROUNDING)),
+    )
+
 
 logger = logging.getLogger("vlsenet")
 
@@ -41,7 +85,7 @@ class EvaluatedRun:
         fold: the tag ``fold``; empty where there are no folds.
         parent: id of the parent run; empty where there is none.
         images: ``per_image.csv``.
-        pores: ``per_pore.csv``, see :mod:`pipeline.comparison.pore_file`; empty where the run has none.
+        pores: ``per_pore.csv``, see :mod:`pipeline.comparison.runs`; empty where the run has none.
         summary: ``summary.json``.
         metrics: last value of every metric, by name.
         parameters: by name.
@@ -180,4 +224,32 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         dict(run.data.metrics),
         dict(run.data.params),
         earlier_shapes,
+    )
+
+
+#: metric of a training: title
+CURVES = {
+    "train_loss": "training loss",
+    "val_dice": "Dice, validation",
+    "val_porosity_error": "porosity error, validation",
+}
+
+
+def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
+    """Curves of all runs: metric (its title), variant, run, step and value; empty where the runs have none."""
+    rows = [
+        {"metric": title, "variant": run.variant, "run": run.run_id, "step": point.step, "value": point.value}
+        for metric, title in CURVES.items()
+        for run in runs
+        if metric in run.metrics
+        for point in run.client.get_metric_history(run.run_id, metric)
+    ]
+    # a resumed training logs an epoch twice
+    table = pd.DataFrame(rows, columns=["metric", "variant", "run", "step", "value"])
+    return (
+        table.drop_duplicates(["metric", "run", "step"], keep="last")
+        .sort_values("step", kind="stable", ignore_index=True)
+        .sort_values(
+            "metric", key=lambda names: names.map({title: i for i, title in enumerate(CURVES.values())}), kind="stable"
+        )
     )

@@ -12,7 +12,7 @@ from pipeline.comparison.measures import Measure
 from pipeline.comparison.paired import paired_difference
 from pipeline.comparison.runs import EvaluatedRun
 from pipeline.comparison.table import score_rows
-from pipeline.metrics.true_pores import HIT
+from pipeline.metrics.pore_objects import HIT
 
 _AREAS = (0, 10, 25, 100, 400, 1600, np.inf)
 _RATIOS = (1, 1.5, 2.5, 4, np.inf)

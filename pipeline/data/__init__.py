@@ -1,13 +1,13 @@
 """From a user's folder of SEM images and masks to a checked list of samples with splits."""
 
 from pipeline.data.checks import check_image
-from pipeline.data.images import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
 from pipeline.data.index import index_dataset, index_with_new_split
-from pipeline.data.intensity import Intensity
 from pipeline.data.problems import Problem
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
-from pipeline.data.shading import Shading
 from pipeline.data.splits import sources_by_pattern
+from pipeline.foreground.intensity import Intensity
+from pipeline.foreground.shading import Shading
+from pipeline.images.files import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
 
 __all__ = [
     "IMAGE_SUFFIXES",

@@ -12,15 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.colour import COLOUR_ADVICE, channels_differ
-from pipeline.data.decoders import Decoded, decode
-from pipeline.data.grey_levels import few_levels
-from pipeline.data.images import grey_from, label_from, read_bytes
-from pipeline.data.intensity import Intensity
 from pipeline.data.pairs import Pair
-from pipeline.data.problems import FileProblem, Problem
-from pipeline.errors import UserError
-from pipeline.microscope import imaged_rows
+from pipeline.data.problems import Problem
+from pipeline.errors import FileProblem, UserError
+from pipeline.foreground.intensity import Intensity
+from pipeline.images.decoders import COLOUR_ADVICE, Decoded, channels_differ, decode, few_levels
+from pipeline.images.files import grey_from, label_from, read_bytes
+from pipeline.images.microscope import imaged_rows
 from pipeline.wording import some_of
 
 SMALLEST_SIDE = 16
@@ -75,7 +73,7 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
 
     Args:
         pairs: Images with their labels; not empty.
-        info_bar: What is cut off the images: see `pipeline.microscope.info_bar_height`.
+        info_bar: What is cut off the images: see `pipeline.images.microscope.info_bar_height`.
 
     Returns:
         The records of those without a problem, the problems in the order of the pairs, and notes. A broken text

@@ -1,16 +1,129 @@
-"""Which files of a data set's folder belong together: image, label and prompt, by stem."""
+"""Which files of a data set's folder belong together, by name: image, label, prompt, and parts of a micrograph."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.data.images import LAYOUTS, is_image, stem_of
 from pipeline.data.problems import Problem
-from pipeline.data.stems import composed, matching_stems
 from pipeline.errors import UserError
+from pipeline.images.files import LAYOUTS, is_image, stem_of
 from pipeline.wording import some_of
+
+#: what joins a name to a word such as "mask"
+_SEPARATORS = "_-. "
+
+Form = Callable[[str], str]
+
+
+def composed(name: str) -> str:
+    """A name with its accents in the letters, as most systems write it; macOS writes them behind the letters."""
+    return unicodedata.normalize("NFC", name)
+
+
+def matching_stems(images: Collection[str], labels: Collection[str]) -> tuple[dict[str, str], str]:
+    """Match images and labels that don't have the same stem.
+
+    Labels may differ from their images in upper and lower case, or all of them by one word in front or behind, as in
+    `a_mask` or `label-a`. A name that could belong to several is not matched.
+
+    Args:
+        images: Stems of images that have no label of the same stem.
+        labels: Stems of labels that have no image of the same stem.
+
+    Returns:
+        The image's stem for each label's that was matched, and in what they differ, for the log.
+    """
+    for word, strip in _words(labels):
+        found = _matched(images, str, labels, strip)
+        if len(found) == len(labels):
+            return found, f"labels with {word!r} in their names"
+    return _matched(images, str.casefold, labels, str.casefold), "labels in other upper and lower case"
+
+
+def _matched(images: Collection[str], form: Form, labels: Collection[str], label_form: Form) -> dict[str, str]:
+    """The image for each label, where one image and one label alone have the same form."""
+    own, its = _grouped(images, form), _grouped(labels, label_form)
+    return {its[key][0]: own[key][0] for key in own.keys() & its.keys() if len(own[key]) == len(its[key]) == 1}
+
+
+def _grouped(names: Collection[str], form: Form) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name in sorted(names):
+        groups.setdefault(form(name), []).append(name)
+    return groups
+
+
+def _words(labels: Collection[str]) -> Iterator[tuple[str, Form]]:
+    """The words, with their separator, that all labels end or begin with, and what takes each off."""
+    first = min(labels, default="")
+    for place in range(1, len(first)):
+        suffix, prefix = first[place:], first[:place]
+        if suffix[0] in _SEPARATORS and all(label.endswith(suffix) for label in labels):
+            yield suffix, _without_suffix(suffix)
+        if prefix[-1] in _SEPARATORS and all(label.startswith(prefix) for label in labels):
+            yield prefix, _without_prefix(prefix)
+
+
+def _without_suffix(suffix: str) -> Form:
+    return lambda label: label.removesuffix(suffix)
+
+
+def _without_prefix(prefix: str) -> Form:
+    return lambda label: label.removeprefix(prefix)
+
+
+_NUMBERED = re.compile(r"[-_. ]+")
+#: what a part is told by: 3, 003, tile3, r2, x100y200
+_NUMBERED = re.compile(r"[a-zA-Z]{0,9}\d+([a-zA-Z]{1,3}\d+)?")
+#: files for each group; pairs of names that happen to begin alike are none
+_LEAST_MEAN = 2
+
+
+@dataclass(frozen=True)
+class NameGroups:
+    """Groups of file names with the same stem and another number.
+
+    Attributes:
+        pattern: regular expression that finds the stem, as `--group_pattern` takes it.
+        sizes: files of each stem.
+    """
+
+    pattern: str
+    sizes: dict[str, int]
+
+    def __str__(self) -> str:
+        shown = some_of([f"{stem} ({count} file{'s' * (count > 1)})" for stem, count in self.sizes.items()])
+        return f"their names look like parts of {len(self.sizes)} micrographs: {shown}"
+
+
+def name_groups(names: Collection[str]) -> NameGroups | None:
+    """Find the groups that names fall into, the coarsest where there are several; None where there are none.
+
+    A group is a stem, of one or more parts between separators (- _ . or space), behind which all parts are numbered.
+    Names with one stem (img_1, img_2 ...) are no groups: that is how separate images are named.
+
+    Args:
+        names: of files, without suffix.
+    """
+    parts = {name: _NUMBERED.split(name) for name in names}
+    longest = min((len(found) for found in parts.values()), default=0)
+    for count in range(1, longest):
+        if not all(_NUMBERED.fullmatch(part) for found in parts.values() for part in found[count:]):
+            continue
+        pattern = "^(" + r"[-_. ]+".join([r"[^-_. ]+"] * count) + ")[-_. ]"
+        matches = [re.match(pattern, name) for name in names]
+        if not all(matches):  # a name that begins with a separator
+            continue
+        sizes = Counter(match.group(1) for match in matches if match)
+        if 1 < len(sizes) <= len(parts) / _LEAST_MEAN:
+            return NameGroups(pattern, dict(sorted(sizes.items())))
+    return None
+
 
 TEXT_FOLDER = "text"
 _OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "icon\r"}

@@ -6,10 +6,10 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipeline.atomic import atomic_path
 from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.samples import DatasetIndex
 from pipeline.errors import UserError
+from pipeline.files import atomic_path
 
 SPLIT_FILE = "split.csv"
 

@@ -14,10 +14,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pipeline.data.images import read_bytes, stem_of
+from pipeline.data.pairs import composed
 from pipeline.data.problems import Problem
-from pipeline.data.stems import composed
 from pipeline.errors import UserError
+from pipeline.images.files import read_bytes, stem_of
 from pipeline.wording import some_of
 
 SPLITS = ("train", "val", "test")

@@ -9,19 +9,15 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.atomic import atomic_path
-from pipeline.comparison.names import COMPARISON_FOLDER
 from pipeline.errors import UserError
-from pipeline.experiments.check import check_runs
-from pipeline.experiments.devices import visible_gpus
 from pipeline.experiments.folds import FILE as FOLDS_FILE
 from pipeline.experiments.folds import prepare_folds
 from pipeline.experiments.plan import Plan, Run
-from pipeline.experiments.plan_file import read_plan
-from pipeline.experiments.record import Record
-from pipeline.experiments.run_table import FILE as TABLE_FILE
-from pipeline.experiments.run_table import write_run_table
-from pipeline.experiments.runner import Runner
+from pipeline.experiments.plan_file import check_runs, read_plan
+from pipeline.experiments.record import TABLE_FILE, Record, write_run_table
+from pipeline.experiments.runner import Runner, visible_gpus
+from pipeline.files import atomic_path
+from pipeline.tracking.tags import COMPARISON_FOLDER
 from pipeline.workflows.option_checks import output_folder
 
 logger = logging.getLogger("vlsenet")

@@ -12,14 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pipeline.atomic import atomic_path
 from pipeline.data import DatasetIndex, index_dataset
 from pipeline.data.folds import Fold, k_folds, leave_out_folds, source_sizes
 from pipeline.data.split_file import write_split_csv
 from pipeline.errors import UserError
-from pipeline.experiments.fold_plan import FoldPlan
-from pipeline.experiments.plan import RunFold
-from pipeline.experiments.plan_options import DATA_OPTIONS
+from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, RunFold
+from pipeline.files import atomic_path
 
 logger = logging.getLogger("vlsenet")
 

@@ -13,10 +13,10 @@ import mlflow
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 
-from pipeline.atomic import atomic_path
 from pipeline.errors import UserError, first_line
 from pipeline.experiments.record import Record, locked
-from pipeline.mlflow_store import STORE_ERRORS, open_store, store_error
+from pipeline.files import atomic_path
+from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
 
 logger = logging.getLogger("vlsenet")
 
@@ -107,7 +107,7 @@ def open_mlflow(
     Raises:
         UserError: a store that does not answer, or another one than before.
     """
-    from pipeline.workflows.tracking import default_tracking_uri, open_experiment
+    from pipeline.tracking.runs import default_tracking_uri, open_experiment
 
     with locked(output_dir / ".mlflow.lock", wait=True):
         before = read_mlflow(output_dir)

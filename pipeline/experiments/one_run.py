@@ -1,7 +1,4 @@
-"""One training and its evaluation, in a process of its own: ``python -m pipeline.experiments.one_run``.
-
-The runner starts it. It resumes where an earlier part stopped.
-"""
+"""One training and its evaluation, in a process of its own: ``python -m pipeline.experiments.one_run``."""
 
 from __future__ import annotations
 
@@ -11,22 +8,44 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from monai.bundle import ConfigParser
+from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.configs import config_files
-from pipeline.errors import UserError, mistake_behind
-from pipeline.exit_status import INTERRUPTED
-from pipeline.experiments.costs import network_costs
+from pipeline.errors import INTERRUPTED, UserError, mistake_behind
 from pipeline.experiments.mlflow_runs import MlflowExperiment, read_mlflow
 from pipeline.experiments.record import Record
 from pipeline.memory import peak_memory
-from pipeline.workflows.provenance import code_version, versions
-from pipeline.workflows.run_config import run_config
+from pipeline.networks import build_network, parameter_count
+from pipeline.tracking.provenance import code_version, versions
+from pipeline.workflows.begin import run_config
+
+#: tokens of a prompt, as CLIP's tower has them
+_TEXT_LENGTH = 77
+
+
+def network_costs(settings: Mapping[str, Any], patch_size: int) -> tuple[int, float]:
+    """Parameters, and billions of floating-point operations of a forward pass.
+
+    PyTorch's counter sees convolutions, products of matrices and attention; a multiplication with its addition counts
+    as two. Text is of CLIP's length, whatever the prompts.
+
+    Args:
+        settings: of :func:`pipeline.networks.build_network`.
+        patch_size: side of the one patch that goes in (px).
+    """
+    network = build_network(**settings).eval()
+    width = settings["text_dim"]
+    inputs = (torch.zeros(1, 1, patch_size, patch_size), torch.ones(1, width), torch.ones(1, _TEXT_LENGTH, width))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(*inputs)
+    return parameter_count(network), counter.get_total_flops() / 1e9
 
 
 def main() -> int:

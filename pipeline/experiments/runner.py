@@ -5,18 +5,150 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from pipeline.exit_status import INTERRUPTED
-from pipeline.experiments.devices import least_used
+from pipeline.errors import INTERRUPTED
 from pipeline.experiments.plan import Run
 from pipeline.experiments.record import Record, locked
-from pipeline.experiments.time_left import TimeLeft, duration
-from pipeline.experiments.worker import LOG, Worker, start_worker, stop_workers
+
+
+def visible_gpus() -> list[str]:
+    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them; empty without one."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name.strip() for name in named.split(",") if name.strip() not in ("", "-1")]
+    import torch
+
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+def least_used(gpus: Iterable[str], taken: Iterable[str]) -> str | None:
+    """The GPU with the fewest runs under way, the first of several; None without GPUs.
+
+    Args:
+        gpus: all there are.
+        taken: that of each run under way.
+    """
+    busy = list(taken)
+    return min(gpus, key=busy.count, default=None)
+
+
+class TimeLeft:
+    """Knows how long finished runs took, by variant."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, list[float]] = {}
+
+    def note(self, record: Record, wall: float = 0.0) -> None:
+        """Take in a finished run.
+
+        Args:
+            record: what is known of it.
+            wall: seconds that its process took just now, with its start; 0 for one of an earlier call.
+        """
+        if record.training_seconds is not None and record.evaluation_seconds is not None:
+            seconds = max(wall, record.training_seconds + record.evaluation_seconds)  # it may have had several parts
+            self._seconds.setdefault(record.variant, []).append(seconds)
+
+    def told(self, waiting: Iterable[str], under_way: Iterable[tuple[str, float]], jobs: int) -> str:
+        """For the log; empty where nothing is left, or where what is left takes longer than anything did so far.
+
+        Args:
+            waiting: variants of the runs that wait.
+            under_way: variant and seconds so far of those that run.
+            jobs: runs at a time.
+        """
+        left = sum(map(self._expected, waiting))
+        left += sum(max(0.0, self._expected(variant) - so_far) for variant, so_far in under_way)
+        seconds = left / jobs
+        return f", about {duration(seconds)}" if seconds >= 1 else ""
+
+    def _expected(self, variant: str) -> float:
+        """Those of the same variant, or of all where it has none yet."""
+        known = self._seconds.get(variant) or [value for values in self._seconds.values() for value in values]
+        return sum(known) / len(known) if known else 0.0
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours, in words."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
+LOG = "log.txt"
+COMMAND = (sys.executable, "-W", "ignore", "-m", "pipeline.experiments.one_run")
+#: seconds that a training has after an interrupt to mark its MLflow run
+_GRACE = 60.0
+
+
+@dataclass
+class Worker:
+    """A process under way.
+
+    Attributes:
+        run: what it runs.
+        process: the process.
+        lock: of the run's folder, to be closed at the end.
+        since: when it was started, by the monotonic clock (s).
+        gpu: that it was given; None where it may choose.
+    """
+
+    run: Run
+    process: subprocess.Popen[bytes]
+    lock: ExitStack
+    since: float
+    gpu: str | None
+
+
+def start_worker(run: Run, experiment: Path, lock: ExitStack, descriptor: int, threads: int, gpu: str | None) -> Worker:
+    """Start the process of a run.
+
+    Args:
+        run: its folder holds ``run.json``.
+        experiment: folder of the experiment, absolute.
+        lock: of the run's folder.
+        descriptor: the lock's, which the process inherits: it lives as long as the run, also when this one is killed.
+        threads: CPU threads.
+        gpu: the only one that it shall see; None for all.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    if gpu is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    with (run.folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            [*COMMAND, "--folder", str(run.folder.absolute()), "--experiment", str(experiment)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            pass_fds=(descriptor,),
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which passes it on once
+        )
+    return Worker(run, process, lock, time.monotonic(), gpu)
+
+
+def stop_workers(workers: Sequence[Worker]) -> None:
+    """End processes, with time to say how far they are."""
+    for worker in workers:
+        worker.process.terminate()
+    deadline = time.monotonic() + _GRACE
+    for worker in workers:
+        try:
+            worker.process.wait(max(0.1, deadline - time.monotonic()))
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            worker.process.kill()
+            worker.process.wait()
+        worker.lock.close()
+
 
 logger = logging.getLogger("vlsenet")
 

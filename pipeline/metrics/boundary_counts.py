@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from monai.metrics.utils import get_mask_edges, get_surface_distance
 
-from pipeline.metrics.counts import Counts, check_masks
+from pipeline.metrics.pore_counts import Counts, check_masks
 
 
 @dataclass(frozen=True)

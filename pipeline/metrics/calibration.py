@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.metrics.counts import Counts
+from pipeline.metrics.pore_counts import Counts
 
 #: bins of equal width, as Guo et al. have
 BINS = 15

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.morphology import skeletonize
 
-from pipeline.metrics.counts import Counts, check_masks
+from pipeline.metrics.pore_counts import Counts, check_masks
 
 
 @dataclass(frozen=True)

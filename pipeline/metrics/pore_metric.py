@@ -8,8 +8,7 @@ import torch
 from monai.metrics import CumulativeIterationMetric
 
 from pipeline.metrics.pore_counts import PoreCounts
-from pipeline.metrics.probability_histogram import BINS, ProbabilityHistogram
-from pipeline.metrics.threshold import proven_threshold
+from pipeline.metrics.threshold import BINS, ProbabilityHistogram, proven_threshold
 
 #: the metrics that are no score: the threshold of the model, and that of the scores
 THRESHOLD, BEST_THRESHOLD = "threshold", "best_threshold"

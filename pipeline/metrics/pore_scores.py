@@ -13,8 +13,7 @@ from pipeline.metrics.boundary_counts import BoundaryCounts
 from pipeline.metrics.calibration import Calibration
 from pipeline.metrics.cl_dice import CentrelineCounts
 from pipeline.metrics.pore_counts import PoreCounts
-from pipeline.metrics.pore_objects import PoreObjects
-from pipeline.metrics.true_pores import SmallPores, TruePores
+from pipeline.metrics.pore_objects import PoreObjects, SmallPores, TruePores
 
 
 @dataclass(frozen=True)

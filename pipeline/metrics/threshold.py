@@ -1,13 +1,71 @@
-"""The threshold that a model takes along: 0.5, unless the validation images prove another."""
+"""Thresholds of a probability: scores at all of them from one pass, the one that a model takes along, and Otsu's."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from skimage.filters import threshold_otsu
 
-from pipeline.metrics.probability_histogram import BINS, HIGHEST, LOWEST, ProbabilityHistogram
+from pipeline.metrics.pore_counts import Counts, PoreCounts
+
+
+def otsu_mask(image: np.ndarray) -> np.ndarray:
+    """Pores by Otsu's threshold: every pixel at or below it, as pores are dark.
+
+    Args:
+        image: grey values (H, W), any scale.
+
+    Returns:
+        Boolean mask (H, W); all False for an image of one value, which has no threshold.
+    """
+    if image.min() == image.max():
+        return np.zeros(image.shape, dtype=bool)
+    return image <= threshold_otsu(image)
+
+
+BINS = 256
+#: of the thresholds that a training may choose: a network that has not learned yet must not call everything pore
+LOWEST, HIGHEST = 0.2, 0.8
+
+
+@dataclass(frozen=True)
+class ProbabilityHistogram(Counts):
+    """Pixels for each probability: histograms add with ``+``.
+
+    Attributes:
+        other: pixels that are no pore, (256,); bin k holds probabilities from k / 256 to below (k + 1) / 256.
+        pore: pixels that are, likewise.
+    """
+
+    other: torch.Tensor
+    pore: torch.Tensor
+
+    @classmethod
+    def of(cls, probability: torch.Tensor, truth: torch.Tensor) -> ProbabilityHistogram:
+        """Count over a probability map (0 to 1) and a mask of 0 and 1 of equal shape, any number of dimensions."""
+        bins = (probability * BINS).long().clamp_(0, BINS - 1).flatten()
+        pore = truth.flatten() > 0
+        return cls(torch.bincount(bins[~pore], minlength=BINS), torch.bincount(bins[pore], minlength=BINS))
+
+    def counts_at(self, threshold: float) -> PoreCounts:
+        """The counts of the mask ``probability >= threshold``, for a threshold that is a multiple of 1/256."""
+        first = round(threshold * BINS)
+        true_positive, false_positive = int(self.pore[first:].sum()), int(self.other[first:].sum())
+        return PoreCounts(
+            true_positive,
+            false_positive,
+            int(self.other.sum()) - false_positive,
+            int(self.pore.sum()) - true_positive,
+        )
+
+    def best_threshold(self, low: float = LOWEST, high: float = HIGHEST) -> float:
+        """Threshold of the best Dice, a multiple of 1/256 from ``low`` to ``high``; of equals that nearest to 0.5."""
+        candidates = [k / BINS for k in range(round(low * BINS), round(high * BINS) + 1)]
+        return max(candidates, key=lambda threshold: (self.counts_at(threshold).dice, -abs(threshold - 0.5)))
+
 
 #: least gain in Dice that counts: of one threshold over another, and of a network over calling everything pore
 CLEAR_GAIN = 0.01

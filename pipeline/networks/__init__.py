@@ -5,14 +5,21 @@ from __future__ import annotations
 from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import memory_format
 from pipeline.networks.context import ContextBlock
-from pipeline.networks.equal_parameters import parameter_count, parameters_of, unet_of_equal_parameters
-from pipeline.networks.factory import NETWORKS, build_network, equal_unet_features, reads_text
-from pipeline.networks.fusion import fuse_norms
-from pipeline.networks.inference import inference_form
+from pipeline.networks.factory import (
+    NETWORKS,
+    build_network,
+    check_features,
+    equal_unet_features,
+    parameter_count,
+    parameters_of,
+    preset_features,
+    reads_text,
+    unet_of_equal_parameters,
+)
+from pipeline.networks.inference import fuse_norms, inference_form
+from pipeline.networks.inputs import SegmentationOutput
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
-from pipeline.networks.output import SegmentationOutput
-from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
 from pipeline.networks.statistics import pin_statistics, reads_tile

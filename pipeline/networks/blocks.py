@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from pipeline.networks.instance_norm import NAME as INSTANCE_NORM
+from pipeline.networks.kernels import NAME as INSTANCE_NORM
 
 ACTIVATION = ("LeakyReLU", {"negative_slope": 0.1, "inplace": True})
 """As in MONAI's BasicUNet."""

@@ -1,20 +1,115 @@
-"""Networks by name, as the configs ask for them."""
+"""Networks by name, at named widths, as the configs ask for them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
+from itertools import product
 from typing import Any
 
+import torch
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.names import check_name
 from pipeline.networks.blocks import NORMS
-from pipeline.networks.equal_parameters import parameters_of, unet_of_equal_parameters
-from pipeline.networks.presets import check_features, preset_features
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
+from pipeline.wording import check_name
+
+
+def _presets() -> dict[str, list[int]]:
+    content: dict[str, list[int]] = json.loads(
+        resources.files(__package__).joinpath("presets.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+#: names of the presets
+PRESETS = tuple(_presets())
+
+
+def preset_features(preset: str) -> tuple[int, ...]:
+    """Widths of the four levels and the bottleneck.
+
+    Args:
+        preset: `small`, `base` or `large` (`large` is the published size).
+
+    Raises:
+        UserError: an unknown preset.
+    """
+    return tuple(_presets()[check_name("preset", preset, PRESETS)])
+
+
+def check_features(features: Any) -> tuple[int, ...]:
+    """Return widths that a user gave, if they are: of the four levels and the bottleneck.
+
+    Raises:
+        UserError: anything but five whole numbers, 2 or more each.
+    """
+    if not isinstance(features, (list, tuple)) or len(features) != 5 or not all(map(_is_width, features)):
+        raise UserError(
+            f"features {features}: give the widths of four levels and the bottleneck, each 2 or more, as in "
+            '"[16, 32, 64, 128, 256]"'
+        )
+    return tuple(features)
+
+
+def _is_width(value: Any) -> bool:
+    # upsampling leaves half of a width
+    return isinstance(value, int) and not isinstance(value, bool) and value > 1
+
+
+#: Widths are multiples of it, which suits both group normalisation and the hardware.
+STEP = 8
+
+
+def parameter_count(network: nn.Module) -> int:
+    """All parameters of a network; buffers (running statistics, say) are not among them."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def parameters_of(build: Callable[[], nn.Module]) -> int:
+    """Parameters of the network that `build` makes, without the memory and time of making it."""
+    with torch.device("meta"):
+        return parameter_count(build())
+
+
+def unet_of_equal_parameters(parameters: int, features: Sequence[int], in_channels: int = 1) -> tuple[int, ...]:
+    """Widths of the U-Net whose number of parameters comes nearest.
+
+    The widths stand to each other as those given, to the next multiple of 8; the three deepest, which hold nearly
+    all parameters, are then tried a step narrower and wider.
+
+    Args:
+        parameters: the number to come near to.
+        features: widths of the four levels and the bottleneck that give the proportions.
+        in_channels: channels of the image.
+
+    Returns:
+        Five widths, each a multiple of 8.
+    """
+
+    def count(widths: Sequence[int]) -> int:
+        return parameters_of(lambda: UNet(in_channels, 1, widths))
+
+    def scaled(bottleneck: int) -> tuple[int, ...]:
+        scale = bottleneck / features[-1]
+        return tuple(max(STEP, STEP * round(width * scale / STEP)) for width in features)
+
+    bottleneck = STEP
+    while count(scaled(bottleneck + STEP)) <= parameters:
+        bottleneck += STEP
+    *shallow, level_3, level_4, deepest = scaled(bottleneck)
+    steps = (-STEP, 0, STEP)
+    near = [
+        (*shallow, level_3 + a, level_4 + b, deepest + c)
+        for a, b, c in product(steps, repeat=3)
+        if min(level_3 + a, level_4 + b, deepest + c) > 0
+    ]
+    return min(near, key=lambda widths: abs(count(widths) - parameters))
+
 
 NETWORKS = ("vlsenet", "unet")
 

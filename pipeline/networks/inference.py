@@ -2,13 +2,122 @@
 
 from __future__ import annotations
 
+import copy
+import itertools
+from typing import cast
+
 import torch
+from monai.networks.blocks import Convolution
 from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from pipeline.networks.asrm import ASRM
-from pipeline.networks.fusion import fuse_norms
-from pipeline.networks.low_resolution import LowResolutionStage
 from pipeline.networks.unet import DecoderStage
+
+
+def fuse_norms(network: nn.Module) -> nn.Module:
+    """Fold each batch norm into the convolution before it: the same function, with fewer passes over the features.
+
+    A batch norm in evaluation mode scales and shifts each channel by constants, and so does the convolution's own
+    weight and bias. Instance and group norm take their statistics from the tile, and stay; `pin_statistics` turns them
+    into batch norms.
+
+    Args:
+        network: any network of this package, of which every convolution with a norm is MONAI's `Convolution`; it is
+            left as it is.
+
+    Returns:
+        A copy, in evaluation mode. It can't be trained further, as nothing is normalised any more.
+    """
+    fused = copy.deepcopy(network).eval()
+    for block in list(fused.modules()):
+        children = dict(block.named_children())
+        if not isinstance(block, Convolution) or "adn" not in children:
+            continue
+        for name, norm in list(children["adn"].named_children())[:1]:  # what follows the convolution at once
+            if isinstance(norm, nn.BatchNorm2d):
+                block.conv = fuse_conv_bn_eval(cast(nn.Conv2d, children["conv"]), norm)
+                delattr(children["adn"], name)
+    return fused
+
+
+#: what the rows of a 3x3 kernel read, for either of the two fine rows in a coarse one: shares of the coarse rows
+#: before, at and after (outer) for the fine rows before, at and after (inner), which lie a quarter of a coarse row off
+_SHARES = (
+    ((0.75, 0.25, 0.0), (0.25, 0.75, 0.75), (0.0, 0.0, 0.25)),
+    ((0.25, 0.0, 0.0), (0.75, 0.75, 0.25), (0.0, 0.25, 0.75)),
+)
+
+#: fine pixels from the border where the four kernels do not hold, and coarse pixels from there that they depend on
+_BORDER, _STRIP = 2, 2
+
+
+class LowResolutionStage(nn.Module):
+    """`DecoderStage` without the upsampled map and its concatenation with the skip: the same function.
+
+    Bilinear upsampling by two and the 3x3 convolution after it are linear. Together they are four 3x3 convolutions of
+    the coarse map, one for each of the four fine pixels in a coarse one, with as many operations. What is left out are
+    two large maps, which take a CPU longer to write than to convolve.
+
+    At the border, where upsampling repeats the last pixel and the convolution reads zeros, the stage is computed as
+    `DecoderStage` does it.
+    """
+
+    kernels: torch.Tensor
+
+    def __init__(self, stage: DecoderStage) -> None:
+        """
+        Args:
+            stage: whose layers to use. A norm between the first convolution and its activation is applied as ever.
+        """
+        super().__init__()
+        self.skip_channels = stage.skip_channels
+        self.upsample = stage.upsample
+        self.first = stage.convs.get_submodule("conv_0")
+        self.second = stage.convs.get_submodule("conv_1")
+        weight = cast(nn.Conv2d, self.first.get_submodule("conv")).weight.detach()[:, self.skip_channels :]
+        shares = torch.tensor(_SHARES, dtype=weight.dtype, device=weight.device)
+        # outputs in the order in which the fine map lies in memory: its two rows, its two columns, channels
+        with torch.autocast(weight.device.type, enabled=False):
+            kernels = torch.einsum("rak,cbl,oikl->rcoiab", shares, shares, weight).flatten(0, 2)
+        self.register_buffer("kernels", kernels)
+
+    def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            x: (N, G, H / 2, W / 2).
+            skip: (N, C, H, W).
+
+        Returns:
+            (N, D, H, W).
+        """
+        result: torch.Tensor = self.second(self.first.get_submodule("adn")(self._convolved(x, skip)))
+        return result
+
+    def _convolved(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
+        convolution = cast(nn.Conv2d, self.first.get_submodule("conv"))
+        *layers, upsampling = self.upsample
+        for layer in layers:
+            x = layer(x)
+        merged = F.conv2d(skip, convolution.weight[:, : self.skip_channels], convolution.bias, padding=1)
+        merged = merged.contiguous(memory_format=torch.channels_last)
+        coarse = F.conv2d(x, self.kernels, padding=1).contiguous(memory_format=torch.channels_last)
+        # (N, H, W, D) and (N, H / 2, W / 2, 4 D), side by side without a copy: a row of fine pixels is in one piece
+        batch, height, width = coarse.permute(0, 2, 3, 1).shape[:3]
+        fine_rows = merged.permute(0, 2, 3, 1).view(batch, height, 2, width, -1)
+        fine_rows += coarse.permute(0, 2, 3, 1).view(batch, height, width, 2, -1).transpose(2, 3)
+        for axis, last in itertools.product((2, 3), (False, True)):
+            fine = [_end(skip, axis, 2 * _STRIP, last), upsampling(_end(x, axis, _STRIP, last))]
+            exact = convolution(torch.cat(fine, dim=1))
+            _end(merged, axis, _BORDER, last).copy_(_end(exact, axis, _BORDER, last))
+        return merged
+
+
+def _end(maps: torch.Tensor, axis: int, length: int, last: bool) -> torch.Tensor:
+    """The first or last `length` rows or columns of maps (N, C, H, W), or all where there are fewer."""
+    length = min(length, maps.shape[axis])
+    return maps.narrow(axis, maps.shape[axis] - length if last else 0, length)
 
 
 def inference_form(network: nn.Module) -> nn.Module:

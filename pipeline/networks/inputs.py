@@ -1,11 +1,26 @@
-"""Checks and padding of what a network is given."""
+"""Checks and padding of what a network is given, and what it returns in training."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-from pipeline.networks.recording import is_recording
+from pipeline.networks.kernels import is_recording
+
+
+class SegmentationOutput(NamedTuple):
+    """Logits and the per-sample region alignment loss.
+
+    Attributes:
+        logits: pore logits (N, out_channels, H, W).
+        alignment: `1 - cos` between region and text, one value per sample (N,).
+    """
+
+    logits: torch.Tensor
+    alignment: torch.Tensor
+
 
 STRIDE = 16
 """Four poolings by two: the bottleneck sees one value for every 16 x 16 pixels."""

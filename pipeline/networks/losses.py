@@ -6,7 +6,7 @@ import torch
 from monai.losses import DiceCELoss
 from torch import nn
 
-from pipeline.networks.output import SegmentationOutput
+from pipeline.networks.inputs import SegmentationOutput
 
 
 class PoreSegmentationLoss(nn.Module):

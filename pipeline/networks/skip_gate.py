@@ -7,8 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.networks.blocks import SpatialMean
-from pipeline.networks.broadcast import scale_twice
-from pipeline.networks.one_map import OneMapConvolution
+from pipeline.networks.kernels import OneMapConvolution, scale_twice
 
 REDUCTION = 8
 FEWEST_HIDDEN = 8

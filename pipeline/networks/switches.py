@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from pipeline.errors import UserError
-from pipeline.names import check_name
+from pipeline.wording import check_name
 
 
 @dataclass(frozen=True)

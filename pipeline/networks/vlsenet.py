@@ -11,10 +11,8 @@ from torch import nn
 from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import part
 from pipeline.networks.context import ContextBlock
-from pipeline.networks.inputs import check_image, check_mask, check_text, crop_to, pad_to_stride
-from pipeline.networks.learned_text import LearnedText
-from pipeline.networks.lscm import LSCM
-from pipeline.networks.output import SegmentationOutput
+from pipeline.networks.inputs import SegmentationOutput, check_image, check_mask, check_text, crop_to, pad_to_stride
+from pipeline.networks.lscm import LSCM, LearnedText
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet

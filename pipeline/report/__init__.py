@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pipeline.report.build import FIGURE_NAMES, Report, report_of_scan
-from pipeline.report.content import Facts, KeyFigure, Pictures, Plot, ReportContent, Table
-from pipeline.report.write import write_figures, write_report
+from pipeline.report.content import Facts, KeyFigure, Pictures, Plot, ReportContent, Table, write_figures, write_report
 
 __all__ = [
     "FIGURE_NAMES",

@@ -11,19 +11,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from pipeline.engine import BlockCounts, ScanStore
+from pipeline.images import ScanSource
+from pipeline.measure.porosity import Porosity
+from pipeline.measure.statistics import survey
 from pipeline.report import plots
 from pipeline.report.content import Plot, ReportContent
-from pipeline.report.facts import facts
 from pipeline.report.headline import NO_DIRECTION, key_figures, summary
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.method import REFERENCES, caveats, method
 from pipeline.report.pictures import pictures_of
 from pipeline.report.scale import percent, whole
-from pipeline.report.tables import tables
-from pipeline.rock import survey
-from pipeline.scan.output import BlockCounts, ScanStore
-from pipeline.scan.porosity import Porosity
-from pipeline.scan.sources import ScanSource
+from pipeline.report.tables import facts, tables
 
 #: names of all plots that a report may have
 FIGURE_NAMES = (

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.report.scale import Scale
-from pipeline.rock import (
+from pipeline.engine import BlockCounts
+from pipeline.measure.porosity import Porosity
+from pipeline.measure.statistics import (
     OrientationRose,
     RepresentativeArea,
     SizeDistribution,
@@ -20,8 +21,8 @@ from pipeline.rock import (
     representative_area,
     size_distribution,
 )
-from pipeline.scan.output import BlockCounts, ChunkPlan
-from pipeline.scan.porosity import Porosity
+from pipeline.report.scale import Scale
+from pipeline.tiling.plan import ChunkPlan
 
 #: shape and direction of a smaller pore (px²) are those of the grid of pixels more than its own
 SHAPE_AREA_PX = 20

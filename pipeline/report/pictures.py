@@ -1,20 +1,104 @@
-"""The pictures of a report: the scan, its pores and their probability, small enough for one file."""
+"""The pictures of a scan and its pores, small enough to be looked at: the overview, and those of a report."""
 
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.figure import Figure
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
+from pipeline.engine import ScanStore
+from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
+from pipeline.files import atomic_path
+from pipeline.images import ScanSource
+from pipeline.measure.porosity import Porosity
 from pipeline.report.content import Pictures
-from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
-from pipeline.scan.output import ScanStore
-from pipeline.scan.sources import ScanSource
-from pipeline.visual import to_grey8
-from pipeline.visual.colours import PORE
+from pipeline.visual import any_script, mask_overlay, plain, to_grey8
+from pipeline.visual.drawing import PORE
+
+#: longest side of what is read for a panel (px)
+_OVERVIEW_SIDE = 1500
+_INCHES, _DPI = 12, 110
+
+
+def write_overview(
+    path: Path, source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+) -> None:
+    """Write `overview_figure` as PNG."""
+    figure = overview_figure(source, store, porosity, slice_=slice_, rows=rows)
+    with atomic_path(path) as partial:
+        figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
+
+
+@any_script()
+def overview_figure(
+    source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+) -> Figure:
+    """Scan, pores over the scan, probability and porosity of the fields, side by side.
+
+    Read from a coarse level of the output, and from the scan a row of chunks at a time.
+
+    Args:
+        source: the scan, or the slice of a stack that is shown.
+        store: with its pyramid.
+        porosity: of the same scan, all slices.
+        slice_: number of the slice.
+        rows: rows of the scan that are imaged; a line is drawn where the info bar begins.
+    """
+    level = level_within(store, _OVERVIEW_SIDE)
+    mask, probability = (coarse_channel(store, level, channel, slice_) for channel in (0, 1))
+    scan = to_grey8(coarse_scan(source, store, level))
+    _, high, wide = store.plan.shape
+    down, across = (4, 1) if wide >= 2 * high else (2, 2)  # wide scans stand one above the other
+    aspect = down * high / (across * wide)
+    figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
+    panels = figure.subplots(down, across).ravel()
+    figure.suptitle(plain(_title(source, porosity, slice_)))
+
+    side = _INCHES * _DPI // across
+    place = {"extent": (0, wide, high, 0)}
+    panels[0].imshow(_shrunk(scan, side), cmap="gray", vmin=0, vmax=255, **place)
+    panels[1].imshow(_shrunk(mask_overlay(scan, mask), side), **place)
+    shown = panels[2].imshow(_shrunk(probability, side) / 255, cmap="viridis", vmin=0, vmax=1, **place)
+    figure.colorbar(shown, ax=panels[2], shrink=0.7)
+    fields = porosity.fields[slice_]
+    extent = (0, fields.shape[1] * porosity.field, fields.shape[0] * porosity.field, 0)
+    shown = panels[3].imshow(fields, cmap="magma", vmin=0, extent=extent)
+    figure.colorbar(shown, ax=panels[3], shrink=0.7)
+    field = f"porosity of fields of {porosity.field} px"
+    for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):
+        # the last fields are cut, as the scan is
+        panel.set(title=title, xlim=(0, wide), ylim=(high, 0), xticks=[], yticks=[], frame_on=False)
+    if rows is not None and rows < source.shape[0]:
+        for panel in panels[:2]:
+            panel.axhline(rows - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
+    return figure
+
+
+def _title(source: ScanSource, porosity: Porosity, slice_: int) -> str:
+    """What the porosity is of; a stack has the name of its folder, or of the one file that holds all slices."""
+    path, slices = Path(source.path), porosity.fields.shape[0]
+    if slices == 1:
+        return f"{path.name}: porosity {porosity}"
+    is_file = source.page is not None
+    folder = path.parent if path.parent.name not in ("", "..") else path.parent.resolve()
+    stack = path.name if is_file else folder.name
+    slice_name = "" if is_file else f", {path.name}"
+    return f"{stack}: porosity {porosity} of all {slices} slices\nshown: slice {slice_ + 1}{slice_name}"
+
+
+def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture (H, W) or (H, W, 3), uint8, no wider than it is shown (px): Matplotlib is slow at it."""
+    height, width = picture.shape[:2]
+    if width <= side:
+        return picture
+    size = side, max(1, round(height * side / width))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
 
 _MASK, _PROBABILITY = 0, 1
 #: longest side of the pictures (px)

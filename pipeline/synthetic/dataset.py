@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image
 
-from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+from pipeline.files import atomic_path
 from pipeline.synthetic.sample import MIN_SIDE, SyntheticSample, generate
 from pipeline.synthetic.settings import MAX_POROSITY, SceneSettings
 

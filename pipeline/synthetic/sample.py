@@ -1,18 +1,180 @@
-"""Generate one synthetic SEM image with its label, prompt and true porosity."""
+"""One synthetic SEM image: the scene, the detector, the info bar, with its label and true porosity."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+from skimage.measure import label as connected_components
+from skimage.measure import regionprops_table
 
 from pipeline.errors import UserError
-from pipeline.synthetic.grains import make_solid
-from pipeline.synthetic.imaging import take_image
-from pipeline.synthetic.info_bar import draw_info_bar, info_bar_height
-from pipeline.synthetic.pores import make_pores
-from pipeline.synthetic.prompt import describe_pores
+from pipeline.synthetic.grains import PYRITE, Solid, make_solid
+from pipeline.synthetic.pores import Pores, make_pores
 from pipeline.synthetic.settings import SceneSettings
+from pipeline.synthetic.shapes import random_field
+from pipeline.transforms import artifacts
+
+
+def info_bar_height(height: int) -> int:
+    """Height of the strip under an image of `height` rows in total, pixels."""
+    return min(max(12, round(0.07 * height)), 72)
+
+
+def draw_info_bar(height: int, width: int, pixel_size_nm: float) -> np.ndarray:
+    """Draw the strip.
+
+    Args:
+        height: of the strip, pixels.
+        width: of the image, pixels.
+        pixel_size_nm: pixel size, nanometres.
+
+    Returns:
+        uint8 ``(height, width)``: white on black.
+    """
+    length_nm = _round_length(0.22 * width * pixel_size_nm)
+    length = max(1, round(length_nm / pixel_size_nm))
+    label = f"{length_nm / 1000:g} um" if length_nm >= 1000 else f"{length_nm:g} nm"
+    strip = Image.new("L", (width, height), 0)
+    draw = ImageDraw.Draw(strip)
+    text_height = max(5, round(0.42 * height))
+    right = width - max(2, round(0.02 * width))
+    bar_top = round(0.72 * height)
+    draw.rectangle([right - length, bar_top, right, bar_top + max(1, height // 14)], fill=255)
+    caption = _text(label, text_height)
+    strip.paste(caption, (right - length // 2 - caption.width // 2, round(0.12 * height)))
+    field_um = width * pixel_size_nm / 1000
+    facts = _text(f"HV 5.00 kV   WD 4.1 mm   HFW {field_um:.3g} um   ETD", text_height)
+    room = right - max(length, caption.width) - 4
+    if facts.width > room:
+        facts = facts.crop((0, 0, max(room, 1), facts.height))
+    strip.paste(facts, (max(2, round(0.02 * width)), round(0.3 * height)))
+    draw.line([0, 0, width, 0], fill=160)
+    return np.asarray(strip).copy()
+
+
+def _text(text: str, height: int) -> Image.Image:
+    """Render `text` in Pillow's built-in font, scaled to `height` pixels."""
+    font = ImageFont.load_default()
+    left, top, right, bottom = (int(np.ceil(edge)) for edge in font.getbbox(text))
+    image = Image.new("L", (right - left + 2, bottom - top + 2), 0)
+    ImageDraw.Draw(image).text((1 - left, 1 - top), text, fill=255, font=font)
+    return image.resize((max(1, round(image.width * height / image.height)), height), Image.Resampling.BICUBIC)
+
+
+def _round_length(length_nm: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that is not above `length_nm`."""
+    decade = 10.0 ** np.floor(np.log10(length_nm))
+    return float(decade * max(step for step in (1, 2, 5) if step * decade <= length_nm * (1 + 1e-9)))
+
+
+def describe_pores(label: np.ndarray, pixel_size_nm: float) -> str:
+    """Describe density, size, shape, direction and connectivity of the pores.
+
+    Shape and direction are means over the pores' moment ellipses, weighted by area; the direction's strength
+    is the mean resultant length of the doubled angles.
+
+    Args:
+        label: ``(H, W)``, nonzero where there is pore.
+        pixel_size_nm: pixel size, nanometres.
+    """
+    regions = connected_components(label > 0, connectivity=2)
+    names = ("area", "axis_major_length", "axis_minor_length", "orientation")
+    table = regionprops_table(regions, properties=names)
+    area = table["area"].astype(float)
+    if len(area) == 0:
+        return "A scanning electron microscopy image of rock showing no visible pores."
+
+    porosity = area.sum() / label.size
+    density = _pick(porosity, ((0.03, "sparse"), (0.08, "scattered"), (0.15, "moderately dense")), "dense")
+    # Half of the pore area lies in pores larger than this: the many specks do not decide.
+    order = np.argsort(area)
+    middle = area[order][np.searchsorted(np.cumsum(area[order]), area.sum() / 2)]
+    diameter_nm = np.sqrt(4 * middle / np.pi) * pixel_size_nm
+    size = f"{diameter_nm / 1000:.2g} µm" if diameter_nm >= 1000 else f"{float(f'{diameter_nm:.2g}'):g} nm"
+
+    weight = area / area.sum()
+    # A pore one pixel wide has a minor axis of 0.
+    aspect = float(weight @ (table["axis_major_length"] / np.maximum(table["axis_minor_length"], 1.0)))
+    shape = _pick(aspect, ((1.8, "rounded"), (2.8, "irregular, moderately elongated")), "thin, elongated")
+    # skimage measures from the row axis towards the column axis, that is 90 degrees ahead of the x axis.
+    angle = table["orientation"] + np.pi / 2
+    resultant = weight @ np.exp(2j * angle)
+    direction = np.rad2deg(np.angle(resultant)) / 2
+    aligned = abs(resultant) > 0.3 and aspect > 1.8
+    course = f"aligned {_direction_name(direction)}" if aligned else "without a preferred direction"
+    largest = area.max() / area.sum()
+    connectivity = _pick(largest, ((0.08, "mostly isolated"), (0.25, "partly connected")), "well connected")
+    return (
+        f"A scanning electron microscopy image of rock showing {density}, {shape} pores of about {size}, "
+        f"{course} and {connectivity}, covering {100 * porosity:.0f} % of the area."
+    )
+
+
+def _pick(value: float, steps: tuple[tuple[float, str], ...], last: str) -> str:
+    """The word of the first step whose limit is above `value`, else `last`."""
+    return next((word for limit, word in steps if value < limit), last)
+
+
+def _direction_name(degrees: float) -> str:
+    """Name of an axis's direction; `degrees` counter-clockwise from the x axis, any turn."""
+    names = ("horizontally", "along the rising diagonal", "vertically", "along the falling diagonal")
+    return names[int(((degrees + 22.5) % 180) // 45)]
+
+
+def take_image(solid: Solid, pores: Pores, rng: np.random.Generator, settings: SceneSettings) -> np.ndarray:
+    """Image a scene: topography, beam, charging, gain, shading, stripes and noise, in the order they arise.
+
+    Returns:
+        uint8 ``(H, W)``.
+    """
+    image = _topography(solid, pores, rng)
+    image = gaussian_filter(image, _vary(settings.blur, rng))
+    source = np.maximum(pores.label, solid.phase == PYRITE).astype(np.float32)
+    image = artifacts.add_charging(
+        image, source, _vary(settings.charging, rng), rng, halo=int(rng.integers(3, 8)), length=rng.uniform(5, 25)
+    )
+    image = artifacts.jitter_lines(image, _vary(settings.jitter, rng), rng)
+    # Brightness and contrast knobs, set by the operator for each image.
+    middle = float(np.median(image))
+    image = rng.uniform(0.42, 0.66) + rng.uniform(0.75, 1.2) * (image - middle)
+    coefficients = rng.normal(size=len(artifacts.SHADING_TERMS))
+    image = artifacts.add_shading(image, _vary(settings.shading, rng), coefficients)
+    image = artifacts.add_curtaining(
+        image, _vary(settings.curtaining, rng), rng, width=rng.uniform(0.7, 2.5), angle_deg=rng.uniform(-3, 3)
+    )
+    noise = _vary(settings.noise, rng)
+    image = artifacts.add_shot_noise(image, noise, 0.25 * noise, rng, black=0.0, white=1.0)
+    return (np.clip(image, 0, 1) * 255).round().astype(np.uint8)
+
+
+def _topography(solid: Solid, pores: Pores, rng: np.random.Generator) -> np.ndarray:
+    """Grey levels of solid and pores: edges glow, walls shade off into the depth, floors show through."""
+    shape = solid.level.shape
+    label = pores.label.astype(np.float32)
+    near = gaussian_filter(label, 1.5)
+    # Secondary electrons escape more easily at an edge, most of all at the one that faces the detector.
+    dy, dx = np.gradient(near)
+    facing = rng.uniform(0, 2 * np.pi)
+    tilt = np.sin(facing) * dy + np.cos(facing) * dx
+    edge = rng.uniform(0.1, 0.5) * near + rng.uniform(0.2, 0.8) * np.maximum(tilt, 0)
+    edge *= 0.6 + 0.4 * np.clip(random_field(shape, rng, 10.0), -1, 1)
+    out = solid.level + edge
+
+    # The signal falls with the distance from the wall; wide pores let the rough floor be seen.
+    inside = gaussian_filter(label, 2.5) * label
+    floor = pores.floor + 0.05 * random_field(shape, rng, 5.0) - 0.5 * np.minimum(tilt, 0)
+    depth = np.clip(1.5 * inside + 0.1, 0, 1)
+    dark = floor + (1 - depth) * 0.45 * (out - floor)
+    return np.where(pores.label, dark, out).astype(np.float32)
+
+
+def _vary(strength: float, rng: np.random.Generator) -> float:
+    """Vary a strength from image to image by half of it, either way."""
+    return strength * rng.uniform(0.5, 1.5)
+
 
 MIN_SIDE = 64
 

@@ -6,11 +6,17 @@ models. `build_text_source` chooses where these come from, `build_text_store` en
 
 from __future__ import annotations
 
-from pipeline.text.ensemble import phrases_of
 from pipeline.text.features import PROMPTLESS_SOURCES, TextFeatures, TextStore
 from pipeline.text.prompts import DEFAULT_PROMPT, EMPTY_PROMPT, clean_prompt
-from pipeline.text.sources import TEXT_SOURCES, TextSource, build_text_source, random_features
-from pipeline.text.store import build_text_store, extend_text_store
+from pipeline.text.sources import (
+    TEXT_SOURCES,
+    TextSource,
+    build_text_source,
+    build_text_store,
+    extend_text_store,
+    phrases_of,
+    random_features,
+)
 
 __all__ = [
     "DEFAULT_PROMPT",

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urlparse
 
 from pipeline.errors import UserError
-from pipeline.hashing import sha256_of
-from pipeline.text.ways import THREE_WAYS
+from pipeline.files import sha256_of
+from pipeline.text.features import THREE_WAYS
 
 logger = logging.getLogger("vlsenet")
 

@@ -10,8 +10,16 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from pipeline.text.prompts import normal_form
-from pipeline.text.ways import THREE_WAYS
 from pipeline.wording import some_of
+
+#: How a user gets text features, for the end of an error message.
+THREE_WAYS = (
+    "(1) run once where the model hub can be reached, or copy its cache from such a machine "
+    "(HF_HOME, by default ~/.cache/huggingface); "
+    "(2) give a local file or folder with the weights: --text_weights PATH; "
+    "(3) train with another prior: --text_source learned, none or random (untrained for tests)"
+)
+
 
 #: Layout of a stored text store; raised when it changes.
 _VERSION = 1

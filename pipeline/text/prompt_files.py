@@ -10,15 +10,15 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from pipeline.atomic import atomic_path
-from pipeline.data import check_image, is_image, read_image, stem_of
+from pipeline.data import check_image
 from pipeline.data.pairs import TEXT_FOLDER, find_layout
 from pipeline.errors import UserError
-from pipeline.microscope import imaged_rows
-from pipeline.names import check_name
-from pipeline.text.image_statistics import ImageStatistics
+from pipeline.files import atomic_path
+from pipeline.images.files import is_image, read_image, stem_of
+from pipeline.images.microscope import imaged_rows
 from pipeline.text.language_model import Endpoint, LanguageModelWriter, UnusableAnswer
-from pipeline.text.prompt_writer import write_prompt
+from pipeline.text.prompt_writer import ImageStatistics, write_prompt
+from pipeline.wording import check_name
 
 PromptWriter = Callable[[ImageStatistics], str]
 WRITERS = ("rules", "language_model")

@@ -1,19 +1,57 @@
-"""Where text features come from: one interface, chosen by name."""
+"""Where text features come from, one interface chosen by name, and from prompts to a text store."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.nn.functional import normalize
 
-from pipeline.names import check_name
-from pipeline.text.ensemble import averaged, phrases_of
-from pipeline.text.features import PROMPTLESS_SOURCES, TextFeatures
+from pipeline.errors import UserError
+from pipeline.text.features import PROMPTLESS_SOURCES, TextFeatures, TextStore
+from pipeline.text.prompts import SEPARATOR, clean_prompt
+from pipeline.wording import check_name
+
+
+def phrases_of(prompt: str) -> tuple[str, ...]:
+    """The phrases of a prompt: one, unless `|` divides it.
+
+    A phrase counts as often as it occurs. Nothing between two bars is no phrase, while an empty prompt is one.
+
+    Raises:
+        UserError: bars, and no phrase between them.
+    """
+    if SEPARATOR not in prompt:
+        return (prompt,)
+    phrases = tuple(phrase for phrase in map(clean_prompt, prompt.split(SEPARATOR)) if phrase)
+    if not phrases:
+        raise UserError(f"the prompt {prompt!r} holds no phrase: write it as in 'pore | rock pore'")
+    return phrases
+
+
+def averaged(features: Sequence[TextFeatures]) -> TextFeatures:
+    """The mean of several phrases' features, L2-normalised as those of one phrase are.
+
+    The global feature's normalised mean is CLIP's own prompt ensembling (Radford et al., ICML 2021, section 3.1.4).
+    Tokens are averaged place by place, so that ensembles and single phrases have the same size and stack in a batch.
+
+    Args:
+        features: text (D,) and tokens (L, D) of each phrase; not empty.
+
+    Returns:
+        Text (D,) and tokens (L, D). A single phrase comes back as it is.
+    """
+    if len(features) == 1:
+        return features[0]
+    text = torch.stack([item.text for item in features]).mean(dim=0)
+    tokens = torch.stack([item.tokens for item in features]).mean(dim=0)
+    return TextFeatures(normalize(text, dim=-1), normalize(tokens, dim=-1))
+
 
 logger = logging.getLogger("vlsenet")
 
@@ -164,3 +202,78 @@ def _describe_plain(name: str) -> dict[str, str | int | bool | None]:
         "dim": PLAIN_DIM,
         "length": PLAIN_LENGTH,
     }
+
+
+#: Features of one tower agree to about 1e-6 between machines; those of another tower have a cosine far below this.
+_SAME_TOWER_COSINE = 0.999
+
+
+def build_text_store(source: TextSource, prompts: Iterable[str]) -> TextStore:
+    """Encode each distinct prompt once.
+
+    Args:
+        source: where the features come from.
+        prompts: the prompts of all images; repeats cost nothing.
+
+    Raises:
+        UserError: the source's weights are out of reach, or don't fit.
+    """
+    return TextStore(source.encode(list(dict.fromkeys(prompts))), source.describe())
+
+
+def extend_text_store(
+    store: TextStore, prompts: Iterable[str], *, weights: str | Path | None = None, cache_dir: str | Path | None = None
+) -> None:
+    """Add the prompts that the store lacks, encoded by the source that made the store.
+
+    An ensemble whose phrases are all stored is their mean. Where nothing else is lacking this does nothing, and needs
+    neither weights nor a connection.
+
+    Args:
+        store: a store with features in it, as loaded from a checkpoint.
+        prompts: prompts that will be asked for.
+        weights: local file or folder with the weights, for the source `clip`.
+        cache_dir: folder of the feature cache.
+
+    Raises:
+        UserError: the weights are out of reach (the message names the stored prompts), or they are not those that
+            made the store.
+    """
+    prompts = list(prompts)
+    for prompt in store.missing(prompts):
+        phrases = phrases_of(prompt)
+        if len(phrases) > 1 and not store.missing(phrases):
+            store.add({prompt: averaged([store.get(phrase) for phrase in phrases])})
+    lacking = store.missing(prompts)
+    if not lacking:
+        return
+    if not store:
+        raise UserError("the text store is empty: build it from a text source, or load a checkpoint, first")
+    made_by, known = store.provenance, store.prompts[0]
+    try:
+        source = _source_of(store, weights, cache_dir)
+        features = source.encode([known, *lacking])
+    except UserError as error:
+        raise UserError(f"{store.describe_missing(lacking)} {error}") from error
+    # The features of another tower have the right shape and no meaning for the trained network.
+    stored, again = store.get(known), features[known]
+    if stored.text.shape != again.text.shape or not _same(stored.text, again.text):
+        raise UserError(
+            f"the given weights ({weights or made_by.get('pretrained')}) are not those that made the stored text "
+            f"features (source {made_by.get('source')}, model {made_by.get('model')}, weights "
+            f"{made_by.get('weights_id')}): give the same weights, or use a stored prompt"
+        )
+    store.add({prompt: features[prompt] for prompt in lacking})
+
+
+def _source_of(store: TextStore, weights: str | Path | None, cache_dir: str | Path | None) -> TextSource:
+    name, model, pretrained = (str(store.provenance.get(key)) for key in ("source", "model", "pretrained"))
+    if name != "clip":  # commands take weights for all their models, whether these are of CLIP or not
+        return build_text_source(name)
+    return build_text_source(name, model=model, pretrained=pretrained, weights=weights, cache_dir=cache_dir)
+
+
+def _same(stored: torch.Tensor, again: torch.Tensor) -> bool:
+    return torch.equal(stored, again) or bool(
+        torch.nn.functional.cosine_similarity(stored, again, dim=0) > _SAME_TOWER_COSINE
+    )

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
+from pipeline.text.clip_tower import TextTower
 from pipeline.text.features import TextFeatures
 from pipeline.text.sources import TextSource
-from pipeline.text.tower import TextTower
 
 logger = logging.getLogger("vlsenet")
 

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import Any
 
 _MODULE_OF = {
-    "CropInfoBard": "info_bar",
+    "CropInfoBard": "reader",
     "NormaliseByIntensityd": "normalise",
-    "RandBrightMineralsd": "minerals",
+    "RandBrightMineralsd": "augmentd",
     "RandCharging": "augment",
     "RandChargingd": "augmentd",
     "RandCurtaining": "augment",
@@ -22,7 +22,7 @@ _MODULE_OF = {
     "RandShotNoise": "augment",
     "RandShotNoised": "augmentd",
     "SEMReader": "reader",
-    "TextFeaturesd": "text",
+    "TextFeaturesd": "normalise",
 }
 
 __all__ = list(_MODULE_OF)

@@ -1,20 +1,24 @@
-"""SEM images and label masks for MONAI's ``LoadImage``."""
+"""SEM images and label masks for MONAI's ``LoadImage``, and the cut above the microscope's info bar."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import PathLike
+import torch
+from monai.config import KeysCollection, PathLike
 from monai.data import ImageReader
+from monai.transforms import Crop, InvertibleTransform, MapTransform
 from monai.utils import MetaKeys, ensure_tuple
 
-from pipeline.data import IMAGE_SUFFIXES, read_image, read_label
-from pipeline.microscope import Acquisition, read_acquisition
+from pipeline.errors import UserError
+from pipeline.images.files import IMAGE_SUFFIXES, read_image, read_label
+from pipeline.images.microscope import Acquisition, info_bar_height, read_acquisition, read_bottom
 
 #: the metadata's keys for the unit of the affine (nm, or px where the pixel size is unknown), and for how an image
 #: was taken
@@ -42,8 +46,8 @@ class SEMReader(ImageReader):
 
     The pixel size that the microscope wrote becomes the affine, in nm, so that ``MetaTensor.pixdim`` is the pixels'
     height and width. The metadata's ``space_unit`` is ``nm``; it is ``px``, with an affine of 1, where the pixel size
-    is unknown. Its ``acquisition`` holds the other findings (:class:`pipeline.microscope.Acquisition`) as numbers (NaN
-    where unknown) and text (empty where unknown), so that batches collate.
+    is unknown. Its ``acquisition`` holds the other findings (`Acquisition`) as numbers (NaN where unknown) and text
+    (empty where unknown), so that batches collate.
 
     Args:
         label: True for label masks, whose values are kept as they are.
@@ -54,7 +58,7 @@ class SEMReader(ImageReader):
         self._read = read_label if label else read_image
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """True for the formats of :data:`pipeline.data.IMAGE_SUFFIXES`."""
+        """True for the formats of :data:`pipeline.images.files.IMAGE_SUFFIXES`."""
         return all(str(name).lower().endswith(tuple(IMAGE_SUFFIXES)) for name in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> SEMImage:
@@ -102,3 +106,71 @@ def _plain(acquisition: Acquisition) -> dict[str, Any]:
         else:
             plain[name] = float("nan") if value is None else float(value)
     return plain
+
+
+class CropInfoBard(MapTransform, InvertibleTransform):
+    """Cuts the info bar off an image, and the same rows off what belongs to it.
+
+    The bar lies below the image, so that the affine's origin stays. The inverse puts rows of zeros in its place: a
+    mask gets the size of the file again, without pore in the bar.
+
+    Args:
+        keys: the image's key, whose bar it is, and those of labels. A label of another height than the image is left
+            as it is, where it has the height of the image without the bar.
+        info_bar: ``auto``, ``keep`` or the bar's height (px), as for `info_bar_height`.
+        rows_key: key of the number of rows above the bar, where it is known already; `info_bar` is not used then.
+        allow_missing_keys: whether labels may be missing.
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection,
+        info_bar: str | int = "auto",
+        rows_key: str | None = None,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self._info_bar = info_bar
+        self._rows_key = rows_key
+        self._crop = Crop()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Crop (C, H, W) to (C, H - bar, W).
+
+        Raises:
+            UserError: the choice is not one of these, or a label's height fits neither.
+        """
+        out = dict(data)
+        first = out[self.keys[0]]
+        height = first.shape[1]
+        kept = height - self._bar_of(first) if self._rows_key is None else int(out[self._rows_key])
+        for key in self.key_iterator(out):
+            rows = out[key].shape[1]
+            if rows not in (height, kept):
+                raise UserError(
+                    f"{key} has {rows} rows, but its image has {height} with and {kept} without the info bar; export "
+                    "the label at the image's size"
+                )
+            if kept < rows:
+                out[key] = self._crop(out[key], slices=(slice(0, kept), slice(None)))
+        return out
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Put rows of zeros where the bar was, in those that were cropped."""
+        out = dict(data)
+        for key in self.key_iterator(out):
+            done = getattr(out[key], "applied_operations", None)
+            if done and done[-1].get("class") == "Crop":
+                out[key] = self._crop.inverse(out[key])
+        return out
+
+    def _bar_of(self, image: Any) -> int:
+        channel = image[0]
+        pixels = channel.detach().cpu().numpy() if isinstance(channel, torch.Tensor) else np.asarray(channel)
+        height, width = pixels.shape
+        bottom = read_bottom(
+            lambda top, left, high, wide: pixels[top : top + high, left : left + wide], (height, width)
+        )
+        stated = getattr(image, "meta", {}).get(ACQUISITION_KEY, {}).get("bar_height", math.nan)
+        acquisition = Acquisition(bar_height=None if math.isnan(stated) else int(stated))
+        return info_bar_height(self._info_bar, acquisition, bottom, height)

@@ -1,5 +1,11 @@
 """Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
 
+from pipeline.engine.inferer import PromptedSlidingWindowInferer
+from pipeline.engine.precision import MixedPrecisionInferer
+from pipeline.engine.statistics import MicrographStatistics
+from pipeline.tracking.evaluations import EvaluationLog
+from pipeline.tracking.provenance import environment, run_parameters, versions
+from pipeline.tracking.runs import TrackedRun
 from pipeline.workflows.audit import TextAudit
 from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
 from pipeline.workflows.begin import begin
@@ -7,29 +13,24 @@ from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
-from pipeline.workflows.evaluation_log import EvaluationLog
 from pipeline.workflows.export import export_model
-from pipeline.workflows.image_items import image_items, items_left
-from pipeline.workflows.inferer import PromptedSlidingWindowInferer
-from pipeline.workflows.micrograph_statistics import MicrographStatistics
 from pipeline.workflows.model_file import load_model, model_content
-from pipeline.workflows.parallel import GlobalBatchLoss, share_batch_statistics
 from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
-from pipeline.workflows.pictures import ValidationPictures
-from pipeline.workflows.pixel_sizes import pixel_sizes, trained_pixel_sizes
-from pipeline.workflows.precision import MixedPrecisionInferer
-from pipeline.workflows.progress import ImageProgress
-from pipeline.workflows.provenance import environment, run_parameters, versions
-from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.samples import encode_prompts, open_dataset, sample_items
+from pipeline.workflows.progress import ImageProgress, ValidationPictures
+from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statistics
+from pipeline.workflows.samples import (
+    encode_prompts,
+    image_items,
+    items_left,
+    open_dataset,
+    pixel_sizes,
+    sample_items,
+    trained_pixel_sizes,
+)
 from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings
-from pipeline.workflows.schedule import warmup_cosine
-from pipeline.workflows.scores import EpochMean, pore_metric
 from pipeline.workflows.segmentation import SegmentationResults
-from pipeline.workflows.starting_point import start_weights, warn_of_known_images
-from pipeline.workflows.tracking import TrackedRun
-from pipeline.workflows.training import TrainingRun
-from pipeline.workflows.training_parts import training_parts
+from pipeline.workflows.starting_point import start_weights, training_parts, warn_of_known_images
+from pipeline.workflows.training import EpochMean, TrainingRun, pore_metric, warmup_cosine
 
 __all__ = [
     "ConditionFeatures",

@@ -16,12 +16,12 @@ from ignite.engine import Events
 from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 
-from pipeline.atomic import atomic_path
-from pipeline.exit_status import INTERRUPTED
+from pipeline.errors import INTERRUPTED
+from pipeline.files import atomic_path
 from pipeline.metrics import PoreCounts
+from pipeline.tracking.runs import TrackedRun
 from pipeline.visual import Dots, dot_figure
 from pipeline.workflows.audit_conditions import Condition
-from pipeline.workflows.tracking import TrackedRun
 
 logger = logging.getLogger("vlsenet")
 

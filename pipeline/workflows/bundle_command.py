@@ -21,7 +21,7 @@ from monai.bundle.utils import ID_SEP_KEY
 from monai.utils import ensure_tuple
 
 from pipeline.errors import UserError
-from pipeline.names import nearest
+from pipeline.wording import nearest
 
 #: arguments of MONAI's own ``run`` and workflow, which are no config entries
 _MONAI_ARGUMENTS = {

@@ -12,8 +12,8 @@ import torch
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
-from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+from pipeline.files import atomic_path
 
 logger = logging.getLogger("vlsenet")
 

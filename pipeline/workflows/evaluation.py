@@ -15,14 +15,13 @@ import torch
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
-from pipeline.atomic import atomic_path
 from pipeline.data import DatasetIndex, Sample
+from pipeline.files import atomic_path
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
-from pipeline.metrics.probability_histogram import HIGHEST, LOWEST
-from pipeline.metrics.threshold import CLEAR_GAIN
+from pipeline.metrics.threshold import CLEAR_GAIN, HIGHEST, LOWEST
+from pipeline.tracking.provenance import versions
 from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.provenance import versions
 
 logger = logging.getLogger("vlsenet")
 

@@ -17,7 +17,7 @@ from torch import nn
 import pipeline
 from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
-from pipeline.hashing import sha256_of
+from pipeline.files import sha256_of
 from pipeline.networks import VLSENet, build_network, memory_format
 from pipeline.text import DEFAULT_PROMPT, TextStore, extend_text_store
 

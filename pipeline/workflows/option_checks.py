@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import torch
 
 from pipeline.errors import UserError
+from pipeline.images.rectangles import Roi
 from pipeline.networks import check_features
-from pipeline.scan.rectangles import Roi
-from pipeline.workflows.evaluation_log import NOWHERE
+from pipeline.tracking.evaluations import NOWHERE
 from pipeline.workflows.export import check_formats
 from pipeline.workflows.scan.results import FORMATS as SCAN_FORMATS
 from pipeline.workflows.scan.settings import format_names

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.engine.precision import PRECISIONS
+from pipeline.engine.statistics import STATISTICS
 from pipeline.errors import UserError
 from pipeline.networks import NETWORKS
 from pipeline.networks.blocks import NORMS
+from pipeline.networks.factory import PRESETS
 from pipeline.networks.inputs import STRIDE
-from pipeline.networks.presets import PRESETS
 from pipeline.text import TEXT_SOURCES
-from pipeline.workflows.micrograph_statistics import STATISTICS
 from pipeline.workflows.option_checks import (
     Check,
     device,
@@ -38,7 +39,6 @@ from pipeline.workflows.option_checks import (
     whole_number,
     widths,
 )
-from pipeline.workflows.precision import PRECISIONS
 
 
 def check_options(command: str, config: Mapping[str, Any]) -> None:

@@ -16,11 +16,11 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 from PIL import Image
 
-from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
+from pipeline.files import atomic_path
+from pipeline.tracking.provenance import versions
 from pipeline.visual import mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.provenance import versions
 
 logger = logging.getLogger("vlsenet")
 

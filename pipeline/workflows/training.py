@@ -1,25 +1,80 @@
-"""The run of a training: start, resume, interrupts and end."""
+"""The run of a training: schedule, scores, start, resume, interrupts and end."""
 
 from __future__ import annotations
 
 import logging
+import math
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
 from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
+from monai.handlers import IgniteMetricHandler, from_engine
 
-from pipeline.errors import UserError, first_line
-from pipeline.exit_status import INTERRUPTED
+from pipeline.errors import INTERRUPTED, UserError, first_line
+from pipeline.metrics import PoreMetric
+from pipeline.tracking.evaluations import TrainingLink, write_training_link
+from pipeline.tracking.runs import TrackedRun
 from pipeline.workflows.checkpoints import TrainingCheckpoints
-from pipeline.workflows.parallel import distributed
 from pipeline.workflows.progress import TrainingProgress
-from pipeline.workflows.ranks import OtherProcessFailed, Ranks
-from pipeline.workflows.tracking import TrackedRun
-from pipeline.workflows.training_link import TrainingLink, write_training_link
+from pipeline.workflows.ranks import OtherProcessFailed, Ranks, distributed
+
+
+def warmup_cosine(total_steps: int, warmup_steps: int, final: float = 0.01) -> Callable[[int], float]:
+    """Factor on the learning rate: linear warm-up, then half a cosine down to ``final``.
+
+    For ``torch.optim.lr_scheduler.LambdaLR``, whose state holds only the step: a training that is resumed with more
+    epochs follows the longer cosine, where a stored ``T_max`` would make the rate rise again.
+    """
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / warmup_steps
+        progress = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+        return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return factor
+
+
+def pore_metric(score: str, pooled: bool = True) -> IgniteMetricHandler:
+    """A score of :class:`pipeline.metrics.PoreCounts` over an evaluator's ``pred`` and ``label``."""
+    return IgniteMetricHandler(
+        metric_fn=PoreMetric(score, pooled), output_transform=from_engine(["pred", "label"]), save_details=False
+    )
+
+
+class EpochMean:
+    """Mean over an epoch of a number in the trainer's output, as ``trainer.state.metrics[name]``.
+
+    Args:
+        name: name of the metric.
+        key: key of the number in the output.
+    """
+
+    def __init__(self, name: str, key: str) -> None:
+        self._name = name
+        self._key = key
+        self._values: list[float] = []
+
+    def attach(self, trainer: SupervisedTrainer) -> None:
+        """Collect from ``trainer``; before handlers that read the metric at the end of an epoch."""
+        # not Ignite's Average, which asks all processes: where there are several, they have the same loss
+        trainer.add_event_handler(Events.EPOCH_STARTED, self._begin)
+        trainer.add_event_handler(Events.ITERATION_COMPLETED, self._add)
+        trainer.add_event_handler(Events.EPOCH_COMPLETED, self._end)
+
+    def _begin(self, _: SupervisedTrainer) -> None:
+        self._values.clear()
+
+    def _add(self, trainer: SupervisedTrainer) -> None:
+        self._values.append(trainer.state.output[self._key].item())
+
+    def _end(self, trainer: SupervisedTrainer) -> None:
+        trainer.state.metrics[self._name] = math.fsum(self._values) / len(self._values)
+
 
 logger = logging.getLogger("vlsenet")
 

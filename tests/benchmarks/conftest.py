@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
+from tests.paths import ROOT
+
+FOLDER = ROOT / "benchmarks"
 
 
 @pytest.fixture(autouse=True)

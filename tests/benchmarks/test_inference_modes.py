@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.data import Intensity
+from pipeline.foreground.intensity import Intensity
 from pipeline.synthetic import generate
 from pipeline.transforms import NormaliseByIntensityd
 

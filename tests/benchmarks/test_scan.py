@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.scan.output import BlockCounts, ChunkPlan, Journal, ScanStore
+from pipeline.engine import BlockCounts, Journal, ScanStore
+from pipeline.tiling.plan import ChunkPlan
 
 #: goes on where it was killed, as a segmentation does, and leaves what it has as argument
 SEGMENTATION = """

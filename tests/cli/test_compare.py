@@ -8,8 +8,7 @@ import pytest
 from pipeline.cli.compare import store_addresses
 from pipeline.cli.main import main
 from pipeline.comparison import paired
-from pipeline.errors import UserError
-from pipeline.exit_status import FINE, MISTAKE
+from pipeline.errors import FINE, MISTAKE, UserError
 from tests.comparison.simulated import evaluate, log_run
 
 

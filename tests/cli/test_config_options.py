@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from pipeline.cli.config_options import overrides
+from pipeline.cli.options import overrides
 from pipeline.errors import UserError
 
 

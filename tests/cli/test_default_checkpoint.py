@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.default_checkpoint import VARIABLE, find_checkpoint
+from pipeline.cli.paths import VARIABLE, find_checkpoint
 from pipeline.errors import UserError
 
 

@@ -9,8 +9,9 @@ import pytest
 from pipeline import experiments
 from pipeline.cli.main import main
 from pipeline.experiments import FoldPlan, Outcome, Plan
+from tests.paths import ROOT
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+SCRIPTS = ROOT / "scripts"
 
 
 @pytest.mark.parametrize("script", ["experiment.py", "rerun.py"])

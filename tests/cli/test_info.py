@@ -10,14 +10,14 @@ import tifffile
 import torch
 from PIL import Image
 
-from pipeline.cli.checkpoint_info import checkpoint_lines
-from pipeline.cli.info import is_checkpoint
+from pipeline.cli.info import checkpoint_lines, is_checkpoint
 from pipeline.cli.main import main
-from pipeline.exit_status import FINE, MISTAKE
+from pipeline.errors import FINE, MISTAKE
 from pipeline.networks import build_network
+from tests.paths import SHARED
 from tests.workflows.export.cases import FEATURES, PROMPT, write_checkpoint
 
-VENDOR = Path(__file__).parents[3] / "shared" / "data" / "vendor_tiff"
+VENDOR = SHARED / "vendor_tiff"
 
 
 def facts(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.cli import bundle
+from pipeline.cli import console as bundle
 from pipeline.cli.main import COMMANDS, main
-from pipeline.exit_status import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
+from pipeline.errors import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "monai", "numpy", "scipy", "pandas", "mlflow", "matplotlib", "PIL", "yaml", "tqdm"}
 
 
@@ -202,8 +202,8 @@ def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:
 
 
 def test_options_of_the_command_line_are_those_of_the_configs() -> None:
-    from pipeline.cli.config_options import option_names
     from pipeline.cli.main import CONFIGS, build_parser
+    from pipeline.cli.options import option_names
 
     commands = next(action for action in build_parser()._actions if action.dest == "==SUPPRESS==" or action.choices)
     for name, config in CONFIGS.items():

@@ -8,7 +8,7 @@ import warnings
 import pytest
 from tqdm import tqdm
 
-from pipeline.cli.messages import own_messages
+from pipeline.cli.console import own_messages
 
 
 def test_the_terminal_shows_the_package_and_warnings_of_others(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.names import model_in, output_folder
+from pipeline.cli.paths import model_in, output_folder
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.cli.main import main
-from pipeline.exit_status import FINE, MISTAKE
+from pipeline.errors import FINE, MISTAKE
 
 
 @pytest.fixture

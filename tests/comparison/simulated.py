@@ -12,7 +12,8 @@ from ignite.engine import Engine
 from mlflow.entities import Metric
 from scipy.ndimage import gaussian_filter
 
-from pipeline.workflows import EvaluationLog, EvaluationReport
+from pipeline.tracking.evaluations import EvaluationLog
+from pipeline.workflows import EvaluationReport
 from tests.metrics.masks import blobs
 
 SOURCES, TILES, SHAPE = 4, 2, (40, 50)

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from pipeline.comparison.holm import holm
+from pipeline.comparison.differences import holm
 
 
 def test_it_is_the_closure_of_bonferronis_test():

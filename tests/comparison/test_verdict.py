@@ -3,9 +3,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from pipeline.comparison.differences import ALIKE, BETTER, WORSE, judge
 from pipeline.comparison.measures import BY_NAME
 from pipeline.comparison.paired import Cluster, Difference, TrainingsSpread
-from pipeline.comparison.verdict import ALIKE, BETTER, WORSE, judge
 
 
 def difference(mean: float, low: float, high: float, spread: TrainingsSpread = TrainingsSpread.SEEDS) -> Difference:

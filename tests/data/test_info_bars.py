@@ -12,7 +12,7 @@ from pipeline.data import index_dataset
 from pipeline.data.leaks import find_leaks
 from pipeline.errors import UserError
 from pipeline.synthetic import SceneSettings, generate
-from tests.microscope.bars import one_line
+from tests.images.microscope.bars import one_line
 
 SIZE, BAR = (160, 320), 40
 

@@ -9,10 +9,11 @@ from PIL import Image
 from pipeline.data import index_dataset
 from pipeline.data.label_check import INVERTED, SHIFTED, check_labels
 from pipeline.visual import label_picture
-from pipeline.visual.label_picture import displaced_mask
+from pipeline.visual.overlay import displaced_mask
 from tests.data.test_label_fit import rock, warped
+from tests.paths import SHARED
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = SHARED
 
 
 def test_wrong_masks_of_a_data_set_are_named_worst_first(tmp_path: Path) -> None:

@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
-from pipeline.data.images import read_image, read_label
-from pipeline.data.label_check import CHANGING, INVERTED, SHIFTED, UNFIT, doubt_kind
-from pipeline.data.label_fit import REACH, fit_label
+from pipeline.data.label_check import CHANGING, INVERTED, REACH, SHIFTED, UNFIT, doubt_kind, fit_label
+from pipeline.images.files import read_image, read_label
+from tests.paths import SHARED
 
-NANKAI = Path(__file__).parents[3] / "shared" / "data" / "nankai"
+NANKAI = SHARED / "nankai"
 SHAPE = (230, 260)
 
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
-from pipeline.data.images import read_image
 from pipeline.data.index import index_dataset
-from pipeline.data.intensity import Intensity
 from pipeline.data.leaks import Leak, find_leaks, search_leaks
 from pipeline.data.samples import Sample
+from pipeline.foreground.intensity import Intensity
+from pipeline.images.files import read_image
 
 SIZE = (200, 240)
 

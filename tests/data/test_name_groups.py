@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from pipeline.data.name_groups import name_groups
+from pipeline.data.pairs import name_groups
 
 
 @pytest.mark.parametrize(

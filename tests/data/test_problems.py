@@ -3,7 +3,8 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
-from pipeline.data.problems import MOST_LINES, FileProblem, Problem, problems_error
+from pipeline.data.problems import MOST_LINES, Problem, problems_error
+from pipeline.errors import FileProblem
 
 
 def test_file_problem_survives_a_worker_process() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.data.pairs import pair_files
-from pipeline.data.stems import matching_stems
+from pipeline.data.pairs import matching_stems, pair_files
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, read_plan
-from pipeline.experiments.check import find_mistakes
-
-ROOT = Path(__file__).parents[2]
+from pipeline.experiments.plan_file import find_mistakes
+from tests.paths import ROOT
 
 
 def test_all_mistakes_are_told_at_once_and_with_their_variant(tmp_path):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.experiments.costs import network_costs
+from pipeline.experiments.one_run import network_costs
 from pipeline.networks import build_network
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.experiments.devices import least_used, visible_gpus
+from pipeline.experiments.runner import least_used, visible_gpus
 
 
 def test_the_gpus_are_those_that_the_user_allows(monkeypatch):

@@ -15,12 +15,14 @@ import pytest
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.experiments import Plan, Record, experiment, report_experiment, run_experiment, worker
-from pipeline.experiments.fold_plan import FoldPlan
+from pipeline.experiments import Plan, Record, experiment, report_experiment, run_experiment
+from pipeline.experiments import runner as worker
 from pipeline.experiments.mlflow_runs import read_mlflow
+from pipeline.experiments.plan import FoldPlan
 from pipeline.synthetic import write_dataset
+from tests.paths import ROOT
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "experiment.py"
+SCRIPT = ROOT / "scripts" / "experiment.py"
 #: stands for a training; leaves no evaluation in MLflow
 WORKER = """
 import json, pathlib, sys

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.data import index_dataset
 from pipeline.errors import UserError
-from pipeline.experiments.fold_plan import FoldPlan
 from pipeline.experiments.folds import prepare_folds
+from pipeline.experiments.plan import FoldPlan
 from pipeline.synthetic import write_dataset
 
 

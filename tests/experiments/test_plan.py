@@ -7,11 +7,11 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, read_plan
-from pipeline.experiments.fold_plan import FoldPlan
-from pipeline.experiments.plan import RunFold
+from pipeline.experiments.plan import FoldPlan, RunFold
 from pipeline.networks import Switches
+from tests.paths import ROOT
 
-SHIPPED = Path(__file__).parents[2] / "scripts" / "ablation.yaml"
+SHIPPED = ROOT / "scripts" / "ablation.yaml"
 
 
 def plan_file(folder: Path, text: str) -> Path:

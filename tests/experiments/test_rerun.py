@@ -18,7 +18,7 @@ from pipeline.experiments.mlflow_runs import read_mlflow
 from pipeline.experiments.rerun import rerun as run_again
 from pipeline.experiments.tracked_run import read_training
 from pipeline.synthetic import write_dataset
-from pipeline.workflows import environment
+from pipeline.tracking.provenance import environment
 
 CONFIG = {"dataset_dir": "moved away since", "seed": 0, "mlflow_run": {"run_id": "@mlflow_run_id"}}
 DICE = {1: 0.5, 2: 0.75}

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.experiments import Record, read_records
-from pipeline.experiments.run_table import run_table, write_run_table
+from pipeline.experiments.record import run_table, write_run_table
 
 
 def put(folder: Path, variant: str, fold: str = "", state: str = "finished", **settings) -> Path:

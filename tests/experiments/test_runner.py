@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.experiments import Plan, Record, Run, worker
+from pipeline.experiments import Plan, Record, Run
+from pipeline.experiments import runner as worker
 from pipeline.experiments.record import locked
 from pipeline.experiments.runner import Runner
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.experiments import Record
-from pipeline.experiments.time_left import TimeLeft, duration
+from pipeline.experiments.runner import TimeLeft, duration
 
 
 def record(variant: str, training: float | None, evaluation: float | None) -> Record:

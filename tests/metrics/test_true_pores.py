@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
+from pipeline.measure.pores.moments import ellipses
 from pipeline.metrics import SmallPores, TruePores
-from pipeline.pores.moments import ellipses
+from tests.measure.pores.test_moments import sums_of
 from tests.metrics.masks import EMPTY, FULL, PIXEL, blobs, disturbed
-from tests.pores.test_moments import sums_of
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.networks.broadcast import scale_shift, scale_twice
+from pipeline.networks.kernels import scale_shift, scale_twice
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 #: of the largest value; half precision has 8 bits

@@ -6,7 +6,7 @@ from torch import nn
 
 from pipeline.networks import fuse_norms, inference_form, pin_statistics
 from pipeline.networks.asrm import ASRM
-from pipeline.networks.low_resolution import LowResolutionStage
+from pipeline.networks.inference import LowResolutionStage
 from tests.networks.cases import CASES, batch, build
 
 

@@ -6,7 +6,7 @@ from monai.networks.layers.utils import get_norm_layer
 from torch import nn
 
 from pipeline.networks.blocks import norm_spec
-from pipeline.networks.instance_norm import InstanceNorm
+from pipeline.networks.kernels import InstanceNorm
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.networks.learned_text import CONTEXT_LENGTH, LearnedText
+from pipeline.networks.lscm import CONTEXT_LENGTH, LearnedText
 
 
 def test_global_feature_has_unit_length_given_or_not() -> None:

@@ -6,7 +6,7 @@ from monai.networks.nets.basic_unet import UpCat
 
 from pipeline.memory import peak_bytes
 from pipeline.networks.blocks import ACTIVATION
-from pipeline.networks.low_resolution import LowResolutionStage
+from pipeline.networks.inference import LowResolutionStage
 from pipeline.networks.unet import DecoderStage
 
 SKIP, COARSE, OUT = 3, 6, 4

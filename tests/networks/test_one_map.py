@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pipeline.networks.one_map import OneMapConvolution
+from pipeline.networks.kernels import OneMapConvolution
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pipeline.networks import snake_sampling
-from pipeline.networks.snake import SnakeConvolution, snake_offsets
-from pipeline.networks.snake_sampling import CENTRE, TAPS, sample_along_snake
+from pipeline.networks import snake as snake_sampling
+from pipeline.networks.snake import CENTRE, TAPS, SnakeConvolution, sample_along_snake, snake_offsets
 
 #: the form for a CPU's eager mode, the one that a compiler is given, and that for accelerators
 FORMS = pytest.mark.parametrize("sample", [sample_along_snake, snake_sampling._sum_of_shifts, snake_sampling._on_grid])

@@ -11,11 +11,11 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops_table
 
+from pipeline.images import open_scan
+from pipeline.measure.porosity import block_counts, measure_porosity
 from pipeline.report import Report, report_of_scan
-from pipeline.scan.porosity import block_counts, measure_porosity
-from pipeline.scan.sources import open_scan
 from pipeline.synthetic import SceneSettings, generate
-from tests.rock.stores import store_of
+from tests.measure.statistics.stores import store_of
 
 NAME = "<script>alert(1)</script> & 'x'.tif"
 

@@ -8,12 +8,12 @@ import pytest
 import tifffile
 from PIL import Image
 
+from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
+from pipeline.images import open_scan
 from pipeline.report import pictures
 from pipeline.report.pictures import pictures_of
-from pipeline.scan.coarse import coarse_channel, coarse_scan, level_within
-from pipeline.scan.sources import open_scan
-from pipeline.visual.colours import PORE
-from tests.rock.stores import store_of
+from pipeline.visual.drawing import PORE
+from tests.measure.statistics.stores import store_of
 
 
 def opened(data: bytes) -> np.ndarray:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.axis import Axis
 
+from pipeline.measure.statistics import Chords, RepresentativeArea, size_distribution
 from pipeline.report import plots
-from pipeline.report.plots.style import log_ticks, new_figure
+from pipeline.report.plots import log_ticks, new_figure
 from pipeline.report.scale import Scale
-from pipeline.rock import Chords, RepresentativeArea, size_distribution
 
 
 def labels(axis: Axis) -> list[float]:

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "make_split.py"
+from tests.paths import ROOT
+
+SCRIPT = ROOT / "scripts" / "make_split.py"
 
 
 @pytest.fixture

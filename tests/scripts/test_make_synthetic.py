@@ -3,14 +3,15 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 from PIL import Image
 
-SCRIPT = Path(__file__).parents[2] / "scripts" / "make_synthetic.py"
+from tests.paths import ROOT
+
+SCRIPT = ROOT / "scripts" / "make_synthetic.py"
 
 
 @pytest.fixture(scope="module")

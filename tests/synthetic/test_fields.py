@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.synthetic.fields import axial_angles, random_field
+from pipeline.synthetic.shapes import axial_angles, random_field
 
 
 def correlation(field: np.ndarray, dy: int, dx: int) -> float:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.synthetic.info_bar import draw_info_bar
+from pipeline.synthetic.sample import draw_info_bar
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from skimage.measure import regionprops
 
 from pipeline.errors import UserError
 from pipeline.synthetic import SceneSettings, generate
-from pipeline.synthetic.info_bar import info_bar_height
+from pipeline.synthetic.sample import info_bar_height
 
 
 def test_same_seed_gives_the_same_bytes_and_another_seed_does_not():

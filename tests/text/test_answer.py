@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.text.answer import sentence_of, what_is_wrong
-from pipeline.text.image_statistics import ImageStatistics
-from pipeline.text.prompt_writer import write_prompt
+from pipeline.text.language_model import sentence_of, what_is_wrong
+from pipeline.text.prompt_writer import ImageStatistics, write_prompt
 
 SENTENCE = "A rock image showing sparse, small pores."
 

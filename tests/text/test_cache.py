@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.text.cache import FeatureCache, default_cache_dir
+from pipeline.text.clip_source import FeatureCache, default_cache_dir
 from pipeline.text.features import TextFeatures
 
 FEATURES = TextFeatures(torch.arange(4.0), torch.arange(12.0).reshape(3, 4))

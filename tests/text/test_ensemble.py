@@ -6,7 +6,7 @@ from torch.nn.functional import normalize
 
 from pipeline.errors import UserError
 from pipeline.text import TextStore, build_text_source, build_text_store, extend_text_store
-from pipeline.text.ensemble import averaged, phrases_of
+from pipeline.text.sources import averaged, phrases_of
 
 ENSEMBLE = "pore | rock pore | microscopic pore"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.text.frame import inside_frame
+from pipeline.text.prompt_writer import inside_frame
 
 
 def rock(shape=(120, 160), seed=0) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from pipeline.text.image_statistics import ImageStatistics
+from pipeline.text.prompt_writer import ImageStatistics
 
 
 def rock(shape=(200, 240), seed=0) -> np.ndarray:

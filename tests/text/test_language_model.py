@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.text import language_model
-from pipeline.text.image_statistics import ImageStatistics
 from pipeline.text.language_model import Endpoint, LanguageModelWriter
+from pipeline.text.prompt_writer import ImageStatistics
 
 KEY = "sk-secret-0123456789"
 STATISTICS = ImageStatistics(

@@ -6,11 +6,10 @@ from PIL import Image
 
 from pipeline.data import index_dataset
 from pipeline.errors import UserError
-from pipeline.synthetic.info_bar import draw_info_bar
-from pipeline.text.image_statistics import ImageStatistics
+from pipeline.synthetic.sample import draw_info_bar
 from pipeline.text.language_model import LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_files import build_writer, write_prompts
-from pipeline.text.prompt_writer import write_prompt
+from pipeline.text.prompt_writer import ImageStatistics, write_prompt
 
 
 @pytest.fixture

@@ -2,26 +2,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from pipeline.data import read_image, read_label
+from pipeline.images.files import read_image, read_label
 from pipeline.text import phrases_of
-from pipeline.text.image_statistics import ImageStatistics
 from pipeline.text.prompt_writer import (
     CONNECTIVITY,
     DENSITY,
     HETEROGENEITY,
     SHAPE,
     SIZE,
+    ImageStatistics,
     dark_tail,
     write_prompt,
 )
+from tests.paths import SHARED
 
-NANKAI = Path(__file__).resolve().parents[3] / "shared" / "data" / "nankai"
+NANKAI = SHARED / "nankai"
 PLAIN = ImageStatistics(
     mean=0.5, std=0.2, median=0.5, p10=0.2, p90=0.8, entropy=4.5, edge_density=0.05, gradient_strength=0.04
 )

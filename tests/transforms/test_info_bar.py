@@ -13,8 +13,8 @@ from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 from pipeline.errors import UserError
 from pipeline.synthetic import SceneSettings, generate
 from pipeline.transforms import CropInfoBard, SEMReader
-from tests.microscope.bars import one_line
-from tests.microscope.files import fei
+from tests.images.microscope.bars import one_line
+from tests.images.microscope.files import fei
 
 ROCK = generate((200, 320), 0, SceneSettings())
 BAR = one_line(40, 320, 0, 255)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline.data import Intensity
+from pipeline.foreground.intensity import Intensity
 from pipeline.transforms import NormaliseByIntensityd
 
 

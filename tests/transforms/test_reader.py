@@ -10,9 +10,9 @@ import torch
 from monai.data import DataLoader, Dataset, MetaTensor, decollate_batch
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, Spacingd
 
-from pipeline.data import read_image
+from pipeline.images.files import read_image
 from pipeline.transforms import SEMReader
-from tests.microscope.files import IMAGE, fei, write
+from tests.images.microscope.files import IMAGE, fei, write
 
 LOAD = Compose([LoadImaged("image", reader=SEMReader, image_only=True), EnsureChannelFirstd("image")])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from pipeline.visual.colours import ERROR_LEGEND
+from pipeline.visual.drawing import ERROR_LEGEND
 
 # Full dichromacy in linear RGB: Machado, Oliveira & Fernandes, IEEE TVCG 15 (2009), severity 1.0
 DICHROMACY = {

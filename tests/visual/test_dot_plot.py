@@ -5,7 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from pipeline.visual import Dots, dot_figure
-from pipeline.visual.colours import VERMILLION
+from pipeline.visual.drawing import VERMILLION
 
 NAMES = ["own", "shuffled", "empty"]
 DICE = [Dots(0.8, [0.7, 0.9]), Dots(0.6, [0.5, 0.7]), Dots(None, [])]

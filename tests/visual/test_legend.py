@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.visual.legend import add_legend
+from pipeline.visual.drawing import add_legend
 
 ENTRIES = (("true positive", (0, 114, 178)), ("false positive", (213, 94, 0)), ("missed", (240, 228, 66)))
 

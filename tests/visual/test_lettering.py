@@ -8,7 +8,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from pipeline.visual import comparison_figure, lettering
+from pipeline.visual import comparison_figure
+from pipeline.visual import drawing as lettering
 
 #: Matplotlib brings two fonts: one with the Cyrillic letter, and one without
 BARE, RICH, LETTER = "cmr10", "DejaVu Serif", "Ж"

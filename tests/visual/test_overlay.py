@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.visual.colours import FALSE_NEGATIVE, FALSE_POSITIVE, PORE, TRUE_POSITIVE
+from pipeline.visual.drawing import FALSE_NEGATIVE, FALSE_POSITIVE, PORE, TRUE_POSITIVE
 from pipeline.visual.overlay import error_overlay, mask_overlay, to_grey8
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.visual.png import write_png
+from pipeline.visual.drawing import write_png
 
 
 @pytest.mark.parametrize("shape", [(5, 7, 3), (5, 7)])

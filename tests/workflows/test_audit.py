@@ -18,10 +18,11 @@ from pipeline.networks import build_network
 from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source
 from pipeline.text.features import TextFeatures
-from pipeline.workflows import TextAudit, TrackedRun, encode_prompts, model_content, open_dataset
+from pipeline.tracking.runs import TrackedRun
+from pipeline.workflows import TextAudit, encode_prompts, model_content, open_dataset
 from pipeline.workflows.audit_conditions import Condition
+from tests.paths import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
 SCORES = ["dice", "iou", "precision", "recall", "porosity_error"]
 
 

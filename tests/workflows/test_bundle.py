@@ -24,9 +24,9 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
 from pipeline.synthetic import write_dataset
-from tests.microscope.bars import one_line
+from tests.images.microscope.bars import one_line
+from tests.paths import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
 QUICK = {"steps_per_epoch": 2, "batch_size": 2, "patch_size": 64, "text_source": "untrained", "picture_interval": 2}
 
 

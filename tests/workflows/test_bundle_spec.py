@@ -13,8 +13,7 @@ from pipeline.networks import build_network
 from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import model_content, open_dataset
-
-CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
+from tests.paths import CONFIGS
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.synthetic import SceneSettings, generate
 from pipeline.workflows import image_items, items_left
-from tests.microscope.bars import one_line
+from tests.images.microscope.bars import one_line
 
 
 @pytest.fixture

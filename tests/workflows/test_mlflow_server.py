@@ -17,7 +17,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipeline.workflows import TrackedRun
+from pipeline.tracking.runs import TrackedRun
 
 pytestmark = pytest.mark.slow  # the server takes its time to start
 
@@ -69,7 +69,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def test_nothing_is_lost_when_the_server_goes_away_and_comes_back(server, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr("pipeline.workflows.outbox._PAUSE", 0.0)
+    monkeypatch.setattr("pipeline.tracking.outbox._PAUSE", 0.0)
     picture = np.random.default_rng(0).integers(0, 255, (6, 7, 3)).astype(np.uint8)
     model = tmp_path / "best.pt"
     model.write_bytes(b"weights")

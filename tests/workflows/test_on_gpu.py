@@ -14,9 +14,10 @@ import tifffile
 import torch
 import zarr
 
+from pipeline.engine import statistics as micrograph_statistics
 from pipeline.networks import pin_statistics
 from pipeline.synthetic import generate, write_dataset
-from pipeline.workflows import ScanSegmentation, ScanSettings, load_model, micrograph_statistics
+from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
 from tests.workflows.export.cases import write_checkpoint
 from tests.workflows.scan.files import files
 from tests.workflows.test_bundle import QUICK, bundle

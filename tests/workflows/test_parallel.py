@@ -20,9 +20,9 @@ from pipeline.errors import UserError
 from pipeline.networks import PoreSegmentationLoss, SegmentationOutput
 from pipeline.synthetic import write_dataset
 from pipeline.workflows import GlobalBatchLoss, Ranks, share_batch_statistics
-from pipeline.workflows.parallel import distributed
+from pipeline.workflows.ranks import distributed
+from tests.paths import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[2] / "bundle" / "configs"
 ROUNDING = 1e-4  # relative, of the loss after some steps: sums in another order
 
 

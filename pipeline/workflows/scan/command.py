@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from pipeline.atomic import atomic_path
 from pipeline.errors import UserError
-from pipeline.scan.sources import inputs_of, scans_in
-from pipeline.scan.sources.zarr_image import is_zarr
+from pipeline.files import atomic_path
+from pipeline.images import inputs_of, scans_in
+from pipeline.images.zarr_image import is_zarr
 from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks

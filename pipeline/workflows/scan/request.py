@@ -10,15 +10,13 @@ from typing import Any
 import numcodecs
 import torch
 
+from pipeline.engine import FORMAT_VERSION, request_differences
+from pipeline.engine.sizes import fitting_sizes, scan_scale
+from pipeline.engine.statistics import SIDE, pinned, prompted
 from pipeline.errors import UserError
-from pipeline.scan.output import FORMAT_VERSION, request_differences
-from pipeline.scan.volume import ScanVolume
-from pipeline.scan.windows import check_imaged
-from pipeline.workflows.micrograph_statistics import SIDE
+from pipeline.images.volume import ScanVolume
+from pipeline.tiling.windows import check_imaged
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.scan.fitting_sizes import fitting_sizes
-from pipeline.workflows.scan.network import pinned, prompted
-from pipeline.workflows.scan.scale import scan_scale
 from pipeline.workflows.scan.settings import ScanSettings
 
 logger = logging.getLogger("vlsenet")

@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from pipeline.atomic import atomic_path, left_over
-from pipeline.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
+from pipeline.engine import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
+from pipeline.files import atomic_path, left_over
+from pipeline.foreground.ground import Greys
+from pipeline.images import ChangedSource, ScanSource
+from pipeline.images.volume import ScanVolume
+from pipeline.measure.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
+from pipeline.measure.porosity import Porosity, block_counts
+from pipeline.measure.volume import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
-from pipeline.scan.greys import Greys
-from pipeline.scan.output import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
-from pipeline.scan.overview import write_overview
-from pipeline.scan.porosity import Porosity, block_counts
-from pipeline.scan.sources import ChangedSource, ScanSource
-from pipeline.scan.volume import ScanVolume
-from pipeline.volume import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
+from pipeline.report.pictures import write_overview
 
 MANIFEST = "manifest.json"
 POROSITY = "porosity.json"

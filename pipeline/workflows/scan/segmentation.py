@@ -10,26 +10,24 @@ from typing import Any
 
 import torch
 
-from pipeline.errors import UserError
-from pipeline.exit_status import INTERRUPTED
-from pipeline.microscope.pixel_side import square_side
-from pipeline.scan.certificate import certify
-from pipeline.scan.chunks import chunks_left, write_chunks
-from pipeline.scan.ground import Ground
-from pipeline.scan.output import ChunkPlan, Journal, ScanStore, build_pyramid
-from pipeline.scan.porosity import Porosity, measure_porosity
-from pipeline.scan.prediction import ChunkPredictor
-from pipeline.scan.rock_tiles import rock_tiles
-from pipeline.scan.threads import THREADS
-from pipeline.scan.volume import ScanVolume, open_volume
-from pipeline.scan.windows import Windows
+from pipeline.engine import Journal, ScanStore, build_pyramid
+from pipeline.engine.certificate import certify
+from pipeline.engine.chunks import chunks_left, write_chunks
+from pipeline.engine.prediction import ChunkPredictor
+from pipeline.engine.statistics import SIDE, TILES, pinned, prompted, rock_tiles
+from pipeline.errors import INTERRUPTED, UserError
+from pipeline.foreground.ground import Ground
+from pipeline.images.microscope.findings import square_side
+from pipeline.images.storage import THREADS
+from pipeline.images.volume import ScanVolume, open_volume
+from pipeline.measure.porosity import Porosity, measure_porosity
+from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.windows import Windows
+from pipeline.tracking.provenance import versions
 from pipeline.wording import NAME_IS_NO_TEXT, printable
-from pipeline.workflows.micrograph_statistics import SIDE, TILES
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.provenance import versions
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
-from pipeline.workflows.scan.network import pinned, prompted
 from pipeline.workflows.scan.request import refuse_changed, scan_request
 from pipeline.workflows.scan.results import (
     JOURNAL,

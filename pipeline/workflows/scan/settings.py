@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.pores import MIN_AREA_PX
-from pipeline.scan.rectangles import Roi
+from pipeline.images.rectangles import Roi
+from pipeline.measure.pores import MIN_AREA_PX
 
 
 @dataclass(frozen=True)

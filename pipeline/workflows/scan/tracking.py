@@ -6,10 +6,10 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.atomic import atomic_path
-from pipeline.pores import CSV
+from pipeline.files import atomic_path
+from pipeline.measure.pores import CSV
+from pipeline.tracking.runs import TrackedRun
 from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
-from pipeline.workflows.tracking import TrackedRun
 
 
 def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from pipeline.microscope.finding import same
-from pipeline.microscope.pixel_side import mean_side, square_side
-from pipeline.scan.volume import ScanVolume
+from pipeline.images.microscope.findings import mean_side, same, square_side
+from pipeline.images.volume import ScanVolume
 from pipeline.workflows.scan.settings import ScanSettings
 
 logger = logging.getLogger("vlsenet")

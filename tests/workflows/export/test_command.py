@@ -11,11 +11,10 @@ import torch
 from safetensors import safe_open
 
 from pipeline.errors import UserError
-from pipeline.hashing import sha256_of
+from pipeline.files import sha256_of
 from pipeline.workflows.export import FORMATS, export_model
+from tests.paths import CONFIGS
 from tests.workflows.export.cases import FEW_PARTS, PROMPT, trained_model, write_checkpoint
-
-CONFIGS = Path(__file__).resolve().parents[3] / "bundle" / "configs"
 
 
 def bundle_export(monkeypatch: pytest.MonkeyPatch, folder: Path, **options: object) -> None:

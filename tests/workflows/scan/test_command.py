@@ -23,10 +23,10 @@ from pipeline.synthetic import generate
 from pipeline.workflows import Ranks, ScanCommand, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.scan import command as scan_command
+from tests.paths import CONFIGS
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files
 
-ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
 
 
@@ -276,7 +276,7 @@ def _nm(volume: object) -> float:
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path, model: TrainedModel) -> None:
     scan = tmp_path / "scan.tif"
     tifffile.imwrite(scan, generate((700, 600), seed=3).image, tile=(128, 128))
-    configs = [str(ROOT / "bundle" / "configs" / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
+    configs = [str(CONFIGS / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     options = {
         "--input": scan,

@@ -16,9 +16,9 @@ import zarr
 from PIL import Image
 from scipy import ndimage
 
+from pipeline.engine.prediction import ChunkPredictor
 from pipeline.errors import UserError
-from pipeline.scan.prediction import ChunkPredictor
-from pipeline.scan.sources import ScanSource
+from pipeline.images import ScanSource
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.model_file import TrainedModel

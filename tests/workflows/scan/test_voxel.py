@@ -13,8 +13,8 @@ import tifffile
 import torch
 import zarr
 
-from pipeline.microscope.pixel_side import square_side
-from pipeline.scan.volume import ScanVolume, open_volume
+from pipeline.images.microscope.findings import square_side
+from pipeline.images.volume import ScanVolume, open_volume
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of, tell_voxel

@@ -1,0 +1,198 @@
+"""The mask as a single file: OME-TIFF or NIfTI, written a band at a time."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
+
+import nibabel as nib
+import numpy as np
+import tifffile
+
+from pipeline.engine.store import CHANNELS, ScanStore
+from pipeline.errors import UserError
+from pipeline.files import atomic_path, write_error
+from pipeline.tiling.plan import ChunkPlan
+
+_NIFTI1_LARGEST = 32767  # its sizes are 16-bit integers
+
+
+def write_nifti(
+    path: str | Path,
+    plan: ChunkPlan,
+    dtype: type[np.generic],
+    bands: Iterable[np.ndarray],
+    *,
+    pixel_size_nm: float | None = None,
+    slice_spacing_nm: float | None = None,
+) -> None:
+    """Write the output of a plan, x first, with the pixel size in the affine: 3D Slicer and ITK-SNAP show it in scale.
+
+    NIfTI-1, or NIfTI-2 where a side exceeds 32767 pixels. The region of interest's place in the scan is the origin.
+
+    Args:
+        path: ``*.nii`` or ``*.nii.gz``; it appears when it is whole.
+        plan: whose output it is.
+        dtype: of the voxels.
+        bands: of whole rows (h, W) of that type, from the top of the first slice on; together they are the output.
+        pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
+        slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place, as
+            the header has one unit for all axes.
+
+    Raises:
+        UserError: an unknown suffix, or the disk is full or refuses.
+    """
+    path = Path(path)
+    if not path.name.endswith((".nii", ".nii.gz")):
+        raise UserError(f"{path}: a NIfTI file name must end in .nii or .nii.gz")
+    header = _header(plan, dtype, pixel_size_nm, slice_spacing_nm)
+    try:
+        with atomic_path(path) as partial, partial.open("wb") as raw:
+            # no name and time in the gzip header: the same pixels give the same file
+            file = gzip.GzipFile("", "wb", compresslevel=1, fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
+            header.write_to(file)
+            for band in bands:
+                file.write(np.ascontiguousarray(band).data)
+            if file is not raw:
+                file.close()
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def _header(
+    plan: ChunkPlan, dtype: type[np.generic], pixel_size_nm: float | None, slice_spacing_nm: float | None
+) -> nib.Nifti1Header:
+    shape = plan.shape[::-1]
+    size = spacing = 1.0
+    if pixel_size_nm:
+        size = pixel_size_nm / 1000  # NIfTI knows micrometres, not nanometres
+        spacing = slice_spacing_nm / 1000 if slice_spacing_nm else size
+    affine = np.diag([size, size, spacing, 1.0])
+    affine[:2, 3] = np.array([plan.region.x, plan.region.y]) * size
+    header = nib.Nifti2Header() if max(shape) > _NIFTI1_LARGEST else nib.Nifti1Header()
+    header.set_data_dtype(dtype)
+    header.set_data_shape(shape)
+    header.set_xyzt_units("micron" if pixel_size_nm else "unknown")
+    header.set_sform(affine, code="scanner")
+    header.set_qform(affine, code="scanner")
+    header.set_slope_inter(1, 0)
+    header.set_data_offset(header.single_vox_offset)
+    return header
+
+
+_BIGTIFF_FROM = 1 << 31  # bytes; deflate may also make noise a little larger
+_BAND_PIXELS = 1 << 26
+_MASK = "mask"
+
+
+def export_tiff(
+    store: ScanStore,
+    path: str | Path,
+    *,
+    pixel_size_nm: float | None = None,
+    slice_spacing_nm: float | None = None,
+    identity: str = "",
+) -> None:
+    """Write the mask (0, 255) as a tiled, compressed OME-TIFF with all levels of the store.
+
+    BigTIFF where the pixels take 2 GiB or more uncompressed. The coarser levels are SubIFDs, where QuPath, Fiji's
+    Bio-Formats and tifffile look for them; deflate, as every reader has it. Read tile by tile.
+
+    Args:
+        store: finished, with its pyramid.
+        path: of the file, by custom ``*.ome.tif``; it appears when it is whole.
+        pixel_size_nm: nanometres, if known.
+        slice_spacing_nm: distance of slices, nanometres, if known.
+        identity: from which the file's UUID is made, such as the hash of the request: the same pixels of the same
+            identity give the same bytes. Empty: a random one.
+
+    Raises:
+        UserError: a chunk is missing or damaged, or the disk is full or refuses.
+    """
+    path = Path(path)
+    depth = store.shapes[0][0]
+    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": _MASK}
+    if identity:
+        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {_MASK}"))
+    if pixel_size_nm:
+        for axis in "XY":
+            metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
+    if slice_spacing_nm and depth > 1:
+        metadata |= {"PhysicalSizeZ": slice_spacing_nm, "PhysicalSizeZUnit": "nm"}
+    side = store.plan.chunk
+    try:
+        with atomic_path(path) as partial, tifffile.TiffWriter(partial, bigtiff=_is_big(store), ome=True) as tiff:
+            for level, shape in enumerate(store.shapes):
+                per_cm = 1e7 / (pixel_size_nm * 2**level) if pixel_size_nm else 1.0
+                tiff.write(
+                    _tiles(store, level),
+                    shape=shape if depth > 1 else shape[1:],
+                    dtype=np.uint8,
+                    tile=(side, side),
+                    compression="zlib",
+                    photometric="minisblack",
+                    resolution=(per_cm, per_cm),
+                    resolutionunit="CENTIMETER" if pixel_size_nm else "NONE",
+                    subifds=len(store.shapes) - 1 if level == 0 else None,
+                    subfiletype=1 if level else 0,
+                    metadata=metadata if level == 0 else None,
+                )
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def export_nifti(
+    store: ScanStore,
+    path: str | Path,
+    *,
+    pixel_size_nm: float | None = None,
+    slice_spacing_nm: float | None = None,
+) -> None:
+    """Write level 0 of the mask (0, 255) as NIfTI (`write_nifti`). A band of rows is held at a time, 64 MiB at most.
+
+    Args:
+        store: with level 0 finished.
+        path: ``*.nii`` or ``*.nii.gz``; it appears when it is whole.
+        pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
+        slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place.
+
+    Raises:
+        UserError: a chunk is missing or damaged, an unknown suffix, or the disk is full or refuses.
+    """
+    bands = _bands(store)
+    write_nifti(path, store.plan, np.uint8, bands, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
+
+
+def _is_big(store: ScanStore) -> bool:
+    """Whether the file may outgrow the 4 GiB of a classic TIFF."""
+    return sum(depth * height * width for depth, height, width in store.shapes) >= _BIGTIFF_FROM
+
+
+def _tiles(store: ScanStore, level: int) -> Iterator[np.ndarray]:
+    """The chunks of a level, in TIFF's order of tiles: slices, rows, columns."""
+    depth, rows, columns = store.grid(level)
+    for slice_ in range(depth):
+        for row in range(rows):
+            for column in range(columns):
+                pixels = store.read(level, CHANNELS.index(_MASK), (slice_, row, column))
+                missing = [(0, store.plan.chunk - side) for side in pixels.shape]
+                yield np.pad(pixels, missing)  # a tile at the edge is stored in full
+
+
+def _bands(store: ScanStore) -> Iterator[np.ndarray]:
+    """Level 0 in bands of whole rows (h, W), from the top of the first slice on."""
+    depth, height, width = store.shapes[0]
+    _, rows, columns = store.grid(0)
+    side = store.plan.chunk
+    # a very wide row of chunks is read in several bands: memory stays bounded, at the price of decoding it again
+    step = max(1, min(side, _BAND_PIXELS // width))
+    for slice_ in range(depth):
+        for row in range(rows):
+            for start in range(0, min(side, height - row * side), step):
+                band = np.empty((min(step, side - start, height - row * side - start), width), np.uint8)
+                for column in range(columns):
+                    pixels = store.read(0, CHANNELS.index(_MASK), (slice_, row, column))
+                    band[:, column * side : column * side + pixels.shape[1]] = pixels[start : start + len(band)]
+                yield band

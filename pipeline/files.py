@@ -1,0 +1,132 @@
+"""Files that are either whole or not there, also after a kill or a power cut; and their hashes."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from pipeline.errors import FULL_DISK, UserError
+
+#: letters of a temporary name that are drawn
+_DRAWN = 12
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Lend a temporary path beside `path`; what was written there is renamed to `path` at the end.
+
+    Readers see the old file or the new one, never half of it, also when the writer is killed or two processes
+    write the same file. The folder is made if missing. On an exception the temporary file is removed and `path`
+    stays as it was.
+
+    Args:
+        path: where the file shall end up.
+
+    Yields:
+        A path with the same suffix (writers choose the format by it) in the same folder (so that the rename stays
+        within one file system).
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    begin, suffix = _begin_and_suffix(path)
+    temporary = path.with_name(f"{begin}{uuid4().hex[:_DRAWN]}{suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def left_over(path: str | Path) -> list[Path]:
+    """Temporary files of `path` whose writers were killed, or are still at work."""
+    path = Path(path)
+    begin, suffix = _begin_and_suffix(path)
+    return sorted(path.parent.glob(glob.escape(begin) + "[0-9a-f]" * _DRAWN + glob.escape(suffix)))
+
+
+def _begin_and_suffix(path: Path) -> tuple[str, str]:
+    # `.nii.gz` is one suffix: nibabel looks at both parts
+    suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    return f".{path.name.removesuffix(suffix)[:80]}-", suffix
+
+
+def write_error(path: Path, error: OSError) -> UserError:
+    """What to tell the user when writing failed."""
+    if error.errno in FULL_DISK:
+        return UserError(
+            f"no space left on the disk to write {path}: finished chunks are kept; "
+            "free some space and run the same command again to resume"
+        )
+    return UserError(
+        f"cannot write {path} ({error.strerror or error}): finished chunks are kept; "
+        "fix this and run the same command again to resume"
+    )
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's list of names onto the disk: until then, a power cut may undo a rename in it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it, and put them onto the disk.
+
+    Raises:
+        UserError: the folder can't be made.
+    """
+    missing = []
+    at = folder
+    while not at.is_dir() and at != at.parent:
+        missing.append(at)
+        at = at.parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for made in reversed(missing):
+            sync_folder(made.parent)
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
+def partial_path(path: Path) -> Path:
+    """Where `write_durably` writes before it renames."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file in a folder that is there; when this returns, it is on the disk under its name.
+
+    The temporary file's name depends on `path` only, unlike `pipeline.files`: what a killed writer left is overwritten
+    and renamed by the one who writes that file again, and no leftovers stay. Each file must have one writer at a time.
+
+    Raises:
+        UserError: the disk is full, or refuses. The earlier file, if any, stays.
+    """
+    temporary = partial_path(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise write_error(path, error) from error
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    digest = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
+    with Path(path).open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,173 @@
+"""Where one slice of a scan shows rock: empty ground by cells, blank ground to the pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+from scipy import ndimage
+
+from pipeline.foreground.blank import SQUARE, BlankGround
+from pipeline.foreground.cells import Cells
+from pipeline.foreground.shading import CELL
+
+#: a cell is flat where no average of 4 x 4 of its pixels is farther from its mean than white noise would let it be:
+#: 6 standard deviations, which a cell of pure noise exceeds once in 500 000
+_DEVIATIONS = 6.0
+#: noise of resin over the least noise in the scan; more is texture
+_MOST_NOISE = 1.5
+_QUIETEST = 0.01  # share of the cells that give the least noise
+
+
+@dataclass(frozen=True)
+class EmptyGround:
+    """A map of cells of `CELL` pixels.
+
+    Attributes:
+        empty: (rows, columns), True where there is no rock; cells at the lower and right border are cut by it.
+        shape: the scan's height and width (px).
+    """
+
+    empty: np.ndarray
+    shape: tuple[int, int]
+
+    def covers(self, top: int, left: int, height: int, width: int) -> bool:
+        """Whether a window lies in empty ground with all its pixels."""
+        rows = slice(top // CELL, -(-(top + height) // CELL))
+        return bool(self.empty[rows, left // CELL : -(-(left + width) // CELL)].all())
+
+    @property
+    def share(self) -> float:
+        """Empty area over the area of the scan."""
+        heights = np.diff([*range(0, self.shape[0], CELL), self.shape[0]])
+        widths = np.diff([*range(0, self.shape[1], CELL), self.shape[1]])
+        return float(heights @ self.empty @ widths) / (self.shape[0] * self.shape[1])
+
+
+def find_empty_ground(cells: Cells, blank: np.ndarray | None = None) -> EmptyGround:
+    """Find the ground that can't be rock.
+
+    A cell can be empty where it holds one single value, or nothing but noise: noise as little as anywhere in the
+    scan, around a grey level darker than that of the cells that are not flat. From these cells, regions are kept
+    that reach the border of the scan and are nowhere narrower than three cells, less one cell all around. So a pore
+    inside the rock is never taken for resin, however large; a flat mineral is not either, unless it is dark and lies at
+    the border. All of this rests on every pixel: what a sample would miss is just what must not be missed.
+
+    Args:
+        cells: of the scan.
+        blank: (rows, columns), True where a cell holds pixels of blank ground (`BlankGround`), which counts as beyond
+            the border here; None: there is none.
+    """
+    if min(cells.shape) < CELL:
+        return EmptyGround(np.zeros_like(cells.constant), cells.shape)
+    beyond = np.zeros_like(cells.constant) if blank is None else blank
+    textured = ~cells.constant & ~beyond & ~cells.unread
+    noisy = cells.noise[textured]
+    flat = textured & (cells.ratio <= _DEVIATIONS)
+    rock = textured & ~flat
+    resin = np.zeros_like(flat)
+    if rock.any():
+        quiet = flat & (cells.noise <= _MOST_NOISE * np.quantile(noisy, _QUIETEST))
+        resin = quiet & (cells.mean < np.median(cells.mean[rock]))
+    return EmptyGround(_regions_at_the_border(cells.constant | resin, beyond), cells.shape)
+
+
+def _regions_at_the_border(candidates: np.ndarray, beyond: np.ndarray) -> np.ndarray:
+    around = np.ones((3, 3), bool)
+    # what lies beyond the scan counts as empty: a frame of three cells, which the opening leaves whole
+    padded = np.pad(candidates | beyond, 3, constant_values=True)
+    opened = ndimage.binary_opening(padded, around)
+    labels, _ = ndimage.label(opened, around)
+    kept = labels == labels[0, 0]
+    return ndimage.binary_erosion(kept, around, border_value=1)[3:-3, 3:-3] & candidates
+
+
+Scale = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class RockMap:
+    """Rock is what is neither an empty cell nor a blank pixel.
+
+    Attributes:
+        cells: resin and other even ground.
+        blank: ground of one value; None: there is none.
+        unread: (rows, columns), True where a cell can't be read, which is not needed either; None: there is none.
+    """
+
+    cells: EmptyGround
+    blank: BlankGround | None = None
+    unread: np.ndarray | None = None
+
+    def rock(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Where a window shows rock, (height, width), boolean."""
+        rows, columns = (np.arange(start, start + n) // CELL for start, n in ((top, height), (left, width)))
+        rock: np.ndarray = ~self.cells.empty[np.ix_(rows, columns)]
+        if self.blank is not None and self.blank.touches(top, left, height, width):
+            rock &= ~self.blank.window(top, left, height, width)
+        return rock
+
+    def is_empty(self, top: int, left: int, height: int, width: int) -> bool:
+        """Whether a window shows no rock at all."""
+        if self.cells.covers(top, left, height, width):
+            return True
+        if self.blank is None or not self.blank.touches(top, left, height, width):
+            return False
+        return not self.rock(top, left, height, width).any()
+
+    def is_empty_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
+        """As `is_empty`, of a window in pixels of another scale, of which there are so many to one of the slice.
+
+        A window that reaches what can't be read counts as empty: there is nothing to be learned from it.
+        """
+        y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
+        bottom = min(self.cells.shape[0], int((top + height) / scale[0] + 1))
+        right = min(self.cells.shape[1], int((left + width) / scale[1] + 1))
+        return self._reaches_unread(scale, top, left, height, width) or self.is_empty(y, x, bottom - y, right - x)
+
+    def _reaches_unread(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
+        if self.unread is None:
+            return False
+        cells = []
+        for start, count, factor in zip((top, left), (height, width), scale, strict=True):
+            # pixels at another scale are interpolated from those beside them, too
+            around = 0 if factor == 1 else ceil(max(1.0, 1 / factor)) + 1
+            first, end = int(start / factor) - around, ceil((start + count) / factor) + around
+            cells.append(slice(max(0, first) // CELL, -(-end // CELL)))
+        return bool(self.unread[cells[0], cells[1]].any())
+
+    def imaged_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> np.ndarray | None:
+        """Pixels of a window, at another scale, that nothing blank is part of, (height, width); None: all of them."""
+        if self.blank is None:
+            return None
+        if scale == (1, 1):
+            touched = self.blank.touches(top, left, height, width)
+            return ~self.blank.window(top, left, height, width) if touched else None
+        # pixels beside it are mixed from both, also where it lies outside of the window
+        beside = ceil(max(1.0, *scale))
+        before = min(top, beside), min(left, beside)
+        y, x = (
+            np.minimum((np.arange(start - more, start + count + beside) + 0.5) / factor, side - 1).astype(np.int64)
+            for start, more, count, factor, side in zip(
+                (top, left), before, (height, width), scale, self.cells.shape, strict=True
+            )
+        )
+        window = int(y[0]), int(x[0]), int(y[-1] - y[0]) + 1, int(x[-1] - x[0]) + 1
+        if not self.blank.touches(*window):
+            return None
+        blank = self.blank.window(*window)[np.ix_(y - y[0], x - x[0])]
+        imaged = ~ndimage.binary_dilation(blank, np.ones((3, 3), bool), beside)
+        inside: np.ndarray = imaged[before[0] : before[0] + height, before[1] : before[1] + width]
+        return inside
+
+    @property
+    def empty_share(self) -> float:
+        """Area without rock over that of the slice."""
+        if self.blank is None:
+            return self.cells.share
+        few = CELL // SQUARE
+        blank = self.blank.counts()
+        rock = ~self.cells.empty.repeat(few, 0).repeat(few, 1)[: blank.shape[0], : blank.shape[1]]
+        high, wide = self.cells.shape
+        return self.cells.share + float(blank[rock].sum()) / (high * wide)

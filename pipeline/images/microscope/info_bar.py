@@ -1,0 +1,217 @@
+"""The strip of text and scale bar below a microscope's image: found by its look, cut off as the user chooses."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import maximum_filter
+
+from pipeline.errors import UserError
+from pipeline.images.microscope.acquisition import Acquisition, read_acquisition
+
+#: share of a row that is of the ground's or the pen's level; the rest is the strokes' smooth edges
+_DRAWN = 0.4
+#: share of a row that makes it a line from side to side
+_LINE = 0.9
+#: by how much more of a row is drawn at the bar's upper border than just above it
+_STEP = 0.3
+#: of bars (px, and share of the image's rows)
+_LOWEST, _HIGHEST_SHARE = 10, 0.3
+#: strokes of the pen in a row that goes through writing
+_FEWEST_STROKES = 4
+#: share of the ground that is of exactly one level: all of it, but for what JPEG does near strokes
+_EXACT, _EXACT_JPEG = 0.98, 0.5
+#: side of JPEG's blocks (px)
+_BLOCK = 8
+
+
+def find_info_bar(bottom: np.ndarray, image_height: int | None = None) -> int:
+    """Find the info bar at the lower border of an image.
+
+    Args:
+        bottom: grey values of its lower rows, (h, W), or all of them; a quarter of the rows is enough.
+        image_height: rows of the whole image; those of `bottom` where left out.
+
+    Returns:
+        The bar's height (px); 0 where there is none, or where it is not certain where it begins.
+    """
+    rows, width = bottom.shape
+    most = min(rows - 1, int(_HIGHEST_SHARE * (image_height or rows)))
+    if most < _LOWEST or width < 32:
+        return 0
+    bottom = bottom[rows - most - 1 :]
+    for ground in _grounds(bottom):
+        height = _bar_on(bottom, ground)
+        if height:
+            return height
+    return 0
+
+
+def _grounds(bottom: np.ndarray) -> list[float]:
+    """The levels that the ground of a bar could have: the commonest of the lowest rows, in bands of two sizes."""
+    levels = []
+    for rows in (_LOWEST, 4 * _LOWEST):
+        level, share = _commonest(bottom[-rows:])
+        if share >= _DRAWN / 2:
+            levels.append(level)
+    return list(dict.fromkeys(levels))
+
+
+def _commonest(values: np.ndarray) -> tuple[float, float]:
+    """The commonest value, and its share."""
+    found, counts = np.unique(values, return_counts=True)
+    at = int(counts.argmax())
+    return float(found[at]), int(counts[at]) / values.size
+
+
+def _bar_on(bottom: np.ndarray, ground: float) -> int:
+    """Height of a bar whose ground has this level, 0 for none; `bottom` has one row more than a bar may have."""
+    contrast = np.abs(bottom.astype(np.float32) - ground)
+    span = float(bottom.max()) - float(bottom.min())
+    near = span * 2.5 / 255  # JPEG moves flat areas by a level or two
+    on_ground = contrast <= near
+    ink = contrast > 0.3 * float(contrast[-_LOWEST * 4 :].max())
+    if not ink[-_LOWEST * 4 :].any():
+        return 0
+    pen, _ = _commonest(bottom[-_LOWEST * 4 :][ink[-_LOWEST * 4 :]])
+    share = (on_ground | (np.abs(bottom.astype(np.float32) - pen) <= near)).mean(axis=1)
+    middle = np.median(bottom, axis=1)[:, None]
+    lines = (np.abs(bottom - middle) <= near).mean(axis=1) >= _LINE
+    lines &= on_ground.mean(axis=1) < _LINE
+    share[lines] = 1
+    drawn = share >= _DRAWN
+    if drawn.all() or not drawn[-1]:
+        return 0
+    top = len(drawn) - int(np.argmin(drawn[::-1]))
+    steps = np.flatnonzero(share[top:] - share[top - 1 : -1] >= _STEP)
+    if not len(steps) or len(drawn) - top - steps[0] < _LOWEST:
+        return 0  # the ground fades in, as resin or a frame does
+    top += int(steps[0])
+    return len(bottom) - top if _is_drawn(bottom[top:], ground, on_ground[top:], ink[top:], lines[top:]) else 0
+
+
+def _is_drawn(bar: np.ndarray, ground: float, on_ground: np.ndarray, ink: np.ndarray, lines: np.ndarray) -> bool:
+    """Whether a strip is a ground of one level with writing of one level on it, and a margin around that."""
+    exact = np.count_nonzero(bar == ground) / max(1, int(np.count_nonzero(on_ground)))
+    if exact < _EXACT_JPEG:
+        return False  # noise about a level
+    if exact < _EXACT:
+        # JPEG spreads levels within the blocks that hold an edge; elsewhere the ground stays what it was
+        apart = ~maximum_filter(ink, 2 * _BLOCK + 1)
+        apart[:_BLOCK] = False
+        if apart.mean() < 0.05 or np.mean(bar[apart] == ground) < _EXACT:
+            return False
+    ink = ink.copy()
+    ink[lines] = False
+    ink[:, ink.mean(axis=0) >= 0.8] = False  # lines from top to bottom, and frames
+    if not 0.002 <= ink.mean() <= 0.4:
+        return False
+    pen, share = _commonest(bar[ink])
+    if exact < _EXACT:
+        # JPEG spreads the pen's level; a quarter of what lies about its middle is counted
+        levels = bar[ink].astype(np.float32)
+        strong = np.median(levels[np.abs(levels - ground) >= abs(pen - ground)])
+        span = float(bar.max()) - float(bar.min())
+        share = float(np.mean(np.abs(levels - strong) <= 0.1 * span)) / 4
+    if share < 0.08:
+        return False  # what is imaged is spread over many levels
+    rows = np.flatnonzero(~lines)
+    margin = max(1, len(bar) // 24)
+    if ink[rows[:margin]].any() or ink[rows[-1:]].any() or ink[:, :2].mean() > 0.1:
+        return False
+    # from left to right a row of writing goes from ground to pen many times, and not far before it comes back
+    starts = np.count_nonzero(ink[:, 1:] & ~ink[:, :-1], axis=1)
+    written = starts >= _FEWEST_STROKES
+    length = ink.sum(axis=1) / np.maximum(starts, 1)
+    return bool(
+        np.count_nonzero(written) >= max(3, len(bar) // 12) and np.median(length[written]) <= max(6.0, len(bar) / 2)
+    )
+
+
+log = logging.getLogger("vlsenet")
+
+#: rows and pixels of a scan that are looked at for a bar; no bar is higher
+_MOST_ROWS, _MOST_PIXELS = 1024, 1 << 26
+
+
+def imaged_rows(image: np.ndarray, file: Path, choice: str | int = "auto") -> int:
+    """How many rows of an image lie above its info bar.
+
+    Args:
+        image: grey values (H, W), as read from the file.
+        file: the image's; it may tell the bar's height.
+        choice: as for `info_bar_height`.
+
+    Returns:
+        H where there is no bar.
+
+    Raises:
+        UserError: the choice is not one of these, or leaves no image.
+    """
+    height = image.shape[0]
+    bottom = read_bottom(lambda top, left, high, wide: image[top : top + high, left : left + wide], image.shape)
+    return height - info_bar_height(choice, read_acquisition(file), bottom, height)
+
+
+def info_bar_height(
+    choice: str | int, acquisition: Acquisition | None, bottom: np.ndarray, image_height: int | None = None
+) -> int:
+    """The height of the info bar to cut off.
+
+    Args:
+        choice: `keep` cuts nothing; `auto` takes the height that the file tells, where the rows do look drawn, or else
+            the look of the lowest rows; a number is the height (px).
+        acquisition: what the image's file tells; None where nothing is known.
+        bottom: grey values of the image's lower rows (h, W), as `read_bottom` gives them.
+        image_height: rows of the whole image; those of `bottom` where left out.
+
+    Returns:
+        Rows to cut off at the lower border (px), 0 for none.
+
+    Raises:
+        UserError: the choice is not one of these, or leaves no image.
+    """
+    rows = image_height or len(bottom)
+    text = str(choice).strip().lower()
+    if text == "keep":
+        return 0
+    if text != "auto":
+        if not (text.isascii() and text.isdigit()):
+            raise UserError(f"--info_bar {choice}: must be keep, auto or a height in whole pixels, such as 60")
+        if int(text) >= rows:
+            raise UserError(f"--info_bar {choice} leaves nothing of an image of {rows} rows; give the bar's height")
+        return int(text)
+    stated = None if acquisition is None else acquisition.bar_height
+    if stated is None:
+        return find_info_bar(bottom, rows)
+    if stated and not (stated <= len(bottom) and is_drawn(bottom[-stated:])):
+        log.warning(
+            "the file states an info bar of %d rows, but the lowest rows do not look like one: nothing is cut off; "
+            "--info_bar PIXELS sets its height",
+            stated,
+        )
+        return 0
+    return stated
+
+
+def is_drawn(strip: np.ndarray) -> bool:
+    """Whether rows (h, W) are drawn and not imaged: neighbours are equal where there is no noise."""
+    return strip.shape[1] > 1 and float(np.mean(strip[:, 1:] == strip[:, :-1])) >= 0.4
+
+
+def read_bottom(read: Callable[[int, int, int, int], np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """The lower rows of an image, as many as it takes to find an info bar: a third of the image at most.
+
+    Args:
+        read: of a `ScanSource`: (top, left, height, width) to grey values.
+        shape: height and width of the image (px).
+
+    Returns:
+        Grey values (h, W).
+    """
+    height, width = shape
+    rows = max(1, min(-(-height // 3) + 1, _MOST_ROWS, max(64, _MOST_PIXELS // max(1, width)), height))
+    return read(height - rows, 0, rows, width)

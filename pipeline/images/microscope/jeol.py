@@ -1,0 +1,86 @@
+"""JEOL: a side file (.txt) whose keys start with $; the pixel size is that of the scale bar, or stated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pipeline.images.microscope.findings import Finding, same
+from pipeline.images.microscope.quantities import length_nm, quantity
+from pipeline.images.microscope.side_files import pairs_of
+
+_QUANTITY = re.compile(r"[+-]?[0-9][0-9.,]{0,20}(?:[eE][+-]?[0-9]{1,3})?\s{0,3}[^\s0-9]{0,12}")
+
+
+def from_text(text: str, shape: tuple[int, int] | None) -> Finding | None:
+    """From the side file's text, for an image of height and width `shape` (px); None where it is not JEOL's.
+
+    Newer instruments state the pixel size or the field of view. Others give the scale bar's length twice, as a length
+    and in whole pixels, so that a pixel size is as exact as one pixel in the bar's length, mostly 1 %.
+    """
+    pairs = {key.lstrip("$"): value for key, value in pairs_of(text, (" ",)).items() if key.startswith("$")}
+    if not any(key.startswith(("CM_", "SM_")) for key in pairs):
+        return None
+    finding = Finding("JEOL side file")
+    sizes = _parts(pairs.get("CM_FULL_SIZE") or pairs.get("CM_IMAGE_SIZE"))
+    _take_size(finding, pairs, sizes)
+    if shape is not None:
+        _take_bar(finding, sizes, shape)
+    finding.take_conditions(
+        magnification_=pairs.get("CM_MAG"),
+        voltage=pairs.get("CM_ACCEL_VOLT"),
+        voltage_unit=1e3,
+        working_distance=pairs.get("SM_WD"),
+        working_distance_unit="mm",
+        detector=pairs.get("CM_SIGNAL") or pairs.get("CM_DETECTOR_NAME") or pairs.get("SM_DETECTOR"),
+        date=f"{pairs.get('CM_DATE', '')} {pairs.get('CM_TIME', '')}",
+        instrument=f"JEOL {pairs.get('CM_INSTRUMENT', '').removeprefix('JEOL')}",
+    )
+    return finding
+
+
+def _take_size(finding: Finding, pairs: Mapping[str, str], sizes: list[str]) -> None:
+    stated, field = _parts(pairs.get("CM_PIXEL_SIZE")), _parts(pairs.get("CM_FIELD_OF_VIEW"))
+    bar, marker = quantity(pairs.get("SM_MICRON_BAR")), pairs.get("SM_MICRON_MARKER")
+    length = length_nm(marker)
+    by_bar = None if bar is None or bar[0] <= 0 or length is None or length <= 0 else length / bar[0]
+    if stated and length_nm(stated[0]) is not None:  # a bare number may be nm or um
+        finding.take_pixel_size(stated[-1], stated[0])
+    elif field and len(sizes) == 2 and all(quantity(size) for size in sizes):
+        columns, rows = (float((quantity(size) or (0, ""))[0]) for size in sizes)
+        width, height = length_nm(field[0], "um"), length_nm(field[-1], "um")
+        if width is not None and height is not None and min(columns, rows) > 0:
+            one = len(field) == 1
+            finding.take_pixel_size(width / columns if one else height / rows, width / columns, "nm")
+    taken = finding.pixel_size_nm
+    if taken is not None:
+        # the bar is as exact as one pixel of its length
+        if by_bar and bar and not same(taken[1], by_bar) and abs(taken[1] - by_bar) > 1.5 / bar[0] * by_bar:
+            finding.warn(
+                f"its pixel size is {taken[1]:.5g} nm, but {by_bar:.5g} nm by its scale bar; the former is used"
+            )
+    elif finding.warnings:
+        return
+    elif by_bar is not None:
+        finding.take_pixel_size(by_bar, by_bar, "nm")
+    elif bar is None and marker is None:
+        finding.warn("it has no scale bar, so no pixel size")
+    else:
+        finding.warn(f"its scale bar ({pairs.get('SM_MICRON_BAR')} px, {marker}) gives no pixel size")
+
+
+def _take_bar(finding: Finding, sizes: list[str], shape: tuple[int, int]) -> None:
+    """The image's rows are those of the scan and, below, those of the bar."""
+    if len(sizes) < 2:
+        return
+    width, height = quantity(sizes[0]), quantity(sizes[1])
+    if width is None or height is None:
+        return
+    # equal heights say nothing: some instruments write the bar over the scan's last rows
+    if finding.take_image_width(width[0], shape[1]) and 0 < height[0] < shape[0]:
+        finding.take_bar_height(shape[0] - height[0], shape[0])
+
+
+def _parts(text: str | None) -> list[str]:
+    """The one or two quantities of a value, each with its unit, as in `80.0um 60.0um` or `1280 960`."""
+    return [part.strip(" x,") for part in _QUANTITY.findall((text or "")[:200])][:2]

@@ -1,0 +1,245 @@
+"""What is segmented: one scan, or the slices of a stack, of one size and type of pixels."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.images.decoders import COLOUR_ADVICE, few_levels
+from pipeline.images.microscope import Acquisition, info_bar_height, read_bottom
+from pipeline.images.microscope.findings import same
+from pipeline.images.opening import open_scan
+from pipeline.images.rectangles import Roi, Window, sample_windows
+from pipeline.images.source import ScanSource
+from pipeline.images.stack import ScanStack, open_stack
+from pipeline.images.views import cropped, inverted
+
+log = logging.getLogger("vlsenet")
+
+#: slices that stay open; chunks are read slice by slice, two batches ahead
+_OPEN = 4
+#: side of the window that is looked at for colour and grey levels (px)
+_LOOK = 512
+#: pixels that are looked at, over all of a scan, where its middle has the grey levels of a mask
+_MOST_PIXELS = 1 << 22
+
+
+class ScanVolume:
+    """Slices of one size and type of pixels, opened when they are read; a 2-D scan is a volume of one slice.
+
+    Reading is safe from several threads at once.
+
+    Args:
+        stack: the slices.
+        info_bar: what to do with the microscope's info bar below the image: `keep`, `auto` (find it) or its height
+            (px).
+        invert: whether pores are bright: the slices are lent with dark and bright exchanged.
+
+    Attributes:
+        path: as the user gave it.
+        depth: number of slices.
+        shape: height and width of each (px), the info bar included.
+        rows: rows that are imaged; those below are an info bar, and are not read.
+        acquisition: how the first slice was taken, as far as its file tells.
+        description: one line for the log.
+
+    Raises:
+        UserError: the first slice can't be read, or the info bar's height leaves nothing of it.
+    """
+
+    def __init__(self, stack: ScanStack, info_bar: str | int = "keep", invert: bool = False) -> None:
+        self._stack, self._invert = stack, invert
+        self._lock = threading.Lock()
+        self._scale_doubted = False
+        self._open: dict[int, ScanSource] = {}
+        self._users: dict[int, int] = {}
+        self.path, self.depth = stack.path, len(stack)
+        with self._stack[0] as first:
+            self.shape, self._dtype = first.shape, first.dtype
+            self.rows = first.shape[0] - _bar_height(first, info_bar)
+            self.description = first.describe()
+            self.acquisition = _with_doubts(first, self.rows)
+        if self.rows < self.shape[0]:
+            self.description += f"; info bar of {self.shape[0] - self.rows} rows cut off"
+        if self.depth > 1:
+            self.description += f"; {self.depth} slices"
+
+    @contextmanager
+    def slice(self, index: int, *, as_stored: bool = False) -> Iterator[ScanSource]:
+        """Lend a slice; it stays open for the next one who asks, as long as there are few others.
+
+        Args:
+            index: of the slice, from 0.
+            as_stored: for a picture: with the rows of the info bar, and not inverted.
+
+        Raises:
+            UserError: it can't be read, or has another size or type of pixels than the first.
+        """
+        with self._lock:  # opening may decode a whole image: once, not once for every thread
+            if index not in self._open:
+                self._open[index] = self._opened(index)
+            source = self._open[index] = self._open.pop(index)  # the last used is the last
+            self._users[index] = self._users.get(index, 0) + 1
+        try:
+            yield source if as_stored else self._imaged(source)
+        finally:
+            with self._lock:
+                self._users[index] -= 1
+                for other in [i for i in self._open if not self._users[i]][: max(0, len(self._open) - _OPEN)]:
+                    self._open.pop(other).close()
+
+    def read(self, index: int, top: int, left: int, height: int, width: int) -> np.ndarray:
+        """Grey values (height, width) of a window of a slice; see `ScanSource.read`."""
+        with self.slice(index) as source:
+            return source.read(top, left, height, width)
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this scan from another or a changed one, for JSON."""
+        if self.depth == 1:
+            with self.slice(0, as_stored=True) as source:
+                return source.fingerprint()
+        return self._stack.fingerprint()
+
+    def close(self) -> None:
+        """Close all slices; reading is over."""
+        with self._lock:
+            for source in self._open.values():
+                source.close()
+            self._open.clear()
+
+    def __enter__(self) -> ScanVolume:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _imaged(self, source: ScanSource) -> ScanSource:
+        if self.rows < self.shape[0]:
+            source = cropped(source, Roi(0, 0, self.shape[1], self.rows))
+        return inverted(source) if self._invert else source
+
+    def _opened(self, index: int) -> ScanSource:
+        source = self._stack[index]
+        if source.shape != self.shape:
+            name, size = source.name, source.size
+            source.close()
+            raise UserError(
+                f"{name}: it has {size}, but the first slice has {self.shape[1]} x {self.shape[0]}; all slices of a "
+                "stack must have the same size"
+            )
+        if source.dtype != self._dtype:  # all are normalised alike
+            name, dtype = source.name, source.dtype
+            source.close()
+            raise UserError(
+                f"{name}: its pixel type is {dtype}, but that of the first slice is {self._dtype}; save all slices "
+                "of a stack with the same bit depth and grey scale"
+            )
+        self._warn_of_another_scale(source)
+        return source
+
+    def _warn_of_another_scale(self, source: ScanSource) -> None:
+        """Once: what is measured has one scale."""
+        first = None if self.acquisition is None else self.acquisition.pixel_size_nm
+        if self._scale_doubted or first is None or source.pixel_size_nm is None:
+            return
+        if not all(same(a, b) for a, b in zip(first, source.pixel_size_nm, strict=True)):
+            self._scale_doubted = True
+            log.warning(
+                "%s: its pixels are %.5g nm wide, but those of the first slice %.5g nm; the latter is used for all",
+                source.name,
+                source.pixel_size_nm[1],
+                first[1],
+            )
+
+
+def _bar_height(source: ScanSource, choice: str | int) -> int:
+    """Rows of the info bar; none where the lowest rows, which a region may leave out, can't be read."""
+    try:
+        bottom = read_bottom(source.read, source.shape)
+    except UserError:  # told where they are needed
+        bottom, choice = np.zeros((1, source.shape[1]), source.dtype), "keep" if choice == "auto" else choice
+    return info_bar_height(choice, source.acquisition, bottom, source.shape[0])
+
+
+def _with_doubts(source: ScanSource, rows: int) -> Acquisition | None:
+    """How a slice was taken, with a warning where it is in colour, or looks like a mask."""
+    doubts = [doubt for doubt in (_colour_doubt(source, rows), _mask_doubt(source, rows)) if doubt]
+    if not doubts:
+        return source.acquisition
+    acquisition = source.acquisition or Acquisition()
+    return replace(acquisition, warnings=(*acquisition.warnings, *doubts))
+
+
+def _colour_doubt(source: ScanSource, rows: int) -> str | None:
+    """Of a slice whose middle, or all of it where it was decoded whole, is in colour."""
+    if source.channels < 3 and not source.is_palette:
+        return None
+    with suppress(UserError):  # told where it is needed; a --roi may leave it out
+        source.read(*_middle(source, rows))
+    return f"its colour channels differ; {COLOUR_ADVICE}" if source.coloured else None
+
+
+def _mask_doubt(source: ScanSource, rows: int) -> str | None:
+    """Of a slice that has several grey levels, but no more than a mask.
+
+    A micrograph shows more in its middle, or at the latest where the rock is: all else is looked at only then.
+    """
+    levels = np.zeros(0)
+    try:
+        for window in chain(
+            [_middle(source, rows)], sample_windows((rows, source.shape[1]), source.block, _MOST_PIXELS)
+        ):
+            found = few_levels(source.read(*window))
+            together = None if found is None else few_levels(np.concatenate([levels, found]))
+            if together is None:
+                return None
+            levels = together
+    except UserError:
+        return None
+    return f"it has only {len(levels)} grey levels: is this a mask? Give the micrograph" if len(levels) > 1 else None
+
+
+def _middle(source: ScanSource, rows: int) -> Window:
+    """A window in the middle of what is imaged."""
+    high, wide = min(rows, _LOOK), min(source.shape[1], _LOOK)
+    return Window((rows - high) // 2, (source.shape[1] - wide) // 2, high, wide)
+
+
+def open_volume(
+    path: str,
+    *,
+    stack: bool = False,
+    page: int | None = None,
+    info_bar: str | int = "keep",
+    invert: bool = False,
+    spill_dir: str | os.PathLike[str] | None = None,
+) -> ScanVolume:
+    """Open a scan, or with `stack` all slices of a stack.
+
+    Args:
+        path: as for `open_scan` or `open_stack`.
+        stack: whether a folder, or a file of several images, is one volume.
+        page: which image of a file of several, without `stack`.
+        info_bar: as for `ScanVolume`.
+        invert: as for `ScanVolume`.
+        spill_dir: as for `open_scan`.
+
+    Raises:
+        UserError: as `open_scan` and `ScanVolume`; or both `stack` and `page` are given.
+    """
+    if stack and page is not None:
+        raise UserError(f"{path}: --stack takes all images of a file, --page {page} only one: give one of the two")
+    if stack:
+        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
+    opened = partial(open_scan, path, spill_dir=spill_dir, page=page)
+    return ScanVolume(ScanStack(path, [opened]), info_bar, invert)

@@ -1,0 +1,215 @@
+"""OME-Zarr and plain Zarr, in a folder, a zip file or an object store."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.errors import UserError, on_one_line
+from pipeline.images.microscope import Acquisition
+from pipeline.images.microscope.quantities import PixelSize, from_multiscale, spacing_from_multiscale
+from pipeline.images.source import COPY_AGAIN, ScanSource, file_fingerprint
+from pipeline.images.storage import BlockSource
+from pipeline.images.tiff import no_volume
+from pipeline.images.whole import unless_one_large_block
+
+_MARKS = (".zarray", ".zgroup", "zarr.json")
+_SAMPLES = 16
+
+
+def is_zarr(path: Path) -> bool:
+    """Whether a folder is a Zarr array or group."""
+    return any((path / mark).is_file() for mark in _MARKS)
+
+
+def is_zipped_zarr(path: Path) -> bool:
+    """Whether a file is a zip archive of a Zarr, and not one of anything else."""
+    if not path.name.lower().endswith(".zip"):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return not set(_MARKS).isdisjoint(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> ScanSource:
+    """Open one image of a Zarr; of OME-Zarr, its largest level.
+
+    Args:
+        location: folder, .zip file, or URL (memory://, s3://, https://...) that fsspec knows.
+        page: which of its images (slices, times, channels that are no colour), from 0; None where there is but one.
+        spill_dir: for an array that is one large chunk.
+
+    Raises:
+        UserError: it is damaged, out of reach, no image, or holds several images and `page` names none.
+    """
+    image = ZarrImage(location)
+    if page is None and image.planes > 1:
+        raise UserError(
+            f"{location}: it holds {image.planes} images (axes {image.axes}, shape {image.array.shape}), but one is "
+            f"needed; choose one with --page 0 to {image.planes - 1}" + ("" if image.no_volume else ", or give --stack")
+        )
+    if page is not None and not 0 <= page < image.planes:
+        raise UserError(f"{location}: no page {page}; choose from 0 to {image.planes - 1}")
+    source = ZarrSource(image, page)
+    return unless_one_large_block(source, math.prod(image.array.chunks) * image.array.dtype.itemsize, spill_dir)
+
+
+class ZarrImage:
+    """An array of images, and what its metadata says about it.
+
+    Attributes:
+        location: as the user gave it.
+        array: the Zarr array.
+        axes: a letter for each of its axes; c only where it is colour.
+        planes: number of 2-D images in it.
+        no_volume: why they are not the slices of one volume, and what to do; None where they are.
+        pixel_size_nm: as for `ScanSource`.
+        slice_spacing_nm: distance of the images (nm), where they lie along an axis z and no other.
+    """
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        node = _opened(location)
+        names: list[str] | None = None
+        self.pixel_size_nm: PixelSize | None = None
+        spacing: float | None = None
+        if not hasattr(node, "chunks"):
+            node, names, self.pixel_size_nm, spacing = self._image_of(node)
+        self.array = node
+        self.axes = self._axes(names)
+        self.planes = math.prod(n for axis, n in zip(self.axes, self.array.shape, strict=True) if axis not in "yxc")
+        along_z = "z" in (names or ()) and 1 < self.planes == self.array.shape[(names or []).index("z")]
+        self.slice_spacing_nm = spacing if along_z else None
+
+    def _image_of(self, group: Any) -> tuple[Any, list[str] | None, PixelSize | None, float | None]:
+        attributes = dict(group.attrs)
+        multiscales = (attributes.get("ome") or attributes).get("multiscales")
+        try:
+            if multiscales:
+                axes = [axis["name"] if isinstance(axis, dict) else axis for axis in multiscales[0].get("axes") or []]
+                array = group[multiscales[0]["datasets"][0]["path"]]
+                return array, axes or None, from_multiscale(multiscales[0]), spacing_from_multiscale(multiscales[0])
+            members = sorted(name for name, _ in group.arrays())
+            others = sorted(name for name, _ in group.groups())
+        except Exception as error:  # missing keys, missing arrays, damaged metadata
+            cause = on_one_line(error)
+            what = f"its metadata and arrays do not match ({type(error).__name__}: {cause})"
+            raise UserError(f"{self.location}: {what}; {COPY_AGAIN}") from error
+        if len(members) == 1:
+            return group[members[0]], None, None, None
+        listed = ", ".join((members + others)[:5]) or "nothing"
+        what = f"it is a Zarr group without OME metadata that holds {listed}"
+        raise UserError(f"{self.location}: {what}; give an image inside, such as {self.location.rstrip('/')}/NAME")
+
+    def _axes(self, names: list[str] | None) -> str:
+        shape = self.array.shape
+        if names is None:
+            named = getattr(getattr(self.array, "metadata", None), "dimension_names", None)
+            names = named or dict(self.array.attrs).get("_ARRAY_DIMENSIONS")
+        letters = [str(name).lower() for name in names or []]
+        self.no_volume: str | None = None
+        if len(letters) == len(shape) and {"y", "x"} <= set(letters):
+            # several letters may stand for one axis ("time"); only y, x and c matter here
+            axes = "".join(letter if letter in ("y", "x", "c") else "p" for letter in letters)
+        elif len(shape) == 2:
+            axes = "yx"
+        elif len(shape) > 2:
+            axes = "p" * (len(shape) - 3) + ("yxc" if shape[-1] in (3, 4) else "pyx")
+        else:
+            raise UserError(f"{self.location}: it holds an array of shape {shape}, not an image; give another array")
+        at = axes.find("c")
+        if at >= 0 and shape[at] not in (3, 4):
+            axes = axes.replace("c", "p")  # channels that are no colour are images of their own
+        if len(letters) == len(shape):
+            sizes = [(name, n) for name, axis, n in zip(letters, axes, shape, strict=True) if axis == "p"]
+            self.no_volume = no_volume(sizes, math.prod(n for _, n in sizes))
+        return axes
+
+
+class ZarrSource(BlockSource):
+    """One 2-D image of a Zarr array."""
+
+    def __init__(self, image: ZarrImage, page: int | None) -> None:
+        axes, array = image.axes, image.array
+        sizes = dict(zip(axes, array.shape, strict=True))  # the p axes are not looked up
+        chunks = dict(zip(axes, array.chunks, strict=True))
+        shape = sizes["y"], sizes["x"]
+        super().__init__(
+            image.location,
+            shape,
+            np.dtype(array.dtype),
+            page=page,
+            channels=sizes.get("c", 1),
+            block=(min(chunks["y"], max(shape[0], 1)), min(chunks["x"], max(shape[1], 1))),
+            acquisition=_acquisition(image.pixel_size_nm, image.slice_spacing_nm),
+        )
+        planes = [n for axis, n in zip(axes, array.shape, strict=True) if axis == "p"]
+        places = list(np.unravel_index(page or 0, planes)) if planes else []
+        self._index: list[int | None] = [int(places.pop(0)) if axis == "p" else None for axis in axes]
+        self._axes, self._array = axes, array
+
+    def _block(self, row: int, column: int) -> np.ndarray:
+        (high, wide), (height, width) = self.block, self.shape
+        window = {
+            "y": slice(row * high, min(height, (row + 1) * high)),
+            "x": slice(column * wide, min(width, (column + 1) * wide)),
+            "c": slice(None),
+        }
+        index = tuple(window.get(axis, place) for axis, place in zip(self._axes, self._index, strict=True))
+        pixels = np.asarray(self._array[index])
+        kept = [axis for axis in self._axes if axis != "p"]
+        return self._grey(pixels.transpose([kept.index(axis) for axis in "yxc" if axis in kept]))
+
+    def _stored(self) -> dict[str, Any]:
+        path = Path(self.path)
+        if path.is_file():
+            return file_fingerprint(path)
+        digest = hashlib.sha256(repr((self._array.shape, self._array.chunks, str(self._array.dtype))).encode())
+        across, down = -(-self.shape[1] // self.block[1]), -(-self.shape[0] // self.block[0])
+        samples = min(_SAMPLES, across * down)
+        for number in range(samples):
+            row, column = divmod(number * (across * down - 1) // max(1, samples - 1), across)
+            top, left = row * self.block[0], column * self.block[1]
+            bottom, right = min(self.shape[0], top + self.block[0]), min(self.shape[1], left + self.block[1])
+            digest.update(np.ascontiguousarray(self.read(top, left, bottom - top, right - left)).data)
+        fingerprint: dict[str, Any] = {"name": self.path.rstrip("/").rpartition("/")[2], "bytes": None}
+        fingerprint["modified"] = None  # object stores are not listed: that may take longer than reading them
+        if path.is_dir():
+            files = [os.stat(os.path.join(at, name)) for at, _, names in os.walk(path) for name in names]
+            fingerprint["bytes"] = sum(file.st_size for file in files)
+            fingerprint["modified"] = max(file.st_mtime for file in files)
+        return {**fingerprint, "sha256_of_samples": digest.hexdigest()}
+
+
+def _acquisition(size: PixelSize | None, slice_spacing_nm: float | None) -> Acquisition | None:
+    if size is None and slice_spacing_nm is None:
+        return None
+    known = {"pixel_size": size, "slice_spacing_nm": slice_spacing_nm}
+    sources = {name: "OME-Zarr" for name, value in known.items() if value is not None}
+    height, width = size or (None, None)
+    return Acquisition(height, width, slice_spacing_nm=slice_spacing_nm, sources=sources)
+
+
+def _opened(location: str) -> Any:
+    """The array or group at a location."""
+    import zarr  # half a second, and many scans are TIFF
+
+    try:
+        if "://" not in location and Path(location).is_file():
+            return zarr.open(zarr.storage.ZipStore(location, mode="r"), mode="r")
+        return zarr.open(location, mode="r")
+    except ImportError as error:
+        what = f"{error}".rstrip(".")
+        raise UserError(f"{location}: reading it needs a package that is not installed ({what})") from error
+    except Exception as error:  # stores answer a missing or damaged array with errors of every type
+        cause = on_one_line(error)
+        what = f"it can't be opened as Zarr ({type(error).__name__}: {cause})"
+        raise UserError(f"{location}: {what}; check the path, and the access rights of an object store") from error

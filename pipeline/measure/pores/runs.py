@@ -1,0 +1,177 @@
+"""Pores as horizontal runs of pixels, strip by strip of a mask, and which runs are connected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
+
+from pipeline.engine import ScanStore
+
+#: rows above and below a strip: whether a neighbour lies at a pore's border is told by the neighbour's neighbours
+CONTEXT = 2
+#: of a strip; some ten bytes for each are in memory
+_PIXELS = 1 << 21
+
+#: mask (h, W), not 0 in pores, and probability (h, W), uint8, 0 to 255 for 0 to 1
+Band = tuple[np.ndarray, np.ndarray]
+
+
+class Strip(NamedTuple):
+    """Some rows of a slice.
+
+    Attributes:
+        top: first row in the slice.
+        mask: (h + 2 * `CONTEXT`, W + 2), boolean, C-contiguous; False in the first and last column and outside the
+            slice.
+        probability: (h, W), uint8.
+    """
+
+    top: int
+    mask: np.ndarray
+    probability: np.ndarray
+
+
+def strips(bands: Iterable[Band], width: int) -> Iterator[Strip]:
+    """Cut bands of any height, from top to bottom, into strips; together they are the slice.
+
+    Args:
+        bands: of one slice.
+        width: of the slice (px).
+    """
+    top = 0
+    mask = np.zeros((CONTEXT, width + 2), bool)
+    probability = np.zeros((0, width), np.uint8)
+    for piece, piece_probability in _pieces(bands, width):
+        padded = np.zeros((len(piece), width + 2), bool)
+        np.not_equal(piece, 0, out=padded[:, 1:-1])
+        mask = np.concatenate([mask, padded])
+        probability = np.concatenate([probability, piece_probability])
+        rows = len(mask) - 2 * CONTEXT
+        if rows > 0:
+            yield Strip(top, mask, probability[:rows])
+            top += rows
+            mask, probability = mask[rows:], probability[rows:]
+
+
+def _pieces(bands: Iterable[Band], width: int) -> Iterator[Band]:
+    rows = max(1, _PIXELS // width)
+    for mask, probability in bands:
+        for first in range(0, len(mask), rows):
+            yield mask[first : first + rows], probability[first : first + rows]
+    # what lies below the slice, so that its last rows have their context
+    yield np.zeros((CONTEXT, width), bool), np.zeros((CONTEXT, width), np.uint8)
+
+
+class Runs(NamedTuple):
+    """Pixels `start` to `stop` - 1 of a row, for each run; from top to bottom, in a row from left to right."""
+
+    row: np.ndarray
+    start: np.ndarray
+    stop: np.ndarray
+
+
+class Front(NamedTuple):
+    """The runs of the last row that was seen, and the number of the open pore that each belongs to."""
+
+    start: np.ndarray
+    stop: np.ndarray
+    owner: np.ndarray
+
+
+class Connection(NamedTuple):
+    """Components of open pores and runs together.
+
+    Attributes:
+        total: how many.
+        of_open: component of each open pore.
+        of_run: component of each run.
+    """
+
+    total: int
+    of_open: np.ndarray
+    of_run: np.ndarray
+
+
+def find_runs(mask: np.ndarray) -> Runs:
+    """Runs of True in a mask (H, W + 2), whose first and last columns are False and don't count."""
+    flat = mask.ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1])  # a column less: the first does not count
+    row = edges[0::2] // mask.shape[1]
+    origin = row * mask.shape[1]
+    return Runs(row, edges[0::2] - origin, edges[1::2] - origin)
+
+
+def connect(runs: Runs, front: Front, open_pores: int, width: int) -> Connection:
+    """Join runs that touch, also at corners (8-connectivity), with each other and with the pores above.
+
+    Args:
+        runs: of a strip.
+        front: of the row above the strip.
+        open_pores: number of pores that reach that row.
+        width: of the strip (px).
+    """
+    # one number line for all rows, with a gap between them: what touches lies a stride apart
+    stride = width + 2
+    begin = np.concatenate([front.start, (runs.row + 1) * stride + runs.start])
+    end = np.concatenate([front.stop, (runs.row + 1) * stride + runs.stop])
+    ahead = len(front.start)
+    first = np.searchsorted(end, begin[ahead:] - stride, "left")
+    touching = np.searchsorted(begin, end[ahead:] - stride, "right") - first
+    # nodes: the open pores, the runs of the front, the runs of the strip
+    above = np.repeat(first - np.cumsum(touching) + touching, touching) + np.arange(touching.sum())
+    neighbours = np.concatenate([front.owner, open_pores + above])
+    degrees = np.concatenate([np.zeros(open_pores, np.int64), np.ones(ahead, np.int64), touching])
+    pointers = np.concatenate([[0], np.cumsum(degrees)])
+    graph = csr_array((np.ones(len(neighbours)), neighbours, pointers), shape=(len(degrees), len(degrees)))
+    count, labels = connected_components(graph, directed=False)
+    return Connection(int(count), labels[:open_pores], labels[open_pores + ahead :])
+
+
+class Segmentation(Protocol):
+    """Mask and probability of one or more slices, handed out in bands of rows."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Slices, rows and columns of the segmented region (px)."""
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """x and y of the region in the scan (px)."""
+
+    def bands(self, slice_: int) -> Iterator[Band]:
+        """Bands of any height, from top to bottom; together they are the slice."""
+
+
+class StoredSegmentation:
+    """The finished segmentation of a scan; a row of chunks is in memory at a time.
+
+    Args:
+        store: with all its chunks.
+        rows: rows of the scan that are imaged; None: all. A pore at the info bar below them touches the border.
+    """
+
+    def __init__(self, store: ScanStore, rows: int | None = None) -> None:
+        self._store = store
+        depth, height, width = store.plan.shape
+        self.origin = store.plan.region.x, store.plan.region.y
+        self.shape = depth, height if rows is None else max(0, min(height, rows - self.origin[1])), width
+
+    def bands(self, slice_: int) -> Iterator[Band]:
+        """A band for each row of chunks.
+
+        Raises:
+            UserError: a chunk is missing or damaged.
+        """
+        _, rows, columns = self._store.plan.grid
+        side = self._store.plan.chunk
+        for row in range(min(rows, -(-self.shape[1] // side))):
+            mask, probability = (
+                np.concatenate([self._store.read(0, channel, (slice_, row, x)) for x in range(columns)], axis=1)
+                for channel in (0, 1)
+            )
+            imaged = self.shape[1] - row * side
+            yield mask[:imaged], probability[:imaged]

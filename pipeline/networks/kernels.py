@@ -1,0 +1,121 @@
+"""Common steps of networks in as few passes over memory as the layout allows."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.layers.factories import Norm
+from torch import nn
+from torch.nn import functional as F
+
+
+def is_recording() -> bool:
+    """Whether this pass is recorded as a graph, by a compiler, an exporter or a tracer.
+
+    A graph has to hold for other sizes and batches too, and whoever runs it fuses its operations; a pass that just
+    computes may look at its tensors and take the kernels that are fastest for them.
+    """
+    return bool(torch.compiler.is_compiling() or torch.jit.is_tracing())
+
+
+#: by which MONAI's blocks find it
+NAME = "INSTANCE_AS_GROUPS"
+
+
+class InstanceNorm(nn.InstanceNorm2d):
+    """`nn.InstanceNorm2d` without running statistics: the same weights, the same function.
+
+    PyTorch computes instance norm as the batch norm of one sample with N x C channels, for which it repeats all weights
+    N times: four small copies for each norm. Group norm with one group for each channel is the same in one step, and
+    its kernel is several times as fast on a CPU. On a GPU it would run in float32 where autocast asks for less, and
+    exported graphs have one operation for instance norm.
+    """
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Normalise each channel of each sample of the features (N, C, H, W) over H and W."""
+        if features.device.type != "cpu" or is_recording():
+            return super().forward(features)
+        # its kernel for channels-last takes the variance as a difference of large numbers
+        return F.group_norm(features.contiguous(), self.num_features, self.weight, self.bias, self.eps)
+
+
+Norm.add_factory_callable(NAME, lambda dim: InstanceNorm)
+
+
+class OneMapConvolution(nn.Conv2d):
+    """`nn.Conv2d(channels, 1, kernel_size=1)`: the same weights, the same function.
+
+    A CPU's convolution kernels compute maps by the sixteen, also where one is asked for. The product reads the features
+    once, and is done. Where channels are last, a convolution does just that, and a product would lay them out again.
+    """
+
+    def __init__(self, channels: int, bias: bool = True) -> None:
+        """
+        Args:
+            channels: C of the features.
+            bias: add one number to the map.
+        """
+        super().__init__(channels, 1, kernel_size=1, bias=bias)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            features: (N, C, H, W).
+
+        Returns:
+            The map (N, 1, H, W).
+        """
+        if not features.is_contiguous():
+            return super().forward(features)
+        # not `matmul`, which in training turns all features round and keeps the copy
+        weights = self.weight.flatten(1).expand(features.shape[0], -1, -1)
+        summed = torch.bmm(weights, features.flatten(2)).unflatten(2, features.shape[2:])
+        return summed if self.bias is None else summed + self.bias.to(summed.dtype)
+
+
+def scale_shift(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """`features * scale + shift`, per channel.
+
+    Args:
+        features: (N, C, H, W).
+        scale: (N, C, 1, 1).
+        shift: (N, C, 1, 1).
+
+    Returns:
+        (N, C, H, W), of the features' type.
+    """
+    if _runs_now(features) and len(features) == 1:
+        # the kernel of batch norm, which knows every layout; it has one set of numbers for all of the batch. Some
+        # releases of PyTorch refuse eps = 0: a variance of 0 and eps = 1 divide by exactly 1 too
+        kind = torch.promote_types(features.dtype, torch.float32)
+        weight, bias = scale.flatten().to(kind), shift.flatten().to(kind)
+        return F.batch_norm(features, torch.zeros_like(bias), torch.zeros_like(bias), weight, bias, eps=1.0)
+    scale, shift = scale.to(features.dtype), shift.to(features.dtype)
+    if features.device.type == "cpu" and features.dtype != torch.float32:
+        return features * scale + shift  # four times as fast as addcmul there
+    return torch.addcmul(shift, features, scale)
+
+
+def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """`features * scale * factors`: per channel, then the same for all channels of a pixel.
+
+    Args:
+        features: (N, C, H, W).
+        scale: (N, C, 1, 1).
+        factors: (N, 1, H, W).
+
+    Returns:
+        (N, C, H, W), of the features' type.
+    """
+    factors = factors.to(features.dtype)
+    if not _runs_now(features):
+        return features * scale.to(features.dtype) * factors
+    if features.dtype != torch.float32 and not features.is_contiguous():
+        # all factors as a product of matrices, pixels by channels, which lie in memory as the features do
+        pixels = factors.flatten(1).unsqueeze(2), scale.to(features.dtype).flatten(1).unsqueeze(1)
+        return features * torch.bmm(*pixels).unflatten(1, features.shape[2:]).permute(0, 3, 1, 2)
+    return scale_shift(features, scale, torch.zeros_like(scale)).mul_(factors)
+
+
+def _runs_now(features: torch.Tensor) -> bool:
+    """Whether this is inference on a CPU, and not the recording of a graph that is to hold for any batch."""
+    return features.device.type == "cpu" and not torch.is_grad_enabled() and not is_recording()

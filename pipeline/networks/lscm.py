@@ -1,0 +1,299 @@
+"""LSCM, language-driven semantic calibration: all the places where the text enters the network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from monai.networks.blocks import Convolution, CrossAttentionBlock
+from torch import nn
+from torch.nn import functional as F
+
+from pipeline.networks.blocks import SpatialMean, at_least_single, norm_spec, part
+from pipeline.networks.kernels import scale_shift
+from pipeline.networks.switches import Switches
+
+HIDDEN = 256
+GAMMA_LIMIT = 0.5
+START = 1e-3
+
+
+class SemanticModulation(nn.Module):
+    """`F' = F * (1 + gamma(t)) + beta(t)`, then re-normalised to the spatial spread that F had.
+
+    FiLM: Perez et al., AAAI 2018. gamma and beta, one per channel, come from a two-layer MLP of the text feature.
+
+    Re-normalisation scales every sample's channel about its mean until its spatial standard deviation is that of F,
+    the statistics taken as constants in the backward pass. As `std(F') = |1 + gamma| std(F)`, the factor is
+    `1 / |1 + gamma|`, with no deviation to measure; what remains is to know the mean of F:
+    `F'' = sign(1 + gamma) (F - mean(F)) + (1 + gamma) mean(F) + beta`.
+    So with re-normalisation the text moves each channel up or down, and gamma acts through the channel's mean alone.
+    That mean is the tile's, and the same pixel gets another value in another tile, unless it is pinned to a scan's
+    (`pin_statistics`).
+
+    What moves a whole channel goes through a convolution and is then taken away by a norm that measures each image:
+    instance norm, and any norm whose statistics are pinned. Of a re-normalised modulation little more is left than what
+    it adds to all logits, a shift of the threshold. Without re-normalisation gamma weighs the channels against each
+    other, which no norm undoes; so trainings leave re-normalisation out (`train.yaml`).
+
+    Two deviations from the published form, both for stability at learning rates that suit a U-Net. gamma is bounded
+    to +-0.5, so that no channel vanishes or changes its sign. And the MLP's output is divided by the square root of
+    its width: its input hardly changes from batch to batch, so that under Adam all its weights step together and
+    the sum over `HIDDEN` of them would run away.
+    """
+
+    def __init__(self, channels: int, text_dim: int, renormalise: bool) -> None:
+        """
+        Args:
+            channels: C of the feature map.
+            text_dim: D of the text feature.
+            renormalise: keep the spatial standard deviation of F.
+        """
+        super().__init__()
+        self.mean = SpatialMean() if renormalise else None
+        last = nn.Linear(HIDDEN, 2 * channels)
+        # not zero, which would leave the first layer without a gradient
+        nn.init.normal_(last.weight, std=START)
+        nn.init.zeros_(last.bias)
+        self.to_gamma_beta = nn.Sequential(nn.Linear(text_dim, HIDDEN), nn.ReLU(inplace=True), last)
+
+    def forward(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            features: (N, C, H, W).
+            text: (N, D).
+
+        Returns:
+            Modulated features (N, C, H, W).
+        """
+        coefficients = at_least_single(self.to_gamma_beta(text)) * HIDDEN**-0.5
+        gamma, beta = coefficients[..., None, None].chunk(2, dim=1)
+        scale, shift = 1 + GAMMA_LIMIT * torch.tanh(gamma / GAMMA_LIMIT), beta
+        if self.mean is not None:
+            mean = self.mean(features.detach())[..., None, None] * scale.detach() + beta.detach()
+            keep = 1 / scale.detach()
+            scale, shift = scale * keep, shift * keep + mean * (1 - keep)
+        return scale_shift(features, scale, shift)
+
+
+START_STRENGTH = 0.1
+START = 1e-3
+
+
+class TextAdapter(nn.Module):
+    """`x + a * (h(x) * (1 + gamma(t)) + beta(t))`, h = 1x1 conv, norm, GELU, 1x1 conv; a starts at 0.1."""
+
+    def __init__(self, channels: int, text_dim: int, norm: str) -> None:
+        """
+        Args:
+            channels: C of the feature map.
+            text_dim: D of the text feature.
+            norm: the network's norm (published: group).
+        """
+        super().__init__()
+        self.h = nn.Sequential(
+            Convolution(2, channels, channels, kernel_size=1, act="GELU", norm=norm_spec(norm, channels), bias=False),
+            Convolution(2, channels, channels, kernel_size=1, conv_only=True, bias=False),
+        )
+        self.to_gamma_beta = nn.Linear(text_dim, 2 * channels)
+        self.strength = nn.Parameter(torch.tensor(START_STRENGTH))
+        nn.init.normal_(self.to_gamma_beta.weight, std=START)
+        nn.init.zeros_(self.to_gamma_beta.bias)
+
+    def forward(self, x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            x: (N, C, H, W).
+            text: (N, D).
+
+        Returns:
+            Refined features (N, C, H, W).
+        """
+        gamma, beta = at_least_single(self.to_gamma_beta(text))[..., None, None].chunk(2, dim=1)
+        scale, shift = self.strength * (1 + gamma), self.strength * beta
+        refinement = scale_shift(self.h(x), scale, shift)
+        # autocast may give them different types
+        return refinement.add_(x) if refinement.dtype == x.dtype else x + refinement
+
+
+LARGEST_HEAD_COUNT = 8
+TOKENS_START = 0.02
+
+
+class TokenCrossAttention(nn.Module):
+    """`x + g * Attention(queries = LayerNorm(x), keys = values = LayerNorm(T))`, `g = sigmoid(W mean(T))`.
+
+    `W` maps the text width to C, so that any text width serves. The published linear map of the tokens ahead of the
+    attention is one with the attention's own key and value maps. Every query reads all text tokens and no other
+    pixel: the attention itself does not depend on the tile. The residual is added to x; the published code adds it
+    to LayerNorm(x), which changes the features of the U-Net even where the text says nothing.
+    """
+
+    def __init__(self, channels: int, text_dim: int) -> None:
+        """
+        Args:
+            channels: C of the feature map; 8 heads where 8 divides it, else the largest divisor of both.
+            text_dim: D of the token features.
+        """
+        super().__init__()
+        self.visual_norm = nn.LayerNorm(channels)
+        self.text_norm = nn.LayerNorm(text_dim)
+        self.attention = CrossAttentionBlock(
+            hidden_size=channels,
+            num_heads=math.gcd(LARGEST_HEAD_COUNT, channels),
+            context_input_size=text_dim,
+            use_flash_attention=True,
+        )
+        self.to_gate = nn.Linear(text_dim, channels)
+        nn.init.normal_(self.attention.out_proj.weight, std=TOKENS_START)
+        nn.init.zeros_(self.attention.out_proj.bias)
+
+    def forward(self, x: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            x: (N, C, H, W).
+            tokens: (N, L, D).
+
+        Returns:
+            Features (N, C, H, W) that have read the text.
+        """
+        gate = self.to_gate(tokens.mean(dim=1)).sigmoid().unsqueeze(1)
+        queries = self.visual_norm(x.flatten(2).transpose(1, 2))
+        read = gate * self.attention(queries, self.text_norm(tokens))
+        return x + read.transpose(1, 2).reshape(x.shape)
+
+
+PROJECTION = 256
+
+
+def pool_region(features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean of the features over a region.
+
+    The mask is brought to the features' size by area averaging, so that pores thinner than a cell still count
+    (nearest-neighbour sampling would miss most of them).
+
+    Args:
+        features: (N, C, h, w).
+        mask: (N, 1, H, W) in [0, 1].
+
+    Returns:
+        The mean (N, C), zero for an empty region, and the region's weight in cells (N,).
+    """
+    cells = F.interpolate(mask.float(), size=features.shape[2:], mode="area")
+    weight = cells.sum((1, 2, 3))
+    total = (at_least_single(features) * cells).sum((2, 3))
+    return total / weight.clamp_min(torch.finfo(weight.dtype).tiny).unsqueeze(1), weight
+
+
+class RegionAlignment(nn.Module):
+    """`1 - cos(phi_v(pool(F_B, M)), phi_t(t))`, phi two-layer MLPs to 256."""
+
+    def __init__(self, channels: int, text_dim: int) -> None:
+        """
+        Args:
+            channels: C of the bottleneck.
+            text_dim: D of the text feature.
+        """
+        super().__init__()
+        self.visual_projection = _projection(channels)
+        self.text_projection = _projection(text_dim)
+
+    def forward(self, features: torch.Tensor, text: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """
+        Args:
+            features: (N, C, h, w) of the bottleneck.
+            text: (N, D).
+            mask: (N, 1, H, W), the true mask at the (padded) image's size.
+
+        Returns:
+            The loss per sample (N,); zero for a sample without pores, as it has no region to align.
+        """
+        region, weight = pool_region(features, mask)
+        visual, words = self.visual_projection(region.to(text.dtype)), self.text_projection(text)
+        loss = 1 - F.cosine_similarity(at_least_single(visual), at_least_single(words), dim=1)
+        return torch.where(weight > 0, loss, torch.zeros_like(loss))
+
+
+def _projection(width: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(width, PROJECTION), nn.ReLU(inplace=True), nn.Linear(PROJECTION, PROJECTION))
+
+
+CONTEXT_LENGTH = 16
+
+
+class LearnedText(nn.Module):
+    """Learnable context vectors, after CoOp (Zhou et al., IJCV 2022), in the space of the encoded text.
+
+    CoOp learns vectors ahead of the words that go into the text tower. Here the tower is not part of the network, so
+    they stand ahead of the token features that come out of it; their mean is added to the global feature.
+    """
+
+    def __init__(self, text_dim: int) -> None:
+        """
+        Args:
+            text_dim: D of the text features.
+        """
+        super().__init__()
+        # unit length on average, as encoded tokens are
+        self.context = nn.Parameter(torch.randn(CONTEXT_LENGTH, text_dim) * text_dim**-0.5)
+
+    def text(self, given: torch.Tensor | None, batch: int) -> torch.Tensor:
+        """Global feature (N, D) of unit length: the context's mean, added to the given feature (N, D) if any."""
+        mean = self.context.mean(dim=0).expand(batch, -1)
+        return F.normalize(mean if given is None else given.to(mean.dtype) + mean, dim=-1)
+
+    def tokens(self, given: torch.Tensor | None, batch: int) -> torch.Tensor:
+        """Token features: the context (N, 16, D), followed by the given tokens (N, L, D) if any."""
+        context = self.context.expand(batch, -1, -1)
+        return context if given is None else torch.cat([context, given.to(context.dtype)], dim=1)
+
+
+class LSCM(nn.Module):
+    """Language-driven semantic calibration module.
+
+    Holds the parts that are switched on; a part that is left out passes features on unchanged. Levels count from
+    0 (full resolution) to 3 (the deepest skip and the first decoder stage).
+    """
+
+    def __init__(self, features: Sequence[int], text_dim: int, norm: str, switches: Switches) -> None:
+        """
+        Args:
+            features: widths of the four levels and the bottleneck.
+            text_dim: D of the text features.
+            norm: the network's norm.
+            switches: which parts to build.
+        """
+        super().__init__()
+
+        def modulation(on: bool, channels: int) -> nn.Module:
+            return part(on, partial(SemanticModulation, channels, text_dim, switches.renormalise))
+
+        *levels, bottleneck = features
+        self.skips = nn.ModuleList(modulation(switches.modulate_skips, width) for width in levels)
+        self.bottleneck = modulation(switches.modulate_bottleneck, bottleneck)
+        self.cross_attention = part(switches.cross_attention, partial(TokenCrossAttention, bottleneck, text_dim))
+        self.decoder = nn.ModuleList(modulation(switches.modulate_decoder, width) for width in levels)
+        # the three deepest stages: at full resolution there is none
+        self.adapters = nn.ModuleList(
+            part(switches.text_adapters and level > 0, partial(TextAdapter, width, text_dim, norm))
+            for level, width in enumerate(levels)
+        )
+        self.alignment = part(switches.alignment, partial(RegionAlignment, bottleneck, text_dim))
+
+    def calibrate_skip(self, level: int, skip: torch.Tensor, text: torch.Tensor | None) -> torch.Tensor:
+        """Semantic modulation of the skip (N, C, H, W) of a level by the text (N, D)."""
+        return self.skips[level](skip, text)
+
+    def calibrate_bottleneck(self, x: torch.Tensor, text: torch.Tensor | None) -> torch.Tensor:
+        """Semantic modulation of the bottleneck (N, C, H, W) by the text (N, D)."""
+        return self.bottleneck(x, text)
+
+    def attend_tokens(self, x: torch.Tensor, tokens: torch.Tensor | None) -> torch.Tensor:
+        """Cross-attention of the bottleneck (N, C, H, W) to the tokens (N, L, D)."""
+        return self.cross_attention(x, tokens)
+
+    def calibrate_decoder(self, level: int, x: torch.Tensor, text: torch.Tensor | None) -> torch.Tensor:
+        """Semantic modulation of a decoder stage (N, C, H, W) by the text (N, D), then its text adapter."""
+        return self.adapters[level](self.decoder[level](x, text), text)

@@ -1,1 +1,0 @@
-"""Segmentation of scans of any size: what is read, what is written, what is counted."""

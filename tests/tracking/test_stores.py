@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
+
+
+def begin(address: str) -> None:
+    open_store(address).create_experiment(f"of process {os.getpid()}")
+
+
+def experiments(file: Path) -> int:
+    return len(open_store(f"sqlite:///{file}").search_experiments()) - 1  # without MLflow's own
+
+
+def test_two_processes_that_make_one_store_at_once_both_use_it(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=begin, args=(f"sqlite:///{file}",)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert experiments(file) == 2
+
+
+def test_a_process_killed_while_it_makes_a_store_leaves_none(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    process = multiprocessing.get_context("spawn").Process(target=begin, args=(f"sqlite:///{file}",))
+    process.start()
+    while not list(tmp_path.iterdir()):
+        time.sleep(0.01)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    process.join()
+    assert not file.exists()
+    assert experiments(file) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(b"no database" * 100, "file is not a database"), (b"SQLite format 3\0" + bytes(4000), "mlflow.db")],
+)
+def test_a_damaged_file_is_told_in_one_line(tmp_path: Path, content: bytes, told: str) -> None:
+    file = tmp_path / "mlflow.db"
+    file.write_bytes(content)
+    with pytest.raises(STORE_ERRORS) as caught:
+        open_store(f"sqlite:///{file}")
+    message = str(store_error(f"sqlite:///{file}", caught.value))
+    assert told in message
+    assert "move the file away" in message
+    assert "\n" not in message
+    assert file.read_bytes() == content
+
+
+def test_a_locked_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("CREATE TABLE x (y)")
+        database.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(STORE_ERRORS) as caught:
+            open_store(f"sqlite:///{file}?timeout=0")
+    assert "wait for the process that uses it" in str(store_error(f"sqlite:///{file}", caught.value))
