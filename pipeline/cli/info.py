@@ -14,7 +14,7 @@ from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_input, model_in
 from pipeline.errors import FINE, UserError
 from pipeline.files import sha256_of
-from pipeline.images import ScanSource, ScanStack, open_scan, open_stack
+from pipeline.images import ImageSource, ScanStack, open_image, open_stack
 from pipeline.images.microscope import Acquisition
 from pipeline.images.volume import ScanVolume
 from pipeline.networks import build_network, parameters_of
@@ -148,7 +148,7 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
     """
     if (model := model_in(path)) is not None:
         raise UserError(f"{path}: it is the folder of a training, not an image; for its model give {model}")
-    stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_scan(path, page=page)])
+    stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_image(path, page=page)])
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
         acquisition = volume.acquisition or Acquisition()
         bar = volume.shape[0] - volume.rows
@@ -169,7 +169,7 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
         }
 
 
-def _storage(source: ScanSource) -> str:
+def _storage(source: ImageSource) -> str:
     """How the file's pixels can be read."""
     height, width = source.block
     if source.decoded_whole:

@@ -77,7 +77,7 @@ def _without_prefix(prefix: str) -> Form:
     return lambda label: label.removeprefix(prefix)
 
 
-_NUMBERED = re.compile(r"[-_. ]+")
+_SEPARATOR = re.compile(r"[-_. ]+")
 #: what a part is told by: 3, 003, tile3, r2, x100y200
 _NUMBERED = re.compile(r"[a-zA-Z]{0,9}\d+([a-zA-Z]{1,3}\d+)?")
 #: files for each group; pairs of names that happen to begin alike are none
@@ -110,7 +110,7 @@ def name_groups(names: Collection[str]) -> NameGroups | None:
     Args:
         names: of files, without suffix.
     """
-    parts = {name: _NUMBERED.split(name) for name in names}
+    parts = {name: _SEPARATOR.split(name) for name in names}
     longest = min((len(found) for found in parts.values()), default=0)
     for count in range(1, longest):
         if not all(_NUMBERED.fullmatch(part) for found in parts.values() for part in found[count:]):

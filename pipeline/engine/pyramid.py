@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from pipeline.engine.store import ScanStore
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 
 _MASK, _PROBABILITY = 0, 1
 
@@ -99,7 +99,7 @@ def coarse_channel(store: ScanStore, level: int, channel: int, slice_: int = 0) 
     return np.block(chunks)
 
 
-def coarse_scan(source: ScanSource, store: ScanStore, level: int) -> np.ndarray:
+def coarse_scan(source: ImageSource, store: ScanStore, level: int) -> np.ndarray:
     """The segmented region of the scan at the size of a level, (H, W), float32; the edge is repeated.
 
     A pixel is the mean of 2**level x 2**level pixels, like in the pyramid. Read a chunk at a time.

@@ -10,7 +10,7 @@ from scipy import ndimage
 from pipeline.foreground.blank import SQUARE, BlankGround, packed, runs
 from pipeline.foreground.cells import Cells
 from pipeline.foreground.shading import CELL, STEP
-from pipeline.images.source import ScanSource
+from pipeline.images.source import ImageSource
 
 #: share of a cell that has to be left for a median
 _LEAST = 0.1
@@ -20,7 +20,7 @@ _FEWEST_AWAY = 0.25
 _CELLS = 32
 
 
-def trace_blank_ground(source: ScanSource, cells: Cells) -> BlankGround | None:
+def trace_blank_ground(source: ImageSource, cells: Cells) -> BlankGround | None:
     """Find blank ground, and take it out of medians and ranges of the cells that it touches; NaN: too little is left.
 
     Only cells along the edge of the ground are read again: none where a scan has no blank ground.

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.foreground.blank import UniformSquares
 from pipeline.foreground.shading import CELL, cell_medians
 from pipeline.images.rectangles import Window
-from pipeline.images.source import ScanSource
+from pipeline.images.source import ImageSource
 from pipeline.images.storage import THREADS
 from pipeline.tiling.windows import Windows, axis_weights
 
@@ -106,7 +106,7 @@ class Cells:
     squares: UniformSquares
 
 
-def measure_cells(source: ScanSource, needed: Window | None = None) -> Cells:
+def measure_cells(source: ImageSource, needed: Window | None = None) -> Cells:
     """Measure a scan. Every pixel is read once; a window of each thread is in memory at a time.
 
     A scan narrower than a cell is one of that width, of which median, range and squares alone are measured.

@@ -13,7 +13,7 @@ from pipeline.foreground.cells import measure_cells
 from pipeline.foreground.intensity import Intensity, NothingToSee, scan_intensity
 from pipeline.foreground.rock_map import EmptyGround, RockMap, find_empty_ground
 from pipeline.foreground.shading import CELL
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 from pipeline.images.rectangles import Window
 from pipeline.tiling.windows import Windows, at_network_scale
 
@@ -33,7 +33,7 @@ class FirstLook:
     limits: tuple[float, float] | None = None
 
     @classmethod
-    def at(cls, source: ScanSource, needed: Window | None, skip_empty: bool, flatten_shading: bool) -> FirstLook:
+    def at(cls, source: ImageSource, needed: Window | None, skip_empty: bool, flatten_shading: bool) -> FirstLook:
         """Look at a slice: one pass over its pixels, or none where neither is asked for.
 
         Args:
@@ -60,14 +60,14 @@ class FirstLook:
         limits = (float(low.min()), float(high.max())) if len(low) else None
         return cls(RockMap(empty, blank, unread), medians, limits)
 
-    def intensity(self, source: ScanSource, windows: Windows, most_pixels: int) -> Intensity:
+    def intensity(self, source: ImageSource, windows: Windows, most_pixels: int) -> Intensity:
         """Mean and standard deviation of its rock, at the network's scale; see `scan_intensity`."""
         skip, imaged = partial(self.map.is_empty_at, windows.scale), partial(self.map.imaged_at, windows.scale)
         return scan_intensity(at_network_scale(source, windows), most_pixels, skip, imaged)
 
 
 def look_at(
-    source: ScanSource,
+    source: ImageSource,
     windows: Windows,
     needed: Window | None,
     skip_empty: bool,

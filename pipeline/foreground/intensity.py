@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.images.rectangles import sample_windows
-from pipeline.images.source import ScanSource
+from pipeline.images.source import ImageSource
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class NothingToSee(UserError):
 
 
 def scan_intensity(
-    source: ScanSource,
+    source: ImageSource,
     most_pixels: int = 1 << 24,
     skip: Callable[[int, int, int, int], bool] | None = None,
     imaged: Callable[[int, int, int, int], np.ndarray | None] | None = None,

@@ -1,18 +1,18 @@
 """Any image file to pixels, and what the microscope says of it."""
 
-from pipeline.images.opening import inputs_of, open_scan, scans_in
-from pipeline.images.source import ScanSource
+from pipeline.images.opening import inputs_of, open_image, scans_in
+from pipeline.images.source import ImageSource
 from pipeline.images.stack import ScanStack, open_stack
 from pipeline.images.views import ChangedSource, cropped, inverted
 
 __all__ = [
     "ChangedSource",
-    "ScanSource",
+    "ImageSource",
     "ScanStack",
     "cropped",
     "inputs_of",
     "inverted",
-    "open_scan",
+    "open_image",
     "open_stack",
     "scans_in",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.images.microscope import read_acquisition
-from pipeline.images.source import COPY_AGAIN, ScanSource, unreadable
+from pipeline.images.source import COPY_AGAIN, ImageSource, unreadable
 from pipeline.images.storage import RawSource
 
 _HEADER = 1024
@@ -30,7 +30,7 @@ def count_slices(path: Path, name: str) -> int:
     return _header(path, name)[0][0]
 
 
-def open_mrc(path: Path, *, name: str, page: int | None) -> ScanSource:
+def open_mrc(path: Path, *, name: str, page: int | None) -> ImageSource:
     """Open an MRC image, or one slice of a volume (`page`, from 0); rows are in the order of the file.
 
     Raises:

@@ -13,7 +13,7 @@ import nibabel
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.images.microscope import read_acquisition
-from pipeline.images.source import ScanSource, file_fingerprint, unreadable
+from pipeline.images.source import ImageSource, file_fingerprint, unreadable
 from pipeline.images.storage import RawSource
 from pipeline.images.tiff import no_volume
 from pipeline.images.whole import MOST_IN_MEMORY, log
@@ -54,7 +54,7 @@ class NiftiVolume:
         except Exception as error:  # nibabel and gzip answer damaged data with errors of every type
             raise unreadable(name, error) from error
 
-    def source(self, index: int, *, page: int | None) -> ScanSource:
+    def source(self, index: int, *, page: int | None) -> ImageSource:
         """One slice, from 0; `page` is what it is called by in messages."""
         width, height = self._shape[:2]
         pixels = (height, width) if self._dtype.names is None else (height, width, len(self._dtype.names))
@@ -107,7 +107,7 @@ class NiftiVolume:
             return file
 
 
-def open_nifti(path: Path, *, name: str, page: int | None, spill_dir: Path | None) -> ScanSource:
+def open_nifti(path: Path, *, name: str, page: int | None, spill_dir: Path | None) -> ImageSource:
     """Open a NIfTI image, or one slice of a volume (`page`, from 0).
 
     Raises:

@@ -13,7 +13,7 @@ from pipeline.images.files import IMAGE_SUFFIXES, LAYOUTS
 from pipeline.images.formats import kind_of, unknown_content
 from pipeline.images.mrc import is_mrc, open_mrc
 from pipeline.images.nifti import open_nifti
-from pipeline.images.source import COPY_AGAIN, ScanSource
+from pipeline.images.source import COPY_AGAIN, ImageSource
 from pipeline.images.tiff import open_tiff
 from pipeline.images.whole import open_whole
 from pipeline.images.zarr_image import is_zarr, is_zipped_zarr, open_zarr
@@ -28,9 +28,9 @@ _BESIDE = (".txt", ".xml", ".hdr", ".csv", ".json", ".md", ".ini", ".db")
 _ZIP = b"PK\x03\x04"
 
 
-def open_scan(
+def open_image(
     path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str] | None = None, page: int | None = None
-) -> ScanSource:
+) -> ImageSource:
     """Open one 2-D image of any size.
 
     Files are told by their content: TIFF (BigTIFF, OME-TIFF), NIfTI, MRC, PNG, JPEG, BMP, zipped Zarr. A folder or

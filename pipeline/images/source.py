@@ -15,7 +15,7 @@ from pipeline.images.decoders import Decoded, channels_differ
 from pipeline.images.files import grey_from
 from pipeline.images.microscope import Acquisition
 
-#: what `ScanSource.read` gives; other types of numbers become the last, as in `pipeline.images.files.read_image`
+#: what `ImageSource.read` gives; other types of numbers become the last, as in `pipeline.images.files.read_image`
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
 
 COPY_AGAIN = "copy it again from the original"
@@ -37,7 +37,7 @@ def unreadable(name: str, error: Exception, where: str = "") -> UserError:
     return UserError(f"{name}: it is truncated or damaged{where} ({on_one_line(error)}); {COPY_AGAIN}")
 
 
-class ScanSource(ABC):
+class ImageSource(ABC):
     """A 2-D image that may be larger than memory; its grey values are read window by window.
 
     Reading is safe from several threads at once.
@@ -167,7 +167,7 @@ class ScanSource(ABC):
     def close(self) -> None:  # noqa: B027 - many sources hold nothing open
         """Give back what is held open; reading is over."""
 
-    def __enter__(self) -> ScanSource:
+    def __enter__(self) -> ImageSource:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 from pipeline.errors import UserError
 from pipeline.images.mrc import count_slices
 from pipeline.images.nifti import NiftiVolume
-from pipeline.images.opening import kind_of_scan, open_scan, slices_in, tell_left_out
-from pipeline.images.source import ScanSource, file_fingerprint
+from pipeline.images.opening import kind_of_scan, open_image, slices_in, tell_left_out
+from pipeline.images.source import ImageSource, file_fingerprint
 from pipeline.images.tiff import part_of_set, tiff_images, why_no_volume
 from pipeline.images.zarr_image import ZarrImage, ZarrSource
 
@@ -36,7 +36,7 @@ class ScanStack:
     def __init__(
         self,
         path: str,
-        opens: Sequence[Callable[[], ScanSource]],
+        opens: Sequence[Callable[[], ImageSource]],
         files: Sequence[Path] = (),
         *,
         no_volume: str | None = None,
@@ -46,7 +46,7 @@ class ScanStack:
     def __len__(self) -> int:
         return len(self._opens)
 
-    def __getitem__(self, index: int) -> ScanSource:
+    def __getitem__(self, index: int) -> ImageSource:
         opens = self._opens[index]
         if index:
             self._check_volume()
@@ -75,10 +75,10 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
 
     Args:
         path: a folder, a file, or a URL that fsspec knows.
-        spill_dir: as for `open_scan`.
+        spill_dir: as for `open_image`.
 
     Raises:
-        UserError: as `open_scan`.
+        UserError: as `open_image`.
     """
     name = os.fspath(path)
     spill = None if spill_dir is None else Path(spill_dir)
@@ -86,13 +86,13 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
     if kind == "folder":
         files = slices_in(Path(name))
         tell_left_out(Path(name), set(files))
-        opened = [partial(open_scan, file, spill_dir=spill) for file in files]
+        opened = [partial(open_image, file, spill_dir=spill) for file in files]
         return ScanStack(name, opened, files)
     no_volume = None
     if kind == "nifti":
         volume = NiftiVolume(Path(name), name=name, spill_dir=spill)
         count, no_volume = volume.slices, volume.no_volume
-        opens: list[Callable[[], ScanSource]] = [partial(volume.source, index, page=index) for index in range(count)]
+        opens: list[Callable[[], ImageSource]] = [partial(volume.source, index, page=index) for index in range(count)]
     elif kind == "zarr":
         image = ZarrImage(name)
         count, no_volume = image.planes, image.no_volume
@@ -106,7 +106,7 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
                 logger.warning("%s: it holds %s, and the others are left out; give a folder of all", name, part)
         elif kind == "mrc":
             count = count_slices(Path(name), name)
-        opens = [partial(open_scan, name, spill_dir=spill, page=index) for index in range(count)]
+        opens = [partial(open_image, name, spill_dir=spill, page=index) for index in range(count)]
     if count == 1:
-        return ScanStack(name, [partial(open_scan, name, spill_dir=spill)])
+        return ScanStack(name, [partial(open_image, name, spill_dir=spill)])
     return ScanStack(name, opens, no_volume=no_volume)

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.images.source import COPY_AGAIN, ScanSource, file_fingerprint, unreadable
+from pipeline.images.source import COPY_AGAIN, ImageSource, file_fingerprint, unreadable
 
 #: Of each kind. Decoders, encoders and NumPy let other threads run, and each thread more holds another chunk.
 THREADS = 2
 
 
-class RawSource(ScanSource):
+class RawSource(ImageSource):
     """Pixels in their order, row by row.
 
     A file is mapped again for each read: the pages of a lasting map would count as this process's memory, more of
@@ -33,7 +33,7 @@ class RawSource(ScanSource):
         decoded_whole: whether `storage` was made by decoding.
         scaling: slope and intercept that turn stored values into grey values (float32).
         stored_fingerprint: of what the user gave, where that is not a file.
-        options: as for `ScanSource`.
+        options: as for `ImageSource`.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class BlockCache:
             self._bytes = 0
 
 
-class BlockSource(ScanSource):
+class BlockSource(ImageSource):
     """A grid of blocks; blocks at the lower and right border may reach beyond the scan or stop at it."""
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -13,7 +13,7 @@ import tifffile
 
 from pipeline.errors import UserError
 from pipeline.images.microscope import Acquisition, read_acquisition
-from pipeline.images.source import COPY_AGAIN, ScanSource, file_fingerprint, unreadable
+from pipeline.images.source import COPY_AGAIN, ImageSource, file_fingerprint, unreadable
 from pipeline.images.storage import BlockSource, RawSource
 from pipeline.images.tiff_structure import TiffImage, TiffImages, images_of, page_of
 from pipeline.images.whole import unless_one_large_block
@@ -124,7 +124,7 @@ def _missing(found: TiffImages, number: int) -> str:
 _HEADER = 8  # bytes, in which no pixels can be
 
 
-def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None) -> ScanSource:
+def open_tiff(path: Path, *, name: str, page: int | None, spill_dir: Path | None) -> ImageSource:
     """Open one image of a TIFF; of a pyramid, its largest level; of a file of a set (OME), one that it holds itself.
 
     Args:
@@ -159,7 +159,7 @@ def _opened(
     page: int | None,
     spill_dir: Path | None,
     acquisition: Acquisition,
-) -> ScanSource:
+) -> ImageSource:
     stored, key = page_of(tiff, image)
     photometric = int(key.photometric)
     if photometric > 3 and not (photometric == 6 and key.compression in (6, 7)):
@@ -240,7 +240,7 @@ class SegmentedTiff(BlockSource):
         name: the path as the user gave it.
         shape: (H, W), (H, W, C), or (C, H, W) with `planar`.
         planar: whether each channel has segments of its own.
-        options: as for `ScanSource`.
+        options: as for `ImageSource`.
     """
 
     def __init__(

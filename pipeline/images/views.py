@@ -9,10 +9,10 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.images.source import ScanSource
+from pipeline.images.source import ImageSource
 
 
-def cropped(source: ScanSource, roi: Roi) -> ScanSource:
+def cropped(source: ImageSource, roi: Roi) -> ImageSource:
     """The part of a source as a source of its own; closing it closes the source.
 
     Raises:
@@ -23,8 +23,8 @@ def cropped(source: ScanSource, roi: Roi) -> ScanSource:
     return _Cropped(source, roi)
 
 
-class _Cropped(ScanSource):
-    def __init__(self, source: ScanSource, roi: Roi) -> None:
+class _Cropped(ImageSource):
+    def __init__(self, source: ImageSource, roi: Roi) -> None:
         self._source, self._roi = source, roi  # the name, which the base class may need, has both
         super().__init__(
             source.path,
@@ -51,7 +51,7 @@ class _Cropped(ScanSource):
         self._source.close()
 
 
-class ChangedSource(ScanSource):
+class ChangedSource(ImageSource):
     """A source with other grey values of the same type; closing it closes the source.
 
     Args:
@@ -59,7 +59,7 @@ class ChangedSource(ScanSource):
         change: of windows (H, W), each pixel on its own.
     """
 
-    def __init__(self, source: ScanSource, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    def __init__(self, source: ImageSource, change: Callable[[np.ndarray], np.ndarray]) -> None:
         super().__init__(
             source.path,
             source.shape,
@@ -81,7 +81,7 @@ class ChangedSource(ScanSource):
         self._source.close()
 
 
-def inverted(source: ScanSource) -> ScanSource:
+def inverted(source: ImageSource) -> ImageSource:
     """A scan whose pores are bright, with dark and bright exchanged."""
     return ChangedSource(source, _inverted)
 

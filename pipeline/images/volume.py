@@ -18,9 +18,9 @@ from pipeline.errors import UserError
 from pipeline.images.decoders import COLOUR_ADVICE, few_levels
 from pipeline.images.microscope import Acquisition, info_bar_height, read_bottom
 from pipeline.images.microscope.findings import same
-from pipeline.images.opening import open_scan
+from pipeline.images.opening import open_image
 from pipeline.images.rectangles import Roi, Window, sample_windows
-from pipeline.images.source import ScanSource
+from pipeline.images.source import ImageSource
 from pipeline.images.stack import ScanStack, open_stack
 from pipeline.images.views import cropped, inverted
 
@@ -61,7 +61,7 @@ class ScanVolume:
         self._stack, self._invert = stack, invert
         self._lock = threading.Lock()
         self._scale_doubted = False
-        self._open: dict[int, ScanSource] = {}
+        self._open: dict[int, ImageSource] = {}
         self._users: dict[int, int] = {}
         self.path, self.depth = stack.path, len(stack)
         with self._stack[0] as first:
@@ -75,7 +75,7 @@ class ScanVolume:
             self.description += f"; {self.depth} slices"
 
     @contextmanager
-    def slice(self, index: int, *, as_stored: bool = False) -> Iterator[ScanSource]:
+    def slice(self, index: int, *, as_stored: bool = False) -> Iterator[ImageSource]:
         """Lend a slice; it stays open for the next one who asks, as long as there are few others.
 
         Args:
@@ -99,7 +99,7 @@ class ScanVolume:
                     self._open.pop(other).close()
 
     def read(self, index: int, top: int, left: int, height: int, width: int) -> np.ndarray:
-        """Grey values (height, width) of a window of a slice; see `ScanSource.read`."""
+        """Grey values (height, width) of a window of a slice; see `ImageSource.read`."""
         with self.slice(index) as source:
             return source.read(top, left, height, width)
 
@@ -123,12 +123,12 @@ class ScanVolume:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _imaged(self, source: ScanSource) -> ScanSource:
+    def _imaged(self, source: ImageSource) -> ImageSource:
         if self.rows < self.shape[0]:
             source = cropped(source, Roi(0, 0, self.shape[1], self.rows))
         return inverted(source) if self._invert else source
 
-    def _opened(self, index: int) -> ScanSource:
+    def _opened(self, index: int) -> ImageSource:
         source = self._stack[index]
         if source.shape != self.shape:
             name, size = source.name, source.size
@@ -147,7 +147,7 @@ class ScanVolume:
         self._warn_of_another_scale(source)
         return source
 
-    def _warn_of_another_scale(self, source: ScanSource) -> None:
+    def _warn_of_another_scale(self, source: ImageSource) -> None:
         """Once: what is measured has one scale."""
         first = None if self.acquisition is None else self.acquisition.pixel_size_nm
         if self._scale_doubted or first is None or source.pixel_size_nm is None:
@@ -162,7 +162,7 @@ class ScanVolume:
             )
 
 
-def _bar_height(source: ScanSource, choice: str | int) -> int:
+def _bar_height(source: ImageSource, choice: str | int) -> int:
     """Rows of the info bar; none where the lowest rows, which a region may leave out, can't be read."""
     try:
         bottom = read_bottom(source.read, source.shape)
@@ -171,7 +171,7 @@ def _bar_height(source: ScanSource, choice: str | int) -> int:
     return info_bar_height(choice, source.acquisition, bottom, source.shape[0])
 
 
-def _with_doubts(source: ScanSource, rows: int) -> Acquisition | None:
+def _with_doubts(source: ImageSource, rows: int) -> Acquisition | None:
     """How a slice was taken, with a warning where it is in colour, or looks like a mask."""
     doubts = [doubt for doubt in (_colour_doubt(source, rows), _mask_doubt(source, rows)) if doubt]
     if not doubts:
@@ -180,7 +180,7 @@ def _with_doubts(source: ScanSource, rows: int) -> Acquisition | None:
     return replace(acquisition, warnings=(*acquisition.warnings, *doubts))
 
 
-def _colour_doubt(source: ScanSource, rows: int) -> str | None:
+def _colour_doubt(source: ImageSource, rows: int) -> str | None:
     """Of a slice whose middle, or all of it where it was decoded whole, is in colour."""
     if source.channels < 3 and not source.is_palette:
         return None
@@ -189,7 +189,7 @@ def _colour_doubt(source: ScanSource, rows: int) -> str | None:
     return f"its colour channels differ; {COLOUR_ADVICE}" if source.coloured else None
 
 
-def _mask_doubt(source: ScanSource, rows: int) -> str | None:
+def _mask_doubt(source: ImageSource, rows: int) -> str | None:
     """Of a slice that has several grey levels, but no more than a mask.
 
     A micrograph shows more in its middle, or at the latest where the rock is: all else is looked at only then.
@@ -209,7 +209,7 @@ def _mask_doubt(source: ScanSource, rows: int) -> str | None:
     return f"it has only {len(levels)} grey levels: is this a mask? Give the micrograph" if len(levels) > 1 else None
 
 
-def _middle(source: ScanSource, rows: int) -> Window:
+def _middle(source: ImageSource, rows: int) -> Window:
     """A window in the middle of what is imaged."""
     high, wide = min(rows, _LOOK), min(source.shape[1], _LOOK)
     return Window((rows - high) // 2, (source.shape[1] - wide) // 2, high, wide)
@@ -227,19 +227,19 @@ def open_volume(
     """Open a scan, or with `stack` all slices of a stack.
 
     Args:
-        path: as for `open_scan` or `open_stack`.
+        path: as for `open_image` or `open_stack`.
         stack: whether a folder, or a file of several images, is one volume.
         page: which image of a file of several, without `stack`.
         info_bar: as for `ScanVolume`.
         invert: as for `ScanVolume`.
-        spill_dir: as for `open_scan`.
+        spill_dir: as for `open_image`.
 
     Raises:
-        UserError: as `open_scan` and `ScanVolume`; or both `stack` and `page` are given.
+        UserError: as `open_image` and `ScanVolume`; or both `stack` and `page` are given.
     """
     if stack and page is not None:
         raise UserError(f"{path}: --stack takes all images of a file, --page {page} only one: give one of the two")
     if stack:
         return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
-    opened = partial(open_scan, path, spill_dir=spill_dir, page=page)
+    opened = partial(open_image, path, spill_dir=spill_dir, page=page)
     return ScanVolume(ScanStack(path, [opened]), info_bar, invert)

@@ -20,7 +20,7 @@ from pipeline.images.decoders import Decoded, channels_differ, decode, decoded_w
 from pipeline.images.files import grey_from, read_bytes
 from pipeline.images.formats import open_with_pillow
 from pipeline.images.microscope import read_acquisition
-from pipeline.images.source import ScanSource, file_fingerprint, unreadable
+from pipeline.images.source import ImageSource, file_fingerprint, unreadable
 from pipeline.images.storage import BlockSource, RawSource
 
 log = logging.getLogger("vlsenet")
@@ -35,7 +35,7 @@ _LITTLE = 64 << 20
 _BAND = 1 << 22  # pixels that are turned to grey at a time
 
 
-def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> ScanSource:
+def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> ImageSource:
     """Decode a PNG, JPEG or BMP.
 
     Pillow's limit of 179 megapixels is not asked: it guards servers against what strangers send them, and here the
@@ -92,7 +92,7 @@ def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> S
         raise unreadable(name, error) from error
 
 
-def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Path | None) -> ScanSource:
+def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Path | None) -> ImageSource:
     """The source itself; or, where the whole scan is one large block, what it holds, decoded once.
 
     Args:
@@ -140,7 +140,7 @@ def decoded_once(
         fingerprint: the file's; a file in `spill_dir` that was made of the same scan is used again.
         spill_dir: a folder that the caller removes when it is done with the scan.
         channels: as stored.
-        options: as for `ScanSource`.
+        options: as for `ImageSource`.
     """
     storage: Path | np.ndarray
     key = hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()[:16]

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline.errors import UserError, on_one_line
 from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.quantities import PixelSize, from_multiscale, spacing_from_multiscale
-from pipeline.images.source import COPY_AGAIN, ScanSource, file_fingerprint
+from pipeline.images.source import COPY_AGAIN, ImageSource, file_fingerprint
 from pipeline.images.storage import BlockSource
 from pipeline.images.tiff import no_volume
 from pipeline.images.whole import unless_one_large_block
@@ -39,7 +39,7 @@ def is_zipped_zarr(path: Path) -> bool:
         return False
 
 
-def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> ScanSource:
+def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> ImageSource:
     """Open one image of a Zarr; of OME-Zarr, its largest level.
 
     Args:
@@ -71,7 +71,7 @@ class ZarrImage:
         axes: a letter for each of its axes; c only where it is colour.
         planes: number of 2-D images in it.
         no_volume: why they are not the slices of one volume, and what to do; None where they are.
-        pixel_size_nm: as for `ScanSource`.
+        pixel_size_nm: as for `ImageSource`.
         slice_spacing_nm: distance of the images (nm), where they lie along an axis z and no other.
     """
 

@@ -79,7 +79,6 @@ class SemanticModulation(nn.Module):
 
 
 START_STRENGTH = 0.1
-START = 1e-3
 
 
 class TextAdapter(nn.Module):

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.engine import BlockCounts, ScanStore
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 from pipeline.measure.porosity import Porosity
 from pipeline.measure.statistics import survey
 from pipeline.report import plots
@@ -50,7 +50,7 @@ class Report(NamedTuple):
 
 
 def report_of_scan(
-    source: ScanSource,
+    source: ImageSource,
     store: ScanStore,
     porosity: Porosity,
     table: pd.DataFrame,

@@ -14,7 +14,7 @@ from skimage.segmentation import find_boundaries
 from pipeline.engine import ScanStore
 from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
 from pipeline.files import atomic_path
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 from pipeline.measure.porosity import Porosity
 from pipeline.report.content import Pictures
 from pipeline.visual import any_script, mask_overlay, plain, to_grey8
@@ -26,7 +26,7 @@ _INCHES, _DPI = 12, 110
 
 
 def write_overview(
-    path: Path, source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+    path: Path, source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
 ) -> None:
     """Write `overview_figure` as PNG."""
     figure = overview_figure(source, store, porosity, slice_=slice_, rows=rows)
@@ -36,7 +36,7 @@ def write_overview(
 
 @any_script()
 def overview_figure(
-    source: ScanSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+    source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
 ) -> Figure:
     """Scan, pores over the scan, probability and porosity of the fields, side by side.
 
@@ -79,7 +79,7 @@ def overview_figure(
     return figure
 
 
-def _title(source: ScanSource, porosity: Porosity, slice_: int) -> str:
+def _title(source: ImageSource, porosity: Porosity, slice_: int) -> str:
     """What the porosity is of; a stack has the name of its folder, or of the one file that holds all slices."""
     path, slices = Path(source.path), porosity.fields.shape[0]
     if slices == 1:
@@ -110,7 +110,7 @@ _FILL, _OUTLINE = 90, 255
 
 
 def pictures_of(
-    source: ScanSource, store: ScanStore, slice_: int, pixel_size_nm: float | None, caption: str
+    source: ImageSource, store: ScanStore, slice_: int, pixel_size_nm: float | None, caption: str
 ) -> Pictures:
     """Pictures of a slice, from a coarse level of the store and from the scan.
 

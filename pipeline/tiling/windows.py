@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from pipeline.errors import UserError
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 from pipeline.images.rectangles import Part, Roi, Window
 from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.plan import ChunkPlan
@@ -162,7 +162,7 @@ def axis_weights(
     return first, number, matrix
 
 
-class Rescaled(ScanSource):
+class Rescaled(ImageSource):
     """A source at another pixel size, resampled as it is read.
 
     Args:
@@ -171,7 +171,7 @@ class Rescaled(ScanSource):
         shape: height and width of the result (px).
     """
 
-    def __init__(self, source: ScanSource, scale: tuple[float, float], shape: tuple[int, int]) -> None:
+    def __init__(self, source: ImageSource, scale: tuple[float, float], shape: tuple[int, int]) -> None:
         block = tuple(max(1, round(side * factor)) for side, factor in zip(source.block, scale, strict=True))
         super().__init__(source.path, shape, np.dtype(np.float32), page=source.page, block=(block[0], block[1]))
         self._source, self._scale = source, scale
@@ -192,6 +192,6 @@ def resampled(pixels: np.ndarray, down: sparse.csr_array, across: sparse.csr_arr
     return result
 
 
-def at_network_scale(source: ScanSource, windows: Windows) -> ScanSource:
+def at_network_scale(source: ImageSource, windows: Windows) -> ImageSource:
     """A slice as the network sees it."""
     return source if windows.scale == (1, 1) else Rescaled(source, windows.scale, windows.shape)

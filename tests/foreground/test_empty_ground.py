@@ -9,7 +9,7 @@ import tifffile
 from pipeline.foreground.cells import measure_cells
 from pipeline.foreground.rock_map import EmptyGround, find_empty_ground
 from pipeline.foreground.shading import CELL
-from pipeline.images import open_scan
+from pipeline.images import open_image
 from pipeline.synthetic import generate
 
 SIDE = 12 * CELL
@@ -23,7 +23,7 @@ def rock() -> np.ndarray:
 
 def ground_of(folder: Path, image: np.ndarray) -> EmptyGround:
     tifffile.imwrite(folder / "a.tif", image, tile=(256, 256), compression="zlib")
-    with open_scan(folder / "a.tif") as source:
+    with open_image(folder / "a.tif") as source:
         return find_empty_ground(measure_cells(source))
 
 

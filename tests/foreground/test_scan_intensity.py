@@ -8,14 +8,14 @@ import tifffile
 
 from pipeline.errors import UserError
 from pipeline.foreground.intensity import Intensity, scan_intensity
-from pipeline.images import ScanSource, open_scan
+from pipeline.images import ImageSource, open_image
 from pipeline.images.rectangles import sample_windows
 from tests.images.cases import noise
 
 
-def scan(folder: Path, image: np.ndarray) -> ScanSource:
+def scan(folder: Path, image: np.ndarray) -> ImageSource:
     tifffile.imwrite(folder / "a.tif", image, tile=(64, 64), compression="zlib")
-    return open_scan(folder / "a.tif")
+    return open_image(folder / "a.tif")
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])

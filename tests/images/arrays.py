@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.images import ScanSource, ScanStack
+from pipeline.images import ImageSource, ScanStack
 from pipeline.images.volume import ScanVolume
 
 
-class ArraySource(ScanSource):
+class ArraySource(ImageSource):
     """A grey array (H, W) as a scan; notes the largest window that was read."""
 
     def __init__(self, pixels: np.ndarray) -> None:

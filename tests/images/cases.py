@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 
 
 def noise(shape: tuple[int, ...], dtype: str = "uint8", seed: int = 0) -> np.ndarray:
@@ -30,7 +30,7 @@ def windows(shape: tuple[int, int], count: int = 12) -> Iterator[tuple[int, int,
         yield top, left, int(rng.integers(1, height - top + 1)), int(rng.integers(1, width - left + 1))
 
 
-def assert_reads(source: ScanSource, expected: np.ndarray) -> None:
+def assert_reads(source: ImageSource, expected: np.ndarray) -> None:
     """All windows equal the array's, type included."""
     assert source.shape == expected.shape
     assert source.dtype == expected.dtype

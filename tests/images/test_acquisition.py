@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.images import cropped, open_scan, open_stack, whole
+from pipeline.images import cropped, open_image, open_stack, whole
 from pipeline.images.microscope import info_bar_height, read_bottom
 from pipeline.images.rectangles import Roi
 from tests.images.microscope.bars import one_line
@@ -21,7 +21,7 @@ from tests.images.microscope.files import HITACHI, IMAGE, fei, write
 def test_makers_tags_of_a_tiff(tmp_path: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole, "LARGEST_SINGLE_BLOCK", 1000)
     path = write(tmp_path / "a.tif", {34682: fei()}, **options)
-    with open_scan(path) as source:
+    with open_image(path) as source:
         assert source.pixel_size_nm == pytest.approx((4, 4))
         assert source.acquisition is not None
         assert source.acquisition.detector == "TLD"
@@ -32,7 +32,7 @@ def test_makers_tags_of_a_tiff(tmp_path: Path, options: dict[str, Any], monkeypa
 def test_side_file_of_a_picture(tmp_path: Path) -> None:
     Image.fromarray(IMAGE).save(tmp_path / "a.png")
     (tmp_path / "a.txt").write_text(HITACHI.format(size=9.92, columns=128))
-    with open_scan(tmp_path / "a.png") as source:
+    with open_image(tmp_path / "a.png") as source:
         assert source.pixel_size_nm == pytest.approx((9.92, 9.92))
 
 
@@ -48,7 +48,7 @@ def test_pages_of_a_stack(tmp_path: Path) -> None:
 def test_the_bar_of_a_scan_by_its_lower_rows(tmp_path: Path) -> None:
     scan = np.vstack([np.random.default_rng(0).normal(120, 20, (600, 800)).clip(0, 255), one_line(50, 800, 0, 255)])
     tifffile.imwrite(tmp_path / "a.tif", scan.astype(np.uint8), tile=(64, 64))
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert (
             info_bar_height("auto", source.acquisition, read_bottom(source.read, source.shape), source.shape[0]) == 50
         )

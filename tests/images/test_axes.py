@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, open_stack
+from pipeline.images import open_image, open_stack
 from pipeline.images.volume import ScanVolume, open_volume
 from tests.images.cases import assert_reads, noise
 from tests.images.test_zarr_image import write_ome
@@ -70,10 +70,10 @@ def test_channels_and_times_are_no_slices(
     with pytest.raises(UserError, match=message):
         open_stack(path)[1]
     with pytest.raises(UserError, match=f"{count}.*--page 0 to {count - 1}$"):  # and no word of --stack
-        open_scan(path)
+        open_image(path)
     for number, plane in enumerate(pixels.reshape(-1, 40, 50)):
         if write is not as_nifti:  # whose times are the last axis
-            with open_scan(path, page=number) as source:
+            with open_image(path, page=number) as source:
                 assert_reads(source, plane)
     with ScanVolume(open_stack(path)) as volume:  # as `vlsenet info` looks at it
         assert volume.depth == count
@@ -99,7 +99,7 @@ def test_axes_of_length_one_and_axes_without_a_name_do_not_matter(tmp_path: Path
     pixels = noise((*sizes, 40, 50))
     path = write(tmp_path / "a", axes, pixels)
     with pytest.raises(UserError, match=r"--page 0 to 3, or give --stack"):
-        open_scan(path)
+        open_image(path)
     stack = open_stack(path)
     assert stack.fingerprint()["slices"] == 4
     for source, plane in zip(stack, pixels.reshape(-1, 40, 50), strict=True):
@@ -112,7 +112,7 @@ def test_several_volumes_are_not_one(tmp_path: Path) -> None:
             writer.write(noise((3, 40, 50), seed=seed), photometric="minisblack", metadata={"axes": "ZYX"})
     with pytest.raises(UserError, match="holds 2 images of OME, of which each may be a volume"):
         open_stack(tmp_path / "a.ome.tif").fingerprint()
-    with open_scan(tmp_path / "a.ome.tif", page=4) as source:
+    with open_image(tmp_path / "a.ome.tif", page=4) as source:
         assert_reads(source, noise((3, 40, 50), seed=1)[1])
 
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, open_stack
+from pipeline.images import open_image, open_stack
 from tests.images.cases import noise
 
 GONE = r": the file is gone, deleted or moved while it was read; put it back and give the same command again$"
@@ -33,7 +33,7 @@ def written(folder: Path, suffix: str) -> Path:
 @pytest.mark.parametrize("suffix", [".tif", ".mrc", ".nii"])
 def test_pixels_of_a_file_that_is_gone(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, suffix)
-    with open_scan(path, page=1) as source:
+    with open_image(path, page=1) as source:
         path.unlink()
         with pytest.raises(UserError, match=rf"a\{suffix} \(page 1\){GONE}"):
             source.read(0, 0, 5, 5)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, open_stack
+from pipeline.images import open_image, open_stack
 from tests.images.cases import assert_reads, noise
 
 
@@ -21,7 +21,7 @@ def save(path: Path, data: np.ndarray, voxel: float = 40.0) -> Path:
 @pytest.mark.parametrize("dtype", ["uint16", "float32", "int16", "int8"])
 def test_an_image_and_its_scale(tmp_path: Path, dtype: str) -> None:
     data = noise((60, 70), "uint8").astype(dtype)
-    with open_scan(save(tmp_path / "a.mrc", data)) as source:
+    with open_image(save(tmp_path / "a.mrc", data)) as source:
         assert_reads(source, data if dtype in ("uint16", "float32") else data.astype(np.float32))
         assert source.pixel_size_nm == pytest.approx((4, 4))  # 40 angstrom
 
@@ -33,13 +33,13 @@ def test_a_volume_is_a_stack(tmp_path: Path) -> None:
     for index in range(3):
         assert_reads(stack[index], data[index])
     with pytest.raises(UserError, match="3 slices"):
-        open_scan(tmp_path / "a.mrc")
+        open_image(tmp_path / "a.mrc")
     with pytest.raises(UserError, match="no slice 3"):
-        open_scan(tmp_path / "a.mrc", page=3)
+        open_image(tmp_path / "a.mrc", page=3)
 
 
 def test_an_unset_scale_is_unknown(tmp_path: Path) -> None:
-    with open_scan(save(tmp_path / "a.mrc", noise((60, 70), "float32"), voxel=0)) as source:
+    with open_image(save(tmp_path / "a.mrc", noise((60, 70), "float32"), voxel=0)) as source:
         assert source.pixel_size_nm is None
 
 
@@ -47,10 +47,10 @@ def test_truncated_and_complex_files_are_refused(tmp_path: Path) -> None:
     whole = save(tmp_path / "a.mrc", noise((60, 70), "float32")).read_bytes()
     (tmp_path / "b.mrc").write_bytes(whole[:-500])
     with pytest.raises(UserError, match="500 of its bytes are missing"):
-        open_scan(tmp_path / "b.mrc")
+        open_image(tmp_path / "b.mrc")
     (tmp_path / "c.mrc").write_bytes(whole[:600])
     with pytest.raises(UserError, match="damaged"):
-        open_scan(tmp_path / "c.mrc")
+        open_image(tmp_path / "c.mrc")
     save(tmp_path / "d.mrc", noise((60, 70), "float32").astype(np.complex64))
     with pytest.raises(UserError, match="complex64"):
-        open_scan(tmp_path / "d.mrc")
+        open_image(tmp_path / "d.mrc")

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.images import cropped, open_scan, open_stack, scans_in
+from pipeline.images import cropped, open_image, open_stack, scans_in
 from pipeline.images.opening import natural, subfolders_with_images
 from pipeline.images.rectangles import Roi
 from tests.images.cases import assert_reads, noise
@@ -37,7 +37,7 @@ def test_what_is_no_scan_is_one_line(tmp_path: Path, content: bytes | None, mess
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UserError, match=message) as error:
-        open_scan(path)
+        open_image(path)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -47,18 +47,18 @@ def test_unreadable(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"II*\x00")
     (tmp_path / "a.tif").chmod(0)
     with pytest.raises(UserError, match="can't be opened"):
-        open_scan(tmp_path / "a.tif")
+        open_image(tmp_path / "a.tif")
 
 
 def test_a_folder_is_a_stack_in_the_order_of_its_numbers(tmp_path: Path) -> None:
     images = {f"s{number}.png": noise((20, 30), seed=number) for number in (10, 9, 100)}
     with pytest.raises(UserError, match="not a Zarr and holds no images"):
-        open_scan(tmp_path)
+        open_image(tmp_path)
     for name, image in images.items():
         Image.fromarray(image).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(UserError, match="folder of 3 images"):
-        open_scan(tmp_path)
+        open_image(tmp_path)
     stack = open_stack(tmp_path)
     for name, source in zip(("s9.png", "s10.png", "s100.png"), stack, strict=True):
         assert_reads(source, images[name])
@@ -86,7 +86,7 @@ def test_a_folder_holds_scans_of_all_formats(tmp_path: Path, caplog: pytest.LogC
 def test_a_folder_without_images_says_where_they_are(tmp_path: Path) -> None:
     for name in ("empty", "images", "labels", ".hidden"):
         (tmp_path / name).mkdir()
-    opened: list[Callable[[str], object]] = [open_scan, open_stack, scans_in]
+    opened: list[Callable[[str], object]] = [open_image, open_stack, scans_in]
     for opens in opened:
         with pytest.raises(UserError, match=r"holds no images; check the path$"):
             opens(str(tmp_path))
@@ -113,7 +113,7 @@ def test_a_tiff_of_several_pages_is_a_stack(tmp_path: Path) -> None:
 def test_a_broken_link_names_what_it_points_to(tmp_path: Path) -> None:
     (tmp_path / "a.tif").symlink_to(tmp_path / "gone.tif")
     with pytest.raises(UserError, match=r"a\.tif: it is a link to .*gone\.tif, which does not exist"):
-        open_scan(tmp_path / "a.tif")
+        open_image(tmp_path / "a.tif")
 
 
 def test_natural_order() -> None:
@@ -125,7 +125,7 @@ def test_nan_is_told_where_it_is_read(tmp_path: Path) -> None:
     image = noise((40, 50), "float32")
     image[30, 5:7] = np.nan, np.inf
     tifffile.imwrite(tmp_path / "a.tif", image)
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         np.testing.assert_array_equal(source.read(0, 0, 30, 50), image[:30])
         with pytest.raises(
             UserError, match=r"a\.tif: 2 pixels are NaN or infinite in the region x 5 to 6, y 30 to 30,"
@@ -136,7 +136,7 @@ def test_nan_is_told_where_it_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("window", [(-1, 0, 5, 5), (0, 0, 41, 5), (0, 46, 5, 5), (0, 0, 0, 5)])
 def test_a_window_outside_is_a_mistake_of_the_program(tmp_path: Path, window: tuple[int, int, int, int]) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise((40, 50)))
-    with open_scan(tmp_path / "a.tif") as source, pytest.raises(ValueError, match="not inside"):
+    with open_image(tmp_path / "a.tif") as source, pytest.raises(ValueError, match="not inside"):
         source.read(*window)
 
 
@@ -144,15 +144,15 @@ def test_fingerprint(tmp_path: Path) -> None:
     image = noise((3000, 2000))
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, image)
-    first = open_scan(path).fingerprint()
-    assert first == open_scan(path).fingerprint()
+    first = open_image(path).fingerprint()
+    assert first == open_image(path).fingerprint()
     assert first["bytes"] == path.stat().st_size
     assert (first["name"], first["shape"], first["dtype"]) == ("a.tif", [3000, 2000], "uint8")
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))
     os.utime(path, (first["modified"], first["modified"]))
-    changed = open_scan(path).fingerprint()
+    changed = open_image(path).fingerprint()
     assert {key for key in first if first[key] != changed[key]} == {"sha256_of_samples"}
 
 
@@ -161,7 +161,7 @@ def test_roi(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", image)
     roi = Roi.of("10, 5,40,30")
     assert (roi, str(roi)) == (Roi(10, 5, 40, 30), "10,5,40,30")
-    source = open_scan(tmp_path / "a.tif")
+    source = open_image(tmp_path / "a.tif")
     with cropped(source, roi) as part:
         assert_reads(part, image[5:35, 10:])
         assert part.fingerprint()["roi"] == "10,5,40,30"

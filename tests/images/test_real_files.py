@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.images import open_scan, open_stack
+from pipeline.images import open_image, open_stack
 from pipeline.images.files import read_image
 from tests.images.cases import assert_reads
 from tests.paths import SHARED
@@ -17,7 +17,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("name", ["vendor_tiff/zeiss.tif", "vendor_tiff/thermo_fei.tif", "nankai/mosaics/11_image.png"])
 def test_single_files(name: str) -> None:
-    with open_scan(SHARED / name) as source:
+    with open_image(SHARED / name) as source:
         assert_reads(source, read_image(SHARED / name))
 
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, whole
+from pipeline.images import open_image, whole
 from pipeline.images import storage as blocks
 from pipeline.images.files import read_image
 from pipeline.images.storage import RawSource
@@ -40,7 +40,7 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 def test_any_layout_gives_what_was_written(tmp_path: Path, layout: str, dtype: str) -> None:
     image = noise((101, 131), dtype)
     tifffile.imwrite(tmp_path / "a.tif", image, **LAYOUTS[layout])
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert_reads(source, image)
         assert source.channels == 1
         assert source.page is None
@@ -57,7 +57,7 @@ def test_colour_becomes_grey_as_in_read_image(
     image[:20] = image[:20, :, :1]  # grey rows among the coloured
     planar = options.get("planarconfig") == "separate"
     tifffile.imwrite(tmp_path / "a.tif", np.moveaxis(image, -1, 0) if planar else image, photometric="rgb", **options)
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert source.channels == channels
         assert_reads(source, read_image(tmp_path / "a.tif"))
 
@@ -69,16 +69,16 @@ def test_white_is_zero_and_palette(tmp_path: Path, options: dict[str, Any]) -> N
     tifffile.imwrite(tmp_path / "white.tif", image, photometric="miniswhite", **options)
     tifffile.imwrite(tmp_path / "palette.tif", image, photometric="palette", colormap=colours, **options)
     for name in ("white.tif", "palette.tif"):
-        with open_scan(tmp_path / name) as source:
+        with open_image(tmp_path / name) as source:
             assert_reads(source, read_image(tmp_path / name))
-    with open_scan(tmp_path / "white.tif") as source:
+    with open_image(tmp_path / "white.tif") as source:
         np.testing.assert_array_equal(source.read(0, 0, 60, 70), 255 - image)
 
 
 def test_jpeg_tiles(tmp_path: Path) -> None:
     image = np.add.outer(np.arange(96), np.arange(128)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", image, tile=(32, 32), compression="jpeg")
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert_reads(source, read_image(tmp_path / "a.tif"))
 
 
@@ -90,7 +90,7 @@ def test_twelve_bits_that_are_packed(tmp_path: Path) -> None:
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tiff:
         tiff.pages[0].tags["ImageWidth"].overwrite(30)
         tiff.pages[0].tags["BitsPerSample"].overwrite(12)
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert_reads(source, image)
 
 
@@ -100,7 +100,7 @@ def test_a_pyramid_gives_its_largest_level_and_its_pixel_size(tmp_path: Path) ->
         sizes = {"PhysicalSizeX": 4.5, "PhysicalSizeXUnit": "nm", "PhysicalSizeY": 0.005, "PhysicalSizeYUnit": "µm"}
         writer.write(image, subifds=1, tile=(64, 64), metadata={"axes": "YX", **sizes})
         writer.write(image[::2, ::2], subfiletype=1, tile=(64, 64))
-    with open_scan(tmp_path / "a.ome.tif") as source:
+    with open_image(tmp_path / "a.ome.tif") as source:
         assert_reads(source, image)
         assert source.pixel_size_nm == pytest.approx((5.0, 4.5))
         assert source.pixel_size_nm == pytest.approx((5, 4.5))
@@ -111,18 +111,18 @@ def test_pages(tmp_path: Path, options: dict[str, Any]) -> None:
     stack = noise((5, 40, 50))
     tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", **options)
     with pytest.raises(UserError, match=r"a\.tif: it holds 5 images.* --page 0 to 4"):
-        open_scan(tmp_path / "a.tif")
+        open_image(tmp_path / "a.tif")
     for page in (0, 3):
-        with open_scan(tmp_path / "a.tif", page=page) as source:
+        with open_image(tmp_path / "a.tif", page=page) as source:
             assert_reads(source, stack[page])
             assert f"page {page}" in source.describe()
     with pytest.raises(UserError, match="no page 5"):
-        open_scan(tmp_path / "a.tif", page=5)
+        open_image(tmp_path / "a.tif", page=5)
 
 
 def test_blocks_are_told_and_shared_by_neighbouring_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tifffile.imwrite(tmp_path / "a.tif", noise((256, 256)), tile=(64, 32), compression="zlib")
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert source.block == (64, 32)
         decoded = []
         original = SegmentedTiff._segment
@@ -139,7 +139,7 @@ def test_empty_tiles_are_the_value_of_no_data(tmp_path: Path) -> None:
         counts = list(tiff.pages[0].databytecounts)
         tiff.pages[0].tags["TileByteCounts"].overwrite([0, *counts[1:]])
     image[:32, :32] = 0
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert_reads(source, image)
 
 
@@ -147,7 +147,7 @@ def test_threads_read_the_same(tmp_path: Path) -> None:
     image = noise((300, 300), "uint16")
     tifffile.imwrite(tmp_path / "a.tif", image, tile=(16, 16), compression="zlib")
     places = list(windows(image.shape, 100))
-    with open_scan(tmp_path / "a.tif") as source, ThreadPoolExecutor(8) as pool:
+    with open_image(tmp_path / "a.tif") as source, ThreadPoolExecutor(8) as pool:
         for (top, left, height, width), window in zip(places, pool.map(lambda p: source.read(*p), places), strict=True):
             np.testing.assert_array_equal(window, image[top : top + height, left : left + width])
 
@@ -159,7 +159,7 @@ def test_truncated_files_are_refused(tmp_path: Path, layout: str) -> None:
     for kept in (len(data) - 1, len(data) // 2, 100, 9, 4):
         (tmp_path / "cut.tif").write_bytes(data[:kept])
         with pytest.raises(UserError, match=r"cut\.tif: .*truncated"):
-            open_scan(tmp_path / "cut.tif")
+            open_image(tmp_path / "cut.tif")
 
 
 def test_a_damaged_tile_is_told_with_its_region_and_the_others_are_read(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_damaged_tile_is_told_with_its_region_and_the_others_are_read(tmp_path
     data = bytearray((tmp_path / "a.tif").read_bytes())
     data[offset : offset + 40] = b"\xff" * 40
     (tmp_path / "a.tif").write_bytes(bytes(data))
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         with pytest.raises(UserError, match=r"a\.tif: .*damaged in the region x 30 to 39, y 32 to 35"):
             source.read(32, 30, 4, 10)
         np.testing.assert_array_equal(source.read(0, 0, 32, 96), image[:32])
@@ -182,7 +182,7 @@ def test_a_file_that_lies_about_its_size_is_refused(tmp_path: Path, options: dic
     with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as tiff:
         tiff.pages[0].tags["ImageLength"].overwrite(60_000)
     with pytest.raises(UserError, match=r"a\.tif: "):
-        open_scan(tmp_path / "a.tif").read(50_000, 0, 1, 1)
+        open_image(tmp_path / "a.tif").read(50_000, 0, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_a_file_that_lies_about_its_size_is_refused(tmp_path: Path, options: dic
 def test_other_pixels_are_refused(tmp_path: Path, image: np.ndarray, options: dict[str, Any], message: str) -> None:
     tifffile.imwrite(tmp_path / "a.tif", image, **options)
     with pytest.raises(UserError, match=message):
-        open_scan(tmp_path / "a.tif")
+        open_image(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("dtype", ["int8", "int16", "uint32", "int32", "float16", "float64"])
@@ -207,7 +207,7 @@ def test_other_numbers_are_read_as_float(tmp_path: Path, dtype: str, options: di
     image = (noise((64, 64)).astype(np.int32) - 100).astype(dtype)
     tifffile.imwrite(tmp_path / "a.tif", image, **options)
     np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), image.astype(np.float32))
-    with open_scan(tmp_path / "a.tif") as source:
+    with open_image(tmp_path / "a.tif") as source:
         assert_reads(source, image.astype(np.float32))
 
 
@@ -233,14 +233,14 @@ def test_sizes_that_contradict_each_other_make_no_pixels(tmp_path: Path, tag: st
     with path.open("ab") as file:
         file.write(bytes(1 << 20))  # what would be taken for pixels
     with pytest.raises(UserError, match=message):
-        open_scan(path)
+        open_image(path)
 
 
 def test_a_file_of_no_pixels_is_refused_and_a_size_that_was_left_open_is_not(tmp_path: Path) -> None:
     tiles = overwritten(tmp_path / "a.tif", "TileByteCounts", [0] * 4, tile=(32, 32), compression="zlib")
     with pytest.raises(UserError, match="stores no pixels"):
-        open_scan(tiles)
-    with open_scan(overwritten(tmp_path / "b.tif", "StripByteCounts", 0)) as source:
+        open_image(tiles)
+    with open_image(overwritten(tmp_path / "b.tif", "StripByteCounts", 0)) as source:
         assert_reads(source, noise((64, 64)))
 
 
@@ -252,7 +252,7 @@ def test_one_large_strip_is_decoded_once(
     monkeypatch.setattr(whole, "MOST_IN_MEMORY", 1000)
     image = noise((101, 131), "uint16")
     tifffile.imwrite(tmp_path / "a.tif", image, compression="zlib", rowsperstrip=101)
-    with caplog.at_level("INFO", logger="vlsenet"), open_scan(tmp_path / "a.tif", spill_dir=tmp_path / "s") as source:
+    with caplog.at_level("INFO", logger="vlsenet"), open_image(tmp_path / "a.tif", spill_dir=tmp_path / "s") as source:
         assert source.decoded_whole
         assert isinstance(source, RawSource)
         assert_reads(source, image)
@@ -270,7 +270,7 @@ def test_memory_does_not_grow_with_the_scan(tmp_path: Path, compressed: bool, mo
         data = (encoded for _ in range((side // 512) ** 2))
         layout = {"tile": (512, 512), "compression": "zlib" if compressed else None}
         tifffile.imwrite(tmp_path / f"{side}.tif", data, shape=(side, side), dtype=np.uint8, **layout)
-        with open_scan(tmp_path / f"{side}.tif") as source:
+        with open_image(tmp_path / f"{side}.tif") as source:
             tracemalloc.start()
             for top in range(0, side, 1024):
                 for left in range(0, side, 1024):

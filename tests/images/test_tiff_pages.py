@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, open_stack
+from pipeline.images import open_image, open_stack
 from pipeline.images import tiff_structure as tiff_images
 from tests.images.cases import assert_reads, noise
 
@@ -30,7 +30,7 @@ def assert_in_order(path: Path, pages: np.ndarray | list[np.ndarray]) -> None:
     stack = open_stack(path)
     assert len(stack) == len(pages)
     for number, page in enumerate(pages):
-        for source in (stack[number], open_scan(path, page=number)):
+        for source in (stack[number], open_image(path, page=number)):
             with source:
                 assert_reads(source, page)
 
@@ -51,7 +51,7 @@ def test_pages_of_other_sizes_keep_their_order_and_pixel_size(tmp_path: Path) ->
             scale = 1e7 / (4 + number)  # 4, 5, 6, 7 nm
             writer.write(page, metadata=None, resolution=(scale, scale), resolutionunit="CENTIMETER")
     assert_in_order(path, pages)
-    sizes = [open_scan(path, page=number).pixel_size_nm for number in range(4)]
+    sizes = [open_image(path, page=number).pixel_size_nm for number in range(4)]
     assert sizes == [pytest.approx((4 + number, 4 + number), rel=1e-3) for number in range(4)]
 
 
@@ -118,7 +118,7 @@ def test_pages_that_lead_back_are_damage(tmp_path: Path, compression: str | None
     assert data[at : at + 4] == bytes(4)
     data[at : at + 4] = first.to_bytes(4, "little")
     path.write_bytes(bytes(data))
-    for opens in (open_scan, open_stack):
+    for opens in (open_image, open_stack):
         with pytest.raises(UserError, match=r"a\.tif: it is truncated or damaged \(page 3 is one of those before it\)"):
             opens(path)
 

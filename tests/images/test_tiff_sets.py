@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, open_stack, tiff
+from pipeline.images import open_image, open_stack, tiff
 from pipeline.images.volume import ScanVolume
 from tests.images.cases import assert_reads, noise
 from tests.images.sets import ome_image, plane, write_ome, write_set
@@ -23,7 +23,7 @@ def test_a_file_of_a_set_means_itself(
 ) -> None:
     files = write_set(tmp_path, SLICES, **options)
     for file, pixels in zip(files, SLICES, strict=True):
-        with open_scan(file) as source:
+        with open_image(file) as source:
             assert_reads(source, pixels)
             assert source.pixel_size_nm == pytest.approx((10, 10))
     for source, pixels in zip(open_stack(tmp_path), SLICES, strict=True):
@@ -36,7 +36,7 @@ def test_a_file_of_a_set_means_itself(
     (warning,) = caplog.messages
     assert "s1.ome.tif: it holds 1 of the 3 images of a set of files (with s0.ome.tif, s2.ome.tif)" in warning
     with pytest.raises(UserError, match=r"s1\.ome\.tif: no page 1 in this file, which holds 1 of the 3 images"):
-        open_scan(files[1], page=1)
+        open_image(files[1], page=1)
 
 
 def test_files_of_a_set_are_not_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,7 +47,7 @@ def test_files_of_a_set_are_not_looked_for(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(
         tiff.tifffile.FileHandle, "open", lambda self: opened.append(Path(str(self._file)).name) or original(self)
     )
-    open_scan(files[0]).close()
+    open_image(files[0]).close()
     assert set(opened) == {"s0.ome.tif"}
 
 
@@ -59,7 +59,7 @@ def test_a_file_of_several_planes_of_a_set(tmp_path: Path) -> None:
     for source, pixels in zip(open_stack(tmp_path / "c1.ome.tif"), SLICES + 1, strict=True):
         assert_reads(source, pixels)
     with pytest.raises(UserError, match=r"it holds 3 of the 6 images of a set of files \(with c0\.ome\.tif\)"):
-        open_scan(tmp_path / "c1.ome.tif")
+        open_image(tmp_path / "c1.ome.tif")
 
 
 def test_an_image_that_is_whole_in_its_file_needs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -88,7 +88,7 @@ def test_a_renamed_file_means_itself(tmp_path: Path, uuid: str | None) -> None:
 
 def test_a_renamed_file_of_a_set(tmp_path: Path) -> None:
     for number, file in enumerate(write_set(tmp_path, SLICES)):
-        with open_scan(file.rename(tmp_path / f"n{number}.tif")) as source:
+        with open_image(file.rename(tmp_path / f"n{number}.tif")) as source:
             assert_reads(source, SLICES[number])
 
 
@@ -99,11 +99,11 @@ def test_a_missing_plane_is_named(tmp_path: Path, options: dict[str, str], there
     planes = "".join(plane(ifd, z=z) for ifd, z in enumerate(there))
     path = write_ome(tmp_path / "a.ome.tif", ome_image(planes, (40, 50), z=3), SLICES[list(there)], **options)
     for z in there:
-        with open_scan(path, page=z) as source:
+        with open_image(path, page=z) as source:
             assert_reads(source, SLICES[z])
     missing = rf"a\.ome\.tif: image {gone} \(z {gone}\) is missing: its OME-XML lists 3 images, but the file holds 2"
     with pytest.raises(UserError, match=missing):
-        open_scan(path, page=gone)
+        open_image(path, page=gone)
     with ScanVolume(open_stack(path)) as volume:  # as `vlsenet info` looks at it
         assert volume.depth == 3
         with pytest.raises(UserError, match=missing):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, whole
+from pipeline.images import open_image, whole
 from pipeline.images.files import read_image
 from tests.images.cases import assert_reads, noise
 
@@ -39,7 +39,7 @@ def test_reads_as_read_image(tmp_path: Path, name: str, spilled: bool, monkeypat
     monkeypatch.setattr(whole, "_BAND", 1000)
     if spilled:
         monkeypatch.setattr(whole, "MOST_IN_MEMORY", 1000)
-    with open_scan(path, spill_dir=tmp_path / "spill") as source:
+    with open_image(path, spill_dir=tmp_path / "spill") as source:
         assert source.decoded_whole
         assert source.channels == (3 if "rgb" in name or name == "deep.png" else 1)
         assert_reads(source, read_image(path))
@@ -55,11 +55,11 @@ def test_what_was_spilled_is_used_again_for_the_same_file_only(
     path = write(tmp_path, "grey.png")
     for expected in (1, 0):
         caplog.clear()
-        with caplog.at_level("INFO", logger="vlsenet"), open_scan(path, spill_dir=tmp_path / "spill") as source:
+        with caplog.at_level("INFO", logger="vlsenet"), open_image(path, spill_dir=tmp_path / "spill") as source:
             assert_reads(source, read_image(path))
         assert caplog.text.count("must be decoded as a whole") == expected
     Image.fromarray(noise((61, 83), seed=5)).save(path)
-    with open_scan(path, spill_dir=tmp_path / "spill") as source:
+    with open_image(path, spill_dir=tmp_path / "spill") as source:
         assert_reads(source, read_image(path))
 
 
@@ -67,7 +67,7 @@ def test_pillows_limit_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     monkeypatch.setattr(whole, "_BAND", 100)  # releases of Pillow before 13 ask of a part, too
     path = write(tmp_path, "grey.png")
-    assert_reads(open_scan(path), np.asarray(noise((61, 83))))
+    assert_reads(open_image(path), np.asarray(noise((61, 83))))
 
 
 @pytest.mark.parametrize("name", ["grey.png", "deep.png", "rgb.jpg", "grey.bmp"])
@@ -77,7 +77,7 @@ def test_truncated_files_are_refused(tmp_path: Path, name: str) -> None:
     for kept in (len(data) // 2, 60, 20):
         path.write_bytes(data[:kept])
         with pytest.raises(UserError, match=f"{name}: .*truncated"):
-            open_scan(path)
+            open_image(path)
 
 
 def test_a_disk_without_room_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,5 +88,5 @@ def test_a_disk_without_room_is_one_line(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(np.lib.format, "write_array_header_2_0", full)
     with pytest.raises(UserError, match=r"can't write decoded pixels here .No space left on device"):
-        open_scan(write(tmp_path, "grey.png"), spill_dir=tmp_path / "spill")
+        open_image(write(tmp_path, "grey.png"), spill_dir=tmp_path / "spill")
     assert not list((tmp_path / "spill").iterdir())

@@ -9,8 +9,8 @@ import pytest
 import zarr
 
 from pipeline.errors import UserError
-from pipeline.images import open_scan, open_stack
-from pipeline.images.source import ScanSource
+from pipeline.images import open_image, open_stack
+from pipeline.images.source import ImageSource
 from tests.images.cases import assert_reads, noise
 
 ZARR3 = int(zarr.__version__.split(".")[0]) >= 3
@@ -56,7 +56,7 @@ def test_ome_zarr(tmp_path: Path, version: int, dtype: str) -> None:
     image = noise((101, 131), dtype)
     write_ome(str(tmp_path / "a.zarr"), image[None, None, None], "tczyx", version, scale=[1, 1, 9, 0.005, 0.004],
               unit="micrometer")  # fmt: skip
-    with open_scan(tmp_path / "a.zarr") as source:
+    with open_image(tmp_path / "a.zarr") as source:
         assert_reads(source, image)
         assert source.block == (32, 48)
         assert source.pixel_size_nm == pytest.approx((5.0, 4.0))
@@ -68,12 +68,12 @@ def test_plain_arrays(tmp_path: Path, version: int) -> None:
     group = group_at(str(tmp_path / "a.zarr"), version)
     add(group, "only", image, (16, 90))
     for name in ("a.zarr", "a.zarr/only"):
-        with open_scan(tmp_path / name) as source:
+        with open_image(tmp_path / name) as source:
             assert_reads(source, image)
             assert source.pixel_size_nm is None
     add(group, "second", image, (16, 90))
     with pytest.raises(UserError, match=r"without OME metadata that holds only, second; give an image inside"):
-        open_scan(tmp_path / "a.zarr")
+        open_image(tmp_path / "a.zarr")
 
 
 def test_colour_and_planes(tmp_path: Path) -> None:
@@ -81,17 +81,17 @@ def test_colour_and_planes(tmp_path: Path) -> None:
     group = group_at(str(tmp_path / "c.zarr"), 2)
     add(group, "rgb", colour, (16, 16, 3))
     luma = np.rint(colour @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    with open_scan(tmp_path / "c.zarr") as source:
+    with open_image(tmp_path / "c.zarr") as source:
         assert_reads(source, luma)
     write_ome(str(tmp_path / "cyx.zarr"), np.moveaxis(colour, -1, 0), "cyx", 2)
-    with open_scan(tmp_path / "cyx.zarr") as source:
+    with open_image(tmp_path / "cyx.zarr") as source:
         assert_reads(source, luma)
 
     planes = noise((2, 3, 40, 50))
     write_ome(str(tmp_path / "tzyx.zarr"), planes, "tzyx", 2)
     with pytest.raises(UserError, match="holds 6 images"):
-        open_scan(tmp_path / "tzyx.zarr")
-    with open_scan(tmp_path / "tzyx.zarr", page=4) as source:
+        open_image(tmp_path / "tzyx.zarr")
+    with open_image(tmp_path / "tzyx.zarr", page=4) as source:
         assert_reads(source, planes[1, 1])
     write_ome(str(tmp_path / "zyx.zarr"), planes[0], "zyx", 2)
     stack = open_stack(tmp_path / "zyx.zarr")
@@ -104,7 +104,7 @@ def test_colour_and_planes(tmp_path: Path) -> None:
 def test_shards_are_read_by_their_inner_chunks(tmp_path: Path) -> None:
     image = noise((128, 128))
     add(group_at(str(tmp_path / "a.zarr"), 3), "a", image, (16, 32), shards=(64, 64))
-    with open_scan(tmp_path / "a.zarr") as source:
+    with open_image(tmp_path / "a.zarr") as source:
         assert source.block == (16, 32)
         assert_reads(source, image)
 
@@ -116,18 +116,18 @@ def test_zip_and_object_store(tmp_path: Path) -> None:
     store.close()
     write_ome("memory://scans/a.zarr", image, "yx", 2, scale=[3, 2])
     for location in (str(tmp_path / "a.zip"), "memory://scans/a.zarr"):
-        with open_scan(location) as source:
+        with open_image(location) as source:
             assert_reads(source, image)
             assert source.pixel_size_nm == (3, 2)
             assert len(source.fingerprint()["sha256_of_samples"]) == 64
     fsspec.filesystem("memory").rm("/scans", recursive=True)
     with pytest.raises(UserError, match=r"memory://scans/a\.zarr: it can't be opened as Zarr"):
-        open_scan("memory://scans/a.zarr")
+        open_image("memory://scans/a.zarr")
 
 
 def test_a_protocol_that_is_not_known() -> None:
     with pytest.raises(UserError, match=r"nosuch://bucket/a\.zarr: "):
-        open_scan("nosuch://bucket/a.zarr")
+        open_image("nosuch://bucket/a.zarr")
 
 
 def chunks_of(folder: Path) -> list[Path]:
@@ -138,10 +138,10 @@ def chunks_of(folder: Path) -> list[Path]:
 def test_damaged_chunks_and_metadata(tmp_path: Path, version: int) -> None:
     image = noise((64, 96))
     write_ome(str(tmp_path / "a.zarr"), image, "yx", version)
-    with open_scan(tmp_path / "a.zarr") as source:
+    with open_image(tmp_path / "a.zarr") as source:
         before = source.fingerprint()
         assert before == source.fingerprint()
-    with open_scan(tmp_path / "a.zarr") as source:  # with no chunk in the cache
+    with open_image(tmp_path / "a.zarr") as source:  # with no chunk in the cache
         folder = tmp_path / "a.zarr" / "0"
         for chunk in chunks_of(folder):
             chunk.write_bytes(chunk.read_bytes()[:7])
@@ -150,7 +150,7 @@ def test_damaged_chunks_and_metadata(tmp_path: Path, version: int) -> None:
         for metadata in tmp_path.rglob("zarr.json" if version == 3 else ".zarray"):
             metadata.write_text("{")
         with pytest.raises(UserError, match=r"a\.zarr: "):
-            open_scan(tmp_path / "a.zarr")
+            open_image(tmp_path / "a.zarr")
 
 
 def test_a_changed_chunk_changes_the_fingerprint(tmp_path: Path) -> None:
@@ -159,8 +159,8 @@ def test_a_changed_chunk_changes_the_fingerprint(tmp_path: Path) -> None:
         image = np.zeros((64, 96), np.uint8)
         image[40, 50] = value
         write_ome(str(tmp_path / "a.zarr"), image, "yx", 2)
-        source: ScanSource
-        with open_scan(tmp_path / "a.zarr") as source:
+        source: ImageSource
+        with open_image(tmp_path / "a.zarr") as source:
             prints.append(source.fingerprint()["sha256_of_samples"])
     assert prints[0] != prints[1]
 
@@ -168,16 +168,16 @@ def test_a_changed_chunk_changes_the_fingerprint(tmp_path: Path) -> None:
 def test_other_numbers_are_read_as_float_and_others_refused(tmp_path: Path) -> None:
     image = noise((8, 9)).astype(np.int32) - 100
     add(group_at(str(tmp_path / "a.zarr"), 2), "a", image, (8, 9))
-    with open_scan(tmp_path / "a.zarr") as source:
+    with open_image(tmp_path / "a.zarr") as source:
         assert_reads(source, image.astype(np.float32))
     add(group_at(str(tmp_path / "b.zarr"), 2), "b", image.astype(np.complex64), (8, 9))
     with pytest.raises(UserError, match="type is complex64"):
-        open_scan(tmp_path / "b.zarr")
+        open_image(tmp_path / "b.zarr")
 
 
 def test_the_scale_has_a_source(tmp_path: Path) -> None:
     write_ome(str(tmp_path / "a.zarr"), noise((70, 90)), "yx", 2)
-    with open_scan(tmp_path / "a.zarr") as source:
+    with open_image(tmp_path / "a.zarr") as source:
         assert source.acquisition is not None
         assert source.acquisition.pixel_size_nm == source.pixel_size_nm
         assert source.acquisition.sources == {"pixel_size": "OME-Zarr"}

@@ -11,7 +11,7 @@ import tifffile
 from scipy.ndimage import gaussian_filter
 from skimage.measure import label, regionprops_table
 
-from pipeline.images import open_scan
+from pipeline.images import open_image
 from pipeline.measure.porosity import block_counts, measure_porosity
 from pipeline.report import Report, report_of_scan
 from pipeline.synthetic import SceneSettings, generate
@@ -85,7 +85,7 @@ def make_report(
     soft = None if mask.ndim == 3 else np.where(mask, 0.5, 0.49) + gaussian_filter(mask.astype(np.float32), 1) - 0.5
     probability = None if soft is None else np.where(mask, np.clip(soft, 0.5, 1), np.clip(soft, 0, 0.49))
     store, entries = store_of(folder, mask, chunk=256, block=64, probability=probability)
-    with open_scan(path) as source:
+    with open_image(path) as source:
         source.path = str(folder / name)  # no file system takes such a name everywhere
         return report_of_scan(
             source,

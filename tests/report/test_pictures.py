@@ -9,7 +9,7 @@ import tifffile
 from PIL import Image
 
 from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
-from pipeline.images import open_scan
+from pipeline.images import open_image
 from pipeline.report import pictures
 from pipeline.report.pictures import pictures_of
 from pipeline.visual.drawing import PORE
@@ -26,7 +26,7 @@ def test_pictures_lie_over_each_other(tmp_path: Path) -> None:
     image = np.where(mask, 20, 200).astype(np.uint8)
     tifffile.imwrite(tmp_path / "scan.tif", image)
     store, _ = store_of(tmp_path, mask)
-    with open_scan(tmp_path / "scan.tif") as source:
+    with open_image(tmp_path / "scan.tif") as source:
         found = pictures_of(source, store, 0, 5.0, "")
     assert (found.width, found.height, found.reduction) == (170, 120, 1)
     assert (found.corner, found.region) == ((0, 0), (170, 120))
@@ -44,7 +44,7 @@ def test_a_large_scan_is_shown_from_a_coarse_level(tmp_path: Path) -> None:
     image = random.integers(0, 255, (300, 2500)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "scan.tif", image)
     store, _ = store_of(tmp_path, image < 100, chunk=256)
-    with open_scan(tmp_path / "scan.tif") as source:
+    with open_image(tmp_path / "scan.tif") as source:
         found = pictures_of(source, store, 0, None, "")
         np.testing.assert_allclose(
             coarse_scan(source, store, 1)[:, :1250], image.reshape(150, 2, 1250, 2).mean((1, 3)), atol=1e-4
@@ -65,6 +65,6 @@ def test_noise_is_compressed_until_it_fits(tmp_path: Path, monkeypatch: pytest.M
     image = np.random.default_rng(0).integers(0, 255, (250, 300)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "scan.tif", image)
     store, _ = store_of(tmp_path, np.zeros(image.shape, bool))
-    with open_scan(tmp_path / "scan.tif") as source:
+    with open_image(tmp_path / "scan.tif") as source:
         found = pictures_of(source, store, 0, None, "")
     assert 10_000 < len(found.scan) <= 40_000

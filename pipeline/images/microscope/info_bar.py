@@ -206,7 +206,7 @@ def read_bottom(read: Callable[[int, int, int, int], np.ndarray], shape: tuple[i
     """The lower rows of an image, as many as it takes to find an info bar: a third of the image at most.
 
     Args:
-        read: of a `ScanSource`: (top, left, height, width) to grey values.
+        read: of a `ImageSource`: (top, left, height, width) to grey values.
         shape: height and width of the image (px).
 
     Returns:

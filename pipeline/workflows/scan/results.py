@@ -17,7 +17,7 @@ from tqdm.auto import tqdm
 from pipeline.engine import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
 from pipeline.files import atomic_path, left_over
 from pipeline.foreground.ground import Greys
-from pipeline.images import ChangedSource, ScanSource
+from pipeline.images import ChangedSource, ImageSource
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.measure.porosity import Porosity, block_counts
@@ -81,7 +81,7 @@ class SegmentedScan:
     greys: Greys | None = None
 
     @contextmanager
-    def pictured(self, slice_: int) -> Iterator[ScanSource]:
+    def pictured(self, slice_: int) -> Iterator[ImageSource]:
         """Lend a slice as pictures show it: rock would have no contrast beside blank ground of -9999."""
         with self.volume.slice(slice_, as_stored=True) as source:
             yield source if self.greys is None else ChangedSource(source, self.greys.clipped)

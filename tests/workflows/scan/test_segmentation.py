@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from pipeline.engine.prediction import ChunkPredictor
 from pipeline.errors import UserError
-from pipeline.images import ScanSource
+from pipeline.images import ImageSource
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
@@ -160,7 +160,7 @@ def test_pictures_show_rock_beside_ground_of_any_value(
     tifffile.imwrite(tmp_path / "scan.tif", image)
     seen = []
 
-    def look(path: Path, source: ScanSource, *_: Any, **__: Any) -> None:
+    def look(path: Path, source: ImageSource, *_: Any, **__: Any) -> None:
         seen.append(source.read(0, 0, *source.shape))
         path.touch()
 
