@@ -41,24 +41,14 @@ def run(options: argparse.Namespace) -> int:
         UserError: The folder is missing, or its file can't be read.
     """
     from pipeline.errors import UserError
-    from pipeline.tracking.stores import set_mlflow_defaults
 
     folder = Path(options.output_dir)
     if not folder.is_dir():
         raise UserError(f"--output_dir {folder}: no such folder; give the folder of a training")
-    set_mlflow_defaults()
-    from pipeline.tracking.outbox import Outbox
-    from pipeline.tracking.runs import default_tracking_uri
-    from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
+    from pipeline.tracking.outbox import send_unsent
 
-    address = options.tracking_uri or default_tracking_uri(str(folder))
-    try:
-        outbox = Outbox(folder, open_store(address), "", address)
-    except STORE_ERRORS as error:
-        raise store_error(address, error) from error
-    count = len(outbox.waiting())
-    left = len(outbox.flush())
-    print(f"{count - left} of {count} messages were sent to {address}")
+    sent, left = send_unsent(folder, options.tracking_uri)
+    print(f"{sent} of {sent + left} messages were sent")
     return 1 if left else 0
 
 

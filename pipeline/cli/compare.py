@@ -9,7 +9,6 @@ from pathlib import Path
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import FINE, UserError
-from pipeline.tracking.stores import set_mlflow_defaults
 
 ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"
@@ -93,7 +92,6 @@ def run_comparison(
     Raises:
         UserError: as `compare`.
     """
-    set_mlflow_defaults()
     from pipeline.comparison.compare import compare
 
     run_ids = [name.strip() for name in runs.split(",") if name.strip()]

@@ -10,7 +10,6 @@ from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.options import add_dataset_options, dataset_options, parse_assignments
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import FINE, MISTAKE
-from pipeline.tracking.stores import set_mlflow_defaults
 
 ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\
@@ -71,7 +70,6 @@ def run(options: argparse.Namespace) -> int:
     """
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a folder for the results")
-    set_mlflow_defaults()
     from pipeline.experiments import FoldPlan, check_seeds, read_plan, report_experiment, run_experiment
 
     output_dir = Path(options.output_dir)

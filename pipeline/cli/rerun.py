@@ -9,7 +9,6 @@ from pipeline.cli.compare import store_address
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import FINE, MISTAKE
-from pipeline.tracking.stores import set_mlflow_defaults
 
 ABOUT = "repeat a training from MLflow alone, and say whether the numbers agree"
 _EXAMPLES = f"""\
@@ -53,7 +52,6 @@ def run(options: argparse.Namespace) -> int:
     if not hasattr(options, "output_dir"):
         options.parser.error("--output_dir is missing: give a new folder for the results")
     address = store_address(options.store)
-    set_mlflow_defaults()
     with own_messages():
         from pipeline.experiments.rerun import TOLERANCE, rerun
 

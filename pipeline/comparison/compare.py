@@ -14,13 +14,13 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.choice import choose_runs
 from pipeline.comparison.differences import Comparison, compare_variants, differences_table
+from pipeline.comparison.evaluated_runs import EvaluatedRun, open_existing, read_curves, read_runs
 from pipeline.comparison.gallery import Exhibit, make_gallery
-from pipeline.comparison.measures import BY_NAME, Measure
-from pipeline.comparison.report import FIGURES, Findings, draw, markdown, render, table_html
-from pipeline.comparison.runs import EvaluatedRun, open_existing, read_curves, read_runs
+from pipeline.comparison.html_report import FIGURES, Findings, draw, markdown, render, table_html
 from pipeline.comparison.same_data import check_same_data
+from pipeline.comparison.scores import BY_NAME, Measure
 from pipeline.comparison.strata import strata_table
-from pipeline.comparison.table import cost_table, variant_table, variants_of
+from pipeline.comparison.variant_scores import cost_table, variant_table, variants_of
 from pipeline.errors import UserError, first_line
 from pipeline.files import atomic_path
 from pipeline.tracking.tags import COMPARISON_FOLDER
@@ -38,7 +38,7 @@ class Compared:
 
     Attributes:
         baseline: the variant that the others are compared with.
-        table: scores of the variants, see :func:`pipeline.comparison.table.variant_table`.
+        table: scores of the variants, see :func:`pipeline.comparison.variant_scores.variant_table`.
         differences: see :func:`pipeline.comparison.differences.differences_table`.
         strata: see :func:`pipeline.comparison.strata.strata_table`.
         notes: what a reader must know of the data.

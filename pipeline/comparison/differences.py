@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.measures import MEASURES, Measure
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.paired import Cluster, Difference, TrainingsSpread, paired_difference
-from pipeline.comparison.runs import EvaluatedRun
-from pipeline.comparison.table import score_rows, variants_of
+from pipeline.comparison.scores import MEASURES, Measure
+from pipeline.comparison.variant_scores import score_rows, variants_of
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.paired import Difference
-from pipeline.comparison.runs import EvaluatedRun
 from pipeline.tracking.tags import EVALUATION_FOLDER
 
 _EACH = 2  # wins, and losses

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pandas as pd
 
-from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.errors import UserError
 from pipeline.wording import some_of
 

@@ -8,10 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison.measures import Measure
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.paired import paired_difference
-from pipeline.comparison.runs import EvaluatedRun
-from pipeline.comparison.table import score_rows
+from pipeline.comparison.scores import Measure
+from pipeline.comparison.variant_scores import score_rows
 from pipeline.metrics.pore_objects import HIT
 
 _AREAS = (0, 10, 25, 100, 400, 1600, np.inf)

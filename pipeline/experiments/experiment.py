@@ -10,8 +10,8 @@ from pathlib import Path
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.experiments.folds import FILE as FOLDS_FILE
-from pipeline.experiments.folds import prepare_folds
+from pipeline.experiments.fold_files import FILE as FOLDS_FILE
+from pipeline.experiments.fold_files import prepare_folds
 from pipeline.experiments.plan import Plan, Run
 from pipeline.experiments.plan_file import check_runs, read_plan
 from pipeline.experiments.record import TABLE_FILE, Record, write_run_table
@@ -89,7 +89,7 @@ def run_experiment(
     with atomic_path(output_dir / PLAN_FILE) as partial:
         partial.write_text(yaml.safe_dump(plan.content(), sort_keys=False), encoding="utf-8")
 
-    from pipeline.experiments.mlflow_runs import open_mlflow
+    from pipeline.experiments.parent_run import open_mlflow
 
     files = [output_dir / PLAN_FILE, output_dir / FOLDS_FILE]
     experiment = open_mlflow(output_dir, tracking_uri, experiment_name, plan.baseline, files)
@@ -130,7 +130,7 @@ def report_experiment(output_dir: Path, failed: Sequence[str] = (), unfinished: 
         UserError: nothing was run there, or nothing that can be compared.
     """
     from pipeline.comparison.compare import compare
-    from pipeline.experiments.mlflow_runs import read_mlflow
+    from pipeline.experiments.parent_run import read_mlflow
 
     experiment = read_mlflow(output_dir)
     if experiment is None:

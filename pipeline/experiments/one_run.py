@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.configs import config_files
 from pipeline.errors import INTERRUPTED, UserError, mistake_behind
-from pipeline.experiments.mlflow_runs import MlflowExperiment, read_mlflow
+from pipeline.experiments.parent_run import MlflowExperiment, read_mlflow
 from pipeline.experiments.record import Record
 from pipeline.memory import peak_memory
 from pipeline.networks import build_network, parameter_count

@@ -16,12 +16,12 @@ from typing import Any
 import mlflow
 import yaml
 
-from pipeline.comparison.runs import open_existing
+from pipeline.comparison.evaluated_runs import open_existing
 from pipeline.configs import config_files
 from pipeline.data import index_dataset
 from pipeline.data.split_file import write_split_csv
 from pipeline.errors import UserError
-from pipeline.experiments.tracked_run import (
+from pipeline.experiments.finished_training import (
     Agreement,
     FinishedTraining,
     compare_histories,
@@ -30,8 +30,8 @@ from pipeline.experiments.tracked_run import (
 )
 from pipeline.files import atomic_path
 from pipeline.tracking.provenance import environment, versions
-from pipeline.tracking.runs import open_experiment
 from pipeline.tracking.tags import RERUNS
+from pipeline.tracking.tracked_run import open_experiment
 from pipeline.workflows.option_checks import output_folder
 
 

@@ -17,9 +17,9 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import atomic_path
-from pipeline.tracking.runs import open_experiment
 from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
 from pipeline.tracking.tags import EVALUATED, EVALUATION_FOLDER, FOLD, SEED, TRAINING, VARIANT
+from pipeline.tracking.tracked_run import open_experiment
 
 FILE = "mlflow_run.json"
 _SQLITE = "sqlite:///"

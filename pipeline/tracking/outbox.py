@@ -18,7 +18,7 @@ from PIL import Image
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import atomic_path
-from pipeline.tracking.stores import STORE_ERRORS
+from pipeline.tracking.stores import STORE_ERRORS, default_tracking_uri, open_store, store_error
 from pipeline.visual import write_png
 
 logger = logging.getLogger("vlsenet")
@@ -178,6 +178,25 @@ class Outbox:
                     picture.unlink()
             if not left:
                 pictures.rmdir()
+
+
+def send_unsent(folder: Path, tracking_uri: str | None = None) -> tuple[int, int]:
+    """Send what is kept in a folder of results; returns how many messages were sent, and how many are left.
+
+    Args:
+        folder: of a command's results.
+        tracking_uri: MLflow store; None for ``mlflow.db`` in the folder.
+
+    Raises:
+        UserError: the store can't be opened, or the messages can't be read.
+    """
+    address = tracking_uri or default_tracking_uri(str(folder))
+    try:
+        outbox = Outbox(folder, open_store(address), "", address)
+    except STORE_ERRORS as error:
+        raise store_error(address, error) from error
+    count, left = len(outbox.waiting()), len(outbox.flush())
+    return count - left, left
 
 
 def unsent_messages(folder: Path) -> list[dict[str, Any]]:

@@ -14,20 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import UserError, first_line
 
-_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",  # offline machines would wait for it
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that is down would take minutes, at every call
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # one for each of many small files
-}
-
-
-def set_mlflow_defaults() -> None:
-    """Set MLflow's environment variables; telemetry is decided when MLflow is imported, so call it before."""
-    for name, value in _DEFAULTS.items():
-        os.environ.setdefault(name, value)
-
-
 _SQLITE = "sqlite:///"
 
 #: what a store raises that does not answer, is damaged or locked; MLflow hands on those of its database as they are
@@ -41,6 +27,11 @@ def sqlite_file(tracking_uri: str) -> Path | None:
     return Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0])  # options of the database may follow
 
 
+def default_tracking_uri(output_dir: str) -> str:
+    """The SQLite store of an output folder."""
+    return f"sqlite:///{(Path(output_dir).absolute() / 'mlflow.db').as_posix()}"
+
+
 def open_store(tracking_uri: str) -> mlflow.MlflowClient:
     """The client of a store; an SQLite file that is not there is made.
 
@@ -51,7 +42,6 @@ def open_store(tracking_uri: str) -> mlflow.MlflowClient:
     Raises:
         MlflowException, OSError, SQLAlchemyError, CommandError: `STORE_ERRORS`; `store_error` puts them into words.
     """
-    set_mlflow_defaults()
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs a lot about its database
     file = sqlite_file(tracking_uri)
     if file is not None and not file.exists() and file.parent.is_dir():

@@ -5,7 +5,7 @@ from pipeline.engine.precision import MixedPrecisionInferer
 from pipeline.engine.statistics import MicrographStatistics
 from pipeline.tracking.evaluations import EvaluationLog
 from pipeline.tracking.provenance import environment, run_parameters, versions
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.audit import TextAudit
 from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
 from pipeline.workflows.begin import begin

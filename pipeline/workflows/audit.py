@@ -19,7 +19,7 @@ from monai.engines import SupervisedEvaluator
 from pipeline.errors import INTERRUPTED
 from pipeline.files import atomic_path
 from pipeline.metrics import PoreCounts
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import Dots, dot_figure
 from pipeline.workflows.audit_conditions import Condition
 

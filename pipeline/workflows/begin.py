@@ -15,7 +15,6 @@ import monai.bundle
 from pipeline.configs import config_files
 from pipeline.errors import UserError, mistake_behind
 from pipeline.memory import keep_freed_memory
-from pipeline.tracking.stores import set_mlflow_defaults
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.export import FORMATS, MANIFEST
 from pipeline.workflows.options import check_options
@@ -96,7 +95,6 @@ def begin(command: str) -> None:
         bool(running.config.get("resume")),
         bool(running.config.get("overwrite")),
     )
-    set_mlflow_defaults()
 
 
 def _start_again_if_needed(running: BundleCommand) -> None:

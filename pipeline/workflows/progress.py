@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from pipeline.errors import UserError
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import error_overlay, write_png
 
 #: images in a set

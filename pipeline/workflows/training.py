@@ -17,7 +17,7 @@ from monai.handlers import IgniteMetricHandler, from_engine
 from pipeline.errors import INTERRUPTED, UserError, first_line
 from pipeline.metrics import PoreMetric
 from pipeline.tracking.evaluations import TrainingLink, write_training_link
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.progress import TrainingProgress
 from pipeline.workflows.ranks import OtherProcessFailed, Ranks, distributed

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.comparison.compare import _about_sources, compare
-from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from scripts.compare_runs import run
 from tests.comparison.simulated import NAMES, evaluate, log_run
 

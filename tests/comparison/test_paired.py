@@ -8,8 +8,8 @@ import pytest
 from scipy.stats import t, ttest_1samp, ttest_ind, wilcoxon
 
 from pipeline.comparison.differences import ALIKE, BETTER, WORSE, judge
-from pipeline.comparison.measures import BY_NAME
 from pipeline.comparison.paired import paired_difference
+from pipeline.comparison.scores import BY_NAME
 from tests.comparison.simulated import dice_rows
 
 

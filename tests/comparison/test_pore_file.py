@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from skimage.measure import label, regionprops_table
 
-from pipeline.comparison.runs import read_pores
+from pipeline.comparison.evaluated_runs import read_pores
 from pipeline.comparison.strata import _PORE_STRATA
 from pipeline.metrics import TruePores
 from tests.metrics.masks import blobs

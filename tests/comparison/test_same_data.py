@@ -9,7 +9,7 @@ import mlflow
 import pandas as pd
 import pytest
 
-from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.same_data import check_same_data
 
 _WAY = {

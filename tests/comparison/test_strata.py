@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from pipeline.comparison.differences import compare_variants, differences_table
-from pipeline.comparison.measures import BY_NAME
-from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.evaluated_runs import EvaluatedRun
+from pipeline.comparison.scores import BY_NAME
 from pipeline.comparison.strata import strata_table
 
 #: shares of the pores that are found in two images, of two seeds of two variants, far apart

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from pipeline.comparison.differences import ALIKE, BETTER, WORSE, judge
-from pipeline.comparison.measures import BY_NAME
 from pipeline.comparison.paired import Cluster, Difference, TrainingsSpread
+from pipeline.comparison.scores import BY_NAME
 
 
 def difference(mean: float, low: float, high: float, spread: TrainingsSpread = TrainingsSpread.SEEDS) -> Difference:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from pipeline.experiments.tracked_run import compare_histories
+from pipeline.experiments.finished_training import compare_histories
 
 FIRST = {"val_dice": {1: 0.5, 2: 0.7}, "train_loss": {1: 1.25, 2: math.nan}}
 

@@ -17,7 +17,7 @@ import yaml
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, Record, experiment, report_experiment, run_experiment
 from pipeline.experiments import runner as worker
-from pipeline.experiments.mlflow_runs import read_mlflow
+from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.plan import FoldPlan
 from pipeline.synthetic import write_dataset
 from tests.paths import ROOT

@@ -14,9 +14,9 @@ from pipeline.cli.main import main
 from pipeline.data import index_dataset
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, rerun, run_experiment
-from pipeline.experiments.mlflow_runs import read_mlflow
+from pipeline.experiments.finished_training import read_training
+from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.rerun import rerun as run_again
-from pipeline.experiments.tracked_run import read_training
 from pipeline.synthetic import write_dataset
 from pipeline.tracking.provenance import environment
 

@@ -13,7 +13,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from pipeline.errors import UserError
 from pipeline.tracking import outbox as outbox_module
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from scripts.send_to_mlflow import main as send_to_mlflow
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (4, 5, 3)).astype(np.uint8)

@@ -18,7 +18,7 @@ from pipeline.networks import build_network
 from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source
 from pipeline.text.features import TextFeatures
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows import TextAudit, encode_prompts, model_content, open_dataset
 from pipeline.workflows.audit_conditions import Condition
 from tests.paths import CONFIGS

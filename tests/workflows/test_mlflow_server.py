@@ -17,7 +17,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 
 pytestmark = pytest.mark.slow  # the server takes its time to start
 

@@ -23,7 +23,7 @@ from pipeline.workflows.scan.finished import refuse_own_input, tell_folder, with
 from pipeline.workflows.scan.results import MANIFEST, POROSITY
 from pipeline.workflows.scan.segmentation import ScanSegmentation
 from pipeline.workflows.scan.settings import ScanSettings
-from pipeline.workflows.scan.tracking import is_tracked, track_scan
+from pipeline.workflows.scan.tracked_scan import is_tracked, track_scan
 
 logger = logging.getLogger("vlsenet")
 

@@ -85,7 +85,7 @@ class EvaluatedRun:
         fold: the tag ``fold``; empty where there are no folds.
         parent: id of the parent run; empty where there is none.
         images: ``per_image.csv``.
-        pores: ``per_pore.csv``, see :mod:`pipeline.comparison.runs`; empty where the run has none.
+        pores: ``per_pore.csv``, see :mod:`pipeline.comparison.evaluated_runs`; empty where the run has none.
         summary: ``summary.json``.
         metrics: last value of every metric, by name.
         parameters: by name.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.files import atomic_path
 from pipeline.measure.pores import CSV
-from pipeline.tracking.runs import TrackedRun
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
 
 

@@ -18,13 +18,13 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 import pipeline
+from pipeline.comparison.charts import epoch_curves, paired_dots, reliability_diagram, strata_figure, variant_colours
 from pipeline.comparison.differences import ALIKE, Comparison
+from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.gallery import Exhibit
-from pipeline.comparison.measures import MEASURES, Measure
 from pipeline.comparison.paired import TrainingsSpread
-from pipeline.comparison.plots import epoch_curves, paired_dots, reliability_diagram, strata_figure, variant_colours
-from pipeline.comparison.runs import EvaluatedRun
-from pipeline.comparison.table import cost_caption, pooled_scores, variants_of
+from pipeline.comparison.scores import MEASURES, Measure
+from pipeline.comparison.variant_scores import cost_caption, pooled_scores, variants_of
 from pipeline.metrics import Tolerances
 from pipeline.wording import some_of
 

@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.comparison.measures import Measure
 from pipeline.comparison.paired import Difference
+from pipeline.comparison.scores import Measure
 from pipeline.metrics import Calibration
 from pipeline.visual import any_script, plain
 

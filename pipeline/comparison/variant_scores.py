@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from pipeline.comparison.measures import MEASURES
-from pipeline.comparison.runs import EvaluatedRun
+from pipeline.comparison.evaluated_runs import EvaluatedRun
+from pipeline.comparison.scores import MEASURES
 from pipeline.metrics import PoreScores
 
 #: what a variant costs: column, the metrics or parameters of a run that may hold it, title

@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from pipeline.comparison import paired, report
+from pipeline.comparison import html_report, paired
 from pipeline.comparison.choice import choose_runs
 from pipeline.comparison.compare import collect_findings
-from pipeline.comparison.measures import BY_NAME
-from pipeline.comparison.report import Findings, draw, markdown, render, table_html
-from pipeline.comparison.runs import EvaluatedRun, read_runs
+from pipeline.comparison.evaluated_runs import EvaluatedRun, read_runs
+from pipeline.comparison.html_report import Findings, draw, markdown, render, table_html
 from pipeline.comparison.same_data import check_same_data
-from pipeline.comparison.table import cost_table
+from pipeline.comparison.scores import BY_NAME
+from pipeline.comparison.variant_scores import cost_table
 from tests.comparison.simulated import evaluate, log_run
 
 Runs = Sequence[EvaluatedRun]
@@ -109,7 +109,7 @@ def findings(runs, tmp_path_factory) -> Findings:
 def quick(monkeypatch):
     """Fewer draws, and figures that are made but not drawn: both take seconds."""
     monkeypatch.setattr(paired, "_REPLICATES", 50)
-    monkeypatch.setattr(report, "_uri", lambda figure: f"data:image/svg+xml,{len(figure.axes)}")
+    monkeypatch.setattr(html_report, "_uri", lambda figure: f"data:image/svg+xml,{len(figure.axes)}")
 
 
 @pytest.mark.parametrize("what", MISSING)
@@ -155,7 +155,7 @@ def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
     findings = found(changed, tmp_path)
     drawn: list[str] = []
     monkeypatch.setattr(
-        report,
+        html_report,
         "_uri",
         lambda figure: (
             figure.draw_without_rendering()

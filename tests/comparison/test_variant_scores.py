@@ -4,8 +4,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from pipeline.comparison.runs import EvaluatedRun
-from pipeline.comparison.table import variant_table
+from pipeline.comparison.evaluated_runs import EvaluatedRun
+from pipeline.comparison.variant_scores import variant_table
 
 
 def run(seed: str, fold: str, dice: list[float]) -> EvaluatedRun:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.experiments import Record
-from pipeline.experiments.mlflow_runs import FILE, MlflowExperiment, open_mlflow, read_mlflow
+from pipeline.experiments.parent_run import FILE, MlflowExperiment, open_mlflow, read_mlflow
 
 
 @pytest.fixture(scope="module")

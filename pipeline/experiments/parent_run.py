@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.errors import UserError, first_line
 from pipeline.experiments.record import Record, locked
 from pipeline.files import atomic_path
-from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
+from pipeline.tracking.stores import STORE_ERRORS, default_tracking_uri, open_store, store_error
 
 logger = logging.getLogger("vlsenet")
 
@@ -107,7 +107,7 @@ def open_mlflow(
     Raises:
         UserError: a store that does not answer, or another one than before.
     """
-    from pipeline.tracking.runs import default_tracking_uri, open_experiment
+    from pipeline.tracking.tracked_run import open_experiment
 
     with locked(output_dir / ".mlflow.lock", wait=True):
         before = read_mlflow(output_dir)

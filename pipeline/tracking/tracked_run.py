@@ -19,17 +19,12 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.configs import flattened
 from pipeline.tracking.outbox import Outbox, unsent_messages
-from pipeline.tracking.stores import STORE_ERRORS, open_store, sqlite_file, store_error
+from pipeline.tracking.stores import STORE_ERRORS, default_tracking_uri, open_store, sqlite_file, store_error
 
 logger = logging.getLogger("vlsenet")
 
 #: MLflow's limit for the value of a parameter
 _LONGEST_PARAMETER = 6000
-
-
-def default_tracking_uri(output_dir: str) -> str:
-    """The SQLite store of an output folder."""
-    return f"sqlite:///{(Path(output_dir).absolute() / 'mlflow.db').as_posix()}"
 
 
 def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -> str:
