@@ -225,9 +225,7 @@ def slide(case: Case, ours: Path, sizes: dict[str, int]) -> dict[str, Any]:
 
 def stored(folder: Path, plan: ChunkPlan, channel: int) -> np.ndarray:
     """A channel (H, W) of a finished segmentation, uint8."""
-    store = ScanStore.open(folder / STORE, plan)
-    _, rows, columns = plan.grid
-    return np.block([[store.read(0, channel, (0, row, column)) for column in range(columns)] for row in range(rows)])
+    return ScanStore.open(folder / STORE, plan).read_area(0, channel, 0)
 
 
 @contextmanager

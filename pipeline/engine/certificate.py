@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pipeline.engine.prediction import ChunkPredictor
-from pipeline.engine.store import ScanStore
+from pipeline.engine.store import PROBABILITY, ScanStore
 from pipeline.foreground.ground import Ground
 from pipeline.images.rectangles import Part
 from pipeline.networks.inputs import STRIDE
@@ -83,7 +83,15 @@ def certify(
             break
     if not crops:
         return {"crops": 0}
-    stored = np.concatenate([_stored(store, crop).ravel() for crop in crops])
+    stored = np.concatenate(
+        [
+            store.read_area(
+                0, PROBABILITY, crop.slice, slice(crop.y, crop.y + crop.height), slice(crop.x, crop.x + crop.width)
+            ).ravel()
+            / 255
+            for crop in crops
+        ]
+    )
     again = np.concatenate([predictor.predict(crop).ravel() for crop in crops])
     # rounded as in the store, and divided in the same precision
     as_stored = np.rint(again * 255.0).astype(np.float64) / 255
@@ -101,20 +109,3 @@ def _corners(plan: ChunkPlan, seed: int) -> Iterator[Part]:
         slice_, row, column = np.unravel_index(index, inner)
         top, left = int(row + 1) * plan.chunk - half, int(column + 1) * plan.chunk - half
         yield Part(int(slice_), top, left, min(2 * half, height - top), min(2 * half, width - left))
-
-
-def _stored(store: ScanStore, part: Part) -> np.ndarray:
-    """Probability of a crop that touches four chunks at most, from the finest level."""
-    top, left, height, width = part.y, part.x, part.height, part.width
-    side = store.plan.chunk
-    crop = np.empty((height, width))
-    for row in range(top // side, (top + height - 1) // side + 1):
-        for column in range(left // side, (left + width - 1) // side + 1):
-            chunk = store.read(0, 1, (part.slice, row, column)) / 255
-            y, x = row * side, column * side
-            rows = slice(max(top, y), min(top + height, y + chunk.shape[0]))
-            columns = slice(max(left, x), min(left + width, x + chunk.shape[1]))
-            crop[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = chunk[
-                rows.start - y : rows.stop - y, columns.start - x : columns.stop - x
-            ]
-    return crop

@@ -11,7 +11,7 @@ import nibabel as nib
 import numpy as np
 import tifffile
 
-from pipeline.engine.store import CHANNELS, ScanStore
+from pipeline.engine.store import CHANNELS, MASK, ScanStore
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_error
 from pipeline.tiling.plan import ChunkPlan
@@ -84,7 +84,6 @@ def _header(
 
 _BIGTIFF_FROM = 1 << 31  # bytes; deflate may also make noise a little larger
 _BAND_PIXELS = 1 << 26
-_MASK = "mask"
 
 
 def export_tiff(
@@ -113,9 +112,9 @@ def export_tiff(
     """
     path = Path(path)
     depth = store.shapes[0][0]
-    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": _MASK}
+    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": CHANNELS[MASK]}
     if identity:
-        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {_MASK}"))
+        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {CHANNELS[MASK]}"))
     if pixel_size_nm:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
@@ -176,7 +175,7 @@ def _tiles(store: ScanStore, level: int) -> Iterator[np.ndarray]:
     for slice_ in range(depth):
         for row in range(rows):
             for column in range(columns):
-                pixels = store.read(level, CHANNELS.index(_MASK), (slice_, row, column))
+                pixels = store.read(level, MASK, (slice_, row, column))
                 missing = [(0, store.plan.chunk - side) for side in pixels.shape]
                 yield np.pad(pixels, missing)  # a tile at the edge is stored in full
 
@@ -184,15 +183,10 @@ def _tiles(store: ScanStore, level: int) -> Iterator[np.ndarray]:
 def _bands(store: ScanStore) -> Iterator[np.ndarray]:
     """Level 0 in bands of whole rows (h, W), from the top of the first slice on."""
     depth, height, width = store.shapes[0]
-    _, rows, columns = store.grid(0)
     side = store.plan.chunk
     # a very wide row of chunks is read in several bands: memory stays bounded, at the price of decoding it again
     step = max(1, min(side, _BAND_PIXELS // width))
     for slice_ in range(depth):
-        for row in range(rows):
-            for start in range(0, min(side, height - row * side), step):
-                band = np.empty((min(step, side - start, height - row * side - start), width), np.uint8)
-                for column in range(columns):
-                    pixels = store.read(0, CHANNELS.index(_MASK), (slice_, row, column))
-                    band[:, column * side : column * side + pixels.shape[1]] = pixels[start : start + len(band)]
-                yield band
+        for row in range(0, height, side):
+            for top in range(row, min(row + side, height), step):
+                yield store.read_area(0, MASK, slice_, slice(top, min(top + step, row + side)))

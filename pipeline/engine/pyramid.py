@@ -7,10 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from pipeline.engine.store import ScanStore
+from pipeline.engine.store import MASK, PROBABILITY, ScanStore
 from pipeline.images import ImageSource
-
-_MASK, _PROBABILITY = 0, 1
 
 
 def build_pyramid(
@@ -77,26 +75,16 @@ def _sum_of_four(pixels: np.ndarray) -> np.ndarray:
 
 
 def _write_coarser(store: ScanStore, level: int, at: tuple[int, int, int]) -> None:
-    slice_, row, column = at
-    _, rows, columns = store.grid(level - 1)
-    for channel, halve in ((_MASK, halve_mask), (_PROBABILITY, halve_probability)):
-        below = [
-            [store.read(level - 1, channel, (slice_, y, x)) for x in range(2 * column, min(2 * column + 2, columns))]
-            for y in range(2 * row, min(2 * row + 2, rows))
-        ]
-        store.write(level, channel, at, halve(np.block(below)))
+    slice_, *corner = at
+    side = 2 * store.plan.chunk
+    rows, columns = (slice(place * side, (place + 1) * side) for place in corner)
+    for channel, halve in ((MASK, halve_mask), (PROBABILITY, halve_probability)):
+        store.write(level, channel, at, halve(store.read_area(level - 1, channel, slice_, rows, columns)))
 
 
 def level_within(store: ScanStore, side: int) -> int:
     """The finest level whose longer side is at most `side` pixels; the coarsest where none is."""
     return next((i for i, shape in enumerate(store.shapes) if max(shape[1:]) <= side), len(store.shapes) - 1)
-
-
-def coarse_channel(store: ScanStore, level: int, channel: int, slice_: int = 0) -> np.ndarray:
-    """One channel of a slice at a level of the pyramid, (H, W), uint8; the level must fit into memory."""
-    _, rows, columns = store.grid(level)
-    chunks = [[store.read(level, channel, (slice_, row, column)) for column in range(columns)] for row in range(rows)]
-    return np.block(chunks)
 
 
 def coarse_scan(source: ImageSource, store: ScanStore, level: int) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from pipeline.tiling.plan import ChunkPlan
 #: to be part of the request: raised whenever the same model would write other bytes for the same scan
 FORMAT_VERSION = 4
 CHANNELS = ("mask", "probability")
+MASK, PROBABILITY = range(2)
 _MARK = "vlsenet"
 _ATTRIBUTES = ".zattrs"
 
@@ -161,8 +163,8 @@ class ScanStore:
         mask &= counted
         grey *= counted
         at = (chunk.slice, chunk.row, chunk.column)
-        self.write(0, 0, at, mask.astype(np.uint8) * 255)
-        self.write(0, 1, at, grey)
+        self.write(0, MASK, at, mask.astype(np.uint8) * 255)
+        self.write(0, PROBABILITY, at, grey)
         return BlockCounts(_count(mask, self.plan.block), _count(counted, self.plan.block))
 
     def grid(self, level: int) -> tuple[int, int, int]:
@@ -205,6 +207,39 @@ class ScanStore:
                 "if the segmentation was finished"
             ) from error
         return full[: min(side, height - at[1] * side), : min(side, width - at[2] * side)]
+
+    def read_area(
+        self, level: int, channel: int, slice_: int, rows: slice = slice(None), columns: slice = slice(None)
+    ) -> np.ndarray:
+        """One channel (H, W), uint8, of a rectangle in a slice of a level; each chunk that it touches is read once.
+
+        Args:
+            level: of the pyramid, 0 the finest.
+            channel: `MASK` or `PROBABILITY`.
+            slice_: number of the slice.
+            rows: start and stop (px of the level); what lies beyond the image is cut off.
+            columns: likewise.
+
+        Raises:
+            UserError: a chunk is missing or damaged.
+        """
+        side = self.plan.chunk
+        _, height, width = self.shapes[level]
+        (top, bottom, _), (left, right, _) = rows.indices(height), columns.indices(width)
+        area = np.empty((bottom - top, right - left), np.uint8)
+        for y in range(top // side * side, bottom, side):
+            for x in range(left // side * side, right, side):
+                chunk = self.read(level, channel, (slice_, y // side, x // side))
+                part = chunk[max(top - y, 0) : bottom - y, max(left - x, 0) : right - x]
+                first, start = max(y - top, 0), max(x - left, 0)
+                area[first : first + part.shape[0], start : start + part.shape[1]] = part
+        return area
+
+    def bands(self, channel: int, slice_: int) -> Iterator[np.ndarray]:
+        """One channel of a slice on level 0, a row of chunks (H, W) at a time, from top to bottom; uint8."""
+        side = self.plan.chunk
+        for top in range(0, self.plan.shape[1], side):
+            yield self.read_area(0, channel, slice_, slice(top, top + side))
 
     def _file(self, level: int, channel: int, at: tuple[int, int, int]) -> Path:
         slice_, row, column = at

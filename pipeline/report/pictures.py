@@ -12,7 +12,8 @@ from PIL import Image
 from skimage.segmentation import find_boundaries
 
 from pipeline.engine import ScanStore
-from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
+from pipeline.engine.pyramid import coarse_scan, level_within
+from pipeline.engine.store import MASK, PROBABILITY
 from pipeline.files import atomic_path
 from pipeline.images import ImageSource
 from pipeline.measure.porosity import Porosity
@@ -50,7 +51,7 @@ def overview_figure(
         rows: rows of the scan that are imaged; a line is drawn where the info bar begins.
     """
     level = level_within(store, _OVERVIEW_SIDE)
-    mask, probability = (coarse_channel(store, level, channel, slice_) for channel in (0, 1))
+    mask, probability = (store.read_area(level, channel, slice_) for channel in (MASK, PROBABILITY))
     scan = to_grey8(coarse_scan(source, store, level))
     _, high, wide = store.plan.shape
     down, across = (4, 1) if wide >= 2 * high else (2, 2)  # wide scans stand one above the other
@@ -100,7 +101,6 @@ def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
 
-_MASK, _PROBABILITY = 0, 1
 #: longest side of the pictures (px)
 _SIDE = 2048
 #: most bytes of the scan's and the probability's picture; a third more in the page
@@ -122,8 +122,8 @@ def pictures_of(
         caption: below the pictures.
     """
     level = level_within(store, _SIDE)
-    mask = coarse_channel(store, level, _MASK, slice_) > 0
-    probability = coarse_channel(store, level, _PROBABILITY, slice_)
+    mask = store.read_area(level, MASK, slice_) > 0
+    probability = store.read_area(level, PROBABILITY, slice_)
     scan = to_grey8(coarse_scan(source, store, level))
     viridis = np.rint(255 * colormaps["viridis"](np.arange(256))[:, :3]).astype(np.uint8)
     x, y, width, height = store.plan.region

@@ -11,6 +11,7 @@ import pytest
 import zarr
 
 from pipeline.engine import ScanStore, build_pyramid
+from pipeline.engine.store import PROBABILITY
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.tiling.plan import ChunkPlan
@@ -153,3 +154,19 @@ def test_damaged_chunk_is_named(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:20])
     with pytest.raises(UserError, match="0/0/1/0/2/1"):
         store.read(0, 1, (0, 2, 1))
+
+
+def test_any_rectangle_is_read_across_chunks(tmp_path: Path) -> None:
+    store = ScanStore.create(tmp_path / "s.ome.zarr", ChunkPlan(70, 90, depth=2, chunk=32, block=16), "request")
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 70, 90), np.uint8)
+    for chunk in (store.plan[index] for index in range(len(store.plan))):
+        part = pixels[chunk.slice, chunk.y : chunk.y + chunk.height, chunk.x : chunk.x + chunk.width]
+        store.write(0, PROBABILITY, (chunk.slice, chunk.row, chunk.column), part)
+    for rows, columns in (
+        (slice(None), slice(None)),
+        (slice(31, 33), slice(60, 200)),
+        (slice(64, 65), slice(5)),
+        (slice(70, 80), slice(3, 9)),
+    ):
+        np.testing.assert_array_equal(store.read_area(0, PROBABILITY, 1, rows, columns), pixels[1, rows, columns])
+    np.testing.assert_array_equal(np.concatenate(list(store.bands(PROBABILITY, 1))), pixels[1])

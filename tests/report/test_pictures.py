@@ -8,7 +8,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
+from pipeline.engine.pyramid import coarse_scan, level_within
+from pipeline.engine.store import MASK
 from pipeline.images import open_image
 from pipeline.report import pictures
 from pipeline.report.pictures import pictures_of
@@ -51,7 +52,7 @@ def test_a_large_scan_is_shown_from_a_coarse_level(tmp_path: Path) -> None:
         )
     assert (found.width, found.height, found.reduction) == (1250, 150, 2)
     assert opened(found.overlay).shape == (150, 1250, 4)
-    np.testing.assert_array_equal(opened(found.overlay)[..., 3] > 0, coarse_channel(store, 1, 0) > 0)
+    np.testing.assert_array_equal(opened(found.overlay)[..., 3] > 0, store.read_area(1, MASK, 0) > 0)
 
 
 @pytest.mark.parametrize(("side", "level"), [(5000, 0), (2500, 0), (2499, 1), (700, 2), (1, 4)])

@@ -10,6 +10,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from pipeline.engine import ScanStore
+from pipeline.engine.store import MASK, PROBABILITY
 
 #: rows above and below a strip: whether a neighbour lies at a pore's border is told by the neighbour's neighbours
 CONTEXT = 2
@@ -166,12 +167,7 @@ class StoredSegmentation:
         Raises:
             UserError: a chunk is missing or damaged.
         """
-        _, rows, columns = self._store.plan.grid
         side = self._store.plan.chunk
-        for row in range(min(rows, -(-self.shape[1] // side))):
-            mask, probability = (
-                np.concatenate([self._store.read(0, channel, (slice_, row, x)) for x in range(columns)], axis=1)
-                for channel in (0, 1)
-            )
-            imaged = self.shape[1] - row * side
-            yield mask[:imaged], probability[:imaged]
+        for top in range(0, self.shape[1], side):
+            rows = slice(top, min(top + side, self.shape[1]))
+            yield self._store.read_area(0, MASK, slice_, rows), self._store.read_area(0, PROBABILITY, slice_, rows)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.engine import ScanStore
+from pipeline.engine.store import MASK, PROBABILITY
 from pipeline.measure.statistics.chords import ChordCounter, Chords
 from pipeline.measure.statistics.two_point import TwoPoint, TwoPointCounter, lags_up_to
 from pipeline.tiling.plan import ChunkPlan
 
-_MASK, _PROBABILITY = 0, 1
 #: side of the cells in which pores are counted, px: finer than the blocks of the journal, for small scans
 _CELL = 32
 #: pixels that are looked at; some 6 s for each 100 million on one core
@@ -80,20 +80,23 @@ def survey(store: ScanStore, rock: np.ndarray, most_pixels: int = MOST_PIXELS) -
         if before != (slice_, row - 1):
             along_y.stop()
         before = slice_, row
-        for column in range(plan.grid[2]):
-            at = (slice_, row, column)
-            part = _read(store, full, at)
-            high, wide = part.pore.shape
-            left = column * plan.chunk
-            pairs_x.add(*_with_next(store, full, at, part, 1, int(lags[0][-1])), wide)
-            pairs_y.add(*_with_next(store, full, at, part, 0, int(lags[1][-1])), high)
+        for left in range(0, width, plan.chunk):
+            top = row * plan.chunk
+            rows, columns = slice(top, min(top + plan.chunk, height)), slice(left, min(left + plan.chunk, width))
+            high, wide = rows.stop - top, columns.stop - left
+            part = _read(store, full, slice_, rows, columns)
+            # with as much of the next chunk as a pair of points reaches
+            to_right = slice(left, min(columns.stop + int(lags[0][-1]), width))
+            to_below = slice(top, min(rows.stop + int(lags[1][-1]), height))
+            pairs_x.add(*_read(store, full, slice_, rows, to_right), wide)
+            pairs_y.add(*_read(store, full, slice_, to_below, columns), high)
             along_x.add(part.pore, part.rock, slice(0, high))
-            along_y.add(*part.turned, slice(left, left + wide))
-            probabilities += np.bincount(store.read(0, _PROBABILITY, at)[part.is_rock], minlength=256)
-            top, first = row * plan.chunk // side, left // side
+            along_y.add(*part.turned, columns)
+            levels = store.read(0, PROBABILITY, (slice_, row, left // plan.chunk))
+            probabilities += np.bincount(levels[part.is_rock], minlength=256)
+            at = slice_, slice(top // side, -(-rows.stop // side)), slice(left // side, -(-columns.stop // side))
             for kind, pixels in enumerate((part.pore & part.is_rock, part.is_rock)):
-                counts = _count(pixels, side)
-                cells[kind, slice_, top : top + counts.shape[0], first : first + counts.shape[1]] = counts
+                cells[kind][at] = _count(pixels, side)
         along_x.stop()
     along_y.stop()
     return Survey(
@@ -140,30 +143,24 @@ class _Part(NamedTuple):
         return _Part(np.ascontiguousarray(self.pore.T), rock)
 
 
-def _read(store: ScanStore, full: np.ndarray, at: tuple[int, int, int]) -> _Part:
-    plan = store.plan
-    pore = store.read(0, _MASK, at) > 0
-    blocks = plan.chunk // plan.block
-    there = full[at[0], at[1] * blocks : (at[1] + 1) * blocks, at[2] * blocks : (at[2] + 1) * blocks]
+def _read(store: ScanStore, full: np.ndarray, slice_: int, rows: slice, columns: slice) -> _Part:
+    """Any rectangle of the mask whose upper left corner is that of a block.
+
+    Args:
+        store: the segmentation.
+        full: whether a block is all rock, (slices, rows, columns).
+        slice_: number of the slice.
+        rows: start and stop (px).
+        columns: likewise.
+    """
+    pore = store.read_area(0, MASK, slice_, rows, columns) > 0
+    block = store.plan.block
+    down, across = (slice(side.start // block, -(-side.stop // block)) for side in (rows, columns))
+    there = full[slice_, down, across]
     if there.all():
         return _Part(pore, None)
-    rock = there.repeat(plan.block, axis=0).repeat(plan.block, axis=1)
+    rock = there.repeat(block, axis=0).repeat(block, axis=1)
     return _Part(pore, rock[: pore.shape[0], : pore.shape[1]])
-
-
-def _with_next(
-    store: ScanStore, full: np.ndarray, at: tuple[int, int, int], part: _Part, axis: int, longest: int
-) -> _Part:
-    """A chunk and the pixels of the next one along the axis, as far as the longest lag."""
-    following = (at[0], at[1] + (axis == 0), at[2] + (axis == 1))
-    if following[1 + axis] >= store.plan.grid[1 + axis]:
-        return part
-    near = (slice(None),) * axis + (slice(0, longest),)
-    beside = _read(store, full, following)
-    pore = np.concatenate([part.pore, beside.pore[near]], axis=axis)
-    if part.rock is None and beside.rock is None:
-        return _Part(pore, None)
-    return _Part(pore, np.concatenate([part.is_rock, beside.is_rock[near]], axis=axis))
 
 
 def _count(pixels: np.ndarray, side: int) -> np.ndarray:

@@ -9,7 +9,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pipeline.engine import ScanStore
-from pipeline.engine.pyramid import coarse_channel, coarse_scan, level_within
+from pipeline.engine.pyramid import coarse_scan, level_within
+from pipeline.engine.store import MASK
 from pipeline.files import atomic_path
 from pipeline.images.rectangles import Roi
 from pipeline.images.volume import ScanVolume
@@ -51,7 +52,7 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
     high = -(-height // factor)
     with volume.slice(depth // 2, as_stored=True) as source:
         grey = coarse_scan(source, store, level)[:high]
-    across = (grey, coarse_channel(store, level, 0, depth // 2)[:high])
+    across = (grey, store.read_area(level, MASK, depth // 2, slice(high)))
     shown = np.unique(np.linspace(0, depth - 1, min(depth, _SLICES)).round().astype(int)).tolist()
     along_rows = [_row(volume, store, slice_, level, row, region) for slice_ in shown]
     along_columns = [_column(volume, store, slice_, level, column, region) for slice_ in shown]
@@ -65,26 +66,21 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
 def _row(volume: ScanVolume, store: ScanStore, slice_: int, level: int, row: int, region: Roi) -> Plane:
     """Grey and mask of a row of a level, (W,)."""
     x, y, width, height = region
-    factor, side = 2**level, store.plan.chunk
+    factor = 2**level
     rows = min(factor, height - row * factor)
     with volume.slice(slice_, as_stored=True) as source:
         pixels = source.read(y + row * factor, x, rows, width).mean(axis=0)
-    chunks = range(store.grid(level)[2])
-    return _means(pixels, factor), np.concatenate(
-        [store.read(level, 0, (slice_, row // side, column))[row % side] for column in chunks]
-    )
+    return _means(pixels, factor), store.read_area(level, MASK, slice_, slice(row, row + 1))[0]
 
 
 def _column(volume: ScanVolume, store: ScanStore, slice_: int, level: int, column: int, region: Roi) -> Plane:
     """Grey and mask of a column of a level, (H,)."""
     x, y, width, height = region
-    factor, side = 2**level, store.plan.chunk
+    factor = 2**level
     columns = min(factor, width - column * factor)
     with volume.slice(slice_, as_stored=True) as source:
         grey = _means(source.read(y, x + column * factor, height, columns).mean(axis=1), factor)
-    chunks = range(store.grid(level)[1])
-    mask = [store.read(level, 0, (slice_, row, column // side))[:, column % side] for row in chunks]
-    return grey, np.concatenate(mask)[: len(grey)]
+    return grey, store.read_area(level, MASK, slice_, slice(len(grey)), slice(column, column + 1))[:, 0]
 
 
 def _means(line: np.ndarray, factor: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.engine import ScanStore, write_nifti
+from pipeline.engine.store import MASK
 from pipeline.measure.pores.runs import find_runs
 from pipeline.measure.volume.tracker import RECORD, VolumeTracker
 
@@ -68,7 +69,6 @@ class OwnerFiles:
         return self._folder / f"{slice_}.fate.npy"
 
 
-_MASK = 0
 #: of a part; some ten bytes for each are in memory
 _PIXELS = 1 << 22
 
@@ -81,10 +81,8 @@ def mask_parts(store: ScanStore, slice_: int) -> Iterator[tuple[int, np.ndarray]
     Raises:
         UserError: a chunk is missing or damaged.
     """
-    _, rows, columns = store.plan.grid
     step = max(1, _PIXELS // store.plan.shape[2])
-    for row in range(rows):
-        band = np.concatenate([store.read(0, _MASK, (slice_, row, column)) for column in range(columns)], axis=1)
+    for row, band in enumerate(store.bands(MASK, slice_)):
         for top in range(0, len(band), step):
             yield row * store.plan.chunk + top, band[top : top + step] != 0
 

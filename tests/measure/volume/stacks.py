@@ -50,6 +50,8 @@ class MemoryStore:
         part = self._mask[slice_, row * side : (row + 1) * side, column * side : (column + 1) * side]
         return part.astype(np.uint8) * 255
 
+    read_area, bands = ScanStore.read_area, ScanStore.bands
+
 
 def library_labels(mask: np.ndarray) -> np.ndarray:
     """Labels (D, H, W), by first voxel in scan order: SciPy's, numbered anew."""

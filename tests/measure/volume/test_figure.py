@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.engine.pyramid import coarse_channel
+from pipeline.engine.store import MASK
 from pipeline.images.rectangles import Roi
 from pipeline.measure.volume import figure, write_volume_figure
 from tests.images.arrays import volume_of
@@ -41,7 +41,7 @@ def test_planes_are_those_through_the_middle(tmp_path: Path, monkeypatch: pytest
     write_volume_figure(tmp_path / "volume.png", volume, store, None)
     region = grey[:, 5:50, 7:77]
     means = np.pad(region, ((0, 0), (0, 3), (0, 2)), mode="edge").reshape(5, 12, 4, 18, 4).mean((2, 4))
-    coarse = np.stack([coarse_channel(store, 2, 0, slice_) for slice_ in range(5)])
+    coarse = np.stack([store.read_area(2, MASK, slice_) for slice_ in range(5)])
     assert 0 < np.count_nonzero(coarse) < coarse.size
     assert coarse.shape == means.shape
     np.testing.assert_allclose(drawn["xy"][0], means[2], rtol=1e-5)

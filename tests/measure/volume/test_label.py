@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
+from pipeline.engine import ScanStore
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.measure.volume import label as masks
@@ -141,6 +142,7 @@ class Rods:
 
     def __init__(self, depth: int, side: int = 256) -> None:
         self.plan = ChunkPlan(side, side, depth=depth, chunk=64, block=64)
+        self.shapes = [(depth, side, side)]
         self.alive: weakref.WeakSet[Watched] = weakref.WeakSet()
         self.most = 0
 
@@ -152,6 +154,7 @@ class Rods:
         self.most = max(self.most, len(self.alive))
         return chunk
 
+    read_area, bands = ScanStore.read_area, ScanStore.bands
     # a chunk is known by where it lies
     Watched.__hash__ = object.__hash__  # type: ignore[assignment]
     Watched.__eq__ = object.__eq__  # type: ignore[assignment]
