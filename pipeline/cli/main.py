@@ -7,7 +7,21 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import pipeline
-from pipeline.cli import audit, compare, evaluate, experiment, export, info, prepare, prompts, rerun, segment, train
+from pipeline.cli import (
+    audit,
+    compare,
+    evaluate,
+    experiment,
+    export,
+    info,
+    prepare,
+    prompts,
+    rerun,
+    segment,
+    send,
+    synthetic,
+    train,
+)
 from pipeline.cli.console import EXIT_STATUS, run_command
 from pipeline.cli.options import option_names
 from pipeline.cli.parser import CommandParser
@@ -26,6 +40,8 @@ COMMANDS: dict[str, ModuleType] = {
     "rerun": rerun,
     "audit": audit,
     "export": export,
+    "send": send,
+    "synthetic": synthetic,
 }
 #: of the commands that run one
 CONFIGS = {"segment": "scan", "train": "train", "evaluate": "evaluate", "audit": "audit", "export": "export"}

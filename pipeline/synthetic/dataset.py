@@ -1,4 +1,4 @@
-"""Write a folder of synthetic SEM images: images, labels, prompts, the truth and a split."""
+"""Write a folder of synthetic SEM images: images, labels, the truth and a split, and sentences if asked for."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
+from skimage.measure import label as connected_components
+from skimage.measure import regionprops_table
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
@@ -77,14 +79,15 @@ def write_dataset(
     settings: DatasetSettings | None = None,
     val: float = 0.2,
     test: float = 0.2,
+    text: bool = False,
     overwrite: bool = False,
     on_sample: Callable[[str], None] | None = None,
 ) -> None:
     """Write `count` samples and their tables.
 
-    ``images/NAME.png`` and ``labels/NAME.png`` (0 and 255), ``text/NAME.txt`` (the prompt), ``truth.csv``
-    (name, seed, porosity, settings as JSON: what `generate` needs to make the image again) and ``split.csv``
-    (name, source, split; every image is its own source). Each file is written beside its name, then renamed.
+    ``images/NAME.png`` and ``labels/NAME.png`` (0 and 255), ``text/NAME.txt`` if asked for, ``truth.csv`` (name,
+    seed, porosity, settings as JSON: what `generate` needs to make the image again) and ``split.csv`` (name, source,
+    split; every image is its own source). Each file is written beside its name, then renamed.
 
     Args:
         output_dir: made when it is not there.
@@ -94,6 +97,8 @@ def write_dataset(
         settings: what varies; the defaults when left out.
         val: number of validation images, or their share when below 1.
         test: number of test images, or their share when below 1.
+        text: also write a sentence for each image, made from its true mask: for tests of the text path, as a score
+            of a model that reads it rests on the answer.
         overwrite: replace a set that this function wrote before.
         on_sample: called with the name after each sample.
 
@@ -108,7 +113,7 @@ def write_dataset(
         raise UserError(f"seed must not be negative, got {seed}")
     splits = _assign_splits(count, val, test, seed)
     output_dir = Path(output_dir)
-    _prepare_folder(output_dir, overwrite)
+    _prepare_folder(output_dir, text, overwrite)
 
     truth = [["name", "seed", "porosity", "settings"]]
     for index in range(count):
@@ -117,7 +122,11 @@ def write_dataset(
         sequence = np.random.SeedSequence([seed, index])
         sample_seed = int(sequence.generate_state(1)[0])
         sample = generate(shape, sample_seed, settings.draw(np.random.default_rng(sequence)))
-        _write_sample(output_dir, name, sample)
+        _write_images(output_dir, name, sample)
+        if text:
+            imaged = sample.label[: shape[0] - sample.bar_rows]
+            sentence = describe_pores(imaged, sample.settings.pixel_size_nm)
+            _write(output_dir / "text" / f"{name}.txt", (sentence + "\n").encode())
         settings_json = json.dumps(asdict(sample.settings))
         truth.append([name, str(sample_seed), repr(sample.porosity), settings_json])
         if on_sample is not None:
@@ -146,7 +155,7 @@ def _assign_splits(count: int, val: float, test: float, seed: int) -> list[str]:
     return [splits[i] for i in np.random.default_rng(seed).permutation(count)]
 
 
-def _prepare_folder(output_dir: Path, overwrite: bool) -> None:
+def _prepare_folder(output_dir: Path, text: bool, overwrite: bool) -> None:
     """Make the folders; clear out an earlier set where `overwrite` allows it."""
     if output_dir.exists() and not output_dir.is_dir():
         raise UserError(f"{output_dir} is a file, not a folder: choose another output folder")
@@ -160,19 +169,71 @@ def _prepare_folder(output_dir: Path, overwrite: bool) -> None:
         # The tables go first: an interrupted run must not leave a table that names missing files.
         for path in [*(output_dir / name for name in TABLES), *present]:
             path.unlink(missing_ok=True)
-        for name in FOLDERS:
+        for name in FOLDERS if text else FOLDERS[:2]:
             (output_dir / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"cannot write into {output_dir}: {error.strerror}") from error
 
 
-def _write_sample(output_dir: Path, name: str, sample: SyntheticSample) -> None:
-    """Write image, label and prompt."""
+def _write_images(output_dir: Path, name: str, sample: SyntheticSample) -> None:
     for folder, pixels in (("images", sample.image), ("labels", sample.label * np.uint8(255))):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, format="PNG")
         _write(output_dir / folder / f"{name}.png", buffer.getvalue())
-    _write(output_dir / "text" / f"{name}.txt", (sample.prompt + "\n").encode())
+
+
+def describe_pores(label: np.ndarray, pixel_size_nm: float) -> str:
+    """A sentence on density, size, shape, direction and connectivity of the pores, from their true mask.
+
+    Shape and direction are means over the pores' moment ellipses, weighted by area; the direction's strength
+    is the mean resultant length of the doubled angles.
+
+    Args:
+        label: ``(H, W)``, nonzero where there is pore.
+        pixel_size_nm: pixel size, nanometres.
+    """
+    regions = connected_components(label > 0, connectivity=2)
+    names = ("area", "axis_major_length", "axis_minor_length", "orientation")
+    table = regionprops_table(regions, properties=names)
+    area = table["area"].astype(float)
+    if len(area) == 0:
+        return "A scanning electron microscopy image of rock showing no visible pores."
+
+    porosity = area.sum() / label.size
+    density = _pick(porosity, ((0.03, "sparse"), (0.08, "scattered"), (0.15, "moderately dense")), "dense")
+    # Half of the pore area lies in pores larger than this: the many specks do not decide.
+    order = np.argsort(area)
+    middle = area[order][np.searchsorted(np.cumsum(area[order]), area.sum() / 2)]
+    diameter_nm = np.sqrt(4 * middle / np.pi) * pixel_size_nm
+    size = f"{diameter_nm / 1000:.2g} µm" if diameter_nm >= 1000 else f"{float(f'{diameter_nm:.2g}'):g} nm"
+
+    weight = area / area.sum()
+    # A pore one pixel wide has a minor axis of 0.
+    aspect = float(weight @ (table["axis_major_length"] / np.maximum(table["axis_minor_length"], 1.0)))
+    shape = _pick(aspect, ((1.8, "rounded"), (2.8, "irregular, moderately elongated")), "thin, elongated")
+    # skimage measures from the row axis towards the column axis, that is 90 degrees ahead of the x axis.
+    angle = table["orientation"] + np.pi / 2
+    resultant = weight @ np.exp(2j * angle)
+    direction = np.rad2deg(np.angle(resultant)) / 2
+    aligned = abs(resultant) > 0.3 and aspect > 1.8
+    course = f"aligned {_direction_name(direction)}" if aligned else "without a preferred direction"
+    largest = area.max() / area.sum()
+    connectivity = _pick(largest, ((0.08, "mostly isolated"), (0.25, "partly connected")), "well connected")
+    return (
+        f"A scanning electron microscopy image of rock showing {density}, {shape} pores of about {size}, "
+        f"{course} and {connectivity}, covering {100 * porosity:.0f} % of the area."
+    )
+
+
+def _pick(value: float, steps: tuple[tuple[float, str], ...], last: str) -> str:
+    """The word of the first step whose limit is above `value`, else `last`."""
+    return next((word for limit, word in steps if value < limit), last)
+
+
+def _direction_name(degrees: float) -> str:
+    """Name of an axis's direction; `degrees` counter-clockwise from the x axis, any turn."""
+    names = ("horizontally", "along the rising diagonal", "vertically", "along the falling diagonal")
+    return names[int(((degrees + 22.5) % 180) // 45)]
 
 
 def _write_table(path: Path, rows: list[list[str]]) -> None:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
-from skimage.measure import label as connected_components
-from skimage.measure import regionprops_table
 
 from pipeline.errors import UserError
 from pipeline.synthetic.grains import PYRITE, Solid, make_solid
@@ -68,60 +66,6 @@ def _round_length(length_nm: float) -> float:
     """The largest 1, 2 or 5 times a power of ten that is not above `length_nm`."""
     decade = 10.0 ** np.floor(np.log10(length_nm))
     return float(decade * max(step for step in (1, 2, 5) if step * decade <= length_nm * (1 + 1e-9)))
-
-
-def describe_pores(label: np.ndarray, pixel_size_nm: float) -> str:
-    """Describe density, size, shape, direction and connectivity of the pores.
-
-    Shape and direction are means over the pores' moment ellipses, weighted by area; the direction's strength
-    is the mean resultant length of the doubled angles.
-
-    Args:
-        label: ``(H, W)``, nonzero where there is pore.
-        pixel_size_nm: pixel size, nanometres.
-    """
-    regions = connected_components(label > 0, connectivity=2)
-    names = ("area", "axis_major_length", "axis_minor_length", "orientation")
-    table = regionprops_table(regions, properties=names)
-    area = table["area"].astype(float)
-    if len(area) == 0:
-        return "A scanning electron microscopy image of rock showing no visible pores."
-
-    porosity = area.sum() / label.size
-    density = _pick(porosity, ((0.03, "sparse"), (0.08, "scattered"), (0.15, "moderately dense")), "dense")
-    # Half of the pore area lies in pores larger than this: the many specks do not decide.
-    order = np.argsort(area)
-    middle = area[order][np.searchsorted(np.cumsum(area[order]), area.sum() / 2)]
-    diameter_nm = np.sqrt(4 * middle / np.pi) * pixel_size_nm
-    size = f"{diameter_nm / 1000:.2g} µm" if diameter_nm >= 1000 else f"{float(f'{diameter_nm:.2g}'):g} nm"
-
-    weight = area / area.sum()
-    # A pore one pixel wide has a minor axis of 0.
-    aspect = float(weight @ (table["axis_major_length"] / np.maximum(table["axis_minor_length"], 1.0)))
-    shape = _pick(aspect, ((1.8, "rounded"), (2.8, "irregular, moderately elongated")), "thin, elongated")
-    # skimage measures from the row axis towards the column axis, that is 90 degrees ahead of the x axis.
-    angle = table["orientation"] + np.pi / 2
-    resultant = weight @ np.exp(2j * angle)
-    direction = np.rad2deg(np.angle(resultant)) / 2
-    aligned = abs(resultant) > 0.3 and aspect > 1.8
-    course = f"aligned {_direction_name(direction)}" if aligned else "without a preferred direction"
-    largest = area.max() / area.sum()
-    connectivity = _pick(largest, ((0.08, "mostly isolated"), (0.25, "partly connected")), "well connected")
-    return (
-        f"A scanning electron microscopy image of rock showing {density}, {shape} pores of about {size}, "
-        f"{course} and {connectivity}, covering {100 * porosity:.0f} % of the area."
-    )
-
-
-def _pick(value: float, steps: tuple[tuple[float, str], ...], last: str) -> str:
-    """The word of the first step whose limit is above `value`, else `last`."""
-    return next((word for limit, word in steps if value < limit), last)
-
-
-def _direction_name(degrees: float) -> str:
-    """Name of an axis's direction; `degrees` counter-clockwise from the x axis, any turn."""
-    names = ("horizontally", "along the rising diagonal", "vertically", "along the falling diagonal")
-    return names[int(((degrees + 22.5) % 180) // 45)]
 
 
 def take_image(solid: Solid, pores: Pores, rng: np.random.Generator, settings: SceneSettings) -> np.ndarray:
@@ -186,16 +130,16 @@ class SyntheticSample:
     Attributes:
         image: uint8 ``(H, W)``.
         label: uint8 ``(H, W)``, 1 where there is pore.
-        prompt: one sentence on the pores.
-        porosity: pore area over imaged area (the info bar is no part of it), counted on `label`.
+            porosity: pore area over imaged area (the info bar is no part of it), counted on `label`.
         settings: what the image was made with.
+        bar_rows: height of the info bar, pixels; 0 without one.
     """
 
     image: np.ndarray
     label: np.ndarray
-    prompt: str
     porosity: float
     settings: SceneSettings
+    bar_rows: int
 
 
 def generate(shape: tuple[int, int], seed: int, settings: SceneSettings | None = None) -> SyntheticSample:
@@ -222,9 +166,8 @@ def generate(shape: tuple[int, int], seed: int, settings: SceneSettings | None =
     pores = make_pores(solid, geometry_rng, settings)
     image = take_image(solid, pores, imaging_rng, settings)
     label = pores.label.astype(np.uint8)
-    prompt = describe_pores(label, settings.pixel_size_nm)
     porosity = float(label.mean())
     if bar:
         image = np.vstack([image, draw_info_bar(bar, width, settings.pixel_size_nm)])
         label = np.vstack([label, np.zeros((bar, width), np.uint8)])
-    return SyntheticSample(image, label, prompt, porosity, settings)
+    return SyntheticSample(image, label, porosity, settings, bar)

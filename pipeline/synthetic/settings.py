@@ -29,7 +29,7 @@ class SceneSettings:
         grain_fraction: area of mineral grains; the rest is clay.
         organic_fraction: area of dark organic matter, which is not pore.
         pyrite_fraction: area of bright pyrite.
-        pixel_size_nm: pixel size, for the scale bar and the sizes in the prompt, nanometres.
+        pixel_size_nm: pixel size, nanometres, for the scale bar (and the sizes in a sentence).
         info_bar: write the microscope's strip with text and scale bar over the lowest rows (label 0 there, and no
             part of the imaged area).
         blur: standard deviation of the point spread function.

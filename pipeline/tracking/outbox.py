@@ -75,7 +75,7 @@ class Outbox:
         left = self.waiting()
         if left:
             logger.warning(
-                "MLflow at %s did not accept %s of run %s: keep %s, and send it later with scripts/send_to_mlflow.py",
+                "MLflow at %s did not accept %s of run %s: keep %s, and send it later with vlsenet send",
                 self._address,
                 _counted(left),
                 self._run_id,

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from pipeline.cli.main import main
 from pipeline.comparison.compare import _about_sources, compare
 from pipeline.comparison.evaluated_runs import EvaluatedRun
-from scripts.compare_runs import run
 from tests.comparison.simulated import NAMES, evaluate, log_run
 
 
@@ -176,8 +176,9 @@ def test_a_source_that_has_more_than_half_of_the_images_is_told(store, most, tol
     ],
 )
 def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
-    options = {"tracking_uri": store[0], "output_dir": str(tmp_path / "out"), **options}
-    assert run([text for name, value in options.items() for text in (f"--{name}", value)]) == 1
+    options = {"output_dir": str(tmp_path / "out"), **options}
+    words = [options.pop("tracking_uri", store[0])]
+    assert main(["compare", *words, *(text for name, value in options.items() for text in (f"--{name}", value))]) == 1
     error = capsys.readouterr().err
     assert told in error
     assert len(error.strip().splitlines()) == 1

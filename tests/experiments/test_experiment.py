@@ -20,9 +20,7 @@ from pipeline.experiments import runner as worker
 from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.plan import FoldPlan
 from pipeline.synthetic import write_dataset
-from tests.paths import ROOT
 
-SCRIPT = ROOT / "scripts" / "experiment.py"
 #: stands for a training; leaves no evaluation in MLflow
 WORKER = """
 import json, pathlib, sys
@@ -187,7 +185,8 @@ def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_rec
         "variants: {small: {network: unet}, bad: {network: unet, switches: {context: false}}}\n"
         "common: {max_epochs: 3, steps_per_epoch: 1, batch_size: 2, patch_size: 64}\nevaluation: {mirror: false}"
     )
-    command = [sys.executable, str(SCRIPT), str(plan_file), "--dataset_dir", str(rock), "--output_dir", "out"]
+    command = [sys.executable, "-m", "pipeline.cli", "experiment", str(plan_file)]
+    command += ["--dataset_dir", str(rock), "--output_dir", "out"]
     first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     last = tmp_path / "out" / "small" / "seed0" / "checkpoints" / "last.pt"
     deadline = time.monotonic() + 400

@@ -12,6 +12,7 @@ from PIL import Image
 
 from pipeline.errors import UserError
 from pipeline.synthetic import DatasetSettings, SceneSettings, generate, write_dataset
+from pipeline.synthetic.dataset import describe_pores
 
 SHAPE = (64, 80)
 
@@ -47,19 +48,21 @@ def test_layout_truth_and_split(tmp_path):
         assert 0.049 < float(row["porosity"]) < 0.151
 
 
-FILES = (("images", "png"), ("labels", "png"), ("text", "txt"))
+FILES = (("images", "png"), ("labels", "png"))
 
 
 def test_truth_is_enough_to_make_an_image_again(tmp_path):
     settings = DatasetSettings(orientation_deg=(30, 30), scene=SceneSettings(info_bar=True, noise=0.1))
-    write_dataset(tmp_path, 2, SHAPE, settings=settings, val=0, test=0)
+    write_dataset(tmp_path, 2, SHAPE, settings=settings, val=0, test=0, text=True)
     row = rows(tmp_path / "truth.csv")[1]
     again = generate(SHAPE, int(row["seed"]), SceneSettings(**json.loads(row["settings"])))
     assert again.settings.orientation_deg == 30
     assert again.settings.noise == 0.1
     assert np.array_equal(again.image, np.asarray(Image.open(tmp_path / "images" / "sem_0002.png")))
     assert again.porosity == float(row["porosity"])
-    assert (tmp_path / "text" / "sem_0002.txt").read_text(encoding="utf-8").strip() == again.prompt
+    imaged = again.label[: SHAPE[0] - again.bar_rows]
+    sentence = (tmp_path / "text" / "sem_0002.txt").read_text(encoding="utf-8")
+    assert sentence == describe_pores(imaged, again.settings.pixel_size_nm) + "\n"
 
 
 def test_same_seed_same_bytes_and_neighbouring_seeds_share_nothing(tmp_path):
@@ -87,7 +90,7 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path):
 
 
 def test_overwrite_replaces_an_earlier_set_and_nothing_else(tmp_path):
-    write_dataset(tmp_path, 4, SHAPE, val=0, test=0)
+    write_dataset(tmp_path, 4, SHAPE, val=0, test=0, text=True)
     (tmp_path / "notes.txt").write_text("mine")
     (tmp_path / "images" / ".sem_0009-0123456789ab.png").write_text("left by a killed run")
     write_dataset(tmp_path, 2, SHAPE, seed=1, val=0, test=0, overwrite=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.draw import disk, line
 
-from pipeline.synthetic.sample import describe_pores
+from pipeline.synthetic.dataset import describe_pores
 
 
 def cracks(degrees: float) -> np.ndarray:

@@ -10,11 +10,11 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
+from pipeline.cli.main import main
 from pipeline.errors import UserError
 from pipeline.tracking import outbox as outbox_module
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.tracked_run import TrackedRun
-from scripts.send_to_mlflow import main as send_to_mlflow
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (4, 5, 3)).astype(np.uint8)
 
@@ -179,14 +179,14 @@ def test_a_run_in_a_real_store_is_whole_after_an_outage(tmp_path, monkeypatch, c
     run.finish("FINISHED")
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
     assert client.get_run(run.run_id).info.status == "RUNNING"
-    assert send_to_mlflow(["--output_dir", str(tmp_path)]) == 1
+    assert main(["send", str(tmp_path)]) == 1
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", log_batch)
-    assert send_to_mlflow(["--output_dir", str(tmp_path)]) == 0
+    assert main(["send", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("3 of 3 messages were sent")
     assert client.get_run(run.run_id).info.status == "FINISHED"
     assert [(m.step, m.value) for m in client.get_metric_history(run.run_id, "loss")] == [(1, 2.0)]
     assert [item.path for item in client.list_artifacts(run.run_id)] == ["images"]
-    assert send_to_mlflow(["--output_dir", str(tmp_path / "none")]) == 1
+    assert main(["send", str(tmp_path / "none")]) == 1
 
 
 def test_the_file_is_a_line_for_each_message(tmp_path, store, clock):

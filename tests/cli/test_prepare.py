@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +9,11 @@ import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from tests.paths import ROOT
-
-SCRIPT = ROOT / "scripts" / "make_split.py"
+from pipeline.cli.main import main
 
 
-@pytest.fixture
-def main() -> Callable[[list[str]], int]:
-    spec = importlib.util.spec_from_file_location("make_split", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.run
+def prepare(*arguments: object) -> int:
+    return main(["prepare", *map(str, arguments)])
 
 
 @pytest.fixture
@@ -50,9 +38,8 @@ def _rows(root: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_writes_a_split_by_source(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--dataset_dir", str(dataset), "--group_pattern", "^(w.)_", "--val", "0.25", "--test", "0.25"]
-    assert main(arguments) == 0
+def test_writes_a_split_by_source(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare(dataset, "--group_pattern", "^(w.)_", "--val", 0.25, "--test", 0.25) == 0
     rows = _rows(dataset)
     assert len(rows) == 16
     assert all(row["source"] == row["name"][:2] for row in rows)
@@ -69,38 +56,38 @@ def test_writes_a_split_by_source(main, dataset: Path, capsys: pytest.CaptureFix
     assert not [p for p in dataset.iterdir() if p.name.startswith(".")]  # no temporary file is left
 
 
-def test_it_refuses_to_overwrite(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_refuses_to_overwrite(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "split.csv").write_text("mine")
-    assert main(["--dataset_dir", str(dataset)]) == 1
+    assert prepare(dataset) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.count("\n") == 1
     assert "--overwrite" in captured.err
     assert (dataset / "split.csv").read_text() == "mine"
-    assert main(["--dataset_dir", str(dataset), "--overwrite"]) == 0
+    assert prepare(dataset, "--overwrite") == 0
     assert len(_rows(dataset)) == 16
 
 
-def test_seeds(main, dataset: Path) -> None:
+def test_seeds(dataset: Path) -> None:
     written = {}
     for seed in (0, 0, 1, 2, 3):
-        main(["--dataset_dir", str(dataset), "--overwrite", "--seed", str(seed)])
+        prepare(dataset, "--overwrite", "--seed", str(seed))
         text = (dataset / "split.csv").read_text()
         assert written.setdefault(seed, text) == text
     assert len(set(written.values())) > 1
 
 
-def test_check_reports_leaks_and_writes_nothing(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--dataset_dir", str(dataset), "--check"]) == 1
+def test_check_reports_leaks_and_writes_nothing(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare(dataset, "--check") == 1
     assert "no such file to check" in capsys.readouterr().err
-    assert main(["--dataset_dir", str(dataset)]) == 0
+    assert prepare(dataset) == 0
     rows = _rows(dataset)
     train = next(row["name"] for row in rows if row["split"] == "train")
     val = next(row["name"] for row in rows if row["split"] == "val")
     shutil.copy(dataset / "images" / f"{train}.png", dataset / "images" / f"{val}.png")
     before = (dataset / "split.csv").read_bytes()
     capsys.readouterr()
-    assert main(["--dataset_dir", str(dataset), "--check"]) == 1
+    assert prepare(dataset, "--check") == 1
     out = capsys.readouterr().out
     assert "1 leak(s)" in out
     assert train in out
@@ -108,18 +95,18 @@ def test_check_reports_leaks_and_writes_nothing(main, dataset: Path, capsys: pyt
     assert (dataset / "split.csv").read_bytes() == before
 
 
-def test_check_needs_no_pore_label(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_needs_no_pore_label(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     label = np.asarray(Image.open(dataset / "labels" / "w0_0.png")).copy()
     label[:5] = 1
     Image.fromarray(label).save(dataset / "labels" / "w0_0.png")
-    assert main(["--dataset_dir", str(dataset)]) == 1
-    assert main(["--dataset_dir", str(dataset), "--pore_label", "2"]) == 0
+    assert prepare(dataset) == 1
+    assert prepare(dataset, "--pore_label", "2") == 0
     out = capsys.readouterr().out
     assert "porosity" in out
     # tiles of a micrograph, which the command line doesn't say
     assert "no leaks" in out
     assert "not found this way, and their names look like parts of 8 micrographs" in out
-    assert main(["--dataset_dir", str(dataset), "--check"]) == 0
+    assert prepare(dataset, "--check") == 0
     out = capsys.readouterr().out
     assert "porosity" not in out
     assert "val" in out
@@ -135,43 +122,22 @@ def test_check_needs_no_pore_label(main, dataset: Path, capsys: pytest.CaptureFi
         (["--group_pattern", "^(w)"], "only one source (w)"),
     ],
 )
-def test_mistakes(main, dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
-    assert main(["--dataset_dir", str(dataset), *options]) == 1
+def test_mistakes(dataset: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str) -> None:
+    assert prepare(dataset, *options) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
     assert not (dataset / "split.csv").exists()
 
 
-def test_skip_bad_lists_what_it_skips(main, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_skip_bad_lists_what_it_skips(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (dataset / "images" / "w0_0.png").write_bytes(b"")
-    assert main(["--dataset_dir", str(dataset)]) == 1
-    assert main(["--dataset_dir", str(dataset), "--skip_bad"]) == 0
+    assert prepare(dataset) == 1
+    assert prepare(dataset, "--skip_bad") == 0
     assert "skipped: images/w0_0.png: the file is empty" in capsys.readouterr().out
     assert len(_rows(dataset)) == 15
 
 
-def test_the_folder_may_be_named_in_other_ways(main, dataset: Path) -> None:
-    assert main([str(dataset)]) == 0
-    assert main([f"--dataset_dir={dataset}", "--overwrite"]) == 0
-
-
-def test_missing_folder(main, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--dataset_dir", str(tmp_path / "none")]) == 1
+def test_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert prepare(tmp_path / "none") == 1
     assert "no such folder" in capsys.readouterr().err
-
-
-def test_help_loads_nothing_heavy() -> None:
-    code = (
-        "import runpy, sys\n"
-        f"sys.argv = ['make_split.py', '--help']\n"
-        "try:\n"
-        f"    runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
-        "except SystemExit as end:\n"
-        "    heavy = {'numpy', 'torch', 'pandas', 'scipy'} & set(sys.modules)\n"
-        "    sys.exit(end.code or (f'loaded {heavy}' if heavy else 0))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    assert "examples:" in done.stdout
-    assert "--group_pattern" in done.stdout

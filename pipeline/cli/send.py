@@ -1,0 +1,44 @@
+"""`vlsenet send`: what an MLflow server did not take while it was away, from the folder that kept it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipeline.cli.console import EXIT_STATUS
+from pipeline.cli.parser import CommandParser
+from pipeline.errors import FINE, MISTAKE, UserError
+
+ABOUT = "send what an MLflow server did not take while it was away"
+_EXAMPLES = f"""\
+Results that a server did not take wait in mlflow_unsent.jsonl, in the folder of the command that made them. Status 1
+says that some are still waiting.
+
+examples:
+  vlsenet send runs/first --tracking_uri http://localhost:5000
+
+{EXIT_STATUS}"""
+
+
+def add(parser: CommandParser) -> None:
+    """Add the command's options."""
+    parser.epilog = _EXAMPLES
+    parser.add_argument("folder", metavar="FOLDER", help="folder of results, which holds mlflow_unsent.jsonl")
+    parser.add_argument("--tracking_uri", metavar="URI", help="MLflow store (default: FOLDER/mlflow.db)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Send what is waiting; returns the exit status.
+
+    Raises:
+        UserError: the folder is missing, its file can't be read, or the store can't be opened.
+    """
+    folder = Path(options.folder)
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; give the folder of a command's results")
+    from pipeline.tracking.outbox import send_unsent
+
+    sent, left = send_unsent(folder, getattr(options, "tracking_uri", None))
+    print(f"{sent} of {sent + left} messages were sent")
+    return MISTAKE if left else FINE
