@@ -14,18 +14,9 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = ROOT / "bundle" / "configs"
-
 # small enough for two cores, large enough to learn
 TRAIN_IMAGES, VALIDATION_IMAGES, HELD_OUT_IMAGES, IMAGE_SIDE, SCAN_SIDE = 24, 4, 8, 384, 2048
-TRAINING = {
-    "max_epochs": 10,
-    "steps_per_epoch": 20,
-    "batch_size": 8,
-    "patch_size": 128,
-    "text_source": "untrained",  # CLIP's weights would have to be downloaded; an untrained tower gives no meaning
-}
+TRAINING = {"max_epochs": 10, "steps_per_epoch": 20, "batch_size": 8, "patch_size": 128}
 PIXEL_SIZE_NM = 10  # made up, so that the report speaks of lengths
 #: what learning must be worth, against Otsu's threshold on the same images
 LEAST_GAIN = 0.10
@@ -46,22 +37,17 @@ def main() -> int:
     synthesise(scan, 1, SCAN_SIDE, seed=1000, val=0, test=0)
 
     step(2, "training VLSE-Net (small)")
-    bundle("train", dataset_dir=data, output_dir=out / "training", **TRAINING)
-    checkpoint = out / "training" / "checkpoints" / "best.pt"
+    settings = [word for name, value in TRAINING.items() for word in ("--set", f"{name}={value}")]
+    vlsenet("train", data, "--output_dir", out / "training", "--overwrite", *settings)
+    model = "--checkpoint", out / "training" / "checkpoints" / "best.pt", "--overwrite"
 
     step(3, "evaluating it on held-out images")
-    bundle("evaluate", dataset_dir=data, output_dir=out / "evaluation", checkpoint=checkpoint, split="test")
+    vlsenet("evaluate", data, "--output_dir", out / "evaluation", "--split", "test", *model)
 
     step(4, f"segmenting a scan of {SCAN_SIDE} x {SCAN_SIDE} pixels")
     (image,) = (scan / "images").iterdir()
-    bundle(
-        "scan",
-        input=image,
-        output_dir=out / "segmentation",
-        checkpoint=checkpoint,
-        chunk_size=SCAN_SIDE // 2,
-        pixel_size_nm=PIXEL_SIZE_NM,
-    )
+    cut = "--set", f"chunk_size={SCAN_SIDE // 2}"
+    vlsenet("segment", image, "--output_dir", out / "segmentation", "--pixel_size_nm", PIXEL_SIZE_NM, *model, *cut)
     draw(out, scan)
     return report(out, scan, time.monotonic() - started)
 
@@ -71,18 +57,12 @@ def step(number: int, what: str) -> None:
 
 
 def synthesise(folder: Path, count: int, side: int, seed: int, val: int, test: int) -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "make_synthetic.py"), "--output_dir", str(folder)]
-    command += ["--count", str(count), "--size", str(side), str(side), "--seed", str(seed), "--overwrite"]
-    command += ["--val", str(val), "--test", str(test)]
-    subprocess.run(command, check=True)
+    split = "--val", val, "--test", test
+    vlsenet("synthetic", folder, "--count", count, "--size", side, side, "--seed", seed, *split, "--overwrite")
 
 
-def bundle(config: str, **options: object) -> None:
-    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
-    command = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run", "--config_file", str(files), "--overwrite"]
-    for name, value in options.items():
-        command += [f"--{name}", str(value)]
-    subprocess.run(command, check=True)
+def vlsenet(*words: object) -> None:
+    subprocess.run([sys.executable, "-m", "pipeline.cli", *map(str, words)], check=True)
 
 
 def draw(out: Path, scan: Path) -> None:
@@ -119,7 +99,7 @@ Look at
   the run in MLflow           {sys.executable} -m mlflow ui --workers 1 --backend-store-uri sqlite:///{out}/training/mlflow.db
                               then http://127.0.0.1:5000
 
-These are synthetic images and an untrained text tower: see the README for your own.""")
+These are synthetic images: see the README for your own.""")
     if network < otsu + LEAST_GAIN:
         print(f"error: the network should be at least {LEAST_GAIN} above Otsu's threshold", file=sys.stderr)
         return 1

@@ -35,7 +35,7 @@ def run_bundle(config: str, **options) -> None:
 def work(tmp_path_factory) -> Path:
     """Three images with two prompts, a network that text moves, and its audit."""
     folder = tmp_path_factory.mktemp("audit")
-    write_dataset(folder / "rock", 3, shape=(64, 80), seed=3, val=1, test=0)
+    write_dataset(folder / "rock", 3, shape=(64, 80), seed=3, val=1, test=0, text=True)
     for number, file in enumerate(sorted((folder / "rock" / "text").iterdir())):
         file.write_text("thin pores" if number else "round\npores | vugs")
     index = open_dataset(str(folder / "rock"))

@@ -54,7 +54,7 @@ def bundle(
 def work(tmp_path_factory) -> Path:
     """A folder with a small data set, from which every command is started by relative paths."""
     folder = tmp_path_factory.mktemp("work")
-    write_dataset(folder / "rock", 5, shape=(96, 112), seed=3, val=2, test=0)
+    write_dataset(folder / "rock", 5, shape=(96, 112), seed=3, val=2, test=0, text=True)
     return folder
 
 

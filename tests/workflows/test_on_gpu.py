@@ -34,7 +34,7 @@ SIZE = (600, 1100)
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set, a scan, and a model trained on the GPU."""
     folder = tmp_path_factory.mktemp("work")
-    write_dataset(folder / "rock", 5, shape=(96, 112), seed=3, val=2, test=0)
+    write_dataset(folder / "rock", 5, shape=(96, 112), seed=3, val=2, test=0, text=True)
     tifffile.imwrite(folder / "scan.tif", generate(SIZE, seed=0).image, tile=(128, 128), compression="zlib")
     write_checkpoint(folder / "tiny.pt")
     bundle(folder, "train", dataset_dir="rock", output_dir="run", max_epochs=2, **QUICK)

@@ -138,7 +138,7 @@ def curve(folder: Path, name: str) -> list[float]:
 
 
 def test_two_processes_have_the_loss_curve_of_one_with_the_same_batch(tmp_path: Path) -> None:
-    write_dataset(tmp_path / "rock", 4, shape=(80, 96), seed=3, val=1, test=0)
+    write_dataset(tmp_path / "rock", 4, shape=(80, 96), seed=3, val=1, test=0, text=True)
     for output_dir, processes in (("one", 1), ("two", 2)):
         done = train(tmp_path, output_dir, processes)
         assert done.returncode == 0, done.stderr[-3000:]
