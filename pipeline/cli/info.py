@@ -4,214 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import zipfile
 from pathlib import Path
-from typing import Any
 
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.paths import existing_input, model_in
-from pipeline.errors import FINE, UserError
-from pipeline.files import sha256_of
-from pipeline.images import ImageSource, ScanStack, open_image, open_stack
-from pipeline.images.microscope import Acquisition
-from pipeline.images.volume import ScanVolume
-from pipeline.networks import build_network, parameters_of
-from pipeline.networks.factory import preset_features
-from pipeline.text import PROMPTLESS_SOURCES, TextStore
-from pipeline.workflows.model_file import read_model_file
-
-_SHOWN_PROMPTS = 5
-#: what the training did with slow changes of brightness
-_SHADING = {True: "removed from the images", False: "left in the images", None: "unknown"}
-
-
-def checkpoint_facts(path: str) -> dict[str, Any]:
-    """Read what a model is, and what it was trained on.
-
-    Args:
-        path: ``best.pt`` or ``last.pt`` of a training.
-
-    Returns:
-        Plain values, for JSON.
-
-    Raises:
-        UserError: it is not a model file, or it is damaged.
-    """
-    content = read_model_file(path)
-    settings, data = content["network_settings"], content["data"]
-    text = TextStore()
-    text.load_state_dict(content["text"])
-    widths = settings.get("features") or preset_features(settings.get("preset", "small"))
-    return {
-        "path": path,
-        "kind": "checkpoint",
-        "network": settings["network"],
-        "preset": None if settings.get("features") else settings.get("preset", "small"),
-        "widths": list(widths),
-        "norm": settings.get("norm"),
-        "switched_off": sorted(name for name, on in (settings.get("switches") or {}).items() if not on),
-        "parameters": parameters_of(lambda: build_network(**settings)),
-        "text": dict(text.provenance),
-        "prompts": list(text.prompts),
-        "threshold": content["threshold"],
-        "train_images": len(data["train_images"]),
-        "pore_label": data["pore_label"],
-        "pixel_sizes_nm": list(data["pixel_sizes_nm"]),
-        "flatten_shading": data["flatten_shading"],
-        "start_from": data["start_from"],
-        "epoch": content.get("training", {}).get("epoch"),
-        "versions": dict(content["versions"]),
-        "sha256": sha256_of(path),
-    }
-
-
-def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """The facts as names and values."""
-    is_unet = facts["network"] == "unet"
-    preset = f"preset {facts['preset']}, " if facts["preset"] else ""
-    lines = [
-        ("network", f"{facts['network']}, {preset}widths {', '.join(map(str, facts['widths']))}, {facts['norm']} norm"),
-        ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
-        ("text prior", "none, as a U-Net reads no text" if is_unet else _text_prior(facts["text"])),
-        ("prompts", "not read by this model" if is_unet else _prompts(facts["text"], facts["prompts"])),
-        ("threshold", f"{facts['threshold']:.3g}"),
-        ("trained on", f"{facts['train_images']} images, pore label {facts['pore_label']}"),
-        ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),
-        ("shading", _SHADING[facts["flatten_shading"]]),
-    ]
-    if facts["switched_off"]:
-        lines.insert(1, ("without", ", ".join(facts["switched_off"])))
-    if facts["start_from"]:
-        lines.append(("started from", f"the model with sha256 {facts['start_from']}"))
-    if facts["epoch"] is not None:
-        lines.append(("epoch", f"{facts['epoch']}; also holds the state needed to resume"))
-    lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))
-    return [*lines, ("sha256", facts["sha256"])]
-
-
-def _text_prior(text: dict[str, Any]) -> str:
-    """Where the text vectors come from."""
-    source = text.get("source")
-    size = f"{text.get('length')} vectors of {text.get('dim')}"
-    weights = text.get("weights_id") or text.get("pretrained")
-    said = {
-        "none": "none",
-        "learned": f"learned with the network ({size})",
-        "random": f"random, a control: prompts have no meaning ({size})",
-        "untrained": f"untrained text tower, a control ({size})",
-        "clip": f"CLIP's text tower {text.get('model')}, weights {weights} ({size})",
-    }
-    return said.get(str(source), f"{source} ({size})")
-
-
-def _prompts(text: dict[str, Any], prompts: list[str]) -> str:
-    if text.get("source") in PROMPTLESS_SOURCES:
-        return "not read by this model"
-    named = [prompt for prompt in prompts if prompt]  # the empty one is there for comparisons
-    shown = "; ".join(named[:_SHOWN_PROMPTS])
-    return shown + (f"; and {len(named) - _SHOWN_PROMPTS} more" if len(named) > _SHOWN_PROMPTS else "")
-
-
-def _pixel_sizes(sizes: list[float]) -> str:
-    if not sizes:
-        return "unknown: scans are not resampled"
-    if min(sizes) == max(sizes):
-        return f"{sizes[0]:.4g} nm"
-    return f"{min(sizes):.4g} to {max(sizes):.4g} nm, median {statistics.median(sizes):.4g} nm"
-
-
-_CONDITIONS = (
-    ("slice_spacing_nm", "slice spacing", "{:.6g} nm"),
-    ("magnification", "magnification", "{:g}"),
-    ("voltage_kv", "voltage", "{:g} kV"),
-    ("working_distance_mm", "working distance", "{:.4g} mm"),
-    ("detector", "detector", "{}"),
-    ("instrument", "instrument", "{}"),
-    ("date", "date", "{}"),
-)
-
-
-def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
-    """Read an image's size, storage, conditions and info bar.
-
-    Args:
-        path: an image, a scan, or a folder of slices.
-        page: which image of a file of several; None: the first, and how many there are.
-
-    Returns:
-        Plain values, for JSON.
-
-    Raises:
-        UserError: it can't be read, or is the folder of a training.
-    """
-    if (model := model_in(path)) is not None:
-        raise UserError(f"{path}: it is the folder of a training, not an image; for its model give {model}")
-    stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_image(path, page=page)])
-    with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
-        acquisition = volume.acquisition or Acquisition()
-        bar = volume.shape[0] - volume.rows
-        return {
-            "path": path,
-            "kind": "image",
-            "width_px": source.shape[1],
-            "height_px": source.shape[0],
-            "images": volume.depth,
-            "are_one_volume": stack.no_volume is None,
-            "type": source.dtype.name,
-            "channels": source.channels,
-            "storage": _storage(source),
-            "block_px": [source.block[1], source.block[0]],
-            "info_bar_px": bar,
-            "info_bar_told_by": None if not bar else "look" if acquisition.bar_height is None else "file",
-            **acquisition.to_dict(),
-        }
-
-
-def _storage(source: ImageSource) -> str:
-    """How the file's pixels can be read."""
-    height, width = source.block
-    if source.decoded_whole:
-        return "whole"
-    if (height, width) == (1, 1):
-        return "uncompressed"
-    return "strips" if width >= source.shape[1] else "tiles"
-
-
-def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """The facts as names and values."""
-    channels = "grey" if facts["channels"] == 1 else f"{facts['channels']} channels"
-    lines = [("size", f"{facts['width_px']} x {facts['height_px']} pixels, {facts['type']}, {channels}")]
-    if facts["images"] > 1:
-        one = "each on its own" if Path(facts["path"]).is_dir() else "the one given by --page"
-        whole = ", or all as one volume with --stack" if facts["are_one_volume"] else ""
-        said = f"{facts['images']}; this is the first. vlsenet segment takes {one}{whole}"
-        lines.append(("images", said))
-    block = "{} x {} pixels".format(*facts["block_px"])
-    stored = {
-        "whole": "compressed in one piece: read at once, and kept in a temporary file if it is large",
-        "uncompressed": "uncompressed: any window can be read on its own",
-        "strips": f"in strips of {block}: read strip by strip",
-        "tiles": f"in tiles of {block}: read tile by tile",
-    }
-    lines.append(("stored", stored[facts["storage"]]))
-    height, width = facts["pixel_height_nm"], facts["pixel_width_nm"]
-    if height is None or width is None:
-        lines.append(("pixel size", "unknown; vlsenet segment --pixel_size_nm N sets it"))
-    else:
-        size = f"{width:.6g} nm" if f"{width:.6g}" == f"{height:.6g}" else f"{width:.6g} x {height:.6g} nm"
-        lines.append(("pixel size", f"{size} ({facts['sources'].get('pixel_size', 'stored')})"))
-    for name, shown, form in _CONDITIONS:
-        if facts[name] is not None:
-            lines.append((shown, form.format(facts[name])))
-    if facts["info_bar_px"]:
-        source = "detected in the image" if facts["info_bar_told_by"] == "look" else "as the file says"
-        lines.append(("info bar", f"{facts['info_bar_px']} rows below the image, {source}; not segmented"))
-    else:
-        lines.append(("info bar", "none found"))
-    return lines + [("warning", warning) for warning in facts["warnings"]]
-
+from pipeline.cli.paths import existing_input
+from pipeline.errors import FINE
 
 ABOUT = "show what the file of an image or a model says"
 _EXAMPLES = f"""\
@@ -248,9 +47,13 @@ def run(options: argparse.Namespace) -> int:
     path = existing_input(options.path)
     with own_messages():
         if is_checkpoint(path):
+            from pipeline.cli.facts import checkpoint_facts, checkpoint_lines
+
             facts = checkpoint_facts(path)
             lines = checkpoint_lines(facts)
         else:
+            from pipeline.cli.facts import image_facts, image_lines
+
             facts = image_facts(path, options.page)
             lines = image_lines(facts)
     if options.json:

@@ -10,7 +10,8 @@ import tifffile
 import torch
 from PIL import Image
 
-from pipeline.cli.info import checkpoint_lines, is_checkpoint
+from pipeline.cli.facts import checkpoint_lines
+from pipeline.cli.info import is_checkpoint
 from pipeline.cli.main import main
 from pipeline.errors import FINE, MISTAKE
 from pipeline.networks import build_network
