@@ -26,7 +26,7 @@ from _memory import alone, resident_peak
 from scipy import ndimage
 
 from pipeline.engine import ScanStore
-from pipeline.measure.pores import StoredSegmentation, write_pore_table
+from pipeline.measure.pores_2d import StoredSegmentation, write_pore_table
 from pipeline.tiling.plan import ChunkPlan
 
 TILE = 2048

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from pipeline.measure.pores.moments import ellipses
+from pipeline.measure.pores_2d.moments import ellipses
 from pipeline.metrics import SmallPores, TruePores
-from tests.measure.pores.test_moments import sums_of
+from tests.measure.pores_2d.test_moments import sums_of
 from tests.metrics.masks import EMPTY, FULL, PIXEL, blobs, disturbed
 
 

@@ -19,9 +19,9 @@ from pipeline.files import atomic_path, left_over
 from pipeline.foreground.ground import Greys
 from pipeline.images import ChangedSource, ImageSource
 from pipeline.images.volume import ScanVolume
-from pipeline.measure.pores import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
+from pipeline.measure.pores_2d import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
+from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 from pipeline.measure.porosity import Porosity, block_counts
-from pipeline.measure.volume import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
 from pipeline.report.pictures import write_overview
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.images.rectangles import Roi
-from pipeline.measure.pores import MIN_AREA_PX
+from pipeline.measure.pores_2d import MIN_AREA_PX
 
 
 @dataclass(frozen=True)

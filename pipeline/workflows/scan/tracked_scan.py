@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from pipeline.files import atomic_path
-from pipeline.measure.pores import CSV
+from pipeline.measure.pores_2d import CSV
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
 
