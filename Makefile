@@ -4,7 +4,7 @@ BIN := .venv/bin
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint benchmark constraints clean
+.PHONY: help setup demo test lint generated benchmark constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,6 +29,9 @@ test: .venv/installed ## run the tests, as many at a time as there are cores (4 
 
 lint: .venv/installed ## style, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+generated: .venv/installed ## write the options, as declared, into configs and guides
+	$(BIN)/python -m pipeline.options.generated
 
 benchmark: .venv/installed ## VLSE-Net against U-Net, and the ways to run inference (some minutes)
 	@$(BIN)/python benchmarks/networks.py

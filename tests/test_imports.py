@@ -11,6 +11,7 @@ from tests.paths import ROOT
 
 PIPELINE = ROOT / "pipeline"
 ALLOWED: dict[str, set[str]] = {
+    "options": {"images", "networks"},
     "images": set(),
     "networks": set(),
     "metrics": set(),

@@ -17,8 +17,8 @@ from pipeline.experiments.plan_file import check_runs, read_plan
 from pipeline.experiments.record import TABLE_FILE, Record, write_run_table
 from pipeline.experiments.runner import Runner, visible_gpus
 from pipeline.files import atomic_path
+from pipeline.options import options_of
 from pipeline.tracking.tags import COMPARISON_FOLDER
-from pipeline.workflows.option_checks import output_folder
 
 logger = logging.getLogger("vlsenet")
 
@@ -78,7 +78,7 @@ def run_experiment(
         raise UserError("--dataset_dir is missing: give the folder with images/ and labels/")
     if jobs < 1 or (threads is not None and threads < 1):
         raise UserError(f"--jobs {jobs} --threads {threads}: give 1 or more")
-    output_folder("output_dir", output_dir)
+    options_of("train")["output_dir"].check(output_dir)
     plan.runs(output_dir, only=only)  # a wrong name is told before the data are read
     for difference in plan.unequal():
         logger.warning("the variants are not treated equally: %s", difference)

@@ -14,6 +14,7 @@ import yaml
 from pipeline.configs import config_files, flattened
 from pipeline.errors import UserError
 from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, Plan, Run, check_not_own
+from pipeline.options import check_options
 
 _KNOWN = ("variants", "baseline", "seeds", "folds", "common", "evaluation")
 
@@ -106,7 +107,6 @@ def _check_options(command: str, overrides: dict[str, Any]) -> None:
     from monai.bundle import ConfigParser
 
     from pipeline.workflows.bundle_command import BundleCommand
-    from pipeline.workflows.options import check_options
 
     files = tuple(config_files(command))
     parser = ConfigParser()

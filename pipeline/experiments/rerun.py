@@ -29,10 +29,10 @@ from pipeline.experiments.finished_training import (
     read_training,
 )
 from pipeline.files import atomic_path
+from pipeline.options import options_of
 from pipeline.tracking.provenance import environment, versions
 from pipeline.tracking.tags import RERUNS
 from pipeline.tracking.tracked_run import open_experiment
-from pipeline.workflows.option_checks import output_folder
 
 
 def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> None:
@@ -129,7 +129,7 @@ def rerun(
     """
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
-    output_folder("output_dir", output_dir)
+    options_of("train")["output_dir"].check(output_dir)
     client = open_existing(tracking_uri)
     first = read_training(client, run_id)
     dataset_dir = dataset_dir or first.dataset_dir

@@ -13,7 +13,7 @@ from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
-from pipeline.workflows.export import export_model
+from pipeline.workflows.export import check_formats, export_model
 from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
 from pipeline.workflows.progress import ImageProgress, ValidationPictures
@@ -56,6 +56,7 @@ __all__ = [
     "ValidationPictures",
     "audit_items",
     "begin",
+    "check_formats",
     "check_trust",
     "encode_prompts",
     "environment",

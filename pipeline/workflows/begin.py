@@ -15,9 +15,9 @@ import monai.bundle
 from pipeline.configs import config_files
 from pipeline.errors import UserError, mistake_behind
 from pipeline.memory import keep_freed_memory
+from pipeline.options import check_options
 from pipeline.workflows.bundle_command import BundleCommand
 from pipeline.workflows.export import FORMATS, MANIFEST
-from pipeline.workflows.options import check_options
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.typed_values import as_typed
 

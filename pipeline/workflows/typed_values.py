@@ -6,26 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.options import text_options
 
-#: options that are always text: `2024_11_22` would lose its underscores
-TEXT_OPTIONS = (
-    "dataset_dir",
-    "output_dir",
-    "input",
-    "checkpoint",
-    "start_from",
-    "prompt",
-    "group_pattern",
-    "split_csv",
-    "run_name",
-    "experiment_name",
-    "mlflow_run_id",
-    "variant",
-    "text_weights",
-    "text_model",
-    "text_pretrained",
-    "tracking_uri",
-)
 _SWITCH_WORDS = {"true": True, "false": False}
 
 
@@ -39,10 +21,10 @@ def as_typed(arguments: Mapping[str, Any], command_line: Sequence[str]) -> dict[
     Raises:
         UserError: text with ``#``, which MONAI treats as a path in its configs and replaces, wherever it occurs.
     """
-    typed = _typed(command_line)
+    typed, text = _typed(command_line), text_options()
     corrected = {}
     for name, value in arguments.items():
-        if name in TEXT_OPTIONS and name in typed:
+        if name in text and name in typed:
             value = typed[name]
             if "#" in value:
                 raise UserError(

@@ -65,7 +65,7 @@ def test_the_command_writes_checked_files_and_a_manifest(tmp_path: Path, monkeyp
     ("options", "told"),
     [
         ({"formats": "onx"}, "did you mean onnx"),
-        ({"formats": 5}, "give format names"),
+        ({"formats": 5}, "give one or more of torch_export"),
         ({"text_inputs": "yes"}, "must be true or false"),
         ({"text_inputs": True}, "reads no text"),
         ({"checkpoint": "none.pt"}, "no such file"),

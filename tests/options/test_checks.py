@@ -7,7 +7,7 @@ import yaml
 
 from pipeline.configs import config_folder
 from pipeline.errors import UserError
-from pipeline.workflows.options import check_options
+from pipeline.options import check_options
 
 CONFIGS = config_folder()
 

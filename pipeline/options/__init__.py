@@ -1,0 +1,70 @@
+"""Every option of every command, declared once, and what follows from it.
+
+Comes in: the declarations in `configs` and `commands`. Goes out: checks (`check_options`), the flags of `vlsenet`
+(`options_of`), the top of each config and the guides' tables (`generated`, by `make generated`), which values are text
+(`text_options`), and which decide on the result (`result_options`). It imports nothing heavy: `--help` reads it.
+A new option is a new entry in `configs`, and its use in the YAML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.options.commands import OF_COMMANDS
+from pipeline.options.configs import BUNDLE, OF_CONFIGS
+from pipeline.options.option import Option
+
+__all__ = ["BUNDLE", "Option", "check_options", "default", "options_of", "result_options", "text_options"]
+
+
+def options_of(command: str) -> dict[str, Option]:
+    """The options of a command by name, in the order in which they are listed.
+
+    Args:
+        command: a config (`train`, `scan` ...), or a `vlsenet` command that runs none.
+    """
+    return {option.name: option for option in (*OF_CONFIGS, *OF_COMMANDS) if command in option.commands}
+
+
+def default(command: str, name: str) -> Any:
+    """The value of an option that is not given."""
+    return options_of(command)[name].initial
+
+
+def text_options() -> list[str]:
+    """Options whose values are text, also where they look like numbers."""
+    return list(dict.fromkeys(option.name for option in OF_CONFIGS if option.kind.is_text))
+
+
+def result_options(command: str) -> list[str]:
+    """Options that change the numbers of a command: a resumed one may not have others."""
+    return [option.name for option in options_of(command).values() if option.result]
+
+
+def check_options(command: str, config: Mapping[str, Any]) -> None:
+    """Check the options of a config, all of them, before anything is loaded or written.
+
+    Args:
+        command: name of the config, such as `train`.
+        config: the config with the user's overrides in it.
+
+    Raises:
+        UserError: one line for each option that is missing or wrong.
+    """
+    problems = []
+    for name, option in options_of(command).items():
+        try:
+            option.check(config.get(name))
+        except UserError as error:
+            problems.append(str(error))
+    interval, epochs = config.get("val_interval"), config.get("max_epochs")
+    # either may be an expression, whose value is not known yet
+    if not problems and isinstance(interval, int) and isinstance(epochs, int) and interval > epochs:
+        problems.append(
+            f"--val_interval {interval} is more than --max_epochs {epochs}: no epoch would be validated and no best "
+            f"model kept; give {epochs} or less"
+        )
+    if problems:
+        raise UserError("\n".join(problems))

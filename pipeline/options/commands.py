@@ -1,0 +1,86 @@
+"""Every option of the `vlsenet` commands that run no config; some of them also take options of the configs."""
+
+from __future__ import annotations
+
+from pipeline.options.kinds import Choice, Flag, Names, Number, Text, Whole
+from pipeline.options.option import Option
+
+OF_COMMANDS: tuple[Option, ...] = (
+    # ---- prepare
+    Option("val", Number(0, 1, "[)"), ("prepare",), "share of the pixels for validation", 0.2),
+    Option("test", Number(0, 1, "[)"), ("prepare",), "share of the pixels for testing", 0.0),
+    Option("seed", Whole(), ("prepare",), "another seed gives another split", 0, metavar="K"),
+    Option("check", Flag(), ("prepare",), "only look for leaks in the existing split.csv", False),
+    Option("overwrite", Flag(), ("prepare",), "replace an existing split.csv", False),
+    # ---- prompts
+    Option(
+        "writer",
+        Choice(("rules", "language_model")),
+        ("prompts",),
+        "what writes the sentences: fixed rules, offline, or a language model, which gets the statistics only",
+        "rules",
+    ),
+    Option("dry_run", Flag(), ("prompts",), "print the sentences and write nothing", False),
+    Option("overwrite", Flag(), ("prompts",), "also replace existing texts", False),
+    # ---- compare
+    Option("output_dir", Text(), ("compare",), "folder of report.html and the tables", required=True, metavar="DIR"),
+    Option(
+        "experiment",
+        Text(),
+        ("compare",),
+        "MLflow experiment, where a store holds several",
+        otherwise="the one with evaluated runs",
+        metavar="NAME",
+    ),
+    Option(
+        "runs",
+        Names(),
+        ("compare",),
+        "only these runs; a parent run's id stands for its children",
+        [],
+        otherwise="all",
+        metavar="ID,...",
+    ),
+    Option("split", Text(), ("compare",), "evaluations of this part of the data, such as test", metavar="NAME"),
+    Option("baseline", Text(), ("compare",), "what the others are compared with", otherwise="unet", metavar="VARIANT"),
+    Option("metric", Text(), ("compare",), "score of the verdicts at the top", "dice", metavar="SCORE"),
+    # ---- experiment
+    Option("output_dir", Text(), ("experiment",), "folder of all results", required=True, metavar="DIR"),
+    Option("only", Names(), ("experiment",), "run these variants only", [], otherwise="all"),
+    Option("seeds", Names(), ("experiment",), "random seeds", [], otherwise="the plan's", metavar="K,..."),
+    Option(
+        "folds",
+        Text(),
+        ("experiment",),
+        "split, 5, leave_one_source_out, {leave_out: [11]}",
+        otherwise="the plan's",
+        metavar="FOLDS",
+    ),
+    Option("jobs", Whole(1), ("experiment",), "runs at a time, spread over the GPUs", 1),
+    Option("threads", Whole(1), ("experiment",), "CPU threads of each run", otherwise="its share", metavar="T"),
+    Option("retry_failed", Flag(), ("experiment",), "run again what failed before", False),
+    Option("report", Flag(), ("experiment",), "only write the report of the finished runs", False),
+    Option("tracking_uri", Text(), ("experiment",), "MLflow store", otherwise="mlflow.db in output_dir", metavar="URI"),
+    Option(
+        "experiment_name",
+        Text(),
+        ("experiment",),
+        "MLflow experiment",
+        otherwise="the name of output_dir",
+        metavar="NAME",
+    ),
+    # ---- rerun
+    Option("output_dir", Text(), ("rerun",), "a new folder", required=True, metavar="DIR"),
+    Option("dataset_dir", Text(), ("rerun",), "where the data are now", otherwise="where they were", metavar="DIR"),
+    Option(
+        "tolerance",
+        Number(0, ends="[)"),
+        ("rerun",),
+        "largest difference that still counts as agreement",
+        0.005,
+        metavar="T",
+    ),
+    # ---- info
+    Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
+    Option("json", Flag(), ("info",), "print as JSON", False),
+)

@@ -1,0 +1,338 @@
+"""What values an option takes: how each kind reads text, and what it refuses, in one line."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import UserError
+from pipeline.wording import nearest
+
+if TYPE_CHECKING:
+    from pipeline.options.option import Option
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Which values an option takes; this one: any."""
+
+    #: stands for the value in the help; empty for a switch without one
+    metavar = "VALUE"
+    #: whether a value is text, and never a number or a list, whatever it looks like
+    is_text = False
+
+    def read(self, text: str) -> Any:
+        """The value that a user typed after an option of its own.
+
+        Raises:
+            ValueError: text of another kind.
+        """
+        return text
+
+    def problem(self, value: Any) -> str | None:
+        """What to give in place of a value; None if the value is fine."""
+        return None
+
+    def check(self, name: str, value: Any) -> None:
+        """Refuse a value.
+
+        Args:
+            name: of the option, for the message.
+            value: as the config has it.
+
+        Raises:
+            UserError: another value; the message says what to give.
+        """
+        if (problem := self.problem(value)) is not None:
+            raise UserError(f"--{name} {value}: {problem}")
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """Any text."""
+
+    metavar = "TEXT"
+    is_text = True
+
+
+@dataclass(frozen=True)
+class Regex(Kind):
+    """A regular expression."""
+
+    metavar = "REGEX"
+    is_text = True
+
+    def problem(self, value: Any) -> str | None:
+        try:
+            re.compile(str(value))
+        except re.error as error:
+            return f"not a regular expression ({error})"
+        return None
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number.
+
+    Attributes:
+        least: the smallest that is allowed.
+        step: it must be a multiple of this.
+    """
+
+    least: int = 0
+    step: int = 1
+    metavar = "N"
+
+    def read(self, text: str) -> int:
+        return int(text)
+
+    def problem(self, value: Any) -> str | None:
+        if isinstance(value, int) and not isinstance(value, bool) and value >= self.least and not value % self.step:
+            return None
+        return f"give a multiple of {self.step}" if self.step > 1 else f"give a whole number of at least {self.least}"
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A number.
+
+    Attributes:
+        low, high: its limits.
+        ends: which of them are allowed: `()`, `[]` or `[)`, as intervals are written.
+    """
+
+    low: float = 0
+    high: float = math.inf
+    ends: str = "()"
+    metavar = "X"
+
+    def read(self, text: str) -> float:
+        return float(text)
+
+    def problem(self, value: Any) -> str | None:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and self._holds(value):
+            return None
+        if self.ends == "()":
+            return f"give a number between {self.low:g} and {self.high:g}"
+        return f"give a number from {self.low:g} to {'below ' if self.ends == '[)' else ''}{self.high:g}"
+
+    def _holds(self, value: float) -> bool:
+        above = value >= self.low if self.ends[0] == "[" else value > self.low
+        return above and (value <= self.high if self.ends[1] == "]" else value < self.high)
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """On or off."""
+
+    metavar = ""
+
+    def check(self, name: str, value: Any) -> None:
+        if not isinstance(value, bool):
+            raise UserError(f"--{name} {value}: must be true or false; --{name} alone turns it on")
+
+
+def _meant(value: Any, names: Sequence[str]) -> str:
+    meant = nearest(value, names)
+    return f"did you mean {meant}? " if meant else ""
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of several names."""
+
+    names: tuple[str, ...] = ()
+    metavar = "NAME"
+
+    def problem(self, value: Any) -> str | None:
+        return None if value in self.names else f"{_meant(value, self.names)}give one of {', '.join(self.names)}"
+
+
+@dataclass(frozen=True)
+class Names(Kind):
+    """Some of several names, as a list or between commas.
+
+    Attributes:
+        names: those that exist.
+        least: how many must be given.
+    """
+
+    names: tuple[str, ...] = ()
+    least: int = 0
+    metavar = "NAME,..."
+
+    def read(self, text: str) -> list[str]:
+        return [name.strip() for name in text.split(",") if name.strip()]
+
+    def problem(self, value: Any) -> str | None:
+        given = self.read(value) if isinstance(value, str) else value
+        if not isinstance(given, (list, tuple)):
+            return f"give one or more of {', '.join(self.names)}, with a comma between them"
+        wrong = next((name for name in given if name not in self.names), None)
+        if wrong is None and len(given) >= self.least:
+            return None
+        return f"{_meant(wrong, self.names)}give one or more of {', '.join(self.names)}, with a comma between them"
+
+
+@dataclass(frozen=True)
+class Existing(Kind):
+    """A path to something that is there.
+
+    Attributes:
+        what: it must be, in words.
+        is_right: whether a path is that.
+        example: of a path.
+    """
+
+    what: str = "a file"
+    is_right: Callable[[Path], bool] = Path.is_file
+    example: str = ""
+    metavar = "FILE"
+    is_text = True
+
+    def check(self, name: str, value: Any) -> None:
+        path = Path(str(value))
+        if not path.exists():
+            raise UserError(f"--{name} {value}: no such file or folder; give {self.what}")
+        if not self.is_right(path):
+            raise UserError(f"--{name} {value} is not {self.what}")
+
+
+@dataclass(frozen=True)
+class Input(Kind):
+    """A path or an address, which is looked at when it is opened."""
+
+    what: str = "a scan"
+    example: str = "scan.tif"
+    metavar = "FILE|DIR"
+    is_text = True
+
+
+@dataclass(frozen=True)
+class OutputFolder(Kind):
+    """A folder that exists, or can be made."""
+
+    what: str = "a folder for the results"
+    example: str = "runs/my_rock"
+    metavar = "DIR"
+    is_text = True
+
+    def problem(self, value: Any) -> str | None:
+        path = Path(str(value)).absolute()
+        there = next(parent for parent in (path, *path.parents) if parent.exists())
+        if not there.is_dir():
+            return f"{there} is a file; give {self.what}"
+        if not os.access(there, os.W_OK | os.X_OK):
+            return f"no permission to write to {there}; give another folder for the results"
+        return None
+
+
+@dataclass(frozen=True)
+class Store(Kind):
+    """The address of an MLflow store; folders (`./mlruns`) no longer are one.
+
+    Attributes:
+        or_none: the word `none` is allowed, too.
+    """
+
+    or_none: bool = False
+    metavar = "URI"
+    is_text = True
+    schemes = ("sqlite", "postgresql", "mysql", "mssql", "http", "https", "databricks")
+
+    def problem(self, value: Any) -> str | None:
+        if self.or_none and value == "none":
+            return None
+        if urlsplit(str(value)).scheme.split("+")[0] in self.schemes:
+            return None
+        return (
+            "not an MLflow store; give sqlite:///FILE.db or the address of a server, such as http://localhost:5000 "
+            "(MLflow no longer keeps runs in plain folders)"
+        )
+
+
+@dataclass(frozen=True)
+class Device(Kind):
+    """A device of PyTorch's."""
+
+    metavar = "NAME"
+
+    def problem(self, value: Any) -> str | None:
+        import torch
+
+        try:
+            device = torch.device(value)
+        except (RuntimeError, TypeError):
+            return "unknown device; give cpu or cuda:0"
+        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+            return f"PyTorch finds {torch.cuda.device_count()} CUDA GPUs; give cpu"
+        return None
+
+
+@dataclass(frozen=True)
+class InfoBar(Kind):
+    """What to do with the microscope's info bar."""
+
+    metavar = "auto|keep|PX"
+
+    def read(self, text: str) -> int | str:
+        return int(text) if text.isdecimal() else text
+
+    def problem(self, value: Any) -> str | None:
+        if value in ("auto", "keep") or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+            return None
+        return "give auto, keep, or the bar's height in whole pixels"
+
+
+@dataclass(frozen=True)
+class Region(Kind):
+    """A part of a scan."""
+
+    metavar = "X,Y,W,H"
+
+    def check(self, name: str, value: Any) -> None:
+        from pipeline.images.rectangles import Roi
+
+        Roi.of(value)
+
+
+@dataclass(frozen=True)
+class Widths(Kind):
+    """Widths of a network."""
+
+    metavar = "LIST"
+
+    def check(self, name: str, value: Any) -> None:
+        from pipeline.networks import check_features
+
+        try:
+            check_features(value)
+        except UserError as error:
+            raise UserError(f"--{error}") from error
+
+
+@dataclass(frozen=True)
+class Group(Kind):
+    """Several options below one name, each set on its own, as in `--switches::context false`.
+
+    Attributes:
+        members: those options.
+        example: a member and a value for it.
+    """
+
+    members: tuple[Option, ...] = ()
+    example: str = ""
+
+    def check(self, name: str, value: Any) -> None:
+        if not isinstance(value, Mapping):
+            raise UserError(f"--{name} {value}: set each on its own, as in --{name}::{self.example}")
+        kinds = {member.name: member.kind for member in self.members}
+        for part, one in value.items():
+            if part in kinds:
+                kinds[part].check(f"{name}::{part}", one)
