@@ -25,7 +25,7 @@ demo: .venv/installed ## synthetic rock: train, evaluate, segment a scan (under 
 
 # a file's tests stay together: they share what is slow to make
 test: .venv/installed ## run the tests, as many at a time as there are cores (4 at most)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TEST_OPTIONS)
 
 lint: .venv/installed ## style, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -43,4 +43,4 @@ constraints: .venv/installed ## pin the newest set of packages that fits setup.c
 	sed -i '1i # A tested set for Python 3.10 to 3.13, made by `make constraints`; `make` installs these.' constraints.txt
 
 clean: ## remove the environment and the demo's results
-	rm -rf .venv demo
+	rm -rf .venv demo .coverage
