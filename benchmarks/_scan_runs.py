@@ -21,13 +21,13 @@ from monai.inferers import SlidingWindowInferer
 
 from pipeline.engine import ScanStore
 from pipeline.engine.certificate import Seam
-from pipeline.engine.statistics import SIDE, TILES, pinned, prompted, rock_tiles
-from pipeline.foreground.ground import Ground
+from pipeline.engine.pinned_network import SIDE, TILES, pinned, prompted, rock_tiles
+from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Window
 from pipeline.images.volume import ScanVolume, open_volume
 from pipeline.memory import keep_freed_memory
 from pipeline.text import DEFAULT_PROMPT
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
 from pipeline.workflows.scan import segmentation as engine
@@ -117,8 +117,10 @@ class BareNetwork:
         self.volume = open_volume(str(case.scan))
         plan = ChunkPlan(*self.volume.shape, chunk=sizes["chunk_size"])
         self.windows = Windows(plan, sizes["halo"], uniform=self.batch > 1)
-        self.ground = Ground.measured(self.volume, self.windows, skip_empty=True, flatten_shading=case.flatten_shading)
-        self.run = network_of_scan(case, self.volume, self.windows, self.ground)
+        self.foreground = Foreground.measured(
+            self.volume, self.windows, skip_empty=True, flatten_shading=case.flatten_shading
+        )
+        self.run = network_of_scan(case, self.volume, self.windows, self.foreground)
 
     def __call__(self) -> float:
         """Seconds in the network, with the windows read and normalised before the clock runs."""
@@ -146,17 +148,17 @@ class BareNetwork:
 
     def _normalised(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         high, wide = (min(height, self.volume.shape[0] - top), min(width, self.volume.shape[1] - left))
-        pixels = self.ground.greys.normalised(self.volume.read(0, top, left, high, wide), 0, top, left)
+        pixels = self.foreground.normalisation.normalised(self.volume.read(0, top, left, high, wide), 0, top, left)
         return np.pad(pixels, [(0, height - high), (0, width - wide)], mode="edge")
 
 
 def network_of_scan(
-    case: Case, volume: ScanVolume, windows: Windows, ground: Ground
+    case: Case, volume: ScanVolume, windows: Windows, foreground: Foreground
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The network with its statistics fixed to a scan, as a segmentation makes it."""
     model = load_model(str(case.model), case.device)
     features = model.text.get(DEFAULT_PROMPT)
-    tiles = rock_tiles(volume, windows, ground, SIDE, TILES)
+    tiles = rock_tiles(volume, windows, foreground, SIDE, TILES)
     network = pinned(model.network, torch.from_numpy(tiles).unsqueeze(1).to(case.device), features, case.precision)
     return prompted(network, features, case.precision)
 

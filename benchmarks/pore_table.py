@@ -27,7 +27,7 @@ from scipy import ndimage
 
 from pipeline.engine import ScanStore
 from pipeline.measure.pores_2d import StoredSegmentation, write_pore_table
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 TILE = 2048
 #: column of the table, scikit-image's name, largest difference allowed (relative, absolute)

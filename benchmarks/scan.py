@@ -33,7 +33,7 @@ from _scan_runs import MASK, PROBABILITY, Case, compare_time, segment, slide, st
 from _timing import machine, shown, write_json
 
 from pipeline.images.files import read_image
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 PARTS = ("memory", "time", "monai", "kills", "processes", "real")
 _NANKAI = Path(__file__).resolve().parents[2] / "shared" / "data" / "nankai"

@@ -19,7 +19,7 @@ from _micrograph import normalised
 from torch import nn
 
 from pipeline.engine.certificate import Seam
-from pipeline.engine.statistics import STATISTICS, MicrographStatistics
+from pipeline.engine.pinned_network import STATISTICS, MicrographStatistics
 from pipeline.images.files import read_image
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.engine.export import export_nifti, export_tiff, write_nifti
 from pipeline.engine.journal import Journal, request_differences, request_hash
+from pipeline.engine.mask_files import export_nifti, export_tiff, write_nifti
 from pipeline.engine.pyramid import build_pyramid
 from pipeline.engine.store import CHANNELS, FORMAT_VERSION, BlockCounts, ScanStore
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 __all__ = [
     "CHANNELS",

@@ -11,10 +11,10 @@ import torch
 
 from pipeline.engine.prediction import ChunkPredictor
 from pipeline.engine.store import PROBABILITY, ScanStore
-from pipeline.foreground.ground import Ground
+from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Part
 from pipeline.networks.inputs import STRIDE
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ _HALF_SIDE = 128
 
 
 def certify(
-    predictor: ChunkPredictor, store: ScanStore, threshold: float, ground: Ground | None = None, seed: int = 0
+    predictor: ChunkPredictor, store: ScanStore, threshold: float, foreground: Foreground | None = None, seed: int = 0
 ) -> dict[str, Any]:
     """Compare what was written around corners of chunks, where four of them meet, with windows laid around the corner.
 
@@ -67,7 +67,7 @@ def certify(
         predictor: that made the segmentation.
         store: finished.
         threshold: probability from which a pixel is pore.
-        ground: where the scan shows rock; corners elsewhere were not sent through the network.
+        foreground: where the scan shows rock; corners elsewhere were not sent through the network.
         seed: of the choice of corners.
 
     Returns:
@@ -77,7 +77,7 @@ def certify(
     plan = store.plan
     crops: list[Part] = []
     for corner in _corners(plan, seed):
-        if ground is None or ground.rock(plan, corner).all():
+        if foreground is None or foreground.rock(plan, corner).all():
             crops.append(corner)
         if len(crops) == _CROPS:
             break

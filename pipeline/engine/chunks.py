@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from pipeline.engine.journal import Journal
 from pipeline.engine.prediction import ChunkPredictor
 from pipeline.engine.store import ScanStore
-from pipeline.foreground.ground import Ground
+from pipeline.foreground.measurement import Foreground
 from pipeline.images.storage import THREADS
 
 logger = logging.getLogger("vlsenet")
@@ -33,7 +33,7 @@ def write_chunks(
     predictor: ChunkPredictor,
     store: ScanStore,
     journal: Journal,
-    ground: Ground,
+    foreground: Foreground,
     threshold: float,
     indices: Sequence[int],
 ) -> None:
@@ -45,7 +45,7 @@ def write_chunks(
         predictor: of the chunks.
         store: where they go.
         journal: notes those that are on the disk.
-        ground: where the scan shows rock.
+        foreground: where the scan shows rock.
         threshold: probability from which a pixel is pore.
         indices: numbers of the chunks.
 
@@ -54,10 +54,10 @@ def write_chunks(
     """
     plan = store.plan
     parts = {index: plan[index] for index in indices}
-    empty = {index for index in indices if ground.is_empty(plan, parts[index])}
+    empty = {index for index in indices if foreground.is_empty(plan, parts[index])}
 
     def write(index: int, probability: np.ndarray) -> int:
-        rock = ground.rock(plan, parts[index])
+        rock = foreground.rock(plan, parts[index])
         journal.add(index, store.write_chunk(index, probability, threshold, rock))
         return parts[index].area
 

@@ -10,8 +10,8 @@ from monai.inferers import Inferer, SlidingWindowInferer
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.engine.pinned_network import MicrographStatistics
 from pipeline.engine.precision import autocast
-from pipeline.engine.statistics import MicrographStatistics
 from pipeline.networks.inputs import STRIDE
 
 

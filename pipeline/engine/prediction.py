@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pipeline.errors import UserError
-from pipeline.foreground.ground import Greys
+from pipeline.foreground.normalisation import GreyNormalisation
 from pipeline.images.rectangles import Part, Window
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume
@@ -37,7 +37,7 @@ class ChunkPredictor:
         volume: the scan.
         windows: where the network looks.
         network: called on windows, on the device.
-        greys: how the scan is normalised.
+        normalisation: how the scan is normalised.
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
     """
@@ -45,7 +45,7 @@ class ChunkPredictor:
     volume: ScanVolume
     windows: Windows
     network: Network
-    greys: Greys
+    normalisation: GreyNormalisation
     batch: int
     device: torch.device
 
@@ -104,7 +104,7 @@ class ChunkPredictor:
         inside = min(window.height, high - window.top), min(window.width, wide - window.left)
         with self.volume.slice(part.slice) as source:
             pixels = at_network_scale(source, self.windows).read(window.top, window.left, *inside)
-        grey = self.greys.normalised(pixels, part.slice, window.top, window.left, self.windows.scale)
+        grey = self.normalisation.normalised(pixels, part.slice, window.top, window.left, self.windows.scale)
         if inside == window[2:]:
             return grey
         # as the network itself pads what is no multiple of its poolings

@@ -15,7 +15,7 @@ from numcodecs import Blosc
 from pipeline.engine.ome_metadata import array_metadata, image_metadata, level_shapes
 from pipeline.errors import UserError
 from pipeline.files import make_folders, partial_path, sync_folder, write_durably, write_error
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: to be part of the request: raised whenever the same model would write other bytes for the same scan
 FORMAT_VERSION = 4

@@ -1,4 +1,4 @@
-"""A second look at the edge of blank ground: which of its pixels are blank, and how bright the rock beside it is."""
+"""The edge of blank ground: which of its pixels are blank, and how bright the rock beside it is."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import ndimage
 
-from pipeline.foreground.blank import SQUARE, BlankGround, packed, runs
-from pipeline.foreground.cells import Cells
+from pipeline.foreground.blank_ground import SQUARE, BlankGround, packed, runs
+from pipeline.foreground.cell_statistics import CellStatistics
 from pipeline.foreground.shading import CELL, STEP
 from pipeline.images.source import ImageSource
 
@@ -20,7 +20,7 @@ _FEWEST_AWAY = 0.25
 _CELLS = 32
 
 
-def trace_blank_ground(source: ImageSource, cells: Cells) -> BlankGround | None:
+def trace_blank_ground(source: ImageSource, cells: CellStatistics) -> BlankGround | None:
     """Find blank ground, and take it out of medians and ranges of the cells that it touches; NaN: too little is left.
 
     Only cells along the edge of the ground are read again: none where a scan has no blank ground.
@@ -45,7 +45,7 @@ def trace_blank_ground(source: ImageSource, cells: Cells) -> BlankGround | None:
     cells.median[all_] = cells.lowest[all_] = cells.highest[all_] = np.nan
     places, pixels = [np.empty((0, 2), np.int64)], [np.empty((0, SQUARE, SQUARE), bool)]
     high, wide = (min(CELL, side) for side in source.shape)
-    for row, first, last in _spans(some & ~all_ & ~cells.unread):
+    for row, first, last in _spans(some & ~all_ & ~cells.unreadable):
         top, left = min(row * CELL, source.shape[0] - high), min(first * CELL, source.shape[1] - wide)
         seen = source.read(top, left, high, min(source.shape[1], last * CELL) - left)
         blank, of_value = _in_window(whole, top, left, seen.shape), np.zeros(seen.shape, bool)
@@ -75,12 +75,12 @@ def trace_blank_ground(source: ImageSource, cells: Cells) -> BlankGround | None:
     return BlankGround(whole, np.concatenate(places), packed(np.concatenate(pixels)), source.shape)
 
 
-def _range_away_from(touched: np.ndarray, cells: Cells) -> tuple[float, float]:
+def _range_away_from(touched: np.ndarray, cells: CellStatistics) -> tuple[float, float]:
     """What no rock is darker or brighter than: the range of the cells that no ground touches, three times as wide.
 
     Without end where these are few.
     """
-    away = ~touched & ~cells.constant & ~cells.unread
+    away = ~touched & ~cells.constant & ~cells.unreadable
     if away.sum() < max(1, _FEWEST_AWAY * (~cells.constant).sum()):
         return -np.inf, np.inf
     low, high = float(cells.lowest[away].min()), float(cells.highest[away].max())

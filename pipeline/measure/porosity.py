@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 
 from pipeline.engine.store import BlockCounts
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 def slab_thickness(side: int, spacing: float, depth: int) -> int:

@@ -22,7 +22,7 @@ from pipeline.measure.statistics import (
     size_distribution,
 )
 from pipeline.report.scale import Scale
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: shape and direction of a smaller pore (px²) are those of the grid of pixels more than its own
 SHAPE_AREA_PX = 20

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.images import ImageSource
 from pipeline.images.rectangles import Part, Roi, Window
 from pipeline.networks.inputs import STRIDE
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 @dataclass(frozen=True)

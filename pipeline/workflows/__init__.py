@@ -1,8 +1,8 @@
 """Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
 
 from pipeline.engine.inferer import PromptedSlidingWindowInferer
+from pipeline.engine.pinned_network import MicrographStatistics
 from pipeline.engine.precision import MixedPrecisionInferer
-from pipeline.engine.statistics import MicrographStatistics
 from pipeline.tracking.evaluations import EvaluationLog
 from pipeline.tracking.provenance import environment, run_parameters, versions
 from pipeline.tracking.tracked_run import TrackedRun
@@ -14,11 +14,7 @@ from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
 from pipeline.workflows.export import check_formats, export_model
-from pipeline.workflows.model_file import load_model, model_content
-from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
-from pipeline.workflows.progress import ImageProgress, ValidationPictures
-from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statistics
-from pipeline.workflows.samples import (
+from pipeline.workflows.items import (
     encode_prompts,
     image_items,
     items_left,
@@ -27,8 +23,12 @@ from pipeline.workflows.samples import (
     sample_items,
     trained_pixel_sizes,
 )
+from pipeline.workflows.model_file import load_model, model_content
+from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
+from pipeline.workflows.plain_masks import PlainMasks
+from pipeline.workflows.progress import ImageProgress, ValidationPictures
+from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statistics
 from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings
-from pipeline.workflows.segmentation import SegmentationResults
 from pipeline.workflows.starting_point import start_weights, training_parts, warn_of_known_images
 from pipeline.workflows.training import EpochMean, TrainingRun, pore_metric, warmup_cosine
 
@@ -43,12 +43,12 @@ __all__ = [
     "MicrographStatistics",
     "MixedPrecisionInferer",
     "PatchSampler",
+    "PlainMasks",
     "PromptedSlidingWindowInferer",
     "Ranks",
     "ScanCommand",
     "ScanSegmentation",
     "ScanSettings",
-    "SegmentationResults",
     "TextAudit",
     "TrackedRun",
     "TrainingCheckpoints",

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 
 from pipeline.engine import BlockCounts, Journal, ScanStore
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: goes on where it was killed, as a segmentation does, and leaves what it has as argument
 SEGMENTATION = """

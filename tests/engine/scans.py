@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.engine import Journal, ScanStore, build_pyramid
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 PLAN = ChunkPlan(height=150, width=117, chunk=32, block=16)
 REQUEST = {"input": {"hash": "ab12", "roi": [0, 0, 117, 150]}, "threshold": 0.5, "prompt": "pore"}

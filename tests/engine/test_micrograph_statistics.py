@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.engine import statistics as micrograph_statistics
+from pipeline.engine import pinned_network as micrograph_statistics
 from pipeline.engine.inferer import PromptedSlidingWindowInferer
-from pipeline.engine.statistics import MicrographStatistics, network_for_tiles, pinned
+from pipeline.engine.pinned_network import MicrographStatistics, network_for_tiles, pinned
 from pipeline.networks import UNet, pin_statistics
 from pipeline.text import TextFeatures
 

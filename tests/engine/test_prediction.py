@@ -8,12 +8,13 @@ from pipeline.engine import ScanStore
 from pipeline.engine.certificate import certify
 from pipeline.engine.prediction import ChunkPredictor, Network
 from pipeline.errors import UserError
-from pipeline.foreground.ground import Greys, Ground
 from pipeline.foreground.intensity import Intensity
+from pipeline.foreground.measurement import Foreground
+from pipeline.foreground.normalisation import GreyNormalisation
 from pipeline.foreground.shading import Shading
 from pipeline.images.rectangles import Roi
 from pipeline.networks.inputs import pad_to_stride
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Rescaled, Windows, axis_weights, resampled
 from tests.images.arrays import ArraySource, volume_of
 
@@ -49,7 +50,7 @@ def predictor(
     windows = Windows(plan, HALO, scale, uniform=batch > 1)
     intensity = Intensity.of(pixels)
     shading = (Shading.of(pixels, intensity),) if drift else ()
-    return ChunkPredictor(volume_of(pixels), windows, as_double, Greys(intensity, shading), batch, CPU)
+    return ChunkPredictor(volume_of(pixels), windows, as_double, GreyNormalisation(intensity, shading), batch, CPU)
 
 
 def assembled(chunked: ChunkPredictor) -> np.ndarray:
@@ -72,7 +73,7 @@ def test_chunks_together_are_the_untiled_prediction(
     source = ArraySource(chunked.volume.read(0, 0, 0, *chunked.volume.shape))
     high, wide = chunked.windows.shape
     grey = Rescaled(source, scale, (high, wide)).read(0, 0, high, wide)
-    grey = torch.from_numpy(chunked.greys.normalised(grey, 0, 0, 0, scale))
+    grey = torch.from_numpy(chunked.normalisation.normalised(grey, 0, 0, 0, scale))
     with torch.no_grad():
         whole = chunked.network(grey[None, None]).sigmoid()
     probability = whole[0, 0].numpy()
@@ -164,8 +165,8 @@ def test_the_certificate_is_of_corners_in_rock_alone(tmp_path, columns: slice, c
     chunked = predictor(local_network())
     empty = np.ones((1, 3, 4), bool)
     empty[0, 0, columns] = False  # one cell of 128 pixels holds one corner of chunks of 64 with its surroundings
-    ground = Ground(chunked.greys, 300, empty)
-    found = certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5, ground)
+    foreground = Foreground(chunked.normalisation, 300, empty)
+    found = certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5, foreground)
     assert found["crops"] == crops
 
 

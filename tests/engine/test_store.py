@@ -14,7 +14,7 @@ from pipeline.engine import ScanStore, build_pyramid
 from pipeline.engine.store import PROBABILITY
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.engine.scans import PLAN, bytes_of, part, probability_of, write_all
 
 

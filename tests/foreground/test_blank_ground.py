@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pipeline.engine.statistics import rock_tiles
-from pipeline.foreground.blank import SQUARE, BlankGround
+from pipeline.engine.pinned_network import rock_tiles
 from pipeline.foreground.blank_edge import touched_cells, trace_blank_ground
-from pipeline.foreground.cells import measure_cells
-from pipeline.foreground.ground import Ground
-from pipeline.foreground.rock_map import find_empty_ground
+from pipeline.foreground.blank_ground import SQUARE, BlankGround
+from pipeline.foreground.cell_statistics import measure_cells
+from pipeline.foreground.measurement import Foreground
+from pipeline.foreground.rock_mask import find_empty_cells
 from pipeline.foreground.shading import CELL
 from pipeline.images.rectangles import Part
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from tests.images.arrays import ArraySource, volume_of
 
@@ -201,8 +201,8 @@ def test_resin_within_a_frame_is_still_found() -> None:
     source = ArraySource(np.pad(section, 70))
     cells = measure_cells(source)
     blank = touched_cells(trace_blank_ground(source, cells))
-    assert not find_empty_ground(cells).empty[~blank].any()
-    framed_ground = find_empty_ground(cells, blank)
+    assert not find_empty_cells(cells).empty[~blank].any()
+    framed_ground = find_empty_cells(cells, blank)
     assert framed_ground.empty[~blank].mean() > 0.4
     covered = framed_ground.empty.repeat(CELL, 0).repeat(CELL, 1)[70 + rock.start : 70 + rock.stop]
     assert not covered[:, 70 + rock.start : 70 + rock.stop].any()
@@ -212,10 +212,10 @@ def test_resin_within_a_frame_is_still_found() -> None:
 def test_greys_and_shading_do_not_see_ground_of_any_value(kind: type, value: float, gain: float) -> None:
     rock = (ROCK * gain).astype(kind)
     image = np.pad(rock, ((300, 200), (150, 400)), constant_values=kind(value))
-    ground = Ground.measured(volume_of(image), Windows(ChunkPlan(*image.shape, chunk=256), 16), True, True)
-    assert ground.greys.intensity.mean == pytest.approx(rock.mean(), rel=0.001)
-    assert ground.greys.intensity.std == pytest.approx(rock.std(), rel=0.001)
-    assert np.abs(ground.greys.drift).max() < 0.2
+    foreground = Foreground.measured(volume_of(image), Windows(ChunkPlan(*image.shape, chunk=256), 16), True, True)
+    assert foreground.normalisation.intensity.mean == pytest.approx(rock.mean(), rel=0.001)
+    assert foreground.normalisation.intensity.std == pytest.approx(rock.std(), rel=0.001)
+    assert np.abs(foreground.normalisation.drift).max() < 0.2
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.5, 1.5])
@@ -224,23 +224,23 @@ def test_greys_shading_and_tiles_are_those_of_the_rock_alone(tmp_path: Path, wid
     drift = np.linspace(0.7, 1.0, ROCK.shape[1])
     rock = (ROCK * drift).astype(np.uint8)
 
-    def measured(image: np.ndarray, file: Path) -> tuple[Ground, np.ndarray]:
+    def measured(image: np.ndarray, file: Path) -> tuple[Foreground, np.ndarray]:
         volume = volume_of(image)
         windows = Windows(ChunkPlan(*image.shape, chunk=256), 16, (scale, scale))
-        Ground.kept(file, volume, windows, True, True, "key")
-        ground = Ground.kept(file, volume, windows, True, True, "key")  # as it is kept
-        return ground, rock_tiles(volume, windows, ground, 128, 16)
+        Foreground.kept(file, volume, windows, True, True, "key")
+        foreground = Foreground.kept(file, volume, windows, True, True, "key")  # as it is kept
+        return foreground, rock_tiles(volume, windows, foreground, 128, 16)
 
     alone, tiles = measured(rock, tmp_path / "a.npz")
     image = np.pad(rock, width)
-    ground, others = measured(image, tmp_path / "b.npz")
-    assert ground.greys.intensity.mean == pytest.approx(alone.greys.intensity.mean, rel=0.005)
-    assert ground.greys.intensity.std == pytest.approx(alone.greys.intensity.std, rel=0.02)
-    assert ground.greys.drift == pytest.approx(alone.greys.drift, abs=0.2)  # cells lie elsewhere
+    foreground, others = measured(image, tmp_path / "b.npz")
+    assert foreground.normalisation.intensity.mean == pytest.approx(alone.normalisation.intensity.mean, rel=0.005)
+    assert foreground.normalisation.intensity.std == pytest.approx(alone.normalisation.intensity.std, rel=0.02)
+    assert foreground.normalisation.drift == pytest.approx(alone.normalisation.drift, abs=0.2)  # cells lie elsewhere
     assert others.std() == pytest.approx(tiles.std(), rel=0.05)
     assert others.min() > tiles.min() - 0.3
     plan = ChunkPlan(*image.shape, chunk=256)
-    assert sum(ground.rock(plan, plan[index]).sum() for index in range(len(plan))) == rock.size
-    assert ground.is_empty(plan, Part(0, 0, 0, width, width))
-    assert not ground.is_empty(plan, Part(0, 0, 0, width + 1, image.shape[1]))
-    assert ground.empty_share(image.shape[1]) == pytest.approx(1 - rock.size / image.size)
+    assert sum(foreground.rock(plan, plan[index]).sum() for index in range(len(plan))) == rock.size
+    assert foreground.is_empty(plan, Part(0, 0, 0, width, width))
+    assert not foreground.is_empty(plan, Part(0, 0, 0, width + 1, image.shape[1]))
+    assert foreground.empty_share(image.shape[1]) == pytest.approx(1 - rock.size / image.size)

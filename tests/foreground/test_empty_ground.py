@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.foreground.cells import measure_cells
-from pipeline.foreground.rock_map import EmptyGround, find_empty_ground
+from pipeline.foreground.cell_statistics import measure_cells
+from pipeline.foreground.rock_mask import EmptyCells, find_empty_cells
 from pipeline.foreground.shading import CELL
 from pipeline.images import open_image
 from pipeline.synthetic import generate
@@ -21,10 +21,10 @@ def rock() -> np.ndarray:
     return generate((SIDE - 2 * MARGIN + 70, SIDE - 2 * MARGIN + 70), 3).image
 
 
-def ground_of(folder: Path, image: np.ndarray) -> EmptyGround:
+def ground_of(folder: Path, image: np.ndarray) -> EmptyCells:
     tifffile.imwrite(folder / "a.tif", image, tile=(256, 256), compression="zlib")
     with open_image(folder / "a.tif") as source:
-        return find_empty_ground(measure_cells(source))
+        return find_empty_cells(measure_cells(source))
 
 
 def around(rock: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +39,7 @@ def resin(shape: tuple[int, int], level: float = 40.0, spread: float = 4.0) -> n
     return np.random.default_rng(0).normal(level, spread, shape).round().clip(0, 255)
 
 
-def assert_no_rock_is_empty(ground: EmptyGround, where: np.ndarray) -> None:
+def assert_no_rock_is_empty(ground: EmptyCells, where: np.ndarray) -> None:
     cells = np.kron(ground.empty, np.ones((CELL, CELL), bool))[: where.shape[0], : where.shape[1]]
     assert not (cells & where).any()
     assert ground.share == pytest.approx(cells.mean())

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.engine import BlockCounts
 from pipeline.measure.porosity import bootstrap_interval, field_side, measure_porosity
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 def entries_of(plan: ChunkPlan, mask: np.ndarray, rock: np.ndarray) -> dict[int, BlockCounts]:

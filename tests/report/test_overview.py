@@ -9,7 +9,7 @@ from pipeline.engine import Journal, ScanStore
 from pipeline.images.rectangles import Roi
 from pipeline.measure.porosity import Porosity, measure_porosity
 from pipeline.report.pictures import overview_figure, write_overview
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.engine.scans import part, probability_of, write_all
 from tests.images.arrays import ArraySource
 

@@ -6,7 +6,7 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Part, Roi
 from pipeline.networks.inputs import STRIDE
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows, axis_weights, check_imaged
 
 HEIGHT, WIDTH = 777, 901

@@ -14,7 +14,7 @@ import tifffile
 import torch
 import zarr
 
-from pipeline.engine import statistics as micrograph_statistics
+from pipeline.engine import pinned_network as micrograph_statistics
 from pipeline.networks import pin_statistics
 from pipeline.synthetic import generate, write_dataset
 from pipeline.workflows import ScanSegmentation, ScanSettings, load_model

@@ -10,7 +10,7 @@ from skimage.registration import phase_cross_correlation
 
 from pipeline.images.rectangles import Roi
 from pipeline.images.volume import ScanVolume
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 def imaged_region(plan: ChunkPlan, volume: ScanVolume) -> Roi:

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.measure.pores_3d.connectivity import FACES, touched
 from pipeline.measure.table_files import GROUP, Column, open_table
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 class Voxel(NamedTuple):

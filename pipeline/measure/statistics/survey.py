@@ -11,7 +11,7 @@ from pipeline.engine import ScanStore
 from pipeline.engine.store import MASK, PROBABILITY
 from pipeline.measure.statistics.chords import ChordCounter, Chords
 from pipeline.measure.statistics.two_point import TwoPoint, TwoPointCounter, lags_up_to
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: side of the cells in which pores are counted, px: finer than the blocks of the journal, for small scans
 _CELL = 32

@@ -19,7 +19,7 @@ from pipeline.images.zarr_image import is_zarr
 from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.scan.finished import refuse_own_input, tell_folder, without_results
+from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, without_results
 from pipeline.workflows.scan.results import MANIFEST, POROSITY
 from pipeline.workflows.scan.segmentation import ScanSegmentation
 from pipeline.workflows.scan.settings import ScanSettings
@@ -84,7 +84,7 @@ class ScanCommand:
             scans = [] if self._stack else without_results(scans_in(self._path))
             folder = Path(self._path)
             if folder.is_dir() and not is_zarr(folder):
-                self._ranks.first_does(lambda: tell_folder(folder, self._folder, self._stack))
+                self._ranks.first_does(lambda: warn_of_folder(folder, self._folder, self._stack))
             if scans:
                 problems = self._folder_of(scans)
             else:

@@ -86,8 +86,8 @@ def _keep_out_of_data_sets(folders: Sequence[Path]) -> None:
             )
 
 
-def tell_folder(folder: Path, output: Path, stack: bool) -> None:
-    """Tell what a user may not expect of a folder of scans: that subfolders are left out, and results come into it.
+def warn_of_folder(folder: Path, output: Path, stack: bool) -> None:
+    """Warn of what a user may not expect of a folder of scans: that subfolders are left out, and results come into it.
 
     Args:
         folder: of scans, or of the slices of a stack.
@@ -103,7 +103,7 @@ def tell_folder(folder: Path, output: Path, stack: bool) -> None:
                 f"{output}: the results would go among the slices of the stack, and overview.png would count as one; "
                 "choose another --output_dir"
             )
-        if not is_part_of_data_set(output):  # which is told
+        if not is_part_of_data_set(output):  # which was warned of above
             logger.warning("%s: the results go among the scans; another --output_dir keeps them apart", output)
     own = _OWN_FOLDERS if _holds_results(folder) else ()
     inside = [path for path in subfolders_with_images(folder) if path.name not in own and not _holds_results(path)]

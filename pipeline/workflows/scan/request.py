@@ -11,8 +11,8 @@ import numcodecs
 import torch
 
 from pipeline.engine import FORMAT_VERSION, request_differences
+from pipeline.engine.pinned_network import SIDE, pinned, prompted
 from pipeline.engine.sizes import fitting_sizes, scan_scale
-from pipeline.engine.statistics import SIDE, pinned, prompted
 from pipeline.errors import UserError
 from pipeline.images.volume import ScanVolume
 from pipeline.tiling.windows import check_imaged

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 
 from pipeline.engine import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
 from pipeline.files import atomic_path, left_over
-from pipeline.foreground.ground import Greys
+from pipeline.foreground.normalisation import GreyNormalisation
 from pipeline.images import ChangedSource, ImageSource
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_2d import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
@@ -69,7 +69,7 @@ class SegmentedScan:
         porosity: of the scan.
         pixel_size_nm: side of a pixel (nm), if known.
         slice_spacing_nm: distance of slices (nm), if known.
-        greys: of the scan as it is stored, by which pictures show blank ground; None: as it is.
+        normalisation: of the scan as it is stored, by which pictures show blank ground; None: as it is.
     """
 
     volume: ScanVolume
@@ -78,13 +78,13 @@ class SegmentedScan:
     porosity: Porosity
     pixel_size_nm: float | None
     slice_spacing_nm: float | None
-    greys: Greys | None = None
+    normalisation: GreyNormalisation | None = None
 
     @contextmanager
     def pictured(self, slice_: int) -> Iterator[ImageSource]:
         """Lend a slice as pictures show it: rock would have no contrast beside blank ground of -9999."""
         with self.volume.slice(slice_, as_stored=True) as source:
-            yield source if self.greys is None else ChangedSource(source, self.greys.clipped)
+            yield source if self.normalisation is None else ChangedSource(source, self.normalisation.clipped)
 
 
 def write_summary(folder: Path, scan: SegmentedScan) -> None:

@@ -13,15 +13,15 @@ import torch
 from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
 from pipeline.engine.chunks import chunks_left, write_chunks
+from pipeline.engine.pinned_network import SIDE, TILES, pinned, prompted, rock_tiles
 from pipeline.engine.prediction import ChunkPredictor
-from pipeline.engine.statistics import SIDE, TILES, pinned, prompted, rock_tiles
 from pipeline.errors import INTERRUPTED, UserError
-from pipeline.foreground.ground import Ground
+from pipeline.foreground.measurement import Foreground
 from pipeline.images.microscope.findings import square_side
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume, open_volume
 from pipeline.measure.porosity import Porosity, measure_porosity
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from pipeline.tracking.provenance import versions
 from pipeline.wording import NAME_IS_NO_TEXT, printable
@@ -42,7 +42,7 @@ from pipeline.workflows.scan.results import (
     write_summary,
 )
 from pipeline.workflows.scan.settings import ScanSettings
-from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of, tell_voxel
+from pipeline.workflows.scan.voxel import log_voxel, pixel_size_of, slice_spacing_of
 
 logger = logging.getLogger("vlsenet")
 
@@ -118,15 +118,15 @@ class ScanSegmentation:
             windows = Windows(plan, self._settings.halo, scale, uniform=request["batch"] > 1, rows=volume.rows)
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
-                ground = self._ranks.first_does(lambda: self._ground(volume, windows, journal))
-                predictor = self._predictor(volume, windows, ground, request["batch"])
+                foreground = self._ranks.first_does(lambda: self._ground(volume, windows, journal))
+                predictor = self._predictor(volume, windows, foreground, request["batch"])
                 before = time.monotonic()
-                self._segment(predictor, store, journal, ground)
+                self._segment(predictor, store, journal, foreground)
                 seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
                 build_pyramid(store, self._ranks.rank, self._ranks.count, threads=THREADS, barrier=self._ranks.wait)
                 if not self._ranks.is_first:
                     return None
-                porosity = self._finish(predictor, store, journal, ground, seconds, started)
+                porosity = self._finish(predictor, store, journal, foreground, seconds, started)
         return porosity
 
     def _finish(
@@ -134,7 +134,7 @@ class ScanSegmentation:
         predictor: ChunkPredictor,
         store: ScanStore,
         journal: Journal,
-        ground: Ground,
+        foreground: Foreground,
         seconds: dict[str, float],
         started: float,
     ) -> Porosity:
@@ -143,11 +143,15 @@ class ScanSegmentation:
         refuse_changed(volume, journal.request)
         remove_left_over(self._folder)
         porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
-        greys = None if settings.invert else ground.greys  # its limits are those of the inverted scan
-        scan = SegmentedScan(volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume), greys)
-        with ThreadPoolExecutor(1, thread_name_prefix="certificate") as beside:
+        normalisation = (
+            None if settings.invert else foreground.normalisation
+        )  # its limits are those of the inverted scan
+        scan = SegmentedScan(
+            volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume), normalisation
+        )
+        with ThreadPoolExecutor(1, thread_name_prefix="certificate") as executor:
             # the one waits for the network, the other for Python
-            certificate = beside.submit(certify, predictor, store, settings.threshold, ground)
+            certificate = executor.submit(certify, predictor, store, settings.threshold, foreground)
             write_summary(self._folder, scan)
             seam = certificate.result()
         acquisition = None if volume.acquisition is None else volume.acquisition.to_dict()
@@ -158,9 +162,9 @@ class ScanSegmentation:
             "acquisition": acquisition,
             "pixel_size_nm": self._side(volume),
             "slice_spacing_nm": self._slice_spacing(volume),
-            "intensity": vars(ground.greys.intensity),
-            "shading": ground.greys.drift,
-            "skipped_share": ground.skipped_share(store.plan),
+            "intensity": vars(foreground.normalisation.intensity),
+            "shading": foreground.normalisation.drift,
+            "skipped_share": foreground.skipped_share(store.plan),
             "seam_certificate": seam,
             "device": str(self._device),
             "processes": self._ranks.count,
@@ -207,7 +211,7 @@ class ScanSegmentation:
                 logger.info("%s", volume.acquisition.describe())
             for warning in volume.acquisition.warnings if volume.acquisition else ():
                 logger.warning("%s: %s", self._path, warning)
-            tell_voxel(volume, self._settings)
+            log_voxel(volume, self._settings)
         return volume
 
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
@@ -237,30 +241,30 @@ class ScanSegmentation:
             replace=journal.replaces,
         )
 
-    def _ground(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Ground:
-        file = self._journal_folder / "first_look.npz"
+    def _ground(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Foreground:
+        file = self._journal_folder / "foreground.npz"
         settings = self._settings
-        ground = Ground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
-        if share := ground.empty_share(volume.shape[1]):
+        foreground = Foreground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
+        if share := foreground.empty_share(volume.shape[1]):
             logger.info("%.1f %% of the scan is empty", 100 * share)
-        if drift := ground.greys.drift:
+        if drift := foreground.normalisation.drift:
             logger.info("shading removed: the rock was %+.2f to %+.2f standard deviations from the mean", *drift)
-        return ground
+        return foreground
 
-    def _predictor(self, volume: ScanVolume, windows: Windows, ground: Ground, batch: int) -> ChunkPredictor:
+    def _predictor(self, volume: ScanVolume, windows: Windows, foreground: Foreground, batch: int) -> ChunkPredictor:
         settings = self._settings
         network, features = self._model.network, self._model.text.get(settings.prompt)
         if settings.statistics == "micrograph":
-            tiles = torch.from_numpy(rock_tiles(volume, windows, ground, SIDE, TILES))
+            tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
             network = pinned(network, tiles.unsqueeze(1).to(self._device), features, settings.precision)
         run = prompted(network, features, settings.precision)
-        return ChunkPredictor(volume, windows, run, ground.greys, batch, self._device)
+        return ChunkPredictor(volume, windows, run, foreground.normalisation, batch, self._device)
 
-    def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal, ground: Ground) -> None:
+    def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal, foreground: Foreground) -> None:
         """Write this process's share of the chunks that are not in the journal."""
         left = self._ranks.first_does(lambda: chunks_left(store, journal))
         try:
-            write_chunks(predictor, store, journal, ground, self._settings.threshold, self._ranks.share(left))
+            write_chunks(predictor, store, journal, foreground, self._settings.threshold, self._ranks.share(left))
         except KeyboardInterrupt:
             logger.warning("interrupted; run the same command again to resume after the last finished chunk")
             raise SystemExit(INTERRUPTED) from None

@@ -28,11 +28,11 @@ def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None
     return None if _overruled(volume, settings) else _stored_spacing(volume)
 
 
-def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
+def log_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
     """Log the sizes, and warn of what the results will lack."""
     size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
     if settings.pixel_size_nm is not None:
-        _tell_given_size(volume, settings.pixel_size_nm, _overruled(volume, settings))
+        _log_given_size(volume, settings.pixel_size_nm, _overruled(volume, settings))
     elif size is not None and square_side(size) is None:
         logger.warning(
             "%s: pixels are %.4g nm wide and %.4g nm high, not square, so lengths and areas are given in pixels; "
@@ -57,7 +57,7 @@ def tell_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
         )
 
 
-def _tell_given_size(volume: ScanVolume, given: float, overruled: tuple[float, float] | None) -> None:
+def _log_given_size(volume: ScanVolume, given: float, overruled: tuple[float, float] | None) -> None:
     if overruled is not None:
         logger.warning(
             "%s: pixel size: %.6g nm, as given, although the file says %.6g nm; without --pixel_size_nm the file's is "

@@ -16,7 +16,7 @@ from pipeline.images.rectangles import Roi
 from pipeline.measure.pores_2d import PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.measure.pores_2d import pore_table as table
 from pipeline.measure.pores_2d import strips as strips_module
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.measure.pores_2d.arrays import ArraySegmentation
 from tests.measure.pores_2d.shapes import SHAPES, Table, assert_equal_to_truth, random_mask, random_probability
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from pipeline.engine import ScanStore, build_pyramid
 from pipeline.images.rectangles import Roi
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: all 26 neighbours
 TOUCHING = np.ones((3, 3, 3), bool)

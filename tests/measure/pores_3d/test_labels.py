@@ -19,7 +19,7 @@ from pipeline.images.rectangles import Roi
 from pipeline.measure.pores_3d import label_volume
 from pipeline.measure.pores_3d import labels as masks
 from pipeline.measure.pores_3d.labels import OwnerFiles, _labelled
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.measure.pores_3d.stacks import MemoryStore, library_labels, stored
 
 shapes = st.tuples(st.integers(1, 7), st.integers(1, 40), st.integers(1, 40))

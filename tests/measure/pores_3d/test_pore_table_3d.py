@@ -21,7 +21,7 @@ from pipeline.measure.pores_3d import (
     volume_columns,
     write_volume_table,
 )
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.measure.pores_3d.stacks import MemoryStore, library_labels
 from tests.paths import ROOT
 

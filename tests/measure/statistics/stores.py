@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.engine import BlockCounts, ScanStore, build_pyramid
 from pipeline.measure.porosity import block_counts
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 def store_of(

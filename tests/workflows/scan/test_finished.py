@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from pipeline.errors import UserError
-from pipeline.workflows.scan.finished import refuse_foreign, refuse_own_input, tell_folder
+from pipeline.workflows.scan.finished import refuse_foreign, refuse_own_input, warn_of_folder
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "pores.csv", "report.html", "figures/chord_lengths.png"])
@@ -84,15 +84,15 @@ def test_results_beside_plain_images_need_no_word(data_set: Path, caplog: pytest
     (data_set / "labels").rmdir()
     refuse_own_input([data_set / "a.png"], [data_set])
     refuse_own_input([data_set / "images" / "a.png"], [data_set / "images"])
-    tell_folder(data_set / "images", data_set / "out", stack=True)
+    warn_of_folder(data_set / "images", data_set / "out", stack=True)
     assert not caplog.messages
 
 
 def test_results_in_the_folder_that_is_segmented(data_set: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = (data_set / "images").rename(data_set / "scans")
     with pytest.raises(UserError, match=r"scans/\.\./scans: the results would go among the slices of the stack"):
-        tell_folder(folder, folder / ".." / "scans", stack=True)
-    tell_folder(folder, folder, stack=False)
+        warn_of_folder(folder, folder / ".." / "scans", stack=True)
+    warn_of_folder(folder, folder, stack=False)
     assert caplog.messages == [f"{folder}: the results go among the scans; another --output_dir keeps them apart"]
 
 
@@ -101,9 +101,9 @@ def test_images_in_subfolders_are_told(tmp_path: Path, caplog: pytest.LogCapture
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     zarr.open_group(str(tmp_path / "a.zarr"), mode="w")
-    tell_folder(tmp_path, tmp_path / "out", stack=False)
+    warn_of_folder(tmp_path, tmp_path / "out", stack=False)
     (tmp_path / "day10" / "a.png").unlink()
-    tell_folder(tmp_path, tmp_path / "out", stack=True)
+    warn_of_folder(tmp_path, tmp_path / "out", stack=True)
     assert caplog.messages == [
         f"{tmp_path}: day2/, day10/ hold images and are not segmented; give each by itself",
         f"{tmp_path}: day2/ holds images and is not segmented; give that folder by itself",
@@ -114,5 +114,5 @@ def test_figures_of_results_among_the_scans_are_no_news(tmp_path: Path, caplog: 
     for name in ("journal", "figures"):
         (tmp_path / name).mkdir()
     (tmp_path / "figures" / "shapes.png").write_text("")
-    tell_folder(tmp_path, tmp_path / "out", stack=False)
+    warn_of_folder(tmp_path, tmp_path / "out", stack=False)
     assert not caplog.messages

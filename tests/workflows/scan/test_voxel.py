@@ -17,7 +17,7 @@ from pipeline.images.microscope.findings import square_side
 from pipeline.images.volume import ScanVolume, open_volume
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
-from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of, tell_voxel
+from pipeline.workflows.scan.voxel import log_voxel, pixel_size_of, slice_spacing_of
 from tests.workflows.export.cases import trained_model
 
 SLICES = np.stack([generate((64, 72), seed=number).image for number in range(3)])
@@ -60,7 +60,7 @@ def test_the_users_distance_goes_before_the_files(
     caplog.set_level(logging.INFO, logger="vlsenet")
     with opened(nifti(tmp_path)) as volume:
         assert slice_spacing_of(volume, settings(**given)) == pytest.approx(expected)
-        tell_voxel(volume, settings(**given))
+        log_voxel(volume, settings(**given))
     assert ("slice spacing (25 nm) not used" in caplog.text) == (expected is None)
     assert (f"slice spacing: {expected} nm" in caplog.text) == (expected is not None)
 
@@ -68,12 +68,12 @@ def test_the_users_distance_goes_before_the_files(
 def test_a_distance_that_is_not_known_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with opened(tiff(tmp_path)) as volume:
         assert slice_spacing_of(volume, settings()) is None
-        tell_voxel(volume, settings())
+        log_voxel(volume, settings())
     assert "slice spacing not known" in caplog.text
     assert "--slice_spacing_nm" in caplog.text
     caplog.clear()
     with opened(tmp_path / "v.tif", stack=False, page=1) as volume:
-        tell_voxel(volume, settings())
+        log_voxel(volume, settings())
     assert not caplog.records
 
 
@@ -83,7 +83,7 @@ def test_lengths_need_pixels_that_are_square_to_one_percent(
 ) -> None:
     with opened(tiff(tmp_path, height), stack=False, page=0) as volume:
         side = square_side(pixel_size_of(volume, settings()))
-        tell_voxel(volume, settings())
+        log_voxel(volume, settings())
         # some releases of tifffile round the fractions that a TIFF has for resolutions
         assert side == (pytest.approx((10 * height) ** 0.5, rel=1e-4) if square else None)
         assert caplog.text.count("lengths and areas are given in pixels") == (not square)
@@ -120,7 +120,7 @@ def test_a_size_that_is_not_the_files_is_told(
     tmp_path: Path, given: float, told: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     with opened(tiff(tmp_path), stack=False, page=0) as volume:
-        tell_voxel(volume, settings(pixel_size_nm=given))
+        log_voxel(volume, settings(pixel_size_nm=given))
     assert [told] * bool(told) == [record.message.split("pixel size: ")[1] for record in caplog.records]
 
 
@@ -130,5 +130,5 @@ def test_a_size_in_another_unit_is_noticed(
 ) -> None:
     tifffile.imwrite(tmp_path / "v.tif", SLICES[0])
     with opened(tmp_path / "v.tif", stack=False) as volume:
-        tell_voxel(volume, settings(pixel_size_nm=given))
+        log_voxel(volume, settings(pixel_size_nm=given))
     assert ("unusual" in caplog.text) == unusual

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.foreground.cells import measure_cells
+from pipeline.foreground.cell_statistics import measure_cells
 from pipeline.foreground.shading import CELL
 from pipeline.images import open_image
 

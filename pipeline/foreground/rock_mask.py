@@ -8,8 +8,8 @@ from math import ceil
 import numpy as np
 from scipy import ndimage
 
-from pipeline.foreground.blank import SQUARE, BlankGround
-from pipeline.foreground.cells import Cells
+from pipeline.foreground.blank_ground import SQUARE, BlankGround
+from pipeline.foreground.cell_statistics import CellStatistics
 from pipeline.foreground.shading import CELL
 
 #: a cell is flat where no average of 4 x 4 of its pixels is farther from its mean than white noise would let it be:
@@ -21,7 +21,7 @@ _QUIETEST = 0.01  # share of the cells that give the least noise
 
 
 @dataclass(frozen=True)
-class EmptyGround:
+class EmptyCells:
     """A map of cells of `CELL` pixels.
 
     Attributes:
@@ -45,7 +45,7 @@ class EmptyGround:
         return float(heights @ self.empty @ widths) / (self.shape[0] * self.shape[1])
 
 
-def find_empty_ground(cells: Cells, blank: np.ndarray | None = None) -> EmptyGround:
+def find_empty_cells(cells: CellStatistics, blank: np.ndarray | None = None) -> EmptyCells:
     """Find the ground that can't be rock.
 
     A cell can be empty where it holds one single value, or nothing but noise: noise as little as anywhere in the
@@ -60,9 +60,9 @@ def find_empty_ground(cells: Cells, blank: np.ndarray | None = None) -> EmptyGro
             the border here; None: there is none.
     """
     if min(cells.shape) < CELL:
-        return EmptyGround(np.zeros_like(cells.constant), cells.shape)
+        return EmptyCells(np.zeros_like(cells.constant), cells.shape)
     beyond = np.zeros_like(cells.constant) if blank is None else blank
-    textured = ~cells.constant & ~beyond & ~cells.unread
+    textured = ~cells.constant & ~beyond & ~cells.unreadable
     noisy = cells.noise[textured]
     flat = textured & (cells.ratio <= _DEVIATIONS)
     rock = textured & ~flat
@@ -70,7 +70,7 @@ def find_empty_ground(cells: Cells, blank: np.ndarray | None = None) -> EmptyGro
     if rock.any():
         quiet = flat & (cells.noise <= _MOST_NOISE * np.quantile(noisy, _QUIETEST))
         resin = quiet & (cells.mean < np.median(cells.mean[rock]))
-    return EmptyGround(_regions_at_the_border(cells.constant | resin, beyond), cells.shape)
+    return EmptyCells(_regions_at_the_border(cells.constant | resin, beyond), cells.shape)
 
 
 def _regions_at_the_border(candidates: np.ndarray, beyond: np.ndarray) -> np.ndarray:
@@ -87,18 +87,18 @@ Scale = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class RockMap:
+class RockMask:
     """Rock is what is neither an empty cell nor a blank pixel.
 
     Attributes:
         cells: resin and other even ground.
         blank: ground of one value; None: there is none.
-        unread: (rows, columns), True where a cell can't be read, which is not needed either; None: there is none.
+        unreadable: (rows, columns), True where a cell can't be read, which is not needed either; None: there is none.
     """
 
-    cells: EmptyGround
+    cells: EmptyCells
     blank: BlankGround | None = None
-    unread: np.ndarray | None = None
+    unreadable: np.ndarray | None = None
 
     def rock(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Where a window shows rock, (height, width), boolean."""
@@ -124,10 +124,10 @@ class RockMap:
         y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
         bottom = min(self.cells.shape[0], int((top + height) / scale[0] + 1))
         right = min(self.cells.shape[1], int((left + width) / scale[1] + 1))
-        return self._reaches_unread(scale, top, left, height, width) or self.is_empty(y, x, bottom - y, right - x)
+        return self._reaches_unreadable(scale, top, left, height, width) or self.is_empty(y, x, bottom - y, right - x)
 
-    def _reaches_unread(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
-        if self.unread is None:
+    def _reaches_unreadable(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
+        if self.unreadable is None:
             return False
         cells = []
         for start, count, factor in zip((top, left), (height, width), scale, strict=True):
@@ -135,7 +135,7 @@ class RockMap:
             around = 0 if factor == 1 else ceil(max(1.0, 1 / factor)) + 1
             first, end = int(start / factor) - around, ceil((start + count) / factor) + around
             cells.append(slice(max(0, first) // CELL, -(-end // CELL)))
-        return bool(self.unread[cells[0], cells[1]].any())
+        return bool(self.unreadable[cells[0], cells[1]].any())
 
     def imaged_at(self, scale: Scale, top: int, left: int, height: int, width: int) -> np.ndarray | None:
         """Pixels of a window, at another scale, that nothing blank is part of, (height, width); None: all of them."""
@@ -144,11 +144,11 @@ class RockMap:
         if scale == (1, 1):
             touched = self.blank.touches(top, left, height, width)
             return ~self.blank.window(top, left, height, width) if touched else None
-        # pixels beside it are mixed from both, also where it lies outside of the window
-        beside = ceil(max(1.0, *scale))
-        before = min(top, beside), min(left, beside)
+        # pixels at the edge are mixed from both, also where it lies outside of the window
+        margin = ceil(max(1.0, *scale))
+        before = min(top, margin), min(left, margin)
         y, x = (
-            np.minimum((np.arange(start - more, start + count + beside) + 0.5) / factor, side - 1).astype(np.int64)
+            np.minimum((np.arange(start - more, start + count + margin) + 0.5) / factor, side - 1).astype(np.int64)
             for start, more, count, factor, side in zip(
                 (top, left), before, (height, width), scale, self.cells.shape, strict=True
             )
@@ -157,7 +157,7 @@ class RockMap:
         if not self.blank.touches(*window):
             return None
         blank = self.blank.window(*window)[np.ix_(y - y[0], x - x[0])]
-        imaged = ~ndimage.binary_dilation(blank, np.ones((3, 3), bool), beside)
+        imaged = ~ndimage.binary_dilation(blank, np.ones((3, 3), bool), margin)
         inside: np.ndarray = imaged[before[0] : before[0] + height, before[1] : before[1] + width]
         return inside
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.foreground.blank import UniformSquares
+from pipeline.foreground.blank_ground import UniformSquares
 from pipeline.foreground.shading import CELL, cell_medians
 from pipeline.images.rectangles import Window
 from pipeline.images.source import ImageSource
@@ -45,7 +45,7 @@ def is_of_a_part(error: UserError) -> bool:
     return not isinstance(error.__cause__, OSError | MemoryError)
 
 
-def with_what_is_read(error: UserError, windows: Windows, needed: Window) -> UserError:
+def with_region_read(error: UserError, windows: Windows, needed: Window) -> UserError:
     """The same error, which says how far around the region is read: it may lie outside of it."""
     region = windows.plan.region
     around = max(
@@ -57,15 +57,15 @@ def with_what_is_read(error: UserError, windows: Windows, needed: Window) -> Use
     return UserError(f"{error} (--roi {region} is read with {around} pixels around it)")
 
 
-def tell_unread(path: str, unread: np.ndarray) -> None:
+def warn_of_unreadable(path: str, unreadable: np.ndarray) -> None:
     """Warn of cells (slices, rows, columns) that the statistics lack, with the place of the first."""
-    slice_, row, column = np.argwhere(unread)[0]
-    place = f"x {column * CELL}, y {row * CELL}" + (f", slice {slice_ + 1}" if len(unread) > 1 else "")
+    slice_, row, column = np.argwhere(unreadable)[0]
+    place = f"x {column * CELL}, y {row * CELL}" + (f", slice {slice_ + 1}" if len(unreadable) > 1 else "")
     logger.warning(
         "%s: %.2g %% of the scan can't be read or holds NaN, first at the square of %d pixels at %s; the grey-level "
         "statistics leave it out: copy the scan again, or fill NaN with a grey value, to have those of all of it",
         path,
-        100 * unread.mean(),
+        100 * unreadable.mean(),
         CELL,
         place,
     )
@@ -77,7 +77,7 @@ _MEAN_OVER = 4
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellStatistics:
     """Measures of cells of `CELL` pixels, (rows, columns) each; the last along each axis are moved inside the scan.
 
     Attributes:
@@ -90,7 +90,7 @@ class Cells:
         constant: whether all pixels are the same.
         lowest: grey level of a pixel; NaN: of none.
         highest: likewise.
-        unread: cells that could not be read, or hold NaN; median, lowest and highest are NaN.
+        unreadable: cells that could not be read, or hold NaN; median, lowest and highest are NaN.
         squares: smaller than cells, of one value each.
     """
 
@@ -102,11 +102,11 @@ class Cells:
     constant: np.ndarray
     lowest: np.ndarray
     highest: np.ndarray
-    unread: np.ndarray
+    unreadable: np.ndarray
     squares: UniformSquares
 
 
-def measure_cells(source: ImageSource, needed: Window | None = None) -> Cells:
+def measure_cells(source: ImageSource, needed: Window | None = None) -> CellStatistics:
     """Measure a scan. Every pixel is read once; a window of each thread is in memory at a time.
 
     A scan narrower than a cell is one of that width, of which median, range and squares alone are measured.
@@ -120,9 +120,9 @@ def measure_cells(source: ImageSource, needed: Window | None = None) -> Cells:
     """
     high, wide = (-(-side // CELL) for side in source.shape)
     median, mean, noise, ratio, lowest, highest = (np.zeros((high, wide), np.float32) for _ in range(6))
-    constant, unread = np.zeros((high, wide), bool), np.zeros((high, wide), bool)
+    constant, unreadable = np.zeros((high, wide), bool), np.zeros((high, wide), bool)
     squares = UniformSquares(source.shape, source.dtype)
-    cells = Cells(source.shape, median, mean, noise, ratio, constant, lowest, highest, unread, squares)
+    cells = CellStatistics(source.shape, median, mean, noise, ratio, constant, lowest, highest, unreadable, squares)
     if min(source.shape) < CELL:
         pixels = source.read(0, 0, *source.shape)
         median[:], lowest[:], highest[:] = cell_medians(pixels), pixels.min(), pixels.max()
@@ -139,7 +139,7 @@ def measure_cells(source: ImageSource, needed: Window | None = None) -> Cells:
             if window.height * window.width == CELL**2:
                 if shown is not None:
                     source.read(*shown)
-                unread[place] = True
+                unreadable[place] = True
                 median[place] = lowest[place] = highest[place] = np.nan
                 return
             for row, column in np.ndindex(*(side // CELL for side in window[2:])):
@@ -162,7 +162,7 @@ def measure_cells(source: ImageSource, needed: Window | None = None) -> Cells:
             measure((rows, columns), Window(top, left, height, width))
 
     # decoders and NumPy let other threads run; a strip of a TIFF is in one band, and so decoded once
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="first look") as threads:
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="cells") as threads:
         for _ in threads.map(measure_band, _spans(source.shape[0], source.block[0], 512)):
             pass
     return cells

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import tifffile
 
-from pipeline.engine import ScanStore, export, export_nifti, export_tiff
+from pipeline.engine import ScanStore, export_nifti, export_tiff, mask_files
 from pipeline.engine.store import CHANNELS
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.engine.scans import write_all
 
 PLANS = [
@@ -72,7 +72,7 @@ def test_tiff_tells_the_distance_of_slices_where_there_are_several(tmp_path: Pat
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 def test_nifti_is_in_scale(tmp_path: Path, plan: ChunkPlan, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "_BAND_PIXELS", 500)
+    monkeypatch.setattr(mask_files, "_BAND_PIXELS", 500)
     store = write_all(tmp_path / "a.ome.zarr", plan)
     export_nifti(store, tmp_path / name, pixel_size_nm=20.0, slice_spacing_nm=50.0)
     image = nib.load(tmp_path / name)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.foreground.ground import Ground
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.foreground.measurement import Foreground
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from tests.images.arrays import volume_of
 
@@ -21,7 +21,7 @@ def test_ground_looks_like_the_darkest_or_brightest_rock(
     image = np.pad(ROCK.astype(kind), 50, constant_values=kind(value))
     volume, windows = volume_of(image), Windows(ChunkPlan(*image.shape, chunk=256), 16, (scale, scale))
     for _ in range(2):  # as it is measured, and as it is kept
-        greys = Ground.kept(tmp_path / "first_look.npz", volume, windows, True, False, "key").greys
-        seen = greys.normalised(image, 0, 0, 0) * greys.intensity.std + greys.intensity.mean
+        normalisation = Foreground.kept(tmp_path / "foreground.npz", volume, windows, True, False, "key").normalisation
+        seen = normalisation.normalised(image, 0, 0, 0) * normalisation.intensity.std + normalisation.intensity.mean
         np.testing.assert_allclose(seen[50:-50, 50:-50], ROCK, atol=1e-3)
         np.testing.assert_allclose(seen[:50], ROCK.max() if value > 0 else ROCK.min(), atol=1e-3)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.foreground.blank_edge import trace_blank_ground
-from pipeline.foreground.cells import measure_cells
-from pipeline.foreground.rock_map import EmptyGround, RockMap, Scale
+from pipeline.foreground.cell_statistics import measure_cells
+from pipeline.foreground.rock_mask import EmptyCells, RockMask, Scale
 from pipeline.foreground.shading import CELL
 from pipeline.tiling.windows import axis_weights, resampled, scaled_length
 from tests.images.arrays import ArraySource
@@ -17,17 +17,17 @@ SCALES = [(1.0, 1.0), (0.37, 0.6), (2.0, 1.5), (4.3, 4.3)]
 
 
 @pytest.fixture(scope="module")
-def rock_map() -> RockMap:
+def rock_map() -> RockMask:
     image = np.where(BLANK, 0, np.random.default_rng(0).integers(60, 250, BLANK.shape)).astype(np.uint8)
     source = ArraySource(image)
     blank = trace_blank_ground(source, measure_cells(source))
-    return RockMap(EmptyGround(np.zeros([-(-side // CELL) for side in BLANK.shape], bool), BLANK.shape), blank)
+    return RockMask(EmptyCells(np.zeros([-(-side // CELL) for side in BLANK.shape], bool), BLANK.shape), blank)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_window_is_empty_only_if_all_pixels_are_blank_that_it_shows_a_part_of(
-    rock_map: RockMap, scale: Scale, axis: int
+    rock_map: RockMask, scale: Scale, axis: int
 ) -> None:
     begin, end = np.flatnonzero(~BLANK.all(1 - axis))[[0, -1]]
     corner = [int(side / 2 * factor) for side, factor in zip(BLANK.shape, scale, strict=True)]
@@ -42,7 +42,7 @@ def test_a_window_is_empty_only_if_all_pixels_are_blank_that_it_shows_a_part_of(
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_no_pixel_that_is_mixed_with_blank_ground_counts_as_imaged(rock_map: RockMap, scale: Scale) -> None:
+def test_no_pixel_that_is_mixed_with_blank_ground_counts_as_imaged(rock_map: RockMask, scale: Scale) -> None:
     shape = [scaled_length(side, factor) for side, factor in zip(BLANK.shape, scale, strict=True)]
     (_, _, down), (_, _, across) = (
         axis_weights(0, count, factor, side) for count, factor, side in zip(shape, scale, BLANK.shape, strict=True)

@@ -14,13 +14,13 @@ from ignite.engine import Engine
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.workflows import SegmentationResults
+from pipeline.workflows import PlainMasks
 
 MODEL = SimpleNamespace(sha256="abc", path="best.pt")
 SETTINGS = {"tile_size": 512, "mirror": True, "group_pattern": None}
 
 
-def segment(results: SegmentationResults, names: list[str], folder, suffix: str = ".png", info_bar: int = 0) -> None:
+def segment(results: PlainMasks, names: list[str], folder, suffix: str = ".png", info_bar: int = 0) -> None:
     """Run the handler on an engine whose probabilities are a ramp from 0 to 1 along x."""
 
     def infer(engine, name):
@@ -34,7 +34,7 @@ def segment(results: SegmentationResults, names: list[str], folder, suffix: str 
 
 
 def test_files_hold_mask_probability_and_porosity(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["b", "a"], tmp_path)
+    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["b", "a"], tmp_path)
     mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
     np.testing.assert_array_equal(mask, np.repeat([[0] * 5 + [255] * 5], 6, axis=0))
     np.testing.assert_allclose(tifffile.imread(tmp_path / "probability" / "a.tif")[0], np.linspace(0, 1, 10), atol=1e-6)
@@ -47,7 +47,7 @@ def test_files_hold_mask_probability_and_porosity(tmp_path):
 
 
 def test_an_info_bar_holds_no_pore_and_is_not_counted(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, info_bar=2)
+    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, info_bar=2)
     for file in (tmp_path / "masks" / "a.png", tmp_path / "probability" / "a.tif"):
         pixels = tifffile.imread(file) if file.suffix == ".tif" else np.asarray(Image.open(file))
         assert pixels.shape == (8, 10)
@@ -59,7 +59,7 @@ def test_an_info_bar_holds_no_pore_and_is_not_counted(tmp_path):
 def test_a_nifti_mask_lies_in_the_image(tmp_path):
     affine = np.diag([0.5, 0.25, 1, 1])
     nib.save(nib.Nifti1Image(np.zeros((10, 6), np.float32), affine), tmp_path / "a.nii.gz")
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, ".nii.gz")
+    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, ".nii.gz")
     mask = nib.load(tmp_path / "masks" / "a.nii.gz")
     np.testing.assert_allclose(mask.affine, affine)
     assert mask.shape == (10, 6)
@@ -67,9 +67,9 @@ def test_a_nifti_mask_lies_in_the_image(tmp_path):
 
 
 def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a", "NA"], tmp_path)
-    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=True) == {"a", "NA"}
-    other = SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS)
+    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a", "NA"], tmp_path)
+    assert PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=True) == {"a", "NA"}
+    other = PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS)
     killed = Engine(lambda engine, name: sys.exit())  # --overwrite, killed before the first image
     other.attach(killed)
     with pytest.raises(SystemExit):
@@ -78,17 +78,15 @@ def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
 
 
 def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
-    segment(SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path)
-    again = SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS)
+    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path)
+    again = PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS)
     assert again.finished(resume=True) == {"a"}
     segment(again, ["b"], tmp_path)
     assert list(pd.read_csv(tmp_path / "porosity.csv")["name"]) == ["a", "b"]
-    assert SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=False) == set()
+    assert PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=False) == set()
     with pytest.raises(UserError, match="another prompt"):
-        SegmentationResults(str(tmp_path), MODEL, "thin pores", 0.5, SETTINGS).finished(resume=True)
+        PlainMasks(str(tmp_path), MODEL, "thin pores", 0.5, SETTINGS).finished(resume=True)
     with pytest.raises(UserError, match=r"another tile_size .512, now 256"):
-        SegmentationResults(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "tile_size": 256}).finished(resume=True)
+        PlainMasks(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "tile_size": 256}).finished(resume=True)
     with pytest.raises(UserError, match="another checkpoint"):
-        SegmentationResults(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS).finished(
-            resume=True
-        )
+        PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS).finished(resume=True)

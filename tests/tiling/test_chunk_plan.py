@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(1, 3), st.sampled_from([16, 32, 48]))

@@ -13,8 +13,8 @@ import torch
 from torch import nn
 
 from pipeline.engine.precision import autocast
-from pipeline.foreground.ground import Ground
-from pipeline.foreground.rock_map import RockMap
+from pipeline.foreground.measurement import Foreground
+from pipeline.foreground.rock_mask import RockMask
 from pipeline.images.rectangles import sample_windows
 from pipeline.images.volume import ScanVolume
 from pipeline.networks import inference_form, pin_statistics
@@ -144,7 +144,7 @@ def _spread(image: torch.Tensor, size: Sequence[int], most: int, start: int = 0)
 Place = tuple[int, int]
 
 
-def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, count: int) -> np.ndarray:
+def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int) -> np.ndarray:
     """Up to `count` tiles (N, side, side), float32, normalised, at the network's scale, spread over a scan's rock.
 
     Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more.
@@ -153,7 +153,7 @@ def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, 
     high, wide = (min(side, length) for length in windows.shape)
     rock: list[tuple[int, int, int]] = []
     anywhere: list[tuple[int, int, int]] = []
-    maps = {index: ground.slice_map(index, volume.shape[1]) for index in slices}
+    maps = {index: foreground.slice_mask(index, volume.shape[1]) for index in slices}
     for index in slices:
         # more than are needed, as some may be empty
         most = -(-4 * count // len(slices))
@@ -171,13 +171,13 @@ def rock_tiles(volume: ScanVolume, windows: Windows, ground: Ground, side: int, 
     for index, top, left in chosen:
         with volume.slice(index) as source:
             pixels = at_network_scale(source, windows).read(top, left, high, wide)
-        tile = ground.greys.normalised(pixels, index, top, left, windows.scale)
+        tile = foreground.normalisation.normalised(pixels, index, top, left, windows.scale)
         shown = imaged[index, top, left]
         tiles.append(tile if shown is None else _filled(tile, shown))
     return np.stack(tiles)
 
 
-def _places(windows: Windows, rock: RockMap, size: tuple[int, int], most: int) -> list[Place]:
+def _places(windows: Windows, rock: RockMask, size: tuple[int, int], most: int) -> list[Place]:
     """Upper left corners of up to `most` tiles, at the network's scale, spread over the part of a slice with rock."""
     box = (slice(0, length) for length in rock.cells.shape) if rock.blank is None else rock.blank.box()
     starts, lengths = [], []

@@ -117,7 +117,7 @@ class UniformSquares:
         return [one for one in found if one.whole.any() or one.part.any()]
 
     def _of(self, value: np.generic, long: list[np.ndarray], fewest: int) -> OneValue:
-        """Ground of one value, where it has so many whole squares; `long` are the long stretches of the borders."""
+        """Foreground of one value, where it has so many whole squares; `long` are the long stretches of the borders."""
         whole = self.whole & (self.values == value)
         stretch = np.zeros_like(whole)
         for kept, line, along in zip(

@@ -25,7 +25,7 @@ from pipeline.workflows.model_file import TrainedModel
 logger = logging.getLogger("vlsenet")
 
 
-class SegmentationResults:
+class PlainMasks:
     """Writes the results of each image.
 
     ``masks/NAME.png`` holds 0 and 255 (255: pore) at the image's own size, ``probability/NAME.tif`` the probability

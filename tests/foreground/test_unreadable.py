@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.engine.pinned_network import rock_tiles
 from pipeline.engine.prediction import ChunkPredictor
-from pipeline.engine.statistics import rock_tiles
 from pipeline.errors import UserError
-from pipeline.foreground.cells import needed_window
-from pipeline.foreground.ground import Ground
+from pipeline.foreground.cell_statistics import needed_window
+from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.shading import CELL
 from pipeline.images import ScanStack
 from pipeline.images.rectangles import Roi, Window
 from pipeline.images.volume import ScanVolume
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from tests.images.arrays import ArraySource, volume_of
 
@@ -65,30 +65,32 @@ def test_a_region_is_segmented_though_the_scan_is_damaged_elsewhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, scale: float, skip_empty: bool, flatten: bool
 ) -> None:
     volume, windows = VOLUMES[kind](), windows_of(REGION, scale)
-    whole = Ground.measured(volume_of(ROCK), windows, skip_empty, flatten)
+    whole = Foreground.measured(volume_of(ROCK), windows, skip_empty, flatten)
     for _ in range(2):  # as it is measured, and as it is kept
         caplog.clear()
         with caplog.at_level(logging.WARNING, "vlsenet"):
-            ground = Ground.kept(tmp_path / "first_look.npz", volume, windows, skip_empty, flatten, "key")
+            foreground = Foreground.kept(tmp_path / "foreground.npz", volume, windows, skip_empty, flatten, "key")
         assert [record.levelname for record in caplog.records] == ["WARNING"]
         assert "array.tif" in caplog.text
         assert "can't be read or holds NaN" in caplog.text
-        assert ground.greys.intensity.mean == pytest.approx(whole.greys.intensity.mean, rel=0.01)
-        assert ground.greys.intensity.std == pytest.approx(whole.greys.intensity.std, rel=0.01)
+        assert foreground.normalisation.intensity.mean == pytest.approx(whole.normalisation.intensity.mean, rel=0.01)
+        assert foreground.normalisation.intensity.std == pytest.approx(whole.normalisation.intensity.std, rel=0.01)
         if flatten:
-            np.testing.assert_allclose(ground.greys.shading[0].levels, whole.greys.shading[0].levels, atol=0.3)
-        tiles = rock_tiles(volume, windows, ground, 128, 16)
+            np.testing.assert_allclose(
+                foreground.normalisation.shading[0].levels, whole.normalisation.shading[0].levels, atol=0.3
+            )
+        tiles = rock_tiles(volume, windows, foreground, 128, 16)
         assert np.isfinite(tiles).all()
         plan = windows.plan
-        assert all(ground.rock(plan, plan[index]).all() for index in range(len(plan)))
-        predictor = ChunkPredictor(volume, windows, lambda batch: batch, ground.greys, 1, "cpu")
+        assert all(foreground.rock(plan, plan[index]).all() for index in range(len(plan)))
+        predictor = ChunkPredictor(volume, windows, lambda batch: batch, foreground.normalisation, 1, "cpu")
         assert all(np.isfinite(chunk).all() for _, chunk in predictor(range(len(plan))))
 
 
 @pytest.mark.parametrize("kind", VOLUMES)
 def test_the_whole_scan_must_be_readable_without_a_region(kind: str) -> None:
     with pytest.raises(UserError, match=r"array\.tif: .*(NaN|damaged)") as caught:
-        Ground.measured(VOLUMES[kind](), windows_of(None), True, True)
+        Foreground.measured(VOLUMES[kind](), windows_of(None), True, True)
     assert "--roi 0" not in str(caught.value)
 
 
@@ -96,10 +98,10 @@ def test_the_whole_scan_must_be_readable_without_a_region(kind: str) -> None:
 def test_what_lies_around_the_region_is_needed_as_far_as_the_network_looks(row: int, fits: bool) -> None:
     windows, volume = windows_of(REGION), with_nan((row, REGION.x + 5))
     if fits:
-        assert Ground.measured(volume, windows, True, True).unread.sum() == 1
+        assert Foreground.measured(volume, windows, True, True).unreadable.sum() == 1
     else:
         with pytest.raises(UserError, match=r"NaN .* \(--roi 600,610,300,280 is read with \d+ pixels around it\)"):
-            Ground.measured(volume, windows, True, True)
+            Foreground.measured(volume, windows, True, True)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.6, 1.5])
@@ -109,11 +111,11 @@ def test_nothing_is_needed_but_what_the_windows_are_read_from(roi: Roi, scale: f
     top, left, height, width = needed_window(windows)
     image = np.full_like(ROCK, np.nan)
     image[top : top + height, left : left + width] = 100.0
-    ground = Ground.measured(volume_of(ROCK), windows, True, True)
+    foreground = Foreground.measured(volume_of(ROCK), windows, True, True)
     source = ArraySource(ROCK)
     volume = ScanVolume(ScanStack("array.tif", [lambda: source]))
     source.pixels = image  # when a scan is opened, its lowest rows are looked at
-    predictor = ChunkPredictor(volume, windows, lambda batch: batch, ground.greys, 1, "cpu")
+    predictor = ChunkPredictor(volume, windows, lambda batch: batch, foreground.normalisation, 1, "cpu")
     assert len(list(predictor(range(len(windows.plan))))) == len(windows.plan)
     assert height <= (roi.height + 2 * HALO / scale) + 16 / scale + 8
     assert width <= (roi.width + 2 * HALO / scale) + 16 / scale + 8
@@ -122,17 +124,17 @@ def test_nothing_is_needed_but_what_the_windows_are_read_from(roi: Roi, scale: f
 @pytest.mark.parametrize("error", [OSError("gone"), MemoryError()])
 def test_a_missing_file_or_memory_is_no_damage(error: Exception) -> None:
     with pytest.raises(UserError):
-        Ground.measured(damaged(error), windows_of(REGION), True, True)
+        Foreground.measured(damaged(error), windows_of(REGION), True, True)
 
 
 def test_what_is_not_read_is_neither_ground_nor_texture() -> None:
     image = np.pad(ROCK[:-300, :-300], ((300, 0), (0, 300)), constant_values=-9999)
-    alone = Ground.measured(volume_of(image), windows_of(REGION), True, True)
+    alone = Foreground.measured(volume_of(image), windows_of(REGION), True, True)
     source = Damaged(image, ValueError("bad data"), (2, 0))
     volume = ScanVolume(ScanStack("array.tif", [lambda: source]))
-    ground = Ground.measured(volume, windows_of(REGION), True, True)
-    assert ground.unread.sum() == 4
-    np.testing.assert_array_equal(ground.empty, alone.empty)
-    for found, other in zip(ground.blank, alone.blank, strict=True):
+    foreground = Foreground.measured(volume, windows_of(REGION), True, True)
+    assert foreground.unreadable.sum() == 4
+    np.testing.assert_array_equal(foreground.empty, alone.empty)
+    for found, other in zip(foreground.blank, alone.blank, strict=True):
         np.testing.assert_array_equal(found.counts(), other.counts())
-    assert ground.greys.limits == alone.greys.limits
+    assert foreground.normalisation.limits == alone.normalisation.limits

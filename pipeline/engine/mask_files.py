@@ -14,7 +14,7 @@ import tifffile
 from pipeline.engine.store import CHANNELS, MASK, ScanStore
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_error
-from pipeline.tiling.plan import ChunkPlan
+from pipeline.tiling.chunk_plan import ChunkPlan
 
 _NIFTI1_LARGEST = 32767  # its sizes are 16-bit integers
 
