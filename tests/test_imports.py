@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "synthetic": {"transforms"},
     "engine": {"images", "networks", "tiling", "foreground", "text"},
     "measure": {"images", "tiling", "engine", "visual"},
-    "report": {"images", "tiling", "engine", "measure", "visual"},
+    "report": {"images", "tiling", "foreground", "engine", "measure", "visual"},
     "tracking": {"data", "visual"},
     "comparison": {"metrics", "tracking", "visual"},
 }

@@ -28,10 +28,10 @@ def slab_sums(counts: np.ndarray, thickness: int) -> np.ndarray:
     return np.add.reduceat(counts, np.arange(0, len(counts), thickness), axis=0)
 
 
-#: below some 30 fields, the ends of an interval are not worth much
-_FIELDS = 30
-#: of the bootstrap, and the quantiles that are an interval's ends
-_DRAWS, _ENDS = 2000, ((1 - 0.95) / 2, (1 + 0.95) / 2)
+#: with fewer fields than this, the ends of an interval are rough estimates
+FEW_FIELDS = 30
+#: draws of the bootstrap, and the share of them that lies within the interval
+DRAWS, CONFIDENCE = 2000, 0.95
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def field_side(plan: ChunkPlan, spacing: float = 1.0) -> int:
         return depth // slab_thickness(side, spacing, depth) * (height // side) * (width // side)
 
     side = plan.block
-    while fields(2 * side) >= _FIELDS:
+    while fields(2 * side) >= FEW_FIELDS:
         side *= 2
     return side
 
@@ -172,11 +172,11 @@ def bootstrap_interval(pore: np.ndarray, rock: np.ndarray) -> tuple[float, float
     if count < 2:
         return float("nan"), float("nan")
     random = np.random.default_rng(0)
-    draws = np.empty(_DRAWS)
-    for draw in range(_DRAWS):  # one at a time: all at once would take memory with the size of the scan
+    draws = np.empty(DRAWS)
+    for draw in range(DRAWS):  # one at a time: all at once would take memory with the size of the scan
         chosen = random.integers(0, count, count)
         draws[draw] = pore[chosen].sum() / rock[chosen].sum()
-    low, high = np.quantile(draws, _ENDS)
+    low, high = np.quantile(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
     return float(low), float(high)
 
 

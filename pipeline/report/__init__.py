@@ -1,20 +1,13 @@
-"""The report of a segmented scan: one HTML file, and its figures."""
+"""The report of a segmented scan: one HTML file, its figures, and the overview.
+
+A finished segmentation (the store with its pyramid, counts of blocks, pore tables and manifest) enters; `report.html`
+and PNG files leave. `measures.py` holds the numbers; `key_figures.py`, `method.py`, `tables.py`, `plots.py` and
+`pictures.py` turn them into what is read and seen; `scan_report.py` puts all of it into the page.
+"""
 
 from __future__ import annotations
 
-from pipeline.report.build import FIGURE_NAMES, Report, report_of_scan
-from pipeline.report.content import Facts, KeyFigure, Pictures, Plot, ReportContent, Table, write_figures, write_report
+from pipeline.report.plots import PLOTS
+from pipeline.report.scan_report import Report, report_of_scan, write_figures, write_report
 
-__all__ = [
-    "FIGURE_NAMES",
-    "Facts",
-    "KeyFigure",
-    "Pictures",
-    "Plot",
-    "Report",
-    "ReportContent",
-    "Table",
-    "report_of_scan",
-    "write_figures",
-    "write_report",
-]
+__all__ = ["PLOTS", "Report", "report_of_scan", "write_figures", "write_report"]

@@ -1,4 +1,4 @@
-"""Everything that a report tells of a scan, measured."""
+"""What was measured on a scan, as the texts, tables and figures of its report read it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from pipeline.measure.statistics import (
     representative_area,
     size_distribution,
 )
-from pipeline.report.scale import Scale
+from pipeline.report.units import Scale
 from pipeline.tiling.chunk_plan import ChunkPlan
 
-#: shape and direction of a smaller pore (px²) are those of the grid of pixels more than its own
+#: smaller pores (px²) have a shape and a direction that come from the pixel grid more than from the pore
 SHAPE_AREA_PX = 20
 
 
@@ -41,7 +41,11 @@ class Measures:
         pixel_size_nm: if known.
         threshold: probability from which a pixel is pore, if known.
         manifest: what produced the segmentation.
-        bodies: table of the pores in space of a stack, if known.
+        min_area_px: smallest pore in the table (px²).
+        dropped: number of smaller pores, if known.
+        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
+        bodies: table of the 3-D pores of a stack, if known.
+        shown_slice: number of the slice that pictures and map show, from 0.
     """
 
     plan: ChunkPlan
@@ -52,7 +56,11 @@ class Measures:
     pixel_size_nm: float | None
     threshold: float | None
     manifest: Mapping[str, Any]
+    min_area_px: int
+    dropped: int | None = None
+    acquisition: Mapping[str, Any] | None = None
     bodies: pd.DataFrame | None = None
+    shown_slice: int = 0
 
     @property
     def is_stack(self) -> bool:
@@ -63,6 +71,11 @@ class Measures:
     def rows_are(self) -> str:
         """What the rows of the table are called."""
         return "sections" if self.is_stack else "pores"
+
+    @property
+    def shown(self) -> str:
+        """Which slice is shown, of a stack; else empty."""
+        return f"slice {self.shown_slice + 1} of {self.plan.shape[0]}" if self.is_stack else ""
 
     @cached_property
     def whole_pores(self) -> pd.DataFrame:
@@ -79,6 +92,11 @@ class Measures:
         """The unit of lengths: it suits the median pore."""
         diameters = self.table["equivalent_diameter_px"]
         return Scale.fitting(self.pixel_size_nm, float(diameters.median()) if len(diameters) else float("nan"))
+
+    @property
+    def field_scale(self) -> Scale:
+        """The unit of places in the scan and of fields of view: micrometres, or pixels."""
+        return Scale.fitting(self.pixel_size_nm, float("inf"))
 
     @cached_property
     def sizes(self) -> SizeDistribution | None:

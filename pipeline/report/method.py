@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from pipeline.report.headline import FEW_FIELDS
+from pipeline.foreground.shading import CELL
+from pipeline.measure.porosity import CONFIDENCE, DRAWS, FEW_FIELDS
+from pipeline.measure.statistics.orientation import NO_DIRECTION
+from pipeline.measure.statistics.representative_area import LEAST_ROCK
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import length_text, percent, whole
+from pipeline.report.units import length_text, percent, whole
 
-#: relative difference of width and height of a pixel that is mentioned
+#: smallest relative difference of a pixel's width and height that is mentioned
 _SQUARE = 0.01
 
 REFERENCES = (
@@ -25,13 +25,8 @@ REFERENCES = (
 )
 
 
-def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
-    """Headings and paragraphs on how the numbers were obtained.
-
-    Args:
-        measures: of the scan.
-        min_area_px: smallest pore in the table, px².
-    """
+def method(measures: Measures) -> tuple[tuple[str, str], ...]:
+    """Headings and paragraphs on how the numbers were obtained."""
     threshold = "" if measures.threshold is None else f" of {measures.threshold:g}"
     field = length_text(measures.porosity.field, measures.pixel_size_nm)
     several = measures.rows_are
@@ -41,28 +36,29 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
             "Segmentation",
             "A neural network gives each pixel a probability of being pore; pixels at or above the threshold"
             f"{threshold} are pore. Unless the settings say otherwise, shading is removed from the scan first, so that "
-            "the rock is equally bright everywhere (median grey level in cells of 128 px, without large pores and "
+            f"the rock is equally bright everywhere (median grey level in cells of {CELL} px, without large pores and "
             "bright grains). Porosity is pore area over rock area, pores included.",
         ),
         (
             "Interval",
             f"Whole fields of view (side {field}{_thick(measures)}; {whole(measures.porosity.drawn)} of them with "
-            "rock) are drawn with replacement 2,000 times; the middle 95\u00a0% of the porosities are the interval "
-            "(block bootstrap; Efron and Tibshirani 1993).",
+            f"rock) are drawn with replacement {whole(DRAWS)} times; the middle {percent(CONFIDENCE, 2)} of the "
+            "porosities are the interval (block bootstrap; Efron and Tibshirani 1993).",
         ),
         (
             "Pores",
             f"Pore pixels that touch at sides or corners form one {one}. The equivalent diameter is that of a circle "
-            f"of the same area. {several.capitalize()} below {whole(min_area_px)} px² are not in the table. Dx is the "
-            f"smallest diameter up to which {several} make up x\u00a0% of the number, or of the area (ISO 9276-1); Px "
-            "of the table likewise, by number.",
+            f"of the same area. {several.capitalize()} below {whole(measures.min_area_px)} px² are not in the table. Dx "
+            f"is the smallest diameter up to which {several} make up x\u00a0% of the number, or of the area (ISO 9276-1); "
+            "P5 to P95 in the table are defined likewise, by number.",
         ),
         (
             "Directions",
             f"Angles of the long axes of the ellipses with the {several}' second moments, counter-clockwise from x, "
             "weighted by area. The anisotropy is the resultant length of the doubled angles (Mardia and Jupp 2000). "
             f"Only whole {several} of at least {SHAPE_AREA_PX} px² count. Rayleigh's test with the effective number of "
-            f"{several}{_divided(measures)}, at 1\u00a0%, decides whether a direction could be chance.",
+            f"{several}{_divided(measures)} decides, at a significance level of {percent(NO_DIRECTION, 1)}, whether "
+            "there is a preferred direction.",
         ),
         (
             "Two-point probability S₂",
@@ -78,26 +74,18 @@ def method(measures: Measures, min_area_px: int) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Representative area",
-            f"Porosity in adjacent fields of increasing side{_as_thick(measures)}; fields that are at least half rock "
-            "count (VandenBygaart and Protz 1999).",
+            f"Porosity in adjacent fields of increasing side{_as_thick(measures)}; fields of which at least "
+            f"{percent(LEAST_ROCK, 2)} is rock count (VandenBygaart and Protz 1999).",
         ),
     )
 
 
-def caveats(
-    measures: Measures, min_area_px: int, dropped: int | None, acquisition: Mapping[str, Any] | None
-) -> tuple[tuple[str, str], ...]:
-    """What a reader has to know before using the numbers, headings and paragraphs.
-
-    Args:
-        measures: of the scan.
-        min_area_px: smallest pore in the table, px².
-        dropped: number of smaller ones, if known.
-        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
-    """
+def caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
+    """What a reader has to know before using the numbers, headings and paragraphs."""
+    acquisition = measures.acquisition
     found = [
         *_dimensions(measures),
-        ("Resolution", _resolution(measures, min_area_px, dropped)),
+        ("Resolution", _resolution(measures)),
         ("Interval", _interval(measures)),
         (
             "Probabilities",
@@ -149,14 +137,14 @@ def _dimensions(measures: Measures) -> list[tuple[str, str]]:
         return [("Section", text)]
     text = (
         "Sizes, shapes and directions are those of sections through pores in each slice. A pore has a section in every "
-        "slice that it crosses, so that deep ones are counted more often. The pores in space are in pores_3d.csv, and "
-        "their connections are under Volume below."
+        "slice that it crosses, so that deep ones are counted more often. The 3-D pores are in pores_3d.csv, and how "
+        "they are connected is under Volume below."
     )
     return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume.get("caveats", ()))]
 
 
-def _resolution(measures: Measures, min_area_px: int, dropped: int | None) -> str:
-    size = measures.pixel_size_nm
+def _resolution(measures: Measures) -> str:
+    size, min_area_px, dropped = measures.pixel_size_nm, measures.min_area_px, measures.dropped
     pixel, several = "" if size is None else f" ({length_text(1, size)})", measures.rows_are
     text = (
         f"Anything smaller than a pixel{pixel} is not visible. {several.capitalize()} below {whole(min_area_px)} px² "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from pipeline.engine.store import MASK, PROBABILITY
 from pipeline.files import atomic_path
 from pipeline.images import ImageSource
 from pipeline.measure.porosity import Porosity
-from pipeline.report.content import Pictures
 from pipeline.visual import any_script, mask_overlay, plain, to_grey8
 from pipeline.visual.drawing import PORE
 
@@ -99,6 +99,35 @@ def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
         return picture
     size = side, max(1, round(height * side / width))
     return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The scan and what lies over it, of one size, as WebP.
+
+    Attributes:
+        scan: grey.
+        overlay: pores, transparent elsewhere.
+        probability: of pore, in colour.
+        width: of the pictures, px.
+        height: of the pictures, px.
+        reduction: pixels of the scan for each pixel of the pictures, along a side.
+        corner: x and y of their upper left corner in the scan, px.
+        region: width and height of what they show, px of the scan.
+        pixel_size_nm: of the scan, if known.
+        caption: what is seen.
+    """
+
+    scan: bytes
+    overlay: bytes
+    probability: bytes
+    width: int
+    height: int
+    reduction: int
+    corner: tuple[int, int]
+    region: tuple[int, int]
+    pixel_size_nm: float | None
+    caption: str
 
 
 #: longest side of the pictures (px)

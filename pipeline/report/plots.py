@@ -2,90 +2,54 @@
 
 from __future__ import annotations
 
-from io import StringIO
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.axis import Axis
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from pipeline.images.rectangles import Roi
 from pipeline.measure.statistics import Chords, OrientationRose, RepresentativeArea, SizeDistribution, TwoPoint
-from pipeline.report.scale import Scale, number
-from pipeline.visual.drawing import BLUE, RGB, VERMILLION
+from pipeline.measure.statistics.orientation import NO_DIRECTION
+from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.units import Scale, number, percent, whole
+from pipeline.visual.axes import label_axes, log_ticks, new_figure
+from pipeline.visual.drawing import BLUE, VERMILLION, as_float
 
-_SIZE = (4.6, 3.2)  # inches; two stand side by side on a page
-_INK, _RULE = "#222222", "#dddddd"
-#: fewer labels than this leave a reader guessing, and more than this touch
-_FEWEST_LABELS, _MOST_LABELS = 3, 8
-#: factor below which a logarithmic axis is nearly an even one
-_SHORT = 4.0
-
-
-def as_float(colour: RGB) -> tuple[float, float, float]:
-    """A colour as matplotlib takes it."""
-    red, green, blue = colour
-    return red / 255, green / 255, blue / 255
-
-
+_WIDTH, _HEIGHT = 4.6, 3.2  # inches; two fit side by side on a page
 #: of two curves, which also differ in their line style, for grey prints
 FIRST, SECOND = as_float(BLUE), as_float(VERMILLION)
 FIRST_LINE, SECOND_LINE = "-", (0, (4, 1.5))
+_ALONG = (("along x", FIRST, FIRST_LINE), ("along y", SECOND, SECOND_LINE))
 
 
-def new_figure() -> Figure:
-    """An empty figure outside pyplot, so that none is left open."""
-    figure = Figure(figsize=_SIZE, dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+@dataclass(frozen=True)
+class Plot:
+    """A figure of the report.
 
-
-def plain(axes: Axes, x: str, y: str) -> None:
-    """Labels, and no more lines than are needed.
-
-    Args:
-        axes: of a figure.
-        x: label of the x axis, with its unit.
-        y: label of the y axis, with its unit.
+    Attributes:
+        name: of its file, without suffix.
+        title: a few words.
+        caption: what it shows and what is to be seen.
+        figure: the drawing.
     """
-    axes.set_xlabel(x, fontsize=9, color=_INK)
-    axes.set_ylabel(y, fontsize=9, color=_INK)
-    axes.tick_params(labelsize=8, colors=_INK, color=_RULE)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_RULE)
-    axes.grid(color=_RULE, linewidth=0.5)
-    axes.set_axisbelow(True)
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
 
 
-def log_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis, whose limits stand, so that what lies between can be told.
-
-    In steps 1, 2, 5, 10; with decades alone where these are too many, and evenly where they are too few.
-    """
-    low, high = sorted(axis.get_view_interval())
-    powers = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    decades, steps, even = (
-        places[(places >= low) & (places <= high)]
-        for places in (powers, np.outer(powers, (1, 2, 5)).ravel(), np.asarray(MaxNLocator(5).tick_values(low, high)))
-    )
-    places = decades if len(steps) > _MOST_LABELS else steps
-    if len(places) < _FEWEST_LABELS or high < _SHORT * low:
-        places = even
-    axis.set_major_locator(FixedLocator(places.tolist()))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}"))
-    axis.set_minor_locator(NullLocator())
+#: title, caption and drawing
+Drawn = tuple[str, str, Figure]
 
 
-def as_svg(figure: Figure) -> str:
-    """The drawing; the same figure gives the same text, and its letters need no font of the reader."""
-    file = StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "vlsenet", "svg.fonttype": "path"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+def plots_of(measures: Measures) -> tuple[Plot, ...]:
+    """The figures that have something to show, in the order of the report."""
+    drawn = ((name, draw(measures)) for name, draw in PLOTS.items())
+    return tuple(Plot(name, *found) for name, found in drawn if found is not None)
 
 
 def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
@@ -95,7 +59,7 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
         probabilities: rock pixels of each 8-bit probability, (256,), not all of them of probability 0.
         threshold: that was used.
     """
-    figure = new_figure()
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
     reaching = np.cumsum(probabilities[::-1])[::-1] / probabilities.sum()
     # at 0 all is pore, which would set the scale of the axis
@@ -103,28 +67,25 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
     axes.axvline(threshold, color=SECOND, linestyle=SECOND_LINE, linewidth=1.2, label=f"used: {threshold:g}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 110 * (reaching[26] or reaching[1]))
-    plain(axes, "probability threshold", "porosity (%)")
+    label_axes(axes, "probability threshold", "porosity (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
 
 
 def correlation_figure(along_x: TwoPoint, along_y: TwoPoint, scale: Scale) -> Figure:
-    """S2 along x and y, with the value for pores that know nothing of each other."""
-    figure = new_figure()
+    """S2 along x and y, with its value for pores whose places are independent."""
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
-    for name, pairs, colour, line in (
-        ("along x", along_x, FIRST, FIRST_LINE),
-        ("along y", along_y, SECOND, SECOND_LINE),
-    ):
+    for (name, colour, line), pairs in zip(_ALONG, (along_x, along_y), strict=True):
         axes.plot(scale.lengths(pairs.lags), pairs.s2, color=colour, linestyle=line, linewidth=1.6, label=name)
     axes.axhline(along_x.s2[0] ** 2, color="0.45", linewidth=0.9, linestyle=":", label="porosity squared")
     axes.set_ylim(bottom=0)
-    # where it is flat there is nothing to see
+    # farther out the curves are flat
     lengths = [pairs.correlation_length for pairs in (along_x, along_y)]
     known = [length for length in lengths if length == length]
     longest = max(along_x.lags[-1], along_y.lags[-1])
     axes.set_xlim(0, scale.per_px * min(longest, 12 * max(known) if known else longest))
-    plain(axes, f"distance ({scale.unit})", "two-point probability S₂")
+    label_axes(axes, f"distance ({scale.unit})", "two-point probability S₂")
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -133,14 +94,14 @@ _MOST_ELONGATED, _ROUNDEST = 10.0, 1.2
 
 
 def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray, several: str = "pores") -> Figure:
-    """Histograms of aspect ratio and circularity, by number; what is beyond the axis stands in its last bin.
+    """Histograms of aspect ratio and circularity, by number; values beyond the axis are in its last bin.
 
     Args:
         aspect_ratio: of each pore.
         circularity: of each pore.
         several: what they are called.
     """
-    figure = new_figure()
+    figure = new_figure(_WIDTH, _HEIGHT)
     panels = figure.subplots(1, 2, sharey=True)
     shapes = (
         (aspect_ratio, np.linspace(1, _MOST_ELONGATED, 28), FIRST, f"aspect ratio (last: ≥ {_MOST_ELONGATED:g})"),
@@ -152,18 +113,15 @@ def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray, several: str
         share = 100 * count / max(1, len(values))
         axes.stairs(share, edges, color=colour, linewidth=1.2)
         axes.stairs(share, edges, color=colour, alpha=0.25, fill=True)
-        plain(axes, label, f"share of {several} (%)" if axes is panels[0] else "")
+        label_axes(axes, label, f"share of {several} (%)" if axes is panels[0] else "")
     return figure
 
 
 def chord_figure(along_x: Chords, along_y: Chords, scale: Scale) -> Figure:
     """Density of the whole chords along x and y, in bins that grow with the length."""
-    figure = new_figure()
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
-    for name, chords, colour, line in (
-        ("along x", along_x, FIRST, FIRST_LINE),
-        ("along y", along_y, SECOND, SECOND_LINE),
-    ):
+    for (name, colour, line), chords in zip(_ALONG, (along_x, along_y), strict=True):
         if not chords.counts.any():
             continue
         edges = np.unique(np.rint(np.geomspace(1, len(chords.counts) + 1, 40)))
@@ -176,7 +134,7 @@ def chord_figure(along_x: Chords, along_y: Chords, scale: Scale) -> Figure:
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         log_ticks(axis)
-    plain(axes, f"chord length ({scale.unit})", f"probability density (1/{scale.unit})")
+    label_axes(axes, f"chord length ({scale.unit})", f"probability density (1/{scale.unit})")
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -188,7 +146,7 @@ def size_figure(sizes: SizeDistribution, unit: str) -> Figure:
         sizes: in the unit.
         unit: of the diameters.
     """
-    figure = new_figure()
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
     curves = (
         ("by number", sizes.by_number, sizes.number_percentiles, FIRST, FIRST_LINE),
@@ -202,14 +160,14 @@ def size_figure(sizes: SizeDistribution, unit: str) -> Figure:
     axes.set_xscale("log")
     log_ticks(axes.xaxis)
     axes.set_ylim(bottom=0)
-    plain(axes, f"equivalent diameter ({unit})", "share in each bin (%)")
+    label_axes(axes, f"equivalent diameter ({unit})", "share in each bin (%)")
     axes.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return figure
 
 
 def rose_figure(rose: OrientationRose) -> Figure:
     """Petals whose area is the share of each sector, drawn on both sides, with the mean direction as a line."""
-    figure = new_figure()
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.add_subplot(projection="polar")
     assert isinstance(axes, PolarAxes)
     middle = np.deg2rad((rose.edges[:-1] + rose.edges[1:]) / 2)
@@ -235,21 +193,19 @@ def rose_figure(rose: OrientationRose) -> Figure:
     return figure
 
 
-def porosity_map_figure(
-    fields: np.ndarray, side: int, region: Roi, per_px: float, unit: str, title: str = ""
-) -> Figure:
+def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, scale: Scale, title: str = "") -> Figure:
     """Porosity of each field of view; fields without rock stay white.
 
     Args:
         fields: porosity, (rows, columns), one of them not NaN.
         side: of a field, px.
         region: the segmented region.
-        per_px: the unit for each pixel.
-        unit: of the axes.
+        scale: of the axes.
         title: which slice it is, of a stack.
     """
     x, y, width, height = region
-    figure = new_figure()
+    per_px = scale.per_px
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
     right, bottom = x + fields.shape[1] * side, y + fields.shape[0] * side
     extent = (x * per_px, right * per_px, bottom * per_px, y * per_px)
@@ -258,7 +214,7 @@ def porosity_map_figure(
     # the last fields are cut, as the scan is
     axes.set(xlim=(x * per_px, (x + width) * per_px), ylim=((y + height) * per_px, y * per_px))
     axes.set_title(title, fontsize=9)
-    plain(axes, f"x ({unit})", f"y ({unit})")
+    label_axes(axes, f"x ({scale.unit})", f"y ({scale.unit})")
     axes.grid(visible=False)
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
     bar.set_label("porosity (%)", fontsize=9)
@@ -270,18 +226,17 @@ def porosity_map_figure(
 _APART = 1.6  # factor between labels
 
 
-def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: str, porosity: float) -> Figure:
+def representative_area_figure(areas: RepresentativeArea, scale: Scale, porosity: float) -> Figure:
     """Mean and spread of porosity among fields of each size.
 
     Args:
         areas: at least one size, and some pore.
-        per_px: the unit for each pixel.
-        unit: of the sides.
+        scale: of the sides.
         porosity: of the whole.
     """
-    figure = new_figure()
+    figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.subplots()
-    side = areas.side * per_px
+    side = areas.side * scale.per_px
     axes.fill_between(side, 100 * areas.low, 100 * areas.high, color=FIRST, alpha=0.1, label="lowest to highest field")
     low, high = np.maximum(areas.mean - areas.spread, 0), areas.mean + areas.spread
     axes.fill_between(side, 100 * low, 100 * high, color=FIRST, alpha=0.25, label="mean ± standard deviation")
@@ -293,7 +248,7 @@ def representative_area_figure(areas: RepresentativeArea, per_px: float, unit: s
     axes.xaxis.set_minor_formatter(NullFormatter())
     # single small fields may be all pore: they leave the axis, so that the spread is seen
     axes.set_ylim(0, 100 * min(areas.high.max(), (areas.mean + 3 * areas.spread).max()) * 1.05)
-    plain(axes, f"side of the field ({unit})", "porosity (%)")
+    label_axes(axes, f"side of the field ({scale.unit})", "porosity (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -307,14 +262,102 @@ def _apart(values: np.ndarray) -> list[float]:
     return kept
 
 
-__all__ = [
-    "as_svg",
-    "chord_figure",
-    "correlation_figure",
-    "porosity_map_figure",
-    "representative_area_figure",
-    "rose_figure",
-    "shape_figure",
-    "size_figure",
-    "threshold_figure",
-]
+def _sizes(measures: Measures) -> Drawn | None:
+    if measures.sizes is None:
+        return None
+    text = f"Equivalent diameters of the {measures.rows_are} that are not cut by a border. Lines are the medians."
+    return f"{_kind(measures)} sizes", text, size_figure(measures.sizes, measures.scale.unit)
+
+
+def _directions(measures: Measures) -> Drawn | None:
+    rose = measures.rose
+    if rose is None:
+        return None
+    text = (
+        f"Long axes of {whole(rose.count)} whole {measures.rows_are} of at least {SHAPE_AREA_PX} px², weighted by "
+        "area. 0° is the x axis, counter-clockwise. The area of each petal is its share; the line is the mean "
+        f"direction{', which is not significant' if rose.p_uniform >= NO_DIRECTION else ''}."
+    )
+    return f"{_kind(measures)} directions", text, rose_figure(rose)
+
+
+def _shapes(measures: Measures) -> Drawn | None:
+    if measures.rose is None:
+        return None
+    pores, several = measures.shaped_pores, measures.rows_are
+    text = (
+        f"Whole {several} of at least {SHAPE_AREA_PX} px², by number. A circle has 1 in both; on a pixel grid, small "
+        f"{several} may exceed it."
+    )
+    figure = shape_figure(pores["aspect_ratio"].to_numpy(), pores["circularity"].to_numpy(), several)
+    return f"{_kind(measures)} shapes", text, figure
+
+
+def _porosity_map(measures: Measures) -> Drawn | None:
+    fields, side, shown = measures.porosity.fields[measures.shown_slice], measures.porosity.field, measures.shown
+    if not np.isfinite(fields).any():
+        return None
+    text = f"Porosity of square fields of {side} px." + (" White: no rock." if np.isnan(fields).any() else "")
+    if shown:
+        text = f"{shown.capitalize()}: p{text[1:]}"
+    figure = porosity_map_figure(fields, side, measures.plan.region, measures.field_scale, shown)
+    return "Porosity across the scan", text, figure
+
+
+def _representative_area(measures: Measures) -> Drawn | None:
+    areas = measures.representative
+    if len(areas.side) < 2 or not areas.mean.any():
+        return None
+    text = (
+        f"Porosity of adjacent fields{', as thick as wide or as the stack,' if measures.is_stack else ''} against "
+        "their side. Where the band is narrow, a field of that size represents the scan. The largest size has "
+        f"{whole(areas.count[-1])} fields, with a standard deviation of {percent(areas.spread[-1], 2)} porosity."
+    )
+    figure = representative_area_figure(areas, measures.field_scale, measures.porosity.porosity)
+    return "Representative field size", text, figure
+
+
+def _two_point(measures: Measures) -> Drawn | None:
+    survey = measures.survey
+    if not survey.two_point_x.hits[0]:
+        return None
+    text = "Probability that two points at a distance are both pore. A difference between the curves is anisotropy."
+    return "Two-point correlation", text, correlation_figure(survey.two_point_x, survey.two_point_y, measures.scale)
+
+
+def _chords(measures: Measures) -> Drawn | None:
+    survey = measures.survey
+    if not (survey.chords_x.counts.any() or survey.chords_y.counts.any()):
+        return None
+    text = "Lengths of pore along rows and columns of pixels; those cut by a border are excluded from the curves."
+    return "Chord lengths", text, chord_figure(survey.chords_x, survey.chords_y, measures.scale)
+
+
+def _threshold(measures: Measures) -> Drawn | None:
+    threshold, probabilities = measures.threshold, measures.survey.probabilities
+    if threshold is None or not probabilities[1:].any():
+        return None
+    nearby = [one for one in (threshold - 0.1, threshold + 0.1) if 0 < one < 1]
+    others = " and ".join(f"{percent(measures.porosity_at(one))} at {one:.2f}" for one in nearby)
+    text = (
+        f"Porosity that another threshold would give: {others}. Where the curve is steep, the edges of the pores "
+        "are uncertain."
+    )
+    return "Porosity and the threshold", text, threshold_figure(probabilities, threshold)
+
+
+def _kind(measures: Measures) -> str:
+    return "Section" if measures.is_stack else "Pore"
+
+
+#: by the names of their files, in the order of the report; each function gives None where there is nothing to draw
+PLOTS: dict[str, Callable[[Measures], Drawn | None]] = {
+    "size_distribution": _sizes,
+    "orientation_rose": _directions,
+    "shapes": _shapes,
+    "porosity_map": _porosity_map,
+    "representative_area": _representative_area,
+    "two_point_correlation": _two_point,
+    "chord_lengths": _chords,
+    "threshold": _threshold,
+}

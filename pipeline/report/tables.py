@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.measure.statistics import weighted_quantiles
-from pipeline.report.content import Facts, Table
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import MISSING, number, percent, whole, with_unit
+from pipeline.report.units import MISSING, number, percent, whole, with_unit
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table, all text.
+
+    Attributes:
+        title: a few words.
+        caption: what the rows are.
+        columns: heads, with units.
+        rows: one text for each column.
+        boxes: for each row x, y, width and height in the scan (px) of what it is about, to be shown in the picture, or
+            None where it is not in it; empty where rows have no place.
+    """
+
+    title: str
+    caption: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    boxes: tuple[tuple[int, int, int, int] | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Names and values under a heading."""
+
+    title: str
+    items: tuple[tuple[str, str], ...]
+
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 _LARGEST = 10
@@ -32,20 +61,15 @@ _SHAPES = (
 )
 
 
-def tables(measures: Measures, shown_slice: int) -> tuple[Table, ...]:
-    """Percentiles of each measure, the largest pores, and statistics of the pixels; empty tables are skipped.
-
-    Args:
-        measures: of the scan.
-        shown_slice: the slice that the report's picture shows.
-    """
+def tables(measures: Measures) -> tuple[Table, ...]:
+    """Percentiles of each measure, the largest pores, and statistics of the pixels; empty tables are skipped."""
     found = []
     if len(measures.whole_pores):
         found.append(_percentiles(measures))
     if measures.bodies is not None and len(measures.bodies):
-        found.append(_largest_bodies(measures, measures.bodies, shown_slice))
+        found.append(_largest_bodies(measures, measures.bodies))
     elif len(measures.table):
-        found.append(_largest(measures, shown_slice))
+        found.append(_largest(measures))
     if measures.survey.pixels:
         found.append(_directions(measures))
     return tuple(found)
@@ -82,7 +106,7 @@ def _row(values: np.ndarray) -> tuple[str, ...]:
     return tuple(number(value) for value in (values.mean(), *percentiles, values.max()))
 
 
-def _largest(measures: Measures, shown_slice: int) -> Table:
+def _largest(measures: Measures) -> Table:
     scale, pores = measures.scale, measures.table.nlargest(_LARGEST, "area_px")
     slices = measures.is_stack
     unit, per_px = scale.area(float(pores["area_px"].median()))
@@ -104,7 +128,7 @@ def _largest(measures: Measures, shown_slice: int) -> Table:
             )
         )
         x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
-        boxes.append((x, y, width, height) if pore["slice"] == shown_slice else None)
+        boxes.append((x, y, width, height) if pore["slice"] == measures.shown_slice else None)
     columns = (
         "section" if slices else "pore", *(("slice",) if slices else ()), f"area ({unit})", f"diameter ({scale.unit})",
         f"Feret ({scale.unit})", "aspect ratio", "direction (°)", "probability", "x (px)", "y (px)", "cut by border",
@@ -119,8 +143,8 @@ def _largest(measures: Measures, shown_slice: int) -> Table:
     return Table(f"Largest {measures.rows_are}", caption, columns, tuple(rows), tuple(boxes))
 
 
-def _largest_bodies(measures: Measures, bodies: pd.DataFrame, shown_slice: int) -> Table:
-    """Of the pores in space, each once, whatever the number of slices that it crosses."""
+def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
+    """Of the 3-D pores, each once, whatever the number of slices that it crosses."""
     scale, pores = measures.scale, bodies.nlargest(_LARGEST, "volume_voxels")
     volumes = "volume_um3" in pores
     rows, boxes = [], []
@@ -139,16 +163,16 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame, shown_slice: int) 
             )
         )
         x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
-        boxes.append((x, y, width, height) if first <= shown_slice <= last else None)
+        boxes.append((x, y, width, height) if first <= measures.shown_slice <= last else None)
     columns = (
         "pore", "slices", f"volume ({'µm³' if volumes else 'voxels'})", f"diameter ({scale.unit})", "x (px)", "y (px)",
         "cut by border",
     )  # fmt: skip
     share = pores["volume_voxels"].sum() / bodies["volume_voxels"].sum()
     caption = (
-        f"The {len(pores)} largest pores in space, each listed once, hold {percent(share)} of the pore volume; the "
+        f"The {len(pores)} largest 3-D pores, each listed once, hold {percent(share)} of the pore volume; the "
         "diameter is that of a sphere of the same volume. The first and the last slice are borders, too. The frame in "
-        "the picture is around all slices of the pore. Numbers are those of pores_3d.csv. Slices count from 1 (in "
+        "the picture encloses all slices of the pore. Numbers are those of pores_3d.csv. Slices count from 1 (in "
         "pores_3d.csv from 0)."
     )
     return Table("Largest pores", caption, columns, tuple(rows), tuple(boxes))
@@ -188,13 +212,9 @@ _SETTINGS = {
 }
 
 
-def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) -> tuple[Facts, ...]:
-    """What is known of image, model, settings and versions; unknown values are skipped.
-
-    Args:
-        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
-        manifest: of the segmentation.
-    """
+def facts(measures: Measures) -> tuple[Facts, ...]:
+    """Image, model, settings and versions; unknown values are skipped."""
+    manifest = measures.manifest
     request = _mapping(manifest.get("request"))
     model = {
         "Checkpoint": manifest.get("checkpoint"),
@@ -212,7 +232,7 @@ def facts(acquisition: Mapping[str, Any] | None, manifest: Mapping[str, Any]) ->
         settings["Seams: largest difference in probability"] = number(float(seam["largest"]), 2)
         settings["Seams: places compared"] = seam["crops"]
     groups = (
-        ("Image", {**_taken(acquisition), **_file(_mapping(request.get("scan")))}),
+        ("Image", {**_taken(measures.acquisition), **_file(_mapping(request.get("scan")))}),
         ("Volume", _volume(_mapping(manifest.get("volume")))),
         ("Model", model),
         ("Settings", settings),
@@ -252,13 +272,13 @@ def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
-    """What is measured on a stack of slices only."""
+    """What is measured on stacks only."""
     found = _mapping(volume.get("connectivity"))
     shares = {axis: _mapping(found.get(axis)).get("percolating_share") for axis in "xyz"}
     return {
         "Slices": volume.get("slices"),
         "Slice spacing": _quantity(volume.get("slice_spacing_nm"), "nm"),
-        "Pores in space": found.get("pores"),
+        "3-D pores": found.get("pores"),
         "Pore volume": _quantity(volume.get("pore_volume_um3"), "µm³"),
         "Share of the pore volume in the largest pore": _percent(found.get("largest_share")),
         **{f"Connected fraction along {axis}": _percent(share) for axis, share in shares.items()},

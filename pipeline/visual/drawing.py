@@ -33,6 +33,12 @@ ERROR_LEGEND: tuple[tuple[str, RGB], ...] = (
 )
 
 
+def as_float(colour: RGB) -> tuple[float, float, float]:
+    """A colour as Matplotlib takes it, 0 to 1."""
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255
+
+
 def write_png(path: str | Path, rgb: np.ndarray) -> None:
     """Write an 8-bit picture as PNG, atomically.
 

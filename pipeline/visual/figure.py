@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.visual.drawing import BLUE, ERROR_LEGEND, RGB, VERMILLION, any_script, plain
+from pipeline.visual.axes import new_figure
+from pipeline.visual.drawing import BLUE, ERROR_LEGEND, VERMILLION, any_script, as_float, plain
 from pipeline.visual.overlay import error_overlay, mask_overlay, to_grey8
 
 _PANEL_WIDTH = 4.0  # inches
@@ -21,8 +21,6 @@ _TITLE_AND_LEGEND = 0.75  # inches
 @any_script()
 def comparison_figure(image: np.ndarray, truth: np.ndarray, predicted: np.ndarray, title: str) -> Figure:
     """A figure of three panels: the grey image, the true pores, and the prediction's errors.
-
-    It stays outside pyplot, so that no figure is left open and a program's own backend is untouched.
 
     Args:
         image: (H, W), any real type.
@@ -42,17 +40,13 @@ def comparison_figure(image: np.ndarray, truth: np.ndarray, predicted: np.ndarra
         "prediction": error_overlay(image, predicted, truth, legend=False),
     }
     height = _PANEL_WIDTH * image.shape[0] / image.shape[1]
-    figure = Figure(figsize=(3 * _PANEL_WIDTH, height + _TITLE_AND_LEGEND), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3 * _PANEL_WIDTH, height + _TITLE_AND_LEGEND)
     figure.suptitle(plain(title), fontsize=12)
     for axes, (name, picture) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         axes.imshow(picture)
         axes.set_title(name, fontsize=10)
         axes.set_axis_off()
-    patches = [
-        Patch(facecolor=(red / 255, green / 255, blue / 255), edgecolor="0.2", label=label)
-        for label, (red, green, blue) in ERROR_LEGEND
-    ]
+    patches = [Patch(facecolor=as_float(colour), edgecolor="0.2", label=label) for label, colour in ERROR_LEGEND]
     figure.legend(handles=patches, loc="outside lower right", ncols=len(patches), frameon=False, fontsize=10)
     return figure
 
@@ -86,10 +80,7 @@ def dot_figure(names: Sequence[str], panels: Mapping[str, Sequence[Dots]], title
     Raises:
         ValueError: a panel with more or fewer dots than names.
     """
-    figure = Figure(
-        figsize=(_DOTS_WIDTH * len(panels), _LINE_HEIGHT * len(names) + _TITLE_HEIGHT), dpi=150, layout="constrained"
-    )
-    FigureCanvasAgg(figure)
+    figure = new_figure(_DOTS_WIDTH * len(panels), _LINE_HEIGHT * len(names) + _TITLE_HEIGHT)
     figure.suptitle(title, fontsize=11)
     for axes, (score, dots) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
         if len(dots) != len(names):
@@ -99,7 +90,7 @@ def dot_figure(names: Sequence[str], panels: Mapping[str, Sequence[Dots]], title
         for line, (overall, single) in enumerate(dots):
             axes.plot(single, [line] * len(single), "o", color="0.75", markersize=3, zorder=2)
             if overall is not None:
-                axes.plot(overall, line, "o", color=_as_float(VERMILLION if line == 0 else BLUE), zorder=3)
+                axes.plot(overall, line, "o", color=as_float(VERMILLION if line == 0 else BLUE), zorder=3)
         labels = [
             name if one.overall is not None else f"{name} (not run)" for name, one in zip(names, dots, strict=True)
         ]
@@ -109,8 +100,3 @@ def dot_figure(names: Sequence[str], panels: Mapping[str, Sequence[Dots]], title
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlabel(score)
     return figure
-
-
-def _as_float(colour: RGB) -> tuple[float, float, float]:
-    red, green, blue = colour
-    return red / 255, green / 255, blue / 255

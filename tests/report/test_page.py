@@ -86,7 +86,7 @@ def probed(request: pytest.FixtureRequest, report: Report, tmp_path_factory: pyt
         pytest.skip("no Chromium is installed")
     folder: Path = tmp_path_factory.mktemp("browser")
     page = folder / "report.html"
-    write_report(page, report.content)
+    write_report(page, report)
     page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
     width, height = request.param
     command = [
@@ -140,7 +140,7 @@ def test_layers(probed: dict[str, Any]) -> None:
 
 
 def test_a_pore_of_the_table_is_shown_in_the_middle(probed: dict[str, Any], report: Report) -> None:
-    table = next(table for table in report.content.tables if table.boxes)
+    table = next(table for table in report.tables if table.boxes)
     assert table.boxes[0] is not None
     x, y, width, height = table.boxes[0]
     at = probed["boxZoom"]

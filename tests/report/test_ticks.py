@@ -8,8 +8,8 @@ from matplotlib.axis import Axis
 
 from pipeline.measure.statistics import Chords, RepresentativeArea, size_distribution
 from pipeline.report import plots
-from pipeline.report.plots import log_ticks, new_figure
-from pipeline.report.scale import Scale
+from pipeline.report.units import Scale
+from pipeline.visual.axes import log_ticks, new_figure
 
 
 def labels(axis: Axis) -> list[float]:
@@ -33,7 +33,7 @@ def test_pore_sizes_have_ticks(scale: float, spread: float) -> None:
 
 
 def test_steps_are_1_2_5_within_two_decades() -> None:
-    axes = new_figure().subplots()
+    axes = new_figure(4.6, 3.2).subplots()
     axes.set_xscale("log")
     axes.set_xlim(3, 150)
     log_ticks(axes.xaxis)
@@ -55,6 +55,6 @@ def test_chords_have_ticks_along_both_axes() -> None:
 
 def test_two_sizes_of_fields_are_both_told() -> None:
     two = RepresentativeArea(np.array([64, 128]), np.array([16, 4]), *(np.array([0.1, 0.1]) for _ in range(4)))
-    figure = plots.representative_area_figure(two, 1.0, "px", 0.1)
+    figure = plots.representative_area_figure(two, Scale("px", 1.0), 0.1)
     figure.draw_without_rendering()
     assert labels(figure.axes[0].xaxis) == [64, 128]

@@ -35,7 +35,7 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def written(report: Report, tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_report(path, report.content)
+    write_report(path, report)
     return path.read_text(encoding="utf-8")
 
 
@@ -64,17 +64,17 @@ def test_markup_in_names_is_shown_not_obeyed(page: Page) -> None:
 
 
 def test_everything_is_in_the_page(page: Page, report: Report) -> None:
-    for figure in report.content.key_figures:
+    for figure in report.key_figures:
         assert figure.value in page.text
         assert figure.note in page.text
-    for plot in report.content.plots:
+    for plot in report.plots:
         assert plot.title in page.text
-    for table in report.content.tables:
+    for table in report.tables:
         assert all(cell in page.text for row in table.rows for cell in row)
-    for _, text in (*report.content.method, *report.content.caveats):
+    for _, text in (*report.method, *report.caveats):
         assert text in page.text
     images = [attributes for tag, attributes in page.elements if tag == "img"]
-    assert len(images) == 3 + len(report.content.plots)
+    assert len(images) == 3 + len(report.plots)
     assert all(attributes["alt"] for attributes in images)
 
 

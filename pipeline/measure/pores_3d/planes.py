@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pipeline.engine import ScanStore
@@ -17,6 +16,7 @@ from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_3d.alignment import imaged_region
 from pipeline.measure.pores_3d.pore_table_3d import Voxel
 from pipeline.visual import mask_overlay
+from pipeline.visual.axes import new_figure
 
 #: longest side of a slice (px of the picture)
 _SIDE = 1000
@@ -106,8 +106,7 @@ def _draw(planes: dict[str, Plane], size: tuple[float, float, float], scaled: bo
     drawn = depth * stretch
     inches = (_WIDTH - _MARGIN) / (width + drawn)
     tall = min(3 * _WIDTH, (height + drawn) * inches + _MARGIN)
-    figure = Figure(figsize=(_WIDTH, tall), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(_WIDTH, tall)
     panels = figure.subplots(
         2, 2, sharex="col", sharey="row", width_ratios=(width, drawn), height_ratios=(height, drawn)
     )

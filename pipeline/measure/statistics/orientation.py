@@ -8,6 +8,8 @@ import numpy as np
 
 #: in 180 degrees; one is centred on the x axis, so that rows of pores along x are one petal
 SECTORS = 18
+#: p of Rayleigh's test at or above which pores count as without a preferred direction
+NO_DIRECTION = 0.01
 
 
 @dataclass(frozen=True)

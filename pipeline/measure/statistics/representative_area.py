@@ -9,9 +9,9 @@ import numpy as np
 from pipeline.measure.porosity import slab_thickness
 
 #: relative spread below which a field counts as representative
-_REPRESENTATIVE = 0.1
+REPRESENTATIVE = 0.1
 #: a field counts where at least this share of it is rock
-_LEAST_ROCK = 0.5
+LEAST_ROCK = 0.5
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RepresentativeArea:
     def representative_side(self) -> float:
         """Smallest side (px) from which on the spread stays below a tenth of the porosity; NaN where none does."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            steady = self.spread / self.mean < _REPRESENTATIVE
+            steady = self.spread / self.mean < REPRESENTATIVE
         if not len(steady) or not steady[-1]:
             return float("nan")
         unsteady = np.flatnonzero(~steady)
@@ -66,7 +66,7 @@ def representative_area(pore: np.ndarray, rock: np.ndarray, block: int, spacing:
     while step <= min(pore.shape[1:]):
         thickness = slab_thickness(step * block, spacing, len(pore))
         pores, rocks = _fields(pore, step, thickness), _fields(rock, step, thickness)
-        there = rocks >= _LEAST_ROCK * (step * block) ** 2 * thickness
+        there = rocks >= LEAST_ROCK * (step * block) ** 2 * thickness
         if there.sum() >= 4:
             porosity = pores[there] / rocks[there]
             whole = pores[there].sum() / rocks[there].sum()

@@ -22,7 +22,7 @@ from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_2d import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 from pipeline.measure.porosity import Porosity, block_counts
-from pipeline.report import FIGURE_NAMES, report_of_scan, write_figures, write_report
+from pipeline.report import PLOTS, report_of_scan, write_figures, write_report
 from pipeline.report.pictures import write_overview
 
 MANIFEST = "manifest.json"
@@ -50,7 +50,7 @@ FILES = (
     NIFTI,
     TRACKED,
     *VOLUME_FILES,
-    *(f"{FIGURES}/{name}.png" for name in FIGURE_NAMES),
+    *(f"{FIGURES}/{name}.png" for name in PLOTS),
 )
 #: folders and files that the tables of pores are made in
 _BEGUN = (".pores-*", ".labels-*")
@@ -177,7 +177,7 @@ def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifes
             shown_slice=middle,
             path=volume.path,
         )
-    write_report(folder / REPORT, report.content)
+    write_report(folder / REPORT, report)
     write_figures(folder / FIGURES, report.figures)
 
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipeline.report.scale import (
+from pipeline.report.units import (
     MISSING,
     Scale,
     area_text,

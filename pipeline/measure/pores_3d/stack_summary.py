@@ -14,7 +14,7 @@ from pipeline.files import write_error
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_3d.alignment import SliceShifts, imaged_region, slice_shifts
 from pipeline.measure.pores_3d.connectivity import Connectivity, connectivity
-from pipeline.measure.pores_3d.labels import LABELS, label_volume, write_labels
+from pipeline.measure.pores_3d.labelling import LABELS, label_volume, write_labels
 from pipeline.measure.pores_3d.planes import write_volume_figure
 from pipeline.measure.pores_3d.pore_table_3d import VOLUME_CSV, VOLUME_PARQUET, Voxel, write_volume_table
 

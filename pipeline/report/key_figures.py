@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from pipeline.report.content import KeyFigure
+from pipeline.measure.porosity import CONFIDENCE
+from pipeline.measure.statistics.orientation import NO_DIRECTION
+from pipeline.measure.statistics.representative_area import REPRESENTATIVE
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.scale import (
+from pipeline.report.units import (
     MISSING,
     area_text,
     length_text,
@@ -18,10 +22,20 @@ from pipeline.report.scale import (
     with_unit,
 )
 
-#: Rayleigh's p at or above which pores count as without a preferred direction
-NO_DIRECTION = 0.01
-#: fewer fields than this are too few for the interval
-FEW_FIELDS = 30
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A number at the top of the report.
+
+    Attributes:
+        name: what it is.
+        value: with its unit.
+        note: one line below it.
+    """
+
+    name: str
+    value: str
+    note: str = ""
 
 
 def key_figures(measures: Measures) -> tuple[KeyFigure, ...]:
@@ -43,7 +57,7 @@ def summary(measures: Measures) -> tuple[str, ...]:
     if np.isfinite(porosity.porosity):
         interval = ""
         if np.isfinite(porosity.low):
-            interval = f" (95\u00a0% interval {percent_range(porosity.low, porosity.high)})"
+            interval = f" ({_interval(measures)})"
         sentences.append(f"Pores make up {percent(porosity.porosity)} of the analysed rock{interval}.")
     if sizes is not None:
         low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
@@ -58,33 +72,38 @@ def summary(measures: Measures) -> tuple[str, ...]:
                 f"(resultant length {number(rose.resultant_length, 2)}; 0: no direction, 1: parallel)."
             )
         else:
-            sentences.append(f"{axes} show no preferred direction that differs from chance.")
+            sentences.append(f"{axes} show no statistically significant preferred direction.")
     side = measures.representative.representative_side
     if np.isfinite(side):
         sentences.append(
-            f"From a field side of {length_text(side, measures.pixel_size_nm)} on, porosity varies from field to field "
-            "by less than a tenth of its value."
+            f"In fields of {length_text(side, measures.pixel_size_nm)} or more on a side, porosity varies from field "
+            f"to field by less than {percent(REPRESENTATIVE, 2)} of its value."
         )
     elif len(measures.representative.side) and porosity.porosity > 0:
         sentences.append(
-            "Porosity varies by more than a tenth of its value even among the largest fields that could be compared: "
-            "the scan is too small for the heterogeneity of this rock."
+            f"Porosity varies by {percent(REPRESENTATIVE, 2)} of its value or more even among the largest fields that "
+            "could be compared: the scan is too small for the heterogeneity of this rock."
         )
     return tuple(sentences)
+
+
+def _interval(measures: Measures) -> str:
+    low, high = measures.porosity.low, measures.porosity.high
+    return f"{percent(CONFIDENCE, 2)} interval {percent_range(low, high)}"
 
 
 def _porosity(measures: Measures) -> KeyFigure:
     porosity = measures.porosity
     note = "no interval: fewer than two fields with rock"
     if np.isfinite(porosity.low):
-        note = f"95\u00a0% interval {percent_range(porosity.low, porosity.high)}"
+        note = _interval(measures)
     return KeyFigure("Porosity", percent(porosity.porosity), note)
 
 
 def _pores(measures: Measures) -> KeyFigure:
     count = len(measures.table)
     if volume := measures.manifest.get("volume"):
-        sections = f"bodies in space; {whole(count)} sections through them in the slices"
+        sections = f"3-D pores; {whole(count)} sections through them in the slices"
         return KeyFigure("Pores", whole(volume["connectivity"]["pores"]), sections)
     note = ""
     if measures.pixel_size_nm is not None and measures.porosity.rock:
@@ -114,7 +133,7 @@ def _anisotropy(measures: Measures) -> KeyFigure:
         return KeyFigure("Anisotropy", MISSING, f"no whole pore of {SHAPE_AREA_PX} px² or more")
     direction = f"along {number(rose.mean_deg)}° to x" if np.isfinite(rose.mean_deg) else "no direction"
     if rose.p_uniform >= NO_DIRECTION:
-        direction = "no more than by chance"
+        direction = "not significant"
     ratio = number(measures.intercept_ratio)
     note = f"0 to 1{', of the sections' if measures.is_stack else ''}; {direction}; intercepts x : y = {ratio}"
     return KeyFigure("Anisotropy", number(rose.resultant_length, 2), note)

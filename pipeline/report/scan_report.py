@@ -1,0 +1,179 @@
+"""The report of a finished segmentation: what it says, and its page and figures as files."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from pipeline.engine import BlockCounts, ScanStore
+from pipeline.files import atomic_path
+from pipeline.images import ImageSource
+from pipeline.measure.porosity import Porosity
+from pipeline.measure.statistics import survey
+from pipeline.report.key_figures import KeyFigure, key_figures, summary
+from pipeline.report.measures import Measures
+from pipeline.report.method import REFERENCES, caveats, method
+from pipeline.report.pictures import Pictures, pictures_of
+from pipeline.report.plots import Plot, plots_of
+from pipeline.report.tables import Facts, Table, facts, tables
+from pipeline.visual.axes import as_svg
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the report of a scan says, all of it text, pictures and figures.
+
+    Attributes:
+        title: of the page.
+        source: the scan's path.
+        made: date and time.
+        key_figures: the most important numbers.
+        summary: sentences below them.
+        pictures: of the scan.
+        plots: in reading order.
+        tables: in reading order.
+        method: headings and paragraphs.
+        references: that they cite.
+        caveats: what the numbers don't say, headings and paragraphs.
+        facts: model, settings, image, versions.
+    """
+
+    title: str
+    source: str
+    made: str
+    key_figures: tuple[KeyFigure, ...]
+    summary: tuple[str, ...]
+    pictures: Pictures
+    plots: tuple[Plot, ...]
+    tables: tuple[Table, ...]
+    method: tuple[tuple[str, str], ...]
+    references: tuple[str, ...]
+    caveats: tuple[tuple[str, str], ...]
+    facts: tuple[Facts, ...]
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """The drawings by their names, to be saved as files or logged."""
+        return {plot.name: plot.figure for plot in self.plots}
+
+
+def report_of_scan(
+    source: ImageSource,
+    store: ScanStore,
+    porosity: Porosity,
+    table: pd.DataFrame,
+    acquisition: Mapping[str, Any] | None,
+    manifest: Mapping[str, Any],
+    *,
+    blocks: BlockCounts,
+    pixel_size_nm: float | None,
+    min_area_px: int,
+    dropped: int | None = None,
+    bodies: pd.DataFrame | None = None,
+    shown_slice: int = 0,
+    path: str | None = None,
+) -> Report:
+    """Take the remaining measurements, and put all into words, tables and figures.
+
+    The mask is read once more, chunk by chunk; for large scans only a part of it (`survey`).
+
+    Args:
+        source: the scan, or the slice of a stack that is shown.
+        store: finished, with its pyramid.
+        porosity: of the scan.
+        table: of its pores, as in ``pores.parquet``; its columns in pixels are read.
+        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
+        manifest: as in ``manifest.json``; missing entries are skipped. ``reads_prompt``: whether a prompt changes what
+            the model says.
+        blocks: pore and rock pixels of each block (`block_counts`).
+        pixel_size_nm: nanometres, if known.
+        min_area_px: smallest pore in the table, px².
+        dropped: number of smaller pores, if known.
+        bodies: of a stack, the table of its 3-D pores, as in ``pores_3d.parquet``; None: the largest sections are
+            listed, of which a pore has several.
+        shown_slice: number of the slice that `source` is.
+        path: what the user gave, if `source` is a slice of it.
+    """
+    request = manifest.get("request")
+    threshold = request.get("threshold") if isinstance(request, Mapping) else None
+    measures = Measures(
+        plan=store.plan,
+        porosity=porosity,
+        table=table,
+        survey=survey(store, blocks.rock),
+        blocks=blocks,
+        pixel_size_nm=pixel_size_nm,
+        threshold=None if threshold is None else float(threshold),
+        manifest=manifest,
+        min_area_px=min_area_px,
+        dropped=dropped,
+        acquisition=acquisition,
+        bodies=bodies,
+        shown_slice=shown_slice,
+    )
+    caption = f"{measures.shown.capitalize()}." if measures.shown else ""
+    return Report(
+        title=Path(path or source.path).name or source.path,
+        source=path or source.name,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        key_figures=key_figures(measures),
+        summary=summary(measures),
+        pictures=pictures_of(source, store, shown_slice, pixel_size_nm, caption),
+        plots=plots_of(measures),
+        tables=tables(measures),
+        method=method(measures),
+        references=REFERENCES,
+        caveats=caveats(measures),
+        facts=facts(measures),
+    )
+
+
+_PAGE = "report.html.j2"
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write one HTML file that needs no network: pictures, style and script are in it.
+
+    Args:
+        path: of the file.
+        report: what it says. Markup in a text, such as a file's name, is shown as it is, not obeyed.
+    """
+    environment = Environment(
+        loader=PackageLoader("pipeline.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["webp"] = lambda data: _data("image/webp", data)
+    environment.filters["svg"] = lambda figure: _data("image/svg+xml", as_svg(figure).encode())
+    # style and script of this package, not a user's text
+    own = {name: Markup(_own_file(environment, name)) for name in ("report.css", "viewer.js")}
+    page = environment.get_template(_PAGE).render(report=report, style=own["report.css"], script=own["viewer.js"])
+    with atomic_path(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
+    """Write each figure as PNG, by its name."""
+    for name, figure in figures.items():
+        with atomic_path(folder / f"{name}.png") as partial:
+            figure.savefig(partial, format="png", dpi=200)
+
+
+def _own_file(environment: Environment, name: str) -> str:
+    assert environment.loader is not None
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _data(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{b64encode(data).decode()}"
