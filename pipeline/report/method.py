@@ -48,9 +48,9 @@ def method(measures: Measures) -> tuple[tuple[str, str], ...]:
         (
             "Pores",
             f"Pore pixels that touch at sides or corners form one {one}. The equivalent diameter is that of a circle "
-            f"of the same area. {several.capitalize()} below {whole(measures.min_area_px)} px² are not in the table. Dx "
-            f"is the smallest diameter up to which {several} make up x\u00a0% of the number, or of the area (ISO 9276-1); "
-            "P5 to P95 in the table are defined likewise, by number.",
+            f"of the same area. {several.capitalize()} below {whole(measures.min_area_px)} px² are not in the table. "
+            f"Dx is the smallest diameter up to which {several} make up x\u00a0% of the number, or of the area "
+            "(ISO 9276-1); P5 to P95 in the table are defined likewise, by number.",
         ),
         (
             "Directions",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pipeline.measure.pores_3d.alignment import SliceShifts, slice_shifts
 from pipeline.measure.pores_3d.connectivity import AxisConnectivity, Connectivity, connectivity
 from pipeline.measure.pores_3d.labelling import LABELS, label_volume, write_labels
-from pipeline.measure.pores_3d.stack_summary import VOLUME_FIGURE, VOLUME_FILES, StackSummary, measure_stack
 from pipeline.measure.pores_3d.planes import write_volume_figure
 from pipeline.measure.pores_3d.pore_table_3d import (
     VOLUME_CSV,
@@ -14,6 +13,7 @@ from pipeline.measure.pores_3d.pore_table_3d import (
     volume_columns,
     write_volume_table,
 )
+from pipeline.measure.pores_3d.stack_summary import VOLUME_FIGURE, VOLUME_FILES, StackSummary, measure_stack
 
 __all__ = [
     "LABELS",

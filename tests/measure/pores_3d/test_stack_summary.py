@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from pipeline.engine import export as nifti
+from pipeline.engine import mask_files
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.measure.pores_3d import LABELS, VOLUME_FIGURE, VOLUME_FILES, VOLUME_PARQUET, measure_stack
@@ -107,11 +107,11 @@ def test_an_info_bar_does_not_close_the_last_row(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full(nifti.gzip.GzipFile):
+    class Full(mask_files.gzip.GzipFile):
         def write(self, data: object) -> int:
             raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr(nifti.gzip, "GzipFile", Full)
+    monkeypatch.setattr(mask_files.gzip, "GzipFile", Full)
     store = MemoryStore(MASK)
     folder = tmp_path / "results"
     with pytest.raises(UserError, match="no space left"):
