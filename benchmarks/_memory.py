@@ -14,7 +14,7 @@ from torch.profiler import ProfilerActivity, profile
 from pipeline import memory
 
 MEGABYTE = 1e6
-#: the profiler's library tells of its starts and of missing GPUs, unless its level is above that of errors
+#: the profiler's library logs its starts and missing GPUs, unless its level is above that of errors
 os.environ.setdefault("KINETO_LOG_LEVEL", "99")
 
 

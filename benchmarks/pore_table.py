@@ -4,7 +4,7 @@
     python benchmarks/pore_table.py --side 32768 --untiled false
 
 The scan is made of a random field of 2048 x 2048 px, shifted and flipped differently for each tile; it is written to a
-store as an inference writes it. Each table is made in a process of its own, whose peak memory is told, with
+store as an inference writes it. Each table is made in a process of its own, whose peak memory is reported, with
 what it held before (Python and libraries).
 """
 

@@ -56,7 +56,7 @@ def _begin_and_suffix(path: Path) -> tuple[str, str]:
 
 
 def write_error(path: Path, error: OSError) -> UserError:
-    """What to tell the user when writing failed."""
+    """The error for the user when writing failed."""
     if error.errno in FULL_DISK:
         return UserError(
             f"no space left on the disk to write {path}: finished chunks are kept; "

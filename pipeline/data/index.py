@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.data.checks import Record, inspect_pairs
-from pipeline.data.labels import choose_pore_label, parse_pore_label
 from pipeline.data.pairs import Pairing, name_groups, pair_files
+from pipeline.data.pore_label import choose_pore_label, parse_pore_label
 from pipeline.data.problems import Problem, problems_error
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
 from pipeline.data.splits import (
@@ -40,21 +40,21 @@ def unmet_shares(samples: Sequence[Sample], fractions: Mapping[str, float]) -> l
     totals = split_totals(samples)
     pixels = sum(total["pixels"] for total in totals.values())
     porosity = sum(total["pore_pixels"] for total in totals.values()) / pixels
-    told = []
+    deviations = []
     for split, total in totals.items():
         asked, share = fractions[split] / sum(fractions.values()), total["pixels"] / pixels
         if abs(share - asked) > _FAR * asked:
-            told.append(f"{split} has {share:.1%} of the pixels instead of {asked:.0%}")
+            deviations.append(f"{split} has {share:.1%} of the pixels instead of {asked:.0%}")
         if abs(total["porosity"] - porosity) > _FAR * porosity:
-            told.append(f"{split} has {total['porosity']:.1%} porosity, all images {porosity:.1%}")
-    if not told:
+            deviations.append(f"{split} has {total['porosity']:.1%} porosity, all images {porosity:.1%}")
+    if not deviations:
         return []
     sizes = Counter[str]()
     for sample in samples:
         sizes[sample.source] += sample.pixels
     name, largest = sizes.most_common(1)[0]
     return [
-        f"the split differs from what was asked for: {'; '.join(told)}. Sources are not divided, and there are "
+        f"the split differs from what was asked for: {'; '.join(deviations)}. Sources are not divided, and there are "
         f"{len(sizes)}, the largest ({name}) with {largest / pixels:.1%} of the pixels; try another --seed, or write "
         "split.csv by hand"
     ]

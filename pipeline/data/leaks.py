@@ -34,7 +34,7 @@ from tqdm import tqdm
 
 from pipeline.data.samples import Sample
 
-SMALLEST_OVERLAP = 0.12  # share of the smaller image; below that, agreement by chance can't be told apart
+SMALLEST_OVERLAP = 0.12  # share of the smaller image; below that, agreement by chance can't be distinguished
 
 _COARSE_SIDE = 80  # pixels: the low resolution has at least so many along the smaller image's short side
 _LEAST_PEAK = 5.5  # in standard deviations, were neighbouring pixels independent

@@ -78,7 +78,7 @@ def _without_prefix(prefix: str) -> Form:
 
 
 _SEPARATOR = re.compile(r"[-_. ]+")
-#: what a part is told by: 3, 003, tile3, r2, x100y200
+#: how parts are numbered: 3, 003, tile3, r2, x100y200
 _NUMBERED = re.compile(r"[a-zA-Z]{0,9}\d+([a-zA-Z]{1,3}\d+)?")
 #: files for each group; pairs of names that happen to begin alike are none
 _LEAST_MEAN = 2
@@ -224,8 +224,10 @@ def pair_files(root: Path) -> Pairing:
     renamed, difference = matching_stems(images.keys() - labels.keys(), labels.keys() - images.keys())
     if renamed:
         example = min(renamed)
-        told = f"{labels[example][0].name} for {images[renamed[example]][0].name}"
-        notes.append(f"{label_folder.name}/: {len(renamed)} {difference} are matched with their images, such as {told}")
+        example_pair = f"{labels[example][0].name} for {images[renamed[example]][0].name}"
+        notes.append(
+            f"{label_folder.name}/: {len(renamed)} {difference} are matched with their images, such as {example_pair}"
+        )
     labels = {renamed.get(stem, stem): files for stem, files in labels.items()}
 
     pairs: list[Pair] = []

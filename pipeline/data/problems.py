@@ -1,4 +1,4 @@
-"""What is wrong with a data set, file by file, and the one message that tells it."""
+"""What is wrong with a data set, file by file, and one error for all of it."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Problem:
 
 
 def problems_error(root: Path, problems: Sequence[Problem], *, advice: str = "") -> UserError:
-    """Return one error that tells all problems, a line each.
+    """One error for all problems, a line each.
 
     Args:
-        root: The data set's folder; paths are told relative to it.
-        problems: What is wrong, in the order in which it is told.
+        root: The data set's folder; paths in the message are relative to it.
+        problems: What is wrong, in the order of the message.
         advice: A last line.
     """
     count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")

@@ -18,7 +18,7 @@ class PoreMetric(CumulativeIterationMetric):
     """A score of :class:`PoreCounts` over all images that were seen, at the threshold of the best pooled Dice.
 
     Networks trained on one micrograph draw the edge of a pore a little too tight or too wide on another; the best
-    threshold tells what a network has learned, apart from that.
+    threshold shows what a network has learned, apart from that.
 
     Args:
         score: name of the score: ``dice``, ``iou``, ``precision``, ``recall`` or ``porosity_error``; or

@@ -81,7 +81,7 @@ def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:
     labeller. Clearly worse: by more than two standard errors of the difference, by the jackknife over images (Efron and
     Stein, Ann. Statist. 9, 1981), as in the one-standard-error rule (Breiman et al., 1984, section 3.4.3). One image
     proves nothing. Several of one micrograph prove what suits that one and its labeller: how micrographs differ, they
-    don't tell. A network that at no threshold is clearly better than calling everything pore proves nothing either: its
+    leave that open. A network that at no threshold is clearly better than calling everything pore proves nothing either: its
     best threshold would be one that does so.
 
     Args:

@@ -20,9 +20,9 @@ from pipeline.networks.inference import fuse_norms, inference_form
 from pipeline.networks.inputs import SegmentationOutput
 from pipeline.networks.losses import PoreSegmentationLoss
 from pipeline.networks.lscm import LSCM
+from pipeline.networks.pinning import pin_statistics, reads_tile
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
-from pipeline.networks.statistics import pin_statistics, reads_tile
 from pipeline.networks.switches import Switches, changed_switches
 from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet

@@ -113,8 +113,8 @@ def unet_of_equal_parameters(parameters: int, features: Sequence[int], in_channe
 
 NETWORKS = ("vlsenet", "unet")
 
-#: switches that say how a part works: a config may set them for all networks
-MANNERS = ("renormalise",)
+#: switches that decide how a part works, not whether it is there: a config may set them for the U-Net too
+MODE_SWITCHES = ("renormalise",)
 
 
 def build_network(
@@ -151,7 +151,7 @@ def build_network(
     check_name("norm", norm, NORMS)
     widths = preset_features(preset) if features is None else check_features(features)
     if network == "unet":
-        parts = [name for name in switches or () if name not in MANNERS]
+        parts = [name for name in switches or () if name not in MODE_SWITCHES]
         if parts:
             raise UserError(f"the U-Net has no parts to switch off: remove {', '.join(parts)}, or use vlsenet")
         return UNet(in_channels, out_channels, widths, norm)

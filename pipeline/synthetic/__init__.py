@@ -4,4 +4,4 @@ from pipeline.synthetic.dataset import DatasetSettings as DatasetSettings
 from pipeline.synthetic.dataset import write_dataset as write_dataset
 from pipeline.synthetic.sample import SyntheticSample as SyntheticSample
 from pipeline.synthetic.sample import generate as generate
-from pipeline.synthetic.settings import SceneSettings as SceneSettings
+from pipeline.synthetic.scene import SceneSettings as SceneSettings

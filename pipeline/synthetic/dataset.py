@@ -19,7 +19,7 @@ from skimage.measure import regionprops_table
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.synthetic.sample import MIN_SIDE, SyntheticSample, generate
-from pipeline.synthetic.settings import MAX_POROSITY, SceneSettings
+from pipeline.synthetic.scene import MAX_POROSITY, SceneSettings
 
 FOLDERS = ("images", "labels", "text")
 TABLES = ("truth.csv", "split.csv")

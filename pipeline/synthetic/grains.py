@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.spatial import cKDTree
 
-from pipeline.synthetic.settings import SceneSettings
+from pipeline.synthetic.scene import SceneSettings
 from pipeline.synthetic.shapes import Patch, axial_angles, blob, lens, paste, random_field
 
 CLAY, GRAIN, ORGANIC, PYRITE = range(4)

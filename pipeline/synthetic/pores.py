@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.synthetic.grains import CLAY, GRAIN, ORGANIC, PYRITE, Solid
-from pipeline.synthetic.settings import SceneSettings
+from pipeline.synthetic.scene import SceneSettings
 from pipeline.synthetic.shapes import Patch, Window, axial_angles, blob, lens, paste, random_field
 
 THIN, ROUND, BETWEEN = range(3)

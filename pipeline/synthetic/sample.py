@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.errors import UserError
 from pipeline.synthetic.grains import PYRITE, Solid, make_solid
 from pipeline.synthetic.pores import Pores, make_pores
-from pipeline.synthetic.settings import SceneSettings
+from pipeline.synthetic.scene import SceneSettings
 from pipeline.synthetic.shapes import random_field
 from pipeline.transforms import artifacts
 

@@ -6,8 +6,14 @@ models. `build_text_source` chooses where these come from, `build_text_store` en
 
 from __future__ import annotations
 
-from pipeline.text.features import PROMPTLESS_SOURCES, TextFeatures, TextStore
-from pipeline.text.prompts import DEFAULT_PROMPT, EMPTY_PROMPT, clean_prompt
+from pipeline.text.features import (
+    DEFAULT_PROMPT,
+    EMPTY_PROMPT,
+    PROMPTLESS_SOURCES,
+    TextFeatures,
+    TextStore,
+    clean_prompt,
+)
 from pipeline.text.sources import (
     TEXT_SOURCES,
     TextSource,

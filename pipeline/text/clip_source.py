@@ -1,4 +1,4 @@
-"""The source `clip`: open_clip's pretrained text tower behind an on-disk cache of features."""
+"""The sources that encode prompts by a text tower: `clip`, behind a cache of features on disk, and `untrained`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
@@ -34,7 +35,7 @@ class FeatureCache:
         folder: where the files lie; made when the first one is written.
         source: name of the source, as in `TextSource`.
         model: name of the architecture.
-        weights_id: what tells these weights from others: a tag, a hash.
+        weights_id: identifies the weights: a tag, a hash.
         dim: width D of the model's features.
     """
 
@@ -135,3 +136,54 @@ class ClipSource(TextSource):
     @cached_property
     def _tower(self) -> TextTower:
         return load_clip_tower(self._model, self._pretrained, self._weights)
+
+
+#: sizes and seed of the untrained tower
+_SIZES = {"width": 128, "heads": 4, "layers": 2, "output_dim": 256}
+_SEED = 0
+
+
+class UntrainedSource(TextSource):
+    """A text transformer of two layers that was never trained, the same on each machine.
+
+    It exercises all that CLIP would (tokens, shapes, cache of the store) at once and offline; its features carry no
+    meaning, and each use says so in the log.
+    """
+
+    def __init__(self) -> None:
+        self._tower: TextTower | None = None
+
+    @property
+    def dim(self) -> int:
+        return _SIZES["output_dim"]
+
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
+        logger.warning(
+            "UNTRAINED TEXT TOWER (text_source untrained): the text features carry no meaning. "
+            "For results, use text_source clip, or learned."
+        )
+        if self._tower is None:
+            self._tower = _build_tower()
+        return {phrase: self._tower.encode(phrase) for phrase in phrases}
+
+    def describe(self) -> dict[str, str | int | bool | None]:
+        return {
+            "source": "untrained",
+            "model": "small",
+            "pretrained": None,
+            "weights_id": f"seed{_SEED}",
+            "trained": False,
+            "dim": self.dim,
+            "length": 77,
+        }
+
+
+def _build_tower() -> TextTower:
+    import open_clip
+    from open_clip.transformer import TextTransformer
+
+    # the caller's random state stays as it was: text must not change what a seed means
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        transformer = TextTransformer(**_SIZES)
+    return TextTower(transformer, open_clip.SimpleTokenizer())

@@ -162,7 +162,7 @@ def load_clip_tower(model: str, pretrained: str, weights: Path | None = None) ->
             )
     except Exception as error:  # whatever readers of four formats raise on a file that is not what it should be
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        if isinstance(error, UnpicklingError):  # PyTorch's own text tells how to run the code in it
+        if isinstance(error, UnpicklingError):  # PyTorch's own message explains how to run the code in it
             reason = "it is damaged, or holds objects other than tensors, which might run code"
         raise UserError(
             f"{file}: not readable as weights of {model} ({reason}); check the file and the model's name"

@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
-from pipeline.text.features import THREE_WAYS
+from pipeline.text.features import HOW_TO_GET_FEATURES
 
 logger = logging.getLogger("vlsenet")
 
@@ -39,7 +39,7 @@ def check_local(weights: str | Path) -> Path:
     """
     path = Path(weights).expanduser().absolute()
     if not path.exists():
-        raise UserError(f"text_weights {weights}: no such file or folder. Ways to get weights: {THREE_WAYS}")
+        raise UserError(f"text_weights {weights}: no such file or folder. Ways to get weights: {HOW_TO_GET_FEATURES}")
     weights_file(path)
     return path
 
@@ -99,12 +99,12 @@ def fetch_pretrained(model: str, pretrained: str) -> Path:
     what = f"The CLIP weights {model}/{pretrained} are not on this machine and cannot be downloaded"
     reason = _why_out_of_reach(_question(config))
     if reason:
-        raise UserError(f"{what}: {reason}. What to do: {THREE_WAYS}")
+        raise UserError(f"{what}: {reason}. What to do: {HOW_TO_GET_FEATURES}")
     logger.info("downloading the CLIP weights %s/%s", model, pretrained)
     try:
         return Path(open_clip.download_pretrained(config))
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{what}: {' '.join(str(error).split())[:300]}. What to do: {THREE_WAYS}") from error
+        raise UserError(f"{what}: {' '.join(str(error).split())[:300]}. What to do: {HOW_TO_GET_FEATURES}") from error
 
 
 def _hub_names(config: dict[str, Any]) -> tuple[str, list[str]]:
@@ -157,7 +157,7 @@ def _why_out_of_reach(url: str) -> str | None:
         try:
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=_ANSWER_WITHIN).close()
         except urllib.error.HTTPError as error:
-            # the hub's client tries these again for a minute; of others the download itself tells what is wrong
+            # the hub's client tries these again for a minute; of others the download itself reports what is wrong
             if error.code == _TOO_MANY_REQUESTS or error.code >= _SERVER_ERROR:
                 reason.append(f"{host} answers with error {error.code} ({error.reason})")
         except OSError as error:

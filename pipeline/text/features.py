@@ -1,4 +1,4 @@
-"""Text features as tensors, and the store that carries them from prompt to network, checkpoint and bundle."""
+"""Prompts, their features as tensors, and the store that carries these to network, checkpoint and bundle."""
 
 from __future__ import annotations
 
@@ -9,11 +9,34 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.text.prompts import normal_form
 from pipeline.wording import some_of
 
+#: Stands between the phrases of an ensemble: `pore | rock pore | microscopic pore`.
+SEPARATOR = "|"
+
+#: What is said of an image that has no text of its own (one of the published generic prompts).
+DEFAULT_PROMPT = "pore"
+
+#: Says nothing: how much a model needs its text is seen by taking it away.
+EMPTY_PROMPT = ""
+
+
+def clean_prompt(text: str) -> str:
+    """Bring a prompt into one line: runs of white space, line ends and control characters become one space."""
+    printable = "".join(character if character.isprintable() else " " for character in text)
+    return " ".join(printable.split())
+
+
+def normal_form(prompt: str) -> str:
+    """The form under which a prompt is stored: an ensemble's phrases, however they are spaced, with ` | ` between."""
+    if SEPARATOR not in prompt:
+        return prompt
+    phrases = filter(None, map(clean_prompt, prompt.split(SEPARATOR)))
+    return f" {SEPARATOR} ".join(phrases) or prompt
+
+
 #: How a user gets text features, for the end of an error message.
-THREE_WAYS = (
+HOW_TO_GET_FEATURES = (
     "(1) run once where the model hub can be reached, or copy its cache from such a machine "
     "(HF_HOME, by default ~/.cache/huggingface); "
     "(2) give a local file or folder with the weights: --text_weights PATH; "
@@ -30,7 +53,7 @@ _SHOWN_LENGTH = 60
 
 
 class TextFeatures(NamedTuple):
-    """What the network is told of one image.
+    """The text features of one image.
 
     Attributes:
         text: global feature of the prompt, (D,), float32, L2-normalised (or zero).
@@ -50,7 +73,7 @@ class TextStore:
 
     Args:
         features: prompt to features, all of the same L and D. Empty for a store that is to be loaded into.
-        provenance: source name, model, weights and whatever else tells how the features were made; primitives only.
+        provenance: source name, model, weights and what else identifies how the features were made; primitives only.
 
     Raises:
         UserError: features of different sizes.
@@ -120,7 +143,9 @@ class TextStore:
         try:
             return self._features[normal_form(prompt)]
         except KeyError:
-            raise UserError(f"{self.describe_missing([prompt])} Use one of these, or encode it: {THREE_WAYS}") from None
+            raise UserError(
+                f"{self.describe_missing([prompt])} Use one of these, or encode it: {HOW_TO_GET_FEATURES}"
+            ) from None
 
     def describe_missing(self, prompts: Iterable[str]) -> str:
         """One sentence on prompts that are not stored and those that are, for error messages."""

@@ -20,8 +20,8 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
 from pipeline.errors import UserError
+from pipeline.text.features import SEPARATOR, clean_prompt
 from pipeline.text.prompt_writer import ImageStatistics
-from pipeline.text.prompts import SEPARATOR, clean_prompt
 
 #: Words and letters of an answer; CLIP's 77 tokens mostly hold them, at some 1.3 a word, and it cuts what is longer.
 MOST_WORDS, MOST_LETTERS = 55, 400
@@ -45,7 +45,7 @@ _REFUSAL = re.compile(r"\bI\b|(?i:\b(?:sorry|apologi[sz]e|unfortunately|as an ai
 def sentence_of(answer: str) -> str:
     """The sentence in one line, without what models put around it: thoughts, a preamble, quotation marks, markdown.
 
-    Of an answer that has none, what is left; `what_is_wrong` tells.
+    Of an answer that has none, what is left; `what_is_wrong` says so.
     """
     text = _FENCE.sub("", _END_OF_THOUGHTS.split(answer)[-1].strip()).strip()
     text = _MARKDOWN.sub("", _TITLE.sub("", text)).strip()
@@ -189,7 +189,7 @@ class LanguageModelWriter:
             respect_retry_after_header=False,  # it may ask for hours
             raise_on_status=False,
         )
-        # what it tells of a further try shows the address with what that may hold
+        # its log of a further try shows the address, and any secret in it
         logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
@@ -238,10 +238,10 @@ class LanguageModelWriter:
             return f"the language model at {host} is busy or broken (status {status}, {_RETRIES + 1} tries); try later"
         if status == 404:
             return f"{host} knows no such address or model (status 404): check {URL_VARIABLE} and {MODEL_VARIABLE}"
-        told = " ".join(body[:2000].decode(errors="replace").split())
+        answer = " ".join(body[:2000].decode(errors="replace").split())
         for secret in self._endpoint.secrets:
-            told = told.replace(secret, "***")
-        return f"the language model at {host} refuses the request (status {status}): {told[:200]}"
+            answer = told.replace(secret, "***")
+        return f"the language model at {host} refuses the request (status {status}): {answer[:200]}"
 
     def _sentence(self, body: bytes) -> str:
         host = self._endpoint.host

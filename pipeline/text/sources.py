@@ -13,8 +13,7 @@ import torch
 from torch.nn.functional import normalize
 
 from pipeline.errors import UserError
-from pipeline.text.features import PROMPTLESS_SOURCES, TextFeatures, TextStore
-from pipeline.text.prompts import SEPARATOR, clean_prompt
+from pipeline.text.features import PROMPTLESS_SOURCES, SEPARATOR, TextFeatures, TextStore, clean_prompt
 from pipeline.wording import check_name
 
 
@@ -58,7 +57,7 @@ logger = logging.getLogger("vlsenet")
 #: The names that `--text_source` takes.
 TEXT_SOURCES = ("clip", "learned", "none", "random", "untrained")
 
-#: What `clip` reads unless told otherwise.
+#: What `clip` reads by default.
 DEFAULT_MODEL, DEFAULT_PRETRAINED = "RN50", "openai"
 
 #: Width D and number of tokens L of the sources without a language model.
@@ -100,7 +99,7 @@ class TextSource(ABC):
 class ConstantSource(TextSource):
     """Zeros, whatever the prompt.
 
-    The source `none` tells the network nothing. `learned` looks the same from here: the network adds learnable
+    The source `none` carries no information. `learned` looks the same from here: the network adds learnable
     vectors of its own to the zeros (as context vectors in CoOp, Zhou et al., IJCV 2022).
     """
 
@@ -154,14 +153,14 @@ def build_text_source(
 
     Args:
         name: `clip` (open_clip's text tower), `learned`, `none`, `random`, or `untrained` (a small text transformer
-            with random weights, for tests and the demo). Nothing falls back to another source.
+            with random weights, for tests). Nothing falls back to another source.
         model: open_clip's name of the architecture, for `clip`.
         pretrained: open_clip's tag of the weights, for `clip`. With `weights` given it says how these were trained,
             which decides on quick-GELU (`openai` weights need it).
         weights: local file or folder to read the weights from instead of the hub, for `clip`.
         cache_dir: folder of the on-disk feature cache, for `clip`; by default `~/.cache/vlsenet/text`.
 
-    What is given for `clip` and has no effect on another source is told in the log.
+    The log warns of what is given for `clip` and has no effect on another source.
 
     Raises:
         UserError: unknown name, or `weights` does not exist.
@@ -175,14 +174,10 @@ def build_text_source(
         return ConstantSource(name)
     if name == "random":
         return RandomSource()
-    # late imports: these lead to open_clip, which takes seconds to import
-    if name == "untrained":
-        from pipeline.text.untrained import UntrainedSource
+    # late: they lead to open_clip, which takes seconds to import
+    from pipeline.text.clip_source import ClipSource, UntrainedSource
 
-        return UntrainedSource()
-    from pipeline.text.clip_source import ClipSource
-
-    return ClipSource(model, pretrained, weights, cache_dir)
+    return UntrainedSource() if name == "untrained" else ClipSource(model, pretrained, weights, cache_dir)
 
 
 def _warn_of_no_effect(name: str, option: str, value: str | Path | None, default: str | None) -> None:

@@ -146,6 +146,6 @@ class TrainingCheckpoints:
 
 
 def _save(content: dict[str, Any], path: Path) -> None:
-    # a file of Python's tells of a full disk; PyTorch's own has no words for it
+    # Python's own file object reports a full disk; PyTorch's writer has no error for it
     with atomic_path(path) as partial, partial.open("wb") as file:
         torch.save(content, file)

@@ -104,7 +104,7 @@ def model_content(
         "data": {
             "pore_label": data.pore_label,
             "fingerprint": data.fingerprint()["hash"],
-            # the hashes tell later whether an image was trained on
+            # the hashes show later whether an image was trained on
             "pixel_sizes_nm": list(pixel_sizes_nm),
             "flatten_shading": flatten_shading,
             "train_images": list(dict.fromkeys([*own, *(origin.data["train_images"] if origin else ())])),

@@ -204,7 +204,7 @@ class TrainingRun:
             # an interrupt of all processes may appear as a connection closed by another process
             if self._interrupted or isinstance(error, KeyboardInterrupt):
                 self._finish("KILLED")
-                self._tell_interrupted()
+                self._report_interrupt()
                 raise SystemExit(INTERRUPTED) from None
             if self._ranks.has_lost_another(error):
                 self._finish("FAILED", "another process of this training has ended")
@@ -223,7 +223,7 @@ class TrainingRun:
         logger.info("model: %s", self._checkpoints.best)
         logger.info("curves and pictures: mlflow ui --workers 1 --backend-store-uri '%s'", self._run.tracking_uri)
 
-    def _tell_interrupted(self) -> None:
+    def _report_interrupt(self) -> None:
         if self._checkpoints.last.exists():
             logger.warning("interrupted; --resume resumes from %s", self._checkpoints.last)
         else:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.synthetic.grains import CLAY, GRAIN, ORGANIC, PYRITE, make_solid
-from pipeline.synthetic.settings import SceneSettings
+from pipeline.synthetic.scene import SceneSettings
 
 SHAPE = (400, 420)
 

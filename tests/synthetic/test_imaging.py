@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.synthetic.grains import CLAY, Solid
 from pipeline.synthetic.pores import Pores
 from pipeline.synthetic.sample import take_image
-from pipeline.synthetic.settings import SceneSettings
+from pipeline.synthetic.scene import SceneSettings
 
 CLEAN = {"blur": 0.8, "noise": 0.0, "shading": 0.0, "curtaining": 0.0, "charging": 0.0, "jitter": 0.0}
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.text.prompts import clean_prompt, normal_form
+from pipeline.text.features import clean_prompt, normal_form
 
 
 def test_one_line_without_control_characters():

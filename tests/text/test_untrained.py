@@ -4,7 +4,7 @@ import time
 
 import torch
 
-from pipeline.text.untrained import UntrainedSource
+from pipeline.text.clip_source import UntrainedSource
 
 
 def test_repeatable_distinct_and_normalised():

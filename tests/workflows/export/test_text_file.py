@@ -8,7 +8,7 @@ import torch
 from safetensors import safe_open
 
 from pipeline.text import build_text_source, build_text_store
-from pipeline.workflows.export.formats import write_text_features
+from pipeline.workflows.export.export_formats import write_text_features
 
 
 def test_features_prompts_and_a_mode_by_the_umask(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.workflows.export.command import CHECKED_SIZES, verify
-from pipeline.workflows.export.graph import ExportSource, Inputs
+from pipeline.workflows.export.checked_export import CHECKED_SIZES, verify
+from pipeline.workflows.export.exported_graph import ExportSource, Inputs
 from tests.workflows.export.cases import FEW_PARTS, PROMPT, trained_model
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.networks.blocks import SpatialMean
-from pipeline.networks.statistics import pin_statistics, reads_tile
+from pipeline.networks.pinning import pin_statistics, reads_tile
 from tests.networks.cases import CASES, TEXT_DIM, batch, build
 
 HALO = 256  # beyond the receptive field

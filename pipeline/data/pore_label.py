@@ -70,9 +70,9 @@ def choose_pore_label(
     hint = ""
     if len(total) > _MOST_VALUES:
         hint = " (so many values look like grey levels or smoothed edges: were the labels resized or filtered?)"
-    told = _values(total, example)
+    found = _values(total, example)
     raise UserError(
-        f"{root}: the labels hold {told if hint else f'more than two values: {told}'}; "
+        f"{root}: the labels hold {found if hint else f'more than two values: {found}'}; "
         f"{_unlike(counts)}say which one is pore with --pore_label{hint}"
     )
 
@@ -87,9 +87,9 @@ def _unlike(counts: Mapping[Path, Mapping[int, int]]) -> str:
             kinds.setdefault(tuple(sorted(of_file)), []).append(path.name)
     if len(kinds) < 2:
         return ""
-    told = ", ".join(f"{low} and {high} in {some_of(names, 2)}" for (low, high), names in kinds.items())
+    pairs = ", ".join(f"{low} and {high} in {some_of(names, 2)}" for (low, high), names in kinds.items())
     return (
-        f"each label holds two of them ({told}): if these mean the same, save all labels with the same two values, "
+        f"each label holds two of them ({pairs}): if these mean the same, save all labels with the same two values, "
         "otherwise "
     )
 

@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.text import TextStore
 from pipeline.wording import check_name
-from pipeline.workflows.export.graph import OUTPUT, TRACED_SIZE, ExportSource, Inputs
+from pipeline.workflows.export.exported_graph import OUTPUT, TRACED_SIZE, ExportSource, Inputs
 
 
 def write_text_features(store: TextStore, path: Path) -> None:

@@ -102,7 +102,7 @@ def test_formats_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         check_formats("onx")
     with pytest.raises(UserError, match="empty"):
         check_formats([])
-    monkeypatch.setattr("pipeline.workflows.export.formats.find_spec", lambda name: None)
+    monkeypatch.setattr("pipeline.workflows.export.export_formats.find_spec", lambda name: None)
     assert check_formats("torchscript") == ("torchscript",)
     with pytest.raises(UserError, match="onnxruntime: install"):
         check_formats("onnx")

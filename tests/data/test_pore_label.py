@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.labels import choose_pore_label, parse_pore_label
+from pipeline.data.pore_label import choose_pore_label, parse_pore_label
 from pipeline.errors import UserError
 
 ROOT = Path("set")

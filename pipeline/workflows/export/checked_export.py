@@ -16,8 +16,8 @@ from pipeline.files import atomic_path, sha256_of
 from pipeline.networks import reads_tile
 from pipeline.networks.inputs import STRIDE
 from pipeline.tracking.provenance import versions
-from pipeline.workflows.export.formats import FORMATS, check_formats, write_text_features
-from pipeline.workflows.export.graph import OUTPUT, ExportSource, Inputs
+from pipeline.workflows.export.export_formats import FORMATS, check_formats, write_text_features
+from pipeline.workflows.export.exported_graph import OUTPUT, ExportSource, Inputs
 from pipeline.workflows.model_file import TrainedModel
 
 #: Largest difference of probability that passes.
