@@ -224,9 +224,9 @@ def pair_files(root: Path) -> Pairing:
     renamed, difference = matching_stems(images.keys() - labels.keys(), labels.keys() - images.keys())
     if renamed:
         example = min(renamed)
-        example_pair = f"{labels[example][0].name} for {images[renamed[example]][0].name}"
+        such_as = f"{labels[example][0].name} for {images[renamed[example]][0].name}"
         notes.append(
-            f"{label_folder.name}/: {len(renamed)} {difference} are matched with their images, such as {example_pair}"
+            f"{label_folder.name}/: {len(renamed)} {difference} are matched with their images, such as {such_as}"
         )
     labels = {renamed.get(stem, stem): files for stem, files in labels.items()}
 

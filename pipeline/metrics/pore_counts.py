@@ -63,7 +63,7 @@ class PoreCounts(Counts):
 
     @property
     def dice_of_all_pore(self) -> float:
-        """The Dice that calling every pixel pore would have: the best that a model without any discrimination can have."""
+        """The Dice of calling every pixel pore: the best that a model can have which distinguishes nothing."""
         true = self.true_positive + self.false_negative
         return _ratio(2 * true, self.pixels + true, empty=1.0)
 

@@ -80,9 +80,9 @@ def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:
     The Dice is flat about its best threshold, and where it has its maximum on a few images is chance and those images'
     labeller. Clearly worse: by more than two standard errors of the difference, by the jackknife over images (Efron and
     Stein, Ann. Statist. 9, 1981), as in the one-standard-error rule (Breiman et al., 1984, section 3.4.3). One image
-    proves nothing. Several of one micrograph prove what suits that one and its labeller: how micrographs differ, they
-    leave that open. A network that at no threshold is clearly better than calling everything pore proves nothing either: its
-    best threshold would be one that does so.
+    proves nothing. Several of one micrograph prove what suits that one and its labeller, not how micrographs differ. A
+    network that at no threshold is clearly better than calling everything pore proves nothing either: its best
+    threshold would be one that does so.
 
     Args:
         images: probabilities of each validation image.

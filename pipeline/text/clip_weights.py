@@ -16,7 +16,7 @@ from urllib.parse import urlparse
 
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
-from pipeline.text.features import HOW_TO_GET_FEATURES
+from pipeline.text.features import HOW_TO_ENCODE
 
 logger = logging.getLogger("vlsenet")
 
@@ -39,7 +39,7 @@ def check_local(weights: str | Path) -> Path:
     """
     path = Path(weights).expanduser().absolute()
     if not path.exists():
-        raise UserError(f"text_weights {weights}: no such file or folder. Ways to get weights: {HOW_TO_GET_FEATURES}")
+        raise UserError(f"text_weights {weights}: no such file or folder. Ways to get weights: {HOW_TO_ENCODE}")
     weights_file(path)
     return path
 
@@ -99,12 +99,12 @@ def fetch_pretrained(model: str, pretrained: str) -> Path:
     what = f"The CLIP weights {model}/{pretrained} are not on this machine and cannot be downloaded"
     reason = _why_out_of_reach(_question(config))
     if reason:
-        raise UserError(f"{what}: {reason}. What to do: {HOW_TO_GET_FEATURES}")
+        raise UserError(f"{what}: {reason}. What to do: {HOW_TO_ENCODE}")
     logger.info("downloading the CLIP weights %s/%s", model, pretrained)
     try:
         return Path(open_clip.download_pretrained(config))
     except (OSError, RuntimeError) as error:
-        raise UserError(f"{what}: {' '.join(str(error).split())[:300]}. What to do: {HOW_TO_GET_FEATURES}") from error
+        raise UserError(f"{what}: {' '.join(str(error).split())[:300]}. What to do: {HOW_TO_ENCODE}") from error
 
 
 def _hub_names(config: dict[str, Any]) -> tuple[str, list[str]]:

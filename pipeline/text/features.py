@@ -36,7 +36,7 @@ def normal_form(prompt: str) -> str:
 
 
 #: How a user gets text features, for the end of an error message.
-HOW_TO_GET_FEATURES = (
+HOW_TO_ENCODE = (
     "(1) run once where the model hub can be reached, or copy its cache from such a machine "
     "(HF_HOME, by default ~/.cache/huggingface); "
     "(2) give a local file or folder with the weights: --text_weights PATH; "
@@ -144,7 +144,7 @@ class TextStore:
             return self._features[normal_form(prompt)]
         except KeyError:
             raise UserError(
-                f"{self.describe_missing([prompt])} Use one of these, or encode it: {HOW_TO_GET_FEATURES}"
+                f"{self.describe_missing([prompt])} Use one of these, or encode it: {HOW_TO_ENCODE}"
             ) from None
 
     def describe_missing(self, prompts: Iterable[str]) -> str:

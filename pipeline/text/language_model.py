@@ -240,7 +240,7 @@ class LanguageModelWriter:
             return f"{host} knows no such address or model (status 404): check {URL_VARIABLE} and {MODEL_VARIABLE}"
         answer = " ".join(body[:2000].decode(errors="replace").split())
         for secret in self._endpoint.secrets:
-            answer = told.replace(secret, "***")
+            answer = answer.replace(secret, "***")
         return f"the language model at {host} refuses the request (status {status}): {answer[:200]}"
 
     def _sentence(self, body: bytes) -> str:
