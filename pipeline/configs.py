@@ -55,6 +55,8 @@ def config_folder() -> Path:
 def config_files(command: str) -> list[str]:
     """The files of a bundle command, for MONAI's `config_file`: the shared one, and the command's own.
 
+    Not one file with a macro (`%common.yaml::id`), which MONAI resolves against the working directory.
+
     Args:
         command: ``train``, ``evaluate``, ``inference``, ``scan``, ``audit`` or ``export``.
     """

@@ -1,4 +1,9 @@
-"""From a user's folder of SEM images and masks to a checked list of samples with splits."""
+"""From a user's folder of SEM images and masks to a checked list of samples with splits.
+
+A folder (`images/`, `labels/`, `text/`, `split.csv`) enters; a `DatasetIndex` leaves, with a fingerprint and a list of
+problems. `pairs.py` finds what belongs together, `checks.py` looks into the files, `splits.py` and `folds.py` divide by
+source, `leaks.py` and `label_check.py` doubt. Pixels are read by `pipeline.images`.
+"""
 
 from pipeline.data.checks import check_image
 from pipeline.data.index import index_dataset, index_with_new_split

@@ -1,4 +1,9 @@
-"""Folds of a cross-validation, by source image: what a model is tested on has no part in how it was made."""
+"""Folds of a cross-validation, by source image: what a model is tested on has no part in how it was made.
+
+A fold's sources are its test, not its validation: best epoch and threshold are chosen by the truth, and chosen on the
+images that are scored they raise the scores of every variant, of a noisy one most. So a part of the other sources is
+validation. With very few sources that leaves too little to train on; then `validation: 0` is the way, with a warning.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Masks that look shifted, stretched, inverted, or made for another image, by where a mask fits its image best."""
+"""Masks that look shifted, stretched, inverted, or made for another image, by where a mask fits its image best.
+
+Pores are dark, so mask and band-passed darkness correlate. Blocks of the image show where they correlate best, and a
+displacement that is linear in the position is fitted to them; it counts only where it clearly raises the correlation.
+Not phase correlation, which weighs all frequencies alike, so that noise dominates. The quality of a mask is not judged.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Networks and their loss: tensors in, tensors out."""
+"""The networks and their loss: tensors in, tensors out, no files and no options.
+
+Images (N, C, H, W), text features (N, D) and tokens (N, L, D) enter; logits leave, and in training the alignment loss.
+No language model is part of a forward pass. A new network goes into `factory.py`, a part of VLSE-Net into `vlsenet.py`
+or `lscm.py` with a switch in `switches.py`. `docs/method.md` says where they differ from the published method. What a
+network computes is held by `tests/networks/golden.json`.
+"""
 
 from __future__ import annotations
 

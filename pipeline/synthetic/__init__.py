@@ -1,4 +1,9 @@
-"""Synthetic SEM images of porous rock, with exact labels."""
+"""Synthetic SEM images of porous rock, with exact labels.
+
+Settings and a seed enter; images, masks and a data set's folder leave. `grains.py` and `pores.py` make the rock,
+`sample.py` images it, with the artefacts of `pipeline.transforms.artifacts`; `scene.py` holds the settings of one
+image.
+"""
 
 from pipeline.synthetic.dataset import DatasetSettings as DatasetSettings
 from pipeline.synthetic.dataset import write_dataset as write_dataset

@@ -1,7 +1,9 @@
 """The text prior: prompts become tensors once, before training, and travel with the checkpoint.
 
-The networks take a global text feature (D,) and token features (L, D) for each image and know nothing of language
-models. `build_text_source` chooses where these come from, `build_text_store` encodes each distinct prompt once.
+Prompts enter; for each a global feature (D,) and token features (L, D) leave, in a `TextStore`, and the networks know
+nothing of language models. `build_text_source` chooses where these come from (a new source goes there, and nothing is
+ever replaced by another source silently), `build_text_store` encodes each distinct prompt once. `prompt_files.py`
+writes sentences for a data set, by rules or by a language model.
 """
 
 from __future__ import annotations

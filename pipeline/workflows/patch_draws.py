@@ -30,8 +30,9 @@ class Draw(NamedTuple):
 class PatchSampler(DistributedSampler):
     """Draws the images of an epoch's patches, in proportion to their weights, and a seed for each patch.
 
-    Everything follows from the seed, the epoch and the patch's place in it. So a batch that several processes share
-    holds the patches that one process alone would make, and loader workers change nothing either.
+    An epoch is a number of steps, so that the length of a training does not depend on how many files a micrograph was
+    cut into. Everything follows from the seed, the epoch and the patch's place in it. So a batch that several processes
+    share holds the patches that one process alone would make, and loader workers change nothing either.
 
     It is a `DistributedSampler` because MONAI's trainers pass the epoch to such samplers.
 

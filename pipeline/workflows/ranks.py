@@ -175,7 +175,11 @@ def share_batch_statistics(network: nn.Module, device: torch.device | str) -> nn
 
 
 def distributed(network: nn.Module, device: torch.device | str) -> DistributedDataParallel:
-    """Wrap a network for training: after each backward pass all processes hold the mean of their gradients."""
+    """Wrap a network for training: after each backward pass all processes hold the mean of their gradients.
+
+    Every parameter takes part in every step, with any one switch off and in batches without pores too, so that torch
+    needn't search for unused ones.
+    """
     device = torch.device(device)
     if device.type == "cuda":
         torch.cuda.set_device(device)

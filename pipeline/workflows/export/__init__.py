@@ -1,4 +1,9 @@
-"""A trained network for other programs: `torch.export`, ONNX and TorchScript, each checked against PyTorch."""
+"""A trained network for other programs: `torch.export`, ONNX and TorchScript, each checked against PyTorch.
+
+The graph gives probabilities of images with the prompt built in, which serves programs that know no prompts. Its sizes
+are free because of how the networks are written (`networks/inputs.py`). Norms are not folded before: ONNX Runtime does
+it. A new format is an entry of `FORMATS` in `export_formats.py`.
+"""
 
 from __future__ import annotations
 

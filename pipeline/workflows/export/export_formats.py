@@ -83,8 +83,8 @@ def load_onnx(path: Path) -> Callable[[Inputs], torch.Tensor]:
 def write_torchscript(source: ExportSource, path: Path, about: str) -> None:
     """Write a traced graph with `about` (JSON) as its metadata, as MONAI's `load_net_with_metadata` reads it.
 
-    MONAI's `ckpt_export` does it, where it can: it makes up only one input, the image. With text inputs, the
-    functions that it is made of do it.
+    Traced, as scripting fails on the networks. MONAI's `ckpt_export` does it, where it can: it makes up only one input,
+    the image. With text inputs, the functions that it is made of do it. PyTorch phases TorchScript out.
     """
     with _quiet():
         _write(source, path, about)
