@@ -24,7 +24,7 @@ from torch import nn
 from torch._dynamo.exc import BackendCompilerFailed
 
 from pipeline.errors import first_line
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 from pipeline.networks import build_network, fuse_norms, inference_form, pin_statistics
 from pipeline.synthetic import generate
 from pipeline.text import DEFAULT_PROMPT

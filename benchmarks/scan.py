@@ -32,7 +32,7 @@ from _scan_data import TINY, write_model, write_scan
 from _scan_runs import MASK, PROBABILITY, Case, compare_time, segment, slide, stored
 from _timing import machine, shown, write_json
 
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 PARTS = ("memory", "time", "monai", "kills", "processes", "real")

@@ -20,7 +20,7 @@ from torch import nn
 
 from pipeline.engine.certificate import Seam
 from pipeline.engine.pinned_network import STATISTICS, MicrographStatistics
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT
 from pipeline.workflows import load_model

@@ -21,7 +21,7 @@ import torch
 from _micrograph import normalised
 from torch import nn
 
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 from pipeline.networks import pin_statistics
 from pipeline.text import DEFAULT_PROMPT, TextFeatures
 from pipeline.workflows import load_model

@@ -26,15 +26,26 @@ class UserError(Exception):
 
 
 class FileProblem(UserError):
-    """One file that can't be used, with the cause and the remedy kept apart for a report on many files."""
+    """One file that can't be used, with the cause and the remedy kept apart for a report on many files.
 
-    def __init__(self, path: Path, what: str, remedy: str) -> None:
-        super().__init__(f"{path}: {what}; {remedy}")
-        self.path, self.what, self.remedy = path, what, remedy
+    Args:
+        name: the file's path, with the page of it that is meant, or an address.
+        what: what is wrong with it, as a clause without a full stop.
+        remedy: what the user can do, as a clause without a full stop.
+    """
+
+    def __init__(self, name: str | Path, what: str, remedy: str) -> None:
+        super().__init__(f"{name}: {what}; {remedy}")
+        self.name, self.what, self.remedy = name, what, remedy
+
+    @property
+    def path(self) -> Path:
+        """The file's path."""
+        return Path(self.name)
 
     def __reduce__(self) -> tuple:
         # an exception with several arguments does not unpickle by itself, and worker processes send it so
-        return type(self), (self.path, self.what, self.remedy)
+        return type(self), (self.name, self.what, self.remedy)
 
 
 def first_line(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.errors import FULL_DISK, UserError
+from pipeline.errors import FULL_DISK, FileProblem, UserError
 
 #: letters of a temporary name that are drawn
 _DRAWN = 12
@@ -124,9 +124,38 @@ def write_durably(path: Path, data: bytes) -> None:
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's bytes, in hexadecimal; of a folder (a Zarr), of the names and bytes of all files in it."""
     digest = hashlib.sha256()  # hashlib.file_digest needs Python 3.11
-    with Path(path).open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    root = Path(path)
+    for part in sorted(inside for inside in root.rglob("*") if inside.is_file()) if root.is_dir() else [root]:
+        if part != root:
+            digest.update(f"{part.relative_to(root).as_posix()}\0".encode())
+        with part.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
     return digest.hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole content of a file.
+
+    Raises:
+        FileProblem: it is missing or can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise cannot_open(path, error) from error
+
+
+def cannot_open(path: Path, error: OSError) -> FileProblem:
+    """What to tell the user when a file could not be opened for reading."""
+    if isinstance(error, IsADirectoryError):
+        return FileProblem(path, "it is a folder, but a file is needed", "give one file")
+    if not isinstance(error, FileNotFoundError):
+        cause = error.strerror or type(error).__name__
+        return FileProblem(path, f"it can't be opened ({cause})", "check its permissions and the disk")
+    if path.is_symlink():
+        what = f"it is a link to {os.readlink(path)}, which does not exist"
+        return FileProblem(path, what, "fix the link, or give the file itself")
+    return FileProblem(path, "no such file", "check the path")

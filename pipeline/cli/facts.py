@@ -9,9 +9,7 @@ from typing import Any
 from pipeline.cli.paths import model_in
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
-from pipeline.images import ImageSource, ScanStack, open_image, open_stack
-from pipeline.images.microscope import Acquisition
-from pipeline.images.volume import ScanVolume
+from pipeline.images import ImageSource, ScanStack, ScanVolume, open_image, open_stack
 from pipeline.networks import build_network, parameters_of
 from pipeline.networks.factory import preset_features
 from pipeline.text import PROMPTLESS_SOURCES, TextStore
@@ -145,7 +143,7 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
         raise UserError(f"{path}: it is the folder of a training, not an image; for its model give {model}")
     stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_image(path, page=page)])
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
-        acquisition = volume.acquisition or Acquisition()
+        acquisition = volume.acquisition
         bar = volume.shape[0] - volume.rows
         return {
             "path": path,

@@ -5,14 +5,14 @@ problems. `pairs.py` finds what belongs together, `checks.py` looks into the fil
 source, `leaks.py` and `label_check.py` doubt. Pixels are read by `pipeline.images`.
 """
 
-from pipeline.data.checks import check_image
+from pipeline.data.checks import check_image, load_image
 from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.problems import Problem
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
 from pipeline.data.splits import sources_by_pattern
 from pipeline.foreground.intensity import Intensity
 from pipeline.foreground.shading import Shading
-from pipeline.images.files import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
+from pipeline.images import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -25,6 +25,7 @@ __all__ = [
     "index_dataset",
     "index_with_new_split",
     "is_image",
+    "load_image",
     "read_image",
     "read_label",
     "sources_by_pattern",

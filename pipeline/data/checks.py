@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,10 @@ import numpy as np
 from pipeline.data.pairs import Pair
 from pipeline.data.problems import Problem
 from pipeline.errors import FileProblem, UserError
+from pipeline.files import read_bytes, sha256_of
 from pipeline.foreground.intensity import Intensity
-from pipeline.images.decoders import COLOUR_ADVICE, Decoded, channels_differ, decode, few_levels
-from pipeline.images.files import grey_from, label_from, read_bytes
-from pipeline.images.microscope import imaged_rows
+from pipeline.images import open_only_image, read_image
+from pipeline.images.grey import COLOUR_ADVICE, few_levels
 from pipeline.wording import some_of
 
 SMALLEST_SIDE = 16
@@ -135,48 +134,66 @@ def _refuse_swapped(pairs: Sequence[Pair], levels: Sequence[int]) -> None:
     )
 
 
-def _swapped_levels(image: np.ndarray | None, label: Decoded | None, path: Path) -> int:
+def _swapped_levels(image: np.ndarray, label: Path) -> int:
     """How many grey levels an image has that looks like a mask, if its label looks like a micrograph; else 0."""
-    levels = None if image is None else few_levels(image)
-    if levels is None or len(levels) < 2 or label is None:
+    levels = few_levels(image)
+    if levels is None or len(levels) < 2:
         return 0
     try:
-        return len(levels) if few_levels(grey_from(label, path)) is None else 0
+        return len(levels) if few_levels(read_image(label)) is None else 0
     except FileProblem:
         return 0
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """An image of a data set.
+
+    Attributes:
+        pixels: Grey values above the info bar, (H, W).
+        info_bar: Height of that bar, pixels; 0 where there is none.
+        coloured: Whether grey was made of channels that differ.
+    """
+
+    pixels: np.ndarray
+    info_bar: int
+    coloured: bool
+
+
+def load_image(path: Path, info_bar: str | int = "auto") -> LoadedImage:
+    """Read an image of a data set without its info bar.
+
+    Raises:
+        FileProblem: It can't be read.
+        UserError: `info_bar` is not one of the choices of `info_bar_height`, or leaves nothing of the image.
+    """
+    with open_only_image(path) as source:
+        pixels, rows = source.read_all(), source.imaged_rows(info_bar)
+        return LoadedImage(pixels[:rows], len(pixels) - rows, source.coloured)
 
 
 def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Problem], int]:
     """What is kept, what is wrong, and `_swapped_levels`."""
     problems: list[Problem] = []
-    whole = image = label = decoded_label = None
-    image_sha256 = label_sha256 = ""
-    coloured = from_jpeg = False
+    image = label = None
+    from_jpeg = False
     try:
-        data = read_bytes(pair.image)
-        image_sha256 = hashlib.sha256(data).hexdigest()
-        decoded = decode(data, pair.image)
-        coloured = channels_differ(decoded.pixels, decoded.palette)
-        whole = grey_from(decoded, pair.image)
-        image = whole[: imaged_rows(whole, pair.image, info_bar)]
-        check_image(image, pair.image)
+        image = load_image(pair.image, info_bar)
+        check_image(image.pixels, pair.image)
     except FileProblem as problem:
         problems.append(Problem.of(problem, pair.name))
     try:
-        data = read_bytes(pair.label)
-        label_sha256 = hashlib.sha256(data).hexdigest()
-        decoded_label = decode(data, pair.label)
-        from_jpeg = decoded_label.kind == "jpeg"
-        label = label_from(decoded_label, pair.label)
+        with open_only_image(pair.label, stored=True) as source:
+            label, from_jpeg = source.read_classes(), source.encoding.jpeg
     except FileProblem as problem:
         problems.append(Problem.of(problem, pair.name))
-    if whole is not None and image is not None and label is not None:
-        if label.shape not in (whole.shape, image.shape):
-            what = f"it is {_size(label)}, but its image {pair.image.name} is {_size(whole)}"
-            problems.append(Problem(pair.label, what, _size_remedy(label, whole), (pair.name,)))
-        label = label[: len(image)]
+    if image is not None and label is not None:
+        height, width = image.pixels.shape
+        if label.shape not in ((height, width), (height + image.info_bar, width)):
+            problems.append(_of_another_size(pair, label, (height + image.info_bar, width)))
+        label = label[:height]
     good = not problems
-    swapped = _swapped_levels(whole, decoded_label, pair.label)
+    swapped = 0 if image is None else _swapped_levels(image.pixels, pair.label)
 
     prompt = None
     if pair.text is not None:
@@ -184,22 +201,22 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
             prompt = _read_prompt(pair.text)
         except FileProblem as problem:
             problems.append(Problem.of(problem))
-    if not good or whole is None or image is None or label is None:
+    if not good or image is None or label is None:
         return None, problems, swapped
     values, counts = np.unique(label, return_counts=True)
     record = Record(
         pair=pair,
-        shape=(int(image.shape[0]), int(image.shape[1])),
-        info_bar=len(whole) - len(image),
-        dtype=image.dtype.name,
+        shape=image.pixels.shape,
+        info_bar=image.info_bar,
+        dtype=image.pixels.dtype.name,
         counts={int(v): int(n) for v, n in zip(values, counts, strict=True)},
-        image_sha256=image_sha256,
-        label_sha256=label_sha256,
+        image_sha256=sha256_of(pair.image),
+        label_sha256=sha256_of(pair.label),
         prompt=prompt,
-        intensity=Intensity.of(image),
-        constant=bool(image.min() == image.max()),
-        black=not image.any(),
-        coloured=coloured,
+        intensity=Intensity.of(image.pixels),
+        constant=bool(image.pixels.min() == image.pixels.max()),
+        black=not image.pixels.any(),
+        coloured=image.coloured,
         from_jpeg=from_jpeg,
     )
     return record, problems, swapped
@@ -209,16 +226,11 @@ def check_image(image: np.ndarray, path: Path) -> None:
     """Check that an image (H, W) can go through a network.
 
     Raises:
-        FileProblem: It is too small, or some pixels are NaN or infinite.
+        FileProblem: It is too small.
     """
     if min(image.shape) < SMALLEST_SIDE:
-        what = f"it is only {_size(image)}, but each side needs at least {SMALLEST_SIDE} pixels"
+        what = f"it is only {_size(image.shape)}, but each side needs at least {SMALLEST_SIDE} pixels"
         raise FileProblem(path, what, "remove it with its label, or use a larger crop")
-    if image.dtype.kind == "f":
-        bad = image.size - int(np.count_nonzero(np.isfinite(image)))
-        if bad:
-            what = f"{bad} of its pixels are NaN or infinite"
-            raise FileProblem(path, what, "fill them with a grey value or crop them off, and save it again")
 
 
 def _read_prompt(path: Path) -> str:
@@ -237,14 +249,16 @@ def _read_prompt(path: Path) -> str:
     return text
 
 
-def _size_remedy(label: np.ndarray, image: np.ndarray) -> str:
+def _of_another_size(pair: Pair, label: np.ndarray, shape: tuple[int, int]) -> Problem:
+    """The problem of a label of another size than its image, of which `shape` (H, W) includes an info bar."""
     remedy = "export both at the same size"
-    missing = len(image) - len(label)
-    if label.shape[1] != image.shape[1] or missing <= 0:
-        return remedy
-    return f"{remedy}, or give --info_bar {missing} if the image's lowest {missing} rows are an info bar"
+    missing = shape[0] - len(label)
+    if label.shape[1] == shape[1] and missing > 0:
+        remedy += f", or give --info_bar {missing} if the image's lowest {missing} rows are an info bar"
+    what = f"it is {_size(label.shape)}, but its image {pair.image.name} is {_size(shape)}"
+    return Problem(pair.label, what, remedy, (pair.name,))
 
 
-def _size(image: np.ndarray) -> str:
+def _size(shape: tuple[int, ...]) -> str:
     """Width x height, as image viewers show it."""
-    return f"{image.shape[1]}x{image.shape[0]} pixels"
+    return f"{shape[1]}x{shape[0]} pixels"

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pipeline.data.problems import Problem
 from pipeline.errors import UserError
-from pipeline.images.files import LAYOUTS, is_image, stem_of
+from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
+from pipeline.images.folders import LAYOUTS
 from pipeline.wording import some_of
 
 #: what joins a name to a word such as "mask"
@@ -219,7 +220,7 @@ def pair_files(root: Path) -> Pairing:
     images = _by_stem(image_folder, notes)
     labels = _by_stem(label_folder, notes)
     if not images:
-        raise UserError(f"{image_folder}: no images in this folder (png, tif, bmp, jpg, nii, nii.gz)")
+        raise UserError(f"{image_folder}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
     texts = _texts(root / TEXT_FOLDER)
     renamed, difference = matching_stems(images.keys() - labels.keys(), labels.keys() - images.keys())
     if renamed:
@@ -263,7 +264,7 @@ def _by_stem(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name.lower() in _OF_THE_SYSTEM:
             continue
-        if is_image(path) and not path.is_dir():
+        if is_image(path):
             stems.setdefault(composed(stem_of(path)), []).append(path)
         else:
             other.append(path.name + ("/" if path.is_dir() else ""))

@@ -16,7 +16,7 @@ from pipeline.data.problems import Problem
 from pipeline.data.splits import SPLITS
 from pipeline.errors import UserError
 from pipeline.foreground.intensity import Intensity
-from pipeline.images.files import read_image, read_label
+from pipeline.images import read_image, read_label
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,11 @@ class Sample:
     label_sha256: str
 
     def read_image(self) -> np.ndarray:
-        """Grey values (H, W), without an info bar; as `pipeline.images.files.read_image`."""
+        """Grey values (H, W), without an info bar; as `pipeline.images.read_image`."""
         return read_image(self.image)[: self.shape[0]]
 
     def read_label(self) -> np.ndarray:
-        """Classes (H, W), without an info bar; as `pipeline.images.files.read_label`."""
+        """Classes (H, W), without an info bar; as `pipeline.images.read_label`."""
         return read_label(self.label)[: self.shape[0]]
 
     @property

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from pipeline.data.pairs import composed
 from pipeline.data.problems import Problem
 from pipeline.errors import UserError
-from pipeline.images.files import read_bytes, stem_of
+from pipeline.files import read_bytes
+from pipeline.images import stem_of
 from pipeline.wording import some_of
 
 SPLITS = ("train", "val", "test")

@@ -1,18 +1,33 @@
-"""Any image file to pixels, and what the microscope says of it."""
+"""Any image file to pixels, and what the microscope says of it.
 
-from pipeline.images.opening import inputs_of, open_image, scans_in
-from pipeline.images.source import ImageSource
-from pipeline.images.stack import ScanStack, open_stack
-from pipeline.images.views import ChangedSource, cropped, inverted
+In goes a path or an address; out comes a source of grey values that is read window by window (`open_image`), all of
+them at once (`read_image`), the classes of a label (`read_label`), or the slices of a stack (`open_stack`). How files
+of a format are recognised, and what reads them, stands in `formats.FORMATS`.
+"""
+
+from pipeline.images.folders import images_in, inputs_of, scans_in
+from pipeline.images.formats import IMAGE_SUFFIXES, is_image, stem_of
+from pipeline.images.opening import open_image, open_only_image, read_image, read_label
+from pipeline.images.source import ChangedSource, ImageSource, cropped, inverted
+from pipeline.images.volume import ScanStack, ScanVolume, open_stack, open_volume
 
 __all__ = [
+    "IMAGE_SUFFIXES",
     "ChangedSource",
     "ImageSource",
     "ScanStack",
+    "ScanVolume",
     "cropped",
+    "images_in",
     "inputs_of",
     "inverted",
+    "is_image",
     "open_image",
+    "open_only_image",
     "open_stack",
+    "open_volume",
+    "read_image",
+    "read_label",
     "scans_in",
+    "stem_of",
 ]

@@ -1,40 +1,24 @@
-"""What the engine reads from: one large 2-D image, window by window."""
+"""One 2-D image, read window by window; and the same seen otherwise: a part of it, or other grey values."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UserError, on_one_line
-from pipeline.images.decoders import Decoded, channels_differ
-from pipeline.images.files import grey_from
-from pipeline.images.microscope import Acquisition
+from pipeline.errors import FileProblem, UserError
+from pipeline.images.failures import unreadable
+from pipeline.images.grey import PLAIN, Encoding, channels_differ, grey_of, label_of
+from pipeline.images.microscope import Acquisition, info_bar_height, read_acquisition
+from pipeline.images.rectangles import Roi
 
-#: what `ImageSource.read` gives; other types of numbers become the last, as in `pipeline.images.files.read_image`
+#: what `ImageSource.read` gives; other types of numbers become the last
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
-
-COPY_AGAIN = "copy it again from the original"
-
-
-def unreadable(name: str, error: Exception, where: str = "") -> UserError:
-    """What to tell the user of an error that a decoder gave.
-
-    Args:
-        name: the file as the user gave it, or the source's name.
-        error: of any type; decoders answer damaged data with errors of every type.
-        where: the part that was read, with a space before it.
-    """
-    if isinstance(error, OSError) and error.errno in (errno.ENOENT, errno.ESTALE):
-        # pixels may lie in another file, where they were decoded to
-        other = error.filename is not None and Path(error.filename).name not in name
-        what = "the file is gone, deleted or moved while it was read"
-        return UserError(f"{error.filename if other else name}: {what}; put it back and give the same command again")
-    return UserError(f"{name}: it is truncated or damaged{where} ({on_one_line(error)}); {COPY_AGAIN}")
 
 
 class ImageSource(ABC):
@@ -42,17 +26,25 @@ class ImageSource(ABC):
 
     Reading is safe from several threads at once.
 
-    Attributes:
-        path: the file, folder or URL, as the user gave it.
-        page: which image of a file of several; None where it holds one.
+    Args:
+        path: the file, folder or address, as the user gave it.
         shape: height and width (px).
-        channels: as stored; `read` returns grey all the same.
+        dtype: of the numbers that are stored.
+        page: which image of a file of several; None where it holds one.
+        channels: as stored.
+        block: height and width (px) of what has to be decoded at once to get at one pixel; (1, 1) where any window
+            costs no more than itself.
+        encoding: what the numbers stand for.
+        stored: whether `read` gives the numbers as they are stored, for labels, and no grey values.
+        acquisition: how the image was taken, where it is known already.
+
+    Attributes:
         dtype: of what `read` returns: uint8, uint16 or float32, of the machine's byte order.
-        block: height and width (px) of what has to be decoded at once to get at one pixel; (1, 1) where any
-            window costs no more than itself.
         decoded_whole: whether the file could only be decoded as a whole, which was done when it was opened.
-        acquisition: how the image was taken, as far as the file tells; None where nothing was looked up.
         coloured: whether channels differed in what has been read, so that grey was made of colours.
+
+    Raises:
+        FileProblem: it has no pixels, more than four channels, or numbers that are not real.
     """
 
     decoded_whole = False
@@ -67,34 +59,41 @@ class ImageSource(ABC):
         page: int | None = None,
         channels: int = 1,
         block: tuple[int, int] = (1, 1),
+        encoding: Encoding = PLAIN,
+        stored: bool = False,
         acquisition: Acquisition | None = None,
-        palette: np.ndarray | None = None,
-        white_is_zero: bool = False,
     ) -> None:
-        self.path, self.page = path, page
+        self.path, self.page, self.channels, self.block = path, page, channels, block
         self.shape = int(shape[0]), int(shape[1])
-        self.channels, self.block, self.acquisition = channels, block, acquisition
-        self._palette, self._white_is_zero = palette, white_is_zero
-        self.dtype = np.dtype(np.uint8) if palette is not None else np.dtype(dtype).newbyteorder("=")
+        self.encoding, self.stored = encoding, stored
+        if acquisition is not None:
+            self.acquisition = acquisition
+        narrow = encoding.palette is not None or (encoding.bits or 8) < 8
+        self.dtype = np.dtype(np.uint8) if narrow else np.dtype(dtype).newbyteorder("=")
         if self.dtype not in _DTYPES and self.dtype.kind in "iuf":
             self.dtype = _DTYPES[-1]
         if min(self.shape) < 1:
-            raise UserError(f"{self.name}: it has no pixels ({self.size}); export it again")
+            raise FileProblem(self.name, f"it has no pixels ({self.size})", "export it again")
         if channels > 4:
-            raise UserError(f"{self.name}: it has {channels} channels, not grey or RGB(A); save one channel as grey")
+            raise FileProblem(self.name, f"it has {channels} channels, not grey or RGB(A)", "save one channel as grey")
         if self.dtype not in _DTYPES:
             what = f"its pixel type is {self.dtype}, but real numbers are needed"
-            raise UserError(f"{self.name}: {what}; save it as 8 or 16 bit grey")
+            raise FileProblem(self.name, what, "save it as 8 or 16 bit grey")
+
+    @cached_property
+    def acquisition(self) -> Acquisition:
+        """How the image was taken, as far as the file tells; looked up when it is asked for."""
+        return read_acquisition(self.path, image=self.page or 0)
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
         """Pixel height and width (nm), where the file tells them."""
-        return None if self.acquisition is None else self.acquisition.pixel_size_nm
+        return self.acquisition.pixel_size_nm
 
     @property
     def is_palette(self) -> bool:
         """Whether what is stored are indices into a palette."""
-        return self._palette is not None
+        return self.encoding.palette is not None
 
     @property
     def name(self) -> str:
@@ -109,7 +108,7 @@ class ImageSource(ABC):
     def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Read the grey values of a window.
 
-        Colour becomes grey as in `read_image`, pixel by pixel, so that a window does not depend on
+        Each pixel's is made of its own numbers (`pipeline.images.grey.grey_of`), so that a window does not depend on
         what lies around it.
 
         Args:
@@ -123,7 +122,7 @@ class ImageSource(ABC):
 
         Raises:
             ValueError: the window is not inside the scan.
-            UserError: this part of the file is missing or damaged, or holds NaN or infinite values.
+            FileProblem: this part of the file is missing or damaged, or holds NaN or infinite values.
         """
         inside = 0 <= top < top + height <= self.shape[0] and 0 <= left < left + width <= self.shape[1]
         if not inside:
@@ -133,18 +132,28 @@ class ImageSource(ABC):
             window = self._read(top, left, height, width)
         except UserError:
             raise
-        except MemoryError as error:
-            raise UserError(f"{self.name}: not enough memory to read {region}; give a smaller --chunk_size") from error
         except Exception as error:  # decoders answer damaged data with errors of every type
             raise unreadable(self.name, error, f" in the region {region}") from error
-        if window.dtype.kind == "f" and not np.isfinite(window).all():
+        if window.dtype.kind == "f" and not self.stored and not np.isfinite(window).all():
             rows, columns = np.nonzero(~np.isfinite(window))
             where = f"x {left + columns.min()} to {left + columns.max()}, y {top + rows.min()} to {top + rows.max()}"
-            raise UserError(
-                f"{self.name}: {len(rows)} pixel{'s are' if len(rows) > 1 else ' is'} NaN or infinite in the region "
-                f"{where}, the first that was read; fill them with a grey value, or avoid them with --roi"
+            what = f"{len(rows)} pixel{'s are' if len(rows) > 1 else ' is'} NaN or infinite in the region {where}"
+            raise FileProblem(
+                self.name, what, "fill them with a grey value, crop them off, or (a scan) leave them out with --roi"
             )
         return window
+
+    def read_all(self) -> np.ndarray:
+        """Grey values (H, W) of the whole image; see `read`."""
+        return self.read(0, 0, *self.shape)
+
+    def read_classes(self) -> np.ndarray:
+        """Classes (H, W) of the whole image, which was opened as it is stored; see `pipeline.images.read_label`."""
+        return label_of(self.read_all(), self.encoding, self.name)
+
+    def imaged_rows(self, info_bar: str | int = "auto") -> int:
+        """How many rows lie above the microscope's info bar; see `info_bar_height`."""
+        return self.shape[0] - info_bar_height(info_bar, self.read, self.shape, self.acquisition)
 
     def fingerprint(self) -> dict[str, Any]:
         """What tells this scan from another or a changed one, cheap for huge files, for JSON.
@@ -181,11 +190,88 @@ class ImageSource(ABC):
     def _stored(self) -> dict[str, Any]:
         """`name`, `bytes`, `modified` and `sha256_of_samples`."""
 
-    def _grey(self, pixels: np.ndarray) -> np.ndarray:
-        """Grey values (H, W) of pixels as stored, (H, W) or (H, W, C)."""
+    def _values(self, pixels: np.ndarray) -> np.ndarray:
+        """What `read` gives for stored numbers, (H, W) or (H, W, C)."""
         pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-        self.coloured = self.coloured or channels_differ(pixels, self._palette)
-        return grey_from(Decoded(pixels, "scan", self._palette, self._white_is_zero), Path(self.path))
+        if self.stored:
+            return pixels
+        self.coloured = self.coloured or channels_differ(pixels, self.encoding.palette)
+        return grey_of(pixels, self.encoding, self.path)
+
+
+class _View(ImageSource):
+    """A part of a source, or other grey values made of its; closing it closes the source."""
+
+    def __init__(self, source: ImageSource, shape: tuple[int, int]) -> None:
+        self._source = source
+        super().__init__(
+            source.path, shape, source.dtype, page=source.page, channels=source.channels, block=source.block
+        )
+        self.decoded_whole = source.decoded_whole
+
+    @property
+    def acquisition(self) -> Acquisition:  # type: ignore[override]
+        return self._source.acquisition
+
+    def close(self) -> None:
+        self._source.close()
+
+
+def cropped(source: ImageSource, roi: Roi) -> ImageSource:
+    """The part of a source as a source of its own; closing it closes the source.
+
+    Raises:
+        UserError: the rectangle reaches beyond the image.
+    """
+    if roi.x + roi.width > source.shape[1] or roi.y + roi.height > source.shape[0]:
+        raise UserError(f"{source.name}: roi {roi} extends beyond the scan, which is {source.size}; give a smaller one")
+    return _Cropped(source, roi)
+
+
+class _Cropped(_View):
+    def __init__(self, source: ImageSource, roi: Roi) -> None:
+        self._roi = roi
+        super().__init__(source, (roi.height, roi.width))
+
+    @property
+    def name(self) -> str:
+        return f"{super().name}[{self._roi}]"
+
+    def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        return self._source.read(self._roi.y + top, self._roi.x + left, height, width)
+
+    def _stored(self) -> dict[str, Any]:
+        return {**self._source.fingerprint(), "roi": str(self._roi), "shape": list(self.shape)}
+
+
+class ChangedSource(_View):
+    """A source with other grey values of the same type; closing it closes the source.
+
+    Args:
+        source: the image as it is.
+        change: of windows (H, W), each pixel on its own.
+    """
+
+    def __init__(self, source: ImageSource, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(source, source.shape)
+        self._change = change
+
+    def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        return self._change(self._source.read(top, left, height, width))
+
+    def _stored(self) -> dict[str, Any]:
+        return self._source.fingerprint()
+
+
+def inverted(source: ImageSource) -> ImageSource:
+    """An image whose pores are bright, with dark and bright exchanged."""
+    return ChangedSource(source, _inverted)
+
+
+def _inverted(window: np.ndarray) -> np.ndarray:
+    # whole numbers keep their range, real ones have none
+    result: np.ndarray = np.invert(window) if window.dtype.kind == "u" else -window
+    return result
 
 
 _PART = 1 << 16
@@ -202,7 +288,7 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
         `name`, `bytes`, `modified` (seconds since 1970) and `sha256_of_samples`.
 
     Raises:
-        UserError: it is gone.
+        FileProblem: it is gone.
     """
     try:
         return _fingerprint(path)

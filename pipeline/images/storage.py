@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UserError
-from pipeline.images.source import COPY_AGAIN, ImageSource, file_fingerprint, unreadable
+from pipeline.images.failures import truncated, unreadable
+from pipeline.images.source import ImageSource, file_fingerprint
 
 #: Of each kind. Decoders, encoders and NumPy let other threads run, and each thread more holds another chunk.
 THREADS = 2
@@ -59,17 +59,11 @@ class RawSource(ImageSource):
         self._planar, self._scaling, self._fingerprint = planar, scaling, stored_fingerprint
         needed = offset + int(np.prod(shape, dtype=object)) * self._dtype.itemsize
         try:
-            there = (
-                storage.stat().st_size
-                if isinstance(storage, Path)
-                else len(storage)
-                if isinstance(storage, bytes)
-                else storage.nbytes
-            )
+            there = storage.stat().st_size if isinstance(storage, Path) else memoryview(storage).nbytes  # type: ignore[arg-type]
         except OSError as error:
             raise unreadable(self.name, error) from error
         if there < needed:
-            raise UserError(f"{self.name}: it is truncated ({needed - there} of its bytes are missing); {COPY_AGAIN}")
+            raise truncated(self.name, needed - there)
 
     def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         pixels: np.ndarray
@@ -83,7 +77,7 @@ class RawSource(ImageSource):
         window = np.array(window, self._dtype.newbyteorder("="))  # a copy, so that the map can go
         if self._scaling is not None:
             window = (window * np.float64(self._scaling[0]) + self._scaling[1]).astype(np.float32)
-        return self._grey(window)
+        return self._values(window)
 
     def _stored(self) -> dict[str, Any]:
         return self._fingerprint or file_fingerprint(Path(self.path))
@@ -145,17 +139,20 @@ class BlockSource(ImageSource):
         self._cache = BlockCache(max(CACHE_BYTES, 2 * self.block[0] * self.block[1] * self.dtype.itemsize))
 
     def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
-        window = np.empty((height, width), self.dtype)
+        window = None
         high, wide = self.block
         for row in range(top // high, (top + height - 1) // high + 1):
             for column in range(left // wide, (left + width - 1) // wide + 1):
                 block = self._cached(row, column)
+                if window is None:
+                    window = np.empty((height, width, *block.shape[2:]), block.dtype)
                 first, begin = max(top, row * high), max(left, column * wide)
                 last, end = min(top + height, (row + 1) * high), min(left + width, (column + 1) * wide)
                 part = block[first - row * high : last - row * high, begin - column * wide : end - column * wide]
-                if part.shape != (last - first, end - begin):
+                if part.shape[:2] != (last - first, end - begin):
                     raise ValueError(f"block {row}, {column} is of {block.shape}")
                 window[first - top : last - top, begin - left : end - left] = part
+        assert window is not None  # there is a block in every window
         return window
 
     def _cached(self, row: int, column: int) -> np.ndarray:
@@ -171,4 +168,4 @@ class BlockSource(ImageSource):
 
     @abstractmethod
     def _block(self, row: int, column: int) -> np.ndarray:
-        """Grey values of one block of the grid."""
+        """The values (`ImageSource._values`) of one block of the grid."""

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from pipeline.errors import UserError
+from pipeline.errors import FileProblem
 from pipeline.images.microscope.side_files import first, local_name, parsed
 
 _LONG = ("TiffData", "Plane", "StructuredAnnotations")
@@ -174,8 +174,8 @@ def images_of(path: Path) -> TiffImages:
     same: opening all slices of a stack takes time in proportion too.
 
     Raises:
-        UserError: it holds no images, or such that nothing tells where they lie.
-        Exception: it is damaged; tifffile answers that with errors of every type.
+        FileProblem: nothing in it says where its images lie.
+        Exception: it is damaged, or holds none; tifffile answers that with errors of every type.
     """
     status = path.stat()
     return _found(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
@@ -225,7 +225,7 @@ def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
             # where tifffile could not follow the XML, nothing tells which of OME's images is which of the file's
             told = told or (own is not None and own.arrays == len(tiff.series))
     if not images:
-        raise UserError(f"{path}: it is truncated or damaged (no image in the TIFF); copy it again from the original")
+        raise ValueError("no image in the TIFF")
     if own is None:
         return TiffImages(tuple(images), tuple(axes), None, len(images))
     return TiffImages(tuple(images), tuple(axes), own.short if told else None, max(own.listed, len(images)), own.others)
@@ -294,4 +294,4 @@ def _by_axes(series: tifffile.TiffPageSeries, number: int, path: Path, of_set: b
         step = series.size // count * series.dtype.itemsize
         at = series.dataoffset
         return [TiffImage(key.offset, key.treeindex, at + i * step, number, name) for i, name in enumerate(names)], axes
-    raise UserError(f"{path}: its {count} images lie in {len(pages)} pages; save them one file each")
+    raise FileProblem(path, f"its {count} images lie in {len(pages)} pages", "save them one file each")

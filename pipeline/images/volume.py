@@ -1,28 +1,31 @@
-"""What is segmented: one scan, or the slices of a stack, of one size and type of pixels."""
+"""What is segmented: one scan, or the slices of a stack (FIB-SEM), of one size and type of pixels."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.images.decoders import COLOUR_ADVICE, few_levels
-from pipeline.images.microscope import Acquisition, info_bar_height, read_bottom
+from pipeline.images.folders import slices_in, warn_of_others
+from pipeline.images.formats import kind_of
+from pipeline.images.grey import COLOUR_ADVICE, few_levels
+from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.findings import same
-from pipeline.images.opening import open_image
+from pipeline.images.opening import open_file, open_image
 from pipeline.images.rectangles import Roi, Window, sample_windows
-from pipeline.images.source import ImageSource
-from pipeline.images.stack import ScanStack, open_stack
-from pipeline.images.views import cropped, inverted
+from pipeline.images.source import ImageSource, cropped, file_fingerprint, inverted
 
 log = logging.getLogger("vlsenet")
 
@@ -32,6 +35,76 @@ _OPEN = 4
 _LOOK = 512
 #: pixels that are looked at, over all of a scan, where its middle has the grey levels of a mask
 _MOST_PIXELS = 1 << 22
+
+
+class ScanStack:
+    """Slices in their order; each is opened by asking for it, and closed by who asked.
+
+    Args:
+        path: what the user gave.
+        opens: opens each slice.
+        files: one for each slice, where they are files of their own.
+        no_volume: why these are not the slices of one volume, and what to do. The first may be looked at all the
+            same, as `vlsenet info` does; what is asked of the whole, or of another slice, is a `UserError`.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        opens: Sequence[Callable[[], ImageSource]],
+        files: Sequence[Path] = (),
+        *,
+        no_volume: str | None = None,
+    ) -> None:
+        self.path, self._opens, self._files, self.no_volume = path, opens, files, no_volume
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def __getitem__(self, index: int) -> ImageSource:
+        opens = self._opens[index]
+        if index:
+            self._check_volume()
+        return opens()
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What tells this stack from another or a changed one, for JSON; files of slices are not decoded for it."""
+        self._check_volume()
+        if not self._files:
+            with self[0] as first:
+                return {**first.fingerprint(), "slices": len(self)}
+        files = [file_fingerprint(file) for file in self._files]
+        digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+        return {"name": Path(self.path).name, "slices": len(self), "sha256_of_fingerprints": digest}
+
+    def _check_volume(self) -> None:
+        if self.no_volume is not None:
+            raise UserError(f"{self.path}: {self.no_volume}")
+
+
+def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str] | None = None) -> ScanStack:
+    """Open a folder of images, or a file or Zarr of one or several, as slices.
+
+    Slices need not be of one size. Of a set of files (OME-TIFF), a file holds its own slices; a warning names the
+    others.
+
+    Args:
+        path: a folder, a file, or an address that fsspec knows.
+        spill_dir: as for `open_image`.
+
+    Raises:
+        FileProblem: as `open_image`.
+    """
+    name = os.fspath(path)
+    if kind_of(name) == "folder" and (files := slices_in(Path(name))):
+        warn_of_others(Path(name), set(files))
+        return ScanStack(name, [partial(open_image, file, spill_dir=spill_dir) for file in files], files)
+    file = open_file(name, spill_dir=spill_dir)
+    if file.set_part is not None:
+        log.warning("%s: it holds %s, and the others are left out; give a folder of all", name, file.set_part)
+    if file.count == 1:
+        return ScanStack(name, [file.open])
+    return ScanStack(name, [partial(file.open, index) for index in range(file.count)], no_volume=file.no_volume)
 
 
 class ScanVolume:
@@ -66,7 +139,7 @@ class ScanVolume:
         self.path, self.depth = stack.path, len(stack)
         with self._stack[0] as first:
             self.shape, self._dtype = first.shape, first.dtype
-            self.rows = first.shape[0] - _bar_height(first, info_bar)
+            self.rows = first.imaged_rows(info_bar)
             self.description = first.describe()
             self.acquisition = _with_doubts(first, self.rows)
         if self.rows < self.shape[0]:
@@ -149,7 +222,7 @@ class ScanVolume:
 
     def _warn_of_another_scale(self, source: ImageSource) -> None:
         """Once: what is measured has one scale."""
-        first = None if self.acquisition is None else self.acquisition.pixel_size_nm
+        first = self.acquisition.pixel_size_nm
         if self._scale_doubted or first is None or source.pixel_size_nm is None:
             return
         if not all(same(a, b) for a, b in zip(first, source.pixel_size_nm, strict=True)):
@@ -162,22 +235,12 @@ class ScanVolume:
             )
 
 
-def _bar_height(source: ImageSource, choice: str | int) -> int:
-    """Rows of the info bar; none where the lowest rows, which a region may leave out, can't be read."""
-    try:
-        bottom = read_bottom(source.read, source.shape)
-    except UserError:  # told where they are needed
-        bottom, choice = np.zeros((1, source.shape[1]), source.dtype), "keep" if choice == "auto" else choice
-    return info_bar_height(choice, source.acquisition, bottom, source.shape[0])
-
-
-def _with_doubts(source: ImageSource, rows: int) -> Acquisition | None:
+def _with_doubts(source: ImageSource, rows: int) -> Acquisition:
     """How a slice was taken, with a warning where it is in colour, or looks like a mask."""
     doubts = [doubt for doubt in (_colour_doubt(source, rows), _mask_doubt(source, rows)) if doubt]
     if not doubts:
         return source.acquisition
-    acquisition = source.acquisition or Acquisition()
-    return replace(acquisition, warnings=(*acquisition.warnings, *doubts))
+    return replace(source.acquisition, warnings=(*source.acquisition.warnings, *doubts))
 
 
 def _colour_doubt(source: ImageSource, rows: int) -> str | None:

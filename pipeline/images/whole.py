@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from pipeline.errors import UserError
+from pipeline.errors import FileProblem
 from pipeline.files import atomic_path
-from pipeline.images.decoders import Decoded, channels_differ, decode, decoded_with_pillow, is_deep_colour
-from pipeline.images.files import grey_from, read_bytes
 from pipeline.images.formats import open_with_pillow
-from pipeline.images.microscope import read_acquisition
-from pipeline.images.source import ImageSource, file_fingerprint, unreadable
+from pipeline.images.grey import PLAIN, Encoding, channels_differ, grey_of
+from pipeline.images.image_file import ImageFile
+from pipeline.images.source import ImageSource, file_fingerprint
 from pipeline.images.storage import BlockSource, RawSource
 
 log = logging.getLogger("vlsenet")
@@ -29,71 +29,83 @@ log = logging.getLogger("vlsenet")
 MOST_IN_MEMORY = 256 << 20
 #: an image that is one block of more than this is not decoded again for each window (bytes)
 LARGEST_SINGLE_BLOCK = 32 << 20
-#: what is not worth a word in the log (bytes)
+#: what is not worth a line in the log (bytes)
 _LITTLE = 64 << 20
 
 _BAND = 1 << 22  # pixels that are turned to grey at a time
 
 
-def open_whole(path: Path, kind: str, *, name: str, spill_dir: Path | None) -> ImageSource:
-    """Decode a PNG, JPEG or BMP.
+class PictureFile(ImageFile):
+    """A PNG, JPEG or BMP, which is decoded when its image is opened.
 
     Pillow's limit of 179 megapixels is not asked: it guards servers against what strangers send them, and here the
     file is the user's own.
-
-    Args:
-        path: the file.
-        kind: png, jpeg or bmp.
-        name: the path as the user gave it.
-        spill_dir: where a large image goes, for this run and later ones; without it, it stays in memory.
-
-    Raises:
-        UserError: it is damaged, needs more memory than there is, or the disk is full.
     """
-    try:
-        with path.open("rb") as stream:
+
+    def _look(self) -> None:
+        """All is decoded at once, by `image`."""
+
+    def image(self, index: int, page: int | None) -> ImageSource:
+        """Decode the image: its grey values, or what is stored."""
+        with self.path.open("rb") as stream:
             header = stream.read(26)
             stream.seek(0)
-            image = open_with_pillow(stream, kind)
-            height, width, channels = image.height, image.width, len(image.getbands())
-            # Pillow holds colour in 4 bytes for each pixel
-            pixel_bytes = 4 if channels > 1 or image.mode == "I" else 2 if image.mode.startswith("I;16") else 1
+            with closing(open_with_pillow(stream, self.kind)) as image:
+                return self._decoded(image, header)
 
-            coloured = False
+    def _decoded(self, image: Image.Image, header: bytes) -> ImageSource:
+        height, width, channels = image.height, image.width, len(image.getbands())
+        # Pillow holds colour in 4 bytes for each pixel
+        pixel_bytes = 4 if channels > 1 or image.mode == "I" else 2 if image.mode.startswith("I;16") else 1
+        bits, colour = header[24:26] if self.kind == "png" else (8, 0)
+        encoding, coloured = _encoding(image, bits if colour == 0 else 8, self.kind), False
 
-            def grey(decoded: Decoded) -> np.ndarray:
-                nonlocal coloured
-                coloured = coloured or channels_differ(decoded.pixels, decoded.palette)
-                return grey_from(decoded, path)
+        def bands() -> Iterator[np.ndarray]:
+            nonlocal coloured
+            deep = None
+            if bits == 16 and colour in (2, 4, 6):  # colour, or grey with alpha, which Pillow cuts to 8 bits unasked
+                import imagecodecs
 
-            def bands() -> Iterator[np.ndarray]:
-                rows = max(1, _BAND // width)
-                deep = decode(read_bytes(path), path).pixels if kind == "png" and is_deep_colour(header) else None
-                for top in range(0, height, rows):
-                    bottom = min(height, top + rows)
-                    if deep is not None:
-                        yield grey(Decoded(deep[top:bottom], kind))
-                    else:
-                        band = image.crop((0, top, width, bottom))
-                        yield grey(decoded_with_pillow(band, kind))
+                deep = np.asarray(imagecodecs.png_decode(self.path.read_bytes()))
+            rows = max(1, _BAND // width)
+            for top in range(0, height, rows):
+                bottom = min(height, top + rows)
+                band = _stored(image.crop((0, top, width, bottom)), encoding) if deep is None else deep[top:bottom]
+                if not self.stored:
+                    coloured = coloured or channels_differ(band, encoding.palette)
+                    band = grey_of(band, encoding, self.name)
+                yield band
 
-            with closing(image):
-                source = decoded_once(
-                    name, (height, width), bands, height * width * pixel_bytes, file_fingerprint(path), spill_dir,
-                    channels=channels, acquisition=read_acquisition(path),
-                )  # fmt: skip
-                source.coloured = coloured
-                return source
-    except UserError:
-        raise
-    except MemoryError as error:
-        raise UserError(f"{name}: not enough memory to decode the whole image; save it as a tiled TIFF") from error
-    except Exception as error:  # Pillow answers damaged data with errors of every type
-        raise unreadable(name, error) from error
+        source = decoded_once(
+            self.name, (height, width), bands, height * width * pixel_bytes, file_fingerprint(self.path),
+            None if self.stored else self.spill_dir, channels=channels, stored=self.stored,
+            encoding=encoding if self.stored else PLAIN,
+        )  # fmt: skip
+        source.coloured = coloured
+        return source
+
+
+def _encoding(image: Image.Image, bits: int, kind: str) -> Encoding:
+    """What the pixels of an image stand for; `bits` are a grey PNG's."""
+    if image.mode == "P":
+        return Encoding(palette=np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3))
+    return Encoding(bits=1 if image.mode == "1" else bits if bits in (2, 4) else None, jpeg=kind == "jpeg")
+
+
+def _stored(image: Image.Image, encoding: Encoding) -> np.ndarray:
+    """The numbers that a file stores, of an image that was opened by `open_with_pillow`, or of a crop of it."""
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I") and not image.mode.startswith("I;16"):
+        image = image.convert("RGB")
+    pixels = np.asarray(image)
+    if image.mode == "I":  # how older Pillow reads 16-bit grey
+        return pixels.astype(np.uint16)
+    if encoding.bits in (2, 4):  # Pillow has spread them over 0 to 255
+        return pixels // np.uint8(255 // (2**encoding.bits - 1))
+    return pixels
 
 
 def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Path | None) -> ImageSource:
-    """The source itself; or, where the whole scan is one large block, what it holds, decoded once.
+    """The source itself; or, where the whole image is one large block, what it holds, decoded once.
 
     Args:
         source: closed where it is not returned.
@@ -101,7 +113,7 @@ def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Pat
         spill_dir: where a large scan goes.
     """
     whole = source.block[0] >= source.shape[0] and source.block[1] >= source.shape[1]
-    if not whole or block_bytes <= LARGEST_SINGLE_BLOCK:
+    if not whole or block_bytes <= LARGEST_SINGLE_BLOCK or source.stored:
         return source
     with source:
         whole_source = decoded_once(
@@ -113,7 +125,6 @@ def unless_one_large_block(source: BlockSource, block_bytes: int, spill_dir: Pat
             spill_dir,
             channels=source.channels,
             page=source.page,
-            acquisition=source.acquisition,
         )
         whole_source.coloured = source.coloured
         return whole_source
@@ -130,12 +141,12 @@ def decoded_once(
     channels: int,
     **options: Any,
 ) -> RawSource:
-    """A source of the grey values that decoding gives, in memory or in a file of `spill_dir`.
+    """A source of the values that decoding gives, in memory or in a file of `spill_dir`.
 
     Args:
         name: the path as the user gave it.
         shape: height and width (px).
-        bands: decodes; gives bands of rows (rows, W) from top to bottom.
+        bands: decodes; gives bands of rows (rows, W), or (rows, W, C) of what is stored, from top to bottom.
         decoding_bytes: what that takes.
         fingerprint: the file's; a file in `spill_dir` that was made of the same scan is used again.
         spill_dir: a folder that the caller removes when it is done with the scan.
@@ -153,7 +164,7 @@ def decoded_once(
         parts = bands()
         first = next(parts)
         if math.prod(shape) * first.itemsize <= MOST_IN_MEMORY or file is None:
-            storage = np.empty(shape, first.dtype)
+            storage = np.empty((*shape, *first.shape[2:]), first.dtype)
             top = 0
             for band in _chain(first, parts):
                 storage[top : top + len(band)] = band
@@ -162,15 +173,11 @@ def decoded_once(
             log.info("%s: decoded pixels are kept in %s", name, file)
             storage = file
             _spill(file, shape, first, parts)
-    offset, dtype = 0, None
-    if isinstance(storage, Path):
-        mapped = np.load(storage, mmap_mode="r")
-        offset, dtype = mapped.offset, mapped.dtype
-    else:
-        dtype = storage.dtype
+    values = np.load(storage, mmap_mode="r") if isinstance(storage, Path) else storage
     source = RawSource(
-        name, storage, shape, dtype, offset=offset, decoded_whole=True, stored_fingerprint=fingerprint, **options
-    )
+        name, storage, values.shape, values.dtype, offset=getattr(values, "offset", 0), decoded_whole=True,
+        stored_fingerprint=fingerprint, **options,
+    )  # fmt: skip
     source.channels = channels
     return source
 
@@ -185,9 +192,8 @@ def _spill(file: Path, shape: tuple[int, int], first: np.ndarray, rest: Iterator
                 stream.write(np.ascontiguousarray(band).data)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            raise UserError(
-                f"{file}: can't write decoded pixels here ({error.strerror}); free some space or choose another folder"
-            ) from error
+            what = f"can't write decoded pixels here ({error.strerror})"
+            raise FileProblem(file, what, "free some space or choose another folder") from error
         raise
 
 

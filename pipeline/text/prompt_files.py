@@ -10,12 +10,11 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from pipeline.data import check_image
+from pipeline.data import check_image, load_image
 from pipeline.data.pairs import TEXT_FOLDER, find_layout
-from pipeline.errors import UserError
+from pipeline.errors import FileProblem, UserError
 from pipeline.files import atomic_path
-from pipeline.images.files import is_image, read_image, stem_of
-from pipeline.images.microscope import imaged_rows
+from pipeline.images import is_image, stem_of
 from pipeline.text.language_model import Endpoint, LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_writer import ImageStatistics, write_prompt
 from pipeline.wording import check_name
@@ -82,14 +81,13 @@ def write_prompts(
     todo = {name: file for name, file in images.items() if name not in there}
     for name, file in tqdm(todo.items(), unit="image", desc="prompts", delay=1):
         try:
-            image = read_image(file)
+            image = load_image(file, info_bar).pixels
             check_image(image, file)
-        except UserError as error:
+        except FileProblem as error:
             problems.append(str(error))
             continue
-        rows = imaged_rows(image, file, info_bar)
         try:
-            prompts[name] = writer(ImageStatistics.of(image[:rows]))
+            prompts[name] = writer(ImageStatistics.of(image))
         except UnusableAnswer as error:  # the others need not wait for it
             problems.append(f"{file}: {error}")
             continue

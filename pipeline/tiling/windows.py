@@ -11,6 +11,7 @@ from scipy import sparse
 
 from pipeline.errors import UserError
 from pipeline.images import ImageSource
+from pipeline.images.microscope import Acquisition
 from pipeline.images.rectangles import Part, Roi, Window
 from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.chunk_plan import ChunkPlan
@@ -173,7 +174,10 @@ class Rescaled(ImageSource):
 
     def __init__(self, source: ImageSource, scale: tuple[float, float], shape: tuple[int, int]) -> None:
         block = tuple(max(1, round(side * factor)) for side, factor in zip(source.block, scale, strict=True))
-        super().__init__(source.path, shape, np.dtype(np.float32), page=source.page, block=(block[0], block[1]))
+        super().__init__(
+            source.path, shape, np.dtype(np.float32), page=source.page, block=(block[0], block[1]),
+            acquisition=Acquisition(),
+        )  # fmt: skip
         self._source, self._scale = source, scale
 
     def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -17,8 +17,8 @@ from monai.transforms import Crop, InvertibleTransform, MapTransform
 from monai.utils import MetaKeys, ensure_tuple
 
 from pipeline.errors import UserError
-from pipeline.images.files import IMAGE_SUFFIXES, read_image, read_label
-from pipeline.images.microscope import Acquisition, info_bar_height, read_acquisition, read_bottom
+from pipeline.images import is_image, read_image, read_label
+from pipeline.images.microscope import Acquisition, info_bar_height, read_acquisition
 
 #: the metadata's keys for the unit of the affine (nm, or px where the pixel size is unknown), and for how an image
 #: was taken
@@ -58,8 +58,8 @@ class SEMReader(ImageReader):
         self._read = read_label if label else read_image
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
-        """True for the formats of :data:`pipeline.images.files.IMAGE_SUFFIXES`."""
-        return all(str(name).lower().endswith(tuple(IMAGE_SUFFIXES)) for name in ensure_tuple(filename))
+        """True for what `pipeline.images.is_image` takes for an image."""
+        return all(is_image(Path(name)) for name in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike] | PathLike, **_: Any) -> SEMImage:
         """Read one file.
@@ -167,10 +167,10 @@ class CropInfoBard(MapTransform, InvertibleTransform):
     def _bar_of(self, image: Any) -> int:
         channel = image[0]
         pixels = channel.detach().cpu().numpy() if isinstance(channel, torch.Tensor) else np.asarray(channel)
-        height, width = pixels.shape
-        bottom = read_bottom(
-            lambda top, left, high, wide: pixels[top : top + high, left : left + wide], (height, width)
-        )
         stated = getattr(image, "meta", {}).get(ACQUISITION_KEY, {}).get("bar_height", math.nan)
         acquisition = Acquisition(bar_height=None if math.isnan(stated) else int(stated))
-        return info_bar_height(self._info_bar, acquisition, bottom, height)
+
+        def read(top: int, left: int, high: int, wide: int) -> np.ndarray:
+            return pixels[top : top + high, left : left + wide]
+
+        return info_bar_height(self._info_bar, read, pixels.shape, acquisition)

@@ -8,11 +8,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data import DatasetIndex, Sample, check_image, index_dataset, sources_by_pattern
+from pipeline.data import DatasetIndex, Sample, check_image, index_dataset, load_image, sources_by_pattern
 from pipeline.errors import UserError
 from pipeline.foreground.intensity import Intensity
-from pipeline.images.files import IMAGE_SUFFIXES, is_image, read_image, stem_of
-from pipeline.images.microscope import imaged_rows, read_acquisition
+from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
+from pipeline.images.microscope import read_acquisition
 from pipeline.images.microscope.findings import mean_side
 from pipeline.text import (
     DEFAULT_PROMPT,
@@ -163,16 +163,15 @@ def image_items(
     items = []
     for file in files:
         try:
-            whole = read_image(file)
-            image = whole[: imaged_rows(whole, file, info_bar)]
-            check_image(image, file)
+            image = load_image(file, info_bar)
+            check_image(image.pixels, file)
         except UserError as error:
             problems.append(str(error))
         else:
             name = stem_of(file)
             item: dict[str, Any] = {"image": str(file), "image_path": str(file), "name": name, "prompt": prompt}
-            item |= {"source": sources.get(name, name), "intensity": Intensity.of(image)}
-            items.append({**item, "rows": len(image), "info_bar": len(whole) - len(image)})
+            item |= {"source": sources.get(name, name), "intensity": Intensity.of(image.pixels)}
+            items.append({**item, "rows": len(image.pixels), "info_bar": image.info_bar})
     items = pool_intensities(items)
     if problems and (not skip_bad or not items):
         advice = "--skip_bad continues without them" if items else "there are no others"
@@ -194,11 +193,9 @@ def items_left(items: Sequence[dict[str, Any]], done: Collection[str]) -> list[d
 
 
 def _image_files(path: Path) -> list[Path]:
-    if path.is_file():
+    if not path.is_dir() or is_image(path):
         return [path]
-    files = sorted(
-        file for file in path.iterdir() if file.is_file() and is_image(file) and not file.name.startswith(".")
-    )
+    files = sorted(file for file in path.iterdir() if is_image(file) and not file.name.startswith("."))
     if not files:
         inner = next((folder for folder in ("images", "patch_images") if (path / folder).is_dir()), None)
         hint = f"; did you mean {path / inner}?" if inner else f"; supported: {', '.join(sorted(IMAGE_SUFFIXES))}"

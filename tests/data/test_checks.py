@@ -58,9 +58,9 @@ def test_every_problem_is_told_with_its_file(make_dataset: Callable[..., Path]) 
     expected = [
         ("text/bars.txt: the text holds only bars, no phrase", "remove the file"),
         ("images/cut.png: it is truncated", "copy it again"),
-        ("images/inf.tif: 2 of its pixels are NaN or infinite", "fill them"),
+        ("images/inf.tif: 2 pixels are NaN or infinite", "fill them"),
         ("labels/lab.png: the file is empty", "copy it again"),
-        ("images/nan.tif: 2 of its pixels are NaN or infinite", "fill them"),
+        ("images/nan.tif: 2 pixels are NaN or infinite", "fill them"),
         ("labels/size.png: it is 41x24 pixels, but its image size.png is 40x24 pixels", "same size"),
         ("images/tiny.png: it is only 40x15 pixels", "larger crop"),
         ("text/txt.txt: the text is empty", "remove the file"),

@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import affine_transform, gaussian_filter
 
 from pipeline.data.label_check import CHANGING, INVERTED, REACH, SHIFTED, UNFIT, doubt_kind, fit_label
-from pipeline.images.files import read_image, read_label
+from pipeline.images import read_image, read_label
 from tests.paths import SHARED
 
 NANKAI = SHARED / "nankai"

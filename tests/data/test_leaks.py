@@ -13,7 +13,7 @@ from pipeline.data.index import index_dataset
 from pipeline.data.leaks import Leak, find_leaks, search_leaks
 from pipeline.data.samples import Sample
 from pipeline.foreground.intensity import Intensity
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 
 SIZE = (200, 240)
 

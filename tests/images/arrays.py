@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.images import ImageSource, ScanStack
+from pipeline.images.microscope import Acquisition
 from pipeline.images.volume import ScanVolume
 
 
@@ -14,7 +15,7 @@ class ArraySource(ImageSource):
     """A grey array (H, W) as a scan; notes the largest window that was read."""
 
     def __init__(self, pixels: np.ndarray) -> None:
-        super().__init__("array.tif", pixels.shape, pixels.dtype)
+        super().__init__("array.tif", pixels.shape, pixels.dtype, acquisition=Acquisition())
         self.pixels = pixels
         self.largest = 0
 

@@ -11,7 +11,6 @@ import tifffile
 from PIL import Image
 
 from pipeline.images import cropped, open_image, open_stack, whole
-from pipeline.images.microscope import info_bar_height, read_bottom
 from pipeline.images.rectangles import Roi
 from tests.images.microscope.bars import one_line
 from tests.images.microscope.files import HITACHI, IMAGE, fei, write
@@ -49,6 +48,4 @@ def test_the_bar_of_a_scan_by_its_lower_rows(tmp_path: Path) -> None:
     scan = np.vstack([np.random.default_rng(0).normal(120, 20, (600, 800)).clip(0, 255), one_line(50, 800, 0, 255)])
     tifffile.imwrite(tmp_path / "a.tif", scan.astype(np.uint8), tile=(64, 64))
     with open_image(tmp_path / "a.tif") as source:
-        assert (
-            info_bar_height("auto", source.acquisition, read_bottom(source.read, source.shape), source.shape[0]) == 50
-        )
+        assert source.imaged_rows() == source.shape[0] - 50

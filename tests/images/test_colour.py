@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.images.decoders import channels_differ
+from pipeline.images.grey import channels_differ
 from tests.images.cases import noise
 
 SAME, COLOURS = np.repeat(noise((96, 128))[..., None], 3, axis=2), noise((96, 128, 3))

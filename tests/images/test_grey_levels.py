@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.images.decoders import few_levels
-from pipeline.images.files import is_image, read_image
+from pipeline.images import is_image, read_image
+from pipeline.images.grey import few_levels
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -16,7 +16,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.errors import UserError
-from pipeline.images.files import read_image, read_label, stem_of
+from pipeline.images import read_image, read_label, stem_of
 
 RNG = np.random.default_rng(0)
 GREY = (gaussian_filter(RNG.random((37, 52)), 2) * 2000 % 256).astype(np.uint8)
@@ -167,8 +167,8 @@ def test_volume_and_pages_are_told_with_their_number(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "two.tif") as tiff:
         tiff.write(np.zeros((20, 30), np.uint8))
         tiff.write(np.zeros((40, 60, 3), np.uint8), photometric="rgb")
-    for name, slices in (("v.nii", 7), ("v.tif", 5), ("two.tif", 2)):
-        with pytest.raises(UserError, match=rf"{name}.* {slices} slices.*2-D"):
+    for name, images in (("v.nii", 7), ("v.tif", 5), ("two.tif", 2)):
+        with pytest.raises(UserError, match=rf"{name}.* {images} .*2-D.*one file each$"):
             read_image(tmp_path / name)
 
 
@@ -251,7 +251,7 @@ def test_other_unusable_files(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for name, cause in (
         ("lfs.png", "Git LFS pointer"),
-        ("text.tif", "not PNG, TIFF"),
+        ("text.tif", "text file, not an image"),
         ("folder.png", "folder"),
         ("none.png", "no such file"),
     ):

@@ -34,7 +34,7 @@ def test_a_volume_is_a_stack(tmp_path: Path) -> None:
         assert_reads(stack[index], data[index])
     with pytest.raises(UserError, match="3 slices"):
         open_image(tmp_path / "a.mrc")
-    with pytest.raises(UserError, match="no slice 3"):
+    with pytest.raises(UserError, match="no page 3"):
         open_image(tmp_path / "a.mrc", page=3)
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.images import nifti, open_image, open_stack
-from pipeline.images.files import read_image
+from pipeline.images import nifti, open_image, open_stack, read_image
 from tests.images.cases import assert_reads, noise
 
 
@@ -35,7 +34,7 @@ def test_slices(tmp_path: Path, suffix: str, dtype: str, kind: type) -> None:
         assert source.decoded_whole == (suffix == ".nii.gz")
     with open_image(path, page=2) as source:
         assert_reads(source, volume[:, :, 2].T)
-    with pytest.raises(UserError, match="no slice 4"):
+    with pytest.raises(UserError, match="no page 4"):
         open_image(path, page=4)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipeline.errors import UserError
 from pipeline.images import cropped, open_image, open_stack, scans_in
-from pipeline.images.opening import natural, subfolders_with_images
+from pipeline.images.folders import natural, subfolders_with_images
 from pipeline.images.rectangles import Roi
 from tests.images.cases import assert_reads, noise
 
@@ -27,7 +27,7 @@ from tests.images.cases import assert_reads, noise
         (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
         (b"ZISRAWFILE" + bytes(30), "CZI file; export it as TIFF"),
         (b"%PDF-1.7", "it is a PDF"),
-        (bytes(range(200)), "not TIFF, Zarr"),
+        (bytes(range(200)), "not TIFF, PNG, .* or Zarr; save the image as TIFF"),
         (b"\x1f\x8b" + bytes(30), "truncated or damaged"),
         (b"PK\x03\x04" + bytes(30), "can't be opened as Zarr"),
     ],
@@ -128,7 +128,7 @@ def test_nan_is_told_where_it_is_read(tmp_path: Path) -> None:
     with open_image(tmp_path / "a.tif") as source:
         np.testing.assert_array_equal(source.read(0, 0, 30, 50), image[:30])
         with pytest.raises(
-            UserError, match=r"a\.tif: 2 pixels are NaN or infinite in the region x 5 to 6, y 30 to 30,"
+            UserError, match=r"a\.tif: 2 pixels are NaN or infinite in the region x 5 to 6, y 30 to 30;"
         ):
             source.read(25, 0, 10, 10)
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.images import open_image, open_stack
-from pipeline.images.files import read_image
+from pipeline.images import open_image, open_stack, read_image
 from tests.images.cases import assert_reads
 from tests.paths import SHARED
 

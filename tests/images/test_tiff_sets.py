@@ -35,7 +35,7 @@ def test_a_file_of_a_set_means_itself(
     assert_reads(stack[0], SLICES[1])
     (warning,) = caplog.messages
     assert "s1.ome.tif: it holds 1 of the 3 images of a set of files (with s0.ome.tif, s2.ome.tif)" in warning
-    with pytest.raises(UserError, match=r"s1\.ome\.tif: no page 1 in this file, which holds 1 of the 3 images"):
+    with pytest.raises(UserError, match=r"s1\.ome\.tif: no page 1: it holds 1 of the 3 images"):
         open_image(files[1], page=1)
 
 

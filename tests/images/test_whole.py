@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.images import open_image, whole
-from pipeline.images.files import read_image
+from pipeline.images import open_image, read_image, whole
 from tests.images.cases import assert_reads, noise
 
 
@@ -53,10 +52,11 @@ def test_what_was_spilled_is_used_again_for_the_same_file_only(
     monkeypatch.setattr(whole, "MOST_IN_MEMORY", 1000)
     monkeypatch.setattr(whole, "_LITTLE", 1000)
     path = write(tmp_path, "grey.png")
+    pixels = read_image(path)
     for expected in (1, 0):
         caplog.clear()
         with caplog.at_level("INFO", logger="vlsenet"), open_image(path, spill_dir=tmp_path / "spill") as source:
-            assert_reads(source, read_image(path))
+            assert_reads(source, pixels)
         assert caplog.text.count("must be decoded as a whole") == expected
     Image.fromarray(noise((61, 83), seed=5)).save(path)
     with open_image(path, spill_dir=tmp_path / "spill") as source:

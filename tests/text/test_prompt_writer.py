@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from pipeline.images.files import read_image, read_label
+from pipeline.images import read_image, read_label
 from pipeline.text import phrases_of
 from pipeline.text.prompt_writer import (
     CONNECTIVITY,

@@ -10,7 +10,7 @@ import torch
 from monai.data import DataLoader, Dataset, MetaTensor, decollate_batch
 from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged, Spacingd
 
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 from pipeline.transforms import SEMReader
 from tests.images.microscope.files import IMAGE, fei, write
 

@@ -1,6 +1,6 @@
 """What a microscope's file says about how its image was taken, and where its info bar begins."""
 
 from pipeline.images.microscope.acquisition import Acquisition, read_acquisition
-from pipeline.images.microscope.info_bar import find_info_bar, imaged_rows, info_bar_height, read_bottom
+from pipeline.images.microscope.info_bar import find_info_bar, info_bar_height
 
-__all__ = ["Acquisition", "find_info_bar", "imaged_rows", "info_bar_height", "read_acquisition", "read_bottom"]
+__all__ = ["Acquisition", "find_info_bar", "info_bar_height", "read_acquisition"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from pipeline.images.formats import kind_of, open_with_pillow
+from pipeline.images.formats import BEGINNING, kind_by_content, open_with_pillow
 from pipeline.images.microscope import fei, hitachi, jeol, standard, tescan
 from pipeline.images.microscope.findings import Finding, same
 from pipeline.images.microscope.quantities import plain_text
@@ -97,8 +97,6 @@ class Acquisition:
 
 Adapter = tuple[str, Callable[[], Finding | None]]
 
-_TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_NIFTI = tuple(size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big"))  # type: ignore[arg-type]
 _PHENOM_END, _LOOKED_AT = b"</FeiImage>", 1 << 16
 _FIELDS = (
     "magnification", "detector", "voltage_kv", "working_distance_mm", "date", "instrument", "bar_height",
@@ -178,18 +176,20 @@ def _found(adapters: list[Adapter], warnings: list[str]) -> list[Finding]:
 
 def _adapters(file: Path, image: int) -> list[Adapter]:
     if file.is_dir():
-        return [("OME-Zarr", partial(standard.from_zarr_folder, file))]
+        return [("OME-Zarr", partial(standard.from_zarr, file))]
     with file.open("rb") as stream:
-        start = stream.read(212)
-    if start.startswith(_TIFF):
+        kind = kind_by_content(stream.read(BEGINNING))
+    if kind == "tiff":
         own, others, shape = tiff_adapters(file, image)
         return [*own, *_beside(file, lambda: shape), *others]
-    if start.startswith((b"\x1f\x8b", *_NIFTI)):
+    if kind == "zarr":
+        return [("OME-Zarr", partial(standard.from_zarr, file))]
+    if kind == "nifti":
         return [("NIfTI header", partial(standard.from_nifti_file, file))]
-    if start[208:211] == b"MAP":
+    if kind == "mrc":
         return [("MRC header", partial(standard.from_mrc_file, file))]
     inside: list[Adapter] = []
-    if start.startswith(b"\xff\xd8\xff") and (text := _phenom_xml(file)) is not None:
+    if kind == "jpeg" and (text := _phenom_xml(file)) is not None:
         inside = [("Phenom XML", lambda: fei.from_xml(text, _shape(file) or (1 << 30, 1 << 30)))]
     return [*inside, *_beside(file, partial(_shape, file))]
 
@@ -220,13 +220,13 @@ def _phenom_xml(file: Path) -> str | None:
 def _shape(file: Path) -> tuple[int, int] | None:
     """Height and width (px) of a PNG, JPEG or BMP."""
     with file.open("rb") as stream:
-        kind = kind_of(stream.read(16))
-        stream.seek(0)
+        kind = kind_by_content(stream.read(BEGINNING))
         if kind not in ("png", "jpeg", "bmp"):
             return None
+        stream.seek(0)
         try:
             picture = open_with_pillow(stream, kind)
-        except Exception:  # Pillow answers damaged files with errors of every type; a reader will tell
+        except Exception:  # Pillow answers damaged files with errors of every type; reading them says what is wrong
             return None
         return picture.height, picture.width
 

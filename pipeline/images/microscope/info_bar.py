@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from scipy.ndimage import maximum_filter
 
-from pipeline.errors import UserError
-from pipeline.images.microscope.acquisition import Acquisition, read_acquisition
+from pipeline.errors import FileProblem, UserError
+from pipeline.images.microscope.acquisition import Acquisition
 
 #: share of a row that is of the ground's or the pen's level; the rest is the strokes' smooth edges
 _DRAWN = 0.4
@@ -29,7 +28,7 @@ _BLOCK = 8
 
 
 def find_info_bar(bottom: np.ndarray, image_height: int | None = None) -> int:
-    """Find the info bar at the lower border of an image.
+    """Find the info bar at the lower border of an image by its look.
 
     Args:
         bottom: grey values of its lower rows, (h, W), or all of them; a quarter of the rows is enough.
@@ -133,48 +132,32 @@ def _is_drawn(bar: np.ndarray, ground: float, on_ground: np.ndarray, ink: np.nda
 
 log = logging.getLogger("vlsenet")
 
-#: rows and pixels of a scan that are looked at for a bar; no bar is higher
+#: rows and pixels of an image that are looked at for a bar; no bar is higher
 _MOST_ROWS, _MOST_PIXELS = 1024, 1 << 26
 
 
-def imaged_rows(image: np.ndarray, file: Path, choice: str | int = "auto") -> int:
-    """How many rows of an image lie above its info bar.
-
-    Args:
-        image: grey values (H, W), as read from the file.
-        file: the image's; it may tell the bar's height.
-        choice: as for `info_bar_height`.
-
-    Returns:
-        H where there is no bar.
-
-    Raises:
-        UserError: the choice is not one of these, or leaves no image.
-    """
-    height = image.shape[0]
-    bottom = read_bottom(lambda top, left, high, wide: image[top : top + high, left : left + wide], image.shape)
-    return height - info_bar_height(choice, read_acquisition(file), bottom, height)
-
-
 def info_bar_height(
-    choice: str | int, acquisition: Acquisition | None, bottom: np.ndarray, image_height: int | None = None
+    choice: str | int,
+    read: Callable[[int, int, int, int], np.ndarray],
+    shape: tuple[int, int],
+    acquisition: Acquisition,
 ) -> int:
-    """The height of the info bar to cut off.
+    """The height of the info bar to cut off an image.
 
     Args:
-        choice: `keep` cuts nothing; `auto` takes the height that the file tells, where the rows do look drawn, or else
+        choice: `keep` cuts nothing; `auto` takes the height that the file states, where the rows do look drawn, or else
             the look of the lowest rows; a number is the height (px).
-        acquisition: what the image's file tells; None where nothing is known.
-        bottom: grey values of the image's lower rows (h, W), as `read_bottom` gives them.
-        image_height: rows of the whole image; those of `bottom` where left out.
+        read: from (top, left, height, width) to grey values, as `ImageSource.read`; a third of the rows at most.
+        shape: height and width of the image (px).
+        acquisition: what the image's file says.
 
     Returns:
-        Rows to cut off at the lower border (px), 0 for none.
+        Rows to cut off at the lower border (px), 0 for none; also where the lowest rows can't be read.
 
     Raises:
         UserError: the choice is not one of these, or leaves no image.
     """
-    rows = image_height or len(bottom)
+    rows, width = shape
     text = str(choice).strip().lower()
     if text == "keep":
         return 0
@@ -184,7 +167,12 @@ def info_bar_height(
         if int(text) >= rows:
             raise UserError(f"--info_bar {choice} leaves nothing of an image of {rows} rows; give the bar's height")
         return int(text)
-    stated = None if acquisition is None else acquisition.bar_height
+    high = max(1, min(-(-rows // 3) + 1, _MOST_ROWS, max(64, _MOST_PIXELS // max(1, width)), rows))
+    try:
+        bottom = read(rows - high, 0, high, width)
+    except FileProblem:  # raised again where they are needed; a region of interest may leave them out
+        return 0
+    stated = acquisition.bar_height
     if stated is None:
         return find_info_bar(bottom, rows)
     if stated and not (stated <= len(bottom) and is_drawn(bottom[-stated:])):
@@ -200,18 +188,3 @@ def info_bar_height(
 def is_drawn(strip: np.ndarray) -> bool:
     """Whether rows (h, W) are drawn and not imaged: neighbours are equal where there is no noise."""
     return strip.shape[1] > 1 and float(np.mean(strip[:, 1:] == strip[:, :-1])) >= 0.4
-
-
-def read_bottom(read: Callable[[int, int, int, int], np.ndarray], shape: tuple[int, int]) -> np.ndarray:
-    """The lower rows of an image, as many as it takes to find an info bar: a third of the image at most.
-
-    Args:
-        read: of a `ImageSource`: (top, left, height, width) to grey values.
-        shape: height and width of the image (px).
-
-    Returns:
-        Grey values (h, W).
-    """
-    height, width = shape
-    rows = max(1, min(-(-height // 3) + 1, _MOST_ROWS, max(64, _MOST_PIXELS // max(1, width)), height))
-    return read(height - rows, 0, rows, width)

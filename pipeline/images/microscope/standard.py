@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -147,13 +148,14 @@ def from_mrc_file(path: Path) -> Finding:
     return finding
 
 
-def from_zarr_folder(path: Path) -> Finding:
-    """From the metadata of an OME-Zarr folder."""
+def from_zarr(path: Path) -> Finding:
+    """From the metadata of an OME-Zarr in a folder or a zip file."""
     finding = Finding("OME-Zarr")
     attributes: Any = {}
+    root = path if path.is_dir() else zipfile.Path(path)
     for name in (".zattrs", "zarr.json"):
-        if (path / name).is_file():
-            attributes = json.loads((path / name).read_text("utf-8"))
+        if (root / name).is_file():
+            attributes = json.loads((root / name).read_text("utf-8"))
             attributes = attributes.get("attributes", attributes)
     multiscales = (attributes.get("ome") or attributes).get("multiscales")
     size = from_multiscale(multiscales[0]) if multiscales else None

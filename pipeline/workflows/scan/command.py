@@ -15,7 +15,7 @@ import torch
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.images import inputs_of, scans_in
-from pipeline.images.zarr_image import is_zarr
+from pipeline.images.formats import is_zarr
 from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks

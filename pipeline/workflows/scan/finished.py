@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.data.pairs import is_part_of_data_set
 from pipeline.engine import Journal
 from pipeline.errors import UserError
-from pipeline.images.opening import subfolders_with_images
+from pipeline.images.folders import subfolders_with_images
 from pipeline.wording import some_of
 from pipeline.workflows.scan.results import FIGURES, FILES, JOURNAL, MANIFEST, STORE, expected_files
 

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.images.microscope import Acquisition, info_bar_height, read_bottom
+from pipeline.errors import FileProblem, UserError
+from pipeline.images.microscope import Acquisition, info_bar_height
 from pipeline.synthetic import generate
 from tests.images.microscope.bars import boxes
 
@@ -14,30 +14,48 @@ ROCK = generate((200, 320), 0).image
 IMAGE = np.vstack([ROCK, boxes(40, 320, 0, 255)])
 
 
+def height(choice: str | int, image: np.ndarray, stated: int | None = None) -> int:
+    """The height of an image's info bar, as chosen and as its file states it."""
+
+    def read(top: int, left: int, height: int, width: int) -> np.ndarray:
+        assert height < 200  # a part is enough
+        return image[top : top + height, left : left + width]
+
+    return info_bar_height(choice, read, image.shape, Acquisition(bar_height=stated))
+
+
 def test_choices() -> None:
-    assert info_bar_height("keep", Acquisition(bar_height=40), IMAGE) == 0
-    assert info_bar_height("auto", None, IMAGE) == 40
-    assert info_bar_height("AUTO", Acquisition(), IMAGE) == 40
-    assert info_bar_height("auto", None, ROCK) == 0
-    assert info_bar_height("17", None, IMAGE) == info_bar_height(17, None, IMAGE) == 17
+    assert height("keep", IMAGE, 40) == 0
+    assert height("auto", IMAGE) == 40
+    assert height("AUTO", IMAGE) == 40
+    assert height("auto", ROCK) == 0
+    assert height("17", IMAGE) == height(17, IMAGE) == 17
 
 
-def test_what_the_file_tells_goes_before_the_look() -> None:
-    assert info_bar_height("auto", Acquisition(bar_height=38), IMAGE) == 38
-    assert info_bar_height("auto", Acquisition(bar_height=0), IMAGE) == 0
+def test_what_the_file_states_goes_before_the_look() -> None:
+    assert height("auto", IMAGE, 38) == 38
+    assert height("auto", IMAGE, 0) == 0
 
 
 def test_a_bar_that_was_cut_off_before_is_not_cut_off_again(caplog: pytest.LogCaptureFixture) -> None:
     """The metadata stay when another program crops the image."""
     with caplog.at_level(logging.WARNING, "vlsenet"):
-        assert info_bar_height("auto", Acquisition(bar_height=40), ROCK) == 0
+        assert height("auto", ROCK, 40) == 0
     assert "40 rows" in caplog.text
+
+
+def test_rows_that_cannot_be_read_are_no_bar() -> None:
+    def read(*_: int) -> np.ndarray:
+        raise FileProblem("a.tif", "it is damaged", "copy it again")
+
+    assert info_bar_height("auto", read, IMAGE.shape, Acquisition(bar_height=40)) == 0
+    assert info_bar_height(17, read, IMAGE.shape, Acquisition()) == 17
 
 
 @pytest.mark.parametrize("choice", ["no", "-3", "4.5", "", "240", 1000, "٣"])
 def test_other_choices_are_refused(choice: str | int) -> None:
     with pytest.raises(UserError, match="--info_bar"):
-        info_bar_height(choice, None, IMAGE)
+        height(choice, IMAGE)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (240, 320), (5000, 40), (70_000, 30_000)])
@@ -46,16 +64,10 @@ def test_reading_the_bottom(shape: tuple[int, int]) -> None:
 
     def read(top: int, left: int, height: int, width: int) -> np.ndarray:
         asked.append((top, left, height, width))
-        return np.empty((0, 0))
+        return np.empty((1, 0))
 
-    read_bottom(read, shape)
+    info_bar_height("auto", read, shape, Acquisition())
     ((top, left, height, width),) = asked
     assert (top + height, left, width) == (shape[0], 0, shape[1])
     assert 0 < height <= 1024
     assert height * width <= 1 << 26
-
-
-def test_the_bottom_that_is_read_is_enough() -> None:
-    bottom = read_bottom(lambda top, left, height, width: IMAGE[top : top + height, left : left + width], IMAGE.shape)
-    assert len(bottom) < len(IMAGE)
-    assert info_bar_height("auto", None, bottom, len(IMAGE)) == 40

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images.files import read_image
+from pipeline.images import read_image
 from pipeline.images.microscope import find_info_bar
 from pipeline.synthetic import SceneSettings, generate
 from pipeline.synthetic.sample import info_bar_height as drawn_height

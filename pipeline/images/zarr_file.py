@@ -5,89 +5,51 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UserError, on_one_line
+from pipeline.errors import FileProblem, on_one_line
+from pipeline.images.failures import COPY_AGAIN
+from pipeline.images.image_file import ImageFile, no_volume
 from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.quantities import PixelSize, from_multiscale, spacing_from_multiscale
-from pipeline.images.source import COPY_AGAIN, ImageSource, file_fingerprint
+from pipeline.images.source import ImageSource, file_fingerprint
 from pipeline.images.storage import BlockSource
-from pipeline.images.tiff import no_volume
 from pipeline.images.whole import unless_one_large_block
 
-_MARKS = (".zarray", ".zgroup", "zarr.json")
 _SAMPLES = 16
 
 
-def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr array or group."""
-    return any((path / mark).is_file() for mark in _MARKS)
+class ZarrFile(ImageFile):
+    """The images of a Zarr (slices, times, channels that are no colour); of OME-Zarr, of its largest level.
 
-
-def is_zipped_zarr(path: Path) -> bool:
-    """Whether a file is a zip archive of a Zarr, and not one of anything else."""
-    if not path.name.lower().endswith(".zip"):
-        return False
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return not set(_MARKS).isdisjoint(archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return False
-
-
-def open_zarr(location: str, *, page: int | None, spill_dir: Path | None) -> ImageSource:
-    """Open one image of a Zarr; of OME-Zarr, its largest level.
-
-    Args:
-        location: folder, .zip file, or URL (memory://, s3://, https://...) that fsspec knows.
-        page: which of its images (slices, times, channels that are no colour), from 0; None where there is but one.
-        spill_dir: for an array that is one large chunk.
-
-    Raises:
-        UserError: it is damaged, out of reach, no image, or holds several images and `page` names none.
-    """
-    image = ZarrImage(location)
-    if page is None and image.planes > 1:
-        raise UserError(
-            f"{location}: it holds {image.planes} images (axes {image.axes}, shape {image.array.shape}), but one is "
-            f"needed; choose one with --page 0 to {image.planes - 1}" + ("" if image.no_volume else ", or give --stack")
-        )
-    if page is not None and not 0 <= page < image.planes:
-        raise UserError(f"{location}: no page {page}; choose from 0 to {image.planes - 1}")
-    source = ZarrSource(image, page)
-    return unless_one_large_block(source, math.prod(image.array.chunks) * image.array.dtype.itemsize, spill_dir)
-
-
-class ZarrImage:
-    """An array of images, and what its metadata says about it.
+    Its name is a folder, a .zip file, or an address (memory://, s3://, https://...) that fsspec knows.
 
     Attributes:
-        location: as the user gave it.
         array: the Zarr array.
         axes: a letter for each of its axes; c only where it is colour.
-        planes: number of 2-D images in it.
-        no_volume: why they are not the slices of one volume, and what to do; None where they are.
-        pixel_size_nm: as for `ImageSource`.
-        slice_spacing_nm: distance of the images (nm), where they lie along an axis z and no other.
     """
 
-    def __init__(self, location: str) -> None:
-        self.location = location
-        node = _opened(location)
+    def _look(self) -> None:
+        node = _opened(self.name)
         names: list[str] | None = None
-        self.pixel_size_nm: PixelSize | None = None
+        size: PixelSize | None = None
         spacing: float | None = None
         if not hasattr(node, "chunks"):
-            node, names, self.pixel_size_nm, spacing = self._image_of(node)
+            node, names, size, spacing = self._image_of(node)
         self.array = node
         self.axes = self._axes(names)
-        self.planes = math.prod(n for axis, n in zip(self.axes, self.array.shape, strict=True) if axis not in "yxc")
-        along_z = "z" in (names or ()) and 1 < self.planes == self.array.shape[(names or []).index("z")]
-        self.slice_spacing_nm = spacing if along_z else None
+        self.count = math.prod(n for axis, n in zip(self.axes, self.array.shape, strict=True) if axis not in "yxc")
+        self.holds = f"{self.count} images (axes {self.axes}, shape {self.array.shape})"
+        along_z = "z" in (names or ()) and 1 < self.count == self.array.shape[(names or []).index("z")]
+        self.acquisition = _acquisition(size, spacing if along_z else None)
+
+    def image(self, index: int, page: int | None) -> ImageSource:
+        """One image, from 0."""
+        block_bytes = math.prod(self.array.chunks) * self.array.dtype.itemsize
+        return unless_one_large_block(ZarrSource(self, index, page), block_bytes, self.spill_dir)
 
     def _image_of(self, group: Any) -> tuple[Any, list[str] | None, PixelSize | None, float | None]:
         attributes = dict(group.attrs)
@@ -102,12 +64,12 @@ class ZarrImage:
         except Exception as error:  # missing keys, missing arrays, damaged metadata
             cause = on_one_line(error)
             what = f"its metadata and arrays do not match ({type(error).__name__}: {cause})"
-            raise UserError(f"{self.location}: {what}; {COPY_AGAIN}") from error
+            raise FileProblem(self.name, what, COPY_AGAIN) from error
         if len(members) == 1:
             return group[members[0]], None, None, None
         listed = ", ".join((members + others)[:5]) or "nothing"
         what = f"it is a Zarr group without OME metadata that holds {listed}"
-        raise UserError(f"{self.location}: {what}; give an image inside, such as {self.location.rstrip('/')}/NAME")
+        raise FileProblem(self.name, what, f"give an image inside, such as {self.name.rstrip('/')}/NAME")
 
     def _axes(self, names: list[str] | None) -> str:
         shape = self.array.shape
@@ -115,7 +77,6 @@ class ZarrImage:
             named = getattr(getattr(self.array, "metadata", None), "dimension_names", None)
             names = named or dict(self.array.attrs).get("_ARRAY_DIMENSIONS")
         letters = [str(name).lower() for name in names or []]
-        self.no_volume: str | None = None
         if len(letters) == len(shape) and {"y", "x"} <= set(letters):
             # several letters may stand for one axis ("time"); only y, x and c matter here
             axes = "".join(letter if letter in ("y", "x", "c") else "p" for letter in letters)
@@ -124,7 +85,7 @@ class ZarrImage:
         elif len(shape) > 2:
             axes = "p" * (len(shape) - 3) + ("yxc" if shape[-1] in (3, 4) else "pyx")
         else:
-            raise UserError(f"{self.location}: it holds an array of shape {shape}, not an image; give another array")
+            raise FileProblem(self.name, f"it holds an array of shape {shape}, not an image", "give another array")
         at = axes.find("c")
         if at >= 0 and shape[at] not in (3, 4):
             axes = axes.replace("c", "p")  # channels that are no colour are images of their own
@@ -137,22 +98,23 @@ class ZarrImage:
 class ZarrSource(BlockSource):
     """One 2-D image of a Zarr array."""
 
-    def __init__(self, image: ZarrImage, page: int | None) -> None:
-        axes, array = image.axes, image.array
+    def __init__(self, file: ZarrFile, index: int, page: int | None) -> None:
+        axes, array = file.axes, file.array
         sizes = dict(zip(axes, array.shape, strict=True))  # the p axes are not looked up
         chunks = dict(zip(axes, array.chunks, strict=True))
         shape = sizes["y"], sizes["x"]
         super().__init__(
-            image.location,
+            file.name,
             shape,
             np.dtype(array.dtype),
             page=page,
             channels=sizes.get("c", 1),
             block=(min(chunks["y"], max(shape[0], 1)), min(chunks["x"], max(shape[1], 1))),
-            acquisition=_acquisition(image.pixel_size_nm, image.slice_spacing_nm),
+            acquisition=file.acquisition,
+            stored=file.stored,
         )
         planes = [n for axis, n in zip(axes, array.shape, strict=True) if axis == "p"]
-        places = list(np.unravel_index(page or 0, planes)) if planes else []
+        places = list(np.unravel_index(index, planes)) if planes else []
         self._index: list[int | None] = [int(places.pop(0)) if axis == "p" else None for axis in axes]
         self._axes, self._array = axes, array
 
@@ -166,7 +128,7 @@ class ZarrSource(BlockSource):
         index = tuple(window.get(axis, place) for axis, place in zip(self._axes, self._index, strict=True))
         pixels = np.asarray(self._array[index])
         kept = [axis for axis in self._axes if axis != "p"]
-        return self._grey(pixels.transpose([kept.index(axis) for axis in "yxc" if axis in kept]))
+        return self._values(pixels.transpose([kept.index(axis) for axis in "yxc" if axis in kept]))
 
     def _stored(self) -> dict[str, Any]:
         path = Path(self.path)
@@ -189,9 +151,7 @@ class ZarrSource(BlockSource):
         return {**fingerprint, "sha256_of_samples": digest.hexdigest()}
 
 
-def _acquisition(size: PixelSize | None, slice_spacing_nm: float | None) -> Acquisition | None:
-    if size is None and slice_spacing_nm is None:
-        return None
+def _acquisition(size: PixelSize | None, slice_spacing_nm: float | None) -> Acquisition:
     known = {"pixel_size": size, "slice_spacing_nm": slice_spacing_nm}
     sources = {name: "OME-Zarr" for name, value in known.items() if value is not None}
     height, width = size or (None, None)
@@ -208,8 +168,8 @@ def _opened(location: str) -> Any:
         return zarr.open(location, mode="r")
     except ImportError as error:
         what = f"{error}".rstrip(".")
-        raise UserError(f"{location}: reading it needs a package that is not installed ({what})") from error
+        raise FileProblem(location, f"reading it needs a package ({what})", "install it") from error
     except Exception as error:  # stores answer a missing or damaged array with errors of every type
         cause = on_one_line(error)
         what = f"it can't be opened as Zarr ({type(error).__name__}: {cause})"
-        raise UserError(f"{location}: {what}; check the path, and the access rights of an object store") from error
+        raise FileProblem(location, what, "check the path, and the access rights of an object store") from error

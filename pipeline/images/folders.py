@@ -1,0 +1,101 @@
+"""Which files of a folder are images: scans, the slices of a stack, or the images of a data set."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from pipeline.errors import FileProblem
+from pipeline.images.formats import is_image, is_zarr
+from pipeline.wording import some_of
+
+logger = logging.getLogger("vlsenet")
+
+#: the folders of images and of masks in a data set
+LAYOUTS = (("images", "labels"), ("patch_images", "patch_mask"))
+#: of files that go with images; no warning names them
+_SIDE_FILES = (".txt", ".xml", ".hdr", ".csv", ".json", ".md", ".ini", ".db")
+
+
+def slices_in(folder: Path) -> list[Path]:
+    """The images in a folder, in the order of the numbers in their names."""
+    return [path for path in images_in(folder) if not path.is_dir()]
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images in a folder, Zarrs among them, in the order of the numbers in their names."""
+    return _in_order([path for path in folder.iterdir() if not path.name.startswith(".") and is_image(path)])
+
+
+def subfolders_with_images(folder: Path) -> list[Path]:
+    """The folders in a folder that hold images, in order; Zarrs are images themselves."""
+    inside = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    return _in_order([path for path in inside if _holds_images(path)])
+
+
+def _holds_images(folder: Path) -> bool:
+    try:
+        return not is_zarr(folder) and bool(slices_in(folder))
+    except OSError:  # not for this user
+        return False
+
+
+def no_images(folder: Path) -> FileProblem:
+    """The problem of a folder that holds no images itself."""
+    what = "this folder is not a Zarr and holds no images"
+    inside = subfolders_with_images(folder)
+    of_data_set = [path for path in inside if path.name in [images for images, _ in LAYOUTS]]
+    if not (others := [str(path) for path in of_data_set or inside]):
+        return FileProblem(folder, what, "check the path")
+    if len(others) == 1:
+        return FileProblem(folder, f"{what}, but {others[0]} does", "give that folder")
+    return FileProblem(folder, f"{what}, but {some_of(others)} do", "give one")
+
+
+def warn_of_others(folder: Path, taken: Collection[Path]) -> None:
+    """Warn of files in a folder that are not taken for images, side files of microscopes aside."""
+    files = [path for path in folder.iterdir() if not path.name.startswith(".") and path.is_file()]
+    left = [path for path in files if not path.name.lower().endswith(_SIDE_FILES)]
+    if names := [path.name for path in _in_order(left) if path not in taken]:
+        logger.warning(
+            "%s: skipped, as their names are not those of images: %s; give such a file on its own, or rename it",
+            folder,
+            some_of(names),
+        )
+
+
+def inputs_of(name: str) -> list[Path]:
+    """The files or the Zarr that one scan or stack is read from; none of an address."""
+    if "://" in name:
+        return []
+    path = Path(name)
+    return slices_in(path) if path.is_dir() and not is_zarr(path) else [path]
+
+
+def scans_in(name: str) -> list[Path]:
+    """The scans, images and Zarrs, in a folder; none where `name` is itself one, or an address.
+
+    A warning names the files that are left out.
+
+    Raises:
+        FileProblem: the folder holds none.
+    """
+    if "://" in name or not Path(name).is_dir() or is_zarr(Path(name)):
+        return []
+    folder = Path(name)
+    scans = images_in(folder)
+    if not scans:
+        raise no_images(folder)
+    warn_of_others(folder, set(scans))
+    return scans
+
+
+def _in_order(paths: list[Path]) -> list[Path]:
+    return sorted(paths, key=lambda path: natural(path.name))
+
+
+def natural(name: str) -> list[tuple[int, str]]:
+    """A key that sorts slice2 before slice10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name.lower())]
