@@ -78,10 +78,10 @@ class RunConnector:
 
     Parts of the slice are added from top to bottom; each is joined by itself, and what it touches around it is kept
     as pairs, which `finish` resolves. On the number line of `PlacedRuns`, rows have a gap between them: two runs touch
-    if one begins where the other ends or earlier, once the one is moved by a whole number of rows.
+    if their intervals overlap or meet once one of them is shifted by a whole number of rows.
 
     The rows of the known runs decide the connectivity. With the row above (-1) in the same slice, pores are connected
-    by 8 neighbours; with the rows above, beside and below (-1, 0, 1) in the slice before, by 26.
+    by 8 neighbours; with the row above, the same row and the row below (-1, 0, 1) in the slice before, by 26.
 
     Args:
         width: of the slice (px).
@@ -149,7 +149,7 @@ def _touching(
 
 
 def _ranges(first: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """`first`, `first` + 1, ... up to `count` numbers for each entry, one after the other."""
+    """`first`, `first` + 1, ... up to `count` numbers for each entry, concatenated."""
     return np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
 
 

@@ -7,7 +7,8 @@ and PNG files leave. `measures.py` holds the numbers; `key_figures.py`, `method.
 
 from __future__ import annotations
 
+from pipeline.report.measures import Measures
 from pipeline.report.plots import PLOTS
 from pipeline.report.scan_report import Report, report_of_scan, write_figures, write_report
 
-__all__ = ["PLOTS", "Report", "report_of_scan", "write_figures", "write_report"]
+__all__ = ["PLOTS", "Measures", "Report", "report_of_scan", "write_figures", "write_report"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
+from pipeline.measure.pore_statistics.representative_area import REPRESENTATIVE
 from pipeline.measure.porosity import CONFIDENCE
-from pipeline.measure.statistics.orientation import NO_DIRECTION
-from pipeline.measure.statistics.representative_area import REPRESENTATIVE
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.units import (
     MISSING,
@@ -135,7 +135,7 @@ def _anisotropy(measures: Measures) -> KeyFigure:
     if rose.p_uniform >= NO_DIRECTION:
         direction = "not significant"
     ratio = number(measures.intercept_ratio)
-    note = f"0 to 1{', of the sections' if measures.is_stack else ''}; {direction}; intercepts x : y = {ratio}"
+    note = f"0 to 1{', of the sections' if measures.is_stack else ''}; {direction}; mean intercepts x : y = {ratio}"
     return KeyFigure("Anisotropy", number(rose.resultant_length, 2), note)
 
 

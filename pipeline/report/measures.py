@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.engine import BlockCounts
-from pipeline.measure.porosity import Porosity
-from pipeline.measure.statistics import (
+from pipeline.engine import BlockCounts, ScanStore
+from pipeline.measure.pore_statistics import (
     OrientationRose,
     RepresentativeArea,
     SizeDistribution,
@@ -20,7 +19,9 @@ from pipeline.measure.statistics import (
     orientation_rose,
     representative_area,
     size_distribution,
+    survey,
 )
+from pipeline.measure.porosity import Porosity
 from pipeline.report.units import Scale
 from pipeline.tiling.chunk_plan import ChunkPlan
 
@@ -33,34 +34,49 @@ class Measures:
     """What was measured on a scan.
 
     Attributes:
-        plan: of the store.
+        store: finished, with its pyramid.
+        blocks: pore and rock pixels of each block (`block_counts`).
         porosity: of the scan.
-        table: of its pores.
-        survey: of its pixels.
-        blocks: pore and rock pixels of each block of the plan.
-        pixel_size_nm: if known.
-        threshold: probability from which a pixel is pore, if known.
-        manifest: what produced the segmentation.
+        table: of its pores, as in ``pores.parquet``; its columns in pixels are read.
+        manifest: as in ``manifest.json``; missing entries are skipped. ``reads_prompt``: whether a prompt changes what
+            the model says.
+        pixel_size_nm: side of a pixel (nm), if known.
         min_area_px: smallest pore in the table (px²).
         dropped: number of smaller pores, if known.
         acquisition: how the image was taken (`Acquisition.to_dict`), if known.
-        bodies: table of the 3-D pores of a stack, if known.
+        bodies: of a stack, the table of its 3-D pores, as in ``pores_3d.parquet``; None: the largest sections are
+            listed, of which a pore has several.
         shown_slice: number of the slice that pictures and map show, from 0.
     """
 
-    plan: ChunkPlan
+    store: ScanStore
+    blocks: BlockCounts
     porosity: Porosity
     table: pd.DataFrame
-    survey: Survey
-    blocks: BlockCounts
-    pixel_size_nm: float | None
-    threshold: float | None
     manifest: Mapping[str, Any]
+    pixel_size_nm: float | None
     min_area_px: int
     dropped: int | None = None
     acquisition: Mapping[str, Any] | None = None
     bodies: pd.DataFrame | None = None
     shown_slice: int = 0
+
+    @property
+    def plan(self) -> ChunkPlan:
+        """The chunks of the segmentation."""
+        return self.store.plan
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Statistics of the pixels; the mask is read for them, of large scans only a part."""
+        return survey(self.store, self.blocks.rock)
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which a pixel is pore, if known."""
+        request = self.manifest.get("request")
+        threshold = request.get("threshold") if isinstance(request, Mapping) else None
+        return None if threshold is None else float(threshold)
 
     @property
     def is_stack(self) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.foreground.shading import CELL
+from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
+from pipeline.measure.pore_statistics.representative_area import LEAST_ROCK
 from pipeline.measure.porosity import CONFIDENCE, DRAWS, FEW_FIELDS
-from pipeline.measure.statistics.orientation import NO_DIRECTION
-from pipeline.measure.statistics.representative_area import LEAST_ROCK
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.units import length_text, percent, whole
 
@@ -89,7 +89,7 @@ def caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
         ("Interval", _interval(measures)),
         (
             "Probabilities",
-            "They are the network's own estimates. On rock or imaging conditions unlike its training they may be "
+            "These are the network's own estimates. On rock or imaging conditions unlike its training they may be "
             "confidently wrong: check the overlay.",
         ),
     ]
@@ -162,8 +162,8 @@ def _resolution(measures: Measures) -> str:
 
 def _interval(measures: Measures) -> str:
     text = (
-        "It shows how porosity varies over this scan. It does not include the network's errors, the choice of the "
-        "threshold, or the choice of the place on the rock."
+        "The interval shows how porosity varies over this scan. It does not include the network's errors, the choice "
+        "of the threshold, or the choice of the place on the rock."
     )
     if measures.porosity.drawn < FEW_FIELDS:
         text += f" Only {whole(measures.porosity.drawn)} fields hold rock, so its ends are rough estimates."

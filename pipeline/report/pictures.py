@@ -1,4 +1,4 @@
-"""The pictures of a scan and its pores, small enough to be looked at: the overview, and those of a report."""
+"""The pictures of a scan and its pores at screen size: the overview, and those of a report."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def overview_figure(
     mask, probability = (store.read_area(level, channel, slice_) for channel in (MASK, PROBABILITY))
     scan = to_grey8(coarse_scan(source, store, level))
     _, high, wide = store.plan.shape
-    down, across = (4, 1) if wide >= 2 * high else (2, 2)  # wide scans stand one above the other
+    down, across = (4, 1) if wide >= 2 * high else (2, 2)  # panels of wide scans are stacked
     aspect = down * high / (across * wide)
     figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
     panels = figure.subplots(down, across).ravel()
@@ -103,7 +103,7 @@ def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pictures:
-    """The scan and what lies over it, of one size, as WebP.
+    """The scan and its overlays, of one size, as WebP.
 
     Attributes:
         scan: grey.

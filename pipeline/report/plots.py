@@ -11,8 +11,8 @@ from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from pipeline.images.rectangles import Roi
-from pipeline.measure.statistics import Chords, OrientationRose, RepresentativeArea, SizeDistribution, TwoPoint
-from pipeline.measure.statistics.orientation import NO_DIRECTION
+from pipeline.measure.pore_statistics import Chords, OrientationRose, RepresentativeArea, SizeDistribution, TwoPoint
+from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.units import Scale, number, percent, whole
 from pipeline.visual.axes import label_axes, log_ticks, new_figure
@@ -311,7 +311,8 @@ def _representative_area(measures: Measures) -> Drawn | None:
     text = (
         f"Porosity of adjacent fields{', as thick as wide or as the stack,' if measures.is_stack else ''} against "
         "their side. Where the band is narrow, a field of that size represents the scan. The largest size has "
-        f"{whole(areas.count[-1])} fields, with a standard deviation of {percent(areas.spread[-1], 2)} porosity."
+        f"{whole(areas.count[-1])} fields, with a standard deviation of "
+        f"{number(100 * areas.spread[-1], 2)} percentage points."
     )
     figure = representative_area_figure(areas, measures.field_scale, measures.porosity.porosity)
     return "Representative field size", text, figure

@@ -7,18 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from pipeline.engine import BlockCounts, ScanStore
 from pipeline.files import atomic_path
 from pipeline.images import ImageSource
-from pipeline.measure.porosity import Porosity
-from pipeline.measure.statistics import survey
 from pipeline.report.key_figures import KeyFigure, key_figures, summary
 from pipeline.report.measures import Measures
 from pipeline.report.method import REFERENCES, caveats, method
@@ -66,60 +61,14 @@ class Report:
         return {plot.name: plot.figure for plot in self.plots}
 
 
-def report_of_scan(
-    source: ImageSource,
-    store: ScanStore,
-    porosity: Porosity,
-    table: pd.DataFrame,
-    acquisition: Mapping[str, Any] | None,
-    manifest: Mapping[str, Any],
-    *,
-    blocks: BlockCounts,
-    pixel_size_nm: float | None,
-    min_area_px: int,
-    dropped: int | None = None,
-    bodies: pd.DataFrame | None = None,
-    shown_slice: int = 0,
-    path: str | None = None,
-) -> Report:
-    """Take the remaining measurements, and put all into words, tables and figures.
-
-    The mask is read once more, chunk by chunk; for large scans only a part of it (`survey`).
+def report_of_scan(measures: Measures, source: ImageSource, path: str | None = None) -> Report:
+    """Put what was measured into words, tables, pictures and figures.
 
     Args:
+        measures: of the scan.
         source: the scan, or the slice of a stack that is shown.
-        store: finished, with its pyramid.
-        porosity: of the scan.
-        table: of its pores, as in ``pores.parquet``; its columns in pixels are read.
-        acquisition: how the image was taken (`Acquisition.to_dict`), if known.
-        manifest: as in ``manifest.json``; missing entries are skipped. ``reads_prompt``: whether a prompt changes what
-            the model says.
-        blocks: pore and rock pixels of each block (`block_counts`).
-        pixel_size_nm: nanometres, if known.
-        min_area_px: smallest pore in the table, px².
-        dropped: number of smaller pores, if known.
-        bodies: of a stack, the table of its 3-D pores, as in ``pores_3d.parquet``; None: the largest sections are
-            listed, of which a pore has several.
-        shown_slice: number of the slice that `source` is.
         path: what the user gave, if `source` is a slice of it.
     """
-    request = manifest.get("request")
-    threshold = request.get("threshold") if isinstance(request, Mapping) else None
-    measures = Measures(
-        plan=store.plan,
-        porosity=porosity,
-        table=table,
-        survey=survey(store, blocks.rock),
-        blocks=blocks,
-        pixel_size_nm=pixel_size_nm,
-        threshold=None if threshold is None else float(threshold),
-        manifest=manifest,
-        min_area_px=min_area_px,
-        dropped=dropped,
-        acquisition=acquisition,
-        bodies=bodies,
-        shown_slice=shown_slice,
-    )
     caption = f"{measures.shown.capitalize()}." if measures.shown else ""
     return Report(
         title=Path(path or source.path).name or source.path,
@@ -127,7 +76,7 @@ def report_of_scan(
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         key_figures=key_figures(measures),
         summary=summary(measures),
-        pictures=pictures_of(source, store, shown_slice, pixel_size_nm, caption),
+        pictures=pictures_of(source, measures.store, measures.shown_slice, measures.pixel_size_nm, caption),
         plots=plots_of(measures),
         tables=tables(measures),
         method=method(measures),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.measure.statistics import weighted_quantiles
+from pipeline.measure.pore_statistics import weighted_quantiles
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.units import MISSING, number, percent, whole, with_unit
 

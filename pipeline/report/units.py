@@ -9,9 +9,9 @@ import numpy as np
 
 MISSING = "–"
 _NARROW_SPACE = "\u202f"
-#: lengths below this are told in nanometres (nm)
+#: lengths below this are given in nanometres (nm)
 _SMALL_NM = 500.0
-#: areas below this are told in square nanometres (nm²)
+#: areas below this are given in square nanometres (nm²)
 _SMALL_NM2 = 1e4
 
 

@@ -21,7 +21,7 @@ from pipeline.visual.drawing import (
 #: Share of the pixels that may saturate at either end of the grey scale, in percent.
 _SATURATED = 0.5
 _FILL = 0.35
-#: What is right stays translucent, what is wrong is opaque: errors are what the picture is looked at for.
+#: Opacity of correct and of wrong pixels: the picture is there to show the errors.
 _CORRECT = 0.65
 _ERROR = 1.0
 
@@ -127,7 +127,7 @@ _GAP = 8  # pixels between the panels
 
 
 def label_picture(image: np.ndarray, mask: np.ndarray, corners: np.ndarray | None = None) -> np.ndarray:
-    """The image, and beside it the same with the mask's outline as it is and, if given, as it would fit.
+    """The image, and to its right the same with the mask's outline and, if given, the outline moved to where it fits.
 
     Args:
         image: (H, W), any real type.

@@ -13,9 +13,9 @@ from skimage.measure import label, regionprops_table
 
 from pipeline.images import open_image
 from pipeline.measure.porosity import block_counts, measure_porosity
-from pipeline.report import Report, report_of_scan
+from pipeline.report import Measures, Report, report_of_scan
 from pipeline.synthetic import SceneSettings, generate
-from tests.measure.statistics.stores import store_of
+from tests.measure.pore_statistics.stores import store_of
 
 NAME = "<script>alert(1)</script> & 'x'.tif"
 
@@ -77,28 +77,29 @@ def make_report(
     name: str = "scan.tif",
     acquisition: dict[str, Any] | None = None,
     manifest: dict[str, Any] | None = None,
+    path: str | None = None,
     **options: Any,
 ) -> Report:
     """The report of a scan whose mask is known."""
-    path = folder / "scan.tif"
-    tifffile.imwrite(path, image)
+    file = folder / "scan.tif"
+    tifffile.imwrite(file, image)
     soft = None if mask.ndim == 3 else np.where(mask, 0.5, 0.49) + gaussian_filter(mask.astype(np.float32), 1) - 0.5
     probability = None if soft is None else np.where(mask, np.clip(soft, 0.5, 1), np.clip(soft, 0, 0.49))
     store, entries = store_of(folder, mask, chunk=256, block=64, probability=probability)
-    with open_image(path) as source:
+    with open_image(file) as source:
         source.path = str(folder / name)  # no file system takes such a name everywhere
-        return report_of_scan(
-            source,
-            store,
-            measure_porosity(store.plan, entries),
-            pore_table(mask),
-            acquisition,
-            {"request": {"threshold": 0.5}} if manifest is None else manifest,
+        measures = Measures(
+            store=store,
             blocks=block_counts(store.plan, entries),
+            porosity=measure_porosity(store.plan, entries),
+            table=pore_table(mask),
+            manifest={"request": {"threshold": 0.5}} if manifest is None else manifest,
             pixel_size_nm=pixel_size_nm,
             min_area_px=1,
+            acquisition=acquisition,
             **options,
         )
+        return report_of_scan(measures, source, path)
 
 
 @pytest.fixture(scope="session")

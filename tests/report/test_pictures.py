@@ -14,7 +14,7 @@ from pipeline.images import open_image
 from pipeline.report import pictures
 from pipeline.report.pictures import pictures_of
 from pipeline.visual.drawing import PORE
-from tests.measure.statistics.stores import store_of
+from tests.measure.pore_statistics.stores import store_of
 
 
 def opened(data: bytes) -> np.ndarray:

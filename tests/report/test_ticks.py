@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.axis import Axis
 
-from pipeline.measure.statistics import Chords, RepresentativeArea, size_distribution
+from pipeline.measure.pore_statistics import Chords, RepresentativeArea, size_distribution
 from pipeline.report import plots
 from pipeline.report.units import Scale
 from pipeline.visual.axes import log_ticks, new_figure

@@ -1,18 +1,13 @@
-"""Every pore of a segmented scan, measured."""
+"""The pore table: every pore of every slice of a segmented scan, measured out of core.
+
+`strips.py` cuts the mask into strips of rows, `pieces.py` follows the pores from strip to strip, `moments.py` and
+`hulls.py` measure them, and `columns.py` defines the columns that `pore_table.py` writes. A slice of any size is
+measured with a strip of it and its unfinished pores in memory.
+"""
 
 from __future__ import annotations
 
-from pipeline.measure.pores_2d.columns import table_columns
 from pipeline.measure.pores_2d.pore_table import CSV, MIN_AREA_PX, PARQUET, PoreSummary, write_pore_table
-from pipeline.measure.pores_2d.strips import Segmentation, StoredSegmentation
+from pipeline.measure.pores_2d.strips import StoredSegmentation
 
-__all__ = [
-    "CSV",
-    "MIN_AREA_PX",
-    "PARQUET",
-    "PoreSummary",
-    "Segmentation",
-    "StoredSegmentation",
-    "table_columns",
-    "write_pore_table",
-]
+__all__ = ["CSV", "MIN_AREA_PX", "PARQUET", "PoreSummary", "StoredSegmentation", "write_pore_table"]

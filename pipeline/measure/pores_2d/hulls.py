@@ -137,7 +137,7 @@ def hull_pixels(vertices: Chains) -> Chains:
     return Chains(chain[first][number], rows, pixels)
 
 
-#: pairs of vertices that are looked at together
+#: pairs of vertices that are compared at once
 _PAIRS = 1 << 20
 
 

@@ -36,7 +36,7 @@ def moved(sums: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
     """Sums of pixels that lie `rows` and `columns` farther from the corner.
 
     Args:
-        sums: (N, `SUMS`), Python's integers, which know no largest one.
+        sums: (N, `SUMS`), Python's integers, which have no upper limit.
         rows: (N,).
         columns: (N,).
     """
@@ -108,7 +108,7 @@ def _exact_variances(sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
     )
 
 
-#: length that a pixel of each kind (1, 2, 3) stands for, px
+#: length (px) that a pixel of each kind (1, 2, 3) adds to the perimeter
 LENGTHS = np.array([1.0, np.sqrt(2), (1 + np.sqrt(2)) / 2])
 
 #: kind by 1 + 2 * (neighbours at edges) + 10 * (neighbours at corners) that lie on the border, for a border pixel
@@ -122,7 +122,7 @@ def border_kinds(mask: np.ndarray) -> np.ndarray:
     """Kind of each pixel of a strip's mask: 0, or 1 to 3 where it adds one of `LENGTHS` to its pore's perimeter.
 
     A pixel lies on the border if one of its four neighbours is no pore. How many border pixels touch it at edges and
-    at corners tells in which pattern of the contour it stands, and so the length that it adds.
+    at corners gives the pattern of the contour there, and so the length that it adds.
 
     K. Benkrid and D. Crookes, Design and FPGA implementation of a perimeter estimator (2000); the same patterns as in
     `skimage.measure.perimeter` with four neighbours. Pores that touch at corners are one pore, so that a
@@ -145,11 +145,11 @@ def border_kinds(mask: np.ndarray) -> np.ndarray:
     inside &= around(flat, -1)
     inside &= around(flat, 1)
     border = (around(flat, 0) > inside).view(np.uint8)
-    beside = np.zeros_like(border)
-    np.add(border[:-2], border[2:], out=beside[1:-1])
-    code = around(beside, -across) + around(beside, across)
+    across_row = np.zeros_like(border)
+    np.add(border[:-2], border[2:], out=across_row[1:-1])
+    code = around(across_row, -across) + around(across_row, across)
     code *= 5
-    code += around(beside, 0)
+    code += around(across_row, 0)
     code += around(border, -across)
     code += around(border, across)
     code *= 2

@@ -51,15 +51,8 @@ class Pieces:
     def none(cls) -> Pieces:
         """No pores."""
         nothing = np.zeros(0, np.int64)
-        return cls(
-            np.zeros((0, SUMS), np.int64),
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            nothing,
-            Chains(nothing, nothing, nothing),
-        )
+        chains = Chains(nothing, nothing, nothing)
+        return cls(np.zeros((0, SUMS), np.int64), nothing, nothing, nothing, nothing, nothing, chains)
 
     def __len__(self) -> int:
         return len(self.sums)
@@ -71,15 +64,8 @@ class Pieces:
 
     def take(self, keep: np.ndarray) -> Pieces:
         """Those that `keep` (boolean, (N,)) picks."""
-        return Pieces(
-            self.sums[keep],
-            self.top[keep],
-            self.left[keep],
-            self.bottom[keep],
-            self.right[keep],
-            self.first[keep],
-            self.outline.of_pores(keep),
-        )
+        top, left, bottom, right = self.top[keep], self.left[keep], self.bottom[keep], self.right[keep]
+        return Pieces(self.sums[keep], top, left, bottom, right, self.first[keep], self.outline.of_pores(keep))
 
 
 def pieces_of(strip: Strip, runs: Runs, component: np.ndarray) -> tuple[Pieces, np.ndarray]:

@@ -66,7 +66,7 @@ def _pieces(bands: Iterable[Band], width: int) -> Iterator[Band]:
 
 
 class Segmentation(Protocol):
-    """Mask and probability of one or more slices, handed out in bands of rows."""
+    """Mask and probability of one or more slices, read in bands of rows."""
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -24,13 +24,13 @@ def imaged_region(plan: ChunkPlan, volume: ScanVolume) -> Roi:
 
 #: longest side of the pictures that are compared (px)
 _SIDE = 1024
-#: pairs of slices that are looked at
+#: pairs of slices that are compared at most
 _PAIRS = 16
-#: parts of a pixel of the pictures to which a shift is told
+#: shifts are measured to one part in this many of the pictures' pixels
 _STEPS = 10
-#: the mean over this share of a picture's longer side is taken off: shading stands still when the sample moves
+#: the mean over this share of a picture's longer side is subtracted: shading stays in place when the sample moves
 _SHADING = 1 / 16
-#: a peak of the correlation has to stand out by this many standard deviations: of a million places with pictures that
+#: least height of the correlation's peak, in standard deviations above the mean: of a million places with pictures that
 #: have nothing in common, the highest reaches some 7
 _LEAST_PEAK = 10.0
 #: pixels of a slice that are read at once
@@ -43,10 +43,10 @@ class SliceShifts:
 
     Attributes:
         pairs: neighbours that were compared.
-        unlike: of them, those that have too little in common to tell a shift.
+        unlike: of them, those that have too little in common to measure a shift.
         median_px: median length of the others' shifts (px); None where there are none.
         largest_px: the longest (px); None where there are none.
-        resolution_px: shifts are told to this (px).
+        resolution_px: shifts are multiples of this (px).
     """
 
     pairs: int
@@ -88,7 +88,7 @@ def slice_shifts(volume: ScanVolume, region: Roi) -> SliceShifts:
 
 
 def _shift(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
-    """Rows and columns by which the other is to be moved upon the one; None where they have nothing in common."""
+    """Rows and columns that align the second picture with the first; None where they have nothing in common."""
     spectra = [fft.fft2(_prepared(picture)) for picture in (one, other)]
     correlation = fft.ifft2(spectra[0] * spectra[1].conj()).real
     if not correlation.max() - correlation.mean() > _LEAST_PEAK * correlation.std():
@@ -99,13 +99,13 @@ def _shift(one: np.ndarray, other: np.ndarray) -> np.ndarray | None:
 
 
 def _prepared(picture: np.ndarray) -> np.ndarray:
-    """Without shading, and faded out towards the edges: the Fourier transform takes a picture for a tile."""
+    """Without shading, and faded out towards the edges: the Fourier transform treats a picture as periodic."""
     flat = picture - ndimage.uniform_filter(picture, round(_SHADING * max(picture.shape)) | 1)
     return flat * np.outer(*(np.hanning(side + 2)[1:-1] for side in picture.shape))
 
 
 def _coarse(volume: ScanVolume, slice_: int, region: Roi, factor: int) -> np.ndarray:
-    """A slice's means over `factor` x `factor` pixels, float64; what is left over at the ends is not looked at."""
+    """A slice's means over `factor` x `factor` pixels, float64; the remainder at the ends is left out."""
     x, y, width, height = region
     high, wide = height // factor, width // factor
     rows = max(1, _PIXELS // (width * factor))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: by name: what it is
+#: what it means to reach each face of the region, by the face's name
 FACES = {
     "x_min": "whether it reaches the first column of the segmented region",
     "x_max": "whether it reaches the last column",
@@ -54,7 +54,7 @@ class Connectivity:
     With V the pore volume and V_p that of the pores that reach both of two opposite faces, the connected fraction along
     the axis is V_p / V: the strength of the percolating clusters in a finite sample (D. Stauffer and A. Aharony,
     Introduction to Percolation Theory, 2nd edition, 1994; A. G. Hunt and M. Sahimi, Reviews of Geophysics 55, 2017).
-    Pores that reach no face are isolated as far as the volume tells.
+    Pores that reach no face are isolated as far as the volume shows.
 
     Attributes:
         porosity: pore voxels over rock voxels (rock includes its pores); None where there is no rock.

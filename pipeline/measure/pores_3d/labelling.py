@@ -78,7 +78,7 @@ class SlicePores(NamedTuple):
 
 
 class VolumeTracker:
-    """Follows the pores of a stack from slice to slice, and hands out those that are complete.
+    """Follows the pores of a stack from slice to slice, and returns those that are complete.
 
     Voxels that touch at faces, edges or corners are one pore (26-connectivity), which in a slice is the 8-connectivity
     of the 2-D pores. Between slices, in memory are the runs of the last slice, and a record for each pore that reaches

@@ -24,9 +24,9 @@ VOLUME_FIGURE = "figures/volume.png"
 #: all files that `measure_stack` may write, in the folder of the results
 VOLUME_FILES = (VOLUME_CSV, VOLUME_PARQUET, LABELS, VOLUME_FIGURE)
 
-#: slices that are shifted farther against their neighbours are told (px): a pore of a few pixels' width comes apart
+#: larger shifts of neighbouring slices (px) are reported: they break pores of a few pixels' width into pieces
 _SHIFTED_PX = 2.0
-#: a stack thinner than this share of its shorter side is told
+#: stacks thinner than this share of their shorter side are reported
 _THIN = 0.25
 
 
@@ -117,29 +117,29 @@ def measure_stack(
 
 
 def _caveats(shape: tuple[int, int, int], voxel: Voxel | None, shifts: SliceShifts) -> tuple[str, ...]:
-    told = []
+    found = []
     # cubic voxels, as the formats take them, where they are not known
     thickness = shape[0] * (1.0 if voxel is None else voxel.slice_nm / voxel.pixel_nm)
     if thickness < _THIN * min(shape[1:]):
-        told.append(
+        found.append(
             f"The stack is thin: its {shape[0]} slices are as thick as {thickness:.3g} pixels are wide, but it is "
             f"{shape[2]} x {shape[1]} pixels. Single pores reach through it, so the connected fraction along z must "
             "not be compared with those along x and y."
         )
     if shifts.median_px is None:
-        told.append(
-            f"Neighbouring slices have too little in common to tell whether they are aligned ({shifts.pairs} pairs "
+        found.append(
+            f"Neighbouring slices have too little in common to show whether they are aligned ({shifts.pairs} pairs "
             "compared): connections from slice to slice may be chance."
         )
     elif shifts.median_px > _SHIFTED_PX:
-        told.append(
+        found.append(
             f"Neighbouring slices are shifted against each other by {shifts.median_px:.1f} px (median of "
             f"{shifts.pairs - shifts.unlike} pairs, largest {shifts.largest_px:.1f} px). Slices are not registered "
             "here: align the stack first; otherwise 3-D pores and connected fractions are too small."
         )
     if voxel is None:
-        told.append(
+        found.append(
             "Pixel size or distance of slices is not known: volumes are in voxels (give --pixel_size_nm and "
             "--slice_spacing_nm)."
         )
-    return tuple(told)
+    return tuple(found)

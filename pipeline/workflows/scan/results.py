@@ -22,7 +22,7 @@ from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_2d import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 from pipeline.measure.porosity import Porosity, block_counts
-from pipeline.report import PLOTS, report_of_scan, write_figures, write_report
+from pipeline.report import PLOTS, Measures, report_of_scan, write_figures, write_report
 from pipeline.report.pictures import write_overview
 
 MANIFEST = "manifest.json"
@@ -37,7 +37,7 @@ NIFTI = "mask.nii.gz"
 JOURNAL = "journal"
 #: which MLflow stores have the results
 TRACKED = "mlflow_runs.json"
-#: all files that may stand beside the store
+#: all files that may be in the folder of the store
 FILES = (
     MANIFEST,
     POROSITY,
@@ -52,7 +52,7 @@ FILES = (
     *VOLUME_FILES,
     *(f"{FIGURES}/{name}.png" for name in PLOTS),
 )
-#: folders and files that the tables of pores are made in
+#: temporary folders in which the pore tables are made
 _BEGUN = (".pores-*", ".labels-*")
 #: further files that a segmentation can write, by the name of their format
 FORMATS = ("tiff", "nifti")
@@ -82,13 +82,13 @@ class SegmentedScan:
 
     @contextmanager
     def pictured(self, slice_: int) -> Iterator[ImageSource]:
-        """Lend a slice as pictures show it: rock would have no contrast beside blank ground of -9999."""
+        """A slice as pictures show it, with blank ground clipped: next to a value of -9999, rock has no contrast."""
         with self.volume.slice(slice_, as_stored=True) as source:
             yield source if self.normalisation is None else ChangedSource(source, self.normalisation.clipped)
 
 
 def write_summary(folder: Path, scan: SegmentedScan) -> None:
-    """Write porosity and overview: what can be said and shown without a look at every pore."""
+    """Write porosity and overview, which need no measurement of single pores."""
     volume, porosity = scan.volume, scan.porosity
     summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
     with atomic_path(folder / POROSITY) as partial:
@@ -160,23 +160,22 @@ def _measure_volume(folder: Path, scan: SegmentedScan, labels: bool) -> StackSum
 
 
 def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifest: Mapping[str, Any]) -> None:
-    volume, middle = scan.volume, scan.volume.depth // 2
-    with scan.pictured(middle) as source:
-        report = report_of_scan(
-            source,
-            scan.store,
-            scan.porosity,
-            pd.read_parquet(folder / PARQUET),
-            None if volume.acquisition is None else volume.acquisition.to_dict(),
-            manifest,
-            blocks=block_counts(scan.store.plan, scan.entries),
-            bodies=pd.read_parquet(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
-            pixel_size_nm=scan.pixel_size_nm,
-            min_area_px=pores.min_area_px,
-            dropped=pores.dropped,
-            shown_slice=middle,
-            path=volume.path,
-        )
+    volume = scan.volume
+    measures = Measures(
+        store=scan.store,
+        blocks=block_counts(scan.store.plan, scan.entries),
+        porosity=scan.porosity,
+        table=pd.read_parquet(folder / PARQUET),
+        manifest=manifest,
+        pixel_size_nm=scan.pixel_size_nm,
+        min_area_px=pores.min_area_px,
+        dropped=pores.dropped,
+        acquisition=None if volume.acquisition is None else volume.acquisition.to_dict(),
+        bodies=pd.read_parquet(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
+        shown_slice=volume.depth // 2,
+    )
+    with scan.pictured(measures.shown_slice) as source:
+        report = report_of_scan(measures, source, volume.path)
     write_report(folder / REPORT, report)
     write_figures(folder / FIGURES, report.figures)
 
@@ -188,13 +187,13 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def remove_earlier(folder: Path) -> None:
-    """Remove the files beside the store before segmenting again: pictures and numbers of two runs never mix."""
+    """Remove all files but the store before segmenting again: pictures and numbers of two runs never mix."""
     for name in FILES:
         (folder / name).unlink(missing_ok=True)
 
 
 def remove_left_over(folder: Path) -> None:
-    """Remove what a run that was killed had begun to write beside the store; no other run is at work in the folder."""
+    """Remove unfinished files of a killed run; no other run may be at work in the folder."""
     begun = [path for name in FILES for path in left_over(folder / name)]
     for path in [*begun, *(path for pattern in _BEGUN for path in folder.glob(pattern))]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()

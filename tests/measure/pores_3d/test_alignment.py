@@ -6,7 +6,8 @@ from scipy import ndimage
 
 from pipeline.images.rectangles import Roi
 from pipeline.images.volume import open_volume
-from pipeline.measure.pores_3d import alignment, slice_shifts
+from pipeline.measure.pores_3d import alignment
+from pipeline.measure.pores_3d.alignment import slice_shifts
 from tests.images.arrays import volume_of
 from tests.paths import SHARED
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pipeline.measure.pores_3d import Connectivity, connectivity, label_volume
+from pipeline.measure.pores_3d.connectivity import Connectivity, connectivity
+from pipeline.measure.pores_3d.labelling import label_volume
 from tests.measure.pores_3d.stacks import MemoryStore, library_labels
 
 SHAPE = (10, 24, 30)

@@ -16,9 +16,8 @@ from scipy import ndimage
 from pipeline.engine import ScanStore
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.measure.pores_3d import label_volume
 from pipeline.measure.pores_3d import labelling as masks
-from pipeline.measure.pores_3d.labelling import OwnerFiles, _labelled
+from pipeline.measure.pores_3d.labelling import OwnerFiles, _labelled, label_volume
 from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.measure.pores_3d.stacks import MemoryStore, library_labels, stored
 

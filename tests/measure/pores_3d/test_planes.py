@@ -9,7 +9,7 @@ from PIL import Image
 from pipeline.engine.store import MASK
 from pipeline.images.rectangles import Roi
 from pipeline.measure.pores_3d import planes as module
-from pipeline.measure.pores_3d import write_volume_figure
+from pipeline.measure.pores_3d.planes import write_volume_figure
 from tests.images.arrays import volume_of
 from tests.measure.pores_3d.stacks import MemoryStore, stored
 

@@ -12,12 +12,12 @@ from skimage.measure import regionprops
 
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.measure.pores_3d import (
+from pipeline.measure.pores_3d import pore_table_3d
+from pipeline.measure.pores_3d.labelling import label_volume
+from pipeline.measure.pores_3d.pore_table_3d import (
     VOLUME_CSV,
     VOLUME_PARQUET,
     Voxel,
-    label_volume,
-    pore_table_3d,
     volume_columns,
     write_volume_table,
 )

@@ -14,7 +14,8 @@ from scipy import ndimage
 from pipeline.engine import mask_files
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
-from pipeline.measure.pores_3d import LABELS, VOLUME_FIGURE, VOLUME_FILES, VOLUME_PARQUET, measure_stack
+from pipeline.measure.pores_3d import LABELS, VOLUME_FILES, VOLUME_PARQUET, measure_stack
+from pipeline.measure.pores_3d.stack_summary import VOLUME_FIGURE
 from tests.images.arrays import volume_of
 from tests.measure.pores_3d.stacks import MemoryStore, library_labels, stored
 

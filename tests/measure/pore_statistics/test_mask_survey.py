@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.measure.statistics import ChordCounter, TwoPointCounter, survey
-from tests.measure.statistics.stores import rock_blocks, store_of
+from pipeline.measure.pore_statistics.chords import ChordCounter
+from pipeline.measure.pore_statistics.mask_survey import survey
+from pipeline.measure.pore_statistics.two_point import TwoPointCounter
+from tests.measure.pore_statistics.stores import rock_blocks, store_of
 
 
 @pytest.fixture(scope="module")

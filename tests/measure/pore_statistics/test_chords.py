@@ -5,7 +5,7 @@ from itertools import groupby
 import numpy as np
 import pytest
 
-from pipeline.measure.statistics import ChordCounter, Chords
+from pipeline.measure.pore_statistics.chords import ChordCounter, Chords
 
 
 def by_hand(pore: np.ndarray, rock: np.ndarray) -> tuple[dict[int, int], int, int, int]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.measure.statistics import representative_area
+from pipeline.measure.pore_statistics.representative_area import representative_area
 
 
 def test_spread_of_independent_blocks_falls_with_the_side() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.measure.statistics import size_distribution, weighted_quantile, weighted_quantiles
+from pipeline.measure.pore_statistics.size_distribution import size_distribution, weighted_quantile, weighted_quantiles
 
 
 def test_percentiles_of_a_log_normal() -> None:

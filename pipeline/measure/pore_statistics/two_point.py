@@ -12,7 +12,7 @@ class TwoPoint:
     """Two-point probability S2 along one axis.
 
     S2(r) is the share of pairs of rock pixels at distance r whose two ends are pore: S2(0) is the porosity phi, and
-    far away, where pores know nothing of each other, S2 comes to phi^2.
+    at distances where the places of pores are independent, S2 is phi^2.
 
     S. Torquato, Random Heterogeneous Materials (2002), chapter 2.
 
@@ -33,7 +33,7 @@ class TwoPoint:
 
     @property
     def autocovariance(self) -> np.ndarray:
-        """(S2 - phi^2) / (phi - phi^2): 1 at lag 0, 0 where pores know nothing of each other."""
+        """(S2 - phi^2) / (phi - phi^2): 1 at lag 0, 0 where places are independent."""
         s2 = self.s2
         spread = s2[0] - s2[0] ** 2
         return (s2 - s2[0] ** 2) / spread if spread > 0 else np.full(len(s2), np.nan)

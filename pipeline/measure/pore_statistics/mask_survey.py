@@ -1,4 +1,4 @@
-"""One walk over the mask of a scan, from which all statistics of pixels are taken."""
+"""One pass over the mask of a scan, from which all statistics of pixels are taken."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from pipeline.engine import ScanStore
 from pipeline.engine.store import MASK, PROBABILITY
-from pipeline.measure.statistics.chords import ChordCounter, Chords
-from pipeline.measure.statistics.two_point import TwoPoint, TwoPointCounter, lags_up_to
+from pipeline.measure.pore_statistics.chords import ChordCounter, Chords
+from pipeline.measure.pore_statistics.two_point import TwoPoint, TwoPointCounter, lags_up_to
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: side of the cells in which pores are counted, px: finer than the blocks of the journal, for small scans
 _CELL = 32
-#: pixels that are looked at; some 6 s for each 100 million on one core
+#: most pixels that are read; some 6 s for each 100 million on one core
 MOST_PIXELS = 1 << 30
 _LONGEST_LAG = 1024
 
@@ -33,7 +33,7 @@ class Survey:
         rock: rock pixels in each cell, likewise.
         cell: side of a cell, px.
         probabilities: rock pixels of each 8-bit probability, (256,).
-        pixels: rock pixels that were looked at.
+        pixels: rock pixels that were read.
         share: of the scan's rows of chunks that was read.
     """
 
@@ -61,7 +61,7 @@ def survey(store: ScanStore, rock: np.ndarray, most_pixels: int = MOST_PIXELS) -
     Args:
         store: the segmentation.
         rock: rock pixels of each block of the plan, (slices, rows, columns) (`block_counts`).
-        most_pixels: that are looked at.
+        most_pixels: that are read.
     """
     plan = store.plan
     depth, height, width = plan.shape

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.measure.statistics.size_distribution import weighted_quantile
+from pipeline.measure.pore_statistics.size_distribution import weighted_quantile
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Chords:
     def mean_intercept(self) -> float:
         """Mean intercept length, px; NaN without an end.
 
-        Pore length over half the number of ends. Other than the mean of the whole chords it is not too short where
-        borders cut the long ones. A pixel at a cut end counts half: nobody looked beyond its one side for an end.
+        Pore length over half the number of ends. Unlike the mean of the whole chords, it is not too short where borders
+        cut the long ones. A pixel at a cut end counts half, because only one of its sides is seen.
         """
         cut_ends = 2 * (int(self.counts.sum()) + self.cut) - self.ends
         return (2 * self.pixels - cut_ends) / self.ends if self.ends else float("nan")
@@ -53,7 +53,7 @@ class Chords:
 
 
 class ChordCounter:
-    """Follows lines through the parts of a mask, one after the other.
+    """Counts chords along lines that run through the parts of a mask, added in order.
 
     Chords that go on in the next part are carried along: what is counted does not depend on how the mask was cut.
 

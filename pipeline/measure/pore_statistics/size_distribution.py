@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: cumulative shares whose sizes are told
+#: cumulative shares (%) whose sizes are given
 PERCENTILES = (10, 50, 90)
 #: bins of sizes in each factor of ten
 BINS_PER_DECADE = 10

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.measure.statistics import TwoPoint, TwoPointCounter, lags_up_to
+from pipeline.measure.pore_statistics.two_point import TwoPoint, TwoPointCounter, lags_up_to
 
 
 def count(pore: np.ndarray, axis: int, longest: int, rock: np.ndarray | None = None) -> TwoPoint:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import i0e, i1e
 
-from pipeline.measure.statistics import orientation_rose
+from pipeline.measure.pore_statistics.orientation import orientation_rose
 
 
 def test_resultant_of_a_von_mises_sample() -> None:
