@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.data.label_check import check_labels
     from pipeline.data.leaks import find_leaks
     from pipeline.data.pairs import name_groups
-    from pipeline.data.split_file import SPLIT_FILE, make_split_file, read_divided
+    from pipeline.data.split_file import make_split_file, read_divided
+    from pipeline.data.splits import SPLIT_FILE
 
     folder, given = existing_folder(options.dataset_dir), vars(options)
     dataset = dataset_options(options)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.samples import DatasetIndex
+from pipeline.data.splits import COLUMNS, SPLIT_FILE
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
-
-SPLIT_FILE = "split.csv"
 
 
 def make_split_file(
@@ -21,10 +21,7 @@ def make_split_file(
     test: float = 0.0,
     seed: int = 0,
     overwrite: bool = False,
-    pore_label: int | str | None = None,
-    group_pattern: str | None = None,
-    skip_bad: bool = False,
-    info_bar: str | int = "auto",
+    **reading: Any,
 ) -> DatasetIndex:
     """Check a data set, divide it by micrograph with equal porosity in each part, and write `split.csv`.
 
@@ -34,10 +31,7 @@ def make_split_file(
         test: share of the pixels for a test.
         seed: another seed gives another split.
         overwrite: replace a `split.csv` that is there.
-        pore_label: as for `index_dataset`.
-        group_pattern: as for `index_dataset`.
-        skip_bad: as for `index_dataset`.
-        info_bar: as for `index_dataset`.
+        reading: `pore_label`, `group_pattern`, `skip_bad` and `info_bar`, as for `index_dataset`.
 
     Returns:
         The data set as divided.
@@ -53,15 +47,8 @@ def make_split_file(
     path = Path(folder) / SPLIT_FILE
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists already; --overwrite replaces it, --check looks for leaks in it")
-    index = index_with_new_split(
-        folder,
-        {"train": 1 - val - test, "val": val, "test": test},
-        seed=seed,
-        pore_label=pore_label,
-        group_pattern=group_pattern,
-        skip_bad=skip_bad,
-        info_bar=info_bar,
-    )
+    fractions = {"train": 1 - val - test, "val": val, "test": test}
+    index = index_with_new_split(folder, fractions, seed=seed, **reading)
     try:
         write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples))
     except OSError as error:
@@ -69,22 +56,12 @@ def make_split_file(
     return index
 
 
-def read_divided(
-    folder: str,
-    *,
-    pore_label: int | str | None = None,
-    group_pattern: str | None = None,
-    skip_bad: bool = False,
-    info_bar: str | int = "auto",
-) -> DatasetIndex:
+def read_divided(folder: str, **reading: Any) -> DatasetIndex:
     """The data set as the `split.csv` that is there divides it, with or without knowing what pore is.
 
     Args:
         folder: with images/ and labels/.
-        pore_label: as for `index_dataset`.
-        group_pattern: as for `index_dataset`.
-        skip_bad: as for `index_dataset`.
-        info_bar: as for `index_dataset`.
+        reading: as for `make_split_file`.
 
     Raises:
         UserError: there is no `split.csv`, or the data set can't be used.
@@ -92,19 +69,12 @@ def read_divided(
     path = Path(folder) / SPLIT_FILE
     if not path.exists():
         raise UserError(f"{path}: no such file to check; run without --check to write one")
-    return index_dataset(
-        folder,
-        pore_label=pore_label,
-        group_pattern=group_pattern,
-        skip_bad=skip_bad,
-        pores=False,
-        info_bar=info_bar,
-    )
+    return index_dataset(folder, pores=False, **reading)
 
 
 def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
     """Write name, source and split of each image, as `index_dataset` reads them."""
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["name", "source", "split"])
+        writer.writerow(COLUMNS)
         writer.writerows(rows)

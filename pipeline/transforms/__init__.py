@@ -1,7 +1,9 @@
-"""Transforms: arrays in, arrays out.
+"""Transforms of images for training and inference: arrays in, arrays out.
 
-The names are imported when first used, so that `pipeline.transforms.artifacts`, which is plain NumPy, does
-not pay for the import of MONAI.
+`artifacts.py` holds the maths of SEM artefacts in plain NumPy, `augment.py` makes random MONAI transforms of them (a
+new one goes into these two, and into `train.yaml`), `reader.py` loads and `normalise.py` normalises. Random numbers
+come from MONAI's `self.R` only, which each patch seeds. The names are imported when first used, so that
+`pipeline.transforms.artifacts`, which is plain NumPy, does not pay for the import of MONAI.
 """
 
 from __future__ import annotations
@@ -12,15 +14,15 @@ from typing import Any
 _MODULE_OF = {
     "CropInfoBard": "reader",
     "NormaliseByIntensityd": "normalise",
-    "RandBrightMineralsd": "augmentd",
+    "RandBrightMineralsd": "bright_minerals",
     "RandCharging": "augment",
-    "RandChargingd": "augmentd",
+    "RandChargingd": "augment",
     "RandCurtaining": "augment",
-    "RandCurtainingd": "augmentd",
+    "RandCurtainingd": "augment",
     "RandShading": "augment",
-    "RandShadingd": "augmentd",
+    "RandShadingd": "augment",
     "RandShotNoise": "augment",
-    "RandShotNoised": "augmentd",
+    "RandShotNoised": "augment",
     "SEMReader": "reader",
     "TextFeaturesd": "normalise",
 }

@@ -2,19 +2,20 @@
 
 They expect channel-first tensors ``(C, H, W)`` whose rows are the scan direction and whose intensities were
 normalised over the whole image to about zero mean and unit spread: strengths count in standard deviations,
-and nothing is clipped. Put them after flips and rotations, which would turn the scan direction. The
-dictionary versions are in `augmentd`.
+and nothing is clipped. Put them after flips and rotations, which would turn the scan direction. Each has a
+dictionary version below it, with the same settings.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from monai.config import NdarrayOrTensor
-from monai.transforms import InvertibleTransform, RandomizableTransform
+from monai.config import KeysCollection, NdarrayOrTensor
+from monai.transforms import InvertibleTransform, MapTransform, RandomizableTransform
 from monai.utils import TraceKeys, TransformBackends, convert_to_dst_type, convert_to_numpy
 from monai.utils.misc import MAX_SEED
 
@@ -82,6 +83,45 @@ class RandArtifact(RandomizableTransform):
         return float(self.R.uniform(*limits))
 
 
+class RandArtifactd(RandomizableTransform, MapTransform):
+    """What the dictionary versions share: all keys get the same artefact, or none does.
+
+    Args:
+        keys: the images' keys; labels do not belong here.
+        prob: probability of acting.
+        allow_missing_keys: go on without a key that is not there.
+        settings: as for the array transform, `array`.
+    """
+
+    backend = RandArtifact.backend
+    array: type[RandArtifact]
+
+    def __init__(
+        self, keys: KeysCollection, prob: float = 0.1, allow_missing_keys: bool = False, **settings: Any
+    ) -> None:
+        MapTransform.__init__(self, keys, allow_missing_keys)
+        RandomizableTransform.__init__(self, prob)
+        self.artifact = self.array(prob=1.0, **settings)  # it acts whenever this class decides so
+
+    def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> RandArtifactd:
+        super().set_random_state(seed, state)
+        self.artifact.set_random_state(seed, state)
+        return self
+
+    def randomize(self, data: Any = None) -> None:
+        super().randomize(None)
+        if self._do_transform:
+            self.artifact.randomize()
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        d = dict(data)
+        self.randomize()
+        for key in self.key_iterator(d):
+            if self._do_transform:
+                d[key] = self.artifact.apply_recipe(d[key], self.artifact.recipe)
+        return d
+
+
 class RandShading(RandArtifact, InvertibleTransform):
     """Add a smooth illumination field (`artifacts.add_shading`).
 
@@ -127,6 +167,29 @@ class RandShading(RandArtifact, InvertibleTransform):
         return self.apply_recipe(data, recipe | {"strength": -recipe["strength"]})
 
 
+class RandShadingd(RandArtifactd, InvertibleTransform):
+    """Dictionary version of `RandShading`, invertible like it."""
+
+    array = RandShading
+    artifact: RandShading
+
+    def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        d = super().__call__(data)
+        for key in self.key_iterator(d):
+            image = d[key]
+            if image is data[key] and isinstance(image, torch.Tensor):
+                d[key] = image.clone()  # the trace goes onto the result, and must leave the caller's tensor alone
+            self.push_transform(d[key], extra_info=dict(self.artifact.recipe) if self._do_transform else {})
+        return d
+
+    def inverse(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, NdarrayOrTensor]:
+        """Subtract the field that was added last to each key."""
+        d = dict(data)
+        for key in self.key_iterator(d):
+            d[key] = self.artifact.undo(d[key], self.pop_transform(d[key]))
+        return d
+
+
 class RandCurtaining(RandArtifact):
     """Add milling stripes along the columns (`artifacts.add_curtaining`). Not invertible.
 
@@ -158,6 +221,12 @@ class RandCurtaining(RandArtifact):
 
     def apply(self, image: np.ndarray, recipe: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
         return artifacts.add_curtaining(image, recipe["strength"], rng, recipe["width"], recipe["angle_deg"])
+
+
+class RandCurtainingd(RandArtifactd):
+    """Dictionary version of `RandCurtaining`."""
+
+    array = RandCurtaining
 
 
 class RandCharging(RandArtifact):
@@ -196,6 +265,12 @@ class RandCharging(RandArtifact):
         return artifacts.add_charging(image, source, recipe["strength"], rng, recipe["halo"], recipe["length"])
 
 
+class RandChargingd(RandArtifactd):
+    """Dictionary version of `RandCharging`."""
+
+    array = RandCharging
+
+
 class RandShotNoise(RandArtifact):
     """Add noise whose variance grows with the signal (`artifacts.add_shot_noise`). Not invertible.
 
@@ -217,6 +292,12 @@ class RandShotNoise(RandArtifact):
 
     def apply(self, image: np.ndarray, recipe: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
         return artifacts.add_shot_noise(image, recipe["shot"], recipe["read"], rng, black=-3.0, white=0.0)
+
+
+class RandShotNoised(RandArtifactd):
+    """Dictionary version of `RandShotNoise`."""
+
+    array = RandShotNoise
 
 
 def checked_range(name: str, limits: Range) -> Range:
