@@ -108,66 +108,53 @@ def _row(values: np.ndarray) -> tuple[str, ...]:
 
 def _largest(measures: Measures) -> Table:
     scale, pores = measures.scale, measures.table.nlargest(_LARGEST, "area_px")
-    slices = measures.is_stack
     unit, per_px = scale.area(float(pores["area_px"].median()))
     rows, boxes = [], []
     for pore in pores.to_dict("records"):
+        number_and_slice = {"section": str(pore["pore"]), "slice": str(pore["slice"] + 1)}
         rows.append(
-            (
-                str(pore["pore"]),
-                *((str(pore["slice"] + 1),) if slices else ()),
-                number(pore["area_px"] * per_px),
-                number(pore["equivalent_diameter_px"] * scale.per_px),
-                number(pore["feret_max_px"] * scale.per_px),
-                number(pore["aspect_ratio"]),
-                number(pore["orientation_deg"]),
-                number(pore["mean_probability"], 2),
-                f"{pore['centroid_x_px']:.0f}",
-                f"{pore['centroid_y_px']:.0f}",
-                "yes" if pore["touches_border"] else "no",
-            )
+            {
+                **(number_and_slice if measures.is_stack else {"pore": str(pore["pore"])}),
+                f"area ({unit})": number(pore["area_px"] * per_px),
+                f"diameter ({scale.unit})": number(pore["equivalent_diameter_px"] * scale.per_px),
+                f"Feret ({scale.unit})": number(pore["feret_max_px"] * scale.per_px),
+                "aspect ratio": number(pore["aspect_ratio"]),
+                "direction (°)": number(pore["orientation_deg"]),
+                "probability": number(pore["mean_probability"], 2),
+                **_centroid(pore),
+                "cut by border": "yes" if pore["touches_border"] else "no",
+            }
         )
-        x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
-        boxes.append((x, y, width, height) if pore["slice"] == measures.shown_slice else None)
-    columns = (
-        "section" if slices else "pore", *(("slice",) if slices else ()), f"area ({unit})", f"diameter ({scale.unit})",
-        f"Feret ({scale.unit})", "aspect ratio", "direction (°)", "probability", "x (px)", "y (px)", "cut by border",
-    )  # fmt: skip
+        boxes.append(_box(pore) if pore["slice"] == measures.shown_slice else None)
     share = pores["area_px"].sum() / measures.table["area_px"].sum()
     caption = f"The {len(pores)} largest {measures.rows_are} hold {percent(share)} of the pore area in the table."
-    if slices:
+    if measures.is_stack:
         caption += (
             " A pore has a section in every slice that it crosses, and may be listed several times. Slices count from "
             "1 (in pores.csv from 0)."
         )
-    return Table(f"Largest {measures.rows_are}", caption, columns, tuple(rows), tuple(boxes))
+    return _listed(f"Largest {measures.rows_are}", caption, rows, boxes)
 
 
 def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
     """Of the 3-D pores, each once, whatever the number of slices that it crosses."""
     scale, pores = measures.scale, bodies.nlargest(_LARGEST, "volume_voxels")
-    volumes = "volume_um3" in pores
     rows, boxes = [], []
     for pore in pores.to_dict("records"):
         first, last = pore["bbox_slice"], pore["bbox_slice"] + pore["slices"] - 1
         cut = any(pore[f"touches_{axis}_{end}"] for axis in "xyz" for end in ("min", "max"))
+        voxels = {"volume (voxels)": whole(pore["volume_voxels"])}
         rows.append(
-            (
-                str(pore["pore"]),
-                f"{first + 1} to {last + 1}" if last > first else str(first + 1),
-                number(pore["volume_um3"]) if volumes else whole(pore["volume_voxels"]),
-                number(pore["equivalent_diameter_px"] * scale.per_px),
-                f"{pore['centroid_x_px']:.0f}",
-                f"{pore['centroid_y_px']:.0f}",
-                "yes" if cut else "no",
-            )
+            {
+                "pore": str(pore["pore"]),
+                "slices": f"{first + 1} to {last + 1}" if last > first else str(first + 1),
+                **({"volume (µm³)": number(pore["volume_um3"])} if "volume_um3" in pore else voxels),
+                f"diameter ({scale.unit})": number(pore["equivalent_diameter_px"] * scale.per_px),
+                **_centroid(pore),
+                "cut by border": "yes" if cut else "no",
+            }
         )
-        x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
-        boxes.append((x, y, width, height) if first <= measures.shown_slice <= last else None)
-    columns = (
-        "pore", "slices", f"volume ({'µm³' if volumes else 'voxels'})", f"diameter ({scale.unit})", "x (px)", "y (px)",
-        "cut by border",
-    )  # fmt: skip
+        boxes.append(_box(pore) if first <= measures.shown_slice <= last else None)
     share = pores["volume_voxels"].sum() / bodies["volume_voxels"].sum()
     caption = (
         f"The {len(pores)} largest 3-D pores, each listed once, hold {percent(share)} of the pore volume; the "
@@ -175,7 +162,23 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
         "the picture encloses all slices of the pore. Numbers are those of pores_3d.csv. Slices count from 1 (in "
         "pores_3d.csv from 0)."
     )
-    return Table("Largest pores", caption, columns, tuple(rows), tuple(boxes))
+    return _listed("Largest pores", caption, rows, boxes)
+
+
+def _centroid(pore: Mapping[str, Any]) -> dict[str, str]:
+    return {f"{axis} (px)": f"{pore[f'centroid_{axis}_px']:.0f}" for axis in "xy"}
+
+
+def _box(pore: Mapping[str, Any]) -> tuple[int, int, int, int]:
+    x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
+    return x, y, width, height
+
+
+def _listed(
+    title: str, caption: str, rows: list[dict[str, str]], boxes: list[tuple[int, int, int, int] | None]
+) -> Table:
+    """A table of rows by their heads, which are the same in each."""
+    return Table(title, caption, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), tuple(boxes))
 
 
 def _directions(measures: Measures) -> Table:

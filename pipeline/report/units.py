@@ -41,11 +41,6 @@ class Scale:
             return cls("nm", pixel_size_nm)
         return cls("µm", pixel_size_nm / 1000)
 
-    @property
-    def known(self) -> bool:
-        """Whether the size of a pixel is known."""
-        return self.unit != "px"
-
     def area(self, typical_px: float) -> tuple[str, float]:
         """The unit of areas, and how much of it a pixel is.
 
@@ -65,30 +60,28 @@ def length_text(pixels: float, pixel_size_nm: float | None) -> str:
     """A length with the unit that keeps it readable."""
     if pixel_size_nm is None:
         return with_unit(number(pixels), "px")
-    nm = pixels * pixel_size_nm
-    if nm >= 1e6:
-        return with_unit(number(nm / 1e6), "mm")
-    return with_unit(number(nm), "nm") if nm < 1000 else with_unit(number(nm / 1000), "µm")
+    return _in_units(pixels * pixel_size_nm, (1e6, 1e6, "mm"), (1000, 1000, "µm"), (0, 1, "nm"))
 
 
 def area_text(pixels: float, pixel_size_nm: float | None) -> str:
     """An area with the unit that keeps it readable."""
     if pixel_size_nm is None:
-        return with_unit(number(pixels / 1e6), "megapixels") if pixels >= 1e6 else with_unit(number(pixels), "px²")
+        return _in_units(pixels, (1e6, 1e6, "megapixels"), (0, 1, "px²"))
     square_um = pixels * (pixel_size_nm / 1000) ** 2
-    if square_um >= 1e5:
-        return with_unit(number(square_um / 1e6), "mm²")
-    return with_unit(number(square_um), "µm²") if square_um >= 0.1 else with_unit(number(square_um * 1e6), "nm²")
+    return _in_units(square_um, (1e5, 1e6, "mm²"), (0.1, 1, "µm²"), (0, 1e-6, "nm²"))
 
 
 def volume_text(voxels: float, pixel_size_nm: float | None, slice_spacing_nm: float | None) -> str:
     """A volume with the unit that keeps it readable; in voxels where a side of them is not known."""
     if pixel_size_nm is None or slice_spacing_nm is None:
-        return (
-            with_unit(number(voxels / 1e6), "million voxels") if voxels >= 1e6 else with_unit(number(voxels), "voxels")
-        )
-    cubic_um = voxels * pixel_size_nm**2 * slice_spacing_nm / 1e9
-    return with_unit(number(cubic_um / 1e9), "mm³") if cubic_um >= 1e8 else with_unit(number(cubic_um), "µm³")
+        return _in_units(voxels, (1e6, 1e6, "million voxels"), (0, 1, "voxels"))
+    return _in_units(voxels * pixel_size_nm**2 * slice_spacing_nm / 1e9, (1e8, 1e9, "mm³"), (0, 1, "µm³"))
+
+
+def _in_units(value: float, *units: tuple[float, float, str]) -> str:
+    """A value in the first unit (from which value on it is used, its size, its name) that suits; else in the last."""
+    size, unit = next(((size, unit) for least, size, unit in units if value >= least), units[-1][1:])
+    return with_unit(number(value / size), unit)
 
 
 def with_unit(text: str, unit: str) -> str:

@@ -140,14 +140,12 @@ def label_picture(image: np.ndarray, mask: np.ndarray, corners: np.ndarray | Non
     Raises:
         ValueError: sizes that do not agree.
     """
-    if mask.shape != image.shape:
-        raise ValueError(f"the mask is {mask.shape}, but its image {image.shape}")
-    grey = np.repeat(to_grey8(image)[..., None], 3, axis=2)
+    pore, grey = _as_mask(mask, image.shape), _as_rgb(image)
     marked = grey.copy()
-    marked[find_boundaries(mask > 0, mode="inner")] = YELLOW
+    marked[find_boundaries(pore, mode="inner")] = YELLOW
     legend = [("mask", YELLOW)]
     if corners is not None:
-        marked[find_boundaries(displaced_mask(mask > 0, corners), mode="inner")] = BLUE
+        marked[find_boundaries(displaced_mask(pore, corners), mode="inner")] = BLUE
         legend.append(("where it would fit", BLUE))
     gap = np.full((len(grey), _GAP, 3), 255, np.uint8)
     return add_legend(np.hstack([grey, gap, marked]), legend)

@@ -47,7 +47,7 @@ def test_the_unit_suits_the_size() -> None:
     assert Scale.fitting(None, 8).unit == "px"
     assert (Scale.fitting(20, 8).unit, Scale.fitting(20, 8).per_px) == ("nm", 20)
     assert (Scale.fitting(100, 8).unit, Scale.fitting(100, 8).per_px) == ("µm", 0.1)
-    assert Scale.fitting(20, math.nan).known
+    assert Scale.fitting(20, math.nan).unit == "µm"
     assert length_text(100, None) == "100\u00a0px"
     assert [length_text(100, nm) for nm in (2, 20, 2e5)] == ["200\u00a0nm", "2.00\u00a0µm", "20.0\u00a0mm"]
 

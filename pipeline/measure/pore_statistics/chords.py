@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.measure.pixel_runs import find_runs
 from pipeline.measure.pore_statistics.size_distribution import weighted_quantile
 
 
@@ -79,17 +80,12 @@ class ChordCounter:
         height, width = pore.shape
         inside = pore if rock is None else pore & rock
         opened, opened_cut, was_outside = self._open[lines], self._open_cut[lines], self._outside[lines]
-        # a column before: the state in which the lines come in
-        before = np.concatenate([(opened > 0)[:, None], inside], axis=1)
-        starts, ends = np.zeros((height, width + 1), bool), np.zeros((height, width + 1), bool)
-        starts[:, 0] = before[:, 0]
-        starts[:, 1:] = before[:, 1:] & ~before[:, :-1]
-        ends[:, :-1] = before[:, :-1] & ~before[:, 1:]
-        ends[:, -1] = before[:, -1]
-        line, start = np.nonzero(starts)
-        _, end = np.nonzero(ends)  # in the order of the starts: on a line, they take turns
-        come_in, go_on = start == 0, end == width
-        length = end - (start - 1)
+        # as `find_runs` takes it, with a column more on the left: whether a chord comes in from the part before
+        mask = np.zeros((height, width + 3), bool)
+        mask[:, 1], mask[:, 2:-1] = opened > 0, inside
+        line, start, stop = find_runs(mask)
+        come_in, go_on = start == 0, stop == width + 1
+        length = stop - start
         length[come_in] += opened[line[come_in]] - 1
         if rock is None:
             first_cut = (start == 1) & was_outside[line]
@@ -97,7 +93,7 @@ class ChordCounter:
         else:
             outside = np.concatenate([was_outside[:, None], ~rock, np.zeros((height, 1), bool)], axis=1)
             first_cut = outside[line, np.maximum(start, 1) - 1]
-            last_cut = outside[line, end + 1]
+            last_cut = outside[line, stop]
         first_cut = np.where(come_in, opened_cut[line], first_cut)
         self._finish(length[~go_on], first_cut[~go_on], last_cut[~go_on])
         opened[:] = 0  # a view: this is the counter's own

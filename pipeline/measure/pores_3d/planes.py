@@ -54,8 +54,8 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         grey = coarse_scan(source, store, level)[:high]
     across = (grey, store.read_area(level, MASK, depth // 2, slice(high)))
     shown = np.unique(np.linspace(0, depth - 1, min(depth, _SLICES)).round().astype(int)).tolist()
-    along_rows = [_row(volume, store, slice_, level, row, region) for slice_ in shown]
-    along_columns = [_column(volume, store, slice_, level, column, region) for slice_ in shown]
+    along_rows = [_line(volume, store, slice_, level, row, region, 0) for slice_ in shown]
+    along_columns = [_line(volume, store, slice_, level, column, region, 1) for slice_ in shown]
     side, step = (1.0, 1.0) if voxel is None else (voxel.pixel_nm / 1000, voxel.slice_nm / 1000)
     planes = {"xy": across, "xz": _stacked(along_rows), "yz": _stacked(along_columns)}
     figure = _draw(planes, (width * side, height * side, depth * step), scaled=voxel is not None)
@@ -63,28 +63,24 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         figure.savefig(partial, format="png", dpi=130)
 
 
-def _row(volume: ScanVolume, store: ScanStore, slice_: int, level: int, row: int, region: Roi) -> Plane:
-    """Grey and mask of a row of a level, (W,)."""
-    x, y, width, height = region
+def _line(volume: ScanVolume, store: ScanStore, slice_: int, level: int, at: int, region: Roi, axis: int) -> Plane:
+    """Grey values and mask of a row (`axis` 0) or a column (1) of a level, (N,)."""
     factor = 2**level
-    rows = min(factor, height - row * factor)
-    with volume.slice(slice_, as_stored=True) as source:
-        pixels = source.read(y + row * factor, x, rows, width).mean(axis=0)
-    return _means(pixels, factor), store.read_area(level, MASK, slice_, slice(row, row + 1))[0]
-
-
-def _column(volume: ScanVolume, store: ScanStore, slice_: int, level: int, column: int, region: Roi) -> Plane:
-    """Grey and mask of a column of a level, (H,)."""
     x, y, width, height = region
-    factor = 2**level
-    columns = min(factor, width - column * factor)
+    # what the line covers in the scan: `factor` rows or columns, cut at the border
+    if axis == 0:
+        y, height = y + at * factor, min(factor, height - at * factor)
+    else:
+        x, width = x + at * factor, min(factor, width - at * factor)
     with volume.slice(slice_, as_stored=True) as source:
-        grey = _means(source.read(y, x + column * factor, height, columns).mean(axis=1), factor)
-    return grey, store.read_area(level, MASK, slice_, slice(len(grey)), slice(column, column + 1))[:, 0]
+        grey = _means(source.read(y, x, height, width).mean(axis=axis), factor)
+    one, rest = slice(at, at + 1), slice(len(grey))
+    mask = store.read_area(level, MASK, slice_, *((one, rest) if axis == 0 else (rest, one)))
+    return grey, mask.ravel()
 
 
 def _means(line: np.ndarray, factor: int) -> np.ndarray:
-    """Means of `factor` pixels each; the last of what is left."""
+    """Means of `factor` pixels each; the last of the remainder."""
     starts = np.arange(0, len(line), factor)
     return np.add.reduceat(line, starts) / np.diff(np.append(starts, len(line)))
 
