@@ -115,14 +115,18 @@ class TiffFile(ImageFile):
 
 
 def _encoding(key: tifffile.TiffPage, name: str) -> Encoding:
-    """What the numbers of a page stand for."""
+    """What the numbers of a page stand for.
+
+    A palette has 16 bits for each colour. Some programs write 8: as in libtiff, it is so where no value is larger.
+    """
     photometric = int(key.photometric)
     jpeg = key.compression in _JPEG
     if photometric > 3 and not (photometric == 6 and jpeg):
         what = f"its colour space ({tifffile.PHOTOMETRIC(photometric).name}) is not grey, RGB or palette"
         raise FileProblem(name, what, "save it as grey")
     if photometric == 3 and key.colormap is not None:
-        return Encoding(palette=(np.asarray(key.colormap).T >> 8).astype(np.uint8))
+        table = np.asarray(key.colormap).T
+        return Encoding(palette=(table >> 8 if table.max(initial=0) > 255 else table).astype(np.uint8))
     whole = key.dtype is None or key.bitspersample == 8 * key.dtype.itemsize
     return Encoding(white_is_zero=photometric == 0, bits=None if whole else key.bitspersample, jpeg=jpeg)
 

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import mrcfile
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 from pipeline.data.checks import Inspection, inspect_pairs
@@ -164,3 +166,25 @@ def test_real_folders_are_not_swapped_but_would_be_told(shared: Path, tmp_path: 
             (swapped / own).symlink_to(shared / name / other)
         with pytest.raises(UserError, match="are the folders swapped"):
             _inspect(swapped)
+
+
+def test_a_data_set_takes_every_format_that_scans_take(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset(dict.fromkeys(("mrc", "real", "zarr", "bit"), 0.2))
+    expected = {path.stem: np.asarray(Image.open(path)) for path in (root / "labels").iterdir()}
+    for path in [*(root / "images").iterdir(), *(root / "labels").iterdir()]:
+        pixels = np.asarray(Image.open(path))
+        path.unlink()
+        if path.stem == "mrc":
+            with mrcfile.new(path.with_suffix(".mrc")) as file:
+                file.set_data(pixels.astype(np.int16))
+        elif path.stem == "zarr":
+            zarr.open(str(path.with_suffix(".zarr")), mode="w", shape=pixels.shape, dtype=pixels.dtype)[...] = pixels
+        elif path.parent.name == "labels" and path.stem == "bit":
+            tifffile.imwrite(path.with_suffix(".tif"), pixels > 0, photometric="minisblack")
+        else:
+            tifffile.imwrite(path.with_suffix(".btf"), pixels.astype(np.float32), bigtiff=True, tile=(16, 16))
+    inspection = _inspect(root)
+    assert not inspection.problems
+    assert len({record.image_sha256 for record in inspection.records}) == 4
+    for record in inspection.records:
+        assert record.counts == dict(zip(*np.unique(expected[record.pair.name], return_counts=True), strict=True))

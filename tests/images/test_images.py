@@ -89,7 +89,7 @@ def test_identical_channels_and_alpha(tmp_path: Path) -> None:
         assert np.array_equal(read_image(tmp_path / name), GREY), name
 
 
-def _png(bits: int, pixels: np.ndarray) -> bytes:
+def png_of_few_bits(bits: int, pixels: np.ndarray) -> bytes:
     """A grey PNG of fewer than 8 bits, which Pillow does not write."""
     height, width = pixels.shape
     single = np.unpackbits(pixels[..., None].astype(np.uint8), axis=-1)[..., 8 - bits :]
@@ -106,7 +106,7 @@ def _png(bits: int, pixels: np.ndarray) -> bytes:
 @pytest.mark.parametrize("bits", [2, 4])
 def test_labels_of_few_bits_keep_their_values(tmp_path: Path, bits: int) -> None:
     stored = RNG.integers(0, 2**bits, (37, 51))
-    (tmp_path / "a.png").write_bytes(_png(bits, stored))
+    (tmp_path / "a.png").write_bytes(png_of_few_bits(bits, stored))
     assert np.array_equal(read_label(tmp_path / "a.png"), stored)
     assert np.array_equal(read_image(tmp_path / "a.png"), stored * (255 // (2**bits - 1)))  # as viewers show it
 
