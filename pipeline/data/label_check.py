@@ -28,6 +28,16 @@ _LARGEST_SIDE = 1024  # pixels; larger images are reduced, as a displacement tha
 _ROUNDS = 8  # of the fit, in which blocks far off lose their weight
 _BRIGHTEST = 3.0  # standard deviations: charging and dust must not outweigh all else
 
+SHIFTED, CHANGING, INVERTED, UNFIT = "shifted", "shifted by changing amounts", "inverted", "unfit"
+# Set on the 53 tiles of nankai (right as they are: no doubt; with planted errors: 9 of 10 found)
+_LEAST_DISPLACEMENT = 2.0  # pixels: hands and segmentation programs differ by one
+_LEAST_RATIO = 1.08  # of the correlations with and without the displacement
+_LEAST_GAIN = 0.4  # in units of noise
+_CLEAR = 4.0  # a correlation, in units of noise, that no unrelated mask reaches
+_CLEARLY_NEGATIVE = 3.0
+_NEGATIVE_RATIO = 1.5
+_NO_FIT = 1.5
+
 
 @dataclass(frozen=True)
 class LabelFit:
@@ -175,18 +185,6 @@ def _band(image: np.ndarray) -> np.ndarray:
     """Structures between the two scales, mean 0."""
     band = gaussian_filter(image, _FINE, truncate=3.0) - gaussian_filter(image, _COARSE, truncate=3.0)
     return band - band.mean()
-
-
-SHIFTED, CHANGING, INVERTED, UNFIT = "shifted", "shifted by changing amounts", "inverted", "unfit"
-
-# Set on the 53 tiles of nankai (right as they are: no doubt; with planted errors: 9 of 10 found)
-_LEAST_DISPLACEMENT = 2.0  # pixels: hands and segmentation programs differ by one
-_LEAST_RATIO = 1.08  # of the correlations with and without the displacement
-_LEAST_GAIN = 0.4  # in units of noise
-_CLEAR = 4.0  # a correlation, in units of noise, that no unrelated mask reaches
-_CLEARLY_NEGATIVE = 3.0
-_NEGATIVE_RATIO = 1.5
-_NO_FIT = 1.5
 
 
 @dataclass(frozen=True)

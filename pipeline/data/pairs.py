@@ -20,6 +20,14 @@ _SEPARATORS = "_-. "
 
 Form = Callable[[str], str]
 
+_SEPARATOR = re.compile(r"[-_. ]+")
+#: how parts are numbered: 3, 003, tile3, r2, x100y200
+_NUMBERED = re.compile(r"[a-zA-Z]{0,9}\d+([a-zA-Z]{1,3}\d+)?")
+#: files for each group; pairs of names that happen to begin alike are none
+_LEAST_MEAN = 2
+TEXT_FOLDER = "text"
+_OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "icon\r"}
+
 
 def composed(name: str) -> str:
     """A name with its accents in the letters, as most systems write it; macOS writes them behind the letters."""
@@ -78,13 +86,6 @@ def _without_prefix(prefix: str) -> Form:
     return lambda label: label.removeprefix(prefix)
 
 
-_SEPARATOR = re.compile(r"[-_. ]+")
-#: how parts are numbered: 3, 003, tile3, r2, x100y200
-_NUMBERED = re.compile(r"[a-zA-Z]{0,9}\d+([a-zA-Z]{1,3}\d+)?")
-#: files for each group; pairs of names that happen to begin alike are none
-_LEAST_MEAN = 2
-
-
 @dataclass(frozen=True)
 class NameGroups:
     """Groups of file names with the same stem and another number.
@@ -124,10 +125,6 @@ def name_groups(names: Collection[str]) -> NameGroups | None:
         if 1 < len(sizes) <= len(parts) / _LEAST_MEAN:
             return NameGroups(pattern, dict(sorted(sizes.items())))
     return None
-
-
-TEXT_FOLDER = "text"
-_OF_THE_SYSTEM = {"thumbs.db", "desktop.ini", "icon\r"}
 
 
 @dataclass(frozen=True)

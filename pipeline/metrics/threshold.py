@@ -11,6 +11,14 @@ from skimage.filters import threshold_otsu
 
 from pipeline.metrics.pore_counts import Counts, PoreCounts
 
+BINS = 256
+#: of the thresholds that a training may choose: a network that has not learned yet must not call everything pore
+LOWEST, HIGHEST = 0.2, 0.8
+#: least gain in Dice that counts: of one threshold over another, and of a network over calling everything pore
+CLEAR_GAIN = 0.01
+#: how many standard errors below the best a Dice may lie and still count as good
+_ERRORS = 2.0
+
 
 def otsu_mask(image: np.ndarray) -> np.ndarray:
     """Pores by Otsu's threshold: every pixel at or below it, as pores are dark.
@@ -24,11 +32,6 @@ def otsu_mask(image: np.ndarray) -> np.ndarray:
     if image.min() == image.max():
         return np.zeros(image.shape, dtype=bool)
     return image <= threshold_otsu(image)
-
-
-BINS = 256
-#: of the thresholds that a training may choose: a network that has not learned yet must not call everything pore
-LOWEST, HIGHEST = 0.2, 0.8
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,6 @@ class ProbabilityHistogram(Counts):
         """Threshold of the best Dice, a multiple of 1/256 from ``low`` to ``high``; of equals that nearest to 0.5."""
         candidates = [k / BINS for k in range(round(low * BINS), round(high * BINS) + 1)]
         return max(candidates, key=lambda threshold: (self.counts_at(threshold).dice, -abs(threshold - 0.5)))
-
-
-#: least gain in Dice that counts: of one threshold over another, and of a network over calling everything pore
-CLEAR_GAIN = 0.01
-
-#: how many standard errors below the best a Dice may lie and still count as good
-_ERRORS = 2.0
 
 
 def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:

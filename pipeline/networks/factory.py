@@ -18,6 +18,12 @@ from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
 from pipeline.wording import check_name
 
+#: Widths are multiples of it, which suits both group normalisation and the hardware.
+STEP = 8
+NETWORKS = ("vlsenet", "unet")
+#: switches that decide how a part works, not whether it is there: a config may set them for the U-Net too
+MODE_SWITCHES = ("renormalise",)
+
 
 def _presets() -> dict[str, list[int]]:
     content: dict[str, list[int]] = json.loads(
@@ -59,10 +65,6 @@ def check_features(features: Any) -> tuple[int, ...]:
 def _is_width(value: Any) -> bool:
     # upsampling leaves half of a width
     return isinstance(value, int) and not isinstance(value, bool) and value > 1
-
-
-#: Widths are multiples of it, which suits both group normalisation and the hardware.
-STEP = 8
 
 
 def parameter_count(network: nn.Module) -> int:
@@ -109,12 +111,6 @@ def unet_of_equal_parameters(parameters: int, features: Sequence[int], in_channe
         if min(level_3 + a, level_4 + b, deepest + c) > 0
     ]
     return min(near, key=lambda widths: abs(count(widths) - parameters))
-
-
-NETWORKS = ("vlsenet", "unet")
-
-#: switches that decide how a part works, not whether it is there: a config may set them for the U-Net too
-MODE_SWITCHES = ("renormalise",)
 
 
 def build_network(

@@ -9,6 +9,9 @@ from torch.nn import functional as F
 
 from pipeline.networks.kernels import is_recording
 
+STRIDE = 16
+"""Four poolings by two: the bottleneck sees one value for every 16 x 16 pixels."""
+
 
 class SegmentationOutput(NamedTuple):
     """Logits and the per-sample region alignment loss.
@@ -20,10 +23,6 @@ class SegmentationOutput(NamedTuple):
 
     logits: torch.Tensor
     alignment: torch.Tensor
-
-
-STRIDE = 16
-"""Four poolings by two: the bottleneck sees one value for every 16 x 16 pixels."""
 
 
 def check_image(image: torch.Tensor, in_channels: int) -> None:

@@ -7,6 +7,9 @@ from monai.networks.layers.factories import Norm
 from torch import nn
 from torch.nn import functional as F
 
+#: by which MONAI's blocks find it
+NAME = "INSTANCE_AS_GROUPS"
+
 
 def is_recording() -> bool:
     """Whether this pass is recorded as a graph, by a compiler, an exporter or a tracer.
@@ -15,10 +18,6 @@ def is_recording() -> bool:
     computes may look at its tensors and take the kernels that are fastest for them.
     """
     return bool(torch.compiler.is_compiling() or torch.jit.is_tracing())
-
-
-#: by which MONAI's blocks find it
-NAME = "INSTANCE_AS_GROUPS"
 
 
 class InstanceNorm(nn.InstanceNorm2d):

@@ -19,6 +19,12 @@ HIDDEN = 256
 GAMMA_LIMIT = 0.5
 START = 1e-3
 
+START_STRENGTH = 0.1
+LARGEST_HEAD_COUNT = 8
+TOKENS_START = 0.02
+PROJECTION = 256
+CONTEXT_LENGTH = 16
+
 
 class SemanticModulation(nn.Module):
     """`F' = F * (1 + gamma(t)) + beta(t)`, then re-normalised to the spatial spread that F had.
@@ -78,9 +84,6 @@ class SemanticModulation(nn.Module):
         return scale_shift(features, scale, shift)
 
 
-START_STRENGTH = 0.1
-
-
 class TextAdapter(nn.Module):
     """`x + a * (h(x) * (1 + gamma(t)) + beta(t))`, h = 1x1 conv, norm, GELU, 1x1 conv; a starts at 0.1."""
 
@@ -115,10 +118,6 @@ class TextAdapter(nn.Module):
         refinement = scale_shift(self.h(x), scale, shift)
         # autocast may give them different types
         return refinement.add_(x) if refinement.dtype == x.dtype else x + refinement
-
-
-LARGEST_HEAD_COUNT = 8
-TOKENS_START = 0.02
 
 
 class TokenCrossAttention(nn.Module):
@@ -162,9 +161,6 @@ class TokenCrossAttention(nn.Module):
         queries = self.visual_norm(x.flatten(2).transpose(1, 2))
         read = gate * self.attention(queries, self.text_norm(tokens))
         return x + read.transpose(1, 2).reshape(x.shape)
-
-
-PROJECTION = 256
 
 
 def pool_region(features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -217,9 +213,6 @@ class RegionAlignment(nn.Module):
 
 def _projection(width: int) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, PROJECTION), nn.ReLU(inplace=True), nn.Linear(PROJECTION, PROJECTION))
-
-
-CONTEXT_LENGTH = 16
 
 
 class LearnedText(nn.Module):

@@ -15,6 +15,8 @@ from pipeline.synthetic.scene import SceneSettings
 from pipeline.synthetic.shapes import random_field
 from pipeline.transforms import artifacts
 
+MIN_SIDE = 64
+
 
 def info_bar_height(height: int) -> int:
     """Height of the strip under an image of `height` rows in total, pixels."""
@@ -118,9 +120,6 @@ def _topography(solid: Solid, pores: Pores, rng: np.random.Generator) -> np.ndar
 def _vary(strength: float, rng: np.random.Generator) -> float:
     """Vary a strength from image to image by half of it, either way."""
     return strength * rng.uniform(0.5, 1.5)
-
-
-MIN_SIDE = 64
 
 
 @dataclass(frozen=True)

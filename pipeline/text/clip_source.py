@@ -22,6 +22,10 @@ from pipeline.text.sources import TextSource
 
 logger = logging.getLogger("vlsenet")
 
+#: sizes and seed of the untrained tower
+_SIZES = {"width": 128, "heads": 4, "layers": 2, "output_dim": 256}
+_SEED = 0
+
 
 def default_cache_dir() -> Path:
     """`$XDG_CACHE_HOME/vlsenet/text`, by default `~/.cache/vlsenet/text`."""
@@ -136,11 +140,6 @@ class ClipSource(TextSource):
     @cached_property
     def _tower(self) -> TextTower:
         return load_clip_tower(self._model, self._pretrained, self._weights)
-
-
-#: sizes and seed of the untrained tower
-_SIZES = {"width": 128, "heads": 4, "layers": 2, "output_dim": 256}
-_SEED = 0
 
 
 class UntrainedSource(TextSource):

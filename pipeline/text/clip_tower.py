@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("vlsenet")
 
+#: Numbers that OpenAI's files hold beside the weights.
+_NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
+
 
 class TextTower:
     """The text half of CLIP (Radford et al., ICML 2021), without gradients.
@@ -80,10 +83,6 @@ class TextTower:
                 number,
                 prompt,
             )
-
-
-#: Numbers that OpenAI's files hold beside the weights.
-_NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
 
 
 def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:

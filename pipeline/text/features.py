@@ -20,6 +20,20 @@ DEFAULT_PROMPT = "pore"
 #: Says nothing: how much a model needs its text is seen by taking it away.
 EMPTY_PROMPT = ""
 
+#: How a user gets text features, for the end of an error message.
+HOW_TO_ENCODE = (
+    "(1) run once where the model hub can be reached, or copy its cache from such a machine "
+    "(HF_HOME, by default ~/.cache/huggingface); "
+    "(2) give a local file or folder with the weights: --text_weights PATH; "
+    "(3) train with another prior: --text_source learned, none or random (untrained for tests)"
+)
+#: Layout of a stored text store; raised when it changes.
+_VERSION = 1
+#: Sources whose features are the same for every prompt.
+PROMPTLESS_SOURCES = ("learned", "none")
+_SHOWN_PROMPTS = 8
+_SHOWN_LENGTH = 60
+
 
 def clean_prompt(text: str) -> str:
     """Bring a prompt into one line: runs of white space, line ends and control characters become one space."""
@@ -33,23 +47,6 @@ def normal_form(prompt: str) -> str:
         return prompt
     phrases = filter(None, map(clean_prompt, prompt.split(SEPARATOR)))
     return f" {SEPARATOR} ".join(phrases) or prompt
-
-
-#: How a user gets text features, for the end of an error message.
-HOW_TO_ENCODE = (
-    "(1) run once where the model hub can be reached, or copy its cache from such a machine "
-    "(HF_HOME, by default ~/.cache/huggingface); "
-    "(2) give a local file or folder with the weights: --text_weights PATH; "
-    "(3) train with another prior: --text_source learned, none or random (untrained for tests)"
-)
-
-
-#: Layout of a stored text store; raised when it changes.
-_VERSION = 1
-#: Sources whose features are the same for every prompt.
-PROMPTLESS_SOURCES = ("learned", "none")
-_SHOWN_PROMPTS = 8
-_SHOWN_LENGTH = 60
 
 
 class TextFeatures(NamedTuple):

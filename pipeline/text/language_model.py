@@ -41,6 +41,15 @@ _TAG = re.compile(r"</?\w")
 _SUBJECT = re.compile(r"pore|poro|rock|micrograph|stone|shale|mineral|matrix|grain|void", re.IGNORECASE)
 _REFUSAL = re.compile(r"\bI\b|(?i:\b(?:sorry|apologi[sz]e|unfortunately|as an ai|language model|please|let me know)\b)")
 
+URL_VARIABLE, KEY_VARIABLE, MODEL_VARIABLE = "VLSENET_LLM_URL", "VLSENET_LLM_KEY", "VLSENET_LLM_MODEL"
+#: Seconds to connect, and to wait for the answer, from its first byte to its last once more.
+_TIMEOUT = (10.0, 90.0)
+#: Bytes that are read of an answer: a sentence, with the thoughts of a model that thinks at length in front of it.
+_LONGEST = 1 << 20
+#: Further tries where the endpoint is busy or broken, and the seconds between them: 0, then this times 2, 4, 8.
+_RETRIES, _BACKOFF = 4, 1.0
+_BUSY_OR_BROKEN = (429, 500, 502, 503, 504)
+
 
 def sentence_of(answer: str) -> str:
     """The sentence in one line, without what models put around it: thoughts, a preamble, quotation marks, markdown.
@@ -77,16 +86,6 @@ def what_is_wrong(sentence: str) -> str | None:
         return "an answer without a word on rock or pores"
     return None
 
-
-URL_VARIABLE, KEY_VARIABLE, MODEL_VARIABLE = "VLSENET_LLM_URL", "VLSENET_LLM_KEY", "VLSENET_LLM_MODEL"
-
-#: Seconds to connect, and to wait for the answer, from its first byte to its last once more.
-_TIMEOUT = (10.0, 90.0)
-#: Bytes that are read of an answer: a sentence, with the thoughts of a model that thinks at length in front of it.
-_LONGEST = 1 << 20
-#: Further tries where the endpoint is busy or broken, and the seconds between them: 0, then this times 2, 4, 8.
-_RETRIES, _BACKOFF = 4, 1.0
-_BUSY_OR_BROKEN = (429, 500, 502, 503, 504)
 
 _INSTRUCTION = (
     "You describe scanning electron micrographs of rock for a program that segments pores. You do not see the image, "

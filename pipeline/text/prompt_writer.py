@@ -15,6 +15,17 @@ from skimage.measure import shannon_entropy
 #: micrograph has noise.
 _DRAWN = 0.5
 
+#: Percentiles of the grey values that become 0 and 1: single hot or dead pixels decide nothing.
+_DARK_END, _BRIGHT_END = 0.5, 99.5
+#: Grey levels of the histogram behind the entropy: few enough for 8-bit images of low contrast to fill.
+LEVELS = 64
+#: Standard deviation of the Gaussian of the gradient (px): noise of single pixels is no edge.
+_EDGE_SCALE = 1.0
+#: A gradient above this, in the grey scale's range per pixel, counts as edge: black to white within about ten pixels.
+EDGE_GRADIENT = 0.1
+#: Images with more pixels than `_WINDOWS`² windows of `_WINDOW` pixels' side are sampled by such windows.
+_WINDOW, _WINDOWS = 512, 4
+
 
 def inside_frame(image: np.ndarray) -> tuple[slice, slice]:
     """Leave out the rows and columns at the borders of an image that hold one value for the most part.
@@ -44,18 +55,6 @@ def _drawn_lines(lines: np.ndarray) -> int:
         if counts.max() <= _DRAWN * line.size:
             return number
     return len(lines)
-
-
-#: Percentiles of the grey values that become 0 and 1: single hot or dead pixels decide nothing.
-_DARK_END, _BRIGHT_END = 0.5, 99.5
-#: Grey levels of the histogram behind the entropy: few enough for 8-bit images of low contrast to fill.
-LEVELS = 64
-#: Standard deviation of the Gaussian of the gradient (px): noise of single pixels is no edge.
-_EDGE_SCALE = 1.0
-#: A gradient above this, in the grey scale's range per pixel, counts as edge: black to white within about ten pixels.
-EDGE_GRADIENT = 0.1
-#: Images with more pixels than `_WINDOWS`² windows of `_WINDOW` pixels' side are sampled by such windows.
-_WINDOW, _WINDOWS = 512, 4
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,18 @@ from pipeline.errors import UserError
 from pipeline.text.features import PROMPTLESS_SOURCES, SEPARATOR, TextFeatures, TextStore, clean_prompt
 from pipeline.wording import check_name
 
+logger = logging.getLogger("vlsenet")
+
+#: The names that `--text_source` takes.
+TEXT_SOURCES = ("clip", "learned", "none", "random", "untrained")
+#: What `clip` reads by default.
+DEFAULT_MODEL, DEFAULT_PRETRAINED = "RN50", "openai"
+#: Width D and number of tokens L of the sources without a language model.
+PLAIN_DIM = 256
+PLAIN_LENGTH = 8
+#: Features of one tower agree to about 1e-6 between machines; those of another tower have a cosine far below this.
+_SAME_TOWER_COSINE = 0.999
+
 
 def phrases_of(prompt: str) -> tuple[str, ...]:
     """The phrases of a prompt: one, unless `|` divides it.
@@ -50,19 +62,6 @@ def averaged(features: Sequence[TextFeatures]) -> TextFeatures:
     text = torch.stack([item.text for item in features]).mean(dim=0)
     tokens = torch.stack([item.tokens for item in features]).mean(dim=0)
     return TextFeatures(normalize(text, dim=-1), normalize(tokens, dim=-1))
-
-
-logger = logging.getLogger("vlsenet")
-
-#: The names that `--text_source` takes.
-TEXT_SOURCES = ("clip", "learned", "none", "random", "untrained")
-
-#: What `clip` reads by default.
-DEFAULT_MODEL, DEFAULT_PRETRAINED = "RN50", "openai"
-
-#: Width D and number of tokens L of the sources without a language model.
-PLAIN_DIM = 256
-PLAIN_LENGTH = 8
 
 
 class TextSource(ABC):
@@ -197,10 +196,6 @@ def _describe_plain(name: str) -> dict[str, str | int | bool | None]:
         "dim": PLAIN_DIM,
         "length": PLAIN_LENGTH,
     }
-
-
-#: Features of one tower agree to about 1e-6 between machines; those of another tower have a cosine far below this.
-_SAME_TOWER_COSINE = 0.999
 
 
 def build_text_store(source: TextSource, prompts: Iterable[str]) -> TextStore:

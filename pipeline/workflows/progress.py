@@ -17,8 +17,13 @@ from pipeline.errors import UserError
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import error_overlay, write_png
 
+logger = logging.getLogger("vlsenet")
+
 #: images in a set
 _COUNT = 3
+
+#: metrics of the evaluator in the line of an epoch
+_SHOWN = ("val_dice", "val_porosity_error")
 
 
 class ValidationPictures:
@@ -58,12 +63,6 @@ class ValidationPictures:
             picture = error_overlay(image, probability >= threshold, truth > 0)
             write_png(self._directory / f"epoch_{epoch:04d}_{batch['name']}.png", picture)
             self._run.log_picture(picture, f"validation_{batch['name']}", epoch)
-
-
-logger = logging.getLogger("vlsenet")
-
-#: metrics of the evaluator in the line of an epoch
-_SHOWN = ("val_dice", "val_porosity_error")
 
 
 def _no_interrupt(_: logging.LogRecord) -> bool:

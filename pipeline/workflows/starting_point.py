@@ -17,9 +17,14 @@ from pipeline.wording import some_of
 from pipeline.workflows.bundle_command import running_config
 from pipeline.workflows.model_file import TrainedModel
 
+logger = logging.getLogger("vlsenet")
+
 #: entries of train.yaml that decide on the result and have no option of their own in `recipe`
 _PARTS = ("loss", "optimizer", "lr_scheduler", "train::augmentation", "train::handlers::0")
 _JOINT = "::"
+
+#: what a text store's features come from
+_TEXT_KEYS = ("source", "model", "weights_id")
 
 
 def training_parts(config: Mapping[str, Any] | None = None) -> dict[str, str]:
@@ -46,12 +51,6 @@ def _values(name: str, node: Any) -> Iterator[tuple[str, Any]]:
         return
     for key, child in node.items():
         yield from _values(f"{name}{_JOINT}{key}", child)
-
-
-logger = logging.getLogger("vlsenet")
-
-#: what a text store's features come from
-_TEXT_KEYS = ("source", "model", "weights_id")
 
 
 def start_weights(

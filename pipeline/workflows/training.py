@@ -22,6 +22,12 @@ from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.progress import TrainingProgress
 from pipeline.workflows.ranks import OtherProcessFailed, Ranks, distributed
 
+logger = logging.getLogger("vlsenet")
+
+#: the modules of PyTorch's compiler errors; importing them just for the names would take seconds
+_COMPILER = ("torch._dynamo", "torch._inductor")
+_ALONE = Ranks()
+
 
 def warmup_cosine(total_steps: int, warmup_steps: int, final: float = 0.01) -> Callable[[int], float]:
     """Factor on the learning rate: linear warm-up, then half a cosine down to ``final``.
@@ -74,14 +80,6 @@ class EpochMean:
 
     def _end(self, trainer: SupervisedTrainer) -> None:
         trainer.state.metrics[self._name] = math.fsum(self._values) / len(self._values)
-
-
-logger = logging.getLogger("vlsenet")
-
-#: the modules of PyTorch's compiler errors; importing them just for the names would take seconds
-_COMPILER = ("torch._dynamo", "torch._inductor")
-
-_ALONE = Ranks()
 
 
 class TrainingRun:

@@ -20,10 +20,15 @@ from pipeline.workflows.export.export_formats import FORMATS, check_formats, wri
 from pipeline.workflows.export.exported_graph import OUTPUT, ExportSource, Inputs
 from pipeline.workflows.model_file import TrainedModel
 
+logger = logging.getLogger("vlsenet")
+
 #: Largest difference of probability that passes.
 TOLERANCE = 1e-4
 #: N, H, W: smallest, odd, thin and wide sizes; none is the size that was traced.
 CHECKED_SIZES = ((1, 16, 16), (1, 64, 64), (3, 37, 51), (1, 17, 200), (2, 128, 96))
+
+MANIFEST = "export.json"
+TEXT_FILE = "text_features.safetensors"
 
 
 def verify(source: ExportSource, run: Callable[[Inputs], torch.Tensor], file: str) -> dict[str, float]:
@@ -60,12 +65,6 @@ def verify(source: ExportSource, run: Callable[[Inputs], torch.Tensor], file: st
 
 def _refused(file: str, what: str) -> UserError:
     return UserError(f"{file} was not written: the exported network {what}; remove its format from --formats")
-
-
-logger = logging.getLogger("vlsenet")
-
-MANIFEST = "export.json"
-TEXT_FILE = "text_features.safetensors"
 
 
 def export_model(

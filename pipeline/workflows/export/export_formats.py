@@ -23,6 +23,9 @@ from pipeline.text import TextStore
 from pipeline.wording import check_name
 from pipeline.workflows.export.exported_graph import OUTPUT, TRACED_SIZE, ExportSource, Inputs
 
+#: The first with all operators that the graph needs; every runtime in use reads it.
+OPSET = 18
+
 
 def write_text_features(store: TextStore, path: Path) -> None:
     """Write `text` (P, D) and `tokens` (P, L, D) of P prompts; the metadata's `prompts` names them, a JSON list."""
@@ -42,10 +45,6 @@ def load_torch_export(path: Path) -> Callable[[Inputs], torch.Tensor]:
     """The file as a function of its inputs, as a user would load_torch_export it."""
     module = torch.export.load(path).module()
     return lambda inputs: module(**inputs)
-
-
-#: The first with all operators that the graph needs; every runtime in use reads it.
-OPSET = 18
 
 
 def write_onnx(source: ExportSource, path: Path, about: str) -> None:
