@@ -1,8 +1,9 @@
-"""The direction of imports between the packages, as CONTRIBUTING.md gives it."""
+"""The map of the packages, as CONTRIBUTING.md gives it: imports go one way, names say one thing, its table is true."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -60,3 +61,17 @@ def test_imports_go_one_way() -> None:
         if (here := file.relative_to(PIPELINE).parts[0]) != package and package not in ALLOWED.get(here, set())
     ]
     assert not wrong
+
+
+def test_the_map_and_the_table_of_contributing_are_true() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    part = text[text.index("## Map of the packages") : text.index("## Benchmarks")]
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([^|]*)\|$", part, re.MULTILINE)
+    names = [name for name, _ in rows]
+    for place, (name, imports) in enumerate(rows):
+        known = set(names[place + 1 :]) if imports.strip() == "all below" else set(re.findall(r"\w+", imports))
+        assert known == ALLOWED[name], name
+    assert set(names) == PACKAGES
+    paths = re.findall(r"`([a-z_]+/[a-z_/0-9]+\.py)`", part)
+    assert len(paths) > 20
+    assert not [path for path in paths if not (PIPELINE / path).is_file() and not (ROOT / path).is_file()]
