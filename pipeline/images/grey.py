@@ -136,7 +136,7 @@ def _cut_jpeg(pixels: np.ndarray, name: str) -> np.ndarray:
     spread = maximum_filter(pixels, 3).astype(int) - minimum_filter(pixels, 3)
     flat = pixels[spread <= 16]
     between = np.count_nonzero((flat > 40) & (flat < 215))
-    dim = pixels.max(initial=0) <= 40 and pixels.any()  # classes 0, 1, 2: nothing to tell them by
+    dim = pixels.max(initial=0) <= 40 and pixels.any()  # classes 0, 1, 2: they cannot be recognised any more
     if dim or between > 0.002 * pixels.size:
         what = "it is a JPEG with more than black and white, and JPEG changes values"
         raise FileProblem(name, what, "export the label again as PNG or TIFF")

@@ -99,7 +99,7 @@ def no_volume(axes: Iterable[tuple[str, int]], images: int) -> str | None:
     Axes that nothing names, as the pages of a plain TIFF, are taken for slices.
 
     Args:
-        axes: name (Z, C, T, channel, time ...) and length of each axis beside rows and columns.
+        axes: name (Z, C, T, channel, time ...) and length of each axis except rows and columns.
         images: their number.
 
     Returns:

@@ -82,12 +82,12 @@ class ImageSource(ABC):
 
     @cached_property
     def acquisition(self) -> Acquisition:
-        """How the image was taken, as far as the file tells; looked up when it is asked for."""
+        """How the image was taken, as far as the file says; looked up when it is asked for."""
         return read_acquisition(self.path, image=self.page or 0)
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
-        """Pixel height and width (nm), where the file tells them."""
+        """Pixel height and width (nm), where the file gives them."""
         return self.acquisition.pixel_size_nm
 
     @property
@@ -156,10 +156,10 @@ class ImageSource(ABC):
         return self.shape[0] - info_bar_height(info_bar, self.read, self.shape, self.acquisition)
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this scan from another or a changed one, cheap for huge files, for JSON.
+        """What identifies this image, and changes with it; cheap for huge files, for JSON.
 
         Returns:
-            `name`, `page`, `bytes`, `modified` (seconds since 1970; None where the storage tells none), `shape`,
+            `name`, `page`, `bytes`, `modified` (seconds since 1970; None where the storage has no times), `shape`,
             `dtype` and `sha256_of_samples`, a hash of the size and of parts that are spread over the data.
         """
         return {"page": self.page, "shape": list(self.shape), "dtype": self.dtype.name, **self._stored()}

@@ -27,7 +27,7 @@ class OwnPart:
         xml: of the images that the file holds planes of; the places of planes in other files are left out. None
             where no plane is said to be in this file, or the XML is broken.
         short: the same without the list of planes, which may be long: sizes and conditions.
-        arrays: how many images of OME (each of many planes) it tells of.
+        arrays: how many images of OME (each of many planes) it describes.
         names_files: whether the places of planes name files at all.
         listed: how many planes those images have, in all files.
         others: the names of the other files that hold planes of them.
@@ -108,7 +108,7 @@ def _shorten(root: ElementTree.Element) -> None:
             parent.remove(element)
 
 
-# tifffile logs a line for every odd tag; what bears on pixels and scale is told by errors and warnings of our own
+# tifffile logs a line for every odd tag; what bears on pixels and scale is in errors and warnings of our own
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)
 
 #: of the first two, tifffile reads files beside the one that is given; of the last, it looks at four pages only
@@ -132,7 +132,7 @@ class TiffImage:
     """One 2-D image of a TIFF.
 
     Attributes:
-        page_at: where the page begins that tells how the image is stored (bytes); None where the image is listed in
+        page_at: where the page begins that describes how the image is stored (bytes); None where the image is listed in
             the file's metadata, but not in the file.
         page: the number of that page; of a page below a page, the numbers of both.
         data_at: where its pixels begin (bytes), if it has no page of its own: ImageJ writes one page, and the other
@@ -182,14 +182,14 @@ def images_of(path: Path) -> TiffImages:
 
 
 def page_of(tiff: tifffile.TiffFile, image: TiffImage) -> tuple[Page, tifffile.TiffPage]:
-    """Read the page that tells how an image is stored, and no other.
+    """Read the page that describes how an image is stored, and no other.
 
     Args:
         tiff: the open file.
         image: one that is in the file.
 
     Returns:
-        What tells where the pixels lie, and what tells how they are encoded: mostly the same page.
+        The page with the places of the pixels, and that with their encoding: mostly the same.
     """
     page: Page
     if tiff.is_lsm or tiff.is_ndpi:  # beyond 4 GB their offsets are wrong; tifffile has mended them
@@ -199,7 +199,7 @@ def page_of(tiff: tifffile.TiffFile, image: TiffImage) -> tuple[Page, tifffile.T
         page = tifffile.TiffPage(tiff, image.page)
     key = page.keyframe
     if key is None:
-        raise ValueError(f"page {image.page[0]} tells nothing of its pixels")
+        raise ValueError(f"page {image.page[0]} does not describe its pixels")
     return page, key
 
 
@@ -212,7 +212,7 @@ def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
         images = _alike(tiff) if not any(getattr(tiff, flag, False) for flag in _WITH_AXES) else []
         len(tiff.pages)  # ends where pages lead back to one before; going on from page to page would not
         axes: list[_Axes] = [(("I", len(images)),)]
-        told = own is not None and own.arrays <= 1
+        known = own is not None and own.arrays <= 1
         if not images and tiff.series and tiff.series[0].kind == "generic":
             images = _in_order_of_the_file(tiff.series)
             axes = [(("I", len(images)),)]
@@ -222,13 +222,15 @@ def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
             series = [(i, one) for i, one in series if not one.keyframe.is_reduced] or series
             parts = [_by_axes(one, number, path, of_set) for number, one in series]
             images, axes = [image for part, _ in parts for image in part], [lengths for _, lengths in parts]
-            # where tifffile could not follow the XML, nothing tells which of OME's images is which of the file's
-            told = told or (own is not None and own.arrays == len(tiff.series))
+            # where tifffile could not follow the XML, it is unknown which of OME's images is which of the file's
+            known = known or (own is not None and own.arrays == len(tiff.series))
     if not images:
         raise ValueError("no image in the TIFF")
     if own is None:
         return TiffImages(tuple(images), tuple(axes), None, len(images))
-    return TiffImages(tuple(images), tuple(axes), own.short if told else None, max(own.listed, len(images)), own.others)
+    return TiffImages(
+        tuple(images), tuple(axes), own.short if known else None, max(own.listed, len(images)), own.others
+    )
 
 
 def _alone(path: Path) -> tuple[tifffile.TiffFile, OwnPart | None]:

@@ -68,7 +68,7 @@ class ScanStack:
         return opens()
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this stack from another or a changed one, for JSON; files of slices are not decoded for it."""
+        """What identifies this stack, and changes with it, for JSON; files of slices are not decoded for it."""
         self._check_volume()
         if not self._files:
             with self[0] as first:
@@ -116,14 +116,14 @@ class ScanVolume:
         stack: the slices.
         info_bar: what to do with the microscope's info bar below the image: `keep`, `auto` (find it) or its height
             (px).
-        invert: whether pores are bright: the slices are lent with dark and bright exchanged.
+        invert: whether pores are bright: the slices are given with dark and bright exchanged.
 
     Attributes:
         path: as the user gave it.
         depth: number of slices.
         shape: height and width of each (px), the info bar included.
         rows: rows that are imaged; those below are an info bar, and are not read.
-        acquisition: how the first slice was taken, as far as its file tells.
+        acquisition: how the first slice was taken, as far as its file says.
         description: one line for the log.
 
     Raises:
@@ -149,7 +149,7 @@ class ScanVolume:
 
     @contextmanager
     def slice(self, index: int, *, as_stored: bool = False) -> Iterator[ImageSource]:
-        """Lend a slice; it stays open for the next one who asks, as long as there are few others.
+        """Give a slice; it stays open for the next one who asks, as long as there are few others.
 
         Args:
             index: of the slice, from 0.
@@ -177,7 +177,7 @@ class ScanVolume:
             return source.read(top, left, height, width)
 
     def fingerprint(self) -> dict[str, Any]:
-        """What tells this scan from another or a changed one, for JSON."""
+        """What identifies this scan, and changes with it, for JSON."""
         if self.depth == 1:
             with self.slice(0, as_stored=True) as source:
                 return source.fingerprint()
@@ -247,7 +247,7 @@ def _colour_doubt(source: ImageSource, rows: int) -> str | None:
     """Of a slice whose middle, or all of it where it was decoded whole, is in colour."""
     if source.channels < 3 and not source.is_palette:
         return None
-    with suppress(UserError):  # told where it is needed; a --roi may leave it out
+    with suppress(UserError):  # raised again where it is needed; a --roi may leave it out
         source.read(*_middle(source, rows))
     return f"its colour channels differ; {COLOUR_ADVICE}" if source.coloured else None
 

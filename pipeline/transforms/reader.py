@@ -31,7 +31,7 @@ class SEMImage:
 
     Attributes:
         pixels: values (H, W), in the file's own range.
-        acquisition: as far as the file tells.
+        acquisition: as far as the file says.
     """
 
     pixels: np.ndarray

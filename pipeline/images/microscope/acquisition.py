@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from pipeline.images.microscope.tiff_tags import tiff_adapters
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How an image was taken; None is what its file doesn't tell.
+    """How an image was taken; None is what its file does not say.
 
     Attributes:
         pixel_height_nm: height of a pixel (nm).
@@ -31,10 +31,10 @@ class Acquisition:
         working_distance_mm: working distance (mm).
         date: as the file writes it, whose order of day and month is that of the microscope's language.
         instrument: maker and model.
-        bar_height: rows of the info bar at the lower border (px), where the file tells; 0: it says there is none.
+        bar_height: rows of the info bar at the lower border (px), where the file states it; 0: there is none.
+        slice_spacing_nm: distance of the file's slices (nm), where it holds several along z and nothing else.
         sources: for each of these that is known (`pixel_size` for the two first), the place in the file.
         warnings: what is odd or contradictory in the file, one line each.
-        slice_spacing_nm: distance of the file's slices (nm), where it holds several along z and nothing else.
     """
 
     pixel_height_nm: float | None = None
@@ -46,9 +46,9 @@ class Acquisition:
     date: str | None = None
     instrument: str | None = None
     bar_height: int | None = None
+    slice_spacing_nm: float | None = None
     sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
-    slice_spacing_nm: float | None = None
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
@@ -84,15 +84,8 @@ class Acquisition:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values, for JSON."""
-        names = (
-            "pixel_height_nm", "pixel_width_nm", "magnification", "detector", "voltage_kv", "working_distance_mm",
-            "date", "instrument", "bar_height", "slice_spacing_nm",
-        )  # fmt: skip
-        return {
-            **{name: getattr(self, name) for name in names},
-            "sources": dict(self.sources),
-            "warnings": list(self.warnings),
-        }
+        values = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**values, "sources": dict(self.sources), "warnings": list(self.warnings)}
 
 
 Adapter = tuple[str, Callable[[], Finding | None]]
@@ -107,11 +100,11 @@ _FIELDS = (
 def read_acquisition(path: str | os.PathLike[str], *, image: int = 0) -> Acquisition:
     """Read how an image was taken from its file and from what the microscope wrote beside it.
 
-    Where several places tell the same, the first counts: the maker's own tag (Thermo Fisher, ZEISS, TESCAN, Gatan), the
-    maker's side file (TESCAN .hdr, Hitachi and JEOL .txt), OME-XML, ImageJ, TIFF's resolution tags. NIfTI, MRC and
-    OME-Zarr have one place each. Pixel sizes that differ by more than 1 % from place to place are told. A pixel size
-    that is zero, negative, not finite, or outside 0.01 nm to 100 um is left out, which is told. OME, ImageJ, NIfTI, MRC
-    and OME-Zarr may also tell how far the slices of a volume are apart.
+    Where several places state the same, the first counts: the maker's own tag (Thermo Fisher, ZEISS, TESCAN, Gatan),
+    the maker's side file (TESCAN .hdr, Hitachi and JEOL .txt), OME-XML, ImageJ, TIFF's resolution tags. NIfTI, MRC and
+    OME-Zarr have one place each. Pixel sizes that differ by more than 1 % from place to place are a warning. A pixel
+    size that is zero, negative, not finite, or outside 0.01 nm to 100 um is left out, with a warning. OME, ImageJ,
+    NIfTI, MRC and OME-Zarr may also state the distance of the slices of a volume.
 
     It never fails: what is broken is left out, with a warning. It reads tags and headers, no pixels.
 

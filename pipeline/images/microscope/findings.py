@@ -18,7 +18,7 @@ TOLERANCE = 0.01
 class Finding:
     """What one place in a file says; an adapter fills it in, value by value.
 
-    Each of the `take_` methods leaves out what can't be read. What bears on the scale is told in `warnings`.
+    Each of the `take_` methods leaves out what can't be read. What bears on the scale goes into `warnings`.
 
     Attributes:
         source: the place, in words.

@@ -38,7 +38,7 @@ def from_text(text: str, shape: tuple[int, int] | None) -> Finding | None:
 
 
 def _likely_size(times: str | None, columns: str) -> str:
-    """What the magnification would give; as its reference differs between instruments it is told, and not taken."""
+    """What the magnification would give; its reference differs between instruments, so it is a warning only."""
     factor, width = magnification(times), quantity(columns)
     if factor is None or factor <= 0 or width is None or width[0] < 1:
         return ""

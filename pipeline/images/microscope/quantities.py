@@ -60,7 +60,7 @@ def from_multiscale(multiscale: Mapping[str, Any]) -> PixelSize | None:
 
 
 def _scale(multiscale: Mapping[str, Any]) -> list[float] | None:
-    """Size of a pixel along each axis, each in its unit; None where nothing tells it."""
+    """Size of a pixel along each axis, each in its unit; None where no transform gives it."""
     axes = multiscale.get("axes") or []
     if len(axes) < 2 or not all(isinstance(axis, Mapping) for axis in axes):
         return None  # before version 0.4 there were no units

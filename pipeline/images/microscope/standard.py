@@ -24,7 +24,7 @@ _PRINT_DPI = (
     480, 500, 508, 600, 720, 800, 900, 1000, 1016, 1200, 1270, 1440, 1800, 2000, 2400, 2540, 2880, 3000, 3200, 3600,
     4000, 4800,
 )  # fmt: skip
-#: units of ImageJ that tell nothing of a specimen
+#: units of ImageJ that are no lengths on a specimen
 _NO_SCALE = ("", "pixel", "pixels", "inch", "inches", "in", "in.", "px", "null")
 #: a resolution above is no screen's, printer's or scanner's (dots per inch)
 _FINEST_PRINT = 4800

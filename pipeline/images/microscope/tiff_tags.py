@@ -92,7 +92,7 @@ def _page(tiff: tifffile.TiffFile, path: Path, image: int) -> tuple[tifffile.Tif
         one = images.images[image]
         if one.page_at is not None:
             return page_of(tiff, one)[1], one.series, images
-    except Exception:  # a file whose other pages are damaged may still tell of its first
+    except Exception:  # its first page may be fine where others are damaged
         if image:
             raise
     return tiff.pages.first, 0, None

@@ -170,7 +170,7 @@ def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifes
         pixel_size_nm=scan.pixel_size_nm,
         min_area_px=pores.min_area_px,
         dropped=pores.dropped,
-        acquisition=None if volume.acquisition is None else volume.acquisition.to_dict(),
+        acquisition=volume.acquisition.to_dict(),
         bodies=pd.read_parquet(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
         shown_slice=volume.depth // 2,
     )

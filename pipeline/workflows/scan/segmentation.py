@@ -154,7 +154,7 @@ class ScanSegmentation:
             certificate = executor.submit(certify, predictor, store, settings.threshold, foreground)
             write_summary(self._folder, scan)
             seam = certificate.result()
-        acquisition = None if volume.acquisition is None else volume.acquisition.to_dict()
+        acquisition = volume.acquisition.to_dict()
         manifest: dict[str, Any] = {
             "request": journal.request,
             "checkpoint": str(self._model.path),
@@ -207,9 +207,9 @@ class ScanSegmentation:
         )
         if self._ranks.is_first:
             logger.info("%s", volume.description)
-            if self._settings.pixel_size_nm is None and volume.acquisition is not None:
+            if self._settings.pixel_size_nm is None:
                 logger.info("%s", volume.acquisition.describe())
-            for warning in volume.acquisition.warnings if volume.acquisition else ():
+            for warning in volume.acquisition.warnings:
                 logger.warning("%s: %s", self._path, warning)
             log_voxel(volume, self._settings)
         return volume

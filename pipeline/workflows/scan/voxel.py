@@ -18,7 +18,7 @@ def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, fl
     """Pixel height and width (nm), if known."""
     if settings.pixel_size_nm is not None:
         return settings.pixel_size_nm, settings.pixel_size_nm
-    return None if volume.acquisition is None else volume.acquisition.pixel_size_nm
+    return volume.acquisition.pixel_size_nm
 
 
 def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None:
@@ -78,12 +78,12 @@ def _log_given_size(volume: ScanVolume, given: float, overruled: tuple[float, fl
 
 
 def _stored_spacing(volume: ScanVolume) -> float | None:
-    return None if volume.depth == 1 or volume.acquisition is None else volume.acquisition.slice_spacing_nm
+    return None if volume.depth == 1 else volume.acquisition.slice_spacing_nm
 
 
 def _overruled(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
     """The file's pixel size (nm), where the user gives another."""
-    stored = None if volume.acquisition is None else volume.acquisition.pixel_size_nm
+    stored = volume.acquisition.pixel_size_nm
     given = settings.pixel_size_nm
     if given is None or stored is None or all(same(given, side) for side in stored):
         return None
