@@ -8,8 +8,9 @@ import pytest
 from pipeline.images.microscope import Acquisition
 
 FULL = Acquisition(
-    5.0, 4.0, 2000.0, "SE2", 8.0, 7.7, "10 Aug 2018", "ZEISS Merlin", 70, {"pixel_size": "ZEISS tag"}, ("odd",)
-)
+    5.0, 4.0, 2000.0, "SE2", 8.0, 7.7, "10 Aug 2018", "ZEISS Merlin", 70,
+    sources={"pixel_size": "ZEISS tag"}, warnings=("odd",),
+)  # fmt: skip
 
 
 def test_one_line() -> None:
