@@ -34,6 +34,9 @@ _INSTALLED = "share/vlsenet/bundle/configs/common.yaml"
 def config_folder() -> Path:
     """The folder of `common.yaml`, `train.yaml`, `scan.yaml` and the others.
 
+    Of an installed wheel its own list of files is asked, as the place differs between a virtual environment, `--user`
+    and `--target`.
+
     Raises:
         UserError: the installation lacks it.
     """

@@ -5,7 +5,9 @@ source is resampled, not the image. *The luck of a training*: another seed gives
 difference that all images share, which no number of images averages out; it is known only where a variant was trained
 more than once. *Which images of a source* there are, which is a part of the first.
 
-An interval over images alone takes the luck of one training for a property of the variant. Here
+An interval over images alone takes the luck of one training for a property of the variant: in the simulations of
+`tests/comparison/test_paired.py`, Wilcoxon's test declares trainings of the same variant different in more than a
+quarter of the pairs, and the interval below in one of twenty or fewer. Here
 
     SE^2 = V_source + V_variant + V_baseline,
 

@@ -259,6 +259,7 @@ class Plan:
         chosen = [variant for variant in self.variants if not only or variant in only]
         for variant in chosen:
             self._check_computed(variant)
+        # seeds are the outermost loop, so that the first round shows every variant
         return [
             self._run(output_dir, variant, fold, seed)
             for seed in seeds or self.seeds

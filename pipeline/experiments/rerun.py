@@ -1,4 +1,8 @@
-"""A training run again from what MLflow keeps of it: do the numbers agree?"""
+"""A training run again from what MLflow keeps of it: do the numbers agree?
+
+It rests on the run's resolved config, not on today's defaults, and on the logged list of files, of which the split is
+written again: neither the data set's `split.csv` nor the experiment's folder is needed.
+"""
 
 from __future__ import annotations
 

@@ -158,7 +158,8 @@ _POLL = 0.2
 class Runner:
     """Runs what is not finished.
 
-    A process of its own for each run frees all memory, and its death costs one run. It leaves ``run.json``,
+    A process of its own for each run frees all memory, and its death costs one run. A lock that the process inherits
+    keeps two commands from working on the same run. It leaves ``run.json``,
     ``log.txt``, ``checkpoints/`` and ``evaluation/`` in the run's folder.
 
     Args:

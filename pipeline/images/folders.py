@@ -77,7 +77,8 @@ def inputs_of(name: str) -> list[Path]:
 def scans_in(name: str) -> list[Path]:
     """The scans, images and Zarrs, in a folder; none where `name` is itself one, or an address.
 
-    A warning names the files that are left out.
+    They are recognised by their names, where a scan that is named alone is recognised by its content: an archive or a
+    spreadsheet beside the scans would be a scan that fails. A warning names the files that are left out.
 
     Raises:
         FileProblem: the folder holds none.

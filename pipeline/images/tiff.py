@@ -159,6 +159,9 @@ def _check_segments(name: str, offsets: list[int], counts: list[int], needed: in
 class SegmentedTiff(BlockSource):
     """An image in tiles or strips, compressed or not; it owns the open file.
 
+    tifffile decodes the tiles and this class chooses them. tifffile's Zarr store needs another version of Zarr on
+    Python 3.10 than on later ones, and reports a damaged tile without its place.
+
     tifffile decodes the segments; which ones, and in which order, is decided here. Its Zarr store would do the same
     with a third layer in between, and needs another Zarr on Python 3.10 than on later ones.
 

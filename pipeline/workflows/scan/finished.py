@@ -1,4 +1,11 @@
-"""What is done if the folder of results already exists."""
+"""What is done if the folder of results already exists.
+
+A finished scan is left alone: the same command again says where its report is. Other settings, another model or other
+files to be written are refused, also for one scan in a folder of them. Results that were removed are made again from
+the store, all of them, as the network is the expensive part. A folder without our journal belongs to somebody else: a
+file there with the name of a result is replaced with `--overwrite` only, and what is read never is, by whatever name or
+link.
+"""
 
 from __future__ import annotations
 

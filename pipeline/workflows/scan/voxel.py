@@ -22,7 +22,10 @@ def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, fl
 
 
 def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None:
-    """Distance of slices (nm), if known; the file's not where the user contradicts the file's pixel size."""
+    """Distance of slices (nm), if known; the file's not where the user contradicts the file's pixel size.
+
+    Both come from one header.
+    """
     if settings.slice_spacing_nm is not None:
         return settings.slice_spacing_nm
     return None if _overruled(volume, settings) else _stored_spacing(volume)
