@@ -48,6 +48,16 @@ def imported(file: Path) -> Iterator[str]:
                 yield rest[0]
 
 
+def test_only_one_package_speaks_with_mlflow() -> None:
+    outside = [
+        file
+        for file in PIPELINE.rglob("*.py")
+        if re.search(r"^\s*(import|from) mlflow\b", file.read_text(encoding="utf-8"), re.MULTILINE)
+        and file.relative_to(PIPELINE).parts[0] != "tracking"
+    ]
+    assert not outside
+
+
 def test_the_map_names_every_package_and_has_no_cycle() -> None:
     assert set(ALLOWED) == PACKAGES
     TopologicalSorter(ALLOWED).prepare()  # raises CycleError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,23 +9,21 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
-from mlflow.exceptions import MlflowException
 
 from pipeline.comparison.choice import choose_runs
 from pipeline.comparison.differences import Comparison, compare_variants, differences_table
-from pipeline.comparison.evaluated_runs import EvaluatedRun, open_existing, read_curves, read_runs
+from pipeline.comparison.evaluated_runs import EvaluatedRun, read_curves, read_runs
 from pipeline.comparison.gallery import Exhibit, make_gallery
 from pipeline.comparison.html_report import FIGURES, Findings, draw, markdown, render, table_html
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.scores import BY_NAME, Measure
 from pipeline.comparison.strata import strata_table
 from pipeline.comparison.variant_scores import cost_table, variant_table, variants_of
-from pipeline.errors import UserError, first_line
+from pipeline.errors import UserError
 from pipeline.files import atomic_path
-from pipeline.tracking.tags import COMPARISON_FOLDER
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.stores import COMPARISON_FOLDER, PARENT, Store
 from pipeline.wording import nearest
-
-logger = logging.getLogger("vlsenet")
 
 _DEFAULT_BASELINE = "unet"
 _PICTURES = f"{COMPARISON_FOLDER}/figures"
@@ -87,7 +84,7 @@ def compare(
     output_dir = Path(output_dir)
     _check_folder(output_dir)
     uris = [tracking_uri] if isinstance(tracking_uri, str) else list(dict.fromkeys(tracking_uri))
-    choice = choose_runs({uri: open_existing(uri) for uri in uris}, experiment_name, run_ids, split)
+    choice = choose_runs([Store(uri) for uri in uris], experiment_name, run_ids, split)
     with tempfile.TemporaryDirectory() as scratch:
         found = read_runs(choice.runs, Path(scratch))
         notes = [*choice.notes, *check_same_data(found.runs)]
@@ -112,7 +109,7 @@ def compare(
         pictures = _write_pictures(output_dir / "figures", figures)
     except OSError as error:
         raise UserError(f"--output_dir {output_dir}: can't be written ({error.strerror or error})") from error
-    _log(findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
+    _log(output_dir, findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
     return Compared(
         findings.baseline,
         findings.table,
@@ -180,7 +177,7 @@ def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
     variants = variants_of(runs)
     there = ", ".join(variants)
     if asked is None:
-        other = {run.variant for run in runs if run.parameters.get("network.network") != _DEFAULT_BASELINE}
+        other = {run.variant for run in runs if run.stored.parameters.get("network.network") != _DEFAULT_BASELINE}
         unets = [name for name in variants if name not in other]
         for candidates in ([name for name in variants if name == _DEFAULT_BASELINE], variants, unets):
             if len(candidates) == 1:
@@ -231,14 +228,13 @@ def _about_sources(runs: Sequence[EvaluatedRun]) -> list[str]:
     return notes
 
 
-def _log(runs: Sequence[EvaluatedRun], files: Mapping[str, Sequence[Path]]) -> None:
-    parents = {run.parent: run.client for run in runs if run.parent}
-    if len(parents) != 1:  # of trainings that were not started as one experiment
+def _log(output_dir: Path, runs: Sequence[EvaluatedRun], files: Mapping[str, Sequence[Path]]) -> None:
+    """Keep the report with the parent run, where all trainings were started as one experiment."""
+    parents = {run.stored.tags[PARENT]: run.stored.store for run in runs if PARENT in run.stored.tags}
+    if len(parents) != 1:
         return
-    ((parent, client),) = parents.items()
-    try:
-        for folder, paths in files.items():
-            for path in paths:
-                client.log_artifact(parent, str(path), folder)
-    except (MlflowException, OSError) as error:
-        logger.warning("MLflow did not accept the report: %s", first_line(error))
+    ((parent, store),) = parents.items()
+    outbox = Outbox(output_dir, store.tracking_uri, parent)
+    for folder, paths in files.items():
+        for path in paths:
+            outbox.send_file(path, folder)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import logging
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
-from pipeline.comparison.choice import ChosenRun, name_of
 from pipeline.errors import UserError, first_line
-from pipeline.tracking.stores import STORE_ERRORS, open_store, sqlite_file, store_error
-from pipeline.tracking.tags import EVALUATED, EVALUATION_FOLDER, FOLD, PARENT, SEED, VARIANT
+from pipeline.tracking.stores import (
+    EVALUATED,
+    EVALUATION_FOLDER,
+    FOLD,
+    PARENT,
+    SEED,
+    VARIANT,
+    StoredRun,
+)
 
 #: earlier names of columns
 _RENAMED = {"area": "area_px", "orientation": "orientation_deg"}
@@ -66,8 +66,6 @@ def _as_today(pores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-logger = logging.getLogger("vlsenet")
-
 _IMAGES, _PORES, _SUMMARY = "per_image.csv", "per_pore.csv", "summary.json"
 _COLUMNS = {"name", "source", "dice", "porosity_true", "pixels"}
 
@@ -77,34 +75,32 @@ class EvaluatedRun:
     """One training with the evaluation of its model.
 
     Attributes:
-        client: of the store that holds it.
-        run_id: MLflow's.
-        name: for messages.
+        stored: the run, as its store has it.
         variant: what is compared; the tag ``variant``, or the run's name.
         seed: the tag or parameter ``seed``; empty where there is none.
         fold: the tag ``fold``; empty where there are no folds.
-        parent: id of the parent run; empty where there is none.
         images: ``per_image.csv``.
         pores: ``per_pore.csv``, see :mod:`pipeline.comparison.evaluated_runs`; empty where the run has none.
         summary: ``summary.json``.
-        metrics: last value of every metric, by name.
-        parameters: by name.
         earlier_shapes: whether ``pores`` was written with the earlier definition of aspect ratios.
     """
 
-    client: mlflow.MlflowClient
-    run_id: str
-    name: str
+    stored: StoredRun
     variant: str
     seed: str
     fold: str
-    parent: str
     images: pd.DataFrame
     pores: pd.DataFrame
     summary: dict[str, Any]
-    metrics: dict[str, float] = field(default_factory=dict)
-    parameters: dict[str, str] = field(default_factory=dict)
     earlier_shapes: bool = False
+
+    @property
+    def run_id(self) -> str:
+        return self.stored.run_id
+
+    @property
+    def name(self) -> str:
+        return self.stored.name
 
 
 @dataclass(frozen=True)
@@ -120,35 +116,7 @@ class FoundRuns:
     left_out: list[str]
 
 
-def open_existing(tracking_uri: str) -> mlflow.MlflowClient:
-    """Reach for an MLflow store.
-
-    Raises:
-        UserError: an SQLite file that is not there (MLflow would make it), or a server that does not answer.
-    """
-    path = sqlite_file(tracking_uri)
-    if path is not None and not path.is_file():
-        raise UserError(f"--tracking_uri {tracking_uri}: no file {path}; give the mlflow.db of the runs")
-    if path is not None and not _holds_runs(path):
-        raise UserError(f"--tracking_uri {tracking_uri}: {path} is not an MLflow store; give the mlflow.db of the runs")
-    try:
-        client = open_store(tracking_uri)
-        client.search_experiments(max_results=1)
-    except STORE_ERRORS as error:
-        raise store_error(tracking_uri, error) from error
-    return client
-
-
-def _holds_runs(file: Path) -> bool:
-    """Whether a file is a store of MLflow, which would make one of an empty file."""
-    try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            return database.execute("SELECT 1 FROM sqlite_master WHERE name = 'experiments'").fetchone() is not None
-    except sqlite3.Error:
-        return False
-
-
-def read_runs(chosen: Sequence[ChosenRun], folder: Path) -> FoundRuns:
+def read_runs(chosen: Sequence[StoredRun], folder: Path) -> FoundRuns:
     """Read the evaluations of runs.
 
     Args:
@@ -159,15 +127,15 @@ def read_runs(chosen: Sequence[ChosenRun], folder: Path) -> FoundRuns:
         UserError: none was evaluated, or an evaluation can't be read.
     """
     runs, left_out = [], []
-    parents = {one.run.data.tags.get(PARENT) for one in chosen}
-    for one in chosen:
-        if one.run.info.run_id in parents:
+    parents = {run.tags.get(PARENT) for run in chosen}
+    for run in chosen:
+        if run.run_id in parents:
             continue
-        found = _evaluated(one.client, one.run, folder / one.run.info.run_id)
+        found = _evaluated(run, folder / run.run_id)
         if found is not None:
             runs.append(found)
         else:
-            left_out.append(f"{name_of(one.run)} ({_why_not(one.run)})")
+            left_out.append(f"{run.name} ({_why_not(run)})")
     if not runs:
         some = "; ".join(left_out[:6])
         raise UserError(
@@ -177,25 +145,23 @@ def read_runs(chosen: Sequence[ChosenRun], folder: Path) -> FoundRuns:
     return FoundRuns(sorted(runs, key=lambda run: (run.variant, run.fold, run.seed)), left_out)
 
 
-def _why_not(run: Run) -> str:
+def _why_not(run: StoredRun) -> str:
     """Why a run has no evaluation."""
-    if EVALUATED in run.data.tags:
+    if EVALUATED in run.tags:
         return "its evaluation files are missing"
-    error = run.data.tags.get("error", "")
+    error = run.tags.get("error", "")
     return {"RUNNING": "still running", "FINISHED": "not evaluated"}.get(
-        run.info.status, run.info.status.lower() + (f": {error}" if error else "")
+        run.status, run.status.lower() + (f": {error}" if error else "")
     )
 
 
-def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> EvaluatedRun | None:
-    run_id, tags = run.info.run_id, run.data.tags
+def _evaluated(run: StoredRun, folder: Path) -> EvaluatedRun | None:
     try:
-        there = {Path(item.path).name for item in client.list_artifacts(run_id, EVALUATION_FOLDER)}
+        there = {Path(path).name for path in run.files(EVALUATION_FOLDER)}
         if not {_IMAGES, _SUMMARY} <= there:
             return None
-        folder.mkdir(parents=True, exist_ok=True)
         files = {
-            name: Path(client.download_artifacts(run_id, f"{EVALUATION_FOLDER}/{name}", str(folder)))
+            name: run.download(f"{EVALUATION_FOLDER}/{name}", folder)
             for name in (_IMAGES, _PORES, _SUMMARY)
             if name in there
         }
@@ -205,26 +171,13 @@ def _evaluated(client: mlflow.MlflowClient, run: Run, folder: Path) -> Evaluated
         summary = json.loads(files[_SUMMARY].read_text(encoding="utf-8"))
         if images.empty or not _COLUMNS.issubset(images.columns):
             raise ValueError(f"{_IMAGES} has no rows, or lacks columns")
-    except (MlflowException, OSError, ValueError) as error:
+    except (UserError, OSError, ValueError) as error:
         raise UserError(
-            f"the evaluation of the run {name_of(run)} ({run_id}) can't be read ({first_line(error)}); "
+            f"the evaluation of the run {run.name} ({run.run_id}) can't be read ({first_line(error)}); "
             "evaluate it again, or choose the other runs with --runs"
         ) from error
-    return EvaluatedRun(
-        client,
-        run_id,
-        name_of(run),
-        tags.get(VARIANT) or name_of(run),
-        tags.get(SEED) or run.data.params.get(SEED, ""),
-        tags.get(FOLD, ""),
-        tags.get(PARENT, ""),
-        images,
-        pores,
-        summary,
-        dict(run.data.metrics),
-        dict(run.data.params),
-        earlier_shapes,
-    )
+    variant, seed = run.tags.get(VARIANT) or run.name, run.tags.get(SEED) or run.parameters.get(SEED, "")
+    return EvaluatedRun(run, variant, seed, run.tags.get(FOLD, ""), images, pores, summary, earlier_shapes)
 
 
 #: metric of a training: title
@@ -238,11 +191,11 @@ CURVES = {
 def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     """Curves of all runs: metric (its title), variant, run, step and value; empty where the runs have none."""
     rows = [
-        {"metric": title, "variant": run.variant, "run": run.run_id, "step": point.step, "value": point.value}
+        {"metric": title, "variant": run.variant, "run": run.run_id, "step": step, "value": value}
         for metric, title in CURVES.items()
         for run in runs
-        if metric in run.metrics
-        for point in run.client.get_metric_history(run.run_id, metric)
+        if metric in run.stored.metrics
+        for step, value in run.stored.history(metric)
     ]
     # a resumed training logs an epoch twice
     table = pd.DataFrame(rows, columns=["metric", "variant", "run", "step", "value"])

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.paired import Difference
-from pipeline.tracking.tags import EVALUATION_FOLDER
+from pipeline.errors import UserError
+from pipeline.tracking.stores import EVALUATION_FOLDER
 
 _EACH = 2  # wins, and losses
 _LONGEST = 420  # px of a picture
@@ -87,13 +87,11 @@ def _titled(run: EvaluatedRun) -> str:
 
 
 def _picture(run: EvaluatedRun, name: str, folder: Path) -> str | None:
-    target = folder / run.run_id
-    target.mkdir(parents=True, exist_ok=True)
     try:
-        path = run.client.download_artifacts(run.run_id, f"{EVALUATION_FOLDER}/{name}", str(target))
+        path = run.stored.download(f"{EVALUATION_FOLDER}/{name}", folder / run.run_id)
         with Image.open(path) as picture:
             small = picture.convert("RGB")
-    except (MlflowException, OSError):  # a gallery with a gap is better than no report
+    except (UserError, OSError):  # a gallery with a gap is better than no report
         return None
     small.thumbnail((_LONGEST, _LONGEST))
     content = io.BytesIO()

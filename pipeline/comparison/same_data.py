@@ -145,7 +145,7 @@ def _same_but_seed(runs: Sequence[EvaluatedRun]) -> list[str]:
     """Variants that are trainings of one: apart they are one training each, of which no verdict can be had."""
     alike: dict[frozenset[tuple[str, str]], dict[str, set[str]]] = {}
     for run in runs:
-        recipe = frozenset((name, value) for name, value in run.parameters.items() if name not in _NO_RECIPE)
+        recipe = frozenset((name, value) for name, value in run.stored.parameters.items() if name not in _NO_RECIPE)
         if recipe and run.seed:
             alike.setdefault(recipe, {}).setdefault(run.variant, set()).add(run.seed)
     notes = []

@@ -129,7 +129,7 @@ def _pooled(runs: Sequence[EvaluatedRun], seeds: Sequence[str]) -> list[dict[str
 
 def _cost(run: EvaluatedRun, names: Sequence[str]) -> float | None:
     for name in names:
-        for values in (run.metrics, run.parameters):
+        for values in (run.stored.metrics, run.stored.parameters):
             if name in values:
                 try:
                     return float(values[name])

@@ -18,7 +18,7 @@ from pipeline.experiments.record import TABLE_FILE, Record, write_run_table
 from pipeline.experiments.runner import Runner, visible_gpus
 from pipeline.files import atomic_path
 from pipeline.options import options_of
-from pipeline.tracking.tags import COMPARISON_FOLDER
+from pipeline.tracking.stores import COMPARISON_FOLDER
 
 logger = logging.getLogger("vlsenet")
 
@@ -90,13 +90,15 @@ def run_experiment(
         partial.write_text(yaml.safe_dump(plan.content(), sort_keys=False), encoding="utf-8")
 
     from pipeline.experiments.parent_run import open_mlflow
+    from pipeline.tracking.outbox import send_unsent
 
     files = [output_dir / PLAN_FILE, output_dir / FOLDS_FILE]
     experiment = open_mlflow(output_dir, tracking_uri, experiment_name, plan.baseline, files)
+    send_unsent(output_dir)  # what an earlier call kept of its trainings
 
     def after_each(run: Run, record: Record) -> None:
         if record.state == "failed":  # a process that died had no time to tell
-            experiment.end_child(record)
+            experiment.end_child(record, run.folder)
             record.write(run.folder)
         write_run_table(output_dir)
 
@@ -110,6 +112,7 @@ def run_experiment(
         raise
     finally:
         experiment.finish(status)
+    send_unsent(output_dir)
     write_run_table(output_dir)
     try:
         return report_experiment(output_dir, failed, runner.unfinished)

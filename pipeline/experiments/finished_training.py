@@ -10,13 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import yaml
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError, first_line
-from pipeline.tracking.tags import EVALUATION_FOLDER
+from pipeline.tracking.stores import EVALUATION_FOLDER, Store, StoredRun
 from pipeline.wording import some_of
 
 #: a metric's values by epoch
@@ -149,70 +146,64 @@ class FinishedTraining:
     histories: Histories
 
 
-def read_training(client: mlflow.MlflowClient, run_id: str) -> FinishedTraining:
+def read_training(store: Store, run_id: str) -> FinishedTraining:
     """Read a finished training.
 
     Raises:
         UserError: no such run, one that did not finish, or one that lacks what is needed.
     """
-    run = _find(client, run_id)
-    run_id = run.info.run_id
-    name = run.info.run_name or run_id
-    if run.info.status != "FINISHED":
-        raise UserError(f"the run {name} is {run.info.status}: only a finished training can be repeated")
-    config, data = _artifact(client, run_id, "config.yaml"), _artifact(client, run_id, "data.json")
+    run = _find(store, run_id)
+    if run.status != "FINISHED":
+        raise UserError(f"the run {run.name} is {run.status}: only a finished training can be repeated")
+    config, data = _artifact(run, "config.yaml"), _artifact(run, "data.json")
     if config is None or data is None:
-        raise UserError(f"the run {name} lacks config.yaml or data.json: give a run of vlsenet train")
-    environment = _artifact(client, run_id, "environment.json") or {"versions": dict(run.data.tags)}
-    summary = _artifact(client, run_id, f"{EVALUATION_FOLDER}/summary.json") or {}
+        raise UserError(f"the run {run.name} lacks config.yaml or data.json: give a run of vlsenet train")
+    environment = _artifact(run, "environment.json") or {"versions": dict(run.tags)}
+    summary = _artifact(run, f"{EVALUATION_FOLDER}/summary.json") or {}
     same_data = summary.get("data_fingerprint") == data["hash"]
     return FinishedTraining(
-        run_id,
-        name,
-        client.get_experiment(run.info.experiment_id).name,
+        run.run_id,
+        run.name,
+        next(name for name, key in store.experiments().items() if key == run.experiment),
         config,
         data,
-        run.data.params.get("dataset_dir", str(config["dataset_dir"])),
+        run.parameters.get("dataset_dir", str(config["dataset_dir"])),
         environment,
-        _artifact(client, run_id, f"{EVALUATION_FOLDER}/config.yaml") if same_data else None,
-        read_histories(client, run_id),
+        _artifact(run, f"{EVALUATION_FOLDER}/config.yaml") if same_data else None,
+        read_histories(run),
     )
 
 
-def _find(client: mlflow.MlflowClient, run_id: str) -> Run:
+def _find(store: Store, run_id: str) -> StoredRun:
     """The run of an id, or the only finished one of a name.
 
     Raises:
         UserError: none, or several; naming those that are there.
     """
-    try:
-        return client.get_run(run_id)
-    except MlflowException as error:
-        experiments = [one.experiment_id for one in client.search_experiments()]
-        runs = [run for run in client.search_runs(experiments) if run.info.status == "FINISHED"]
-        named = [run for run in runs if run.info.run_name == run_id]
-        if len(named) == 1:
-            return named[0]
-        there = some_of([f"{run.info.run_id} ({run.info.run_name})" for run in named or runs]) or "none"
-        what = f"{len(named)} runs have this name" if named else "no such run in the store"
-        raise UserError(f"{run_id}: {what}; give the id of one of its finished runs: {there}") from error
+    if (found := store.find(run_id)) is not None:
+        return found
+    runs = [run for run in store.runs(list(store.experiments().values())) if run.status == "FINISHED"]
+    named = [run for run in runs if run.name == run_id]
+    if len(named) == 1:
+        return named[0]
+    there = some_of([f"{run.run_id} ({run.name})" for run in named or runs]) or "none"
+    what = f"{len(named)} runs have this name" if named else "no such run in the store"
+    raise UserError(f"{run_id}: {what}; give the id of one of its finished runs: {there}")
 
 
-def read_histories(client: mlflow.MlflowClient, run_id: str) -> dict[str, dict[int, float]]:
+def read_histories(run: StoredRun) -> dict[str, dict[int, float]]:
     """The values of every metric by epoch, without times and memory."""
-    names = [name for name in client.get_run(run_id).data.metrics if name not in _OF_THE_MACHINE]
-    return {name: {one.step: one.value for one in client.get_metric_history(run_id, name)} for name in names}
+    return {name: dict(run.history(name)) for name in run.metrics if name not in _OF_THE_MACHINE}
 
 
-def _artifact(client: mlflow.MlflowClient, run_id: str, path: str) -> dict[str, Any] | None:
+def _artifact(run: StoredRun, path: str) -> dict[str, Any] | None:
     """The content of a YAML or JSON file; None where there is none."""
-    folder = str(Path(path).parent) if "/" in path else None
     try:
-        if path not in {item.path for item in client.list_artifacts(run_id, folder)}:
+        if path not in run.files(str(Path(path).parent) if "/" in path else None):
             return None
         with tempfile.TemporaryDirectory() as scratch:
-            text = Path(client.download_artifacts(run_id, path, scratch)).read_text(encoding="utf-8")
+            text = run.download(path, Path(scratch)).read_text(encoding="utf-8")
         content = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
-    except (MlflowException, OSError, ValueError, yaml.YAMLError) as error:
-        raise UserError(f"{path} of the run {run_id} can't be read ({first_line(error)})") from error
+    except (UserError, OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(f"{path} of the run {run.run_id} can't be read ({first_line(error)})") from error
     return dict(content)

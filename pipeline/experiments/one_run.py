@@ -72,7 +72,7 @@ def main() -> int:
         traceback.print_exc()
         record.state, record.error, status = "failed", _told(error), 1
     record.write(folder)
-    experiment.end_child(record)
+    experiment.end_child(record, folder)
     return status
 
 
@@ -87,7 +87,7 @@ def begin(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
     record.code += [code] if code not in record.code else []
     record.state, record.error = "running", ""
     record.write(folder)
-    record.mlflow_run_id = experiment.start_child(record, versions())
+    record.mlflow_run_id = experiment.start_child(record, folder, versions())
     record.write(folder)
 
 
@@ -130,7 +130,7 @@ def evaluate(record: Record, folder: Path, experiment: MlflowExperiment) -> None
     run_config("evaluate", **overrides)
     record.evaluation_seconds = time.monotonic() - started
     record.state = "finished"
-    experiment.log_costs(record)
+    experiment.log_costs(record, folder)
 
 
 def _epochs_left(folder: Path, overrides: dict[str, Any]) -> int | None:

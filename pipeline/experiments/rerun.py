@@ -17,10 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import mlflow
 import yaml
 
-from pipeline.comparison.evaluated_runs import open_existing
 from pipeline.configs import config_files
 from pipeline.data import index_dataset
 from pipeline.data.split_file import write_split_csv
@@ -34,9 +32,10 @@ from pipeline.experiments.finished_training import (
 )
 from pipeline.files import atomic_path
 from pipeline.options import options_of
+from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
-from pipeline.tracking.tags import RERUNS
-from pipeline.tracking.tracked_run import open_experiment
+from pipeline.tracking.stores import RERUNS, Store, kept_address
+from pipeline.tracking.tracked_run import TrackedRun
 
 
 def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> None:
@@ -134,8 +133,8 @@ def rerun(
     if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
         raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
     options_of("train")["output_dir"].check(output_dir)
-    client = open_existing(tracking_uri)
-    first = read_training(client, run_id)
+    store = Store(tracking_uri)
+    first = read_training(store, run_id)
     dataset_dir = dataset_dir or first.dataset_dir
     split_csv = output_dir / "split.csv"
     rows = [(file["name"], file["source"], file["split"]) for file in first.data["files"]]
@@ -148,9 +147,12 @@ def rerun(
     for warning in warnings:
         logger.warning("%s", warning)
 
-    made = _new_run(client, tracking_uri, first)
+    tags = {**versions(), "rerun_of": first.run_id, "data_fingerprint": first.data["hash"]}
+    run = TrackedRun(tracking_uri, first.experiment_name + RERUNS, f"{first.name} again", str(output_dir), {}, tags)
+    run.start({})
+    made = str(run.run_id)
     data = {"dataset_dir": dataset_dir, "split_csv": str(split_csv), "pore_label": first.data["pore_label"]}
-    data |= {"tracking_uri": tracking_uri, "overwrite": False}
+    data |= {"tracking_uri": kept_address(tracking_uri), "overwrite": False}
     config = {**first.config, **data, "output_dir": str(output_dir), "resume": False}
     config["mlflow_run"] = {**config["mlflow_run"], "run_id": made}
     threads = first.environment.get("threads")
@@ -160,16 +162,16 @@ def rerun(
         places = {"checkpoint": checkpoint, "output_dir": str(output_dir / "evaluation"), "mlflow_run_id": made}
         _run("evaluate", {**first.evaluation, **data, **places}, output_dir, threads)
     before = {name: values for name, values in first.histories.items() if _is_repeated(name, first)}
-    result = Rerun(made, warnings, compare_histories(before, read_histories(client, made), tolerance))
-    client.set_tag(made, "rerun_agrees", str(result.agreement.agrees).lower())
+    again = store.find(made)
+    if again is None or unsent_messages(output_dir):
+        raise UserError(
+            f"{kept_address(tracking_uri)} did not accept all of the new run, so there is nothing to compare: "
+            f"vlsenet send {output_dir} sends it"
+        )
+    result = Rerun(again.run_id, warnings, compare_histories(before, read_histories(again), tolerance))
+    run.set_tags({"rerun_agrees": str(result.agreement.agrees).lower()})
     _write(result, first, output_dir / "rerun.json")
     return result
-
-
-def _new_run(client: mlflow.MlflowClient, tracking_uri: str, first: FinishedTraining) -> str:
-    experiment = open_experiment(client, tracking_uri, first.experiment_name + RERUNS)
-    tags = {**versions(), "rerun_of": first.run_id, "data_fingerprint": first.data["hash"]}
-    return str(client.create_run(experiment, run_name=f"{first.name} again", tags=tags).info.run_id)
 
 
 def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int | None) -> None:

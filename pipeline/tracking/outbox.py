@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.entities import Metric
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Metric, RunTag
 from PIL import Image
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import atomic_path
-from pipeline.tracking.stores import STORE_ERRORS, default_tracking_uri, open_store, store_error
+from pipeline.tracking.run_start import run_in_store, start_run
+from pipeline.tracking.stores import (
+    KEY,
+    STORE_ERRORS,
+    default_tracking_uri,
+    is_away,
+    is_key,
+    kept_address,
+    open_client,
+    store_error,
+    without_passwords,
+)
 from pipeline.visual import write_png
 
 logger = logging.getLogger("vlsenet")
@@ -28,28 +41,53 @@ PICTURES = "mlflow_unsent"
 
 #: seconds before a store that is down is tried again, as each call waits for it
 _PAUSE = 30.0
+#: letters of the tag that says what went wrong
+_LONGEST_ERROR = 500
+#: seconds after a warning before another one is worth it
+_REMINDER = 60.0
+
+#: when each store last failed to answer, and when that was last said, by the monotonic clock (s)
+_failed: dict[str, float] = {}
+_warned: dict[str, float] = {}
 
 
 class Outbox:
-    """Messages to one MLflow run: metrics, pictures, files, tags and the end.
+    """Messages to one MLflow run: its start, metrics, pictures, files, tags and end.
 
     A message that the store does not accept goes into `mlflow_unsent.jsonl`, in order, one JSON object per line.
-    They are sent along with the next message that is accepted. A resumed training finds the file and sends it too.
+    They are sent along with the next message that is accepted, by the next command that tracks its results in the same
+    folder, or by `send_unsent`.
 
     Args:
         folder: of the results, where the file is kept.
-        client: of the store.
-        run_id: the run.
-        address: the store's, for the log.
+        tracking_uri: of the store.
+        run_id: the run; one that the store has not got yet is named by a key (`new_key`).
     """
 
-    def __init__(self, folder: Path, client: mlflow.MlflowClient, run_id: str, address: str) -> None:
+    def __init__(self, folder: Path, tracking_uri: str, run_id: str) -> None:
         self.file = folder / FILE_NAME
+        self.run_id = run_id
         self._folder = folder
-        self._client = client
-        self._run_id = run_id
-        self._address = address
-        self._asked = -_PAUSE  # when it last failed to answer
+        self._tracking_uri = tracking_uri
+        self._address = kept_address(tracking_uri)
+        self._client: mlflow.MlflowClient | None = None
+        self._accepted = False  # something, by this object
+
+    def start(self, wanted: Mapping[str, Any], refusal_kept: bool = False) -> None:
+        """Open the run; see `pipeline.tracking.run_start.start_run`.
+
+        Raises:
+            MlflowException, OSError, SQLAlchemyError: of `STORE_ERRORS`, one that does not pass by itself.
+        """
+        self._send({"kind": "start", **wanted}, refusal_kept=refusal_kept)
+
+    def send_text(self, name: str, text: str, refusal_kept: bool = True) -> None:
+        """Send a text file.
+
+        Raises:
+            MlflowException, OSError, SQLAlchemyError: as `start`.
+        """
+        self._send({"kind": "text", "name": name, "text": without_passwords(text)}, refusal_kept=refusal_kept)
 
     def send_metrics(self, values: Mapping[str, float], step: int) -> None:
         """Send scores, by name."""
@@ -61,90 +99,169 @@ class Outbox:
         self._send({"kind": "picture", "key": key, "step": step}, picture)
 
     def send_file(self, file: Path, folder: str) -> None:
-        """Send a file into a folder of the run's artifacts."""
+        """Send a file, or all that is in a folder, into a folder of the run's artifacts."""
         self._send({"kind": "file", "file": str(file.absolute()), "folder": folder})
 
-    def send_tag(self, key: str, value: str) -> None:
-        """Send a tag."""
-        self._send({"kind": "tag", "key": key, "value": value})
+    def send_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags of the run."""
+        self._send({"kind": "tags", "tags": dict(tags)})
 
-    def send_end(self, status: str) -> None:
-        """Close the run, after sending all that is left; the log names what could not be sent."""
-        self._asked = -_PAUSE
-        self._send({"kind": "end", "status": status, "timestamp": int(time.time() * 1000)})
+    def send_error(self, error: str) -> None:
+        """Say what went wrong, in a tag."""
+        self.send_tags({"error": without_passwords(error)[:_LONGEST_ERROR]})
+
+    def send_end(self, status: str, own_only: str | None = None) -> None:
+        """Close the run, after sending all that is left; the log names what could not be sent.
+
+        Args:
+            status: ``FINISHED``, ``FAILED`` or ``KILLED``.
+            own_only: key of the run; only a run that was made under this key is closed.
+        """
+        if self._accepted:
+            _failed.pop(self._address, None)  # it was there before: worth a last try
+        self._send({"kind": "end", "status": status, "timestamp": int(time.time() * 1000), "own_only": own_only})
         left = self.waiting()
-        if left:
-            logger.warning(
-                "MLflow at %s did not accept %s of run %s: keep %s, and send it later with vlsenet send",
-                self._address,
-                _counted(left),
-                self._run_id,
-                self.file,
-            )
+        if left and time.monotonic() - _warned.get(self._address, -_REMINDER) >= _REMINDER:
+            self._warn(f"did not accept {_counted(left)}")
 
     def waiting(self) -> list[dict[str, Any]]:
-        """The messages that have not been accepted.
+        """The messages that this store has not accepted.
 
         Raises:
             UserError: the file can't be read.
         """
-        return unsent_messages(self._folder)
+        return [message for message in unsent_messages(self._folder) if self._is_for_here(message)]
 
     def flush(self) -> list[dict[str, Any]]:
-        """Send what is waiting, in order; returns what the store still does not accept."""
-        waiting = self.waiting()
-        left: list[dict[str, Any]] = []
-        for number, message in enumerate(waiting):
-            try:
-                self._deliver(message, self._picture_of(message))
-            except STORE_ERRORS as error:
-                left.append(message)
-                if _is_away(error):
-                    left += waiting[number + 1 :]
-                    self._asked = time.monotonic()
-                    break
-        if left != waiting:
-            self._rewrite(left)
-            logger.info(
-                "MLflow at %s is back and accepted %s", self._address, _counted(waiting[: len(waiting) - len(left)])
-            )
-        return left
+        """Send what is waiting, in order; returns what the store still does not accept.
 
-    def _send(self, message: dict[str, Any], picture: np.ndarray | None = None) -> None:
-        message = {"run_id": self._run_id, **message}
-        if time.monotonic() - self._asked < _PAUSE:
+        Raises:
+            UserError: the file can't be read, or the address can't be right.
+        """
+        try:
+            return self._flush()
+        except STORE_ERRORS as error:
+            raise store_error(self._tracking_uri, error) from error
+
+    def _flush(self) -> list[dict[str, Any]]:
+        if not self.file.exists():
+            return []
+        if self._failed_just_now():
+            return self.waiting()
+        with _locked(self._folder):
+            every = unsent_messages(self._folder)
+            waiting = [message for message in every if self._is_for_here(message)]
+            sent: list[dict[str, Any]] = []
+            try:
+                self._open()
+            except STORE_ERRORS as error:
+                if not is_away(error):
+                    raise
+                _failed[self._address] = time.monotonic()
+                return waiting
+            try:
+                for message in waiting:
+                    try:
+                        self._deliver(message, self._picture_of(message), waiting)
+                        sent.append(message)
+                    except STORE_ERRORS as error:
+                        if is_away(error):
+                            _failed[self._address] = time.monotonic()
+                            break
+            finally:  # also when it is interrupted: what was sent is not sent again
+                if sent:
+                    self._rewrite([message for message in every if not any(message is one for one in sent)])
+        if sent:
+            logger.info("MLflow at %s is back and accepted %s", self._address, _counted(sent))
+        return [message for message in waiting if not any(message is one for one in sent)]
+
+    def _failed_just_now(self) -> bool:
+        return time.monotonic() - _failed.get(self._address, -_PAUSE) < _PAUSE
+
+    def _is_for_here(self, message: Mapping[str, Any]) -> bool:
+        return message.get("store", self._address) == self._address  # earlier versions did not name it
+
+    def _send(self, message: dict[str, Any], picture: np.ndarray | None = None, refusal_kept: bool = True) -> None:
+        message = {"run_id": self.run_id, "store": self._address, **message}
+        if self._failed_just_now():
             self._keep(message, picture)
             return
         try:
-            if any(_was_away(earlier) for earlier in self.waiting()) and any(map(_was_away, self.flush())):
+            if any(_was_away(earlier) for earlier in self.waiting()) and any(map(_was_away, self._flush())):
                 self._keep(message, picture)  # it would overtake them
                 return
+            message["run_id"] = self.run_id  # which the store may have given just now
             self._deliver(message, picture)
         except STORE_ERRORS as error:
-            reason = first_line(error)
-            logger.warning(
-                "MLflow at %s did not accept %s (%s); kept in %s", self._address, _counted([message]), reason, self.file
-            )
-            if _is_away(error):
-                self._asked = time.monotonic()
-                self._keep(message, picture)
+            reason = without_passwords(first_line(error))
+            if is_away(error):
+                _failed[self._address] = time.monotonic()
+            elif not refusal_kept:
+                raise
             else:
-                self._keep({**message, "refused": reason}, picture)
+                message = {**message, "refused": reason}
+            self._keep(message, picture)
+            self._warn(f"did not accept {_counted([message])} ({reason})")
 
-    def _deliver(self, message: Mapping[str, Any], picture: np.ndarray | None) -> None:
-        client, run_id, kind = self._client, message["run_id"], message["kind"]
+    def _warn(self, what: str) -> None:
+        _warned[self._address] = time.monotonic()
+        logger.warning(
+            "MLflow at %s %s; kept in %s and sent by the next run of this command, or by vlsenet send %s",
+            self._address,
+            what,
+            self.file,
+            self._folder,
+        )
+
+    def _deliver(
+        self, message: dict[str, Any], picture: np.ndarray | None, later: list[dict[str, Any]] | None = None
+    ) -> None:
+        """Send one message; after a start, what follows it, and `later` messages, have the id that the store gave."""
+        client, kind = self._open(), message["kind"]
+        if kind == "start":
+            before, run_id = message["run_id"], start_run(client, self._tracking_uri, message)
+            for other in later or []:
+                if other["run_id"] == before:
+                    other["run_id"] = run_id
+            if self.run_id == before:
+                self.run_id = run_id
+        else:
+            run_id = self._known(client, message["run_id"])
         if kind == "metrics":
             when = message["timestamp"], message["step"]
-            client.log_batch(run_id, metrics=[Metric(k, float(v), *when) for k, v in message["values"].items()])
+            metrics = [Metric(name, float(value), *when) for name, value in message["values"].items()]
+            client.log_batch(run_id, metrics=metrics)
         elif kind == "picture":
             assert picture is not None  # for mypy
             client.log_image(run_id, picture, key=message["key"], step=message["step"])
         elif kind == "file":
-            client.log_artifact(run_id, message["file"], message["folder"])
-        elif kind == "tag":
+            send = client.log_artifacts if Path(message["file"]).is_dir() else client.log_artifact
+            send(run_id, message["file"], message["folder"] or None)
+        elif kind == "text":
+            client.log_text(run_id, message["text"], message["name"])
+        elif kind == "tags":
+            client.log_batch(run_id, tags=[RunTag(name, value) for name, value in message["tags"].items()])
+        elif kind == "tag":  # of earlier versions
             client.set_tag(run_id, message["key"], message["value"])
-        else:
-            client.set_terminated(run_id, message["status"], message["timestamp"])
+        elif kind == "end":
+            own = message.get("own_only")
+            if own is None or client.get_run(run_id).data.tags.get(KEY) == own:
+                client.set_terminated(run_id, message["status"], message["timestamp"])
+        self._accepted = True
+
+    def _open(self) -> mlflow.MlflowClient:
+        if self._client is None:
+            self._client = open_client(self._tracking_uri)
+        return self._client
+
+    def _known(self, client: mlflow.MlflowClient, run_id: str) -> str:
+        """The store's id of a run, which another process may have begun in the meantime."""
+        run = run_in_store(client, run_id) if is_key(run_id) else None
+        if run is None:
+            return run_id
+        if self.run_id == run_id:
+            self.run_id = str(run.info.run_id)
+        return str(run.info.run_id)
 
     def _keep(self, message: dict[str, Any], picture: np.ndarray | None) -> None:
         """Append a message to the file; a picture is kept beside it."""
@@ -153,10 +270,11 @@ class Outbox:
             place = self._folder / PICTURES / f"{time.time_ns()}.png"
             write_png(place, picture)
             message = {**message, "picture": place.name}
-        whole = _whole_lines(self.file)
-        with self.file.open("ab") as file:
-            file.truncate(len(whole))
-            file.write(json.dumps(message).encode() + b"\n")
+        with _locked(self._folder):
+            whole = _whole_lines(self.file)
+            with self.file.open("ab") as file:
+                file.truncate(len(whole))
+                file.write(json.dumps(message).encode() + b"\n")
 
     def _picture_of(self, message: Mapping[str, Any]) -> np.ndarray | None:
         if "picture" not in message:
@@ -181,22 +299,41 @@ class Outbox:
 
 
 def send_unsent(folder: Path, tracking_uri: str | None = None) -> tuple[int, int]:
-    """Send what is kept in a folder of results; returns how many messages were sent, and how many are left.
+    """Send what is kept in the results of any command; returns how many messages were sent, and how many are left.
 
     Args:
-        folder: of a command's results.
-        tracking_uri: MLflow store; None for ``mlflow.db`` in the folder.
+        folder: of a training, an evaluation, an audit, scans or an experiment; folders in it are looked through too.
+        tracking_uri: MLflow store; None for those that the messages are for.
 
     Raises:
-        UserError: the store can't be opened, or the messages can't be read.
+        UserError: a store can't be right, or the messages can't be read.
     """
-    address = tracking_uri or default_tracking_uri(str(folder))
-    try:
-        outbox = Outbox(folder, open_store(address), "", address)
-    except STORE_ERRORS as error:
-        raise store_error(address, error) from error
-    count, left = len(outbox.waiting()), len(outbox.flush())
+    count = left = 0
+    _failed.clear()  # whoever asks knows better
+    for place in _folders_with_messages(folder):
+        messages = unsent_messages(place)
+        count += len(messages)
+        own = kept_address(default_tracking_uri(place))
+        stores = dict.fromkeys(message.get("store", own) for message in messages)
+        if tracking_uri is not None:
+            if kept_address(tracking_uri) not in stores:  # the store has moved
+                messages = [{**message, "store": kept_address(tracking_uri)} for message in messages]
+                Outbox(place, tracking_uri, "")._rewrite(messages)
+            stores = {tracking_uri: None}
+        for store in stores:
+            Outbox(place, store, "").flush()
+        left += len(unsent_messages(place))
     return count - left, left
+
+
+def _folders_with_messages(folder: Path) -> list[Path]:
+    """Folders of results with unsent messages, those of a parent run before those of its children."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.endswith(".zarr") and name != PICTURES)
+        if FILE_NAME in files:
+            found.append(Path(place))
+    return found
 
 
 def unsent_messages(folder: Path) -> list[dict[str, Any]]:
@@ -212,17 +349,24 @@ def unsent_messages(folder: Path) -> list[dict[str, Any]]:
         raise UserError(f"{file} can't be read ({error}); remove it to continue without its content") from error
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder, so that no two processes send the same messages."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks for folders
+            logger.debug("%s can't be locked", folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def _whole_lines(file: Path) -> bytes:
     """A file's content up to the last line end: the rest was being written when the process was killed."""
     content = file.read_bytes() if file.exists() else b""
     return content[: content.rfind(b"\n") + 1]
-
-
-def _is_away(error: BaseException) -> bool:
-    """Whether a store is unreachable or broken, and not just refusing this message."""
-    if isinstance(error, MlflowException):
-        return error.get_http_status_code() >= 500 or error.get_http_status_code() == 429  # too many requests
-    return not isinstance(error, FileNotFoundError)
 
 
 def _was_away(message: Mapping[str, Any]) -> bool:
@@ -231,6 +375,6 @@ def _was_away(message: Mapping[str, Any]) -> bool:
 
 def _counted(messages: list[dict[str, Any]]) -> str:
     counts = Counter(message["kind"] for message in messages)
-    names = {"end": "end of the run"}
+    names = {"start": "start of the run", "end": "end of the run"}
     named = [(count, names.get(kind, kind)) for kind, count in counts.items()]
     return ", ".join(name if count == 1 else f"{count} x {name}" for count, name in named)

@@ -1,4 +1,4 @@
-"""One MLflow run per training: parameters, curves, pictures, the data's fingerprint, and how it ended."""
+"""One MLflow run of a training, evaluation, audit, scan or experiment, also where its store is away."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import numpy as np
 import yaml
 from ignite.engine import Events
-from mlflow.entities import Param
-from mlflow.exceptions import MlflowException
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.configs import flattened
 from pipeline.tracking.outbox import Outbox, unsent_messages
-from pipeline.tracking.stores import STORE_ERRORS, default_tracking_uri, open_store, sqlite_file, store_error
+from pipeline.tracking.stores import (
+    STORE_ERRORS,
+    Store,
+    StoredRun,
+    check_store,
+    default_tracking_uri,
+    new_key,
+    store_error,
+)
 
 logger = logging.getLogger("vlsenet")
 
@@ -27,24 +32,12 @@ logger = logging.getLogger("vlsenet")
 _LONGEST_PARAMETER = 6000
 
 
-def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -> str:
-    """The id of an MLflow experiment, which is created if it does not exist.
-
-    With a SQLite store, which may serve many trainings, its files lie beside the store; a server keeps its own.
-    """
-    experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return str(experiment.experiment_id)
-    file = sqlite_file(tracking_uri)
-    location = None if file is None else (file.absolute().parent / "mlflow_artifacts").as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
-
-
 class TrackedRun:
     """An MLflow run that records how it ended, also after an interrupt.
 
-    A store that becomes unreachable does not stop the training: what it did not accept is kept and sent later
-    (`Outbox`).
+    A store that is away, at the start or later, stops no work: what it did not accept, if need be the whole run, is
+    kept in the output folder and sent later (`pipeline.tracking.outbox`). Only what can't be right is refused at the
+    start: an address, a run that is not there, a missing permission.
 
     MONAI's MLFlowHandler appends a new training to one that crashed, leaves a crashed run RUNNING for ever, and lets
     an environment variable win over the store that the user named.
@@ -53,10 +46,13 @@ class TrackedRun:
         tracking_uri: MLflow store; None for SQLite in ``output_dir``.
         experiment_name: MLflow experiment, created if it does not exist.
         run_name: name of the run; None for the name of ``output_dir``.
-        output_dir: folder of results; holds the store's files where that is SQLite.
+        output_dir: folder of results; holds the store's files where that is SQLite, and what waits for the store.
         parameters: logged once; nested ones are flattened with dots.
         tags: logged with a new run.
-        run_id: run that was made for this training; None for a new one, or that of the checkpoint that is resumed.
+        run_id: run that was made for this one; None for a new one, or that of the checkpoint that is resumed.
+        parent: id of the parent run.
+        evaluation: which weights and images were evaluated; the run may then be that of the training ...
+        training: ... with this id.
     """
 
     def __init__(
@@ -68,67 +64,63 @@ class TrackedRun:
         parameters: Mapping[str, Any],
         tags: Mapping[str, str],
         run_id: str | None = None,
+        *,
+        parent: str | None = None,
+        evaluation: str | None = None,
+        training: str | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
         self.tracking_uri = tracking_uri or default_tracking_uri(output_dir)
-        self.experiment_name = experiment_name
-        self._name = run_name or self.output_dir.absolute().name
-        self._parameters = {name: str(value)[:_LONGEST_PARAMETER] for name, value in flattened(parameters).items()}
-        self._tags = dict(tags)
-        self._outbox: Outbox | None = None
-        self.run_id = run_id
+        self._wanted: dict[str, Any] = {
+            "experiment": experiment_name,
+            "name": run_name or self.output_dir.absolute().name,
+            "parameters": {name: str(value)[:_LONGEST_PARAMETER] for name, value in flattened(parameters).items()},
+            "tags": dict(tags),
+            "parent": parent,
+            "evaluation": evaluation,
+            "training": training,
+            "given": run_id is not None,
+        }
+        self._given = run_id
+        self._key = new_key()
+        self._outbox = Outbox(self.output_dir, self.tracking_uri, run_id or self._key)
+        self._started = False
+
+    @property
+    def run_id(self) -> str | None:
+        """The run's id once it was started; a key (`pipeline.tracking.stores.new_key`) until the store gave one."""
+        return self._outbox.run_id if self._started or self._outbox.run_id != self._key else None
 
     # the id is stored in last.pt, so that a resumed training continues its own run
     def state_dict(self) -> dict[str, str | None]:
         return {"run_id": self.run_id}
 
     def load_state_dict(self, state: Mapping[str, str | None]) -> None:
-        if self.run_id is None:
-            self.run_id = state["run_id"]
+        if self._given is None and state["run_id"] is not None:
+            self._outbox.run_id = state["run_id"]
 
-    def start(self, files: Mapping[str, Any]) -> None:
+    def start(self, files: Mapping[str, Any], after_work: bool = False) -> None:
         """Open a new run, or the one to continue, and log parameters and files.
 
         Args:
-            files: file name to content: ``.yaml`` and ``.json`` files that describe the training.
+            files: file name to content: ``.yaml`` and ``.json`` files that describe the work.
+            after_work: the results are there, so that what a store refuses is kept with a warning.
 
         Raises:
-            UserError: the store can't be reached, or the unsent messages of an earlier part can't be read.
+            UserError: the store or the run can't be right, or the unsent messages of an earlier part can't be read.
         """
         unsent_messages(self.output_dir)  # a damaged file is reported before a run is opened
+        if self._given is not None and not after_work:
+            check_store(self.tracking_uri, self._given)
         try:
-            client = open_store(self.tracking_uri)
-            run_id, known = self._open_run(client)
-            self._outbox = Outbox(self.output_dir, client, run_id, self.tracking_uri)
-            # parameters of a run can't be logged twice
-            parameters = [Param(name, value) for name, value in self._parameters.items() if name not in known]
-            for first in range(0, len(parameters), 100):
-                client.log_batch(run_id, params=parameters[first : first + 100])
-            for name, content in files.items():
-                client.log_text(run_id, _as_text(name, content), name)
             self._outbox.flush()  # what an earlier part of the training could not send
+            self._outbox.start(self._wanted, refusal_kept=after_work)
+            self._started = True
+            for name, content in files.items():
+                self._outbox.send_text(name, _as_text(name, content), refusal_kept=after_work)
         except STORE_ERRORS as error:
-            if self.run_id is not None:  # it must not be left as running
-                self.finish("FAILED", error=repr(error))
+            self.finish("FAILED", error=repr(error))  # a run that was made must not be left as running
             raise store_error(self.tracking_uri, error) from error
-
-    def _open_run(self, client: mlflow.MlflowClient) -> tuple[str, Mapping[str, str]]:
-        """The id of the run, and the parameters that it has, where it was there before."""
-        experiment_id = open_experiment(client, self.tracking_uri, self.experiment_name)
-        if self.run_id is not None and (known := self._parameters_of(client, self.run_id)) is not None:
-            client.update_run(self.run_id, status="RUNNING")
-            return self.run_id, known
-        self.run_id = str(client.create_run(experiment_id, run_name=self._name, tags=self._tags).info.run_id)
-        return self.run_id, {}
-
-    def _parameters_of(self, client: mlflow.MlflowClient, run_id: str) -> Mapping[str, str] | None:
-        try:
-            return dict(client.get_run(run_id).data.params)
-        except MlflowException:
-            logger.warning(
-                "the MLflow run %s of the earlier part is not in %s; starting a new run", run_id, self.tracking_uri
-            )
-            return None
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         """Log after each epoch; to be attached after the validation."""
@@ -143,36 +135,47 @@ class TrackedRun:
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log scores, by name."""
-        if self._outbox is not None:
+        if self._started and values:
             self._outbox.send_metrics({name: float(value) for name, value in values.items()}, step)
 
     def log_picture(self, picture: np.ndarray, name: str, step: int) -> None:
         """Log an RGB picture (H, W, 3), uint8, of one epoch."""
-        if self._outbox is not None:
+        if self._started:
             key = re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)  # MLflow refuses other characters
             self._outbox.send_picture(picture, key, step)
 
     def log_files(self, files: Iterable[Path], folder: str) -> None:
-        """Upload files, those that exist, into a folder of the run's artifacts."""
-        if self._outbox is not None:
+        """Upload files, those that exist, or what is in folders, into a folder of the run's artifacts."""
+        if self._started:
             for file in files:
                 if file.exists():
                     self._outbox.send_file(file, folder)
 
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags of the run."""
+        if self._started and tags:
+            self._outbox.send_tags(tags)
+
+    def stored(self) -> StoredRun | None:
+        """The run as its store has it; None while the store lacks something of it."""
+        if self.run_id is None or self._outbox.waiting():
+            return None
+        return Store(self.tracking_uri).find(self.run_id)
+
     def finish(self, status: str, files: tuple[Path, ...] = (), error: str = "") -> None:
-        """Upload the model and close the run.
+        """Upload the model and close the run; that of a training which was only evaluated stays as it was.
 
         Args:
             status: ``FINISHED``, ``FAILED`` or ``KILLED`` (interrupted).
             files: uploaded where they exist.
             error: what went wrong, as a tag.
         """
-        if self._outbox is None:
+        if not self._started:
             return
         self.log_files(files, "model")
         if error:
-            self._outbox.send_tag("error", error[:500])
-        self._outbox.send_end(status)
+            self._outbox.send_error(error)
+        self._outbox.send_end(status, self._key if self._wanted["evaluation"] else None)
 
 
 def _as_text(name: str, content: Any) -> str:

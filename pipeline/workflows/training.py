@@ -16,7 +16,8 @@ from monai.handlers import IgniteMetricHandler, from_engine
 
 from pipeline.errors import INTERRUPTED, UserError, first_line
 from pipeline.metrics import PoreMetric
-from pipeline.tracking.evaluations import TrainingLink, write_training_link
+from pipeline.tracking.evaluations import write_training_link
+from pipeline.tracking.stores import kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.progress import TrainingProgress
@@ -160,9 +161,7 @@ class TrainingRun:
             self._run.start(files)
             if not resume:
                 self._checkpoints.start_anew()  # not before the store has answered: until then nothing is lost
-            if self._run.run_id is not None:
-                link = TrainingLink(self._run.tracking_uri, self._run.run_id)
-                write_training_link(self._checkpoints.best.parent, link)
+            write_training_link(self._checkpoints.best.parent, self._run)
             self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
             self._run.attach(self._trainer, self._evaluator)
             self._progress.attach(self._trainer, self._evaluator)
@@ -219,7 +218,9 @@ class TrainingRun:
         state = self._evaluator.state
         logger.info("best %s %.4f in epoch %d", state.key_metric_name, state.best_metric, state.best_metric_epoch)
         logger.info("model: %s", self._checkpoints.best)
-        logger.info("curves and pictures: mlflow ui --workers 1 --backend-store-uri '%s'", self._run.tracking_uri)
+        logger.info(
+            "curves and pictures: mlflow ui --workers 1 --backend-store-uri '%s'", kept_address(self._run.tracking_uri)
+        )
 
     def _report_interrupt(self) -> None:
         if self._checkpoints.last.exists():

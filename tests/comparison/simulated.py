@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -13,6 +15,7 @@ from mlflow.entities import Metric
 from scipy.ndimage import gaussian_filter
 
 from pipeline.tracking.evaluations import EvaluationLog
+from pipeline.tracking.stores import StoredRun
 from pipeline.workflows import EvaluationReport
 from tests.metrics.masks import blobs
 
@@ -77,6 +80,11 @@ def evaluate(folder: Path, seed: int, noise: bool, checkpoint: str, shift: int =
         engine
     )
     engine.run(NAMES)
+
+
+def stored(name: str = "", **held: Mapping[str, Any]) -> StoredRun:
+    """A run without a store."""
+    return StoredRun(None, name, name, **held)  # type: ignore[arg-type]
 
 
 def log_run(client: mlflow.MlflowClient, store: str, experiment: str, folder: Path | None, **tags: str) -> str:

@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.cli.main import main
 from pipeline.comparison.compare import _about_sources, compare
 from pipeline.comparison.evaluated_runs import EvaluatedRun
-from tests.comparison.simulated import NAMES, evaluate, log_run
+from tests.comparison.simulated import NAMES, evaluate, log_run, stored
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +151,7 @@ def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
 def test_a_source_that_has_more_than_half_of_the_images_is_told(store, most, told):
     sources = ["0"] * most + ["1", "2", "3", "4"]
     images = pd.DataFrame({"name": [str(place) for place in range(len(sources))], "source": sources})
-    one = EvaluatedRun(store[1], "", "", "unet", "0", "", "", images, pd.DataFrame(), {})
+    one = EvaluatedRun(stored(), "unet", "0", "", images, pd.DataFrame(), {})
     notes = [note for note in _about_sources([one, one]) if "dominates" in note]
     assert notes == [f"{most} of {most + 4} images are from source 0, which dominates the means."] * told
 

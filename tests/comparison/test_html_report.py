@@ -20,7 +20,8 @@ from pipeline.comparison.html_report import Findings, draw, markdown, render, ta
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.scores import BY_NAME
 from pipeline.comparison.variant_scores import cost_table
-from tests.comparison.simulated import evaluate, log_run
+from pipeline.tracking.stores import Store
+from tests.comparison.simulated import evaluate, log_run, stored
 
 Runs = Sequence[EvaluatedRun]
 FRAMES = ("curves", "strata")
@@ -39,7 +40,7 @@ def runs(make_store, tmp_path_factory) -> Runs:
             evaluate(folder / f"{first + seed}", first + seed, variant == "noisy", checkpoint=f"{first + seed}")
             run_id = log_run(client, uri, experiment, folder / f"{first + seed}", variant=variant, seed=str(seed))
             client.log_metric(run_id, "parameters", 1e6)
-    return read_runs(choose_runs({uri: client}).runs, folder / "read").runs
+    return read_runs(choose_runs([Store(uri)]).runs, folder / "read").runs
 
 
 def without(*columns: str) -> Callable[[Runs], Runs]:
@@ -52,7 +53,9 @@ def undefined(runs: Runs) -> Runs:
         replace(
             run,
             images=run.images.assign(cl_dice=np.nan, dice=run.images["dice"].where(run.images["source"] != "0")),
-            metrics={**run.metrics, "peak_memory_bytes": np.nan, "training_seconds": np.inf},
+            stored=replace(
+                run.stored, metrics={**run.stored.metrics, "peak_memory_bytes": np.nan, "training_seconds": np.inf}
+            ),
         )
         for run in runs
     ]
@@ -69,7 +72,10 @@ def other_images(runs: Runs) -> Runs:
 def bare(runs: Runs) -> Runs:
     """Scores of masks, and nothing else."""
     runs = without(*_PROBABILITY, "pixel_size_nm")(runs)
-    return [replace(run, pores=pd.DataFrame(), metrics={}, parameters={}, summary={}) for run in runs]
+    return [
+        replace(run, stored=replace(run.stored, metrics={}, parameters={}), pores=pd.DataFrame(), summary={})
+        for run in runs
+    ]
 
 
 def single(runs: Runs) -> Runs:
@@ -191,7 +197,7 @@ def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
     ],
 )
 def test_the_costs_caption_is_of_what_is_there(quick, runs, findings, metrics, caption):
-    costs = cost_table([replace(run, metrics=metrics) for run in runs])
+    costs = cost_table([replace(run, stored=stored(metrics=metrics)) for run in runs])
     page = render(replace(findings, costs=costs), {})
     assert f">{caption}</p>" in page
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import mlflow
 import pandas as pd
 import pytest
 
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.same_data import check_same_data
+from tests.comparison.simulated import stored
 
 _WAY = {
     "mirror": True,
@@ -27,9 +27,8 @@ _WAY = {
 def run(variant: str, seed: int, parameters: dict[str, str] | None = None, **summary: Any) -> EvaluatedRun:
     images = pd.DataFrame({"name": ["a"], "source": "a", "dice": 0.8, "porosity_true": 0.1, "pixels": 100})
     name = f"{variant}-{seed}"
-    client = mlflow.MlflowClient()
     return EvaluatedRun(
-        client, name, name, variant, str(seed), "", "", images, pd.DataFrame(), summary, {}, parameters or {}
+        stored(name, parameters=parameters or {}), variant, str(seed), "", images, pd.DataFrame(), summary
     )
 
 

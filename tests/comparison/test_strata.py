@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import mlflow
 import pandas as pd
 import pytest
 
@@ -8,6 +7,7 @@ from pipeline.comparison.differences import compare_variants, differences_table
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.scores import BY_NAME
 from pipeline.comparison.strata import strata_table
+from tests.comparison.simulated import stored
 
 #: shares of the pores that are found in two images, of two seeds of two variants, far apart
 _FOUND = {("ours", "0"): (1.0, 1.0), ("ours", "1"): (0.0, 1.0), ("unet", "0"): (0.0, 0.0), ("unet", "1"): (1.0, 0.0)}
@@ -15,7 +15,6 @@ _FOUND = {("ours", "0"): (1.0, 1.0), ("ours", "1"): (0.0, 1.0), ("unet", "0"): (
 
 @pytest.fixture
 def runs() -> list[EvaluatedRun]:
-    client = mlflow.MlflowClient()
     runs = []
     for (variant, seed), found in _FOUND.items():
         about = {"name": ["a", "b"], "source": ["1", "2"]}
@@ -23,7 +22,7 @@ def runs() -> list[EvaluatedRun]:
             {**about, "area_px": [5, 5], "aspect_ratio": [1.2, 1.2], "orientation_deg": [0.0, 0.0], "found": found}
         )
         images = pd.DataFrame({**about, "dice": found, "missed_pores": [2, 3]})
-        runs.append(EvaluatedRun(client, "", "", variant, seed, "", "", images, pores, {}))
+        runs.append(EvaluatedRun(stored(), variant, seed, "", images, pores, {}))
     return runs
 
 

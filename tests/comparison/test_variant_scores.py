@@ -1,17 +1,17 @@
 from __future__ import annotations
 
-import mlflow
 import pandas as pd
 import pytest
 
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.variant_scores import variant_table
+from tests.comparison.simulated import stored
 
 
 def run(seed: str, fold: str, dice: list[float]) -> EvaluatedRun:
     names = [f"{fold}_{place}" for place in range(len(dice))]
     images = pd.DataFrame({"name": names, "source": fold, "dice": dice})
-    return EvaluatedRun(mlflow.MlflowClient(), "", "", "unet", seed, fold, "", images, pd.DataFrame(), {})
+    return EvaluatedRun(stored(), "unet", seed, fold, images, pd.DataFrame(), {})
 
 
 def test_an_unfinished_seed_does_not_weigh_its_fold_twice():

@@ -72,7 +72,7 @@ def test_a_failed_run_is_recorded_and_the_rest_is_done_once(tmp_path, rock, make
     assert "status 3" in runs.loc[("dies", 2), "error"]
 
     store = read_mlflow(out)
-    client = store.client
+    client = mlflow.MlflowClient(store.tracking_uri)
     parent = client.get_run(store.parent_run_id)
     assert (parent.info.status, parent.data.tags["baseline"]) == ("FAILED", "a")
     assert {item.path for item in client.list_artifacts(parent.info.run_id)} >= {"plan.yaml", "folds.json"}
@@ -108,7 +108,7 @@ def test_an_interrupt_ends_the_parent_run_as_killed(tmp_path, rock, make_store, 
     with pytest.raises(KeyboardInterrupt):
         run_experiment(plan(rock, "a"), tmp_path / "out")
     store = read_mlflow(tmp_path / "out")
-    assert store.client.get_run(store.parent_run_id).info.status == "KILLED"
+    assert mlflow.MlflowClient(store.tracking_uri).get_run(store.parent_run_id).info.status == "KILLED"
 
 
 @pytest.mark.usefixtures("_fake_training")
@@ -117,7 +117,7 @@ def test_an_experiment_with_a_stopped_run_is_not_finished(tmp_path, rock, make_s
     outcome = run_experiment(plan(rock, "stopped", "a"), tmp_path / "out")
     assert (outcome.failed, outcome.unfinished) == ([], ["stopped fold 1 seed 0", "stopped fold 2 seed 0"])
     store = read_mlflow(tmp_path / "out")
-    assert store.client.get_run(store.parent_run_id).info.status == "KILLED"
+    assert mlflow.MlflowClient(store.tracking_uri).get_run(store.parent_run_id).info.status == "KILLED"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_two_variants_on_two_folds_end_in_a_report(tmp_path: Path, rock: Path, m
     assert outcome.report.is_file()
 
     store = read_mlflow(out)
-    client = store.client
+    client = mlflow.MlflowClient(store.tracking_uri)
     runs = client.search_runs([client.get_experiment_by_name("out").experiment_id])
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == store.parent_run_id]
     assert len(runs) == 5
@@ -201,7 +201,8 @@ def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_rec
     assert second.returncode == 1, second.stderr  # `bad` can't be trained
     assert "failed: bad seed 0" in second.stdout
     store = read_mlflow(tmp_path / "out")
-    runs = store.client.search_runs([store.client.get_experiment_by_name("out").experiment_id])
+    client = mlflow.MlflowClient(store.tracking_uri)
+    runs = client.search_runs([client.get_experiment_by_name("out").experiment_id])
     found = {run.info.run_name: run for run in runs}
     assert {name: run.info.status for name, run in found.items()} == {
         "out": "FAILED",
@@ -210,7 +211,7 @@ def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_rec
     }
     assert "the U-Net has no parts to switch" in found["bad seed 0"].data.tags["error"]
     # each epoch once, in the one run
-    history = store.client.get_metric_history(found["small seed 0"].info.run_id, "val_dice")
+    history = client.get_metric_history(found["small seed 0"].info.run_id, "val_dice")
     assert sorted(value.step for value in history) == [1, 2, 3]
 
     third = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100)

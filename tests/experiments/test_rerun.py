@@ -19,6 +19,7 @@ from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.rerun import rerun as run_again
 from pipeline.synthetic import write_dataset
 from pipeline.tracking.provenance import environment
+from pipeline.tracking.stores import Store
 
 CONFIG = {"dataset_dir": "moved away since", "seed": 0, "mlflow_run": {"run_id": "@mlflow_run_id"}}
 DICE = {1: 0.5, 2: 0.75}
@@ -132,11 +133,11 @@ def test_other_data_are_refused(tmp_path, store, finished, commands, rock):
 def test_a_name_is_enough_where_one_run_has_it(tmp_path, store, finished):
     client = mlflow.MlflowClient(store)
     client.update_run(finished, name="only")
-    assert read_training(client, "only").run_id == finished
+    assert read_training(Store(store), "only").run_id == finished
     other = client.create_run(client.get_run(finished).info.experiment_id, run_name="only").info.run_id
     client.set_terminated(other)
     with pytest.raises(UserError, match=rf"2 runs have this name; .*{other}"):
-        read_training(client, "only")
+        read_training(Store(store), "only")
 
 
 def test_runs_that_cannot_be_repeated_are_told(tmp_path, store, finished):

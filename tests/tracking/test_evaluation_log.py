@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.tracking.evaluations import FILE, EvaluationLog, TrainingLink, read_training_link, write_training_link
+from pipeline.tracking.tracked_run import TrackedRun
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +56,11 @@ def test_results_go_to_the_run_of_the_training_or_to_a_new_one(store, results):
     assert (made.info.status, made.data.tags["variant"]) == ("FINISHED", "vlsenet")
 
 
-def test_a_store_or_run_out_of_reach_is_told_before_the_work_and_no_harm_after_it(store, results, caplog):
-    with pytest.raises(UserError, match="--tracking_uri"):
+def test_a_run_that_is_not_there_is_refused_before_the_work(store):
+    with pytest.raises(UserError, match=r"--mlflow_run_id 0+: no such run"):
         EvaluationLog(store, "rock", "0" * 32, {}).check({"split": "val"})
     with pytest.raises(UserError, match="--tracking_uri is missing"):
         EvaluationLog(None, "rock", "0" * 32, {}).check({"split": "val"})
-    with caplog.at_level(logging.WARNING, "vlsenet"):
-        EvaluationLog(store, "rock", "0" * 32, {}).send(results)
-    assert "did not accept the evaluation" in caplog.text
 
 
 def test_without_a_store_nothing_happens(tmp_path):
@@ -80,7 +78,7 @@ def training(store: str, folder, run_name: str = "first") -> tuple[mlflow.Mlflow
     run_id = str(client.create_run(experiment, run_name=run_name).info.run_id)
     client.log_param(run_id, "seed", "3")
     client.set_terminated(run_id, "FINISHED")
-    write_training_link(folder / run_name / "checkpoints", TrainingLink(store, run_id))
+    write_training_link(folder / run_name / "checkpoints", TrackedRun(store, "", "", "", {}, {}, run_id))
     return client, run_id, str(folder / run_name / "checkpoints" / "best.pt")
 
 
@@ -148,7 +146,8 @@ def test_what_nobody_asked_for_fails_nothing(store, results, tmp_path, how):
 
 def test_a_folder_of_a_training_may_be_moved(tmp_path):
     checkpoint = tmp_path / "there" / "checkpoints" / "best.pt"
-    write_training_link(checkpoint.parent, TrainingLink(f"sqlite:///{tmp_path}/there/mlflow.db", "1f"))
+    there = f"sqlite:///{tmp_path}/there/mlflow.db"
+    write_training_link(checkpoint.parent, TrackedRun(there, "", "", "", {}, {}, "1f"))
     assert read_training_link(checkpoint) is None  # no store there
     (tmp_path / "there" / "mlflow.db").touch()
     (tmp_path / "there").rename(tmp_path / "here")

@@ -33,17 +33,14 @@ class Store:
             raise self.error
         self.told.append(what)
 
-    def log_batch(self, run_id, metrics):
-        self._hear(run_id, *((m.key, m.value, m.step, m.timestamp) for m in metrics))
+    def log_batch(self, run_id, metrics=(), tags=()):
+        self._hear(run_id, *((m.key, m.value, m.step, m.timestamp) for m in metrics), *((t.key, t.value) for t in tags))
 
     def log_image(self, run_id, picture, key, step):
         self._hear(run_id, key, step, picture.tolist())
 
     def log_artifact(self, run_id, file, folder):
         self._hear(run_id, Path(file).name, folder)
-
-    def set_tag(self, run_id, key, value):
-        self._hear(run_id, key, value)
 
     def set_terminated(self, run_id, status, end_time):
         self._hear(run_id, status)
@@ -54,8 +51,12 @@ REFUSED = MlflowException("the run must be active", INVALID_PARAMETER_VALUE)
 
 
 @pytest.fixture
-def store() -> Store:
-    return Store()
+def store(monkeypatch) -> Store:
+    monkeypatch.setattr(outbox_module, "_failed", {})
+    monkeypatch.setattr(outbox_module, "_warned", {})
+    made = Store()
+    monkeypatch.setattr(outbox_module, "open_client", lambda _: made)
+    return made
 
 
 @pytest.fixture
@@ -65,53 +66,56 @@ def clock(monkeypatch) -> list[float]:
     return now
 
 
-def make(folder: Path, store: Store) -> Outbox:
-    return Outbox(folder, store, "run", "http://rock:5000")  # type: ignore[arg-type]
+def make(folder: Path) -> Outbox:
+    return Outbox(folder, "http://rock:5000", "run")
 
 
 def test_what_a_store_missed_it_gets_in_order_when_it_is_back(tmp_path, store, clock, caplog):
-    box = make(tmp_path / "out", store)
+    box = make(tmp_path / "out")
     box.send_metrics({"loss": 3.0}, 1)
     store.error = AWAY
     with caplog.at_level(logging.INFO, "vlsenet"):
         box.send_metrics({"loss": 2.0, "dice": float("nan")}, 2)
         box.send_picture(PICTURE, "val", 2)
-        box.send_tag("a", "b")
+        box.send_tags({"a": "b"})
         store.error = None
         clock[0] += 10  # not asked again so soon: each call to a server that hangs takes its time
         box.send_metrics({"loss": 1.5}, 3)
         assert store.calls == 2
         clock[0] += 30
         box.send_metrics({"loss": 1.0}, 4)
-    assert [told[1][2] if isinstance(told[1], tuple) else told[1] for told in store.told] == [1, 2, "val", "a", 3, 4]
+    assert [told[1] if told[1] == "val" else told[1][-2] for told in store.told] == [1, 2, "val", "a", 3, 4]
     assert store.told[2] == ("run", "val", 2, PICTURE.tolist())
     assert [value[:2] for value in store.told[1][1:2]] == [("loss", 2.0)]
     assert np.isnan(store.told[1][2][1])
     assert list((tmp_path / "out").iterdir()) == []
     assert sum("did not accept" in line for line in caplog.messages) == 1  # once for an outage
-    assert "is back and accepted 2 x metrics, picture, tag" in caplog.text
+    assert "is back and accepted 2 x metrics, picture, tags" in caplog.text
 
 
 def test_a_store_that_stays_away_is_told_with_the_file_to_keep(tmp_path, store, clock, caplog):
-    box = make(tmp_path, store)
+    box = make(tmp_path)
     store.error = AWAY
     with caplog.at_level(logging.WARNING, "vlsenet"):
         for step in range(3):
             box.send_metrics({"loss": 1.0}, step)
+        assert len(caplog.messages) == 1
+        clock[0] += 1000
         box.send_end("FINISHED")
     assert "did not accept 3 x metrics, end of the run" in caplog.messages[-1]
     assert str(tmp_path / "mlflow_unsent.jsonl") in caplog.messages[-1]
-    # the next part of the training sends it, also to a client of its own
-    later = Store()
-    assert make(tmp_path, later).flush() == []
-    assert [told[1] for told in later.told][-1] == "FINISHED"
-    assert len(later.told) == 4
+    # the next part of the training sends it
+    store.error = None
+    clock[0] += 60
+    assert make(tmp_path).flush() == []
+    assert [told[1] for told in store.told][-1] == "FINISHED"
+    assert len(store.told) == 4
 
 
 def test_one_refused_message_does_not_hold_up_the_others(tmp_path, store, clock):
-    box = make(tmp_path, store)
+    box = make(tmp_path)
     store.error = REFUSED
-    box.send_tag("bad", "x")
+    box.send_tags({"bad": "x"})
     store.error = None
     box.send_metrics({"loss": 1.0}, 1)
     assert len(store.told) == 1
@@ -120,7 +124,7 @@ def test_one_refused_message_does_not_hold_up_the_others(tmp_path, store, clock)
 
 
 def test_it_goes_away_again_while_it_is_told(tmp_path, store, clock):
-    box = make(tmp_path, store)
+    box = make(tmp_path)
     store.error = AWAY
     for step in range(4):
         box.send_metrics({"loss": 1.0}, step)
@@ -140,7 +144,7 @@ def test_it_goes_away_again_while_it_is_told(tmp_path, store, clock):
 def test_a_damaged_file_is_told(tmp_path, store):
     (tmp_path / "mlflow_unsent.jsonl").write_text("{\n")
     with pytest.raises(UserError, match=r"mlflow_unsent\.jsonl can't be read"):
-        make(tmp_path, store).flush()
+        make(tmp_path).flush()
     run = TrackedRun(None, "rock", None, str(tmp_path), {}, {})
     with pytest.raises(UserError, match=r"mlflow_unsent\.jsonl can't be read"):
         run.start({})
@@ -148,7 +152,7 @@ def test_a_damaged_file_is_told(tmp_path, store):
 
 
 def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path, store, clock):
-    box = make(tmp_path, store)
+    box = make(tmp_path)
     store.error = AWAY
     box.send_metrics({"loss": 2.0}, 1)
     with box.file.open("a") as file:
@@ -165,7 +169,7 @@ def test_a_line_that_a_kill_cut_off_is_dropped(tmp_path, store, clock):
 def test_an_error_without_a_text_stops_no_training(tmp_path, store, clock, caplog):
     store.error = TimeoutError()
     with caplog.at_level(logging.WARNING, "vlsenet"):
-        make(tmp_path, store).send_metrics({"loss": 2.0}, 1)
+        make(tmp_path).send_metrics({"loss": 2.0}, 1)
     assert "did not accept metrics (TimeoutError); kept" in caplog.text
 
 
@@ -191,7 +195,7 @@ def test_a_run_in_a_real_store_is_whole_after_an_outage(tmp_path, monkeypatch, c
 
 def test_the_file_is_a_line_for_each_message(tmp_path, store, clock):
     store.error = AWAY
-    box = make(tmp_path, store)
+    box = make(tmp_path)
     box.send_metrics({"loss": 1.0}, 7)
     (line,) = (tmp_path / "mlflow_unsent.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 7

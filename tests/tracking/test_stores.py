@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking.stores import STORE_ERRORS, open_store, store_error
+from pipeline.tracking.stores import STORE_ERRORS, open_client, store_error
 
 
 def begin(address: str) -> None:
-    open_store(address).create_experiment(f"of process {os.getpid()}")
+    open_client(address).create_experiment(f"of process {os.getpid()}")
 
 
 def experiments(file: Path) -> int:
-    return len(open_store(f"sqlite:///{file}").search_experiments()) - 1  # without MLflow's own
+    return len(open_client(f"sqlite:///{file}").search_experiments()) - 1  # without MLflow's own
 
 
 def test_two_processes_that_make_one_store_at_once_both_use_it(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path, content: bytes, told
     file = tmp_path / "mlflow.db"
     file.write_bytes(content)
     with pytest.raises(STORE_ERRORS) as caught:
-        open_store(f"sqlite:///{file}")
+        open_client(f"sqlite:///{file}")
     message = str(store_error(f"sqlite:///{file}", caught.value))
     assert told in message
     assert "move the file away" in message
@@ -67,5 +67,5 @@ def test_a_locked_file_is_told(tmp_path: Path) -> None:
         database.execute("CREATE TABLE x (y)")
         database.execute("BEGIN EXCLUSIVE")
         with pytest.raises(STORE_ERRORS) as caught:
-            open_store(f"sqlite:///{file}?timeout=0")
+            open_client(f"sqlite:///{file}?timeout=0")
     assert "wait for the process that uses it" in str(store_error(f"sqlite:///{file}", caught.value))

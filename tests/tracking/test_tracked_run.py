@@ -5,8 +5,10 @@ import logging
 import mlflow
 import numpy as np
 import pytest
+from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 
 from pipeline.errors import UserError
+from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.tracked_run import TrackedRun
 
 
@@ -85,11 +87,13 @@ def test_the_named_store_wins_over_the_environment(tmp_path, monkeypatch):
     assert not (tmp_path / "other.db").exists()
 
 
-def test_a_store_out_of_reach_is_told_before_training(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    run = make(tmp_path, tracking_uri="http://127.0.0.1:9")  # the discard port: nothing listens
-    with pytest.raises(UserError, match=r"--tracking_uri http://127.0.0.1:9"):
-        run.start({})
+def test_what_can_not_be_right_is_refused_at_the_start(tmp_path, make_store):
+    (tmp_path / "notes.txt").write_text("no database" * 100)
+    with pytest.raises(UserError, match=r"--tracking_uri sqlite:.*file is not a database"):
+        make(tmp_path, tracking_uri=f"sqlite:///{tmp_path}/notes.txt").start({})
+    with pytest.raises(UserError, match=r"--mlflow_run_id 0+: no such run in --tracking_uri sqlite"):
+        make(tmp_path, tracking_uri=make_store(tmp_path / "store"), run_id="0" * 32).start({})
+    assert not unsent_messages(tmp_path)
 
 
 def test_a_store_that_goes_away_costs_no_training(tmp_path, caplog):
@@ -120,10 +124,10 @@ def test_the_artifacts_of_a_shared_store_lie_beside_it(tmp_path):
 
 def test_a_store_that_fails_at_the_start_leaves_no_run_running(tmp_path, monkeypatch):
     def refuse(self, run_id, text, name):
-        raise mlflow.MlflowException("no room for artifacts")
+        raise mlflow.MlflowException("no access to artifacts", PERMISSION_DENIED)
 
     monkeypatch.setattr(mlflow.MlflowClient, "log_text", refuse)
-    with pytest.raises(UserError, match="no room for artifacts"):
+    with pytest.raises(UserError, match=r"refuses \(no access to artifacts"):
         make(tmp_path).start({"config.yaml": {}})
     _, found = only_run(tmp_path)
     assert found.info.status == "FAILED"

@@ -18,6 +18,7 @@ from pipeline.networks import build_network
 from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source
 from pipeline.text.features import TextFeatures
+from pipeline.tracking import outbox
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows import TextAudit, encode_prompts, model_content, open_dataset
 from pipeline.workflows.audit_conditions import Condition
@@ -151,6 +152,21 @@ def test_undefined_scores_are_null_and_not_logged(tmp_path):
     (run,) = client.search_runs([client.get_experiment_by_name("rock").experiment_id])
     assert run.data.metrics["own/dice"] == 1
     assert "own/precision" not in run.data.metrics
+
+
+def test_an_audit_is_done_while_the_store_is_away_and_sent_later(tmp_path, monkeypatch):
+    label = torch.ones(1, 8, 8)
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "open_client", lambda _: (_ for _ in ()).throw(mlflow.MlflowException("refused")))
+        audit = audit_of(tmp_path, [("a", "own", label, label), ("a", "zeros", label, label)])
+        audit.prepare({})
+        audit.run()
+    assert (tmp_path / "audit.csv").exists()
+    assert outbox.send_unsent(tmp_path)[1] == 0
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("rock").experiment_id])
+    assert (run.data.metrics["own/dice"], run.info.status) == (1, "FINISHED")
+    assert len(client.list_artifacts(run.info.run_id, "audit")) == 3
 
 
 def test_an_audit_that_fails_is_marked_and_leaves_no_table(tmp_path):

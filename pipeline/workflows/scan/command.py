@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.images import inputs_of, scans_in
 from pipeline.images.formats import is_zarr
+from pipeline.tracking.stores import check_store
 from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
@@ -23,7 +24,7 @@ from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, w
 from pipeline.workflows.scan.results import MANIFEST, POROSITY
 from pipeline.workflows.scan.segmentation import ScanSegmentation
 from pipeline.workflows.scan.settings import ScanSettings
-from pipeline.workflows.scan.tracked_scan import is_tracked, track_scan
+from pipeline.workflows.scan.tracked_scan import track_scan
 
 logger = logging.getLogger("vlsenet")
 
@@ -70,16 +71,16 @@ class ScanCommand:
         self._stack, self._page = stack, page
         self._device, self._ranks, self._overwrite = torch.device(device), ranks, overwrite
         self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
-        self._untracked: list[Path] = []
-        self._tracking_error = ""
 
     def run(self) -> None:
         """Segment, or resume.
 
         Raises:
-            UserError: a scan can't be segmented, or MLflow does not accept the results; with several scans, raised
-                after all others were segmented.
+            UserError: a scan can't be segmented, which is raised after all others were; or the MLflow store can't be
+                right. One that is away is sent the results later.
         """
+        if self._ranks.is_first and self._tracking_uri is not None:
+            check_store(self._tracking_uri)
         with self._ranks.joined():
             scans = [] if self._stack else without_results(scans_in(self._path))
             folder = Path(self._path)
@@ -91,14 +92,6 @@ class ScanCommand:
                 self._ranks.first_does(lambda: refuse_own_input(inputs_of(self._path), [self._folder]))
                 self._segment(self._path, self._folder)
                 problems = []
-        if self._untracked:
-            problems.append(
-                f"{self._tracking_error}; the results of {len(self._untracked)} scans are complete, but not in MLflow "
-                f"({self._untracked[0]} is the first): run the same command again to send them"
-                if scans
-                else f"{self._tracking_error}; the results in {self._folder} are complete: run the same command again "
-                "to send them"
-            )
         if problems:
             raise UserError("\n".join(problems))
 
@@ -115,20 +108,7 @@ class ScanCommand:
             overwrite=self._overwrite,
         ).run()
         if self._ranks.is_first and self._tracking_uri is not None:
-            self._track(folder, Path(path).name, self._tracking_uri)
-
-    def _track(self, folder: Path, name: str, tracking_uri: str) -> None:
-        """Send results to MLflow, unless it has them; a store that failed to answer once is not tried again."""
-        if is_tracked(folder, tracking_uri, self._experiment_name):
-            return
-        if not self._tracking_error:
-            try:
-                track_scan(folder, name, tracking_uri, self._experiment_name)
-                return
-            except UserError as error:
-                logger.error("%s", error)
-                self._tracking_error = str(error)
-        self._untracked.append(folder)
+            track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
 
     def _folder_of(self, scans: list[Path]) -> list[str]:
         """Segment each scan; returns the problems, one line each."""

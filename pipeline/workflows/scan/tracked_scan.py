@@ -8,30 +8,34 @@ from pathlib import Path
 
 from pipeline.files import atomic_path
 from pipeline.measure.pores_2d import CSV
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.stores import kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
 
 
-def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> str:
-    """Log the results of a finished segmentation, and note in their folder where; its mask stays where it is.
+def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> None:
+    """Log the results of a finished segmentation, once for each store and experiment; the mask stays where it is.
+
+    What the store does not accept is kept in the folder, and sent when this is called again.
 
     Args:
-        folder: of the results.
+        folder: of the results; ``mlflow_runs.json`` in it notes which stores have them.
         name: of the run.
         tracking_uri: MLflow store.
         experiment_name: MLflow experiment.
-
-    Returns:
-        The run's id.
-
-    Raises:
-        UserError: the store can't be reached. The results stay as they are.
     """
+    file = folder / TRACKED
+    runs = json.loads(file.read_text()) if file.exists() else []
+    place = {"tracking_uri": kept_address(tracking_uri), "experiment": experiment_name}
+    if any(_in_earlier_form(place) == _in_earlier_form(run) for run in runs):
+        Outbox(folder, tracking_uri, "").flush()
+        return
     manifest = json.loads((folder / MANIFEST).read_text())
     porosity = json.loads((folder / POROSITY).read_text())
     parameters = {**manifest["request"], "checkpoint": manifest["checkpoint"], "device": manifest["device"]}
     run = TrackedRun(tracking_uri, experiment_name, name, str(folder), parameters, {"vlsenet": "scan"})
-    run.start({MANIFEST: manifest})
+    run.start({MANIFEST: manifest}, after_work=True)
     low, high = porosity["interval_95"] or (None, None)
     numbers = {
         "porosity": porosity["porosity"],
@@ -47,26 +51,10 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
     run.log_files([folder / name for name in (REPORT, OVERVIEW, POROSITY, CSV)], "results")
     run.log_files(sorted((folder / FIGURES).glob("*.png")), FIGURES)
     run.finish("FINISHED")
-    assert run.run_id is not None
-    runs = [*_runs(folder), {**_place(tracking_uri, experiment_name), "run_id": run.run_id}]
-    with atomic_path(folder / TRACKED) as partial:
-        partial.write_text(json.dumps(runs, indent=2))
-    return run.run_id
+    with atomic_path(file) as partial:
+        partial.write_text(json.dumps([*runs, {**place, "run_id": run.run_id}], indent=2))
 
 
-def is_tracked(folder: Path, tracking_uri: str, experiment_name: str) -> bool:
-    """Whether a store has the results of a folder."""
-    place = _place(tracking_uri, experiment_name)
-    return any(place.items() <= run.items() for run in _runs(folder))
-
-
-def _runs(folder: Path) -> list[dict[str, str]]:
-    file = folder / TRACKED
-    return json.loads(file.read_text()) if file.exists() else []
-
-
-def _place(tracking_uri: str, experiment_name: str) -> dict[str, str]:
-    """A store and an experiment as they are noted: with the whole path of a file, and without a password."""
-    if tracking_uri.startswith("sqlite:///"):
-        tracking_uri = f"sqlite:///{Path(tracking_uri.removeprefix('sqlite:///')).absolute().as_posix()}"
-    return {"tracking_uri": re.sub(r"://[^/@]*@", "://", tracking_uri), "experiment": experiment_name}
+def _in_earlier_form(run: dict[str, str]) -> tuple[str, str]:
+    """Store and experiment of a note; those of earlier versions lack the user's name too."""
+    return re.sub(r"://[^/@]*@", "://", run["tracking_uri"]), run["experiment"]

@@ -20,9 +20,9 @@ from scipy import ndimage
 
 from pipeline.errors import UserError
 from pipeline.synthetic import generate
+from pipeline.tracking import outbox
 from pipeline.workflows import Ranks, ScanCommand, ScanSettings
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.scan import command as scan_command
 from tests.paths import CONFIGS
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files
@@ -170,29 +170,41 @@ def runs_in(uri: str) -> list[mlflow.entities.Run]:
 
 
 def test_what_mlflow_did_not_take_is_sent_by_the_same_command(
-    slices: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+    slices: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Scans that are segmented are no failures; a store that does not answer is asked once."""
     uri, asked = f"sqlite:///{tmp_path / 'mlflow.db'}", []
+    monkeypatch.setattr(outbox, "_failed", {})
 
-    def down(*_: object) -> None:
+    def down(_: str) -> None:
         asked.append(1)
-        raise UserError("--tracking_uri: MLflow does not answer")
+        raise mlflow.MlflowException("API request failed")
 
-    for path, folder in ((slices, tmp_path / "all"), (slices / "s0.png", tmp_path / "one")):
-        asked.clear()
-        with monkeypatch.context() as patch:
-            patch.setattr(scan_command, "track_scan", down)
-            with pytest.raises(UserError, match=r"does not answer; the results .* complete.*the same command") as error:
-                command(path, folder, model, uri=uri).run()
-        assert "not segmented" not in str(error.value)
-        assert len(asked) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "open_client", down)
+        command(slices, tmp_path / "all", model, uri=uri).run()
+    assert len(asked) == 1
+    assert caplog.text.count("did not accept") == 1
     table = pd.read_csv(tmp_path / "all" / "scans.csv")
     assert table.porosity.notna().all()
     assert "problem" not in table
+    outbox._failed.clear()  # half a minute later
     for _ in range(2):  # the second time MLflow has them
         command(slices, tmp_path / "all", model, uri=uri).run()
         assert sorted(run.info.run_name for run in runs_in(uri)) == ["s0.png", "s1.png", "s2.png"]
+    assert not list((tmp_path / "all").rglob(outbox.FILE_NAME))
+    run = next(run for run in runs_in(uri) if run.info.run_name == "s1.png")
+    porosity = json.loads((tmp_path / "all" / "s1" / "porosity.json").read_text())["porosity"]
+    assert (run.data.metrics["porosity"], run.info.status) == (porosity, "FINISHED")
+
+
+def test_a_store_that_can_not_be_right_is_refused_before_the_scan_is_segmented(
+    slices: Path, tmp_path: Path, model: TrainedModel
+) -> None:
+    (tmp_path / "notes.txt").write_text("no database" * 100)
+    with pytest.raises(UserError, match=r"--tracking_uri sqlite:.*file is not a database"):
+        command(slices / "s0.png", tmp_path / "out", model, uri=f"sqlite:///{tmp_path}/notes.txt").run()
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_scan_that_was_finished_before_goes_to_each_store_once(
