@@ -11,8 +11,8 @@ from pipeline.errors import FINE, MISTAKE, UserError
 
 ABOUT = "send what an MLflow server did not take while it was away"
 _EXAMPLES = f"""\
-Results that a server did not take wait in mlflow_unsent.jsonl, in the folder of the command that made them. Status 1
-says that some are still waiting.
+What a server did not accept waits in mlflow_unsent.jsonl, in the folder of the results: of a training, an evaluation,
+an audit, scans or an experiment. Folders in FOLDER are looked through too. Status 1 says that some are still waiting.
 
 examples:
   vlsenet send runs/first --tracking_uri http://localhost:5000
@@ -23,8 +23,8 @@ examples:
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("folder", metavar="FOLDER", help="folder of results, which holds mlflow_unsent.jsonl")
-    parser.add_argument("--tracking_uri", metavar="URI", help="MLflow store (default: FOLDER/mlflow.db)")
+    parser.add_argument("folder", metavar="FOLDER", help="folder of results")
+    parser.add_argument("--tracking_uri", metavar="URI", help="MLflow store (default: the one that was named before)")
     parser.set_defaults(run=run)
 
 
