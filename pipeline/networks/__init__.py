@@ -6,11 +6,7 @@ or `lscm.py` with a switch in `switches.py`. `docs/method.md` says where they di
 network computes is held by `tests/networks/golden.json`.
 """
 
-from __future__ import annotations
-
-from pipeline.networks.asrm import ASRM
 from pipeline.networks.blocks import memory_format
-from pipeline.networks.context import ContextBlock
 from pipeline.networks.factory import (
     NETWORKS,
     build_network,
@@ -20,43 +16,10 @@ from pipeline.networks.factory import (
     parameters_of,
     preset_features,
     reads_text,
-    unet_of_equal_parameters,
 )
 from pipeline.networks.inference import fuse_norms, inference_form
 from pipeline.networks.inputs import SegmentationOutput
 from pipeline.networks.losses import PoreSegmentationLoss
-from pipeline.networks.lscm import LSCM
 from pipeline.networks.pinning import pin_statistics, reads_tile
-from pipeline.networks.skip_gate import SkipGate
-from pipeline.networks.snake import SnakeConvolution
 from pipeline.networks.switches import Switches, changed_switches
-from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
-
-__all__ = [
-    "ASRM",
-    "LSCM",
-    "NETWORKS",
-    "ContextBlock",
-    "PoreSegmentationLoss",
-    "SegmentationOutput",
-    "SkipGate",
-    "SnakeConvolution",
-    "Switches",
-    "UNet",
-    "VLSENet",
-    "build_network",
-    "changed_switches",
-    "check_features",
-    "equal_unet_features",
-    "fuse_norms",
-    "inference_form",
-    "memory_format",
-    "parameter_count",
-    "parameters_of",
-    "pin_statistics",
-    "preset_features",
-    "reads_text",
-    "reads_tile",
-    "unet_of_equal_parameters",
-]

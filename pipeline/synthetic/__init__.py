@@ -5,8 +5,6 @@ Settings and a seed enter; images, masks and a data set's folder leave. `grains.
 image.
 """
 
-from pipeline.synthetic.dataset import DatasetSettings as DatasetSettings
-from pipeline.synthetic.dataset import write_dataset as write_dataset
-from pipeline.synthetic.sample import SyntheticSample as SyntheticSample
-from pipeline.synthetic.sample import generate as generate
-from pipeline.synthetic.scene import SceneSettings as SceneSettings
+from pipeline.synthetic.dataset import DatasetSettings, write_dataset
+from pipeline.synthetic.sample import generate
+from pipeline.synthetic.scene import SceneSettings

@@ -6,8 +6,6 @@ ever replaced by another source silently), `build_text_store` encodes each disti
 writes sentences for a data set, by rules or by a language model.
 """
 
-from __future__ import annotations
-
 from pipeline.text.features import (
     DEFAULT_PROMPT,
     EMPTY_PROMPT,
@@ -16,28 +14,4 @@ from pipeline.text.features import (
     TextStore,
     clean_prompt,
 )
-from pipeline.text.sources import (
-    TEXT_SOURCES,
-    TextSource,
-    build_text_source,
-    build_text_store,
-    extend_text_store,
-    phrases_of,
-    random_features,
-)
-
-__all__ = [
-    "DEFAULT_PROMPT",
-    "EMPTY_PROMPT",
-    "PROMPTLESS_SOURCES",
-    "TEXT_SOURCES",
-    "TextFeatures",
-    "TextSource",
-    "TextStore",
-    "build_text_source",
-    "build_text_store",
-    "clean_prompt",
-    "extend_text_store",
-    "phrases_of",
-    "random_features",
-]
+from pipeline.text.sources import TextSource, build_text_source, build_text_store, extend_text_store, random_features

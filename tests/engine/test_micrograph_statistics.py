@@ -7,7 +7,8 @@ from torch import nn
 from pipeline.engine import pinned_network as micrograph_statistics
 from pipeline.engine.inferer import PromptedSlidingWindowInferer
 from pipeline.engine.pinned_network import MicrographStatistics, network_for_tiles, pinned
-from pipeline.networks import UNet, pin_statistics
+from pipeline.networks import pin_statistics
+from pipeline.networks.unet import UNet
 from pipeline.text import TextFeatures
 
 FEATURES = (4, 4, 4, 4, 4)

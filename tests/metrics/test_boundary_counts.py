@@ -9,7 +9,7 @@ from monai.metrics import compute_surface_dice
 from scipy.ndimage import convolve
 from scipy.spatial.distance import cdist
 
-from pipeline.metrics import BoundaryCounts
+from pipeline.metrics.boundary_counts import BoundaryCounts
 from tests.metrics.masks import EMPTY, FULL, PIXEL, blobs, disturbed, single
 
 

@@ -9,7 +9,7 @@ import torch
 from monai.losses.cldice import soft_skel
 from scipy.ndimage import gaussian_filter, label
 
-from pipeline.metrics import CentrelineCounts
+from pipeline.metrics.cl_dice import CentrelineCounts
 
 
 def canvas(*rectangles: tuple[slice, slice], shape: tuple[int, int] = (40, 60)) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from pipeline.metrics import PoreObjects
+from pipeline.metrics.pore_objects import PoreObjects
 from tests.metrics.masks import EMPTY, FULL, PIXEL, blobs, disturbed
 
 

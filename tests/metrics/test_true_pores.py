@@ -7,7 +7,8 @@ import pytest
 from scipy.ndimage import label
 
 from pipeline.measure.pores_2d.moments import ellipses
-from pipeline.metrics import SmallPores, TruePores
+from pipeline.metrics import TruePores
+from pipeline.metrics.pore_objects import SmallPores
 from tests.measure.pores_2d.test_moments import sums_of
 from tests.metrics.masks import EMPTY, FULL, PIXEL, blobs, disturbed
 

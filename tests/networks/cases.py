@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline.networks import Switches, UNet, VLSENet
+from pipeline.networks import Switches, VLSENet
+from pipeline.networks.unet import UNet
 
 FEATURES = (8, 8, 16, 16, 32)
 TEXT_DIM = 12

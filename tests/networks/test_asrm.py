@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.networks import ASRM
+from pipeline.networks.asrm import ASRM
 
 
 def test_correction_starts_at_the_published_share() -> None:

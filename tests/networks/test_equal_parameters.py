@@ -4,7 +4,9 @@ import itertools
 
 import pytest
 
-from pipeline.networks import UNet, VLSENet, parameter_count, parameters_of, preset_features, unet_of_equal_parameters
+from pipeline.networks import VLSENet, parameter_count, parameters_of, preset_features
+from pipeline.networks.factory import unet_of_equal_parameters
+from pipeline.networks.unet import UNet
 
 
 def unet_formula(widths: tuple[int, ...]) -> int:

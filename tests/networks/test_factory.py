@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.networks import UNet, VLSENet, build_network, reads_text
+from pipeline.networks import VLSENet, build_network, reads_text
+from pipeline.networks.unet import UNet
 
 
 def test_builds_by_name() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from pipeline.networks import SkipGate
+from pipeline.networks.skip_gate import SkipGate
 
 
 def test_formula_with_the_decoder_feature_upsampled_first() -> None:

@@ -5,8 +5,8 @@ import torch
 from monai.networks.nets import BasicUNet
 from torch import nn
 
-from pipeline.networks import UNet
 from pipeline.networks.blocks import ACTIVATION
+from pipeline.networks.unet import UNet
 from tests.networks.cases import FEATURES
 
 

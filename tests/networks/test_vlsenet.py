@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks import ASRM, Switches, UNet, VLSENet
+from pipeline.networks import Switches, VLSENet
+from pipeline.networks.asrm import ASRM
 from pipeline.networks.context import ContextBlock
 from pipeline.networks.lscm import RegionAlignment, SemanticModulation, TextAdapter, TokenCrossAttention
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
+from pipeline.networks.unet import UNet
 from tests.networks.cases import FEATURES, TEXT_DIM, batch, build
 
 COUNTED = (

@@ -8,7 +8,6 @@ import pytest
 from scipy.stats import spearmanr
 
 from pipeline.images import read_image, read_label
-from pipeline.text import phrases_of
 from pipeline.text.prompt_writer import (
     CONNECTIVITY,
     DENSITY,
@@ -19,6 +18,7 @@ from pipeline.text.prompt_writer import (
     dark_tail,
     write_prompt,
 )
+from pipeline.text.sources import phrases_of
 from tests.paths import SHARED
 
 NANKAI = SHARED / "nankai"

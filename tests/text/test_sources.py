@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.text import TEXT_SOURCES, build_text_source, build_text_store, extend_text_store
-from pipeline.text.sources import PLAIN_DIM, PLAIN_LENGTH
+from pipeline.text import build_text_source, build_text_store, extend_text_store
+from pipeline.text.sources import PLAIN_DIM, PLAIN_LENGTH, TEXT_SOURCES
 
 PROMPTS = ["pore", "sparse, elongated pores", "pore"]
 

@@ -5,10 +5,6 @@ are free because of how the networks are written (`networks/inputs.py`). Norms a
 it. A new format is an entry of `FORMATS` in `export_formats.py`.
 """
 
-from __future__ import annotations
-
 from pipeline.workflows.export.checked_export import MANIFEST, export_model
 from pipeline.workflows.export.export_formats import FORMATS, check_formats
-from pipeline.workflows.export.exported_graph import ExportSource, PoreProbability
-
-__all__ = ["FORMATS", "MANIFEST", "ExportSource", "PoreProbability", "check_formats", "export_model"]
+from pipeline.workflows.export.exported_graph import PoreProbability

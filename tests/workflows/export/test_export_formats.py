@@ -11,7 +11,8 @@ import torch
 from monai.data import load_net_with_metadata
 
 from pipeline.errors import UserError
-from pipeline.workflows.export import FORMATS, ExportSource, check_formats
+from pipeline.workflows.export import FORMATS, check_formats
+from pipeline.workflows.export.exported_graph import ExportSource
 from tests.workflows.export.cases import OTHER_SIZES, PROMPT, probability, trained_model
 
 ABOUT = json.dumps({"threshold": 0.375})
