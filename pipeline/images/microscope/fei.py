@@ -36,7 +36,7 @@ def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
     _take_bar(finding, metadata, shape, unscaled)
     detectors = _section(metadata, "Detectors")
     finding.take_conditions(
-        magnification_=image.get("MagnificationMode") or image.get("Magnification"),
+        magnification_=image.get("Magnification") or _magnification(image.get("MagCanvasRealWidth"), field_width),
         voltage=beam.get("HV") or _section(metadata, "Beam").get("HV"),
         working_distance=beam.get("WD") or _section(metadata, "Stage").get("WorkingDistance"),
         detector=detectors.get("Name"),
@@ -86,6 +86,15 @@ def from_xml(text: str, shape: tuple[int, int]) -> Finding:
 def _section(metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = metadata.get(name)
     return section if isinstance(section, Mapping) else {}
+
+
+def _magnification(picture_width: Any, field_width: Any) -> float | None:
+    """By the width of the picture that it refers to, and that of the field of view (m).
+
+    `MagnificationMode` beside them is the number of a choice of such pictures, and no magnification.
+    """
+    picture, field = quantity(picture_width), quantity(field_width)
+    return picture[0] / field[0] if picture and field and field[0] > 0 < picture[0] else None
 
 
 def _take_bar(finding: Finding, metadata: Mapping[str, Any], shape: tuple[int, int], unscaled: bool) -> None:

@@ -10,6 +10,8 @@ from pipeline.images.microscope.quantities import length_nm, magnification, plai
 
 #: pixel sizes that a microscope can have (nm); others are taken for damage
 SMALLEST_NM, LARGEST_NM = 0.01, 100_000.0
+#: widths of the pictures that magnifications refer to (m): Polaroids are 0.1, screens 0.3 to 0.6
+_NARROWEST_PICTURE, _WIDEST_PICTURE = 0.005, 5.0
 #: sizes that differ by less are the same but for rounding
 TOLERANCE = 0.01
 
@@ -31,6 +33,7 @@ class Finding:
         instrument: maker and model.
         bar_height: rows of the info bar below the image (px); 0 where the file says that there is none.
         slice_spacing_nm: distance of the file's slices (nm).
+        field_width_nm: width of the field of view (nm), where it is stated.
         warnings: one line each.
     """
 
@@ -44,6 +47,7 @@ class Finding:
     instrument: str | None = None
     bar_height: int | None = None
     slice_spacing_nm: float | None = None
+    field_width_nm: float | None = None
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:
@@ -105,6 +109,7 @@ class Finding:
         field_nm = length_nm(width, unit)
         if field_nm is not None and pixels > 0:
             self.take_pixel_size(field_nm / pixels, field_nm / pixels, "nm")
+            self.field_width_nm = field_nm
 
     def take_field_width(self, width: Any, pixels: int, unit: str | None = None) -> None:
         """Compare the pixel size with the width of the field of view, over `pixels` pixels.
@@ -112,7 +117,10 @@ class Finding:
         An image that was scaled or cropped by another program keeps the metadata of the original.
         """
         field_nm = length_nm(width, unit)
-        if field_nm is None or field_nm <= 0 or pixels < 1 or self.pixel_size_nm is None:
+        if field_nm is None or field_nm <= 0:
+            return
+        self.field_width_nm = field_nm
+        if pixels < 1 or self.pixel_size_nm is None:
             return
         if not same(field_nm / pixels, self.pixel_size_nm[1]):
             self.warn(
@@ -156,6 +164,9 @@ class Finding:
     ) -> None:
         """Take the conditions of the recording; what can't be read is left out.
 
+        So is a magnification that does not fit the width of the field of view, with a warning: the two give the width
+        of the picture that it refers to.
+
         Args:
             magnification_: a number or text.
             voltage: a number or text.
@@ -168,6 +179,14 @@ class Finding:
         """
         times = magnification(magnification_)
         self.magnification = times if times is not None and 0 < times < 1e8 else None
+        if self.magnification is not None and self.field_width_nm is not None:
+            picture = self.magnification * self.field_width_nm / 1e9
+            if not _NARROWEST_PICTURE <= picture <= _WIDEST_PICTURE:
+                self.warn(
+                    f"its magnification ({self.magnification:g}) does not fit its field of view "
+                    f"({self.field_width_nm / 1e3:.5g} um wide), and is left out"
+                )
+                self.magnification = None
         high, bare = volts(voltage), quantity(voltage)
         if high is not None:
             kilovolts = high / 1e3 * (voltage_unit if bare is not None and not bare[1] else 1.0)

@@ -56,6 +56,30 @@ def test_images_without_metadata_have_no_scale() -> None:
         assert not found.warnings
 
 
+@pytest.mark.parametrize("mode", ["2", "3", ""])
+def test_thermo_fishers_magnification_is_not_its_mode(tmp_path: Path, mode: str) -> None:
+    """By the picture that it refers to, 0.414 m wide, over a field of 150 um."""
+    text = fei(field=150e-6, width=150e-6 / 128).replace("[Image]", f"[Image]\r\nMagnificationMode={mode}")
+    found = read_acquisition(write(tmp_path / "a.tif", {34682: text}))
+    assert found.magnification is None
+    text = text.replace("[Image]", "[Image]\r\nMagCanvasRealWidth=0.414")
+    found = read_acquisition(write(tmp_path / "a.tif", {34682: text}))
+    assert found.magnification == pytest.approx(2760)
+    assert not found.warnings
+
+
+@pytest.mark.parametrize(("field", "fits"), [("57.16 um", True), ("0.5716 um", False), ("57.16 mm", False)])
+def test_a_magnification_that_does_not_fit_the_field_of_view_is_left_out(
+    tmp_path: Path, field: str, fits: bool
+) -> None:
+    """A magnification of 2000 refers to a picture of 114 mm."""
+    size = {"um": 57.16e3, "mm": 57.16e6}[field[-2:]] / (128 if field[0] == "5" else 12800)
+    text = zeiss(f"{size:.6g} nm", f"AP_WIDTH\r\nWidth = {field}\r\n")
+    found = read_acquisition(write(tmp_path / "a.tif", {34118: text}))
+    assert found.magnification == (2000 if fits else None)
+    assert any("magnification (2000) does not fit" in warning for warning in found.warnings) is not fits
+
+
 def test_thermo_fisher(tmp_path: Path) -> None:
     found = read_acquisition(write(tmp_path / "a.tif", {34682: fei()}))
     assert found.pixel_size_nm == pytest.approx((4, 4))
