@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import FileProblem
 from pipeline.images.failures import COPY_AGAIN
 from pipeline.images.image_file import ImageFile
+from pipeline.images.microscope import read_acquisition
 from pipeline.images.source import ImageSource
 from pipeline.images.storage import RawSource
 
 _HEADER = 1024
+#: IMOD's mark in the bytes 152 to 155 of the header; the flags behind it have bit 0 set where bytes are signed
+_IMOD_STAMP, _STAMP_AT = 1146047817, 40  # in `extra2`, which begins at byte 112
+#: pixels that show whether numbers have a sign
+_SAMPLE = 1 << 20
+#: by how much less neighbours must differ for that to be evidence
+_SMOOTHER = 0.8
 
 
 class MrcFile(ImageFile):
@@ -29,8 +38,75 @@ class MrcFile(ImageFile):
         if min(self.count, *shape) < 1 or self._offset < _HEADER:
             raise FileProblem(self.name, f"its header gives a size of {(self.count, *shape)}", COPY_AGAIN)
         self._shape, self.holds = tuple(shape), f"{self.count} slices"
+        self._doubt = self._settle_sign(header)
 
     def image(self, index: int, page: int | None) -> ImageSource:
         """One slice, from 0."""
-        offset = self._offset + index * math.prod(self._shape) * self._dtype.itemsize
-        return RawSource(self.name, self.path, self._shape, self._dtype, offset=offset, page=page, stored=self.stored)
+        source = RawSource(
+            self.name, self.path, self._shape, self._dtype, offset=self._at(index), page=page, stored=self.stored
+        )
+        if self._doubt is not None:
+            found = read_acquisition(self.path)
+            source.acquisition = replace(found, warnings=(*found.warnings, self._doubt))
+        return source
+
+    def _at(self, index: int) -> int:
+        return self._offset + index * math.prod(self._shape) * self._dtype.itemsize
+
+    def _settle_sign(self, header: Any) -> str | None:
+        """Decide whether whole numbers of 8 or 16 bits have a sign, where the file contradicts its mode.
+
+        Mode 0 was unsigned before the standard of 2014, and many programs write it so still.
+
+        Returns:
+            What was decided, and why; None where it is as the mode says.
+        """
+        said = self._dtype
+        if said.kind not in "iu" or said.itemsize > 2:
+            return None
+        other = np.dtype(("u" if said.kind == "i" else "i") + str(said.itemsize)).newbyteorder(said.byteorder)
+        with self.path.open("rb") as file:
+            file.seek(self._at(self.count // 2))
+            width = self._shape[1]
+            rows = max(1, min(self._shape[0], _SAMPLE // width))
+            data = file.read(rows * width * said.itemsize)
+        data = data[: len(data) // said.itemsize * said.itemsize]
+        if not data:
+            return None  # truncated, which opening an image reports
+        reason = _reason_for(other, said, data, header, width)
+        if reason is None:
+            return None
+        self._dtype = other
+        kinds = ("unsigned", "signed") if other.kind == "u" else ("signed", "unsigned")
+        return f"MRC header: its numbers are read as {kinds[0]}, for {reason}; its mode says {kinds[1]}"
+
+
+def _reason_for(other: np.dtype, said: np.dtype, data: bytes, header: Any, width: int) -> str | None:
+    """The evidence that numbers have another type than the mode says; None where there is none."""
+    low, high = float(header.dmin), float(header.dmax)
+    if low < high:
+        fits = [_fits(np.frombuffer(data, dtype), low, high) for dtype in (said, other)]
+        if fits[0] != fits[1]:
+            return f"its minimum and maximum are {low:g} and {high:g}" if fits[1] else None
+    if said.itemsize > 1:
+        return None
+    extra = header.extra2.tobytes()
+    stamp, flags = np.frombuffer(
+        extra[_STAMP_AT : _STAMP_AT + 8], np.dtype("i4").newbyteorder(header.nx.dtype.byteorder)
+    )
+    if stamp == _IMOD_STAMP:
+        return None if bool(flags & 1) == (said.kind == "i") else "IMOD's flags say so"
+    rough = [_roughness(np.frombuffer(data, dtype), width) for dtype in (said, other)]
+    return "neighbouring pixels are more alike so" if rough[1] < _SMOOTHER * rough[0] else None
+
+
+def _fits(pixels: np.ndarray, low: float, high: float) -> bool:
+    """Whether the header's minimum and maximum are possible in this type, and hold for these pixels."""
+    limits = np.iinfo(pixels.dtype)
+    return limits.min <= low and high <= limits.max and low <= pixels.min() and pixels.max() <= high
+
+
+def _roughness(pixels: np.ndarray, width: int) -> float:
+    """Mean difference of neighbours in a row."""
+    rows = pixels[: len(pixels) // width * width].reshape(-1, width).astype(np.int32)
+    return float(np.abs(np.diff(rows, axis=1)).mean()) if rows.size and width > 1 else 0.0

@@ -54,3 +54,50 @@ def test_truncated_and_complex_files_are_refused(tmp_path: Path) -> None:
     save(tmp_path / "d.mrc", noise((60, 70), "float32").astype(np.complex64))
     with pytest.raises(UserError, match="complex64"):
         open_image(tmp_path / "d.mrc")
+
+
+def bytes_as(path: Path, pixels: np.ndarray, low: float, high: float, flags: int | None) -> Path:
+    """A file of mode 0 with these bytes, a minimum and maximum, and IMOD's stamp with these flags."""
+    save(path, pixels.view(np.int8))
+    data = bytearray(path.read_bytes())
+    data[76:88] = np.array([low, high, (low + high) / 2], "<f4").tobytes()
+    if flags is not None:
+        data[152:160] = np.array([1146047817, flags], "<i4").tobytes()
+    path.write_bytes(data)
+    return path
+
+
+SMOOTH = (128 + 120 * np.sin(np.add.outer(np.arange(60), np.arange(70)) / 9)).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "flags", "pixels", "signed"),
+    [
+        (0, 255, None, noise((60, 70)), False),
+        (0, 255, 0, noise((60, 70)), False),
+        (0, -1, 0, noise((60, 70)), False),
+        (0, 0, None, SMOOTH, False),
+        (0, -1, None, SMOOTH ^ 128, True),
+        (0, -1, 1, noise((60, 70)), True),
+        (-128, 127, None, noise((60, 70)), True),
+        (0, -1, None, noise((60, 70)), True),  # no evidence: as the standard has it
+    ],
+)
+def test_whether_bytes_have_a_sign_is_decided_by_the_evidence(
+    tmp_path: Path, low: float, high: float, flags: int | None, pixels: np.ndarray, signed: bool
+) -> None:
+    with open_image(bytes_as(tmp_path / "a.mrc", pixels, low, high, flags)) as source:
+        assert_reads(source, pixels.view(np.int8).astype(np.float32) if signed else pixels)
+        assert any("read as unsigned" in warning for warning in source.acquisition.warnings) is not signed
+
+
+def test_unsigned_numbers_of_16_bits_in_mode_1(tmp_path: Path) -> None:
+    pixels = noise((60, 70), "uint16")
+    path = save(tmp_path / "a.mrc", pixels.view(np.int16))
+    with open_image(path) as source:
+        assert_reads(source, pixels.view(np.int16).astype(np.float32))
+    data = bytearray(path.read_bytes())
+    data[76:84] = np.array([pixels.min(), pixels.max()], "<f4").tobytes()
+    path.write_bytes(data)
+    with open_image(path) as source:
+        assert_reads(source, pixels)
