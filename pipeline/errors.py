@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,12 @@ def mistake_behind(error: BaseException) -> UserError | None:
                 "(a training with --resume)"
             )
     return None
+
+
+def print_mistake(mistake: UserError) -> None:
+    """Print a user's mistake, or several, a line each, and no traceback."""
+    for line in str(mistake).splitlines():
+        print(f"error: {line}", file=sys.stderr)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

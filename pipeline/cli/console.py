@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.errors import FINE, INTERRUPTED, MISTAKE, mistake_behind
+from pipeline.errors import FINE, INTERRUPTED, MISTAKE, mistake_behind, print_mistake
 
 #: MONAI's loggers that repeat the command line
 _TALKATIVE = ("monai.bundle.scripts", "monai.bundle.workflows")
@@ -93,8 +93,7 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
         mistake = mistake_behind(error)
         if mistake is None:
             raise
-        for line in str(mistake).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+        print_mistake(mistake)
         return MISTAKE
 
 
@@ -112,7 +111,7 @@ def run_bundle(config: str, told: str, overrides: dict[str, Any]) -> int:
     """
     print(told, file=sys.stderr, flush=True)
     with own_messages():
-        from pipeline.workflows.begin import run_config
+        from pipeline.workflows.bundle_workflow import run_config
 
         quieten_monai()
         run_config(config, logging_file=False, **overrides)

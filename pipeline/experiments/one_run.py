@@ -24,7 +24,7 @@ from pipeline.experiments.record import Record
 from pipeline.memory import peak_memory
 from pipeline.networks import build_network, parameter_count
 from pipeline.tracking.provenance import code_version, versions
-from pipeline.workflows.begin import run_config
+from pipeline.workflows.bundle_workflow import run_config
 
 #: tokens of a prompt, as CLIP's tower has them
 _TEXT_LENGTH = 77

@@ -106,12 +106,12 @@ def find_mistakes(runs: Sequence[Run]) -> None:
 def _check_options(command: str, overrides: dict[str, Any]) -> None:
     from monai.bundle import ConfigParser
 
-    from pipeline.workflows.bundle_command import BundleCommand
+    from pipeline.workflows.bundle_workflow import check_names
 
-    files = tuple(config_files(command))
+    files = config_files(command)
     parser = ConfigParser()
-    parser.read_config(list(files))
-    BundleCommand(files, overrides, {}, is_run=True).check_overrides()
+    parser.read_config(files)
+    check_names(overrides, files)
     parser.update(overrides)
     if command == "train":  # an evaluation asks for a checkpoint that is still to come
         check_options(command, parser.get())

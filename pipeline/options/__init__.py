@@ -8,7 +8,7 @@ A new option is a new entry in `configs`, and its use in the YAML.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.errors import UserError
@@ -16,7 +16,16 @@ from pipeline.options.commands import OF_COMMANDS
 from pipeline.options.configs import BUNDLE, OF_CONFIGS
 from pipeline.options.option import Option
 
-__all__ = ["BUNDLE", "Option", "check_options", "default", "options_of", "result_options", "text_options"]
+__all__ = [
+    "BUNDLE",
+    "Option",
+    "check_options",
+    "default",
+    "options_of",
+    "result_options",
+    "text_options",
+    "without_effect",
+]
 
 
 def options_of(command: str) -> dict[str, Option]:
@@ -41,6 +50,12 @@ def text_options() -> list[str]:
 def result_options(command: str) -> list[str]:
     """Options that change the numbers of a command: a resumed one may not have others."""
     return [option.name for option in options_of(command).values() if option.result]
+
+
+def without_effect(command: str, names: Iterable[str]) -> list[str]:
+    """Those of some entries of the configs that are options of other commands only: each uses a part of common.yaml."""
+    own, every = options_of(command), {option.name for option in OF_CONFIGS}
+    return [name for name in names if (first := name.replace("#", "::").split("::")[0]) in every and first not in own]
 
 
 def check_options(command: str, config: Mapping[str, Any]) -> None:

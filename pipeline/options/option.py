@@ -71,6 +71,10 @@ class Option:
         if self.required and value in (None, ""):
             what, example = getattr(self.kind, "what", "a value"), getattr(self.kind, "example", "VALUE")
             raise UserError(f"--{self.name} is missing: give {what}, as in --{self.name} {example}")
+        if self.kind.is_text and "#" in str(value):
+            raise UserError(
+                f"--{self.name} {value}: MONAI's configs can't hold the character #; choose a value without it"
+            )
         if value is not None or self.default is not None or isinstance(self.kind, Flag):
             self.kind.check(self.name, value)
 

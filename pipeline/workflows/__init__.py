@@ -8,9 +8,9 @@ from pipeline.tracking.provenance import environment, run_parameters, versions
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.audit import TextAudit
 from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
-from pipeline.workflows.begin import begin
-from pipeline.workflows.bundle_command import running_config
+from pipeline.workflows.bundle_workflow import CheckedWorkflow, running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
+from pipeline.workflows.command_line import begin
 from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
 from pipeline.workflows.export import check_formats, export_model
@@ -33,6 +33,7 @@ from pipeline.workflows.starting_point import start_weights, training_parts, war
 from pipeline.workflows.training import EpochMean, TrainingRun, pore_metric, warmup_cosine
 
 __all__ = [
+    "CheckedWorkflow",
     "ConditionFeatures",
     "DrawnPatches",
     "EpochMean",

@@ -14,7 +14,7 @@ from pipeline.networks import Switches
 from pipeline.networks.factory import preset_features
 from pipeline.text import TextStore
 from pipeline.wording import some_of
-from pipeline.workflows.bundle_command import running_config
+from pipeline.workflows.bundle_workflow import running_config
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")

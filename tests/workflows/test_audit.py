@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import mlflow
-import monai.bundle
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,14 +20,13 @@ from pipeline.tracking import outbox
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows import TextAudit, encode_prompts, model_content, open_dataset
 from pipeline.workflows.audit_conditions import Condition
-from tests.paths import CONFIGS
+from pipeline.workflows.bundle_workflow import run_config
 
 SCORES = ["dice", "iou", "precision", "recall", "porosity_error"]
 
 
 def run_bundle(config: str, **options) -> None:
-    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
-    monai.bundle.run(config_file=files, logging_file=False, split="all", mirror=False, **options)
+    run_config(config, logging_file=False, split="all", mirror=False, **options)
 
 
 @pytest.fixture(scope="module")
@@ -47,18 +44,16 @@ def work(tmp_path_factory) -> Path:
         parameter.data += 0.3 * torch.randn_like(parameter)  # it starts near a U-Net, which reads nothing
     content = model_content(network, settings, encode_prompts(index, build_text_source("random")), index, {})
     torch.save(content, folder / "best.pt")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "excepthook", sys.excepthook)  # begin() replaces it
-        options = {"dataset_dir": str(folder / "rock"), "checkpoint": str(folder / "best.pt"), "device": "cpu"}
-        run_bundle("audit", output_dir=str(folder / "audit"), **options)
-        for name in ("own", "shuffled", "generic"):
-            shutil.copytree(folder / "rock", folder / name)
-        for file in sorted((folder / "shuffled" / "text").iterdir()):
-            file.write_text("thin pores" if "round" in file.read_text() else "round pores | vugs")
-        shutil.rmtree(folder / "generic" / "text")
-        for name in ("own", "shuffled", "generic"):
-            options["dataset_dir"] = str(folder / name)
-            run_bundle("evaluate", output_dir=str(folder / f"{name}_scores"), **options)
+    options = {"dataset_dir": str(folder / "rock"), "checkpoint": str(folder / "best.pt"), "device": "cpu"}
+    run_bundle("audit", output_dir=str(folder / "audit"), **options)
+    for name in ("own", "shuffled", "generic"):
+        shutil.copytree(folder / "rock", folder / name)
+    for file in sorted((folder / "shuffled" / "text").iterdir()):
+        file.write_text("thin pores" if "round" in file.read_text() else "round pores | vugs")
+    shutil.rmtree(folder / "generic" / "text")
+    for name in ("own", "shuffled", "generic"):
+        options["dataset_dir"] = str(folder / name)
+        run_bundle("evaluate", output_dir=str(folder / f"{name}_scores"), **options)
     return folder
 
 

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 import mlflow
-import monai.bundle
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +23,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
 from pipeline.synthetic import write_dataset
+from pipeline.workflows.bundle_workflow import run_config
 from tests.images.microscope.bars import one_line
 from tests.paths import CONFIGS
 
@@ -288,12 +288,10 @@ def test_a_mistake_is_one_line_and_nothing_is_written(work, trained):
 )
 def test_other_mistakes(work, trained, monkeypatch, config, options, told):
     monkeypatch.chdir(work)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # begin() replaces it
-    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml")]
     if options.get("resume"):  # as the training was, but for what is wrong
         options = {**QUICK, "max_epochs": 9, **options}
     with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI wraps it
-        monai.bundle.run(config_file=files, logging_file=False, **options)
+        run_config(config, logging_file=False, **options)
     cause = caught.value
     while not isinstance(cause, UserError):
         cause = cause.__cause__

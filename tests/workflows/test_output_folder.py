@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.workflows.begin import check_output_folder
+from pipeline.workflows.bundle_workflow import check_output_folder
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.workflows import Ranks
-from pipeline.workflows.begin import print_user_error
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -41,10 +40,3 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert Ranks(5, 8, 1, 4).device() == torch.device("cuda", 1)
     with pytest.raises(UserError, match="--nproc_per_node 2"):
         Ranks(2, 4, 2, 4).device()
-
-
-def test_one_process_of_several_tells_a_mistake(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    for rank, told in (("0", "error: no such file\n"), ("1", "")):
-        monkeypatch.setenv("RANK", rank)
-        print_user_error(UserError, UserError("no such file"), None)
-        assert capsys.readouterr().err == told

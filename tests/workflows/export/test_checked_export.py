@@ -1,28 +1,24 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
-import monai.bundle
 import pytest
 import torch
 from safetensors import safe_open
 
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
+from pipeline.workflows.bundle_workflow import run_config
 from pipeline.workflows.export import FORMATS, export_model
-from tests.paths import CONFIGS
 from tests.workflows.export.cases import FEW_PARTS, PROMPT, trained_model, write_checkpoint
 
 
 def bundle_export(monkeypatch: pytest.MonkeyPatch, folder: Path, **options: object) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # begin() replaces it
-    files = [str(CONFIGS / f"{name}.yaml") for name in ("common", "export")]
     options = {"checkpoint": "best.pt", "output_dir": "out", "formats": "torchscript", **options}
-    monai.bundle.run(config_file=files, logging_file=False, **options)
+    run_config("export", logging_file=False, **options)
 
 
 def mistake(caught: pytest.ExceptionInfo[BaseException]) -> str:
