@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.console import EXIT_STATUS, run_bundle
-from pipeline.cli.evaluate import add_model_options, complete
-from pipeline.cli.options import add_common_options, overrides
+from pipeline.cli.evaluate import complete
 from pipeline.cli.parser import CommandParser
 
 ABOUT = "measure what the text prior is worth: score a model with its prompts, with other texts and with none"
@@ -23,20 +22,12 @@ examples:
   vlsenet audit my_rock --checkpoint best.pt --text_weights RN50.pt --split test --output_dir runs/first/audit
 
 {EXIT_STATUS}"""
-_PATHS = ("dataset_dir", "checkpoint", "output_dir", "text_weights")
 
 
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/, and optionally text/")
-    option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_audit in the current folder)")
-    add_model_options(parser)
-    option("--seed", type=int, metavar="K", help="random seed of the exchange and the random features (default: 0)")
-    option("--text_weights", metavar="FILE", help="file or folder with CLIP's weights, where they can't be downloaded")
-    option("--tracking_uri", metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
-    add_common_options(parser, "audit", "mirror=false")
+    parser.add_options("audit", "dataset_dir", example="mirror=false")
     parser.set_defaults(run=run)
 
 
@@ -47,6 +38,5 @@ def run(options: argparse.Namespace) -> int:
         UserError: something is missing or wrong.
     """
     where = complete(options, "_audit")
-    given = overrides(options, "audit", _PATHS)
-    told = f"auditing {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
-    return run_bundle("audit", told, given)
+    line = f"auditing {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
+    return run_bundle("audit", line, options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.console import EXIT_STATUS, own_messages
@@ -38,19 +37,8 @@ when evaluating. vlsenet experiment does all of this from one file.
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("store", metavar="STORE", nargs="+", help="sqlite:///FILE.db, a server's address, or a folder of runs")
-    option("--output_dir", metavar="DIR", help="folder of report.html and the tables (required)")
-    option(
-        "--experiment",
-        default=None,
-        metavar="NAME",
-        help="MLflow experiment, where a store holds several (default: the one with evaluated runs)",
-    )
-    option("--runs", default="", metavar="ID,...", help="only these runs; a parent run's id stands for its children")
-    option("--split", default=None, metavar="NAME", help="evaluations of this part of the data, such as test")
-    option("--baseline", default=None, metavar="VARIANT", help="what the others are compared with (default: unet)")
-    option("--metric", default="dice", metavar="SCORE", help="score of the verdicts at the top (default: dice)")
+    parser.add_argument("store", metavar="STORE", nargs="+", help="sqlite:///FILE.db, a server's address, or a folder")
+    parser.add_options("compare")
     parser.set_defaults(run=run)
 
 
@@ -60,42 +48,19 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a store, experiment, run, baseline or score does not exist, or the runs can't be compared.
     """
-    if not hasattr(options, "output_dir"):
-        options.parser.error("--output_dir is missing: give a folder for the report")
-    given = {name: getattr(options, name) for name in ("experiment", "runs", "split", "baseline", "metric")}
     addresses = [address for store in options.store for address in store_addresses(store)]
     with own_messages():
-        return run_comparison(addresses, options.output_dir, **given)
+        from pipeline.comparison.compare import compare
 
-
-def run_comparison(
-    tracking_uris: Sequence[str],
-    output_dir: str,
-    *,
-    experiment: str | None,
-    runs: str,
-    split: str | None,
-    baseline: str | None,
-    metric: str,
-) -> int:
-    """Compare runs, and print what was found; returns the exit status.
-
-    Args:
-        tracking_uris: MLflow stores.
-        output_dir: folder of the report.
-        experiment: all evaluated runs of this MLflow experiment; None: the one that has any ...
-        runs: ... or those with these ids, between commas.
-        split: only evaluations of this part of the data.
-        baseline: what the others are compared with.
-        metric: score of the verdicts at the top.
-
-    Raises:
-        UserError: as `compare`.
-    """
-    from pipeline.comparison.compare import compare
-
-    run_ids = [name.strip() for name in runs.split(",") if name.strip()]
-    compared = compare(tracking_uris, output_dir, experiment, run_ids, baseline, metric, split)
+        compared = compare(
+            addresses,
+            options.output_dir,
+            options.experiment,
+            options.runs,
+            options.baseline,
+            options.metric,
+            options.split,
+        )
     print(compared.markdown)
     print(f"report: {compared.report}")
     return FINE

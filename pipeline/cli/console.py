@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
+from pipeline.cli.overrides import overrides
 from pipeline.errors import FINE, INTERRUPTED, MISTAKE, mistake_behind, print_mistake
 
 #: MONAI's loggers that repeat the command line
@@ -97,22 +98,24 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
         return MISTAKE
 
 
-def run_bundle(config: str, told: str, overrides: dict[str, Any]) -> int:
+def run_bundle(config: str, opening: str, given: argparse.Namespace) -> int:
     """Run a config; returns the exit status.
 
     Args:
         config: its name, such as `scan`.
-        told: the line printed at the start, as loading PyTorch and MONAI takes seconds.
-        overrides: config entries by name.
+        opening: the line printed at the start, as loading PyTorch and MONAI takes seconds.
+        given: the command line, as parsed.
 
     Raises:
+        UserError: a wrong `--set`.
         SystemExit: it was interrupted.
         Exception: as the workflow raises it.
     """
-    print(told, file=sys.stderr, flush=True)
+    entries = overrides(given, config)
+    print(opening, file=sys.stderr, flush=True)
     with own_messages():
         from pipeline.workflows.bundle_workflow import run_config
 
         quieten_monai()
-        run_config(config, logging_file=False, **overrides)
+        run_config(config, logging_file=False, **entries)
     return FINE

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.console import EXIT_STATUS, run_bundle
-from pipeline.cli.options import add_common_options, add_dataset_options, overrides
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_folder, find_checkpoint, output_folder
 
@@ -27,30 +26,13 @@ examples:
   vlsenet compare runs/first runs/second runs/unet --output_dir comparison
 
 {EXIT_STATUS}"""
-_PATHS = ("dataset_dir", "checkpoint", "output_dir")
 
 
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
-    option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_scores in the current folder)")
-    add_model_options(parser)
-    option("--variant", metavar="NAME", help="what vlsenet compare calls this model (default: the training's folder)")
-    option("--tracking_uri", metavar="URI", help="MLflow store of the scores, or none (default: that of the training)")
-    option("--mlflow_run_id", metavar="ID", help="MLflow run of the scores (default: that of the training)")
-    add_common_options(parser, "evaluate", "mirror=false")
+    parser.add_options("evaluate", "dataset_dir", example="mirror=false")
     parser.set_defaults(run=run)
-
-
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the model and the images."""
-    option = parser.add_argument
-    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
-    option("--split", choices=("train", "val", "test", "all"), help="images of this part (default: val)")
-    option("--threshold", type=float, metavar="P", help="pixels at or above this are pore (default: the model's)")
-    add_dataset_options(parser)
 
 
 def complete(options: argparse.Namespace, suffix: str) -> str:
@@ -80,6 +62,5 @@ def run(options: argparse.Namespace) -> int:
         UserError: something is missing or wrong.
     """
     where = complete(options, "_scores")
-    given = overrides(options, "evaluate", _PATHS)
-    told = f"evaluating {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
-    return run_bundle("evaluate", told, given)
+    line = f"evaluating {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
+    return run_bundle("evaluate", line, options)

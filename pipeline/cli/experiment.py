@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.cli.console import EXIT_STATUS, own_messages
-from pipeline.cli.options import add_dataset_options, dataset_options, parse_assignments
+from pipeline.cli.overrides import dataset_options, parse_assignments
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import FINE, MISTAKE
 
@@ -38,27 +38,8 @@ examples:
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("plan", metavar="PLAN", help="YAML file of variants, seeds and folds")
-    option("--output_dir", metavar="DIR", help="folder of all results (required)")
-    option("--dataset_dir", metavar="DIR", help="folder with images/ and labels/")
-    add_dataset_options(parser)
-    option("--only", default="", metavar="NAME,...", help="run these variants only")
-    option("--seeds", default="", metavar="K,...", help="instead of the plan's seeds")
-    option("--folds", metavar="FOLDS", help="instead of the plan's: split, 5, leave_one_source_out, {leave_out: [11]}")
-    option("--jobs", type=int, default=1, metavar="N", help="runs at a time, spread over the GPUs (default: 1)")
-    option("--threads", type=int, default=None, metavar="T", help="CPU threads of each run (default: its share)")
-    option("--retry_failed", action="store_true", default=False, help="run again what failed before")
-    option("--report", action="store_true", default=False, help="only write the report of the finished runs")
-    option("--tracking_uri", default=None, metavar="URI", help="MLflow store (default: mlflow.db in the output folder)")
-    option("--experiment_name", default=None, metavar="NAME", help="MLflow experiment (default: the folder's name)")
-    option(
-        "--set",
-        action="append",
-        metavar="NAME=VALUE",
-        default=[],
-        help="any option of train.yaml, for all variants; may be given several times",
-    )
+    parser.add_argument("plan", metavar="PLAN", help="YAML file of variants, seeds and folds")
+    parser.add_options("experiment", set_of="train", example="max_epochs=5, for all variants")
     parser.set_defaults(run=run)
 
 
@@ -68,8 +49,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a problem with the options, the plan, the data or the store.
     """
-    if not hasattr(options, "output_dir"):
-        options.parser.error("--output_dir is missing: give a folder for the results")
     from pipeline.experiments import FoldPlan, check_seeds, read_plan, report_experiment, run_experiment
 
     output_dir = Path(options.output_dir)
@@ -81,14 +60,18 @@ def run(options: argparse.Namespace) -> int:
             given |= dataset_options(options)
             if hasattr(options, "dataset_dir"):
                 given["dataset_dir"] = str(Path(options.dataset_dir).absolute())
-            seeds = check_seeds("--seeds", _numbers(options.seeds)) if options.seeds else ()
+            seeds = (
+                check_seeds("--seeds", [int(seed) if seed.isdecimal() else seed for seed in options.seeds])
+                if options.seeds
+                else ()
+            )
             plan = read_plan(options.plan).with_common(given)
-            if hasattr(options, "folds"):
+            if options.folds is not None:
                 plan = replace(plan, folds=FoldPlan.read("--folds", options.folds))
             outcome = run_experiment(
                 plan,
                 output_dir,
-                only=[name for name in options.only.split(",") if name],
+                only=options.only,
                 seeds=seeds,
                 jobs=options.jobs,
                 threads=options.threads,
@@ -104,7 +87,3 @@ def run(options: argparse.Namespace) -> int:
     if outcome.unfinished:
         print(f"not finished: {', '.join(outcome.unfinished)}; run the same command again to resume")
     return MISTAKE if outcome.failed or outcome.unfinished else FINE
-
-
-def _numbers(text: str) -> list[int | str]:
-    return [int(part) if part.strip().isdecimal() else part for part in text.split(",")]

@@ -31,10 +31,7 @@ def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
     parser.add_argument("path", metavar="FILE|CHECKPOINT", help="image, scan, folder of slices, or best.pt")
-    parser.add_argument(
-        "--page", type=int, default=None, metavar="K", help="which image of a file with several, from 0"
-    )
-    parser.add_argument("--json", action="store_true", default=False, help="print as JSON")
+    parser.add_options("info")
     parser.set_defaults(run=run)
 
 

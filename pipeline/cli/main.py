@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -23,7 +22,6 @@ from pipeline.cli import (
     train,
 )
 from pipeline.cli.console import EXIT_STATUS, run_command
-from pipeline.cli.options import option_names
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import FINE
 from pipeline.wording import nearest
@@ -43,8 +41,6 @@ COMMANDS: dict[str, ModuleType] = {
     "send": send,
     "synthetic": synthetic,
 }
-#: of the commands that run one
-CONFIGS = {"segment": "scan", "train": "train", "evaluate": "evaluate", "audit": "audit", "export": "export"}
 _EXAMPLES = f"""\
 examples:
   vlsenet segment scan.tif                          # with best.pt in the current folder
@@ -97,11 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command is None:
         parser.refuse(unknown)
     if unknown:
-        options.parser.refuse(unknown, option_names(CONFIGS[command]) if command in CONFIGS else ())
-    del options.command
-    return run_command(lambda: _run(options))
-
-
-def _run(options: argparse.Namespace) -> int:
-    status: int = options.run(options)
-    return status
+        options.parser.refuse(unknown)
+    options.parser.check_needed(options)
+    return run_command(lambda: options.run(options))

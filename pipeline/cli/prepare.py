@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.options import add_dataset_options, dataset_options
+from pipeline.cli.overrides import dataset_options
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_folder
 from pipeline.errors import FINE, MISTAKE
@@ -35,20 +35,8 @@ examples:
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    parser.add_argument("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
-    add_split_options(parser)
+    parser.add_options("prepare", "dataset_dir")
     parser.set_defaults(run=run)
-
-
-def add_split_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options on how a data set is split."""
-    option = parser.add_argument
-    add_dataset_options(parser)
-    option("--val", type=float, metavar="F", help="share of the pixels for validation (default: 0.2)")
-    option("--test", type=float, metavar="F", help="share of the pixels for testing (default: 0)")
-    option("--seed", type=int, metavar="K", help="another seed gives another split (default: 0)")
-    option("--check", action="store_true", default=False, help="only look for leaks in the existing split.csv")
-    option("--overwrite", action="store_true", help="replace an existing split.csv")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,13 +51,14 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.data.split_file import make_split_file, read_divided
     from pipeline.data.splits import SPLIT_FILE
 
-    folder, given = existing_folder(options.dataset_dir), vars(options)
+    folder = existing_folder(options.dataset_dir)
     dataset = dataset_options(options)
-    division = {name: given[name] for name in ("val", "test", "seed", "overwrite") if name in given}
     if options.check:
         index = read_divided(folder, **dataset)
     else:
-        index = make_split_file(folder, **division, **dataset)
+        index = make_split_file(
+            folder, val=options.val, test=options.test, seed=options.seed, overwrite=options.overwrite, **dataset
+        )
         print(f"wrote {index.root / SPLIT_FILE}")
     for note in index.notes:
         print(f"note: {note}")

@@ -6,7 +6,6 @@ import argparse
 import sys
 
 from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.options import add_info_bar_option
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_folder
 from pipeline.errors import FINE, MISTAKE
@@ -31,17 +30,7 @@ examples:
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("dataset_dir", metavar="DATASET_DIR", help="folder with images/ and labels/")
-    option(
-        "--writer",
-        choices=("rules", "language_model"),
-        default="rules",
-        help="what writes the sentences (default: rules)",
-    )
-    add_info_bar_option(parser)
-    option("--overwrite", action="store_true", default=False, help="also replace existing texts")
-    option("--dry_run", action="store_true", default=False, help="print the sentences and write nothing")
+    parser.add_options("prompts", "dataset_dir")
     parser.set_defaults(run=run)
 
 

@@ -29,17 +29,9 @@ examples:
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("run_id", metavar="RUN_ID", help="MLflow id of a finished training")
-    option("store", metavar="STORE", help="sqlite:///FILE.db, a server's address, or a folder of runs")
-    option("--output_dir", metavar="DIR", help="a new folder (required)")
-    option("--dataset_dir", default=None, metavar="DIR", help="where the data are now (default: where they were)")
-    option(
-        "--tolerance",
-        type=float,
-        metavar="T",
-        help="largest difference that still counts as agreement (default: 0.005)",
-    )
+    parser.add_argument("run_id", metavar="RUN_ID", help="MLflow id of a finished training")
+    parser.add_argument("store", metavar="STORE", help="sqlite:///FILE.db, a server's address, or a folder of runs")
+    parser.add_options("rerun")
     parser.set_defaults(run=run)
 
 
@@ -49,13 +41,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a problem with the run, the data or the folder.
     """
-    if not hasattr(options, "output_dir"):
-        options.parser.error("--output_dir is missing: give a new folder for the results")
     address = store_address(options.store)
     with own_messages():
-        from pipeline.experiments.rerun import TOLERANCE, rerun
+        from pipeline.experiments.rerun import rerun
 
-        tolerance = getattr(options, "tolerance", TOLERANCE)
-        found = rerun(options.run_id, address, Path(options.output_dir), options.dataset_dir, tolerance)
+        found = rerun(options.run_id, address, Path(options.output_dir), options.dataset_dir, options.tolerance)
     print(found.agreement)
     return FINE if found.agreement.agrees else MISTAKE

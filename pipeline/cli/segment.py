@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 from pipeline.cli.console import EXIT_STATUS, run_bundle
-from pipeline.cli.options import add_common_options, add_info_bar_option, names, overrides
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_input, find_checkpoint, output_folder
 
@@ -29,29 +28,12 @@ examples:
   vlsenet segment scan.tif --roi 0,0,4096,4096 --min_pore_area_px 20
 
 {EXIT_STATUS}"""
-_PATHS = ("input", "checkpoint", "output_dir")
 
 
 def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
-    option = parser.add_argument
-    option("input", metavar="FILE|DIR", help="TIFF, OME-Zarr, PNG, JPEG, NIfTI ..., or a folder of them")
-    option("--checkpoint", metavar="FILE", help="model: best.pt of a training")
-    option("--output_dir", metavar="DIR", help="folder of the results (default: NAME_pores in the current folder)")
-    option("--stack", action="store_true", help="the folder, or the file with several images, is one volume (FIB-SEM)")
-    option("--pixel_size_nm", type=float, metavar="N", help="side of a pixel (default: as the file says)")
-    option("--slice_spacing_nm", type=float, metavar="N", help="distance between slices (default: as the file says)")
-    add_info_bar_option(parser)
-    option("--invert", action="store_true", help="pores are bright in this image")
-    option("--roi", metavar="X,Y,W,H", help="segment this part only (px)")
-    option("--page", type=int, metavar="K", help="which image of a file with several, from 0")
-    option("--threshold", type=float, metavar="P", help="pixels at or above this are pore (default: the model's)")
-    option("--prompt", metavar="TEXT", help="what the text prior says of the scan (default: pore)")
-    option("--min_pore_area_px", type=int, metavar="N", help="leave smaller pores out of the table (default: 4)")
-    option("--formats", type=names, metavar="tiff,nifti", help="also write the mask in these formats")
-    option("--tracking_uri", metavar="URI", help="MLflow store for numbers and report (default: none)")
-    add_common_options(parser, "scan", "halo=256")
+    parser.add_options("scan", "input", example="halo=256")
     parser.set_defaults(run=run)
 
 
@@ -65,7 +47,6 @@ def run(options: argparse.Namespace) -> int:
     options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
     if not hasattr(options, "output_dir"):
         options.output_dir = output_folder(options.input, "_pores")
-    given = overrides(options, "scan", _PATHS)
     return run_bundle(
-        "scan", f"segmenting {options.input} with {options.checkpoint}{where} into {options.output_dir}", given
+        "scan", f"segmenting {options.input} with {options.checkpoint}{where} into {options.output_dir}", options
     )

@@ -31,7 +31,7 @@ from pipeline.experiments.finished_training import (
     read_training,
 )
 from pipeline.files import atomic_path
-from pipeline.options import options_of
+from pipeline.options import default, options_of
 from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
 from pipeline.tracking.stores import RERUNS, Store, kept_address
@@ -90,9 +90,6 @@ def changes(then: Mapping[str, Any]) -> list[str]:
 
 logger = logging.getLogger("vlsenet")
 
-#: half a point of Dice; on the processor of the first run the numbers are the same to the last bit
-TOLERANCE = 0.005
-
 
 @dataclass(frozen=True)
 class Rerun:
@@ -114,7 +111,7 @@ def rerun(
     tracking_uri: str,
     output_dir: Path,
     dataset_dir: str | None = None,
-    tolerance: float = TOLERANCE,
+    tolerance: float = default("rerun", "tolerance"),
 ) -> Rerun:
     """Train again, evaluate again where the run was evaluated on the same data set, and compare all metrics.
 

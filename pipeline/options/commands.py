@@ -77,7 +77,7 @@ OF_COMMANDS: tuple[Option, ...] = (
         Number(0, ends="[)"),
         ("rerun",),
         "largest difference that still counts as agreement",
-        0.005,
+        0.005,  # half a point of Dice; on the processor of the first run the numbers are the same to the last bit
         metavar="T",
     ),
     # ---- info

@@ -72,7 +72,7 @@ def _table(command: str) -> str:
     rows = ["| option | meaning |", "|---|---|"]
     for option in options_of(command).values():
         by_set = "" if option.has_flag(command) or command == "inference" else " (set)"
-        said = option.described("`") + ("" if not option.more else f". {option.more}")
+        said = option.described(command, "`") + ("" if not option.more else f". {option.more}")
         rows.append(f"| `--{_usage(option)}`{by_set} | {said.replace('|', chr(92) + '|')} |")
     return "\n".join(rows) + "\n"
 

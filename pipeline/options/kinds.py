@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
@@ -26,14 +26,10 @@ class Kind:
     metavar = "VALUE"
     #: whether a value is text, and never a number or a list, whatever it looks like
     is_text = False
-
-    def read(self, text: str) -> Any:
-        """The value that a user typed after an option of its own.
-
-        Raises:
-            ValueError: text of another kind.
-        """
-        return text
+    #: whether a value is the path of a file or folder
+    is_path = False
+    #: makes a value of what a user typed; argparse names it in its errors
+    read: ClassVar[Any] = str
 
     def problem(self, value: Any) -> str | None:
         """What to give in place of a value; None if the value is fine."""
@@ -59,6 +55,21 @@ class Text(Kind):
 
     metavar = "TEXT"
     is_text = True
+
+
+@dataclass(frozen=True)
+class PathText(Kind):
+    """A path or an address, which is looked at when it is opened.
+
+    Attributes:
+        what: it is, in words.
+        example: of one.
+    """
+
+    what: str = "a file"
+    example: str = ""
+    metavar = "FILE"
+    is_text = is_path = True
 
 
 @dataclass(frozen=True)
@@ -88,9 +99,7 @@ class Whole(Kind):
     least: int = 0
     step: int = 1
     metavar = "N"
-
-    def read(self, text: str) -> int:
-        return int(text)
+    read = int
 
     def problem(self, value: Any) -> str | None:
         if isinstance(value, int) and not isinstance(value, bool) and value >= self.least and not value % self.step:
@@ -111,9 +120,7 @@ class Number(Kind):
     high: float = math.inf
     ends: str = "()"
     metavar = "X"
-
-    def read(self, text: str) -> float:
-        return float(text)
+    read = float
 
     def problem(self, value: Any) -> str | None:
         if isinstance(value, (int, float)) and not isinstance(value, bool) and self._holds(value):
@@ -154,6 +161,11 @@ class Choice(Kind):
         return None if value in self.names else f"{_meant(value, self.names)}give one of {', '.join(self.names)}"
 
 
+def split_names(text: str) -> list[str]:
+    """The names in a text, which have commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 @dataclass(frozen=True)
 class Names(Kind):
     """Some of several names, as a list or between commas.
@@ -166,12 +178,10 @@ class Names(Kind):
     names: tuple[str, ...] = ()
     least: int = 0
     metavar = "NAME,..."
-
-    def read(self, text: str) -> list[str]:
-        return [name.strip() for name in text.split(",") if name.strip()]
+    read = staticmethod(split_names)
 
     def problem(self, value: Any) -> str | None:
-        given = self.read(value) if isinstance(value, str) else value
+        given = split_names(value) if isinstance(value, str) else value
         if not isinstance(given, (list, tuple)):
             return f"give one or more of {', '.join(self.names)}, with a comma between them"
         wrong = next((name for name in given if name not in self.names), None)
@@ -194,7 +204,7 @@ class Existing(Kind):
     is_right: Callable[[Path], bool] = Path.is_file
     example: str = ""
     metavar = "FILE"
-    is_text = True
+    is_text = is_path = True
 
     def check(self, name: str, value: Any) -> None:
         path = Path(str(value))
@@ -205,23 +215,13 @@ class Existing(Kind):
 
 
 @dataclass(frozen=True)
-class Input(Kind):
-    """A path or an address, which is looked at when it is opened."""
-
-    what: str = "a scan"
-    example: str = "scan.tif"
-    metavar = "FILE|DIR"
-    is_text = True
-
-
-@dataclass(frozen=True)
 class OutputFolder(Kind):
     """A folder that exists, or can be made."""
 
     what: str = "a folder for the results"
     example: str = "runs/my_rock"
     metavar = "DIR"
-    is_text = True
+    is_text = is_path = True
 
     def problem(self, value: Any) -> str | None:
         path = Path(str(value)).absolute()
@@ -275,14 +275,16 @@ class Device(Kind):
         return None
 
 
+def _pixels_or_word(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 @dataclass(frozen=True)
 class InfoBar(Kind):
     """What to do with the microscope's info bar."""
 
     metavar = "auto|keep|PX"
-
-    def read(self, text: str) -> int | str:
-        return int(text) if text.isdecimal() else text
+    read = staticmethod(_pixels_or_word)
 
     def problem(self, value: Any) -> str | None:
         if value in ("auto", "keep") or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import UserError
@@ -28,6 +28,7 @@ class Option:
         flag: whether `vlsenet` has a flag for it, or in which commands; all others are given by `--set`.
         shared: declared in common.yaml, and not in the file of each command.
         required: there is no default, and a command can't run without it.
+        fallback: what `vlsenet` takes where it is required and not given, in words, by the command's config.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Option:
     flag: bool | tuple[str, ...] = True
     shared: bool = False
     required: bool = False
+    fallback: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def initial(self) -> Any:
@@ -71,23 +73,31 @@ class Option:
         if self.required and value in (None, ""):
             what, example = getattr(self.kind, "what", "a value"), getattr(self.kind, "example", "VALUE")
             raise UserError(f"--{self.name} is missing: give {what}, as in --{self.name} {example}")
-        if self.kind.is_text and "#" in str(value):
-            raise UserError(
-                f"--{self.name} {value}: MONAI's configs can't hold the character #; choose a value without it"
-            )
+        self.check_text(value)
         if value is not None or self.default is not None or isinstance(self.kind, Flag):
             self.kind.check(self.name, value)
 
-    def described(self, code: str = "") -> str:
+    def check_text(self, value: Any) -> None:
+        """Refuse text with `#`, which MONAI takes for the path of a config's entry and replaces, wherever it stands.
+
+        Raises:
+            UserError: it holds one.
+        """
+        if self.kind.is_text and "#" in str(value):
+            raise UserError(f"--{self.name} {value}: MONAI's configs can't hold the character #; choose another value")
+
+    def described(self, command: str, code: str = "") -> str:
         """Help, unit and default, in a line.
 
         Args:
+            command: whose option it is.
             code: what encloses a default, such as a backtick.
         """
-        default = self.otherwise
+        default = self.fallback.get(command, self.otherwise)
         if not default and self.default is not None and self.default is not False and not self.required:
             default = f"{code}{shown(self.default)}{code}"
-        notes = [note for note in (self.unit, default and f"default: {default}") if note]
+        needed = "needed" if self.required and not default else ""
+        notes = [note for note in (self.unit, default and f"default: {default}", needed) if note]
         return self.help + (f" ({'; '.join(notes)})" if notes else "")
 
 

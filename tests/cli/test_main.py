@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import pipeline
 from pipeline.cli import console as bundle
 from pipeline.cli.main import COMMANDS, main
+from pipeline.cli.overrides import overrides
 from pipeline.errors import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
 from tests.paths import ROOT
 
@@ -138,8 +140,8 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
     """What the commands would run, in place of running it."""
     calls: list[tuple[str, dict[str, object]]] = []
 
-    def keep(config: str, told: str, overrides: dict[str, object]) -> int:
-        calls.append((config, overrides))
+    def keep(config: str, opening: str, given: argparse.Namespace) -> int:
+        calls.append((config, overrides(given, config)))
         return FINE
 
     for name in ("segment", "train", "evaluate", "audit", "export"):
@@ -199,13 +201,3 @@ def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:
         "halo": 64,
         "skip_empty": False,
     }
-
-
-def test_options_of_the_command_line_are_those_of_the_configs() -> None:
-    from pipeline.cli.main import CONFIGS, build_parser
-    from pipeline.cli.options import option_names
-
-    commands = next(action for action in build_parser()._actions if action.dest == "==SUPPRESS==" or action.choices)
-    for name, config in CONFIGS.items():
-        own = {action.dest for action in commands.choices[name]._actions} - {"help", "set"}
-        assert own <= set(option_names(config)), name

@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from pipeline.cli.options import overrides
+from pipeline.cli.overrides import overrides
 from pipeline.errors import UserError
 
 
