@@ -65,8 +65,8 @@ def main() -> None:
     count = len(index.samples)
     print("| planted | doubted | as |\n|---|---:|---|")
     for name, found in kinds.items():
-        kinds = ", ".join(f"{kind} {n}" for kind, n in found.most_common() if kind)
-        print(f"| {name} | {count - found[None]} of {count} | {kinds} |")
+        doubts = ", ".join(f"{kind} {n}" for kind, n in found.most_common() if kind)
+        print(f"| {name} | {count - found[None]} of {count} | {doubts} |")
     print(f"\n{1000 * used / (count * len(kinds)):.0f} ms of processor time for each mask")
 
 
