@@ -7,16 +7,3 @@ from pipeline.experiments.experiment import Outcome, report_experiment, run_expe
 from pipeline.experiments.plan import FoldPlan, Plan, Run
 from pipeline.experiments.plan_file import check_seeds, read_plan
 from pipeline.experiments.record import Record, read_records
-
-__all__ = [
-    "FoldPlan",
-    "Outcome",
-    "Plan",
-    "Record",
-    "Run",
-    "check_seeds",
-    "read_plan",
-    "read_records",
-    "report_experiment",
-    "run_experiment",
-]

@@ -5,29 +5,8 @@ them at once (`read_image`), the classes of a label (`read_label`), or the slice
 of a format are recognised, and what reads them, stands in `formats.FORMATS`.
 """
 
-from pipeline.images.folders import images_in, inputs_of, scans_in
+from pipeline.images.folders import inputs_of, scans_in
 from pipeline.images.formats import IMAGE_SUFFIXES, is_image, stem_of
 from pipeline.images.opening import open_image, open_only_image, read_image, read_label
-from pipeline.images.source import ChangedSource, ImageSource, cropped, inverted
+from pipeline.images.source import ChangedSource, ImageSource, cropped
 from pipeline.images.volume import ScanStack, ScanVolume, open_stack, open_volume
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "ChangedSource",
-    "ImageSource",
-    "ScanStack",
-    "ScanVolume",
-    "cropped",
-    "images_in",
-    "inputs_of",
-    "inverted",
-    "is_image",
-    "open_image",
-    "open_only_image",
-    "open_stack",
-    "open_volume",
-    "read_image",
-    "read_label",
-    "scans_in",
-    "stem_of",
-]

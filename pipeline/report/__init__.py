@@ -5,10 +5,6 @@ and PNG files leave. `measures.py` holds the numbers; `key_figures.py`, `method.
 `pictures.py` turn them into what is read and seen; `scan_report.py` puts all of it into the page.
 """
 
-from __future__ import annotations
-
 from pipeline.report.measures import Measures
 from pipeline.report.plots import PLOTS
 from pipeline.report.scan_report import Report, report_of_scan, write_figures, write_report
-
-__all__ = ["PLOTS", "Measures", "Report", "report_of_scan", "write_figures", "write_report"]

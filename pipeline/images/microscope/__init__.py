@@ -2,5 +2,3 @@
 
 from pipeline.images.microscope.acquisition import Acquisition, read_acquisition
 from pipeline.images.microscope.info_bar import find_info_bar, info_bar_height
-
-__all__ = ["Acquisition", "find_info_bar", "info_bar_height", "read_acquisition"]

@@ -6,25 +6,9 @@ PoreSpy has correlation and chords too, but brings 26 packages and takes arrays 
 are exact and short, as one lag is an AND and a count.
 """
 
-from __future__ import annotations
-
 from pipeline.measure.pore_statistics.chords import Chords
 from pipeline.measure.pore_statistics.mask_survey import Survey, survey
 from pipeline.measure.pore_statistics.orientation import OrientationRose, orientation_rose
 from pipeline.measure.pore_statistics.representative_area import RepresentativeArea, representative_area
 from pipeline.measure.pore_statistics.size_distribution import SizeDistribution, size_distribution, weighted_quantiles
 from pipeline.measure.pore_statistics.two_point import TwoPoint
-
-__all__ = [
-    "Chords",
-    "OrientationRose",
-    "RepresentativeArea",
-    "SizeDistribution",
-    "Survey",
-    "TwoPoint",
-    "orientation_rose",
-    "representative_area",
-    "size_distribution",
-    "survey",
-    "weighted_quantiles",
-]

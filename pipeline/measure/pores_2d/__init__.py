@@ -7,9 +7,5 @@ their hulls are kept, so that one pore that spans the scan costs no more than an
 quantities for a labelled image in memory; the tests compare every column with it.
 """
 
-from __future__ import annotations
-
 from pipeline.measure.pores_2d.pore_table import CSV, MIN_AREA_PX, PARQUET, PoreSummary, write_pore_table
 from pipeline.measure.pores_2d.strips import StoredSegmentation
-
-__all__ = ["CSV", "MIN_AREA_PX", "PARQUET", "PoreSummary", "StoredSegmentation", "write_pore_table"]

@@ -6,10 +6,6 @@ the last slice back. Slices are not registered, which would change the image; a 
 `pore_table_3d.py` and `connectivity.py` take their numbers from the records, and `stack_summary.py` does all of it.
 """
 
-from __future__ import annotations
-
 from pipeline.measure.pores_3d.labelling import LABELS
 from pipeline.measure.pores_3d.pore_table_3d import VOLUME_CSV, VOLUME_PARQUET
 from pipeline.measure.pores_3d.stack_summary import VOLUME_FILES, StackSummary, measure_stack
-
-__all__ = ["LABELS", "VOLUME_CSV", "VOLUME_FILES", "VOLUME_PARQUET", "StackSummary", "measure_stack"]
