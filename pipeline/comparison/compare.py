@@ -136,7 +136,7 @@ def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
 def collect_findings(
     runs: Sequence[EvaluatedRun], title: str, baseline: str, primary: Measure, notes: Sequence[str], folder: Path
 ) -> Findings:
-    """All that a report tells of runs.
+    """All that a report says of runs.
 
     Args:
         runs: of all variants.

@@ -77,7 +77,7 @@ def judge(
         return Verdict(
             ALIKE,
             f"{alike}: {how}, but with only one training the spread between seeds is unknown, so a difference between "
-            "the variants can't be told from chance. Train each with two seeds or more."
+            "the variants can't be distinguished from chance. Train each with two seeds or more."
             + (f" (Interval over {_parts(difference)} only: {_interval(difference)}.)" if _known(difference) else ""),
         )
     if not _known(difference):

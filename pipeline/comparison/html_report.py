@@ -38,7 +38,7 @@ _MOST = 8
 
 @dataclass(frozen=True, eq=False)
 class Findings:
-    """All that a report tells; see :func:`pipeline.comparison.compare.compare`."""
+    """What a report says; see :func:`pipeline.comparison.compare.compare`."""
 
     title: str
     baseline: str
@@ -67,7 +67,7 @@ def render(findings: Findings, figures: Mapping[str, Figure]) -> str:
     """The report as HTML, with all pictures inside.
 
     Args:
-        findings: what it tells.
+        findings: what it says.
         figures: as `draw` made them.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -64,7 +64,7 @@ class Difference:
 
     Attributes:
         mean: over the images, each variant averaged over its seeds first.
-        low: lower end of the 95 % interval; NaN where there is nothing to tell it from.
+        low: lower end of the 95 % interval; NaN where it can't be known.
         high: its upper end.
         p: two-sided, that of the interval.
         p_wilcoxon: of Wilcoxon's signed-rank test over the images; it takes them for independent, and one training for

@@ -25,7 +25,7 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
             or tolerances that differ.
     """
     _check_single(runs)
-    for what, told in (("tolerances", "tolerances of the scores"), ("split", "splits")):
+    for what, name in (("tolerances", "tolerances of the scores"), ("split", "splits")):
         values: dict[str, list[str]] = {}
         for run in runs:
             values.setdefault(str(run.summary.get(what)), []).append(run.name)
@@ -33,7 +33,7 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
             groups = "; ".join(f"{value}: {some_of(names)}" for value, names in sorted(values.items()))
             remedy = ", or choose a split with --split" if what == "split" else ""
             raise UserError(
-                f"the runs were evaluated with different {told} ({groups}): evaluate them in the same way, or choose "
+                f"the runs were evaluated with different {name} ({groups}): evaluate them in the same way, or choose "
                 f"runs with --runs{remedy}"
             )
     truths = pd.concat(run.images[["name", "porosity_true", "pixels"]].assign(run=run.name) for run in runs)
@@ -55,9 +55,9 @@ def _check_single(runs: Sequence[EvaluatedRun]) -> None:
         key = (run.variant, run.seed, run.fold)
         first = seen.setdefault(key, run)
         if first is not run:
-            told = f"variant {run.variant}, seed {run.seed or '-'}, fold {run.fold or '-'}"
+            which = f"variant {run.variant}, seed {run.seed or '-'}, fold {run.fold or '-'}"
             raise UserError(
-                f"two runs are {told}: {first.name} ({first.run_id}) and {run.name} ({run.run_id}); choose runs with "
+                f"two runs are {which}: {first.name} ({first.run_id}) and {run.name} ({run.run_id}); choose runs with "
                 "--runs, or evaluate them with different --variant NAME (tags variant, seed, fold)"
             )
 
@@ -75,7 +75,7 @@ def _missing_images(runs: Sequence[EvaluatedRun]) -> list[str]:
 
 
 def _other_ways(runs: Sequence[EvaluatedRun]) -> list[str]:
-    """A note on how the evaluations differ; what a run does not tell is no difference."""
+    """A note on how the evaluations differ; what a run does not say is no difference."""
     differing = []
     for what, value_of in {**{name: _setting(name) for name in _SETTINGS}, "threshold": _threshold}.items():
         values: dict[str, list[EvaluatedRun]] = {}
@@ -108,7 +108,7 @@ def _setting(name: str) -> Callable[[EvaluatedRun], str | None]:
 
 
 def _threshold(run: EvaluatedRun) -> str | None:
-    """Another than the model's, or that; None where the summary is of before it told the model's."""
+    """Another than the model's, or that; None where the summary is of a version that did not record the model's."""
     used, own = run.summary.get("threshold"), run.summary.get("model_threshold")
     if used is None or own is None:
         return None

@@ -74,7 +74,7 @@ def variant_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
 
 
 def cost_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
-    """What each variant costs, where its runs tell: mean over the trainings, a column for each, variants as index."""
+    """What each variant costs, where its runs say so: mean over the trainings, a column for each, variants as index."""
     rows = {}
     for variant in variants_of(runs):
         own = [run for run in runs if run.variant == variant]

@@ -79,7 +79,7 @@ def run_experiment(
     if jobs < 1 or (threads is not None and threads < 1):
         raise UserError(f"--jobs {jobs} --threads {threads}: give 1 or more")
     options_of("train")["output_dir"].check(output_dir)
-    plan.runs(output_dir, only=only)  # a wrong name is told before the data are read
+    plan.runs(output_dir, only=only)  # a wrong name is reported before the data are read
     for difference in plan.unequal():
         logger.warning("the variants are not treated equally: %s", difference)
     folds = prepare_folds(plan.folds, plan.common, output_dir)
@@ -97,7 +97,7 @@ def run_experiment(
     send_unsent(output_dir)  # what an earlier call kept of its trainings
 
     def after_each(run: Run, record: Record) -> None:
-        if record.state == "failed":  # a process that died had no time to tell
+        if record.state == "failed":  # a process that died could not report it
             experiment.end_child(record, run.folder)
             record.write(run.folder)
         write_run_table(output_dir)

@@ -78,8 +78,8 @@ class Agreement:
             return "not comparable: no metric in common"
         lines = [str(difference) for difference in self.differences[:5]]
         lines += [f"only one of the runs has {name}" for name in self.missing[:5]]
-        told = f"of {self.values} values within a tolerance of {self.tolerance:g}; the largest differences:"
-        return "\n  ".join([f"{'agree' if self.agrees else 'DIFFER'}: {told}", *lines])
+        compared = f"of {self.values} values within a tolerance of {self.tolerance:g}; the largest differences:"
+        return "\n  ".join([f"{'agree' if self.agrees else 'DIFFER'}: {compared}", *lines])
 
 
 def compare_histories(before: Histories, now: Histories, tolerance: float) -> Agreement:

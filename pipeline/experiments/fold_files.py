@@ -54,7 +54,7 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
     content = {
         "folds": asdict(plan) | {"sources": list(plan.sources)},
         "data": _content_hash(index),
-        "divisions": [_told(fold, part) for fold, part in divided] or [_own_split(index)],
+        "divisions": [_described(fold, part) for fold, part in divided] or [_own_split(index)],
     }
     _keep(content, output_dir / FILE)
     for fold, (_, part) in zip(folds, divided, strict=False):
@@ -75,7 +75,7 @@ def _divide(plan: FoldPlan, index: DatasetIndex) -> list[Fold]:
         raise UserError(f"{index.root}: folds: {error}") from error
 
 
-def _told(fold: Fold, index: DatasetIndex) -> dict[str, Any]:
+def _described(fold: Fold, index: DatasetIndex) -> dict[str, Any]:
     return {"name": fold.name, "tested": list(fold.tested), **_own_split(index)}
 
 
@@ -99,10 +99,10 @@ def _keep(content: dict[str, Any], path: Path) -> None:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else content
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read ({error}); choose another --output_dir") from error
-    for part, told in {"data": "images or labels", "folds": "folds", "divisions": "sources or splits"}.items():
+    for part, name in {"data": "images or labels", "folds": "folds", "divisions": "sources or splits"}.items():
         if before.get(part) != content[part]:
             raise UserError(
-                f"{path.parent} was started with other {told} (see {path}), so its results would not be comparable: "
+                f"{path.parent} was started with other {name} (see {path}), so its results would not be comparable: "
                 "restore them, or choose another --output_dir"
             )
     with atomic_path(path) as partial:

@@ -70,7 +70,7 @@ def main() -> int:
         record.state, status = "interrupted", INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        record.state, record.error, status = "failed", _told(error), 1
+        record.state, record.error, status = "failed", _message(error), 1
     record.write(folder)
     experiment.end_child(record, folder)
     return status
@@ -156,7 +156,7 @@ def _code() -> str:
     return f"{code_version()}, configs {hashlib.sha256(content).hexdigest()[:8]}"
 
 
-def _told(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """A user's mistake by its message, which MONAI wraps in its own errors; others with their kind."""
     mistake = mistake_behind(error)
     if mistake is not None:

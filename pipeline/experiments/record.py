@@ -32,9 +32,9 @@ class Record:
         data_fingerprint: of the data set in this division.
         training: overrides of ``train.yaml``, without the places of results.
         evaluation: overrides of ``evaluate.yaml``, without the places of results.
-        state: ``running`` (or stopped without a word), ``interrupted``, ``finished`` or ``failed``.
+        state: ``running`` (or killed), ``interrupted``, ``finished`` or ``failed``.
         error: what went wrong, of a failed run.
-        training_seconds: time of the training, over all its parts; None where a part ended without a word.
+        training_seconds: time of the training, over all its parts; None where a part was killed.
         evaluation_seconds: time of the evaluation.
         parameters: of the network; known when it is trained.
         gflops: of a forward pass of one patch.
@@ -105,9 +105,9 @@ class Record:
             before, now = getattr(found, command), getattr(asked, command)
             changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
             if changed:
-                told = ", ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in changed)
+                differences = ", ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in changed)
                 raise UserError(
-                    f"{run.folder} was started with other settings of the {command} ({told}): "
+                    f"{run.folder} was started with other settings of the {command} ({differences}): "
                     "use the original settings, or choose another --output_dir"
                 )
         return found
@@ -154,7 +154,7 @@ _COSTS = ("parameters", "gflops", "training_seconds", "peak_memory_bytes")
 def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
     """One row for each run, with the scores of the finished ones.
 
-    One whose scores can't be read is told as such: the other runs' table must not wait for it.
+    One whose scores can't be read is marked as failed: the other runs' table must not wait for it.
     """
     rows = []
     for folder, record in records:
@@ -168,8 +168,8 @@ def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
                 row |= {name: summary[part][score] for name, (part, score) in SCORES.items()}
                 row["threshold"] = summary["threshold"]
             except (OSError, ValueError, LookupError, TypeError) as error:
-                told = f"{path} can't be read ({type(error).__name__}: {error}); remove {folder} to run it again"
-                row |= {"state": "failed", "error": told}
+                error_text = f"{path} can't be read ({type(error).__name__}: {error}); remove {folder} to run it again"
+                row |= {"state": "failed", "error": error_text}
         rows.append(row)
     numbers = [*_COSTS, *SCORES, "threshold"]
     table = pd.DataFrame(rows, columns=["variant", "fold", "seed", "state", *numbers, "mlflow_run_id", "error", "code"])

@@ -49,10 +49,10 @@ def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> No
         bar = first.config.get("info_bar", "keep")
         index = index_dataset(dataset_dir, pore_label=first.data["pore_label"], split_csv=split_csv, info_bar=bar)
     except UserError as error:
-        told = str(error).replace(str(split_csv), "the run's split.csv")
+        reason = str(error).replace(str(split_csv), "the run's split.csv")
         raise UserError(
             f"{dataset_dir} is not the data set that {first.name} was trained on: restore it, or give its folder as "
-            f"--dataset_dir\n{told}"
+            f"--dataset_dir\n{reason}"
         ) from error
     found = index.fingerprint()
     if found["hash"] == first.data["hash"]:
@@ -60,10 +60,10 @@ def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> No
     then = {file["name"]: file for file in first.data["files"]}
     now = {file["name"]: file for file in found["files"]}
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    told = f"{len(changed)} of {len(then)} images differ, such as {changed[0]}" if changed else "the totals differ"
+    which = f"{len(changed)} of {len(then)} images differ, such as {changed[0]}" if changed else "the totals differ"
     raise UserError(
         f"{dataset_dir} is not the data set that {first.name} was trained on (fingerprint {found['hash']}, was "
-        f"{first.data['hash']}; {told}): restore it, or give --dataset_dir"
+        f"{first.data['hash']}; {which}): restore it, or give --dataset_dir"
     )
 
 
@@ -115,7 +115,7 @@ def rerun(
 ) -> Rerun:
     """Train again, evaluate again where the run was evaluated on the same data set, and compare all metrics.
 
-    The new run goes into the same store, into the experiment ``NAME reruns``; ``rerun.json`` tells how it ended.
+    The new run goes into the same store, into the experiment ``NAME reruns``; ``rerun.json`` says how it ended.
 
     Args:
         run_id: of a finished training, or its name where that is the only one.

@@ -57,8 +57,8 @@ class TimeLeft:
             seconds = max(wall, record.training_seconds + record.evaluation_seconds)  # it may have had several parts
             self._seconds.setdefault(record.variant, []).append(seconds)
 
-    def told(self, waiting: Iterable[str], under_way: Iterable[tuple[str, float]], jobs: int) -> str:
-        """For the log; empty where nothing is left, or where what is left takes longer than anything did so far.
+    def estimate(self, waiting: Iterable[str], under_way: Iterable[tuple[str, float]], jobs: int) -> str:
+        """The time left, for the log; empty where nothing is left, or where nobody knows.
 
         Args:
             waiting: variants of the runs that wait.
@@ -246,11 +246,11 @@ class Runner:
         logger.info("%s: started (%s)", run.name, run.folder / LOG)
 
     def _ended(self, worker: Worker) -> None:
-        """Tell how a run ended."""
+        """Log how a run ended."""
         self._workers.remove(worker)
         run, status = worker.run, worker.process.returncode
         record = Record.of(run)
-        if record.state in ("running", "interrupted") and status != INTERRUPTED:  # it had no time to tell
+        if record.state in ("running", "interrupted") and status != INTERRUPTED:  # it could not report it
             record.state, record.error = "failed", f"the process ended with status {status}; see {run.folder / LOG}"
             record.training_seconds = None
             record.write(run.folder)
@@ -261,7 +261,7 @@ class Runner:
         if record.state == "finished":
             self._time_left.note(record, now - worker.since)
             under_way = [(other.run.variant, now - other.since) for other in self._workers]
-            rest = self._time_left.told([waiting.variant for waiting in self._waiting], under_way, self._jobs)
+            rest = self._time_left.estimate([waiting.variant for waiting in self._waiting], under_way, self._jobs)
             logger.info("%s: done in %s; %d left%s", run.name, took, left, rest)
         elif record.state == "failed":
             logger.error("%s: failed after %s: %s", run.name, took, record.error)

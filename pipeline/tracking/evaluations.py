@@ -56,7 +56,7 @@ def write_training_link(directory: Path, run: TrackedRun) -> None:
 
 
 def read_training_link(checkpoint: Path) -> TrainingLink | None:
-    """The training of a `best.pt`; None where nothing tells it, or for another checkpoint.
+    """The training of a `best.pt`; None if no file names it, or for another checkpoint.
 
     An SQLite store that is not where it was is looked for in the training's output folder, which may have been moved.
     """

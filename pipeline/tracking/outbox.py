@@ -46,7 +46,7 @@ _LONGEST_ERROR = 500
 #: seconds after a warning before another one is worth it
 _REMINDER = 60.0
 
-#: when each store last failed to answer, and when that was last said, by the monotonic clock (s)
+#: when each store last failed to answer, and when the log said so in this outage, by the monotonic clock (s)
 _failed: dict[str, float] = {}
 _warned: dict[str, float] = {}
 
@@ -122,7 +122,7 @@ class Outbox:
         self._send({"kind": "end", "status": status, "timestamp": int(time.time() * 1000), "own_only": own_only})
         left = self.waiting()
         if left and time.monotonic() - _warned.get(self._address, -_REMINDER) >= _REMINDER:
-            self._warn(f"did not accept {_counted(left)}")
+            self._warn(left)
 
     def waiting(self) -> list[dict[str, Any]]:
         """The messages that this store has not accepted.
@@ -183,12 +183,12 @@ class Outbox:
 
     def _send(self, message: dict[str, Any], picture: np.ndarray | None = None, refusal_kept: bool = True) -> None:
         message = {"run_id": self.run_id, "store": self._address, **message}
-        if self._failed_just_now():
-            self._keep(message, picture)
-            return
         try:
-            if any(_was_away(earlier) for earlier in self.waiting()) and any(map(_was_away, self._flush())):
-                self._keep(message, picture)  # it would overtake them
+            if self._failed_just_now() or (
+                any(map(_was_away, self.waiting())) and any(map(_was_away, self._flush()))  # it would overtake them
+            ):
+                self._keep(message, picture)
+                self._warn_once([message])
                 return
             message["run_id"] = self.run_id  # which the store may have given just now
             self._deliver(message, picture)
@@ -196,19 +196,27 @@ class Outbox:
             reason = without_passwords(first_line(error))
             if is_away(error):
                 _failed[self._address] = time.monotonic()
-            elif not refusal_kept:
-                raise
+                self._keep(message, picture)
+                self._warn_once([message], f" ({reason})")
+            elif refusal_kept:
+                self._keep({**message, "refused": reason}, picture)
+                self._warn([message], f" ({reason})")
             else:
-                message = {**message, "refused": reason}
-            self._keep(message, picture)
-            self._warn(f"did not accept {_counted([message])} ({reason})")
+                raise
 
-    def _warn(self, what: str) -> None:
-        _warned[self._address] = time.monotonic()
+    def _warn_once(self, messages: list[dict[str, Any]], reason: str = "") -> None:
+        """Warn, if nothing was said of this outage yet."""
+        if self._address not in _warned:
+            _warned[self._address] = time.monotonic()
+            self._warn(messages, reason)
+
+    def _warn(self, messages: list[dict[str, Any]], reason: str = "") -> None:
         logger.warning(
-            "MLflow at %s %s; kept in %s and sent by the next run of this command, or by vlsenet send %s",
+            "MLflow at %s did not accept %s%s; kept in %s and sent by the next run of this command, or by "
+            "vlsenet send %s",
             self._address,
-            what,
+            _counted(messages),
+            reason,
             self.file,
             self._folder,
         )
@@ -248,6 +256,8 @@ class Outbox:
             if own is None or client.get_run(run_id).data.tags.get(KEY) == own:
                 client.set_terminated(run_id, message["status"], message["timestamp"])
         self._accepted = True
+        _failed.pop(self._address, None)
+        _warned.pop(self._address, None)
 
     def _open(self) -> mlflow.MlflowClient:
         if self._client is None:

@@ -152,6 +152,7 @@ def new_key() -> str:
 
 
 def is_key(run_id: str) -> bool:
+    """Whether an id is such a key."""
     return run_id.startswith("unsent-")
 
 

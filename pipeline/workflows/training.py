@@ -160,7 +160,7 @@ class TrainingRun:
         if self._ranks.is_first:
             self._run.start(files)
             if not resume:
-                self._checkpoints.start_anew()  # not before the store has answered: until then nothing is lost
+                self._checkpoints.start_anew()  # until the store is known to be right, nothing is lost
             write_training_link(self._checkpoints.best.parent, self._run)
             self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
             self._run.attach(self._trainer, self._evaluator)

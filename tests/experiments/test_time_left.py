@@ -12,15 +12,15 @@ def record(variant: str, training: float | None, evaluation: float | None) -> Re
 
 def test_a_variant_is_expected_to_take_what_it_took_and_a_new_one_what_all_took():
     time_left = TimeLeft()
-    assert time_left.told(["a"], [], 1) == ""
+    assert time_left.estimate(["a"], [], 1) == ""
     time_left.note(record("a", 500, 100))
     time_left.note(record("b", 100, 20), wall=1200)
     time_left.note(record("b", None, 20))  # a part of it is unknown
-    assert time_left.told(["a"], [], 1) == ", about 10 min"
-    assert time_left.told(["b", "a"], [], 2) == ", about 15 min"
-    assert time_left.told(["new"], [("b", 900.0)], 1) == ", about 20 min"
-    assert time_left.told([], [("new", 5000.0)], 1) == ""  # nobody knows, and "0 s" would be wrong
-    assert time_left.told([], [("a", 598.0)], 4) == ""
+    assert time_left.estimate(["a"], [], 1) == ", about 10 min"
+    assert time_left.estimate(["b", "a"], [], 2) == ", about 15 min"
+    assert time_left.estimate(["new"], [("b", 900.0)], 1) == ", about 20 min"
+    assert time_left.estimate([], [("new", 5000.0)], 1) == ""  # nobody knows, and "0 s" would be wrong
+    assert time_left.estimate([], [("a", 598.0)], 4) == ""
 
 
 @pytest.mark.parametrize(

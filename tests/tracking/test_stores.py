@@ -9,8 +9,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import (
+    PERMISSION_DENIED,
+    REQUEST_LIMIT_EXCEEDED,
+    RESOURCE_DOES_NOT_EXIST,
+    TEMPORARILY_UNAVAILABLE,
+    UNAUTHENTICATED,
+)
+from sqlalchemy.exc import OperationalError
 
-from pipeline.tracking.stores import STORE_ERRORS, open_client, store_error
+from pipeline.tracking.stores import STORE_ERRORS, is_away, open_client, store_error, without_passwords
 
 
 def begin(address: str) -> None:
@@ -54,6 +63,7 @@ def test_a_damaged_file_is_told_in_one_line(tmp_path: Path, content: bytes, told
     file.write_bytes(content)
     with pytest.raises(STORE_ERRORS) as caught:
         open_client(f"sqlite:///{file}")
+    assert not is_away(caught.value)
     message = str(store_error(f"sqlite:///{file}", caught.value))
     assert told in message
     assert "move the file away" in message
@@ -68,4 +78,40 @@ def test_a_locked_file_is_told(tmp_path: Path) -> None:
         database.execute("BEGIN EXCLUSIVE")
         with pytest.raises(STORE_ERRORS) as caught:
             open_client(f"sqlite:///{file}?timeout=0")
+    assert is_away(caught.value)
     assert "wait for the process that uses it" in str(store_error(f"sqlite:///{file}", caught.value))
+
+
+@pytest.mark.parametrize(
+    ("error", "away"),
+    [
+        (MlflowException("connection refused"), True),  # MLflow's kind for it
+        (MlflowException("busy", TEMPORARILY_UNAVAILABLE), True),
+        (MlflowException("slow down", REQUEST_LIMIT_EXCEEDED), True),
+        (MlflowException("who are you", UNAUTHENTICATED), False),
+        (MlflowException("no", PERMISSION_DENIED), False),
+        (MlflowException("no such run", RESOURCE_DOES_NOT_EXIST), False),
+        (TimeoutError(), True),
+        (FileNotFoundError("report.html"), False),
+        (PermissionError("/mlruns"), False),
+        (OperationalError("", {}, Exception("connection to server at rock failed: Connection refused")), True),
+        (OperationalError("", {}, Exception("FATAL: password authentication failed for user ada")), False),
+        (ImportError("psycopg2"), False),
+    ],
+)
+def test_what_passes_by_itself_and_what_does_not(error: Exception, away: bool) -> None:
+    assert is_away(error) == away
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("http://ada:s3cret@rock:5000/x", "http://ada@rock:5000/x"),
+        ("postgresql+psycopg2://ada:s3/cr:et@rock/mlflow failed", "postgresql+psycopg2://ada@rock/mlflow failed"),
+        ("mysql://rock/mlflow?user=ada&password=s3cret&x=1", "mysql://rock/mlflow?user=ada&password=&x=1"),
+        ("http://rock:5000/runs@2", "http://rock:5000/runs@2"),
+        ("sqlite:////home/a:b@c/mlflow.db", "sqlite:////home/a:b@c/mlflow.db"),
+    ],
+)
+def test_addresses_are_kept_without_passwords(text: str, kept: str) -> None:
+    assert without_passwords(text) == kept
