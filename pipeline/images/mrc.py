@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import numpy as np
 from pipeline.errors import FileProblem
 from pipeline.images.failures import COPY_AGAIN
 from pipeline.images.image_file import ImageFile
-from pipeline.images.microscope import read_acquisition
 from pipeline.images.source import ImageSource
 from pipeline.images.storage import RawSource
 
@@ -38,32 +36,29 @@ class MrcFile(ImageFile):
         if min(self.count, *shape) < 1 or self._offset < _HEADER:
             raise FileProblem(self.name, f"its header gives a size of {(self.count, *shape)}", COPY_AGAIN)
         self._shape, self.holds = tuple(shape), f"{self.count} slices"
-        self._doubt = self._settle_sign(header)
+        self._doubts = self._settle_sign(header)
 
     def image(self, index: int, page: int | None) -> ImageSource:
         """One slice, from 0."""
-        source = RawSource(
-            self.name, self.path, self._shape, self._dtype, offset=self._at(index), page=page, stored=self.stored
-        )
-        if self._doubt is not None:
-            found = read_acquisition(self.path)
-            source.acquisition = replace(found, warnings=(*found.warnings, self._doubt))
-        return source
+        return RawSource(
+            self.name, self.path, self._shape, self._dtype, offset=self._at(index), page=page, stored=self.stored,
+            doubts=self._doubts,
+        )  # fmt: skip
 
     def _at(self, index: int) -> int:
         return self._offset + index * math.prod(self._shape) * self._dtype.itemsize
 
-    def _settle_sign(self, header: Any) -> str | None:
+    def _settle_sign(self, header: Any) -> tuple[str, ...]:
         """Decide whether whole numbers of 8 or 16 bits have a sign, where the file contradicts its mode.
 
         Mode 0 was unsigned before the standard of 2014, and many programs write it so still.
 
         Returns:
-            What was decided, and why; None where it is as the mode says.
+            What was decided, and why; nothing where it is as the mode says.
         """
         said = self._dtype
         if said.kind not in "iu" or said.itemsize > 2:
-            return None
+            return ()
         other = np.dtype(("u" if said.kind == "i" else "i") + str(said.itemsize)).newbyteorder(said.byteorder)
         with self.path.open("rb") as file:
             file.seek(self._at(self.count // 2))
@@ -72,13 +67,13 @@ class MrcFile(ImageFile):
             data = file.read(rows * width * said.itemsize)
         data = data[: len(data) // said.itemsize * said.itemsize]
         if not data:
-            return None  # truncated, which opening an image reports
+            return ()  # truncated, which opening an image reports
         reason = _reason_for(other, said, data, header, width)
         if reason is None:
-            return None
+            return ()
         self._dtype = other
         kinds = ("unsigned", "signed") if other.kind == "u" else ("signed", "unsigned")
-        return f"MRC header: its numbers are read as {kinds[0]}, for {reason}; its mode says {kinds[1]}"
+        return (f"MRC header: its numbers are read as {kinds[0]}, for {reason}; its mode says {kinds[1]}",)
 
 
 def _reason_for(other: np.dtype, said: np.dtype, data: bytes, header: Any, width: int) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class ImageSource(ABC):
         encoding: what the numbers stand for.
         stored: whether `read` gives the numbers as they are stored, for labels, and no grey values.
         acquisition: how the image was taken, where it is known already.
+        doubts: what is odd in how the pixels are stored; they join the acquisition's warnings.
 
     Attributes:
         dtype: of what `read` returns: uint8, uint16 or float32, of the machine's byte order.
@@ -62,10 +64,11 @@ class ImageSource(ABC):
         encoding: Encoding = PLAIN,
         stored: bool = False,
         acquisition: Acquisition | None = None,
+        doubts: tuple[str, ...] = (),
     ) -> None:
         self.path, self.page, self.channels, self.block = path, page, channels, block
         self.shape = int(shape[0]), int(shape[1])
-        self.encoding, self.stored = encoding, stored
+        self.encoding, self.stored, self._doubts = encoding, stored, doubts
         if acquisition is not None:
             self.acquisition = acquisition
         narrow = encoding.palette is not None or (encoding.bits or 8) < 8
@@ -83,7 +86,8 @@ class ImageSource(ABC):
     @cached_property
     def acquisition(self) -> Acquisition:
         """How the image was taken, as far as the file says; looked up when it is asked for."""
-        return read_acquisition(self.path, image=self.page or 0)
+        found = read_acquisition(self.path, image=self.page or 0)
+        return replace(found, warnings=(*found.warnings, *self._doubts)) if self._doubts else found
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
@@ -205,9 +209,14 @@ class _View(ImageSource):
     def __init__(self, source: ImageSource, shape: tuple[int, int]) -> None:
         self._source = source
         super().__init__(
-            source.path, shape, source.dtype, page=source.page, channels=source.channels, block=source.block
-        )
+            source.path, shape, source.dtype, page=source.page, channels=source.channels, block=source.block,
+            encoding=source.encoding, stored=source.stored,
+        )  # fmt: skip
         self.decoded_whole = source.decoded_whole
+
+    @property
+    def coloured(self) -> bool:  # type: ignore[override]
+        return self._source.coloured
 
     @property
     def acquisition(self) -> Acquisition:  # type: ignore[override]
@@ -261,6 +270,49 @@ class ChangedSource(_View):
 
     def _stored(self) -> dict[str, Any]:
         return self._source.fingerprint()
+
+
+def oriented(source: ImageSource, orientation: object) -> ImageSource:
+    """An image as its orientation, a value of TIFF and EXIF from 1 to 8, wants it shown; others count as 1.
+
+    Args:
+        source: the image as its rows and columns are stored; closing the result closes it.
+        orientation: as stored.
+    """
+    return _Oriented(source, int(orientation)) if orientation in range(2, 9) else source  # type: ignore[call-overload]
+
+
+class _Oriented(_View):
+    def __init__(self, source: ImageSource, orientation: int) -> None:
+        self._orientation, self._transposed = orientation, orientation > 4
+        # what is stored is transposed first, and then mirrored
+        self._upside_down, self._mirrored = orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
+        super().__init__(source, source.shape[::-1] if self._transposed else source.shape)
+        if self._transposed:
+            self.block = source.block[::-1]
+
+    @property
+    def acquisition(self) -> Acquisition:  # type: ignore[override]
+        found = replace(self._source.acquisition, bar_height=None)  # which is about the rows as they are stored
+        if not self._transposed:
+            return found
+        return replace(found, pixel_height_nm=found.pixel_width_nm, pixel_width_nm=found.pixel_height_nm)
+
+    def describe(self) -> str:
+        return f"{super().describe()}, turned or mirrored by its orientation ({self._orientation})"
+
+    def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        top = self.shape[0] - top - height if self._upside_down else top
+        left = self.shape[1] - left - width if self._mirrored else left
+        if self._transposed:
+            window = self._source.read(left, top, width, height).swapaxes(0, 1)
+        else:
+            window = self._source.read(top, left, height, width)
+        window = window[::-1] if self._upside_down else window
+        return np.ascontiguousarray(window[:, ::-1] if self._mirrored else window)
+
+    def _stored(self) -> dict[str, Any]:
+        return {**self._source.fingerprint(), "shape": list(self.shape), "orientation": self._orientation}
 
 
 def inverted(source: ImageSource) -> ImageSource:

@@ -14,9 +14,9 @@ from pipeline.errors import FileProblem
 from pipeline.images.failures import COPY_AGAIN, truncated
 from pipeline.images.grey import Encoding
 from pipeline.images.image_file import ImageFile, no_volume
-from pipeline.images.source import ImageSource, file_fingerprint
+from pipeline.images.source import ImageSource, file_fingerprint, oriented
 from pipeline.images.storage import BlockSource, RawSource
-from pipeline.images.tiff_structure import TiffImage, TiffImages, images_of, page_of
+from pipeline.images.tiff_structure import Page, TiffImage, TiffImages, images_of, page_of
 from pipeline.images.whole import unless_one_large_block
 from pipeline.wording import some_of
 
@@ -51,7 +51,7 @@ def _missing(found: TiffImages, number: int) -> str:
 
 
 _HEADER = 8  # bytes, in which no pixels can be
-_JPEG = (6, 7)  # values of the tag Compression
+_JPEG, _FAX = (6, 7), (2, 3, 4)  # values of the tag Compression
 
 
 class TiffFile(ImageFile):
@@ -77,13 +77,15 @@ class TiffFile(ImageFile):
             raise FileProblem(self.name, _missing(found, index), "choose another with --page, or export it again")
         tiff = tifffile.TiffFile(self.path)
         try:
-            return self._opened(tiff, image, page)
+            where, key = page_of(tiff, image)
+            return oriented(self._opened(tiff, image, where, key, page), _tag(key, 274))
         except Exception:
             tiff.close()
             raise
 
-    def _opened(self, tiff: tifffile.TiffFile, image: TiffImage, page: int | None) -> ImageSource:
-        where, key = page_of(tiff, image)
+    def _opened(
+        self, tiff: tifffile.TiffFile, image: TiffImage, where: Page, key: tifffile.TiffPage, page: int | None
+    ) -> ImageSource:
         samples, depth, height, width, contiguous = key.shaped
         if depth != 1:
             what = f"its pages are volumes of {depth} slices"
@@ -92,7 +94,13 @@ class TiffFile(ImageFile):
             what = f"pixels of {key.bitspersample} bits are not supported"
             raise FileProblem(self.name, what, "save it as 8 or 16 bit grey")
         dtype = key.dtype.newbyteorder(tiff.byteorder)
-        options: dict[str, Any] = {"page": page, "encoding": _encoding(key, self.name), "stored": self.stored}
+        offsets, counts = list(where.dataoffsets), list(where.databytecounts)
+        options: dict[str, Any] = {
+            "page": page,
+            "encoding": _encoding(key, self.name),
+            "stored": self.stored,
+            "doubts": _missing_parts(key, counts) if image.data_at is None else (),
+        }
         planar = samples > 1
         shape: tuple[int, ...] = (height, width) if samples == contiguous == 1 else (height, width, contiguous)
         if planar:
@@ -101,7 +109,6 @@ class TiffFile(ImageFile):
         if image.data_at is not None:
             tiff.close()
             return RawSource(self.name, self.path, shape, dtype, offset=image.data_at, planar=planar, **options)
-        offsets, counts = list(where.dataoffsets), list(where.databytecounts)
         needed = height * samples * -(-width * contiguous * key.bitspersample // 8)
         if key.compression == 1 and not key.is_tiled and len(offsets) == 1 and counts == [0]:
             counts = [needed]  # some writers leave it open, and one strip can have but one size
@@ -119,7 +126,9 @@ def _encoding(key: tifffile.TiffPage, name: str) -> Encoding:
 
     A palette has 16 bits for each colour. Some programs write 8: as in libtiff, it is so where no value is larger.
     """
-    photometric = int(key.photometric)
+    photometric = _tag(key, 262)
+    if photometric is None:  # as libtiff has it
+        photometric = 2 if key.samplesperpixel > 2 else 0 if key.compression in _FAX else 1
     jpeg = key.compression in _JPEG
     if photometric > 3 and not (photometric == 6 and jpeg):
         what = f"its colour space ({tifffile.PHOTOMETRIC(photometric).name}) is not grey, RGB or palette"
@@ -129,6 +138,20 @@ def _encoding(key: tifffile.TiffPage, name: str) -> Encoding:
         return Encoding(palette=(table >> 8 if table.max(initial=0) > 255 else table).astype(np.uint8))
     whole = key.dtype is None or key.bitspersample == 8 * key.dtype.itemsize
     return Encoding(white_is_zero=photometric == 0, bits=None if whole else key.bitspersample, jpeg=jpeg)
+
+
+def _tag(key: tifffile.TiffPage, code: int) -> int | None:
+    tag = key.tags.get(code)
+    return None if tag is None else int(tag.value)
+
+
+def _missing_parts(key: tifffile.TiffPage, counts: list[int]) -> tuple[str, ...]:
+    """A doubt where tiles or strips were left out, as some programs do with those of a single value."""
+    missing = counts.count(0)
+    if not missing or missing == len(counts):
+        return ()
+    parts = "tiles" if key.is_tiled else "strips"
+    return (f"{missing} of its {len(counts)} {parts} are not stored; their pixels are read as {key.nodata:g}",)
 
 
 def _check_segments(name: str, offsets: list[int], counts: list[int], needed: int) -> None:

@@ -20,7 +20,7 @@ from pipeline.files import atomic_path
 from pipeline.images.formats import open_with_pillow
 from pipeline.images.grey import PLAIN, Encoding, channels_differ, grey_of
 from pipeline.images.image_file import ImageFile
-from pipeline.images.source import ImageSource, file_fingerprint
+from pipeline.images.source import ImageSource, file_fingerprint, oriented
 from pipeline.images.storage import BlockSource, RawSource
 
 log = logging.getLogger("vlsenet")
@@ -32,6 +32,7 @@ LARGEST_SINGLE_BLOCK = 32 << 20
 #: what is not worth a line in the log (bytes)
 _LITTLE = 64 << 20
 
+_ORIENTATION = 274  # the tag, in TIFF and EXIF
 _BAND = 1 << 22  # pixels that are turned to grey at a time
 
 
@@ -51,7 +52,10 @@ class PictureFile(ImageFile):
             header = stream.read(26)
             stream.seek(0)
             with closing(open_with_pillow(stream, self.kind)) as image:
-                return self._decoded(image, header)
+                source = self._decoded(image, header)
+                # a PNG may have it behind its pixels, which were not decoded where an earlier run has kept them
+                has_exif = self.kind == "jpeg" or "exif" in image.info
+                return oriented(source, image.getexif().get(_ORIENTATION) if has_exif else None)
 
     def _decoded(self, image: Image.Image, header: bytes) -> ImageSource:
         height, width, channels = image.height, image.width, len(image.getbands())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,15 @@ from monai.transforms import Crop, InvertibleTransform, MapTransform
 from monai.utils import MetaKeys, ensure_tuple
 
 from pipeline.errors import UserError
-from pipeline.images import is_image, read_image, read_label
-from pipeline.images.microscope import Acquisition, info_bar_height, read_acquisition
+from pipeline.images import ImageSource, is_image, open_only_image
+from pipeline.images.microscope import Acquisition, info_bar_height
 
 #: the metadata's keys for the unit of the affine (nm, or px where the pixel size is unknown), and for how an image
 #: was taken
 UNIT_KEY, ACQUISITION_KEY = "space_unit", "acquisition"
+
+#: files whose acquisition is remembered
+_REMEMBERED = 8192
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ class SEMReader(ImageReader):
 
     def __init__(self, label: bool = False) -> None:
         super().__init__()
-        self._read = read_label if label else read_image
+        self._label = label
+        self._known: dict[tuple[Path, int], Acquisition] = {}
 
     def verify_suffix(self, filename: Sequence[PathLike] | PathLike) -> bool:
         """True for what `pipeline.images.is_image` takes for an image."""
@@ -69,8 +72,18 @@ class SEMReader(ImageReader):
         """
         (path,) = ensure_tuple(data)
         file = Path(path)
-        pixels = self._read(file)
-        return SEMImage(pixels, _acquisition(file, file.stat().st_mtime_ns))
+        with open_only_image(file, stored=self._label) as source:
+            pixels = source.read_classes() if self._label else source.read_all()
+            return SEMImage(pixels, self._acquisition(source, file))
+
+    def _acquisition(self, source: ImageSource, file: Path) -> Acquisition:
+        """Tags are parsed once for all epochs."""
+        key = file, file.stat().st_mtime_ns
+        if key not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = source.acquisition
+        return self._known[key]
 
     def get_data(self, img: SEMImage) -> tuple[np.ndarray, dict[str, Any]]:
         """The array (H, W) and MONAI's metadata for it: no channel axis, and an affine in nm or px."""
@@ -85,12 +98,6 @@ class SEMReader(ImageReader):
             ACQUISITION_KEY: _plain(img.acquisition),
         }
         return img.pixels, meta
-
-
-@lru_cache(maxsize=8192)
-def _acquisition(file: Path, _modified: int) -> Acquisition:
-    """Tags are parsed once for all epochs."""
-    return read_acquisition(file)
 
 
 def _plain(acquisition: Acquisition) -> dict[str, Any]:
