@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -15,6 +14,7 @@ from pipeline.comparison.paired import Difference
 from pipeline.comparison.scores import Measure
 from pipeline.metrics import Calibration
 from pipeline.visual import any_script, plain
+from pipeline.visual.axes import new_figure
 
 #: Okabe and Ito's colours without the yellow, which is too pale for a line
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -23,6 +23,7 @@ _SOURCE_MARKS = "osD^vP*X"
 #: more images than that are one cloud anyway
 _MOST_LEGEND = 8
 _LONGEST_NAME = 32
+_DPI = 110
 
 
 def variant_colours(variants: Sequence[str], baseline: str | None) -> dict[str, str]:
@@ -37,7 +38,7 @@ def paired_dots(
     differences: Mapping[str, Difference], baseline: str, measure: Measure, colours: Mapping[str, str]
 ) -> Figure:
     """Difference to the baseline of every image, marked by its source, with mean and interval; a line per variant."""
-    figure = _figure(7.2, 0.9 + 0.75 * len(differences))
+    figure = new_figure(7.2, 0.9 + 0.75 * len(differences), _DPI)
     axes = figure.subplots()
     sources = sorted({source for difference in differences.values() for source in difference.by_image["source"]})
     marks = {source: _SOURCE_MARKS[place % len(_SOURCE_MARKS)] for place, source in enumerate(sources)}
@@ -82,7 +83,7 @@ def epoch_curves(curves: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
         colours: of the variants.
     """
     metrics = list(dict.fromkeys(curves["metric"]))
-    figure = _figure(3.6 * len(metrics), 2.9)
+    figure = new_figure(3.6 * len(metrics), 2.9, _DPI)
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):
         of_metric = curves[curves["metric"] == metric]
         for variant, rows in of_metric.groupby("variant", sort=False):
@@ -101,7 +102,7 @@ def epoch_curves(curves: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
 @any_script()
 def reliability_diagram(calibrations: Mapping[str, Calibration], colours: Mapping[str, str]) -> Figure:
     """Share of true pores against probability, and how many pixels have each."""
-    figure = _figure(4.6, 4.8)
+    figure = new_figure(4.6, 4.8, _DPI)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for variant, calibration in calibrations.items():
@@ -132,7 +133,7 @@ def strata_figure(strata: pd.DataFrame, baseline: str, colours: Mapping[str, str
     variants = list(dict.fromkeys(strata["variant"]))
     lines = [strata.loc[strata["variable"] == variable, "stratum"].nunique() for variable in variables]
     each = 0.16 * len(variants) + 0.12
-    figure = _figure(7.2, each * sum(lines) + 0.75 * len(variables) + 0.3)
+    figure = new_figure(7.2, each * sum(lines) + 0.75 * len(variables) + 0.3, _DPI)
     panels = figure.subplots(len(variables), 1, squeeze=False, height_ratios=lines)[:, 0]
     for axes, variable in zip(panels, variables, strict=True):
         _stratum_panel(axes, strata[strata["variable"] == variable], variants, colours, baseline)
@@ -168,9 +169,3 @@ def _label(variant: object) -> str:
     name = " ".join(str(variant).split())
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     return plain(f" {name}" if name.startswith("_") else name)
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

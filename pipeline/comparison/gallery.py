@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.paired import Difference
 from pipeline.errors import UserError
 from pipeline.tracking.stores import EVALUATION_FOLDER
+from pipeline.visual.axes import data_uri
 
 _EACH = 2  # wins, and losses
 _LONGEST = 420  # px of a picture
@@ -96,4 +96,4 @@ def _picture(run: EvaluatedRun, name: str, folder: Path) -> str | None:
     small.thumbnail((_LONGEST, _LONGEST))
     content = io.BytesIO()
     small.save(content, "JPEG", quality=88, subsampling=0)  # without subsampling, or the colours of thin pores fade
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
+    return data_uri("image/jpeg", content.getvalue())

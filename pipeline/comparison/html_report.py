@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -26,6 +24,7 @@ from pipeline.comparison.paired import TrainingsSpread
 from pipeline.comparison.scores import MEASURES, Measure
 from pipeline.comparison.variant_scores import cost_caption, pooled_scores, variants_of
 from pipeline.metrics import Tolerances
+from pipeline.visual.axes import svg_uri
 from pipeline.wording import some_of
 
 #: scores of the first table; the second has all
@@ -91,7 +90,7 @@ def render(findings: Findings, figures: Mapping[str, Figure]) -> str:
         differences=_differences(findings),
         strata=_strata(findings),
         meanings=[(measure.title, measure.meaning.format(**tolerances)) for measure in findings.shown()],
-        figures={name: _uri(figures[name]) if name in figures else None for name in FIGURES},
+        figures={name: svg_uri(figures[name]) if name in figures else None for name in FIGURES},
         gallery=_grouped(findings.gallery),
         runs=runs,
     )
@@ -277,12 +276,6 @@ def draw(findings: Findings) -> dict[str, Figure]:
     if calibrations:
         figures["reliability"] = reliability_diagram(calibrations, colours)
     return figures
-
-
-def _uri(figure: Figure) -> str:
-    content = io.BytesIO()
-    figure.savefig(content, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def _grouped(exhibits: Sequence[Exhibit]) -> dict[str, list[Exhibit]]:

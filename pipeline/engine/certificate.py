@@ -83,15 +83,8 @@ def certify(
             break
     if not crops:
         return {"crops": 0}
-    stored = np.concatenate(
-        [
-            store.read_area(
-                0, PROBABILITY, crop.slice, slice(crop.y, crop.y + crop.height), slice(crop.x, crop.x + crop.width)
-            ).ravel()
-            / 255
-            for crop in crops
-        ]
-    )
+    places = [(crop.slice, slice(crop.y, crop.y + crop.height), slice(crop.x, crop.x + crop.width)) for crop in crops]
+    stored = np.concatenate([store.read_area(0, PROBABILITY, *place).ravel() / 255 for place in places])
     again = np.concatenate([predictor.predict(crop).ravel() for crop in crops])
     # rounded as in the store, and divided in the same precision
     as_stored = np.rint(again * 255.0).astype(np.float64) / 255

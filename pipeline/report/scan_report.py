@@ -7,13 +7,13 @@ in print and the same whatever the reader's fonts; pictures are WebP of bounded 
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -25,7 +25,7 @@ from pipeline.report.method import REFERENCES, caveats, method
 from pipeline.report.pictures import Pictures, pictures_of
 from pipeline.report.plots import Plot, plots_of
 from pipeline.report.tables import Facts, Table, facts, tables
-from pipeline.visual.axes import as_svg
+from pipeline.visual.axes import data_uri, svg_uri
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,6 @@ def report_of_scan(measures: Measures, source: ImageSource, path: str | None = N
     )
 
 
-_PAGE = "report.html.j2"
-
-
 def write_report(path: Path, report: Report) -> None:
     """Write one HTML file that needs no network: pictures, style and script are in it.
 
@@ -101,18 +98,15 @@ def write_report(path: Path, report: Report) -> None:
         path: of the file.
         report: what it says. Markup in a text, such as a file's name, is shown as it is, not obeyed.
     """
-    environment = Environment(
-        loader=PackageLoader("pipeline.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    folder = files("pipeline.report") / "page"
+    template, style, script = (
+        (folder / name).read_text(encoding="utf-8") for name in ("report.html.j2", "report.css", "viewer.js")
     )
-    environment.filters["webp"] = lambda data: _data("image/webp", data)
-    environment.filters["svg"] = lambda figure: _data("image/svg+xml", as_svg(figure).encode())
-    # style and script of this package, not a user's text
-    own = {name: Markup(_own_file(environment, name)) for name in ("report.css", "viewer.js")}
-    page = environment.get_template(_PAGE).render(report=report, style=own["report.css"], script=own["viewer.js"])
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["webp"] = lambda data: data_uri("image/webp", data)
+    environment.filters["svg"] = svg_uri
+    # style and script are this package's, not a user's text
+    page = environment.from_string(template).render(report=report, style=Markup(style), script=Markup(script))
     with atomic_path(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
@@ -122,12 +116,3 @@ def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
     for name, figure in figures.items():
         with atomic_path(folder / f"{name}.png") as partial:
             figure.savefig(partial, format="png", dpi=200)
-
-
-def _own_file(environment: Environment, name: str) -> str:
-    assert environment.loader is not None
-    return environment.loader.get_source(environment, name)[0]
-
-
-def _data(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{b64encode(data).decode()}"

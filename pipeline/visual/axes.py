@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from io import StringIO
 
 import matplotlib
@@ -62,9 +63,14 @@ def log_ticks(axis: Axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
-def as_svg(figure: Figure) -> str:
-    """The drawing; the same figure gives the same text, and its letters need no font of the reader."""
+def svg_uri(figure: Figure) -> str:
+    """The drawing within a page: always the same for the same figure, with letters as outlines, which need no font."""
     file = StringIO()
     with matplotlib.rc_context({"svg.hashsalt": "vlsenet", "svg.fonttype": "path"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
+    return data_uri("image/svg+xml", file.getvalue().encode())
+
+
+def data_uri(kind: str, data: bytes) -> str:
+    """A file of a MIME type, such as `image/webp`, within a page."""
+    return f"data:{kind};base64,{b64encode(data).decode()}"

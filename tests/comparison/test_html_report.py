@@ -115,7 +115,7 @@ def findings(runs, tmp_path_factory) -> Findings:
 def quick(monkeypatch):
     """Fewer draws, and figures that are made but not drawn: both take seconds."""
     monkeypatch.setattr(paired, "_REPLICATES", 50)
-    monkeypatch.setattr(html_report, "_uri", lambda figure: f"data:image/svg+xml,{len(figure.axes)}")
+    monkeypatch.setattr(html_report, "svg_uri", lambda figure: f"data:image/svg+xml,{len(figure.axes)}")
 
 
 @pytest.mark.parametrize("what", MISSING)
@@ -162,7 +162,7 @@ def test_names_are_text_whatever_they_are(runs, tmp_path, monkeypatch):
     drawn: list[str] = []
     monkeypatch.setattr(
         html_report,
-        "_uri",
+        "svg_uri",
         lambda figure: (
             figure.draw_without_rendering()
             or drawn.extend(text.get_text() for text in figure.findobj(Text))

@@ -7,7 +7,7 @@ import pytest
 from pipeline.foreground import shading
 from pipeline.measure import porosity
 from pipeline.report import PLOTS, Report, method
-from pipeline.visual.axes import as_svg
+from pipeline.visual.axes import svg_uri
 from tests.report.conftest import Maker
 
 NOISE = np.random.default_rng(0).integers(0, 255, (200, 300)).astype(np.uint8)
@@ -40,7 +40,7 @@ def test_plots_and_figures_are_the_same(report: Report) -> None:
     names = [plot.name for plot in report.plots]
     assert list(report.figures) == names
     assert names == list(PLOTS)
-    assert all(as_svg(plot.figure).lstrip().startswith("<?xml") for plot in report.plots)
+    assert all(svg_uri(plot.figure).startswith("data:image/svg+xml;base64,") for plot in report.plots)
     assert all(plot.caption.endswith(".") for plot in report.plots)
 
 

@@ -120,8 +120,8 @@ class VolumeTracker:
         return SlicePores(joined[~goes_on], number[found.of_known], self._runs.owner)
 
 
-class OwnerFiles:
-    """Written slice by slice, resolved from the last slice to the first, read slice by slice.
+class RunLabels:
+    """The label of each run of each slice, in files: written slice by slice, and resolved from the last slice on.
 
     A run is known by the number of its pore among those that are open after its slice, and what becomes of an open
     pore is known a slice later. From the last slice backwards, each number is followed to its label with one slice in
@@ -219,7 +219,7 @@ def label_volume(
     tracker = VolumeTracker((height, width))
     finished = [np.zeros(0, RECORD)]
     count = 0
-    files = None if waiting is None else OwnerFiles(waiting)
+    files = None if waiting is None else RunLabels(waiting)
     for slice_ in range(depth):
         added = tracker.add(mask_parts(store, slice_))
         if files is not None:
@@ -263,14 +263,14 @@ def write_labels(
     Raises:
         UserError: a chunk is missing or damaged, or the disk is full or refuses.
     """
-    bands = _labelled(store, OwnerFiles(waiting))
+    bands = _labelled(store, RunLabels(waiting))
     write_nifti(path, store.plan, np.int32, bands, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
 
 
-def _labelled(store: ScanStore, owners: OwnerFiles) -> Iterator[np.ndarray]:
+def _labelled(store: ScanStore, run_labels: RunLabels) -> Iterator[np.ndarray]:
     """Labels (h, W), int32, from the top of the first slice on."""
     for slice_ in range(store.plan.depth):
-        of_run = owners.labels(slice_)
+        of_run = run_labels.labels(slice_)
         for _, mask in mask_parts(store, slice_):
             runs = find_runs(mask)
             inner = mask[:, 1:-1]

@@ -17,7 +17,7 @@ from pipeline.engine import ScanStore
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.measure.pores_3d import labelling as masks
-from pipeline.measure.pores_3d.labelling import OwnerFiles, _labelled, label_volume
+from pipeline.measure.pores_3d.labelling import RunLabels, _labelled, label_volume
 from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.measure.pores_3d.stacks import MemoryStore, library_labels, stored
 
@@ -30,7 +30,7 @@ def check(mask: np.ndarray) -> None:
     expected = library_labels(mask)
     with TemporaryDirectory() as folder:
         records = label_volume(store, Path(folder))
-        labels = np.concatenate(list(_labelled(store, OwnerFiles(Path(folder))))).reshape(mask.shape)
+        labels = np.concatenate(list(_labelled(store, RunLabels(Path(folder))))).reshape(mask.shape)
     np.testing.assert_array_equal(labels, expected)
     index = np.arange(1, expected.max() + 1)
     assert len(records) == len(index)
