@@ -8,7 +8,7 @@ import torch
 from ignite.engine import Events
 from monai.bundle import ConfigParser
 
-from pipeline.configs import config_files
+from pipeline.bundle_files import config_files
 
 Images = list[tuple[torch.Tensor, torch.Tensor]]
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-FINE, MISTAKE, WRONG_USAGE = 0, 1, 2
+SUCCESS, MISTAKE, WRONG_USAGE = 0, 1, 2
 #: by Ctrl-C, as shells have it: 128 + SIGINT
 INTERRUPTED = 130
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 import pipeline
-from pipeline import configs
-from pipeline.configs import config_files, config_folder
+from pipeline import bundle_files
+from pipeline.bundle_files import config_files, config_folder
 from pipeline.errors import UserError
 from tests.paths import CONFIGS
 
@@ -35,7 +35,7 @@ def test_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, site: str, r
     monkeypatch.setattr(pipeline, "__file__", str(packages / "pipeline" / "__init__.py"))
     file = PackagePath(recorded)
     file.dist = SimpleNamespace(locate_file=lambda path: packages / path)
-    monkeypatch.setattr(configs, "distribution", lambda name: SimpleNamespace(files=[file]))
+    monkeypatch.setattr(bundle_files, "distribution", lambda name: SimpleNamespace(files=[file]))
     with pytest.raises(UserError, match="not installed"):
         config_folder()
     (there / "common.yaml").touch()
@@ -47,6 +47,6 @@ def test_not_installed_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(pipeline, "__file__", str(tmp_path / "pipeline" / "__init__.py"))
-    monkeypatch.setattr(configs, "distribution", missing)
+    monkeypatch.setattr(bundle_files, "distribution", missing)
     with pytest.raises(UserError, match="pip install vlsenet"):
         config_folder()

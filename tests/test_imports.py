@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -71,6 +72,15 @@ def test_imports_go_one_way() -> None:
         if (here := file.relative_to(PIPELINE).parts[0]) != package and package not in ALLOWED.get(here, set())
     ]
     assert not wrong
+
+
+def test_no_two_modules_have_the_same_name() -> None:
+    """A command of `cli` may have the name of what it opens."""
+    named = defaultdict(list)
+    for file in (*PIPELINE.rglob("*.py"), *(path.parent for path in PIPELINE.glob("**/__init__.py"))):
+        if file.stem not in ("__init__", "__main__") and file.parent != PIPELINE / "cli":
+            named[file.stem].append(str(file.relative_to(PIPELINE)))
+    assert not [files for files in named.values() if len(files) > 1]
 
 
 def test_the_map_and_the_table_of_contributing_are_true() -> None:

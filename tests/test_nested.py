@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.configs import flattened
+from pipeline.bundle_files import flattened
 
 
 def test_names_on_the_way_to_a_value_are_joined() -> None:

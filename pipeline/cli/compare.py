@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import FINE, UserError
+from pipeline.errors import SUCCESS, UserError
 
 ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         )
     print(compared.markdown)
     print(f"report: {compared.report}")
-    return FINE
+    return SUCCESS
 
 
 def store_addresses(store: str) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipeline.cli.overrides import overrides
-from pipeline.errors import FINE, INTERRUPTED, MISTAKE, mistake_behind, print_mistake
+from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, mistake_behind, print_mistake
 
 #: MONAI's loggers that repeat the command line
 _TALKATIVE = ("monai.bundle.scripts", "monai.bundle.workflows")
@@ -89,7 +89,7 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FINE
+        return SUCCESS
     except Exception as error:
         mistake = mistake_behind(error)
         if mistake is None:
@@ -118,4 +118,4 @@ def run_bundle(config: str, opening: str, given: argparse.Namespace) -> int:
 
         quieten_monai()
         run_config(config, logging_file=False, **entries)
-    return FINE
+    return SUCCESS

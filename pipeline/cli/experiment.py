@@ -9,7 +9,7 @@ from pathlib import Path
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.overrides import dataset_options, parse_assignments
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 
 ABOUT = "train variants on several folds and seeds, and compare them"
 _EXAMPLES = f"""\
@@ -86,4 +86,4 @@ def run(options: argparse.Namespace) -> int:
         print(f"failed: {', '.join(outcome.failed)}")
     if outcome.unfinished:
         print(f"not finished: {', '.join(outcome.unfinished)}; run the same command again to resume")
-    return MISTAKE if outcome.failed or outcome.unfinished else FINE
+    return MISTAKE if outcome.failed or outcome.unfinished else SUCCESS

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_input
-from pipeline.errors import FINE
+from pipeline.errors import SUCCESS
 
 ABOUT = "show what the file of an image or a model says"
 _EXAMPLES = f"""\
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
         width = max(len(name) for name, _ in lines)
         for name, value in lines:
             print(f"  {name:{width}}  {value}")
-    return FINE
+    return SUCCESS
 
 
 def is_checkpoint(path: str) -> bool:

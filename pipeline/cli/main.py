@@ -23,7 +23,7 @@ from pipeline.cli import (
 )
 from pipeline.cli.console import EXIT_STATUS, run_command
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import FINE
+from pipeline.errors import SUCCESS
 from pipeline.wording import nearest
 
 COMMANDS: dict[str, ModuleType] = {
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     if not words:
         parser.print_help()
-        return FINE
+        return SUCCESS
     if not words[0].startswith("-") and words[0] not in COMMANDS:
         meant = nearest(words[0], list(COMMANDS))
         parser.error(

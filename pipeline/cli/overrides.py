@@ -50,7 +50,7 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
     """
     import yaml
 
-    from pipeline.configs import config_files
+    from pipeline.bundle_files import config_files
 
     values: dict[str, Any] = {}
     files = config_files(config) if assignments else []

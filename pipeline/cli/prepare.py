@@ -9,7 +9,7 @@ from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.overrides import dataset_options
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_folder
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 
 if TYPE_CHECKING:
     from pipeline.data import DatasetIndex
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         groups = name_groups([sample.name for sample in index.samples])
         if groups is not None and all(sample.source == sample.name for sample in index.samples):
             print(f"but adjacent tiles of one micrograph, which share no content, are not found this way, and {groups}")
-        return FINE
+        return SUCCESS
     print(f"{len(leaks)} leak(s), which make results look better than they are; give these images the same source:")
     for leak in leaks:
         print(f"  {leak}")

@@ -8,7 +8,7 @@ import sys
 from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.parser import CommandParser
 from pipeline.cli.paths import existing_folder
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 
 ABOUT = "write a sentence on the pores of each image, for the text prior"
 _EXAMPLES = f"""\
@@ -61,4 +61,4 @@ def run(options: argparse.Namespace) -> int:
         f"{len(done.prompts)} prompts {verb} ({different} different), {len(done.kept)} kept, "
         f"{len(done.problems)} images skipped"
     )
-    return MISTAKE if done.problems else FINE
+    return MISTAKE if done.problems else SUCCESS

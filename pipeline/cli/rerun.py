@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.cli.compare import store_address
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 
 ABOUT = "repeat a training from MLflow alone, and say whether the numbers agree"
 _EXAMPLES = f"""\
@@ -47,4 +47,4 @@ def run(options: argparse.Namespace) -> int:
 
         found = rerun(options.run_id, address, Path(options.output_dir), options.dataset_dir, options.tolerance)
     print(found.agreement)
-    return FINE if found.agreement.agrees else MISTAKE
+    return SUCCESS if found.agreement.agrees else MISTAKE

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import FINE, MISTAKE, UserError
+from pipeline.errors import MISTAKE, SUCCESS, UserError
 
 ABOUT = "send what an MLflow server did not take while it was away"
 _EXAMPLES = f"""\
@@ -41,4 +41,4 @@ def run(options: argparse.Namespace) -> int:
 
     sent, left = send_unsent(folder, getattr(options, "tracking_uri", None))
     print(f"{sent} of {sent + left} messages were sent")
-    return MISTAKE if left else FINE
+    return MISTAKE if left else SUCCESS

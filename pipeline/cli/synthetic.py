@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import FINE
+from pipeline.errors import SUCCESS
 
 ABOUT = "write synthetic SEM images of rock with exact masks, to try the commands on"
 _EXAMPLES = f"""\
@@ -88,4 +88,4 @@ def run(options: argparse.Namespace) -> int:
             on_sample=lambda name: bar.update(),
             **how,
         )
-    return FINE
+    return SUCCESS

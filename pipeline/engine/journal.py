@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.configs import flattened
+from pipeline.bundle_files import flattened
 from pipeline.engine.store import BlockCounts
 from pipeline.errors import UserError
 from pipeline.files import make_folders, sync_folder, write_durably, write_error

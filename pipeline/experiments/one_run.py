@@ -17,7 +17,7 @@ import torch
 from monai.bundle import ConfigParser
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.configs import config_files
+from pipeline.bundle_files import config_files
 from pipeline.errors import INTERRUPTED, UserError, mistake_behind
 from pipeline.experiments.parent_run import MlflowExperiment, read_mlflow
 from pipeline.experiments.record import Record

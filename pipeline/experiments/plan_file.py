@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.configs import config_files, flattened
+from pipeline.bundle_files import config_files, flattened
 from pipeline.errors import UserError
 from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, Plan, Run, check_not_own
 from pipeline.options import check_options

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.configs import config_files
+from pipeline.bundle_files import config_files
 from pipeline.data import index_dataset
 from pipeline.data.split_file import write_split_csv
 from pipeline.errors import UserError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.configs import config_folder
+from pipeline.bundle_files import config_folder
 from pipeline.options import BUNDLE, options_of
 from pipeline.options.configs import OF_CONFIGS
 from pipeline.options.kinds import Choice, Flag, Group

@@ -14,7 +14,7 @@ import yaml
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
-from pipeline.configs import flattened
+from pipeline.bundle_files import flattened
 from pipeline.tracking.outbox import Outbox, unsent_messages
 from pipeline.tracking.stores import (
     STORE_ERRORS,

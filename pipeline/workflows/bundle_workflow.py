@@ -16,7 +16,7 @@ from monai.bundle.config_item import ComponentLocator
 from monai.bundle.utils import ID_SEP_KEY
 from monai.utils import ensure_tuple
 
-from pipeline.configs import config_files
+from pipeline.bundle_files import config_files
 from pipeline.errors import UserError
 from pipeline.memory import keep_freed_memory
 from pipeline.options import BUNDLE, check_options, without_effect

@@ -18,7 +18,7 @@ import monai.bundle
 from fire.decorators import SetParseFn, SetParseFns
 from fire.parser import DefaultParseValue
 
-from pipeline.errors import FINE, INTERRUPTED, MISTAKE, mistake_behind, print_mistake
+from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, mistake_behind, print_mistake
 from pipeline.options import text_options
 from pipeline.workflows.bundle_workflow import CheckedWorkflow, is_checked
 from pipeline.workflows.ranks import Ranks
@@ -61,7 +61,7 @@ def run_command_line(words: Sequence[str]) -> int:
         elif Ranks.of_environment().is_first:  # otherwise each process would print it
             print_mistake(mistake)
         return MISTAKE
-    return FINE
+    return SUCCESS
 
 
 def read_command_line(words: Sequence[str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from pipeline.cli.compare import store_addresses
 from pipeline.cli.main import main
 from pipeline.comparison import paired
-from pipeline.errors import FINE, MISTAKE, UserError
+from pipeline.errors import MISTAKE, SUCCESS, UserError
 from tests.comparison.simulated import evaluate, log_run
 
 
@@ -35,7 +35,7 @@ def runs(make_store, tmp_path_factory):
 def test_trainings_with_a_store_each_are_compared(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(paired, "_REPLICATES", 50)
     stores = [str(runs / "first"), str(runs / "second")]
-    assert main(["compare", *stores, "--baseline", "first", "--output_dir", str(tmp_path)]) == FINE
+    assert main(["compare", *stores, "--baseline", "first", "--output_dir", str(tmp_path)]) == SUCCESS
     out = capsys.readouterr().out
     assert "second is not distinguishable from first" in out
     assert "first, second were trained with the same settings and seeds 0, 1" in out

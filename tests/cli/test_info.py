@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.cli.facts import checkpoint_lines
 from pipeline.cli.info import is_checkpoint
 from pipeline.cli.main import main
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 from pipeline.networks import build_network
 from tests.paths import SHARED
 from tests.workflows.export.cases import FEATURES, PROMPT, write_checkpoint
@@ -22,7 +22,7 @@ VENDOR = SHARED / "vendor_tiff"
 
 
 def facts(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
-    assert main(["info", *map(str, arguments), "--json"]) == FINE
+    assert main(["info", *map(str, arguments), "--json"]) == SUCCESS
     return json.loads(capsys.readouterr().out)
 
 
@@ -45,7 +45,7 @@ def test_how_a_tiff_is_stored(
     assert (found["width_px"], found["height_px"], found["type"], found["images"]) == (112, 96, "uint16", 1)
     assert (found["storage"], found["block_px"]) == (storage, block)
     assert found["pixel_width_nm"] == pytest.approx(50)
-    assert main(["info", str(tmp_path / "a.tif")]) == FINE
+    assert main(["info", str(tmp_path / "a.tif")]) == SUCCESS
     shown = capsys.readouterr().out
     assert "112 x 96 pixels, uint16, grey" in shown
     assert "50 nm (" in shown
@@ -68,7 +68,7 @@ def test_channels_are_no_volume(tmp_path: Path, capsys: pytest.CaptureFixture[st
     image = np.random.default_rng(0).integers(0, 255, (2, 2, 40, 50)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.ome.tif", image, metadata={"axes": "ZCYX"})
     assert not facts(capsys, tmp_path / "a.ome.tif")["are_one_volume"]
-    assert main(["info", str(tmp_path / "a.ome.tif")]) == FINE
+    assert main(["info", str(tmp_path / "a.ome.tif")]) == SUCCESS
     assert "--stack" not in capsys.readouterr().out
 
 
@@ -78,7 +78,7 @@ def test_a_microscope_s_file(capsys: pytest.CaptureFixture[str]) -> None:
     found = facts(capsys, VENDOR / "thermo_fei.tif")
     assert found["pixel_width_nm"] == pytest.approx(97.6562, abs=1e-4)
     assert found["voltage_kv"] == 30
-    assert main(["info", str(VENDOR / "thermo_fei.tif")]) == FINE
+    assert main(["info", str(VENDOR / "thermo_fei.tif")]) == SUCCESS
     assert "97.6562 nm (Thermo Fisher tag)" in capsys.readouterr().out
 
 
@@ -95,7 +95,7 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert found["versions"]["torch"] == torch.__version__
     shutil.copy(path, tmp_path / "model")
     assert is_checkpoint(str(tmp_path / "model"))  # by its content
-    assert main(["info", str(tmp_path / "model")]) == FINE
+    assert main(["info", str(tmp_path / "model")]) == SUCCESS
     shown = capsys.readouterr().out
     assert "without      alignment" in shown
     assert "0.375" in shown
@@ -138,13 +138,13 @@ def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
 
 def test_colours_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)).save(tmp_path / "a.png")
-    assert main(["info", str(tmp_path / "a.png")]) == FINE
+    assert main(["info", str(tmp_path / "a.png")]) == SUCCESS
     assert "channels differ" in capsys.readouterr().out
 
 
 def test_a_mask_is_doubted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(np.random.default_rng(0).integers(0, 3, (40, 50), np.uint8)).save(tmp_path / "a.png")
-    assert main(["info", str(tmp_path / "a.png")]) == FINE
+    assert main(["info", str(tmp_path / "a.png")]) == SUCCESS
     assert "warning     it has only 3 grey levels: is this a mask?" in capsys.readouterr().out
 
 

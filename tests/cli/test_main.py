@@ -11,7 +11,7 @@ import pipeline
 from pipeline.cli import console as bundle
 from pipeline.cli.main import COMMANDS, main
 from pipeline.cli.overrides import overrides
-from pipeline.errors import FINE, INTERRUPTED, MISTAKE, WRONG_USAGE
+from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, WRONG_USAGE
 from tests.paths import ROOT
 
 HEAVY = {"torch", "monai", "numpy", "scipy", "pandas", "mlflow", "matplotlib", "PIL", "yaml", "tqdm"}
@@ -53,7 +53,7 @@ def test_it_is_a_console_script() -> None:
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
-    assert end.value.code == FINE
+    assert end.value.code == SUCCESS
     assert capsys.readouterr().out == f"vlsenet {pipeline.__version__}\n"
 
 
@@ -142,7 +142,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
 
     def keep(config: str, opening: str, given: argparse.Namespace) -> int:
         calls.append((config, overrides(given, config)))
-        return FINE
+        return SUCCESS
 
     for name in ("segment", "train", "evaluate", "audit", "export"):
         assert COMMANDS[name].run_bundle is bundle.run_bundle
@@ -155,7 +155,7 @@ def test_what_was_not_given_is_left_to_the_config(ran, tmp_path: Path, monkeypat
     monkeypatch.delenv("VLSENET_CHECKPOINT", raising=False)
     (tmp_path / "scan.ome.tif").write_bytes(b"II*\0")
     (tmp_path / "best.pt").write_bytes(b"PK")
-    assert main(["segment", "scan.ome.tif"]) == FINE
+    assert main(["segment", "scan.ome.tif"]) == SUCCESS
     assert ran == [("scan", {"input": "scan.ome.tif", "checkpoint": "best.pt", "output_dir": "scan_pores"})]
 
 
@@ -163,8 +163,8 @@ def test_folders_of_results_have_a_name(ran, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     (tmp_path / "best.pt").write_bytes(b"PK")
     (tmp_path / "rock").mkdir()
-    assert main(["evaluate", "rock"]) == main(["audit", "rock", "--split", "test"]) == FINE
-    assert main(["export", "--formats", "onnx,torchscript", "--text_inputs"]) == FINE
+    assert main(["evaluate", "rock"]) == main(["audit", "rock", "--split", "test"]) == SUCCESS
+    assert main(["export", "--formats", "onnx,torchscript", "--text_inputs"]) == SUCCESS
     assert [(config, given["output_dir"]) for config, given in ran] == [
         ("evaluate", "rock_scores"),
         ("audit", "rock_audit"),
@@ -189,7 +189,7 @@ def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:
         "60",
     ]
     words += ["--formats", "tiff, nifti", "--pixel_size_nm", "12.5", "--set", "halo=64", "--set", "skip_empty=false"]
-    assert main(words) == FINE
+    assert main(words) == SUCCESS
     assert ran[0][1] == {
         "input": str(tmp_path),
         "checkpoint": str(model),

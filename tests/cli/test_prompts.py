@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.cli.main import main
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 
 
 @pytest.fixture
@@ -21,17 +21,17 @@ def rock(tmp_path: Path) -> Path:
 
 
 def test_it_writes_once(rock: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["prompts", str(rock), "--dry_run"]) == FINE
+    assert main(["prompts", str(rock), "--dry_run"]) == SUCCESS
     out = capsys.readouterr().out
     assert out.startswith("a: A scanning electron micrograph")
     assert "2 prompts would be written (1 different)" in out
     assert not (rock / "text").exists()
-    assert main(["prompts", str(rock)]) == FINE
+    assert main(["prompts", str(rock)]) == SUCCESS
     assert "2 prompts written" in capsys.readouterr().out
-    assert main(["prompts", str(rock)]) == FINE
+    assert main(["prompts", str(rock)]) == SUCCESS
     assert "0 prompts written (0 different), 2 kept" in capsys.readouterr().out
     (rock / "text" / "a.txt").write_text("mine")
-    assert main(["prompts", str(rock), "--overwrite"]) == FINE
+    assert main(["prompts", str(rock), "--overwrite"]) == SUCCESS
     assert (rock / "text" / "a.txt").read_text() != "mine"
 
 

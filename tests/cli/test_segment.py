@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pipeline.cli.main import main
-from pipeline.errors import FINE, MISTAKE
+from pipeline.errors import MISTAKE, SUCCESS
 from tests.workflows.export.cases import write_checkpoint
 
 
@@ -23,7 +23,7 @@ def test_an_image_and_nothing_else(
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (80, 96), np.uint8)).save(tmp_path / "scan.png")
     words = ["segment", "scan.png", "--device", "cpu", "--set", "report=false", "--set", "chunk_size=256"]
 
-    assert main(words) == FINE
+    assert main(words) == SUCCESS
     captured = capsys.readouterr()
     assert "segmenting scan.png with best.pt (in this folder) into scan_pores" in captured.err
     assert "scan.png: 80 x 96" not in captured.err
@@ -34,7 +34,7 @@ def test_an_image_and_nothing_else(
     assert sys.argv == ["vlsenet", "--output_dir", "elsewhere"]
 
     before = (tmp_path / "scan_pores" / "manifest.json").read_bytes()
-    assert main(words) == FINE
+    assert main(words) == SUCCESS
     assert "scan.png: already segmented, see scan_pores/overview.png" in capsys.readouterr().err
     assert main([*words, "--formats", "tiff"]) == MISTAKE
     assert "error: scan_pores already holds this segmentation, finished with --formats []" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.configs import config_folder
+from pipeline.bundle_files import config_folder
 from pipeline.errors import UserError
 from pipeline.options import check_options
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.configs import config_files
+from pipeline.bundle_files import config_files
 from pipeline.workflows import training_parts
 
 
