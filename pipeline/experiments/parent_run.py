@@ -40,6 +40,9 @@ class MlflowExperiment:
     def start_child(self, record: Record, folder: Path, tags: Mapping[str, str]) -> str:
         """The id of a training's run, which is made where there is none yet.
 
+        It is made before the training, so that a failure on the first line of a config is recorded too, and a second
+        try continues in the same run.
+
         Args:
             record: of the training.
             folder: of its results.
