@@ -1,6 +1,7 @@
 """Experiments of many trainings: what shall be run, running it, and repeating one.
 
-Nothing here imports MONAI at once: the trainings run in processes of their own.
+A plan and a data set enter; a folder of trainings with their evaluations, and the comparison's report, leave. Nothing
+here imports MONAI at once: the trainings run in processes of their own.
 """
 
 from pipeline.experiments.experiment import Outcome, report_experiment, run_experiment

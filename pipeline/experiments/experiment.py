@@ -112,9 +112,9 @@ def run_experiment(
         raise
     finally:
         experiment.finish(status)
-    send_unsent(output_dir)
     write_run_table(output_dir)
     try:
+        send_unsent(output_dir)
         return report_experiment(output_dir, failed, runner.unfinished)
     except UserError as error:  # the trainings are done, and their table is there
         logger.warning("no report: %s", error)

@@ -1,7 +1,8 @@
 """All that the project writes to MLflow stores and reads from them; no other package imports MLflow.
 
 Settings, scores, pictures and files of trainings, evaluations, audits, scans and experiments enter; what a store does
-not accept is kept in a file beside the results, and sent again.
+not accept is kept in a file beside the results, and sent again. The doors are `tracked_run.TrackedRun` to write,
+`stores.Store` to read, and `outbox.send_unsent`.
 """
 
 import os
