@@ -65,52 +65,84 @@ def survey(store: ScanStore, rock: np.ndarray, most_pixels: int = MOST_PIXELS) -
     """
     plan = store.plan
     depth, height, width = plan.shape
-    full = rock == _block_areas(plan)
     bands = [(slice_, row) for slice_ in range(depth) for row in range(plan.grid[1])]
     chosen = _spread(bands, max(1, most_pixels // (width * min(plan.chunk, height))))
-    whole = len(chosen) == len(bands)
-    lags = [lags_up_to(min(_LONGEST_LAG, plan.chunk, side // 2)) for side in (width, height)]
-    pairs_x, pairs_y = TwoPointCounter(lags[0], axis=1), TwoPointCounter(lags[1], axis=0)
-    along_x, along_y = ChordCounter(min(plan.chunk, height)), ChordCounter(width)
-    side = _CELL if plan.block % _CELL == 0 else plan.block
-    cells = np.zeros((2, depth, -(-height // side), -(-width // side)), np.int64)
-    probabilities = np.zeros(256, np.int64)
+    counts = _Counts(store, full=rock == _block_areas(plan))
     before: tuple[int, int] | None = None
     for slice_, row in chosen:
         if before != (slice_, row - 1):
-            along_y.stop()
+            counts.along_y.stop()
         before = slice_, row
         for left in range(0, width, plan.chunk):
-            top = row * plan.chunk
-            rows, columns = slice(top, min(top + plan.chunk, height)), slice(left, min(left + plan.chunk, width))
-            high, wide = rows.stop - top, columns.stop - left
-            part = _read(store, full, slice_, rows, columns)
-            # with as much of the next chunk as a pair of points reaches
-            to_right = slice(left, min(columns.stop + int(lags[0][-1]), width))
-            to_below = slice(top, min(rows.stop + int(lags[1][-1]), height))
-            pairs_x.add(*_read(store, full, slice_, rows, to_right), wide)
-            pairs_y.add(*_read(store, full, slice_, to_below, columns), high)
-            along_x.add(part.pore, part.rock, slice(0, high))
-            along_y.add(*part.turned, columns)
-            levels = store.read(0, PROBABILITY, (slice_, row, left // plan.chunk))
-            probabilities += np.bincount(levels[part.is_rock], minlength=256)
-            at = slice_, slice(top // side, -(-rows.stop // side)), slice(left // side, -(-columns.stop // side))
-            for kind, pixels in enumerate((part.pore & part.is_rock, part.is_rock)):
-                cells[kind][at] = _count(pixels, side)
-        along_x.stop()
-    along_y.stop()
+            counts.add_chunk(slice_, row * plan.chunk, left)
+        counts.along_x.stop()
+    counts.along_y.stop()
+    pore, rock_pixels = counts.cells if len(chosen) == len(bands) else (None, None)
     return Survey(
-        pairs_x.result(),
-        pairs_y.result(),
-        along_x.result(),
-        along_y.result(),
-        cells[0] if whole else None,
-        cells[1] if whole else None,
-        side,
-        probabilities,
-        int(probabilities.sum()),
+        counts.pairs_x.result(),
+        counts.pairs_y.result(),
+        counts.along_x.result(),
+        counts.along_y.result(),
+        pore,
+        rock_pixels,
+        counts.cell,
+        counts.probabilities,
+        int(counts.probabilities.sum()),
         len(chosen) / len(bands),
     )
+
+
+class _Counts:
+    """All that is counted, chunk by chunk.
+
+    Args:
+        store: the segmentation.
+        full: whether a block is all rock, (slices, rows, columns).
+    """
+
+    def __init__(self, store: ScanStore, full: np.ndarray) -> None:
+        plan = store.plan
+        depth, height, width = plan.shape
+        self._store, self._full = store, full
+        lags_x, lags_y = (lags_up_to(min(_LONGEST_LAG, plan.chunk, side // 2)) for side in (width, height))
+        #: how far a pair of points reaches (px)
+        self._reach_x, self._reach_y = int(lags_x[-1]), int(lags_y[-1])
+        self.pairs_x, self.pairs_y = TwoPointCounter(lags_x, axis=1), TwoPointCounter(lags_y, axis=0)
+        self.along_x, self.along_y = ChordCounter(min(plan.chunk, height)), ChordCounter(width)
+        self.cell = _CELL if plan.block % _CELL == 0 else plan.block
+        #: pore and rock pixels
+        self.cells = np.zeros((2, depth, -(-height // self.cell), -(-width // self.cell)), np.int64)
+        self.probabilities = np.zeros(256, np.int64)
+
+    def add_chunk(self, slice_: int, top: int, left: int) -> None:
+        """Count the chunk with this corner; chunks of a row come from left to right."""
+        plan = self._store.plan
+        _, height, width = plan.shape
+        rows, columns = slice(top, min(top + plan.chunk, height)), slice(left, min(left + plan.chunk, width))
+        part = self._read(slice_, rows, columns)
+        # with as much of the next chunk as a pair of points reaches
+        to_right = slice(left, min(columns.stop + self._reach_x, width))
+        to_below = slice(top, min(rows.stop + self._reach_y, height))
+        self.pairs_x.add(*self._read(slice_, rows, to_right), columns.stop - left)
+        self.pairs_y.add(*self._read(slice_, to_below, columns), rows.stop - top)
+        self.along_x.add(part.pore, part.rock, slice(0, rows.stop - top))
+        self.along_y.add(*part.turned, columns)
+        levels = self._store.read_area(0, PROBABILITY, slice_, rows, columns)
+        self.probabilities += np.bincount(levels[part.is_rock], minlength=256)
+        down, across = (slice(side.start // self.cell, -(-side.stop // self.cell)) for side in (rows, columns))
+        for kind, pixels in enumerate((part.pore & part.is_rock, part.is_rock)):
+            self.cells[kind, slice_, down, across] = _count(pixels, self.cell)
+
+    def _read(self, slice_: int, rows: slice, columns: slice) -> _Part:
+        """Any rectangle of the mask whose upper left corner is that of a block."""
+        pore = self._store.read_area(0, MASK, slice_, rows, columns) > 0
+        block = self._store.plan.block
+        down, across = (slice(side.start // block, -(-side.stop // block)) for side in (rows, columns))
+        full = self._full[slice_, down, across]
+        if full.all():
+            return _Part(pore, None)
+        rock = full.repeat(block, axis=0).repeat(block, axis=1)
+        return _Part(pore, rock[: pore.shape[0], : pore.shape[1]])
 
 
 def _block_areas(plan: ChunkPlan) -> np.ndarray:
@@ -141,26 +173,6 @@ class _Part(NamedTuple):
         """Columns as rows."""
         rock = None if self.rock is None else np.ascontiguousarray(self.rock.T)
         return _Part(np.ascontiguousarray(self.pore.T), rock)
-
-
-def _read(store: ScanStore, full: np.ndarray, slice_: int, rows: slice, columns: slice) -> _Part:
-    """Any rectangle of the mask whose upper left corner is that of a block.
-
-    Args:
-        store: the segmentation.
-        full: whether a block is all rock, (slices, rows, columns).
-        slice_: number of the slice.
-        rows: start and stop (px).
-        columns: likewise.
-    """
-    pore = store.read_area(0, MASK, slice_, rows, columns) > 0
-    block = store.plan.block
-    down, across = (slice(side.start // block, -(-side.stop // block)) for side in (rows, columns))
-    there = full[slice_, down, across]
-    if there.all():
-        return _Part(pore, None)
-    rock = there.repeat(block, axis=0).repeat(block, axis=1)
-    return _Part(pore, rock[: pore.shape[0], : pore.shape[1]])
 
 
 def _count(pixels: np.ndarray, side: int) -> np.ndarray:

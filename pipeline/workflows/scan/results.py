@@ -113,7 +113,7 @@ def write_results(
         manifest: what the report says of how it was made.
 
     Returns:
-        For the manifest: `pores`, what the table holds, and of a stack `volume`, what was measured in space; None where
+        For the manifest: `pores`, what the table holds, and of a stack `volume`, what was measured in 3-D; None where
         there is no report.
     """
     store = scan.store

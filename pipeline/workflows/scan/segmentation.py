@@ -287,7 +287,7 @@ class ScanSegmentation:
         pores, space = manifest["pores"], manifest["volume"]
         count = f", {pores['pores']} pores" if pores else ""
         if space:
-            count = f", {space['connectivity']['pores']} pores in space"
+            count = f", {space['connectivity']['pores']} 3-D pores"
         print(f"porosity {porosity}{count}")
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
