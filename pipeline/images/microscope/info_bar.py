@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 from scipy.ndimage import maximum_filter
@@ -23,6 +24,8 @@ _LOWEST, _HIGHEST_SHARE = 10, 0.3
 _FEWEST_STROKES = 4
 #: share of the ground that is of exactly one level: all of it, but for what JPEG does near strokes
 _EXACT, _EXACT_JPEG = 0.98, 0.5
+#: rows below a bar, and columns beside it, that may still be image, or a frame (px): ZEISS draws bars so
+_INSET = 3
 #: side of JPEG's blocks (px)
 _BLOCK = 8
 
@@ -42,10 +45,11 @@ def find_info_bar(bottom: np.ndarray, image_height: int | None = None) -> int:
     if most < _LOWEST or width < 32:
         return 0
     bottom = bottom[rows - most - 1 :]
-    for ground in _grounds(bottom):
-        height = _bar_on(bottom, ground)
+    grounds = _grounds(bottom[:-_INSET, _INSET:-_INSET])
+    for below, beside, ground in product(range(_INSET + 1), (0, _INSET), grounds):
+        height = _bar_on(bottom[: len(bottom) - below, beside : width - beside], ground)
         if height:
-            return height
+            return height + below
     return 0
 
 
@@ -146,7 +150,7 @@ def info_bar_height(
 
     Args:
         choice: `keep` cuts nothing; `auto` takes the height that the file states, where the rows do look drawn, or else
-            the look of the lowest rows; a number is the height (px).
+            what `find_info_bar` finds; a number is the height (px).
         read: from (top, left, height, width) to grey values, as `ImageSource.read`; a third of the rows at most.
         shape: height and width of the image (px).
         acquisition: what the image's file says.
@@ -176,6 +180,8 @@ def info_bar_height(
     if stated is None:
         return find_info_bar(bottom, rows)
     if stated and not (stated <= len(bottom) and is_drawn(bottom[-stated:])):
+        if seen := find_info_bar(bottom, rows):
+            return seen
         log.warning(
             "the file states an info bar of %d rows, but the lowest rows do not look like one: nothing is cut off; "
             "--info_bar PIXELS sets its height",

@@ -23,6 +23,26 @@ def boxes(height: int, width: int, ground: int, pen: int) -> np.ndarray:
     return np.asarray(image).copy()
 
 
+def data_zone(height: int, width: int, ground: int, pen: int, frame: int | None = None) -> np.ndarray:
+    """Fields beside a scale bar with ticks, with or without a frame, as ZEISS SmartSEM draws them."""
+    image = Image.new("L", (width, height), ground)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=max(9, height * 0.24))
+    draw.text((width * 0.03, height * 0.1), "2 \u00b5m", pen, font)
+    left, right, line = width * 0.03, width * 0.2, height * 0.62
+    draw.line([left, line, right, line], fill=pen, width=2)
+    for end in (left, right):
+        draw.line([end, line - 4, end, line + 4], fill=pen)
+    fields = [("EHT =  8.00 kV", "WD =  7.7 mm"), ("Signal A = SE2", "Mag =   2.00 K X"), ("10 Aug 2018", "11:41:13")]
+    for number, (upper, lower) in enumerate(fields):
+        at = width * (0.25 + 0.25 * number)
+        draw.text((at, height * 0.12), upper, pen, font)
+        draw.text((at, height * 0.55), lower, pen, font)
+        draw.line([at - 6, 0, at - 6, height], fill=pen)
+    if frame is not None:
+        draw.rectangle([0, 0, width - 1, height - 1], outline=frame)
+    return np.asarray(image).copy()
+
+
 def one_line(height: int, width: int, ground: int, pen: int) -> np.ndarray:
     """A line of text and a scale bar, as JEOL and Hitachi draw them."""
     image = Image.new("L", (width, height), ground)

@@ -44,6 +44,10 @@ def test_a_bar_that_was_cut_off_before_is_not_cut_off_again(caplog: pytest.LogCa
     assert "40 rows" in caplog.text
 
 
+def test_a_bar_of_another_height_than_the_file_states_is_found_by_its_look() -> None:
+    assert height("auto", IMAGE, 80) == 40
+
+
 def test_rows_that_cannot_be_read_are_no_bar() -> None:
     def read(*_: int) -> np.ndarray:
         raise FileProblem("a.tif", "it is damaged", "copy it again")

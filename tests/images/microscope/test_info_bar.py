@@ -11,7 +11,7 @@ from pipeline.images import read_image
 from pipeline.images.microscope import find_info_bar
 from pipeline.synthetic import SceneSettings, generate
 from pipeline.synthetic.sample import info_bar_height as drawn_height
-from tests.images.microscope.bars import boxes, one_line
+from tests.images.microscope.bars import boxes, data_zone, one_line
 from tests.paths import SHARED
 
 SHAPE = (320, 480)
@@ -42,6 +42,20 @@ def test_bars_of_makers(rocks: list[np.ndarray], draw: Callable, height: int, gr
         assert find_info_bar(image.astype(np.float32) / 255) == height
         # the lower rows alone are enough
         assert find_info_bar(image[-120:], len(image)) == height
+
+
+@pytest.mark.parametrize(("ground", "pen"), [(0, 255), (255, 0), (192, 0)])
+@pytest.mark.parametrize("frame", [None, 0, 128, 255])
+@pytest.mark.parametrize("below", [0, 1, 2, 3])
+def test_a_data_zone_that_ends_before_the_border(
+    rocks: list[np.ndarray], ground: int, pen: int, frame: int | None, below: int
+) -> None:
+    for number, rock in enumerate(rocks):
+        beside, height = number, 44
+        image = rock.copy()
+        bottom = len(image) - below
+        image[bottom - height : bottom, : SHAPE[1] - beside] = data_zone(height, SHAPE[1] - beside, ground, pen, frame)
+        assert find_info_bar(image) == height + below
 
 
 @pytest.mark.parametrize("quality", [75, 95])
