@@ -144,7 +144,7 @@ def _pixel(measures: Measures) -> KeyFigure:
     if size is None:
         return KeyFigure("Pixel size", "not known", "lengths are in pixels (px)")
     text = with_unit(f"{size:.4g}", "nm") if size < 1000 else with_unit(f"{size / 1000:.4g}", "µm")
-    return KeyFigure("Pixel size", text, "per side")
+    return KeyFigure("Pixel size", text, "side of a pixel")
 
 
 def _area(measures: Measures) -> KeyFigure:

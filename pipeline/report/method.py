@@ -137,8 +137,8 @@ def _dimensions(measures: Measures) -> list[tuple[str, str]]:
         return [("Section", text)]
     text = (
         "Sizes, shapes and directions are those of sections through pores in each slice. A pore has a section in every "
-        "slice that it crosses, so that deep ones are counted more often. The 3-D pores are in pores_3d.csv, and how "
-        "they are connected is under Volume below."
+        "slice that it crosses, so that those through many slices are counted more often. The 3-D pores are in "
+        "pores_3d.csv, and how they are connected is under Volume below."
     )
     return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume.get("caveats", ()))]
 
