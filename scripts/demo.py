@@ -58,7 +58,7 @@ def step(number: int, what: str) -> None:
 
 def synthesise(folder: Path, count: int, side: int, seed: int, val: int, test: int) -> None:
     split = "--val", val, "--test", test
-    vlsenet("synthetic", folder, "--count", count, "--size", side, side, "--seed", seed, *split, "--overwrite")
+    vlsenet("synthetic", folder, "--count", count, "--size", f"{side},{side}", "--seed", seed, *split, "--overwrite")
 
 
 def vlsenet(*words: object) -> None:

@@ -24,7 +24,7 @@ def add(parser: CommandParser) -> None:
     """Add the command's options."""
     parser.epilog = _EXAMPLES
     parser.add_argument("folder", metavar="FOLDER", help="folder of results")
-    parser.add_argument("--tracking_uri", metavar="URI", help="MLflow store (default: the one that was named before)")
+    parser.add_options("send")
     parser.set_defaults(run=run)
 
 

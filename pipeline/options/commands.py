@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.options.kinds import Choice, Flag, Names, Number, Text, Whole
+from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, Text, Whole
 from pipeline.options.option import Option
 
 OF_COMMANDS: tuple[Option, ...] = (
@@ -83,4 +83,35 @@ OF_COMMANDS: tuple[Option, ...] = (
     # ---- info
     Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
     Option("json", Flag(), ("info",), "print as JSON", False),
+    # ---- synthetic
+    Option("output_dir", Text(), ("synthetic",), "folder to write, empty or absent", required=True, metavar="DIR"),
+    Option("count", Whole(1), ("synthetic",), "number of images", 40),
+    Option("size", Numbers(), ("synthetic",), "height and width", (256, 256), unit="pixels", metavar="H,W"),
+    Option("seed", Whole(), ("synthetic",), "same seed, same images", 0, metavar="K"),
+    Option("porosity", Numbers(), ("synthetic",), "pore area fraction, 0 to 0.4", (0.05, 0.15), metavar="P,P"),
+    Option("anisotropy", Numbers(), ("synthetic",), "alignment, 0 to 1", (0.2, 0.9), metavar="A,A"),
+    Option(
+        "orientation",
+        Numbers(),
+        ("synthetic",),
+        "preferred direction, counter-clockwise from horizontal",
+        (0, 180),
+        unit="degrees",
+        metavar="DEG,DEG",
+    ),
+    Option("pixel_size_nm", Number(), ("synthetic",), "side of a pixel", 20.0, unit="nanometres", metavar="NM"),
+    Option("val", Number(ends="[)"), ("synthetic",), "validation images: a number, or a share below 1", 0.2),
+    Option("test", Number(ends="[)"), ("synthetic",), "test images: a number, or a share below 1", 0.2),
+    Option("info_bar", Flag(), ("synthetic",), "write the microscope's info bar below each image", False),
+    Option(
+        "text",
+        Flag(),
+        ("synthetic",),
+        "also write text/, made from the true masks: for tests of the text path only, as a score of a model that reads "
+        "it is worth nothing",
+        False,
+    ),
+    Option("overwrite", Flag(), ("synthetic",), "replace an earlier synthetic set in the folder", False),
+    # ---- send
+    Option("tracking_uri", Text(), ("send",), "MLflow store", otherwise="the one that was named before", metavar="URI"),
 )

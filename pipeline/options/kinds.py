@@ -134,6 +134,27 @@ class Number(Kind):
         return above and (value <= self.high if self.ends[1] == "]" else value < self.high)
 
 
+def numbers(text: str) -> tuple[float, ...]:
+    """Numbers between commas."""
+    return tuple(float(part) for part in text.split(","))
+
+
+@dataclass(frozen=True)
+class Numbers(Kind):
+    """One number, or several between commas.
+
+    Attributes:
+        most: how many.
+    """
+
+    most: int = 2
+    metavar = "X,X"
+    read = staticmethod(numbers)
+
+    def problem(self, value: Any) -> str | None:
+        return None if len(value) <= self.most else f"give {self.most} numbers at most"
+
+
 @dataclass(frozen=True)
 class Flag(Kind):
     """On or off."""

@@ -14,7 +14,7 @@ def synthetic(*arguments: object) -> int:
 def test_it_writes_what_it_is_told(tmp_path):
     out = tmp_path / "set"
     status = synthetic(
-        out, "--count", 3, "--size", 80, 96, "--porosity", 0.2, "--anisotropy", 0.5, 0.6,
+        out, "--count", 3, "--size", "80,96", "--porosity", 0.2, "--anisotropy", "0.5,0.6",
         "--orientation", 30, "--pixel_size_nm", 5, "--val", 1, "--test", 1, "--info_bar", "--seed", 9,
     )  # fmt: skip
     assert status == 0
@@ -30,7 +30,7 @@ def test_it_writes_what_it_is_told(tmp_path):
 
 
 def test_sentences_made_from_the_truth_come_only_when_asked_for(tmp_path):
-    assert synthetic(tmp_path, "--count", 1, "--size", 64, 64, "--val", 0, "--test", 0, "--text") == 0
+    assert synthetic(tmp_path, "--count", 1, "--size", "64,64", "--val", 0, "--test", 0, "--text") == 0
     assert "of the area" in (tmp_path / "text" / "sem_0001.txt").read_text()
 
 
@@ -38,9 +38,10 @@ def test_sentences_made_from_the_truth_come_only_when_asked_for(tmp_path):
     ("arguments", "message"),
     [
         (["--porosity", "0.9"], "porosity must be a range"),
-        (["--size", "10", "10"], "at least 64 pixels"),
+        (["--size", "10,10"], "at least 64 pixels"),
+        (["--porosity", "0.1,0.2,0.3"], "--porosity (0.1, 0.2, 0.3): give 2 numbers at most"),
         (["--count", "2", "--val", "2"], "leave none of 2 for training"),
-        (["--pixel_size_nm", "0"], "pixel_size_nm must be above 0"),
+        (["--pixel_size_nm", "0"], "--pixel_size_nm 0.0: give a number"),
     ],
 )
 def test_mistakes_are_one_line_and_status_1(tmp_path, capsys, arguments, message):
@@ -55,7 +56,7 @@ def test_mistakes_are_one_line_and_status_1(tmp_path, capsys, arguments, message
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--porosity", "0.1", "0.2", "0.3"], "--porosity takes one or two numbers, got 3"),
+        (["--size", "10x10"], "--size: invalid"),
         (["--count", "many"], "invalid int value: 'many'"),
     ],
 )
@@ -71,7 +72,7 @@ def test_wrong_usage_is_one_line_and_status_2(tmp_path, capsys, arguments, messa
 
 
 def test_a_full_folder_is_replaced_only_when_asked(tmp_path, capsys):
-    arguments = [tmp_path, "--count", 1, "--size", 64, 64, "--val", 0, "--test", 0]
+    arguments = [tmp_path, "--count", 1, "--size", "64,64", "--val", 0, "--test", 0]
     assert synthetic(*arguments) == 0
     assert synthetic(*arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
