@@ -18,6 +18,7 @@ from pipeline.images.microscope.quantities import PixelSize, from_multiscale, sp
 from pipeline.images.source import ImageSource, file_fingerprint
 from pipeline.images.storage import BlockSource
 from pipeline.images.whole import unless_one_large_block
+from pipeline.wording import some_of
 
 _SAMPLES = 16
 
@@ -67,7 +68,12 @@ class ZarrFile(ImageFile):
             raise FileProblem(self.name, what, COPY_AGAIN) from error
         if len(members) == 1:
             return group[members[0]], None, None, None
-        listed = ", ".join((members + others)[:5]) or "nothing"
+        if not members and (images := [name for name in others if _is_image(group[name])]):
+            if len(images) == 1:  # as converters write it: the image below the root
+                return self._image_of(group[images[0]])
+            what = f"it holds {len(images)} images: {some_of(images)}"
+            raise FileProblem(self.name, what, f"give one of them, such as {self.name.rstrip('/')}/{images[0]}")
+        listed = some_of(members + others) or "nothing"
         what = f"it is a Zarr group without OME metadata that holds {listed}"
         raise FileProblem(self.name, what, f"give an image inside, such as {self.name.rstrip('/')}/NAME")
 
@@ -93,6 +99,12 @@ class ZarrFile(ImageFile):
             sizes = [(name, n) for name, axis, n in zip(letters, axes, shape, strict=True) if axis == "p"]
             self.no_volume = no_volume(sizes, math.prod(n for _, n in sizes))
         return axes
+
+
+def _is_image(group: Any) -> bool:
+    """Whether a group is an image of OME-Zarr."""
+    attributes = dict(group.attrs)
+    return bool((attributes.get("ome") or attributes).get("multiscales"))
 
 
 class ZarrSource(BlockSource):

@@ -76,6 +76,21 @@ def test_plain_arrays(tmp_path: Path, version: int) -> None:
         open_image(tmp_path / "a.zarr")
 
 
+@pytest.mark.parametrize("version", FORMATS)
+def test_an_image_in_a_group_of_the_root(tmp_path: Path, version: int) -> None:
+    image = noise((70, 90))
+    group_at(str(tmp_path / "a.zarr"), version)
+    write_ome(str(tmp_path / "a.zarr" / "0"), image, "yx", version, scale=[3, 2])
+    with open_image(tmp_path / "a.zarr") as source:
+        assert_reads(source, image)
+        assert source.pixel_size_nm == (3, 2)
+    write_ome(str(tmp_path / "a.zarr" / "1"), image, "yx", version)
+    with pytest.raises(UserError, match=r"holds 2 images: 0, 1; give one of them, such as .*a\.zarr/0$"):
+        open_image(tmp_path / "a.zarr")
+    with open_image(tmp_path / "a.zarr" / "1") as source:
+        assert_reads(source, image)
+
+
 def test_colour_and_planes(tmp_path: Path) -> None:
     colour = noise((40, 50, 3))
     group = group_at(str(tmp_path / "c.zarr"), 2)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.images.microscope.findings import Finding
 from pipeline.images.microscope.quantities import quantity
-from pipeline.images.microscope.side_files import first, parsed, text_at
+from pipeline.images.microscope.side_files import first, parsed, text_at, text_of
 
 TAGS = (34682, 34680)
 XML_TAG = 34683
+_BASE64 = re.compile(rb"[A-Za-z0-9+/\r\n]{16,}={0,2}")
 
 
 def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
@@ -46,6 +50,18 @@ def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
     if finding.instrument:
         finding.instrument = f"Thermo Fisher {finding.instrument}"
     return finding
+
+
+def xml_in(tag: bytes) -> str | None:
+    """The XML that a tag holds as text or, in some instruments' files, coded as base64; None where it holds none."""
+    data = tag.strip(b"\0 \r\n\t")
+    if _BASE64.fullmatch(data):
+        try:
+            data = base64.b64decode(data)
+        except binascii.Error:
+            return None
+    text = text_of(data)
+    return text if text.lstrip("\ufeff \r\n\t").startswith("<") else None
 
 
 def from_xml(text: str, shape: tuple[int, int]) -> Finding:

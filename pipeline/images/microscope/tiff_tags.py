@@ -29,6 +29,9 @@ def from_tags(unit_x: Any, unit_y: Any, size_x: Any, size_y: Any) -> Finding:
     return finding
 
 
+#: of a tag's value (bytes)
+_MOST_STORED = 16 << 20
+
 Adapter = tuple[str, Callable[[], Finding | None]]
 
 
@@ -48,13 +51,14 @@ def tiff_adapters(path: Path, image: int) -> tuple[list[Adapter], list[Adapter],
         own: list[Adapter] = []
         for tag in fei.TAGS:
             value = _value(tiff, page, tag)
-            if value is not None:
+            if value is not None and fei.xml_in(_stored(tiff, page, tag)) is None:
                 metadata = value if isinstance(value, Mapping) else {}
                 own.append(("Thermo Fisher tag", partial(fei.from_tag, metadata, shape)))
                 break
-        value = _value(tiff, page, fei.XML_TAG)
-        if value is not None and "<" in (text := _text(value)):
-            own.append(("Thermo Fisher XML", partial(fei.from_xml, text, shape)))
+        for tag in (*fei.TAGS, fei.XML_TAG):
+            if (text := fei.xml_in(_stored(tiff, page, tag))) is not None:
+                own.append(("Thermo Fisher XML", partial(fei.from_xml, text, shape)))
+                break
         value = _value(tiff, page, zeiss.TAG)
         if value is not None:
             metadata = value if isinstance(value, Mapping) else {}
@@ -108,6 +112,16 @@ def _value(tiff: tifffile.TiffFile, page: tifffile.TiffPage, code: int) -> Any:
             except Exception:  # tifffile answers damaged tags with errors of every type
                 return ""  # it is there, and broken
     return None
+
+
+def _stored(tiff: tifffile.TiffFile, page: tifffile.TiffPage, code: int) -> bytes:
+    """A tag's value as it is stored, not parsed; that of the first page where the image's own has none."""
+    tag = page.tags.get(code) or tiff.pages.first.tags.get(code)
+    if tag is None:
+        return b""
+    tiff.filehandle.seek(tag.valueoffset)
+    stored: bytes = tiff.filehandle.read(min(tag.valuebytecount, _MOST_STORED))
+    return stored
 
 
 def _bytes(value: Any) -> bytes:

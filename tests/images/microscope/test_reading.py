@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,19 @@ def test_images_without_metadata_have_no_scale() -> None:
         found = read_acquisition(SHARED / name)
         assert found.pixel_size_nm is None
         assert not found.warnings
+
+
+@pytest.mark.parametrize("code", [34680, 34682, 34683])
+@pytest.mark.parametrize("coded", [True, False])
+def test_thermo_fishers_xml_also_coded_as_base64(tmp_path: Path, code: int, coded: bool) -> None:
+    xml = (
+        "<?xml version='1.0'?><Metadata><BinaryResult><PixelSize><X unit='m'>4e-9</X><Y unit='m'>4e-9</Y></PixelSize>"
+        "</BinaryResult></Metadata>"
+    )
+    text = base64.encodebytes(xml.encode()).decode() if coded else xml
+    found = read_acquisition(write(tmp_path / "a.tif", {code: text}))
+    assert found.pixel_size_nm == pytest.approx((4, 4))
+    assert not found.warnings
 
 
 @pytest.mark.parametrize("mode", ["2", "3", ""])
