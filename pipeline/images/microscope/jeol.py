@@ -6,17 +6,21 @@ import re
 from collections.abc import Mapping
 
 from pipeline.images.microscope.findings import Finding, same
-from pipeline.images.microscope.quantities import length_nm, quantity
+from pipeline.images.microscope.quantities import length_nm, magnification, quantity
 from pipeline.images.microscope.side_files import pairs_of
 
 _QUANTITY = re.compile(r"[+-]?[0-9][0-9.,]{0,20}(?:[eE][+-]?[0-9]{1,3})?\s{0,3}[^\s0-9]{0,12}")
+
+#: width of the picture that JEOL's magnification refers to
+_PICTURE_NM = 128e6
 
 
 def from_text(text: str, shape: tuple[int, int] | None) -> Finding | None:
     """From the side file's text, for an image of height and width `shape` (px); None where it is not JEOL's.
 
     Newer instruments state the pixel size or the field of view. Others give the scale bar's length twice, as a length
-    and in whole pixels, so that a pixel size is as exact as one pixel in the bar's length, mostly 1 %.
+    and in whole pixels, so that a pixel size is as exact as one pixel in the bar's length, mostly 1 %. Where one of the
+    two is missing, the magnification gives it.
     """
     pairs = {key.lstrip("$"): value for key, value in pairs_of(text, (" ",)).items() if key.startswith("$")}
     if not any(key.startswith(("CM_", "SM_")) for key in pairs):
@@ -42,7 +46,7 @@ def from_text(text: str, shape: tuple[int, int] | None) -> Finding | None:
 def _take_size(finding: Finding, pairs: Mapping[str, str], sizes: list[str]) -> None:
     stated, field = _parts(pairs.get("CM_PIXEL_SIZE")), _parts(pairs.get("CM_FIELD_OF_VIEW"))
     bar, marker = quantity(pairs.get("SM_MICRON_BAR")), pairs.get("SM_MICRON_MARKER")
-    length = length_nm(marker)
+    length = length_nm(_once(marker), "um")
     by_bar = None if bar is None or bar[0] <= 0 or length is None or length <= 0 else length / bar[0]
     if stated and length_nm(stated[0]) is not None:  # a bare number may be nm or um
         finding.take_pixel_size(stated[-1], stated[0])
@@ -63,10 +67,20 @@ def _take_size(finding: Finding, pairs: Mapping[str, str], sizes: list[str]) -> 
         return
     elif by_bar is not None:
         finding.take_pixel_size(by_bar, by_bar, "nm")
-    elif bar is None and marker is None:
-        finding.warn("it has no scale bar, so no pixel size")
     else:
-        finding.warn(f"its scale bar ({pairs.get('SM_MICRON_BAR')} px, {marker}) gives no pixel size")
+        there = [marker or "", f"{pairs['SM_MICRON_BAR']} px" if "SM_MICRON_BAR" in pairs else ""]
+        said = ", ".join(filter(None, there))
+        lack = f"its scale bar ({said}) gives no pixel size" if said else "it has no scale bar, so no pixel size"
+        times, recorded = magnification(pairs.get("CM_MAG")), quantity(sizes[0]) if sizes else None
+        if not times or times <= 0 or recorded is None or recorded[0] < 1:
+            finding.warn(lack)
+            return
+        size = _PICTURE_NM / times / recorded[0]
+        finding.take_pixel_size(size, size, "nm")
+        finding.warn(
+            f"{lack}; by its magnification ({times:g}) of a picture 128 mm wide it is {size:.4g} nm, which is used; "
+            "check it against the scale bar"
+        )
 
 
 def _take_bar(finding: Finding, sizes: list[str], shape: tuple[int, int]) -> None:
@@ -79,6 +93,16 @@ def _take_bar(finding: Finding, sizes: list[str], shape: tuple[int, int]) -> Non
     # equal heights say nothing: some instruments write the bar over the scan's last rows
     if finding.take_image_width(width[0], shape[1]) and 0 < height[0] < shape[0]:
         finding.take_bar_height(shape[0] - height[0], shape[0])
+
+
+def _once(text: str | None) -> str | None:
+    """A length whose unit may stand twice, as in `1umum` or `1um um`, with its unit once."""
+    found = quantity(text)
+    if found is None:
+        return None
+    unit = found[1].replace(" ", "")
+    half = unit[: len(unit) // 2]
+    return f"{found[0]:.10g} {half if half and unit == half + half and len(half) > 1 else unit}"
 
 
 def _parts(text: str | None) -> list[str]:

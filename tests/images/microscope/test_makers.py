@@ -60,6 +60,27 @@ def test_newer_jeol(tmp_path: Path, text: str) -> None:
     assert (found.bar_height, found.warnings) == (6, ())
 
 
+@pytest.mark.parametrize("marker", ["1", "1um", "1umum", "1um um", "1 \u00b5m"])
+def test_jeols_unit_once_twice_or_never(tmp_path: Path, marker: str) -> None:
+    found = beside(tmp_path, JEOL.format(bar=100, marker=marker, full="128 90"))
+    assert found.pixel_size_nm == pytest.approx((10, 10))
+
+
+@pytest.mark.parametrize("lines", ["$$SM_MICRON_MARKER 1um", "$$SM_MICRON_BAR 100", ""])
+def test_a_jeol_without_half_of_its_scale_bar_is_known_by_its_magnification(tmp_path: Path, lines: str) -> None:
+    text = f"$CM_FORMAT JEOL-SEM\n$CM_MAG 10000\n$CM_FULL_SIZE 128 90\n{lines}\n"
+    found = beside(tmp_path, text)
+    assert found.pixel_size_nm == pytest.approx((100, 100))  # 128 mm / 10000 / 128
+    (warning,) = found.warnings
+    assert "128 mm" in warning
+    assert "None" not in warning
+    found = beside(tmp_path, text.replace("$CM_MAG", "$CM_NOTHING"))
+    assert found.pixel_size_nm is None
+    (warning,) = found.warnings
+    assert "no pixel size" in warning
+    assert "None" not in warning
+
+
 def test_newer_jeol_whose_scale_bar_disagrees_warns(tmp_path: Path) -> None:
     text = "$CM_PIXEL_SIZE 10.00nm\n$$SM_MICRON_BAR {}\n$$SM_MICRON_MARKER 1um\n"
     assert not beside(tmp_path, text.format(99)).warnings  # one pixel: rounding
