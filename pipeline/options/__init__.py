@@ -16,17 +16,6 @@ from pipeline.options.commands import OF_COMMANDS
 from pipeline.options.configs import BUNDLE, OF_CONFIGS
 from pipeline.options.option import Option
 
-__all__ = [
-    "BUNDLE",
-    "Option",
-    "check_options",
-    "default",
-    "options_of",
-    "result_options",
-    "text_options",
-    "without_effect",
-]
-
 
 def options_of(command: str) -> dict[str, Option]:
     """The options of a command by name, in the order in which they are listed.
