@@ -481,7 +481,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         unit="px",
         flag=False,
         shared=True,
-        result=True,
+        result=("evaluate", "inference", "audit"),  # a training only validates with it
     ),
     Option(
         "tile_overlap",
@@ -491,7 +491,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         0.25,
         flag=False,
         shared=True,
-        result=True,
+        result=("evaluate", "inference", "audit"),  # a training only validates with it
     ),
     Option("tile_batch", Whole(1), _WINDOWS, "windows in one forward pass", 4, flag=False, shared=True, result=False),
     Option(
@@ -640,7 +640,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         ("scan",),
         "MLflow store (sqlite:///FILE.db or a server's address) for settings, numbers and report",
         otherwise="none",
-        more="What the store did not accept, the same command sends later.",
+        more="What the store does not accept is [kept and sent later](training.md#when-the-mlflow-store-does-not-answer).",
         result=False,
     ),
     Option(
