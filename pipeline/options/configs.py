@@ -640,7 +640,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         ("scan",),
         "MLflow store (sqlite:///FILE.db or a server's address) for settings, numbers and report",
         otherwise="none",
-        more="What the store does not accept is [kept and sent later](training.md#when-the-mlflow-store-does-not-answer).",
+        more="What it does not accept is [kept and sent later](training.md#when-the-mlflow-store-does-not-answer).",
         result=False,
     ),
     Option(
