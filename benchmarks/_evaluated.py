@@ -19,12 +19,11 @@ def evaluated_images(checkpoint: Path, split: str, options: dict[str, object]) -
     Args:
         checkpoint: `best.pt` of a training.
         split: `train`, `val` or `test`.
-        options: overrides of `evaluate.yaml`, the data set among them. Each window is taken once unless they say
-            otherwise.
+        options: overrides of `evaluate.yaml`, the data set among them.
     """
     parser = ConfigParser()
     parser.read_config(config_files("evaluate"))
-    parser.update({"checkpoint": str(checkpoint), "split": split, "mirror": False, "handlers": [], **options})
+    parser.update({"checkpoint": str(checkpoint), "split": split, "handlers": [], **options})
     parser.get_parsed_content("text")
     evaluator = parser.get_parsed_content("evaluator")
     found: Images = []

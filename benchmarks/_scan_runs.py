@@ -21,7 +21,7 @@ from monai.inferers import SlidingWindowInferer
 
 from pipeline.engine import ScanStore
 from pipeline.engine.certificate import Seam
-from pipeline.engine.pinned_network import SIDE, TILES, pinned, prompted, rock_tiles
+from pipeline.engine.prediction import PredictionSettings, predictor_for
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Window
 from pipeline.images.volume import ScanVolume, open_volume
@@ -68,10 +68,10 @@ class Case:
         return ScanSettings(
             DEFAULT_PROMPT,
             threshold,
-            chunk_size=self.chunk_size,
-            precision=self.precision,
+            PredictionSettings(
+                chunk_size=self.chunk_size, precision=self.precision, flatten_shading=self.flatten_shading
+            ),
             report=self.report,
-            flatten_shading=self.flatten_shading,
         )
 
 
@@ -156,11 +156,9 @@ def network_of_scan(
     case: Case, volume: ScanVolume, windows: Windows, foreground: Foreground
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The network with its statistics fixed to a scan, as a segmentation makes it."""
-    model = load_model(str(case.model), case.device)
-    features = model.text.get(DEFAULT_PROMPT)
-    tiles = rock_tiles(volume, windows, foreground, SIDE, TILES)
-    network = pinned(model.network, torch.from_numpy(tiles).unsqueeze(1).to(case.device), features, case.precision)
-    return prompted(network, features, case.precision)
+    model, settings = load_model(str(case.model), case.device), PredictionSettings(precision=case.precision)
+    features, device = model.text.get(DEFAULT_PROMPT), torch.device(case.device)
+    return predictor_for(volume, windows, foreground, model.network, features, settings, 1, device).network
 
 
 def compare_time(case: Case, folder: Path, repeats: int) -> dict[str, Any]:

@@ -19,10 +19,14 @@ from _micrograph import normalised
 from torch import nn
 
 from pipeline.engine.certificate import Seam
-from pipeline.engine.pinned_network import STATISTICS, MicrographStatistics
+from pipeline.engine.pinned_network import SIDE, STATISTICS, TILES, pinned, rock_tiles
+from pipeline.foreground.measurement import Foreground
 from pipeline.images import read_image
+from pipeline.images.volume import volume_of_array
 from pipeline.networks.inputs import STRIDE
 from pipeline.text import DEFAULT_PROMPT
+from pipeline.tiling.chunk_plan import ChunkPlan
+from pipeline.tiling.windows import Windows
 from pipeline.workflows import load_model
 
 
@@ -45,18 +49,21 @@ def tiled(
 def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shift: int) -> list[dict[str, object]]:
     """A row for each way of statistics and each halo."""
     model = load_model(str(checkpoint))
-    image = normalised(read_image(image_path))
+    raw = read_image(image_path)
+    image = normalised(raw)
     height, width = image.shape[1:]
     if min(height, width) < tile + shift:
         raise SystemExit(f"{image_path}: it is {width} x {height} px, but at least {tile + shift} px are needed")
     features = model.text.get(DEFAULT_PROMPT)
-    statistics = MicrographStatistics(
-        [{"source": "image"}], [{"image": image, "text": features.text, "tokens": features.tokens}]
-    )
+    with volume_of_array(raw, str(image_path)) as volume:
+        windows = Windows(ChunkPlan(*volume.shape), 0)
+        foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=True)
+        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
+    of_image = pinned(model.network, tiles.unsqueeze(1), features, "float32")
     text = {"text": features.text[None], "tokens": features.tokens[None]}
     rows: list[dict[str, object]] = []
     for way, halo in itertools.product(STATISTICS, halos):
-        network = statistics.network_for("image", model.network) if way == "micrograph" else model.network
+        network = of_image if way == "micrograph" else model.network
         maps = [tiled(network, image, text, tile, halo, start) for start in (0, shift)]
         settings = {name: model.network_settings[name] for name in ("network", "norm")}
         seam = Seam.between(*maps, model.threshold)

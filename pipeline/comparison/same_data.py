@@ -14,7 +14,17 @@ from pipeline.wording import some_of
 #: parameters of a run that don't make it another variant
 _NO_RECIPE = {"variant", "seed", "fold", "dataset_dir", "device", "processes"}
 #: of a summary: how the network was applied
-_SETTINGS = ("mirror", "statistics", "precision", "flatten_shading", "tile_size", "tile_overlap")
+_SETTINGS = (
+    "mirror",
+    "statistics",
+    "precision",
+    "flatten_shading",
+    "halo",
+    "skip_empty",
+    "rescale",
+    "prompt",
+    "sentences",
+)
 
 
 def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:

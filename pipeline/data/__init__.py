@@ -10,17 +10,13 @@ from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.problems import Problem
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
 from pipeline.data.splits import sources_by_pattern
-from pipeline.foreground.intensity import Intensity
-from pipeline.foreground.shading import Shading
 from pipeline.images import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
 
 __all__ = [
     "IMAGE_SUFFIXES",
     "DatasetIndex",
-    "Intensity",
     "Problem",
     "Sample",
-    "Shading",
     "check_image",
     "index_dataset",
     "index_with_new_split",

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.pairs import Pair
+from pipeline.data.pairs import Pair, read_sentence
 from pipeline.data.problems import Problem
 from pipeline.errors import FileProblem, UserError
-from pipeline.files import read_bytes, sha256_of
-from pipeline.foreground.intensity import Intensity
+from pipeline.files import sha256_of
 from pipeline.images import open_only_image, read_image
 from pipeline.images.grey import COLOUR_ADVICE, few_levels
 from pipeline.wording import some_of
@@ -36,7 +35,6 @@ class Record:
         image_sha256: Of the image file's bytes.
         label_sha256: Of the label file's bytes.
         prompt: The text, stripped; None without a text file.
-        intensity: The image's grey-level statistics.
         constant: Whether all of the image's pixels are the same.
         black: Whether all of them are zero.
         coloured: Whether grey was made of channels that differ.
@@ -51,7 +49,6 @@ class Record:
     image_sha256: str
     label_sha256: str
     prompt: str | None
-    intensity: Intensity
     constant: bool
     black: bool
     coloured: bool
@@ -198,7 +195,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
     prompt = None
     if pair.text is not None:
         try:
-            prompt = _read_prompt(pair.text)
+            prompt = read_sentence(pair.text)
         except FileProblem as problem:
             problems.append(Problem.of(problem))
     if not good or image is None or label is None:
@@ -213,7 +210,6 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         image_sha256=sha256_of(pair.image),
         label_sha256=sha256_of(pair.label),
         prompt=prompt,
-        intensity=Intensity.of(image.pixels),
         constant=bool(image.pixels.min() == image.pixels.max()),
         black=not image.pixels.any(),
         coloured=image.coloured,
@@ -231,22 +227,6 @@ def check_image(image: np.ndarray, path: Path) -> None:
     if min(image.shape) < SMALLEST_SIDE:
         what = f"it is only {_size(image.shape)}, but each side needs at least {SMALLEST_SIDE} pixels"
         raise FileProblem(path, what, "remove it with its label, or use a larger crop")
-
-
-def _read_prompt(path: Path) -> str:
-    try:
-        text = read_bytes(path).decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise FileProblem(path, "the text is not UTF-8", "save it as UTF-8") from error
-    if not text:
-        raise FileProblem(path, "the text is empty", "write a prompt into it, or remove the file")
-    if not text.replace("|", " ").strip():
-        raise FileProblem(
-            path, "the text holds only bars, no phrase", "write it as in 'pore | rock pore', or remove the file"
-        )
-    if "\x00" in text:
-        raise FileProblem(path, "the text holds null bytes", "save it as UTF-8")
-    return text
 
 
 def _of_another_size(pair: Pair, label: np.ndarray, shape: tuple[int, int]) -> Problem:

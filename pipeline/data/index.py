@@ -265,7 +265,6 @@ def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: 
             prompt=record.prompt,
             shape=record.shape,
             porosity=_pore_pixels(record, scan) / (record.shape[0] * record.shape[1]),
-            intensity=record.intensity,
             image_sha256=record.image_sha256,
             label_sha256=record.label_sha256,
         )

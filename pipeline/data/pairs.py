@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.problems import Problem
-from pipeline.errors import UserError
+from pipeline.errors import FileProblem, UserError
+from pipeline.files import read_bytes
 from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
 from pipeline.images.folders import LAYOUTS
 from pipeline.wording import some_of
@@ -279,3 +280,38 @@ def _texts(folder: Path) -> dict[str, Path]:
 
 def _names(paths: Iterable[Path]) -> str:
     return ", ".join(path.name for path in paths)
+
+
+def sentence_of(image: Path) -> str | None:
+    """The sentence that belongs to an image: `text/NAME.txt`, in its folder or, in a data set, in the folder above.
+
+    Raises:
+        FileProblem: it is empty, or not UTF-8.
+    """
+    folder = image.absolute().parent
+    in_data_set = folder.name in [images for images, _ in LAYOUTS]
+    for place in (folder.parent, folder) if in_data_set else (folder,):
+        if file := _texts(place / TEXT_FOLDER).get(composed(stem_of(image))):
+            return read_sentence(file)
+    return None
+
+
+def read_sentence(path: Path) -> str:
+    """The text of a file, stripped.
+
+    Raises:
+        FileProblem: it is empty, or not UTF-8.
+    """
+    try:
+        text = read_bytes(path).decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise FileProblem(path, "the text is not UTF-8", "save it as UTF-8") from error
+    if not text:
+        raise FileProblem(path, "the text is empty", "write a prompt into it, or remove the file")
+    if not text.replace("|", " ").strip():
+        raise FileProblem(
+            path, "the text holds only bars, no phrase", "write it as in 'pore | rock pore', or remove the file"
+        )
+    if "\x00" in text:
+        raise FileProblem(path, "the text holds null bytes", "save it as UTF-8")
+    return text

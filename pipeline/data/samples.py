@@ -15,7 +15,6 @@ import numpy as np
 from pipeline.data.problems import Problem
 from pipeline.data.splits import SPLITS
 from pipeline.errors import UserError
-from pipeline.foreground.intensity import Intensity
 from pipeline.images import read_image, read_label
 
 
@@ -32,7 +31,6 @@ class Sample:
         prompt: Its own text, where there is one.
         shape: (H, W) of what is imaged, pixels; the files may have an info bar below it.
         porosity: Share of pore pixels in the label, 0 to 1.
-        intensity: The image's grey-level statistics.
         image_sha256: Of the image file's bytes.
         label_sha256: Of the label file's bytes.
     """
@@ -45,7 +43,6 @@ class Sample:
     prompt: str | None
     shape: tuple[int, int]
     porosity: float
-    intensity: Intensity
     image_sha256: str
     label_sha256: str
 

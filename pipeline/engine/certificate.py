@@ -11,7 +11,6 @@ import torch
 
 from pipeline.engine.prediction import ChunkPredictor
 from pipeline.engine.store import PROBABILITY, ScanStore
-from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Part
 from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.chunk_plan import ChunkPlan
@@ -55,19 +54,17 @@ _CROPS = 4
 _HALF_SIDE = 128
 
 
-def certify(
-    predictor: ChunkPredictor, store: ScanStore, threshold: float, foreground: Foreground | None = None, seed: int = 0
-) -> dict[str, Any]:
+def certify(predictor: ChunkPredictor, store: ScanStore, threshold: float, seed: int = 0) -> dict[str, Any]:
     """Compare what was written around corners of chunks, where four of them meet, with windows laid around the corner.
 
-    There each pixel lies in the middle of the new window, and beside a border of the old ones. Probabilities are
-    compared as they are stored, in steps of 1/255.
+    There each pixel lies in the middle of the new window, and at the border of the old ones. Probabilities are
+    compared as they are stored, in steps of 1/255. Only corners in rock are taken: others were not sent through the
+    network.
 
     Args:
         predictor: that made the segmentation.
         store: finished.
         threshold: probability from which a pixel is pore.
-        foreground: where the scan shows rock; corners elsewhere were not sent through the network.
         seed: of the choice of corners.
 
     Returns:
@@ -77,7 +74,7 @@ def certify(
     plan = store.plan
     crops: list[Part] = []
     for corner in _corners(plan, seed):
-        if foreground is None or foreground.rock(plan, corner).all():
+        if predictor.foreground.rock(plan, corner).all():
             crops.append(corner)
         if len(crops) == _CROPS:
             break

@@ -1,111 +1,109 @@
-"""Sliding-window inference with a text prior for each image."""
+"""The prediction engine as a MONAI `Inferer`: whole images in, probabilities out, as `segment` gives them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import math
+from collections.abc import Sequence
 from typing import Any, cast
 
+import numpy as np
 import torch
-from monai.inferers import Inferer, SlidingWindowInferer
+from monai.inferers import Inferer
 from torch import nn
-from torch.nn import functional as F
 
-from pipeline.engine.pinned_network import MicrographStatistics
-from pipeline.engine.precision import autocast
-from pipeline.networks.inputs import STRIDE
+from pipeline.engine.prediction import PredictionSettings, predictor_for
+from pipeline.engine.sizes import fitting_sizes, memory_need, network_scale
+from pipeline.foreground.intensity import NothingToSee
+from pipeline.foreground.measurement import Foreground
+from pipeline.images.volume import volume_of_array
+from pipeline.text import TextFeatures
+from pipeline.tiling.chunk_plan import ChunkPlan
+from pipeline.tiling.windows import Windows, check_imaged
+
+logger = logging.getLogger("vlsenet")
 
 
-class PromptedSlidingWindowInferer(Inferer):
-    """MONAI's sliding window, for networks that take one text feature per image.
+class MicrographInferer(Inferer):
+    """Predicts whole images by the functions that segment scans, each as a scan of its own.
 
-    MONAI gives every window of a batch the same extra arguments, or pairs them wrongly when several images are in
-    the batch; here each image is run on its own and its text is repeated for its windows. A window is never larger
-    than the image needs, so that a small image is not padded to a large window; and all windows start on the grid
-    of the poolings, so that they pool the same blocks of pixels.
+    So the same pixel of the same image has the same probability in training, evaluation and segmentation: grey levels,
+    shading, empty ground and the network's statistics are those of the image itself, and each window counts once. It
+    needs a text for each image, grey values as the file has them, and gives probabilities, not logits: an image of
+    another pixel size is resampled for the network, and its probability back.
 
     Args:
-        tile_size: longest side of a window (px), rounded up to a multiple of 16.
-        overlap: share of a window that its neighbour covers too, 0 to below 1.
-        batch_size: windows in one forward pass.
-        mirror: average the logits over the four mirrorings of each window: four times the work for a steadier
-            answer, as a pore is one from every side.
-        precision: `auto`, `bfloat16` or `float32`.
-        statistics: gives the network of an image's micrograph. None: the network takes what it reads from each
-            window.
+        settings: how the network is applied.
+        trained_nm: pixel sizes of the network's training images (nm); empty where they are not known.
     """
 
-    def __init__(
-        self,
-        tile_size: int = 512,
-        overlap: float = 0.25,
-        batch_size: int = 4,
-        mirror: bool = False,
-        precision: str = "float32",
-        statistics: MicrographStatistics | None = None,
-    ) -> None:
+    def __init__(self, settings: PredictionSettings, trained_nm: Sequence[float] = ()) -> None:
         super().__init__()
-        self.tile_size = tile_size
-        self.overlap = overlap
-        self.batch_size = batch_size
-        self.mirrorings: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3)) if mirror else ((),)
-        self.precision = precision
-        self.statistics = statistics
+        self.settings = settings
+        self.trained_nm = tuple(trained_nm) if settings.rescale else ()
 
     def __call__(
         self,
         inputs: torch.Tensor,
-        network: Callable[..., torch.Tensor],
+        network: Any,
         *args: Any,
-        source: Sequence[str] | None = None,
-        **text: torch.Tensor,
+        text: torch.Tensor,
+        tokens: torch.Tensor,
+        pixel_size_nm: torch.Tensor | None = None,
+        name: Sequence[str] | None = None,
+        **kwargs: Any,
     ) -> torch.Tensor:
-        """Logits (N, 1, H, W) in float32.
+        """Probability of pore (N, 1, H, W), float32, 0 to 1; 0 where there is no rock.
 
         Args:
-            inputs: images (N, C, H, W).
-            network: called as `network(windows, **text)`.
+            inputs: images (N, 1, H, W), grey values as their files have them, without info bars.
+            network: as trained, in evaluation mode; called as `network(windows, text, tokens)`.
             args: none; they belong to the interface.
-            source: the micrograph of each image, where statistics are pinned.
-            text: each keyword (N, ...) holds one text feature per image.
+            text: feature of each image's prompt (N, D).
+            tokens: features of its tokens (N, L, D).
+            pixel_size_nm: pixel height and width of each image (N, 2), nanometres; NaN or None: not known.
+            name: of each image, for messages.
+            kwargs: none; they belong to the interface.
+
+        Raises:
+            UserError: an image is too small, holds NaN, or does not fit into the device's memory.
         """
-        logits = []
-        for i in range(len(inputs)):
-            own = network
-            if self.statistics is not None and source is not None:
-                with autocast(self.precision, inputs.device):  # statistics of what the network will see
-                    own = self.statistics.network_for(source[i], cast(nn.Module, network))
-            logits.append(self._one_image(inputs[i : i + 1], own, {key: value[i] for key, value in text.items()}))
-        return torch.cat(logits)
+        images = torch.as_tensor(inputs).detach().cpu().numpy()
+        names = name or [f"image {number}" for number in range(len(images))]
+        sizes = [None] * len(images) if pixel_size_nm is None else pixel_size_nm.cpu().tolist()
+        maps = [
+            self._predict(image, cast(nn.Module, network), TextFeatures(*features), size, called, inputs.device)
+            for (image,), *features, size, called in zip(images, text, tokens, sizes, names, strict=True)
+        ]
+        return torch.from_numpy(np.stack(maps)[:, None]).to(inputs.device)
 
-    def _one_image(
-        self, image: torch.Tensor, network: Callable[..., torch.Tensor], text: dict[str, torch.Tensor]
-    ) -> torch.Tensor:
-        def predict(windows: torch.Tensor) -> torch.Tensor:
-            repeated = {key: value.expand(len(windows), *value.shape) for key, value in text.items()}
-            with autocast(self.precision, windows.device):
-                logits = [network(windows.flip(axes), **repeated).flip(axes).float() for axes in self.mirrorings]
-            return torch.stack(logits).mean(0) if len(logits) > 1 else logits[0]
-
-        height, width = image.shape[2:]
-        # MONAI moves the last window of a row back to the image's border, which is on the grid only then
-        image = F.pad(image, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
-        window = [min(_round_up(self.tile_size), side) for side in image.shape[2:]]
-        inferer = SlidingWindowInferer(
-            roi_size=window,
-            sw_batch_size=self.batch_size,
-            overlap=[_overlap_on_grid(side, self.overlap) for side in window],
-            mode="gaussian",
+    def _predict(
+        self,
+        image: np.ndarray,
+        network: nn.Module,
+        features: TextFeatures,
+        pixel_size_nm: Sequence[float] | None,
+        name: str,
+        device: torch.device,
+    ) -> np.ndarray:
+        """Probability (H, W) of an image (H, W)."""
+        settings, shape = self.settings, (image.shape[0], image.shape[1])
+        known = pixel_size_nm is not None and not any(map(math.isnan, pixel_size_nm))
+        scale = network_scale(
+            (pixel_size_nm[0], pixel_size_nm[1]) if known and pixel_size_nm else None, self.trained_nm
         )
-        logits = cast(torch.Tensor, inferer(image, predict))
-        return logits[..., :height, :width]
-
-
-def _overlap_on_grid(window: int, overlap: float) -> float:
-    """The least overlap from the one asked for on, whose step from window to window is a multiple of 16 pixels."""
-    step = max(STRIDE, int(window * (1 - overlap)) // STRIDE * STRIDE)
-    # MONAI rounds the step down: half a pixel more, so that no rounding of floats takes one off
-    return max(0.0, 1 - (step + 0.5) / window)
-
-
-def _round_up(side: int) -> int:
-    return -(-side // STRIDE) * STRIDE
+        check_imaged(shape, shape[0], None, scale, name)
+        need = memory_need(network, features, settings.statistics, settings.precision, device)
+        chunk_size, batch = fitting_sizes(
+            need, device, settings.halo, (1, *shape), scale, settings.chunk_size, settings.batch
+        )
+        plan = ChunkPlan(*shape, chunk=chunk_size, block=chunk_size)
+        windows = Windows(plan, settings.halo, scale, uniform=batch > 1)
+        with volume_of_array(image, name) as volume:
+            try:
+                foreground = Foreground.measured(volume, windows, settings.skip_empty, settings.flatten_shading)
+            except NothingToSee as nothing:  # one such image among many is no mistake; it holds no pore
+                logger.warning("%s", nothing)
+                return np.zeros(shape, np.float32)
+            predictor = predictor_for(volume, windows, foreground, network, features, settings, batch, device)
+            return predictor.probability()[0]

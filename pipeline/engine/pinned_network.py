@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from math import ceil
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +16,7 @@ from pipeline.foreground.rock_mask import RockMask
 from pipeline.images.rectangles import sample_windows
 from pipeline.images.volume import ScanVolume
 from pipeline.networks import inference_form, pin_statistics
-from pipeline.networks.inputs import STRIDE
+from pipeline.networks.inputs import crop_to, pad_to_stride
 from pipeline.text import TextFeatures
 from pipeline.tiling.windows import Windows, at_network_scale
 
@@ -26,8 +24,8 @@ logger = logging.getLogger("vlsenet")
 
 STATISTICS = ("micrograph", "network")
 
-#: networks that are kept at a time: images of a micrograph mostly come together, and a large network takes much memory
-_KEPT = 2
+#: windows (N, 1, H, W), normalised -> logits (N, 1, H, W)
+WindowNetwork = Callable[[torch.Tensor], torch.Tensor]
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
 TILES = 16
@@ -70,75 +68,6 @@ def _channels_last(image: torch.Tensor) -> torch.Tensor:
     `image.to(memory_format=...)` leaves the strides of a single channel as they are.
     """
     return image.movedim(1, -1).clone(memory_format=torch.contiguous_format).movedim(-1, 1)
-
-
-class MicrographStatistics:
-    """Networks with their statistics pinned to a micrograph, one for each source of a data set.
-
-    The statistics are taken over tiles that are spread over all images of the source. A micrograph's network is made
-    when its first image comes, and again when the weights have changed since.
-
-    Args:
-        items: what the data set was made of; `source` says from which micrograph an image was cut.
-        dataset: the images (C, H, W) with their text features, in the order of the items.
-    """
-
-    def __init__(self, items: Sequence[Mapping[str, Any]], dataset: Sequence[Mapping[str, Any]]) -> None:
-        self._dataset = dataset
-        self._members: dict[str, list[int]] = {}
-        for index, item in enumerate(items):
-            self._members.setdefault(item["source"], []).append(index)
-        self._pinned: dict[str, nn.Module] = {}
-        self._made_of: tuple[nn.Module, list[int]] | None = None
-
-    def network_for(self, source: str, network: nn.Module) -> nn.Module:
-        """The network for images of a source, for inference only."""
-        versions = [tensor._version for tensor in network.state_dict().values()]
-        if self._made_of is None or self._made_of[0] is not network or self._made_of[1] != versions:
-            self._made_of = network, versions
-            self._pinned.clear()
-        if source not in self._pinned:
-            device = next(network.parameters()).device
-            tiles = {name: tensor.to(device) for name, tensor in self._tiles(source).items()}
-            if len(self._pinned) == _KEPT:  # the one that was not asked for longest
-                del self._pinned[next(iter(self._pinned))]
-            self._pinned[source] = network_for_tiles(network, **tiles)
-        self._pinned[source] = self._pinned.pop(source)
-        return self._pinned[source]
-
-    def _tiles(self, source: str) -> dict[str, torch.Tensor]:
-        members = self._members[source]
-        chosen = [members[i * len(members) // min(TILES, len(members))] for i in range(min(TILES, len(members)))]
-        images = [self._dataset[index] for index in chosen]
-        # all of one size, in one batch: that of the largest image; smaller ones are left out
-        largest = max((item["image"].shape[1:] for item in images), key=lambda shape: min(shape) * max(shape))
-        size = [min(SIDE, max(STRIDE, side // STRIDE * STRIDE)) for side in largest]
-        images = [item for item in images if all(a >= b for a, b in zip(item["image"].shape[1:], size, strict=True))]
-        tiles = []
-        for number, item in enumerate(images):
-            crops = _spread(item["image"], size, -(-TILES // len(images)), number)
-            tiles += [{**item, "image": crop} for crop in crops]
-        keys = [key for key in ("image", "text", "tokens") if key in tiles[0]]
-        return {key: torch.stack([torch.as_tensor(tile[key]) for tile in tiles]) for key in keys}
-
-
-def _spread(image: torch.Tensor, size: Sequence[int], most: int, start: int = 0) -> list[torch.Tensor]:
-    """Crops that cover an image (C, H, W), or `most` of them, spread over it; they overlap where it is no multiple.
-
-    Args:
-        image: at least as large as the crops.
-        size: height and width of a crop (px).
-        most: number of crops.
-        start: with which crop to begin, where not all are taken, so that images differ in what is taken.
-    """
-    axes = []
-    for side, length in zip(image.shape[1:], size, strict=True):
-        count = -(-side // length)
-        axes.append([round(i * (side - length) / max(count - 1, 1)) for i in range(count)])
-    places = list(itertools.product(*axes))
-    number = min(most, len(places))
-    taken = [places[(start + i * len(places) // number) % len(places)] for i in range(number)]
-    return [image[:, top : top + size[0], left : left + size[1]] for top, left in taken]
 
 
 Place = tuple[int, int]
@@ -217,21 +146,29 @@ def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures, prec
         return network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
 
 
-def prompted(network: nn.Module, features: TextFeatures, precision: str) -> Callable[[torch.Tensor], torch.Tensor]:
+def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror: bool = False) -> WindowNetwork:
     """A function of windows (N, 1, H, W), normalised, to logits (N, 1, H, W).
 
     Args:
         network: as trained, or pinned.
         features: of the prompt.
         precision: as in `autocast`.
+        mirror: average the logits over the four mirrorings of each window: four times the work for a steadier answer,
+            as a pore is one from every side.
     """
     device = next(network.parameters()).device
     text, tokens = features.text.to(device), features.tokens.to(device)
 
-    def run(windows: torch.Tensor) -> torch.Tensor:
+    def once(windows: torch.Tensor) -> torch.Tensor:
         count = len(windows)
         with autocast(precision, windows.device):
             logits: torch.Tensor = network(windows, text.expand(count, -1), tokens.expand(count, -1, -1))
         return logits
 
-    return run
+    def mirrored(windows: torch.Tensor) -> torch.Tensor:
+        # whole blocks of the poolings, so that a mirrored window pools the same pixels
+        padded = pad_to_stride(windows)
+        logits = [once(padded.flip(axes)).flip(axes).float() for axes in ((), (2,), (3,), (2, 3))]
+        return crop_to(torch.stack(logits).mean(0), windows)
+
+    return mirrored if mirror else once

@@ -1,138 +1,242 @@
-"""Probability of pore, chunk by chunk: reading ahead, and the network on batches of windows."""
+"""The prediction engine: the probability of pore of every pixel, window by window, into memory or onto the disk."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import torch
+from monai.inferers import Merger, PatchInferer, Splitter
+from torch import nn
+from tqdm.auto import tqdm
 
+from pipeline.engine.journal import Journal
+from pipeline.engine.pinned_network import SIDE, TILES, WindowNetwork, pinned, prompted, rock_tiles
+from pipeline.engine.store import ScanStore
 from pipeline.errors import UserError
-from pipeline.foreground.normalisation import GreyNormalisation
-from pipeline.images.rectangles import Part, Window
+from pipeline.foreground.measurement import Foreground
+from pipeline.images.rectangles import Part
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume
+from pipeline.text import TextFeatures
 from pipeline.tiling.windows import Windows, at_network_scale, axis_weights, resampled
 
 logger = logging.getLogger("vlsenet")
 
-#: windows (N, 1, H, W), normalised -> logits (N, 1, H, W)
-Network = Callable[[torch.Tensor], torch.Tensor]
+#: takes the number of a chunk and its probability (H, W), float32
+Sink = Callable[[int, np.ndarray], None]
 
-_Ahead = tuple[int, Part, Window, "Future[np.ndarray]"]
+
+@dataclass(frozen=True)
+class PredictionSettings:
+    """How a network is applied to an image or a scan: the same in every command.
+
+    Attributes:
+        halo: border read around each chunk (px, at the network's scale), a multiple of 16.
+        chunk_size: side of a chunk (px), a multiple of 16; None: by the device's memory.
+        batch: windows in one forward pass; None: by the device's memory.
+        precision: of the convolutions: `auto`, `float32` or `bfloat16`.
+        statistics: `micrograph` (of all norms, pinned to the image) or `network` (each norm in its own way).
+        flatten_shading: remove slow changes of brightness.
+        skip_empty: find empty ground around the rock, which holds no pore.
+        rescale: resample an image of another pixel size to that of the training, where both are known.
+        mirror: average over four mirrorings of each window.
+    """
+
+    halo: int = 128
+    chunk_size: int | None = None
+    batch: int | None = None
+    precision: str = "auto"
+    statistics: str = "micrograph"
+    flatten_shading: bool = True
+    skip_empty: bool = True
+    rescale: bool = True
+    mirror: bool = False
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What changes the numbers by more than rounding, by name: for manifests and summaries."""
+        return {name: value for name, value in asdict(self).items() if name not in ("chunk_size", "batch")}
+
+
+class WindowSplitter(Splitter):
+    """MONAI's splitter for scans: from numbers of chunks to windows, read ahead of the network and normalised.
+
+    Memory depends on the windows, not on the scan.
+
+    Args:
+        volume: the scan.
+        windows: where the network looks.
+        foreground: of the scan.
+        ahead: windows that are read ahead at most.
+    """
+
+    def __init__(self, volume: ScanVolume, windows: Windows, foreground: Foreground, ahead: int) -> None:
+        super().__init__(patch_size=windows.plan.chunk)
+        self._volume, self._windows, self._foreground, self._ahead = volume, windows, foreground, ahead
+
+    def get_input_shape(self, inputs: Sequence[int]) -> tuple[int, ...]:
+        """Height and width of the output."""
+        return self._windows.plan.shape[1:]
+
+    def get_padded_shape(self, inputs: Sequence[int]) -> tuple[int, ...]:
+        """As `get_input_shape`: only windows reach beyond the image."""
+        return self.get_input_shape(inputs)
+
+    def __call__(self, inputs: Sequence[int]) -> Iterator[tuple[torch.Tensor, tuple[int]]]:
+        """Windows (1, 1, h, w) of chunks, in the order of their numbers, each with the number as its location.
+
+        Raises:
+            UserError: a part of the scan can't be read.
+        """
+        order = iter(inputs)
+        ahead: deque[tuple[int, Future[torch.Tensor]]] = deque()
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="reader") as readers:
+
+            def read_ahead() -> None:
+                for index in islice(order, max(0, self._ahead - len(ahead))):
+                    part = self._windows.imaged(self._windows.plan[index])
+                    ahead.append((index, readers.submit(self.read, part)))
+
+            try:
+                read_ahead()
+                while ahead:
+                    index, reading = ahead.popleft()
+                    read_ahead()
+                    yield reading.result(), (index,)
+            finally:
+                for _, reading in ahead:
+                    reading.cancel()
+
+    def read(self, part: Part) -> torch.Tensor:
+        """The window (1, 1, h, w) of an imaged part: by the threads that read, while the network runs."""
+        windows, window = self._windows, self._windows.around(part)
+        high, wide = windows.shape
+        inside = min(window.height, high - window.top), min(window.width, wide - window.left)
+        with self._volume.slice(part.slice) as source:
+            pixels = at_network_scale(source, windows).read(window.top, window.left, *inside)
+        normalisation = self._foreground.normalisation
+        grey = normalisation.normalised(pixels, part.slice, window.top, window.left, windows.scale)
+        if inside != window[2:]:  # as the network itself pads what is no multiple of its poolings
+            grey = np.pad(grey, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
+        return torch.from_numpy(grey)[None, None]
+
+
+class ChunkMerger(Merger):
+    """MONAI's merger for scans: cuts a window's probability down to its chunk, at the scan's scale, and passes it on.
+
+    Args:
+        merged_shape: MONAI's; not used.
+        cropped_shape: likewise.
+        windows: where the network looked.
+        sink: takes each chunk.
+    """
+
+    def __init__(
+        self, merged_shape: Sequence[int], cropped_shape: Sequence[int] | None = None, *, windows: Windows, sink: Sink
+    ) -> None:
+        super().__init__(merged_shape, cropped_shape)
+        self._windows, self._sink = windows, sink
+
+    def aggregate(self, values: torch.Tensor, location: Sequence[int]) -> None:
+        """Pass on the chunk of a window's probability (1, 1, h, w); its location is the chunk's number."""
+        (index,) = location
+        whole = self._windows.plan[index]
+        part = self._windows.imaged(whole)
+        chunk = at_scan_scale(values[0, 0].numpy(), self._windows, part)
+        if below := whole.height - part.height:
+            chunk = np.pad(chunk, [(0, below), (0, 0)])
+        self._sink(index, chunk)
+
+    def finalize(self) -> None:
+        """Nothing is left to be merged."""
+
+
+def at_scan_scale(probability: np.ndarray, windows: Windows, part: Part) -> np.ndarray:
+    """Probability (H, W) of an imaged part, at the scan's scale, from that of its window (h, w)."""
+    plan, (high, wide), window = windows.plan, windows.shape, windows.around(part)
+    y, x = plan.region.y + part.y, plan.region.x + part.x
+    if windows.scale == (1, 1):
+        top, left = y - window.top, x - window.left
+        return probability[top : top + part.height, left : left + part.width]
+    down, across = (
+        axis_weights(start, count, 1 / scale, length, limit)[2]
+        for start, count, scale, length, limit in (
+            (y, part.height, windows.scale[0], high, (window.top, window.height)),
+            (x, part.width, windows.scale[1], wide, (window.left, window.width)),
+        )
+    )
+    return resampled(probability, down, across)
 
 
 @dataclass
 class ChunkPredictor:
     """Runs a network over the chunks of a scan.
 
-    Memory depends on the windows and the batch, not on the scan: at most two batches are read ahead.
-
     Attributes:
         volume: the scan.
         windows: where the network looks.
-        network: called on windows, on the device.
-        normalisation: how the scan is normalised.
+        network: called on windows (N, 1, h, w), normalised, on the device; gives logits of that shape.
+        foreground: where the scan shows rock, and how it is normalised.
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
     """
 
     volume: ScanVolume
     windows: Windows
-    network: Network
-    normalisation: GreyNormalisation
+    network: WindowNetwork
+    foreground: Foreground
     batch: int
     device: torch.device
 
-    def __call__(self, indices: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """Predict chunks, in the order given.
+    def __call__(self, indices: Sequence[int], sink: Sink) -> None:
+        """Predict chunks; those without rock, which come first, are 0 and not sent through the network.
 
         Args:
             indices: numbers of the chunks.
-
-        Yields:
-            The number of each chunk and its probability (H, W), float32; 0 where it was not imaged.
+            sink: takes each chunk's number and probability (H, W), float32; 0 where it was not imaged.
 
         Raises:
             UserError: a part of the scan can't be read, or one window alone is too large for the device.
         """
-        order = iter(indices)
-        ahead: deque[_Ahead] = deque()
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="reader") as readers:
-
-            def read_ahead() -> None:
-                for index in islice(order, max(0, 2 * self.batch - len(ahead))):
-                    part = self.windows.imaged(self.windows.plan[index])
-                    window = self.windows.around(part)
-                    ahead.append((index, part, window, readers.submit(self._read, part, window)))
-
-            try:
-                read_ahead()
-                while ahead:
-                    size = ahead[0][2][2:]
-                    together: list[_Ahead] = []
-                    while ahead and len(together) < self.batch and ahead[0][2][2:] == size:
-                        together.append(ahead.popleft())
-                    read_ahead()
-                    windows = [reading.result() for *_, reading in together]
-                    # the network waits for what is done here: nothing is copied that need not be
-                    stacked = np.stack(windows) if len(windows) > 1 else windows[0][None]
-                    probabilities = self._run(self._on_device(stacked))
-                    for (index, part, window, _), probability in zip(together, probabilities, strict=True):
-                        chunk = self._at_scan_scale(probability, part, window)
-                        if below := self.windows.plan[index].height - part.height:
-                            chunk = np.pad(chunk, [(0, below), (0, 0)])
-                        yield index, chunk
-            finally:
-                for *_, reading in ahead:
-                    reading.cancel()
+        plan = self.windows.plan
+        chunks = {index: plan[index] for index in indices}
+        empty = [index for index, chunk in chunks.items() if self.foreground.is_empty(plan, chunk)]
+        for index in empty:
+            sink(index, np.zeros((chunks[index].height, chunks[index].width), np.float32))
+        if rock := [index for index in indices if index not in set(empty)]:
+            splitter = WindowSplitter(self.volume, self.windows, self.foreground, 2 * self.batch)
+            inferer = PatchInferer(splitter, ChunkMerger, self.batch, windows=self.windows, sink=sink)
+            inferer(rock, self._run)  # type: ignore[arg-type]
 
     def predict(self, part: Part) -> np.ndarray:
         """Probability (H, W), float32, of an imaged part no larger than a chunk, from a window around it alone."""
-        window = self.windows.around(part)
-        probability = self._run(self._on_device(self._read(part, window)[None]))[0]
-        return self._at_scan_scale(probability, part, window)
+        window = WindowSplitter(self.volume, self.windows, self.foreground, 1).read(part)
+        return at_scan_scale(self._run(window)[0, 0].numpy(), self.windows, part)
 
-    def _read(self, part: Part, window: Window) -> np.ndarray:
-        """A window (H, W), normalised: by the threads that read, while the network runs."""
-        high, wide = self.windows.shape
-        inside = min(window.height, high - window.top), min(window.width, wide - window.left)
-        with self.volume.slice(part.slice) as source:
-            pixels = at_network_scale(source, self.windows).read(window.top, window.left, *inside)
-        grey = self.normalisation.normalised(pixels, part.slice, window.top, window.left, self.windows.scale)
-        if inside == window[2:]:
-            return grey
-        # as the network itself pads what is no multiple of its poolings
-        return np.pad(grey, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
+    def probability(self) -> np.ndarray:
+        """Probability of the whole region (slices, H, W), float32, in memory; 0 where there is no rock."""
+        plan = self.windows.plan
+        result = np.zeros(plan.shape, np.float32)
 
-    def _at_scan_scale(self, probability: np.ndarray, part: Part, window: Window) -> np.ndarray:
-        """Probability of a part, from that of its window."""
-        plan, (high, wide) = self.windows.plan, self.windows.shape
-        y, x = plan.region.y + part.y, plan.region.x + part.x
-        if self.windows.scale == (1, 1):
-            top, left = y - window.top, x - window.left
-            return probability[top : top + part.height, left : left + part.width]
-        down, across = (
-            axis_weights(start, count, 1 / scale, length, limit)[2]
-            for start, count, scale, length, limit in (
-                (y, part.height, self.windows.scale[0], high, (window.top, window.height)),
-                (x, part.width, self.windows.scale[1], wide, (window.left, window.width)),
-            )
-        )
-        return resampled(probability, down, across)
+        def keep(index: int, probability: np.ndarray) -> None:
+            chunk = plan[index]
+            rows, columns = slice(chunk.y, chunk.y + chunk.height), slice(chunk.x, chunk.x + chunk.width)
+            result[chunk.slice, rows, columns] = probability * self.foreground.rock(plan, chunk)
 
-    def _on_device(self, windows: np.ndarray) -> torch.Tensor:
-        """Windows (N, H, W) as the network takes them, (N, 1, H, W)."""
-        return torch.from_numpy(windows).to(self.device).unsqueeze(1)
+        self(range(len(plan)), keep)
+        return result
 
-    def _run(self, windows: torch.Tensor) -> np.ndarray:
-        """Probability (N, H, W) of windows (N, 1, H, W), in as many passes as the device's memory asks for."""
-        parts = []
+    def _run(self, windows: torch.Tensor) -> torch.Tensor:
+        """Probability of windows (N, 1, h, w), on the CPU, in as many passes as the device's memory asks for."""
+        windows = windows.to(self.device)
+        parts: list[torch.Tensor] = []
         first = 0
         while first < len(windows):
             try:
@@ -148,10 +252,10 @@ class ChunkPredictor:
                 self.batch //= 2
                 torch.cuda.empty_cache()
                 logger.warning("%s ran out of memory: continuing with batches of %d", self.device, self.batch)
-        return np.concatenate(parts) if len(parts) > 1 else parts[0]
+        return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def _pass(self, windows: torch.Tensor) -> np.ndarray:
-        """Probability (N, H, W) of windows (N, 1, H, W) in one pass, always of a full batch.
+    def _pass(self, windows: torch.Tensor) -> torch.Tensor:
+        """Probability of windows (N, 1, h, w) in one pass, always of a full batch.
 
         Convolutions of another batch size may be computed in another order: after an interrupt, when other chunks meet
         in a batch, the bytes of the result would differ.
@@ -160,5 +264,88 @@ class ChunkPredictor:
         if count < self.batch:
             windows = torch.cat([windows, windows[-1:].expand(self.batch - count, -1, -1, -1)])
         with torch.no_grad():
-            probability: torch.Tensor = self.network(windows)[:count, 0].float().sigmoid()
-        return probability.cpu().numpy()
+            return self.network(windows)[:count].float().sigmoid().cpu()
+
+
+def predictor_for(
+    volume: ScanVolume,
+    windows: Windows,
+    foreground: Foreground,
+    network: nn.Module,
+    features: TextFeatures,
+    settings: PredictionSettings,
+    batch: int,
+    device: torch.device,
+) -> ChunkPredictor:
+    """The predictor of a scan, in every command: the network with the scan's statistics, asked with a text.
+
+    Args:
+        volume: the scan.
+        windows: of its plan.
+        foreground: measured of it.
+        network: as trained, on the device.
+        features: of the text.
+        settings: how the network is applied.
+        batch: windows in one forward pass.
+        device: where the network runs.
+    """
+    if settings.statistics == "micrograph":
+        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
+        network = pinned(network, tiles.unsqueeze(1).to(device), features, settings.precision)
+    run = prompted(network, features, settings.precision, settings.mirror)
+    return ChunkPredictor(volume, windows, run, foreground, batch, device)
+
+
+def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
+    """Numbers of the chunks that are still to be written, in order."""
+    plan = store.plan
+    done = {index for index in journal.entries() if store.has_chunk(index)}
+    if done:
+        megapixels = sum(plan[index].area for index in done) / 1e6
+        logger.info("%d of %d chunks (%.1f megapixels) are already finished", len(done), len(plan), megapixels)
+    return [index for index in range(len(plan)) if index not in done]
+
+
+def write_chunks(
+    predictor: ChunkPredictor, store: ScanStore, journal: Journal, threshold: float, indices: Sequence[int]
+) -> None:
+    """Predict chunks and write them; reading, network and writing overlap.
+
+    Args:
+        predictor: of the chunks.
+        store: where they go.
+        journal: notes those that are on the disk.
+        threshold: probability from which a pixel is pore.
+        indices: numbers of the chunks.
+
+    Raises:
+        UserError: a part of the scan can't be read, or the disk refuses. What is in the journal stays.
+    """
+    plan = store.plan
+
+    def write(index: int, probability: np.ndarray) -> int:
+        chunk = plan[index]
+        rock = predictor.foreground.rock(plan, chunk)
+        journal.add(index, store.write_chunk(index, probability, threshold, rock))
+        return chunk.area
+
+    total = sum(plan[index].area for index in indices)
+    with (
+        tqdm(total=total, unit="px", unit_scale=True, desc="segmenting", mininterval=1, disable=not indices) as bar,
+        ThreadPoolExecutor(THREADS, thread_name_prefix="writer") as writers,
+    ):
+        writing: deque[Future[int]] = deque()
+
+        def submit(index: int, probability: np.ndarray) -> None:
+            writing.append(writers.submit(write, index, probability))
+            # bounded: a slow disk holds the network up, and memory does not fill
+            while writing and (writing[0].done() or len(writing) > 2 * THREADS):
+                bar.update(writing.popleft().result())
+
+        try:
+            predictor(indices, submit)
+            while writing:
+                bar.update(writing.popleft().result())
+        finally:
+            for future in writing:
+                future.cancel()

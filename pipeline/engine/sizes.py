@@ -5,15 +5,22 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
+from torch import nn
 
+from pipeline.engine.pinned_network import SIDE, WindowNetwork, pinned, prompted
 from pipeline.errors import UserError
 from pipeline.images.microscope.findings import mean_side
 from pipeline.memory import peak_bytes
+from pipeline.text import TextFeatures
+
+logger = logging.getLogger("vlsenet")
 
 #: sides of chunks (px); the larger, the less work is spent on halos: with one of 128 px, a chunk of 1024 px sends 1.56
 #: pixels through the network for each that is kept, one of 2048 px 1.27
@@ -31,47 +38,85 @@ _COARSE = 2.0
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-def fitting_sizes(
-    network: Callable[[torch.Tensor], torch.Tensor],
-    device: torch.device,
-    halo: int,
-    longest_side: int,
-    processes: int = 1,
-    scale: float = 1.0,
-    chunk_size: int | None = None,
-    batch: int | None = None,
-    shape: tuple[float, float] = (math.inf, math.inf),
-) -> tuple[int, int]:
-    """Chunk size (px) and batch that fit, from how much memory the network takes for a pixel.
+class MemoryNeed(NamedTuple):
+    """What a network takes while it runs (bytes): for itself, and for each pixel of its windows."""
+
+    fixed: float
+    per_pixel: float
+
+    @classmethod
+    def of(cls, network: WindowNetwork, device: torch.device) -> MemoryNeed:
+        """Measure a function of windows (N, 1, H, W) on the device where it runs."""
+        windows = [torch.zeros(1, 1, side, side, device=device) for side in _SIDES]
+        small, large = (peak_bytes(partial(network, window)) for window in windows)
+        per_pixel = (large - small) / (windows[1].numel() - windows[0].numel())
+        return cls(small - per_pixel * windows[0].numel(), per_pixel)
+
+
+_measured: WeakKeyDictionary[nn.Module, dict[tuple[str, str, str], MemoryNeed]] = WeakKeyDictionary()
+
+
+def memory_need(
+    network: nn.Module, features: TextFeatures, statistics: str, precision: str, device: torch.device
+) -> MemoryNeed:
+    """What a network takes in the form in which it will run; measured once for each form.
 
     Args:
-        network: of windows (N, 1, H, W), as it will run.
+        network: as trained, on the device.
+        features: of any text.
+        statistics: `micrograph` or `network`.
+        precision: as in `autocast`.
         device: where it runs.
-        halo: around a chunk (px).
-        longest_side: of the scan (px); chunks need not be larger.
-        processes: that share the memory; on GPUs each has its own.
-        scale: pixels of the network to one of the scan.
+    """
+    form = statistics, precision, str(device)
+    known = _measured.setdefault(network, {})
+    if form not in known:
+        runs = network
+        if statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
+            runs = pinned(network, torch.zeros(1, 1, SIDE, SIDE, device=device), features, precision)
+        known[form] = MemoryNeed.of(prompted(runs, features, precision), device)
+    return known[form]
+
+
+def fitting_sizes(
+    need: MemoryNeed,
+    device: torch.device,
+    halo: int,
+    region: tuple[int, int, int],
+    scale: tuple[float, float] = (1.0, 1.0),
+    chunk_size: int | None = None,
+    batch: int | None = None,
+    processes: int = 1,
+    shape: tuple[int, int] | None = None,
+) -> tuple[int, int]:
+    """Chunk size (px) and batch that fit a device's memory.
+
+    Args:
+        need: of the network.
+        device: where it runs.
+        halo: around a chunk (px, at the network's scale).
+        region: slices, height and width of what is segmented (px); chunks need not be larger.
+        scale: pixels of the network to one of the scan, along rows and columns.
         chunk_size: as given (px); None: the largest that leaves memory to other programs.
-        batch: as given; None: as many as leave memory to other programs.
-        shape: height and width of the scan at the network's scale (px); no window is larger.
+        batch: as given; None: as many as leave memory to other programs, and no more than there are chunks.
+        processes: that share the memory; on GPUs each has its own.
+        shape: height and width of the scan (px), beyond which no window reaches; None: those of the region.
 
     Raises:
         UserError: not even the smallest chunk fits, or the given sizes need more than the whole memory.
     """
-    windows = [torch.zeros(1, 1, side, side, device=device) for side in _SIDES]
-    small, large = (peak_bytes(partial(network, window)) for window in windows)
-    bytes_per_pixel = (large - small) / (windows[1].numel() - windows[0].numel())
-    fixed = small - bytes_per_pixel * windows[0].numel()
     memory = device_memory(device) / (1 if device.type == "cuda" else processes)
     allowed = _SHARE[device.type] * memory
+    longest, coarse = max(region[1:]), max(scale)
+    ends = [length * factor for length, factor in zip(shape or region[1:], scale, strict=True)]
 
     def needed(side: int) -> float:
-        return fixed + bytes_per_pixel * math.prod(min(side * scale + 2 * halo, end) for end in shape)
+        return need.fixed + need.per_pixel * math.prod(min(side * coarse + 2 * halo, end) for end in ends)
 
     def refused(side: int, count: int, remedy: str) -> UserError:
-        if scale >= _COARSE:
+        if coarse >= _COARSE:
             remedy = (
-                f"each pixel of the scan is resampled to {scale:.4g} pixels: check --pixel_size_nm, or give --rescale "
+                f"each pixel of the scan is resampled to {coarse:.4g} pixels: check --pixel_size_nm, or give --rescale "
                 "false"
             )
         windows = "one window" if count == 1 else f"{count} windows"
@@ -82,15 +127,17 @@ def fitting_sizes(
 
     given = chunk_size is not None
     if chunk_size is None:
-        enough = [side for side in CHUNK_SIZES if side == CHUNK_SIZES[-1] or side < 2 * longest_side]
+        enough = [side for side in CHUNK_SIZES if side == CHUNK_SIZES[-1] or side < 2 * longest]
         fitting = [side for side in enough if needed(side) <= allowed]
         if not fitting:
             raise refused(CHUNK_SIZES[-1], 1, "give a smaller --halo, or use another device")
         chunk_size = fitting[0]
     if batch is None:
-        batch = 1 if device.type == "cpu" else int(max(1, min(_MOST_IN_A_BATCH, allowed // needed(chunk_size))))
+        chunks = region[0] * math.prod(math.ceil(length / chunk_size) for length in region[1:])
+        most = 1 if device.type == "cpu" else min(_MOST_IN_A_BATCH, chunks)
+        batch = int(max(1, min(most, allowed // needed(chunk_size))))
     # a batch has windows of one size, and one window is no larger than what there is to segment
-    if batch * needed(chunk_size if batch > 1 else min(chunk_size, longest_side)) > memory:
+    if batch * needed(chunk_size if batch > 1 else min(chunk_size, longest)) > memory:
         raise refused(
             chunk_size, batch, f"give a smaller {'--chunk_size' if given else '--batch'}, or use another device"
         )
@@ -108,59 +155,59 @@ def device_memory(device: torch.device) -> int:
     return min(limits)
 
 
-logger = logging.getLogger("vlsenet")
-
 #: training zooms its patches by up to this factor either way, so smaller differences need no resampling
 _TRAINED_ZOOM = 1.25
 #: beyond this factor, a scan shows or lacks details unlike any in the training
 _FAR = 4.0
 
 
-def scan_scale(
-    pixel_size_nm: tuple[float, float] | None, trained_nm: Sequence[float], name: str
-) -> tuple[float, float]:
-    """Network pixels per scan pixel, along rows and columns; logs what the user should know.
+def network_scale(pixel_size_nm: tuple[float, float] | None, trained_nm: Sequence[float]) -> tuple[float, float]:
+    """Network pixels per scan pixel, along rows and columns.
 
     Args:
         pixel_size_nm: pixel height and width of the scan (nm), if known.
         trained_nm: pixel sizes of the training images (nm); empty where they are not known.
-        name: of the scan, for messages.
 
     Returns:
         (1, 1) where a size is not known, or near one of the training's.
     """
-    if not trained_nm:
-        if pixel_size_nm is None:
-            logger.warning("%s: pixel size not known, so lengths are in pixels; --pixel_size_nm N sets it", name)
-        else:
-            logger.info("the pixel size of the model's training images is not known: the scan is not resampled")
-        return 1.0, 1.0
-    low, high = min(trained_nm), max(trained_nm)
-    trained = f"{low:.4g} nm" if low == high else f"{low:.4g} to {high:.4g} nm"
-    if pixel_size_nm is None:
-        logger.warning(
-            "%s: pixel size not known, so lengths are in pixels, and the scale may be wrong for the model, which was "
-            "trained at %s; give --pixel_size_nm N",
-            name,
-            trained,
-        )
+    if not trained_nm or pixel_size_nm is None:
         return 1.0, 1.0
     height, width = pixel_size_nm
-    mean = mean_side(pixel_size_nm)
-    target = min(max(mean, low), high)
+    target = _nearest_trained(pixel_size_nm, trained_nm)
     if max(height / target, target / height, width / target, target / width) <= _TRAINED_ZOOM:
         return 1.0, 1.0
-    scale = height / target, width / target
-    factor = max(mean / target, target / mean)
-    logger.log(
-        logging.WARNING if factor > _FAR else logging.INFO,
-        "%s: resampled from %.4g nm to %.4g nm per pixel for the network, which was trained at %s%s",
-        name,
-        mean,
-        target,
-        trained,
-        f"; these differ by a factor of {factor:.1f}: check the overlay before trusting the numbers"
-        if factor > _FAR
-        else "",
-    )
-    return scale
+    return height / target, width / target
+
+
+def log_scale(pixel_size_nm: tuple[float, float] | None, trained_nm: Sequence[float], name: str) -> None:
+    """Log what the user should know of a scan's pixel size; arguments as for `network_scale`, and the scan's name."""
+    trained = ""
+    if trained_nm:
+        low, high = min(trained_nm), max(trained_nm)
+        trained = f"{low:.4g} nm" if low == high else f"{low:.4g} to {high:.4g} nm"
+    if pixel_size_nm is None:
+        wrong = f", and the scale may be wrong for the model, which was trained at {trained}" if trained else ""
+        remedy = "; give --pixel_size_nm N" if trained else "; --pixel_size_nm N sets it"
+        logger.warning("%s: pixel size not known, so lengths are in pixels%s%s", name, wrong, remedy)
+    elif not trained:
+        logger.info("the pixel size of the model's training images is not known: the scan is not resampled")
+    elif network_scale(pixel_size_nm, trained_nm) != (1, 1):
+        mean, target = mean_side(pixel_size_nm), _nearest_trained(pixel_size_nm, trained_nm)
+        factor = max(mean / target, target / mean)
+        logger.log(
+            logging.WARNING if factor > _FAR else logging.INFO,
+            "%s: resampled from %.4g nm to %.4g nm per pixel for the network, which was trained at %s%s",
+            name,
+            mean,
+            target,
+            trained,
+            f"; these differ by a factor of {factor:.1f}: check the overlay before trusting the numbers"
+            if factor > _FAR
+            else "",
+        )
+
+
+def _nearest_trained(pixel_size_nm: tuple[float, float], trained_nm: Sequence[float]) -> float:
+    """The pixel size (nm) within the training's range that is nearest to a scan's."""
+    return min(max(mean_side(pixel_size_nm), min(trained_nm)), max(trained_nm))

@@ -94,12 +94,16 @@ DATA_OPTIONS = ("dataset_dir", "pore_label", "group_pattern", "skip_bad", "info_
 SHARED_OPTIONS = (
     *DATA_OPTIONS,
     "device",
-    "tile_size",
-    "tile_overlap",
-    "tile_batch",
+    "halo",
+    "chunk_size",
+    "batch",
+    "skip_empty",
+    "rescale",
     "precision",
     "statistics",
     "flatten_shading",
+    "prompt",
+    "sentences",
     "text_weights",
 )
 #: options that belong to one run, which neither a plan nor a command line may set for all

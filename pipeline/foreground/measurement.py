@@ -29,7 +29,7 @@ from pipeline.foreground.rock_mask import EmptyCells, RockMask, find_empty_cells
 from pipeline.foreground.shading import CELL, Shading, grouped_medians
 from pipeline.images import ImageSource
 from pipeline.images.rectangles import Part, Window
-from pipeline.images.volume import ScanVolume
+from pipeline.images.volume import ScanVolume, volume_of_array
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows, at_network_scale
 
@@ -316,3 +316,28 @@ def _stacked(unreadable: Sequence[np.ndarray | None]) -> np.ndarray:
     """Cells of all slices (slices, rows, columns); one of them has some."""
     shape = next(cells.shape for cells in unreadable if cells is not None)
     return np.stack([np.zeros(shape, bool) if cells is None else cells for cells in unreadable])
+
+
+def normalised_image(
+    pixels: np.ndarray, name: str, skip_empty: bool = True, flatten_shading: bool = True
+) -> np.ndarray:
+    """A whole image (H, W) as the network sees it, at its own pixel size; 0 everywhere if it has no contrast.
+
+    Args:
+        pixels: grey values, without an info bar.
+        name: for messages.
+        skip_empty: leave empty ground out of the statistics.
+        flatten_shading: remove slow changes of brightness.
+
+    Returns:
+        (H, W), float32.
+
+    Raises:
+        UserError: NaN or infinite values.
+    """
+    with volume_of_array(pixels, name) as volume:
+        try:
+            measured = Foreground.measured(volume, Windows(ChunkPlan(*volume.shape), 0), skip_empty, flatten_shading)
+        except NothingToSee:
+            return np.zeros(pixels.shape, np.float32)
+        return measured.normalisation.normalised(pixels, 0, 0, 0)

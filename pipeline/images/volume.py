@@ -26,6 +26,7 @@ from pipeline.images.microscope.findings import same
 from pipeline.images.opening import open_file, open_image
 from pipeline.images.rectangles import Roi, Window, sample_windows
 from pipeline.images.source import ImageSource, cropped, file_fingerprint, inverted
+from pipeline.images.storage import RawSource
 
 log = logging.getLogger("vlsenet")
 
@@ -306,3 +307,19 @@ def open_volume(
         return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
     opened = partial(open_image, path, spill_dir=spill_dir, page=page)
     return ScanVolume(ScanStack(path, [opened]), info_bar, invert)
+
+
+def volume_of_array(pixels: np.ndarray, name: str) -> ScanVolume:
+    """An image in memory (H, W) as a volume of one slice.
+
+    Args:
+        pixels: grey values, without an info bar.
+        name: for messages.
+
+    Raises:
+        UserError: it has no pixels, or a type of pixels that is not known.
+    """
+    stored = np.ascontiguousarray(pixels)
+    identity = {"name": name, "bytes": stored.nbytes, "modified": None, "sha256_of_samples": ""}
+    opened = partial(RawSource, name, stored, stored.shape, stored.dtype, stored_fingerprint=identity)
+    return ScanVolume(ScanStack(name, [opened]))

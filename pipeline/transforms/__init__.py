@@ -13,7 +13,7 @@ from typing import Any
 
 _MODULE_OF = {
     "CropInfoBard": "reader",
-    "NormaliseByIntensityd": "normalise",
+    "NormaliseMicrographd": "normalise",
     "RandBrightMineralsd": "bright_minerals",
     "RandCharging": "augment",
     "RandChargingd": "augment",

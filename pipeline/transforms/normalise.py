@@ -1,4 +1,4 @@
-"""Grey levels relative to those of the whole micrograph, and the text features of a sample."""
+"""Grey levels as the network sees them, and the text features of a sample."""
 
 from __future__ import annotations
 
@@ -7,54 +7,46 @@ from typing import Any
 
 import numpy as np
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, NormalizeIntensity
+from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type, convert_to_numpy
 
-from pipeline.foreground.shading import Shading
+from pipeline.foreground.measurement import normalised_image
 from pipeline.text import TextStore
 
 
-class NormaliseByIntensityd(MapTransform):
-    """Subtract the mean and divide by the standard deviation that the sample carries.
+class NormaliseMicrographd(MapTransform):
+    """Grey values as the prediction engine shows them to the network: mean 0 and spread 1 over the image's rock.
 
-    MONAI's NormalizeIntensityd measures the array that it is given. A tile of a micrograph that is mostly grain would
-    so be stretched until its shadows look like pores; the statistics of the micrograph that it was cut from keep dark
-    what is dark. Drifts of brightness, and the steps between the fields of a mosaic, are another matter: they are taken
-    out place by place (:class:`pipeline.foreground.shading.Shading`), each image for itself.
+    Drifts of brightness, and the steps between the fields of a mosaic, are taken out place by place. An image of one
+    grey value, which has no spread, becomes 0.
 
     Args:
-        keys: keys of the images.
-        intensity_key: key of the :class:`pipeline.foreground.intensity.Intensity` to use.
-        flatten: take slow changes of brightness out.
+        keys: keys of the images (C, H, W).
+        skip_empty: leave empty ground around the rock out of the statistics.
+        flatten_shading: take slow changes of brightness out.
+        name_key: key of the image's name, for messages.
         allow_missing_keys: whether images may be missing.
     """
 
     def __init__(
         self,
         keys: KeysCollection,
-        intensity_key: str = "intensity",
-        flatten: bool = False,
+        skip_empty: bool = True,
+        flatten_shading: bool = True,
+        name_key: str = "name",
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        self._intensity_key = intensity_key
-        self._flatten = flatten
+        self._how = skip_empty, flatten_shading
+        self._name_key = name_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Normalise; an image of one grey value, which has no spread, becomes 0. The statistics are left out."""
+        """Normalise each channel by itself; the values that were given are not written into."""
         out = dict(data)
-        intensity = out.pop(self._intensity_key)
-        # MONAI takes numbers as well as the arrays that it declares
-        normalise = NormalizeIntensity(intensity.mean, intensity.std or 1.0)  # type: ignore[arg-type]
+        name = str(out.get(self._name_key, "image"))
         for key in self.key_iterator(out):
-            channels = convert_to_numpy(out[key]) if self._flatten and intensity.std else ()
-            shading = [Shading.of(channel, intensity) for channel in channels]
-            out[key] = image = normalise(out[key])
-            if shading:
-                relative = np.array(convert_to_numpy(image), np.float32)  # a copy: it is changed in place
-                for place, channel in zip(shading, relative, strict=True):
-                    place.flatten(channel)
-                out[key] = convert_to_dst_type(relative, image)[0]
+            channels = [normalised_image(channel, name, *self._how) for channel in convert_to_numpy(out[key])]
+            out[key] = convert_to_dst_type(np.stack(channels), out[key], dtype=np.float32)[0]
         return out
 
 

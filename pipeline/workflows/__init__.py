@@ -1,8 +1,8 @@
 """Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
 
-from pipeline.engine.inferer import PromptedSlidingWindowInferer
-from pipeline.engine.pinned_network import MicrographStatistics
+from pipeline.engine.inferer import MicrographInferer
 from pipeline.engine.precision import MixedPrecisionInferer
+from pipeline.engine.prediction import PredictionSettings
 from pipeline.tracking.evaluations import EvaluationLog
 from pipeline.tracking.provenance import environment, run_parameters, versions
 from pipeline.tracking.tracked_run import TrackedRun
@@ -41,11 +41,11 @@ __all__ = [
     "EvaluationReport",
     "GlobalBatchLoss",
     "ImageProgress",
-    "MicrographStatistics",
+    "MicrographInferer",
     "MixedPrecisionInferer",
     "PatchSampler",
     "PlainMasks",
-    "PromptedSlidingWindowInferer",
+    "PredictionSettings",
     "Ranks",
     "ScanCommand",
     "ScanSegmentation",

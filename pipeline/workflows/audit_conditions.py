@@ -77,12 +77,9 @@ def text_conditions(
 
 
 def audit_items(items: Sequence[Item], conditions: Sequence[Condition]) -> list[dict[str, Any]]:
-    """Each image under each condition that is run; an image's conditions follow each other.
-
-    With another text the network has other statistics over a micrograph: each condition is a separate source.
-    """
+    """Each image under each condition that is run; an image's conditions follow each other."""
     run = [condition.name for condition in conditions if condition.features is not None]
-    return [{**item, "condition": name, "source": f"{item['source']} {name}"} for item in items for name in run]
+    return [{**item, "condition": name} for item in items for name in run]
 
 
 class ConditionFeatures:

@@ -17,6 +17,7 @@ from monai.engines import SupervisedEvaluator
 
 from pipeline.data import DatasetIndex, Sample
 from pipeline.files import atomic_path
+from pipeline.foreground.measurement import normalised_image
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
 from pipeline.metrics.threshold import CLEAR_GAIN, HIGHEST, LOWEST
 from pipeline.tracking.provenance import versions
@@ -48,7 +49,7 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
 def evaluation_about(
     model: TrainedModel, index: DatasetIndex, split: str, threshold: float, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """How the numbers of a summary were obtained; ``settings`` are those of the inference."""
+    """How the numbers of a summary were obtained; ``settings`` are those of the prediction, and the text asked."""
     return {
         "checkpoint": str(model.path),
         "checkpoint_sha256": model.sha256,
@@ -59,6 +60,7 @@ def evaluation_about(
         "threshold": threshold,
         "model_threshold": model.threshold,
         **settings,
+        "reads_prompt": model.reads_prompt,
         "pore_label": index.pore_label,
         "versions": versions(),
     }
@@ -69,9 +71,9 @@ class EvaluationReport:
 
     Writes to ``output_dir``:
 
-    - ``per_image.csv``: the scores of :class:`pipeline.metrics.PoreScores`; ``otsu_dice`` is the Dice of Otsu's
-      threshold on the same image, and ``dice_at_half`` that of a probability of 0.5, where the evaluator's output has a
-      ``probability``;
+    - ``per_image.csv``: the scores of :class:`pipeline.metrics.PoreScores`, and the text asked; ``otsu_dice`` is the
+      Dice of Otsu's threshold on the same image without its shading, and ``dice_at_half`` that of a probability of
+      0.5, where the evaluator's output has a ``probability``;
     - ``per_pore.csv``: every true pore, and how much of it was found (:class:`pipeline.metrics.TruePores`);
     - ``summary.json``: means over the images, pooled scores, the counts that they come from, and ``suited_threshold``:
       the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity; null where that
@@ -116,7 +118,9 @@ class EvaluationReport:
             probability = np.asarray(output["probability"].float().cpu())[0] if "probability" in output else None
             pores = TruePores.of(predicted, truth)
             scores = PoreScores.of(predicted, truth, probability, pores, self._tolerances)
-            other = {"otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(image)), label)}
+            other = {
+                "otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(normalised_image(image, batch["name"]))), label)
+            }
             if probability is not None:
                 histogram = ProbabilityHistogram.of(torch.from_numpy(probability), label)
                 other["dice_at_half"] = histogram.counts_at(0.5)
@@ -127,6 +131,7 @@ class EvaluationReport:
             row = {"name": batch["name"], "source": batch["source"], **scores.scores()}
             row |= {name: compared.dice for name, compared in other.items()}
             row |= {"pixels": scores.pixels.pixels, "pixel_size_nm": self._pixel_sizes.get(batch["name"])}
+            row["prompt"] = batch["prompt"]
             self._rows.append(row)
             measured = {"name": batch["name"], "source": batch["source"], **pores.columns()}
             self._pores.append(pd.DataFrame(measured))
@@ -145,7 +150,7 @@ class EvaluationReport:
             with atomic_path(self._output_dir / name) as partial:
                 rows.to_csv(partial, index=False, float_format=form)
         print(_printed(table, self._pooled_scores()))
-        self._tell_thresholds()
+        self._log_thresholds()
         logger.info("scores and overlays: %s", self._output_dir)
 
     def _best_threshold(self) -> dict[str, float] | None:
@@ -156,22 +161,22 @@ class EvaluationReport:
         return {"threshold": threshold, "dice": counts.dice, "porosity": counts.porosity_predicted}
 
     def _suited_threshold(self) -> dict[str, float] | None:
-        """The best threshold, if it tells pores from rock; in images without pores it only finds nothing."""
+        """The best threshold, if it separates pores from rock; in images without pores it only finds nothing."""
         best = self._best_threshold()
         if best is None or self._pooled is None:
             return None
         pixels = self._pooled.pixels
-        tells = pixels.porosity_true > 0 and best["dice"] >= pixels.dice_of_all_pore + CLEAR_GAIN
-        return best if tells else None
+        separates = pixels.porosity_true > 0 and best["dice"] >= pixels.dice_of_all_pore + CLEAR_GAIN
+        return best if separates else None
 
-    def _tell_thresholds(self) -> None:
+    def _log_thresholds(self) -> None:
         if self._pooled is None:
             return
         pixels, best, suited = self._pooled.pixels, self._best_threshold(), self._suited_threshold()
         if "threshold" in self._about:
             logger.info(
                 "threshold %s: Dice %.3f, porosity %.4f (true: %.4f)",
-                _told_threshold(self._about),
+                _threshold_text(self._about),
                 pixels.dice,
                 pixels.porosity_predicted,
                 pixels.porosity_true,
@@ -219,7 +224,7 @@ class EvaluationReport:
         }
 
 
-def _told_threshold(about: Mapping[str, Any]) -> str:
+def _threshold_text(about: Mapping[str, Any]) -> str:
     own, used = about.get("model_threshold"), about["threshold"]
     if own is None:
         return f"{used:.3g}"

@@ -8,9 +8,11 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.data import DatasetIndex, Sample, check_image, index_dataset, load_image, sources_by_pattern
+import numpy as np
+
+from pipeline.data import DatasetIndex, Sample, check_image, index_dataset, load_image
+from pipeline.data.pairs import sentence_of
 from pipeline.errors import UserError
-from pipeline.foreground.intensity import Intensity
 from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
 from pipeline.images.microscope import read_acquisition
 from pipeline.images.microscope.findings import mean_side
@@ -71,59 +73,64 @@ def open_dataset(
     return index
 
 
-def sample_items(samples: Sequence[Sample]) -> list[dict[str, Any]]:
-    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt, intensity and
-    rows.
+def sample_items(
+    samples: Sequence[Sample], prompt: str, sentences: bool = False, pixel_size_nm: float | None = None
+) -> list[dict[str, Any]]:
+    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt, pixel_size_nm and
+    rows, those above an info bar.
 
-    The intensity is that of the sample's source; the rows are those above an info bar.
+    Args:
+        samples: of a data set.
+        prompt: text prior of every image ...
+        sentences: ... or of those without a text of their own.
+        pixel_size_nm: of all images; None: as their files say.
     """
-    items = [
+    return [
         {
             "image": str(sample.image),
             "label": str(sample.label),
             "name": sample.name,
             "source": sample.source,
-            "prompt": prompt_of(sample),
-            "intensity": sample.intensity,
+            "prompt": clean_prompt(sample.prompt) if sentences and sample.prompt else clean_prompt(prompt),
+            "pixel_size_nm": _pixel_size(sample.image, pixel_size_nm),
             "rows": sample.shape[0],
         }
         for sample in samples
     ]
-    return pool_intensities(items)
 
 
-def pool_intensities(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Items with the intensity of their source: of all images that were cut from the same micrograph."""
-    by_source: dict[str, list[Intensity]] = {}
-    for item in items:
-        by_source.setdefault(item["source"], []).append(item["intensity"])
-    pooled = {source: Intensity.pooled(parts) for source, parts in by_source.items()}
-    return [{**item, "intensity": pooled[item["source"]]} for item in items]
+def _pixel_size(image: Path, given_nm: float | None) -> np.ndarray:
+    """Pixel height and width (nm) as a batch carries them: NaN where they are not known."""
+    found = (given_nm, given_nm) if given_nm is not None else read_acquisition(image).pixel_size_nm
+    return np.array(found or (np.nan, np.nan), np.float64)
 
 
-def prompt_of(sample: Sample) -> str:
-    """The prompt that came with an image, in one line, or the generic one."""
-    return clean_prompt(sample.prompt) if sample.prompt else DEFAULT_PROMPT
-
-
-def encode_prompts(index: DatasetIndex, encoder: TextSource, network_reads: bool = True) -> TextStore:
-    """Encode every prompt of a data set once, and those that an audit compares them with: generic and empty.
+def encode_prompts(
+    index: DatasetIndex,
+    encoder: TextSource,
+    network_reads: bool = True,
+    prompt: str = DEFAULT_PROMPT,
+    sentences: bool = False,
+) -> TextStore:
+    """Encode every text of a data set once, the prompt, and those that an audit compares them with: generic and empty.
 
     A network that reads no text should not need CLIP's weights: zeros replace its features.
 
     Raises:
         UserError: the encoder's weights can't be reached.
     """
-    prompts = set(map(prompt_of, index.samples))
+    own = {clean_prompt(sample.prompt) for sample in index.samples if sample.prompt}
+    prompts = dict.fromkeys([DEFAULT_PROMPT, EMPTY_PROMPT, clean_prompt(prompt), *sorted(own)])
     if not network_reads and isinstance(encoder, ClipSource):
         logger.info("text prior: none; CLIP is not loaded, since this network reads no text")
         encoder = build_text_source("none")
-    store = build_text_store(encoder, [DEFAULT_PROMPT, EMPTY_PROMPT, *sorted(prompts)])
+    store = build_text_store(encoder, list(prompts))
     if not network_reads:
         return store
     source = store.provenance["source"]
-    logger.info("text prior: %s, %d prompts", source, len(prompts))
-    if not store.reads_prompts and prompts != {DEFAULT_PROMPT}:
+    asked = "each image's own sentence, where there is one" if sentences else repr(clean_prompt(prompt))
+    logger.info("text prior: %s; text asked: %s", source, asked if store.reads_prompts else "none, it reads no prompt")
+    if not store.reads_prompts and sentences and own:
         logger.warning(
             "text_source %s reads no prompt: the texts of %s have no effect; --text_source clip reads them",
             source,
@@ -135,9 +142,10 @@ def encode_prompts(index: DatasetIndex, encoder: TextSource, network_reads: bool
 def image_items(
     path: str,
     prompt: str,
-    group_pattern: str | None = None,
+    sentences: bool = False,
     skip_bad: bool = False,
     info_bar: str | int = "auto",
+    pixel_size_nm: float | None = None,
 ) -> list[dict[str, Any]]:
     """The image at ``path``, or the images in the folder, as the dictionaries that MONAI's transforms take.
 
@@ -145,34 +153,30 @@ def image_items(
 
     Args:
         path: image file, or folder (its own files, not those of folders in it).
-        prompt: text prior of every image.
-        group_pattern: regular expression for the part of a file name that names the micrograph that the image was
-            cut from; None: each image is a micrograph. Grey levels are normalised over a micrograph.
+        prompt: text prior of every image ...
+        sentences: ... or of those that no sentence belongs to (`sentence_of`).
         skip_bad: continue without images that can't be used.
         info_bar: what is not segmented at the lower border: `auto` (the microscope's strip of text, where there is
             one), `keep`, or its height (px).
+        pixel_size_nm: of all images; None: as their files say.
 
     Raises:
         UserError: no image, two images of the same name, or images that can't be used, one line each.
     """
     files = _image_files(Path(path))
-    by_name = {stem_of(file): file for file in files}
-    # the command line gives a pattern of digits as a number
-    sources = {} if group_pattern is None else sources_by_pattern(by_name, str(group_pattern))
     problems = []
     items = []
     for file in files:
         try:
             image = load_image(file, info_bar)
             check_image(image.pixels, file)
+            asked = (sentence_of(file) if sentences else None) or prompt
         except UserError as error:
             problems.append(str(error))
         else:
-            name = stem_of(file)
-            item: dict[str, Any] = {"image": str(file), "image_path": str(file), "name": name, "prompt": prompt}
-            item |= {"source": sources.get(name, name), "intensity": Intensity.of(image.pixels)}
+            item: dict[str, Any] = {"image": str(file), "image_path": str(file), "name": stem_of(file)}
+            item |= {"prompt": clean_prompt(asked), "pixel_size_nm": _pixel_size(file, pixel_size_nm)}
             items.append({**item, "rows": len(image.pixels), "info_bar": image.info_bar})
-    items = pool_intensities(items)
     if problems and (not skip_bad or not items):
         advice = "--skip_bad continues without them" if items else "there are no others"
         raise UserError("\n".join([*problems, f"{len(problems)} of {len(files)} images can't be used; {advice}"]))

@@ -20,10 +20,19 @@ from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from pipeline.networks import VLSENet, build_network, memory_format
 from pipeline.text import DEFAULT_PROMPT, TextStore, extend_text_store
+from pipeline.wording import some_of
 
 logger = logging.getLogger("vlsenet")
 
 _FORMAT = 1
+#: of the training data, where a model file does not say
+_UNKNOWN: dict[str, Any] = {
+    "pixel_sizes_nm": [],
+    "flatten_shading": None,
+    "start_from": None,
+    "prompt": None,
+    "sentences": None,
+}
 
 
 @dataclass(frozen=True)
@@ -37,8 +46,9 @@ class TrainedModel:
         threshold: pixels at or above this probability are pore; 0.5 unless the validation images gave clear evidence
             for another.
         data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
-            ``flatten_shading`` (None where not known) and ``train_images`` (their SHA-256, and those of the
-            trainings before it) and ``start_from`` (SHA-256 of the model that it started from, or None).
+            ``flatten_shading``, ``prompt`` and ``sentences`` (None where not known), ``train_images`` (their SHA-256,
+            and those of the trainings before it) and ``start_from`` (SHA-256 of the model that it started from, or
+            None).
         path: the file.
         sha256: hash of the file.
     """
@@ -77,6 +87,27 @@ class TrainedModel:
         extend_text_store(self.text, prompts, weights=weights)
         return self.text
 
+    def ask(self, prompts: Sequence[str], sentences: bool, weights: str | None = None) -> TextStore:
+        """Learn the texts that images are asked with, and log what they are, and whether the training asked otherwise.
+
+        Args:
+            prompts: of each image.
+            sentences: whether they are the images' own sentences, where there are any.
+            weights: as for `learn_prompts`.
+
+        Raises:
+            UserError: as `learn_prompts`.
+        """
+        store = self.learn_prompts(dict.fromkeys(prompts), weights)
+        if self.reads_prompt:
+            logger.info("text asked: %s", some_of([repr(prompt) for prompt in dict.fromkeys(prompts)], 3))
+            trained = {name: self.data.get(name) for name in ("prompt", "sentences")}
+            if None not in trained.values() and trained["sentences"] != sentences:
+                way = "each image's own sentence" if trained["sentences"] else repr(trained["prompt"])
+                given = str(trained["sentences"]).lower()
+                logger.info("%s was trained with %s: --sentences %s asks likewise", self.path, way, given)
+        return store
+
 
 def model_content(
     network: nn.Module,
@@ -87,12 +118,15 @@ def model_content(
     pixel_sizes_nm: Sequence[float] = (),
     flatten_shading: bool | None = None,
     origin: TrainedModel | None = None,
+    prompt: str | None = None,
+    sentences: bool | None = None,
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
     ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are
     those of the training images, as far as they are known; ``flatten_shading``: whether shading was removed from them.
     ``origin``: the model whose weights the training started with; its training images count for this model, too.
+    ``prompt``: the text asked of its images; ``sentences``: whether it was each image's own, where there was one.
     """
     own = [sample.image_sha256 for sample in data.samples if sample.split == "train"]
     return {
@@ -107,6 +141,8 @@ def model_content(
             # the hashes show later whether an image was trained on
             "pixel_sizes_nm": list(pixel_sizes_nm),
             "flatten_shading": flatten_shading,
+            "prompt": prompt,
+            "sentences": sentences,
             "train_images": list(dict.fromkeys([*own, *(origin.data["train_images"] if origin else ())])),
             "start_from": origin.sha256 if origin else None,
         },
@@ -135,7 +171,7 @@ def read_model_file(path: str) -> dict[str, Any]:
     if content["vlsenet_format"] > _FORMAT:
         version = content["versions"]["vlsenet"]
         raise UserError(f"{path} was written by vlsenet {version}; install that version or a later one")
-    return {**content, "data": {"pixel_sizes_nm": [], "flatten_shading": None, "start_from": None, **content["data"]}}
+    return {**content, "data": {**_UNKNOWN, **content["data"]}}
 
 
 def _why_unreadable(path: str, error: Exception) -> str:

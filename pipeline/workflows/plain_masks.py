@@ -37,7 +37,7 @@ class PlainMasks:
     Args:
         output_dir: folder of the results.
         model: what segments.
-        prompt: text prior of the images.
+        prompt: text prior of the images without a sentence of their own.
         threshold: pixels at or above this probability are pore.
         settings: all else that affects the results; an interrupted run resumes only with the same settings.
     """
@@ -81,7 +81,7 @@ class PlainMasks:
         """Write for each image of ``evaluator``, whose output holds image and probability (``pred``), (1, H, W)."""
         evaluator.add_event_handler(Events.STARTED, self._begin)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
-        evaluator.add_event_handler(Events.COMPLETED, lambda _: self.tell())
+        evaluator.add_event_handler(Events.COMPLETED, lambda _: self.print_porosity())
 
     def _begin(self, _: SupervisedEvaluator) -> None:
         if not self._rows:  # earlier rows must not pass for this manifest's
@@ -94,9 +94,11 @@ class PlainMasks:
             image = np.asarray(output["image"].cpu())[0]
             probability = np.asarray(output["pred"].float().cpu())[0]
             bar = int(batch["info_bar"])
-            self._write_image(Path(batch["image_path"]), batch["name"], image, probability, bar)
+            self._write_image(Path(batch["image_path"]), batch["name"], batch["prompt"], image, probability, bar)
 
-    def _write_image(self, file: Path, name: str, image: np.ndarray, probability: np.ndarray, info_bar: int) -> None:
+    def _write_image(
+        self, file: Path, name: str, prompt: str, image: np.ndarray, probability: np.ndarray, info_bar: int
+    ) -> None:
         """``image`` and ``probability`` are (H, W), above an info bar of so many rows."""
         pore = probability >= self._threshold
         below = ((0, info_bar), (0, 0))
@@ -111,11 +113,11 @@ class PlainMasks:
             tifffile.imwrite(partial, np.pad(probability.astype(np.float32), below), compression="zlib", predictor=True)
         write_png(self._output_dir / "overlays" / f"{name}.png", mask_overlay(image, pore))
         row = {"name": name, "porosity": pore.mean(), "pore_pixels": int(pore.sum()), "pixels": pore.size}
-        self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "file": str(file)})
+        self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "prompt": prompt, "file": str(file)})
         with atomic_path(self._table) as partial:
             pd.DataFrame(self._rows).sort_values("name").to_csv(partial, index=False, float_format="%.6f")
 
-    def tell(self) -> None:
+    def print_porosity(self) -> None:
         """Print the porosity of every image, and where the files are."""
         shown = pd.DataFrame(self._rows)[["name", "porosity", "width", "height"]].sort_values("name")
         print(shown.to_string(index=False, float_format=lambda value: f"{value:.4f}"))

@@ -17,8 +17,8 @@ _WAY = {
     "statistics": "micrograph",
     "precision": "auto",
     "flatten_shading": True,
-    "tile_size": 512,
-    "tile_overlap": 0.25,
+    "halo": 128,
+    "prompt": "pore",
     "threshold": 0.5,
     "model_threshold": 0.5,
 }
@@ -43,8 +43,8 @@ def ways(*runs: EvaluatedRun) -> str:
         ("statistics", "network", "statistics: micrograph for unet, network for vlsenet"),
         ("precision", "float32", "precision: auto for unet, float32 for vlsenet"),
         ("flatten_shading", False, "flatten_shading: false for vlsenet, true for unet"),
-        ("tile_size", 256, "tile_size: 256 for vlsenet, 512 for unet"),
-        ("tile_overlap", 0.5, "tile_overlap: 0.25 for unet, 0.5 for vlsenet"),
+        ("halo", 64, "halo: 128 for unet, 64 for vlsenet"),
+        ("prompt", "vug", "prompt: pore for unet, vug for vlsenet"),
         ("threshold", 0.3, "threshold: 0.3 for vlsenet, the model's for unet"),
     ],
 )

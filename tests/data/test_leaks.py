@@ -12,7 +12,6 @@ from scipy.ndimage import gaussian_filter
 from pipeline.data.index import index_dataset
 from pipeline.data.leaks import Leak, find_leaks, search_leaks
 from pipeline.data.samples import Sample
-from pipeline.foreground.intensity import Intensity
 from pipeline.images import read_image
 
 SIZE = (200, 240)
@@ -35,9 +34,7 @@ def _search(tmp_path: Path, train: list[np.ndarray], val: list[np.ndarray]) -> l
                 pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(path)
             shape = pixels.shape[0], pixels.shape[1]
-            samples.append(
-                Sample(path.stem, path, path, path.stem, split, None, shape, 0.1, Intensity(1, 0.0, 1.0), "", "")
-            )
+            samples.append(Sample(path.stem, path, path, path.stem, split, None, shape, 0.1, "", ""))
     return find_leaks(samples)
 
 
@@ -185,7 +182,7 @@ def test_a_search_ends_when_its_time_is_over_but_knows_the_copies(tmp_path: Path
         for i, pixels in enumerate(members):
             path = tmp_path / f"{split}{i}.png"
             Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
-            samples.append(Sample(path.stem, path, path, path.stem, split, None, SIZE, 0.1, Intensity(1, 0, 1), "", ""))
+            samples.append(Sample(path.stem, path, path, path.stem, split, None, SIZE, 0.1, "", ""))
     search = search_leaks(samples, seconds=0)
     assert [leak.copy for leak in search.leaks] == [True]
     assert search.share < 0.1

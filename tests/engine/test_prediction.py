@@ -6,7 +6,8 @@ import torch
 
 from pipeline.engine import ScanStore
 from pipeline.engine.certificate import certify
-from pipeline.engine.prediction import ChunkPredictor, Network
+from pipeline.engine.pinned_network import WindowNetwork
+from pipeline.engine.prediction import ChunkPredictor
 from pipeline.errors import UserError
 from pipeline.foreground.intensity import Intensity
 from pipeline.foreground.measurement import Foreground
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 HALO = 16
 
 
-def local_network() -> Network:
+def local_network() -> WindowNetwork:
     """Reads 8 pixels around each, less than the halo; zero padding at the window's border, as real networks have."""
     torch.manual_seed(0)
     layers = torch.nn.Sequential(
@@ -32,7 +33,7 @@ def local_network() -> Network:
 
 
 def predictor(
-    network: Network,
+    network: WindowNetwork,
     batch: int = 3,
     roi: Roi | None = None,
     scale: tuple[float, float] = (1, 1),
@@ -50,15 +51,12 @@ def predictor(
     windows = Windows(plan, HALO, scale, uniform=batch > 1)
     intensity = Intensity.of(pixels)
     shading = (Shading.of(pixels, intensity),) if drift else ()
-    return ChunkPredictor(volume_of(pixels), windows, as_double, GreyNormalisation(intensity, shading), batch, CPU)
+    foreground = Foreground(GreyNormalisation(intensity, shading), pixels.shape[0], None)
+    return ChunkPredictor(volume_of(pixels), windows, as_double, foreground, batch, CPU)
 
 
 def assembled(chunked: ChunkPredictor) -> np.ndarray:
-    out = np.full(chunked.windows.plan.shape[1:], np.nan, np.float32)
-    for index, probability in chunked(range(len(chunked.windows.plan))):
-        chunk = chunked.windows.plan[index]
-        out[chunk.y : chunk.y + chunk.height, chunk.x : chunk.x + chunk.width] = probability
-    return out
+    return chunked.probability()[0]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
@@ -73,7 +71,7 @@ def test_chunks_together_are_the_untiled_prediction(
     source = ArraySource(chunked.volume.read(0, 0, 0, *chunked.volume.shape))
     high, wide = chunked.windows.shape
     grey = Rescaled(source, scale, (high, wide)).read(0, 0, high, wide)
-    grey = torch.from_numpy(chunked.normalisation.normalised(grey, 0, 0, 0, scale))
+    grey = torch.from_numpy(chunked.foreground.normalisation.normalised(grey, 0, 0, 0, scale))
     with torch.no_grad():
         whole = chunked.network(grey[None, None]).sigmoid()
     probability = whole[0, 0].numpy()
@@ -91,7 +89,9 @@ def test_chunks_come_in_the_order_asked_for_and_windows_stay_small() -> None:
     chunked = predictor(local_network())
     with chunked.volume.slice(0) as source:
         source.largest = 0  # opening looked for an info bar
-    assert [index for index, _ in chunked([7, 2, 30])] == [7, 2, 30]
+    seen: list[int] = []
+    chunked([7, 2, 30], lambda index, _: seen.append(index))
+    assert seen == [7, 2, 30]
     with chunked.volume.slice(0) as source:
         assert source.largest <= (64 + 2 * HALO) ** 2
 
@@ -109,7 +109,7 @@ def test_a_damaged_part_is_told_and_what_came_before_is_given() -> None:
     source._read = damaged
     seen: list[int] = []
     with pytest.raises(UserError, match="bad sector"):
-        seen.extend(index for index, _ in chunked(range(len(chunked.windows.plan))))
+        chunked(range(len(chunked.windows.plan)), lambda index, _: seen.append(index))
     assert seen[:7] == list(range(7))
 
 
@@ -129,13 +129,16 @@ def test_out_of_memory_steps_the_batch_down() -> None:
         raise torch.OutOfMemoryError("out of memory")
 
     with pytest.raises(UserError, match="--chunk_size"):
-        next(predictor(no_device)([0]))
+        predictor(no_device)([0], lambda *_: None)
 
 
 def segmented(chunked: ChunkPredictor, path) -> ScanStore:
     store = ScanStore.create(path, chunked.windows.plan, "request")
-    for index, probability in chunked(range(len(chunked.windows.plan))):
+
+    def write(index: int, probability: np.ndarray) -> None:
         store.write_chunk(index, probability, 0.5)
+
+    chunked(range(len(chunked.windows.plan)), write)
     return store
 
 
@@ -165,8 +168,9 @@ def test_the_certificate_is_of_corners_in_rock_alone(tmp_path, columns: slice, c
     chunked = predictor(local_network())
     empty = np.ones((1, 3, 4), bool)
     empty[0, 0, columns] = False  # one cell of 128 pixels holds one corner of chunks of 64 with its surroundings
-    foreground = Foreground(chunked.normalisation, 300, empty)
-    found = certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5, foreground)
+    store = segmented(chunked, tmp_path / "a.ome.zarr")
+    chunked.foreground = Foreground(chunked.foreground.normalisation, 300, empty)
+    found = certify(chunked, store, 0.5)
     assert found["crops"] == crops
 
 

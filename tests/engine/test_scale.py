@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from pipeline.engine.sizes import scan_scale
+from pipeline.engine.sizes import log_scale, network_scale
 
 
 @pytest.mark.parametrize(
@@ -22,18 +22,18 @@ from pipeline.engine.sizes import scan_scale
 def test_to_the_nearest_pixel_size_of_the_training(
     size: tuple[float, float] | None, trained: list[float], expected: tuple[float, float]
 ) -> None:
-    assert scan_scale(size, trained, "scan.tif") == pytest.approx(expected)
+    assert network_scale(size, trained) == pytest.approx(expected)
 
 
 def test_what_is_not_known_or_far_is_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="vlsenet")
-    scan_scale((10.0, 10.0), [11.0], "a.tif")
-    scan_scale((10.0, 10.0), [30.0], "a.tif")
+    log_scale((10.0, 10.0), [11.0], "a.tif")
+    log_scale((10.0, 10.0), [30.0], "a.tif")
     assert not caplog.text
-    scan_scale(None, [30.0], "b.tif")
+    log_scale(None, [30.0], "b.tif")
     assert "b.tif" in caplog.text
     assert "--pixel_size_nm" in caplog.text
-    scan_scale(None, [], "d.tif")
+    log_scale(None, [], "d.tif")
     assert "d.tif: pixel size not known" in caplog.text
-    scan_scale((1.0, 1.0), [30.0], "c.tif")
+    log_scale((1.0, 1.0), [30.0], "c.tif")
     assert "a factor of 30.0" in caplog.text

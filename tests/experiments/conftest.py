@@ -7,7 +7,7 @@ import pytest
 from pipeline.experiments import Plan
 
 #: a training of seconds
-SHORT = {"max_epochs": 2, "steps_per_epoch": 1, "batch_size": 2, "patch_size": 64, "mirror": False}
+SHORT = {"max_epochs": 2, "steps_per_epoch": 1, "batch_size": 2, "patch_size": 64}
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_plan_that_was_written_is_the_same_plan(tmp_path):
 def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
     text = """
         baseline: a
-        common: {max_epochs: 3, norm: batch, tile_size: 256}
+        common: {max_epochs: 3, norm: batch, halo: 64}
         evaluation: {split: test, mirror: false}
         variants:
           a: {norm: group}
@@ -100,11 +100,11 @@ def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
         {"dataset_dir": "rock", "max_epochs": 5, "flatten_shading": False}
     )
     a, b = plan.runs(tmp_path)
-    shared = {"max_epochs": 5, "tile_size": 256, "flatten_shading": False, "dataset_dir": "rock", "seed": 0}
+    shared = {"max_epochs": 5, "halo": 64, "flatten_shading": False, "dataset_dir": "rock", "seed": 0}
     assert a.training == {**shared, "norm": "group"}
     assert b.training == {**shared, "norm": "batch", "switches::context": False, "train::handlers::a::b": 1}
     # windows and data are those of the training, the training's recipe is no matter of the evaluation
-    same = {"dataset_dir": "rock", "tile_size": 256, "flatten_shading": False}
+    same = {"dataset_dir": "rock", "halo": 64, "flatten_shading": False}
     assert a.evaluation == {**same, "split": "test", "mirror": False}
 
 

@@ -52,7 +52,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("group_pattern", "(", "regular expression"),
         ("tracking_uri", "./mlruns", "sqlite:///"),
         ("resume", "yes", "must be true or false"),
-        ("tile_overlap", 1.0, "below 1"),
+        ("halo", 100, "multiple of 16"),
         ("compile", True, "default, reduce-overhead, max-autotune"),
         ("precision", "float16", "float32, bfloat16"),
         ("statistics", "scan", "micrograph, network"),

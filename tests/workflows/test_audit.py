@@ -26,7 +26,7 @@ SCORES = ["dice", "iou", "precision", "recall", "porosity_error"]
 
 
 def run_bundle(config: str, **options) -> None:
-    run_config(config, logging_file=False, split="all", mirror=False, **options)
+    run_config(config, logging_file=False, split="all", **options)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def work(tmp_path_factory) -> Path:
     shutil.rmtree(folder / "generic" / "text")
     for name in ("own", "shuffled", "generic"):
         options["dataset_dir"] = str(folder / name)
-        run_bundle("evaluate", output_dir=str(folder / f"{name}_scores"), **options)
+        run_bundle("evaluate", output_dir=str(folder / f"{name}_scores"), sentences=True, **options)
     return folder
 
 

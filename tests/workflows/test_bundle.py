@@ -217,11 +217,9 @@ def test_a_training_starts_from_another_model(work, trained):
 
 
 def test_evaluation_agrees_with_the_masks_of_inference(work, trained):
-    # without texts both use the generic prompt, and so must give the same masks
-    shutil.copytree(work / "rock", work / "plain", ignore=shutil.ignore_patterns("text"))
     checkpoint = "run/checkpoints/best.pt"
-    bundle(work, "evaluate", dataset_dir="plain", output_dir="scores", checkpoint=checkpoint, split="val")
-    bundle(work, "inference", input="plain/images", output_dir="masks", checkpoint=checkpoint)
+    bundle(work, "evaluate", dataset_dir="rock", output_dir="scores", checkpoint=checkpoint, split="val")
+    bundle(work, "inference", input="rock/images", output_dir="masks", checkpoint=checkpoint)
     table = pd.read_csv(work / "scores" / "per_image.csv")
     summary = json.loads((work / "scores" / "summary.json").read_text())
     porosity = pd.read_csv(work / "masks" / "porosity.csv").set_index("name")
@@ -250,9 +248,7 @@ def test_a_training_without_prompts_or_vlsenet_can_be_evaluated_too(work):
     options = {"network": "unet", "max_epochs": 1, "steps_per_epoch": 1, "patch_size": 64}
     bundle(work, "train", dataset_dir="rock", output_dir="2024_11", **options)
     checkpoint = "2024_11/checkpoints/last.pt"
-    done = bundle(
-        work, "evaluate", dataset_dir="rock", output_dir="2024_11", checkpoint=checkpoint, split="all", mirror="false"
-    )
+    done = bundle(work, "evaluate", dataset_dir="rock", output_dir="2024_11", checkpoint=checkpoint, split="all")
     assert "in the model's training data" in done.stderr
     assert len(pd.read_csv(work / "2024_11" / "per_image.csv")) == 5
 
@@ -304,7 +300,6 @@ def test_a_finished_inference_has_nothing_left_to_do(work, trained):
         "input": "rock/images",
         "output_dir": "twice",
         "checkpoint": "run/checkpoints/best.pt",
-        "mirror": "false",
     }
     bundle(work, "inference", **options)
     before = (work / "twice" / "porosity.csv").stat().st_mtime_ns

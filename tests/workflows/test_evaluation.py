@@ -14,6 +14,7 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import skeletonize
 from sklearn.metrics import f1_score
 
+from pipeline.foreground.measurement import normalised_image
 from pipeline.metrics import PoreScores, Tolerances
 from pipeline.workflows import EvaluationReport, evaluation_about, evaluation_samples
 
@@ -29,7 +30,7 @@ def masks(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def evaluate(folder, names) -> None:
     def infer(engine, name):
         image, pred, label = masks(names.index(name))
-        engine.state.batch = [{"name": name, "source": name[0]}]
+        engine.state.batch = [{"name": name, "source": name[0], "prompt": "pore"}]
         # at 0.5 all of `pred` and the first row: another mask than at the model's threshold
         probability = torch.where(torch.arange(20)[:, None] == 0, 0.6, 0.8 * pred)
         return [{"image": image, "pred": pred, "label": label, "probability": probability}]
@@ -51,7 +52,8 @@ def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys)
         row, truth = table.loc[name], label.flatten().numpy()
         assert row["dice"] == pytest.approx(f1_score(truth, pred.flatten().numpy()), abs=1e-6)
         assert row["porosity_error"] == pytest.approx(abs(float(pred.mean() - label.mean())), abs=1e-6)
-        otsu = image.numpy() <= threshold_otsu(image.numpy())
+        flat = normalised_image(image[0].numpy(), name)
+        otsu = flat <= threshold_otsu(flat)
         assert row["otsu_dice"] == pytest.approx(f1_score(truth, otsu.ravel()), abs=1e-6)
         half = pred.clone()
         half[0, 0] = 1
@@ -96,7 +98,7 @@ def test_an_image_of_the_training_is_told(caplog):
 
 def test_scores_that_are_undefined_are_null(tmp_path):
     def infer(engine, name):
-        engine.state.batch = [{"name": name, "source": name}]
+        engine.state.batch = [{"name": name, "source": name, "prompt": "pore"}]
         empty = torch.zeros(1, 8, 8)
         return [{"image": torch.rand(1, 8, 8), "pred": empty, "label": empty}]
 
@@ -116,7 +118,7 @@ def test_a_threshold_that_suits_the_images_better_is_told(tmp_path, caplog, thre
     probability = truth * 0.4 + 0.3 + 0.2 * torch.rand(truth.shape, generator=torch.Generator().manual_seed(0))
 
     def infer(engine, name):
-        engine.state.batch = [{"name": name, "source": name}]
+        engine.state.batch = [{"name": name, "source": name, "prompt": "pore"}]
         pred = (probability >= threshold).float()
         return [{"image": 1 - truth, "pred": pred, "label": truth, "probability": probability}]
 
@@ -137,7 +139,7 @@ def told(folder, caplog, probability, truth, about) -> str:
     caplog.clear()
 
     def infer(engine, name):
-        engine.state.batch = [{"name": name, "source": name}]
+        engine.state.batch = [{"name": name, "source": name, "prompt": "pore"}]
         pred = (probability >= about["threshold"]).float()
         arrays = {"image": 1 - truth, "pred": pred, "label": truth, "probability": probability}
         return [{key: array[None] for key, array in arrays.items()}]
@@ -187,7 +189,7 @@ def test_the_threshold_in_use_is_told(tmp_path, caplog, about, said):
 
 
 def test_the_summary_knows_the_model_s_own_threshold(tmp_path):
-    model = SimpleNamespace(path=tmp_path, sha256="ab", network_settings={}, threshold=0.7)
+    model = SimpleNamespace(path=tmp_path, sha256="ab", network_settings={}, threshold=0.7, reads_prompt=True)
     index = SimpleNamespace(root=tmp_path, fingerprint=lambda: {"hash": "cd"}, pore_label=1)
     about = evaluation_about(model, index, "val", 0.4, {"mirror": True})
     assert (about["threshold"], about["model_threshold"], about["mirror"]) == (0.4, 0.7, True)

@@ -36,7 +36,6 @@ def test_an_info_bar_is_left_out(tmp_path, caplog):
         barred, plain = image_items(str(tmp_path), "pore")
     assert (barred["rows"], barred["info_bar"]) == (120, 40)
     assert (plain["rows"], plain["info_bar"]) == (120, 0)
-    assert barred["intensity"] == plain["intensity"]
     assert "info bars cut off: barred (40 rows); --info_bar keep leaves them in" in caplog.text
     assert image_items(str(tmp_path / "barred.png"), "pore", info_bar="keep")[0]["rows"] == 160
 
@@ -69,17 +68,15 @@ def test_folders_that_can_not_be_segmented(tmp_path, folder):
         image_items(str(empty), "pore")
 
 
-def test_images_of_one_micrograph_share_their_grey_level_statistics(tmp_path):
-    rng = np.random.default_rng(0)
-    tiles = {name: rng.integers(0, 255, (20, 20), dtype=np.uint8) for name in ("7_1", "7_2", "8_1")}
-    for name, tile in tiles.items():
-        Image.fromarray(tile).save(tmp_path / f"{name}.png")
-    alone = {item["name"]: item["intensity"] for item in image_items(str(tmp_path), "pore")}
-    shared = {item["name"]: item["intensity"] for item in image_items(str(tmp_path), "pore", r"^(\d+)_")}
-    assert alone["7_1"].mean == pytest.approx(tiles["7_1"].mean())
-    assert shared["7_1"] == shared["7_2"]
-    assert shared["7_1"].mean == pytest.approx(np.stack([tiles["7_1"], tiles["7_2"]]).mean())
-    assert shared["8_1"] == alone["8_1"]
-    # also when one of them was done before the interrupt
-    resumed = items_left(image_items(str(tmp_path), "pore", r"^(\d+)_"), {"7_1"})
-    assert {item["name"]: item["intensity"] for item in resumed}["7_2"] == shared["7_2"]
+def test_an_image_is_asked_with_its_own_sentence(folder):
+    (folder / "text").mkdir()
+    (folder / "text" / "a.txt").write_text("thin  pores\n")
+    assert {item["prompt"] for item in image_items(str(folder), "pore")} == {"pore"}
+    items = image_items(str(folder), "pore", sentences=True)
+    assert {item["name"]: item["prompt"] for item in items} == {"a": "thin pores", "b": "pore"}
+
+
+def test_images_carry_their_pixel_size(folder):
+    assert all(np.isnan(item["pixel_size_nm"]).all() for item in image_items(str(folder), "pore"))
+    (item,) = image_items(str(folder / "a.tif"), "pore", pixel_size_nm=12.5)
+    assert item["pixel_size_nm"].tolist() == [12.5, 12.5]

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.text import build_text_source
-from pipeline.workflows import encode_prompts
+from pipeline.workflows import encode_prompts, sample_items
 
 
 def test_a_network_that_reads_no_text_needs_no_clip(
@@ -28,4 +28,17 @@ def test_a_network_that_reads_no_text_needs_no_clip(
     assert "thin pores" in store
     assert "this network reads no text" in caplog.text
     assert "have no effect" not in caplog.text
+    encode_prompts(index, build_text_source("none"), sentences=True)
+    assert "have no effect" in caplog.text
     assert encode_prompts(index, build_text_source("random"), network_reads=False).provenance["source"] == "random"
+
+
+def test_texts_are_asked_when_asked_for(tmp_path: Path) -> None:
+    samples = [
+        SimpleNamespace(
+            name=name, image=tmp_path / name, label=tmp_path / name, source="well", prompt=prompt, shape=(20, 30)
+        )
+        for name, prompt in (("a", "thin\npores"), ("b", None))
+    ]
+    asked = {sentences: [item["prompt"] for item in sample_items(samples, " vugs", sentences)] for sentences in (0, 1)}
+    assert asked == {0: ["vugs", "vugs"], 1: ["thin pores", "vugs"]}

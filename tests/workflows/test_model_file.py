@@ -36,7 +36,8 @@ def test_a_model_comes_back_with_its_text_and_gives_the_same_answer(saved):
         torch.testing.assert_close(model.network(*inputs), network.eval()(*inputs), rtol=1e-5, atol=1e-6)
     assert model.threshold == 0.375
     expected = {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"], "pixel_sizes_nm": [9.5]}
-    assert model.data == {**expected, "flatten_shading": False, "start_from": None}
+    unknown = {"start_from": None, "prompt": None, "sentences": None}
+    assert model.data == {**expected, "flatten_shading": False, **unknown}
 
 
 def test_shading_that_the_training_left_in_is_told(saved, caplog):

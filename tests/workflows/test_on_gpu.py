@@ -14,12 +14,12 @@ import tifffile
 import torch
 import zarr
 
-from pipeline.engine import pinned_network as micrograph_statistics
+from pipeline.engine import pinned_network
 from pipeline.networks import pin_statistics
 from pipeline.synthetic import generate, write_dataset
-from pipeline.workflows import ScanSegmentation, ScanSettings, load_model
+from pipeline.workflows import ScanSegmentation, load_model
 from tests.workflows.export.cases import write_checkpoint
-from tests.workflows.scan.files import files
+from tests.workflows.scan.files import files, settings_of
 from tests.workflows.test_bundle import QUICK, bundle
 
 pytestmark = [
@@ -47,7 +47,7 @@ def scan(work: Path, folder: Path, device: str, **changes: Any) -> np.ndarray:
     model = load_model(str(work / "tiny.pt"), device)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # float32 with all its digits
         ScanSegmentation(
-            str(work / "scan.tif"), folder, model, ScanSettings(**{**settings, **changes}), device=torch.device(device)
+            str(work / "scan.tif"), folder, model, settings_of(**{**settings, **changes}), device=torch.device(device)
         ).run()
     return np.asarray(zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0])
 
@@ -120,7 +120,7 @@ def test_statistics_that_find_no_room(
             raise torch.OutOfMemoryError
         return pin_statistics(network, image, *text)
 
-    monkeypatch.setattr(micrograph_statistics, "pin_statistics", full)
+    monkeypatch.setattr(pinned_network, "pin_statistics", full)
     tight = scan(work, tmp_path / "tight", "cuda:0", precision=precision).astype(int)
     assert "they are computed on the CPU" in caplog.text
     assert np.abs(roomy - tight).max() <= (2 if precision == "float32" else 40)

@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.workflows import PlainMasks
 
 MODEL = SimpleNamespace(sha256="abc", path="best.pt")
-SETTINGS = {"tile_size": 512, "mirror": True, "group_pattern": None}
+SETTINGS = {"halo": 128, "mirror": True}
 
 
 def segment(results: PlainMasks, names: list[str], folder, suffix: str = ".png", info_bar: int = 0) -> None:
@@ -25,7 +25,9 @@ def segment(results: PlainMasks, names: list[str], folder, suffix: str = ".png",
 
     def infer(engine, name):
         ramp = torch.linspace(0, 1, 10).repeat(1, 6, 1)
-        engine.state.batch = [{"name": name, "image_path": str(folder / f"{name}{suffix}"), "info_bar": info_bar}]
+        engine.state.batch = [
+            {"name": name, "image_path": str(folder / f"{name}{suffix}"), "info_bar": info_bar, "prompt": "pore"}
+        ]
         return [{"image": ramp, "pred": ramp}]
 
     engine = Engine(infer)
@@ -86,7 +88,7 @@ def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
     assert PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=False) == set()
     with pytest.raises(UserError, match="another prompt"):
         PlainMasks(str(tmp_path), MODEL, "thin pores", 0.5, SETTINGS).finished(resume=True)
-    with pytest.raises(UserError, match=r"another tile_size .512, now 256"):
-        PlainMasks(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "tile_size": 256}).finished(resume=True)
+    with pytest.raises(UserError, match=r"another halo .128, now 64"):
+        PlainMasks(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "halo": 64}).finished(resume=True)
     with pytest.raises(UserError, match="another checkpoint"):
         PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS).finished(resume=True)

@@ -129,7 +129,7 @@ def _about(source: ExportSource, prompt: str, threshold: float) -> dict[str, Any
     inputs: dict[str, Any] = {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()}
     normalisation = "mean 0 and standard deviation 1 over the whole micrograph"
     if model.data["flatten_shading"]:
-        normalisation += ", then shading taken out (pipeline.transforms.NormaliseByIntensityd with flatten=True)"
+        normalisation += ", then shading taken out (pipeline.transforms.NormaliseMicrographd)"
     inputs["image"] |= {
         "normalisation": normalisation,
         "smallest_side": STRIDE,

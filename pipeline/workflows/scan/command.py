@@ -6,24 +6,28 @@ import json
 import logging
 import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
+from pipeline.data.pairs import sentence_of
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.images import inputs_of, scans_in
 from pipeline.images.formats import is_zarr
+from pipeline.text import clean_prompt
 from pipeline.tracking.stores import check_store
 from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, without_results
+from pipeline.workflows.scan.request import ScanSettings
 from pipeline.workflows.scan.results import MANIFEST, POROSITY
 from pipeline.workflows.scan.segmentation import ScanSegmentation
-from pipeline.workflows.scan.settings import ScanSettings
 from pipeline.workflows.scan.tracked_scan import track_scan
 
 logger = logging.getLogger("vlsenet")
@@ -43,6 +47,7 @@ class ScanCommand:
         output_dir: folder of the results.
         model: what segments.
         settings: how.
+        text_weights: local weights of the text tower, for prompts that the model does not know.
         stack: whether a folder, or a file of several images, is one volume.
         page: which image of a file of several.
         device: where the network runs.
@@ -58,6 +63,7 @@ class ScanCommand:
         output_dir: str,
         model: TrainedModel,
         settings: ScanSettings,
+        text_weights: str | None,
         stack: bool,
         page: int | None,
         device: torch.device,
@@ -67,10 +73,11 @@ class ScanCommand:
         experiment_name: str = "scans",
     ) -> None:
         self._path, self._folder = path, Path(output_dir)
-        self._model, self._settings = model, settings
+        self._model, self._settings, self._text_weights = model, settings, text_weights
         self._stack, self._page = stack, page
         self._device, self._ranks, self._overwrite = torch.device(device), ranks, overwrite
         self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
+        self._prompts: dict[str, str] = {}
 
     def run(self) -> None:
         """Segment, or resume.
@@ -83,6 +90,7 @@ class ScanCommand:
             check_store(self._tracking_uri)
         with self._ranks.joined():
             scans = [] if self._stack else without_results(scans_in(self._path))
+            self._ask([str(scan) for scan in scans] or [self._path])
             folder = Path(self._path)
             if folder.is_dir() and not is_zarr(folder):
                 self._ranks.first_does(lambda: warn_of_folder(folder, self._folder, self._stack))
@@ -95,12 +103,20 @@ class ScanCommand:
         if problems:
             raise UserError("\n".join(problems))
 
+    def _ask(self, scans: Sequence[str]) -> None:
+        """Learn the text of each scan, before the first is read."""
+        given = clean_prompt(self._settings.prompt)
+        for scan in scans:
+            own = sentence_of(Path(scan)) if self._settings.sentences else None
+            self._prompts[scan] = clean_prompt(own) if own else given
+        self._model.ask(list(self._prompts.values()), self._settings.sentences, self._text_weights)
+
     def _segment(self, path: str, folder: Path) -> None:
         ScanSegmentation(
             path,
             folder,
             self._model,
-            self._settings,
+            replace(self._settings, prompt=self._prompts[path]),
             stack=self._stack,
             page=self._page,
             device=self._device,
@@ -171,7 +187,8 @@ def _is_summary(path: Path) -> bool:
 def _row(folder: Path) -> dict[str, Any]:
     """The table's row for a finished scan."""
     summary = json.loads((folder / POROSITY).read_text())
-    pores = json.loads((folder / MANIFEST).read_text())["pores"] or {}
+    manifest = json.loads((folder / MANIFEST).read_text())
+    pores = manifest["pores"] or {}
     low, high = summary["interval_95"] or (None, None)
     return {
         "porosity": summary["porosity"],
@@ -180,5 +197,6 @@ def _row(folder: Path) -> dict[str, Any]:
         "rock_pixels": summary["rock_pixels"],
         "pores": pores.get("pores"),
         "pixel_size_nm": summary["pixel_size_nm"],
+        "prompt": manifest["request"]["prompt"],
         "results": folder.name,
     }

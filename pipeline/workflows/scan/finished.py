@@ -75,17 +75,17 @@ def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:
 
 def _keep_out_of_data_sets(folders: Sequence[Path]) -> None:
     """Refuse results among a data set's images or masks, which could not be read any more; warn of those below."""
-    told: set[Path] = set()
+    warned: set[Path] = set()
     for folder in folders:
         for part in _with_parents(folder):
-            if not part.is_dir() or part.resolve() in told or not is_part_of_data_set(part):
+            if not part.is_dir() or part.resolve() in warned or not is_part_of_data_set(part):
                 continue
             if _place(part) == _place(folder):
                 raise UserError(
                     f"{folder}: it holds images or masks of a data set, and overview.png would count as one of them; "
                     "choose another --output_dir"
                 )
-            told.add(part.resolve())
+            warned.add(part.resolve())
             logger.warning(
                 "%s: the results go below the images of a data set, %s; another --output_dir keeps them apart",
                 folder,

@@ -1,25 +1,81 @@
-"""All that determines the bytes of a segmented scan."""
+"""What is asked of the segmentation of a scan: its settings, and all that determines the bytes of the result."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numcodecs
 import torch
 
 from pipeline.engine import FORMAT_VERSION, request_differences
-from pipeline.engine.pinned_network import SIDE, pinned, prompted
-from pipeline.engine.sizes import fitting_sizes, scan_scale
+from pipeline.engine.prediction import PredictionSettings
+from pipeline.engine.sizes import fitting_sizes, log_scale, memory_need, network_scale
 from pipeline.errors import UserError
+from pipeline.images.rectangles import Roi
 from pipeline.images.volume import ScanVolume
+from pipeline.measure.pores_2d import MIN_AREA_PX
 from pipeline.tiling.windows import check_imaged
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.scan.settings import ScanSettings
 
 logger = logging.getLogger("vlsenet")
+
+
+@dataclass(frozen=True)
+class ScanSettings:
+    """How a scan is segmented.
+
+    Attributes:
+        prompt: text prior of a scan ...
+        threshold: probability from which a pixel is pore.
+        prediction: how the network is applied.
+        sentences: ... unless a sentence belongs to it (`sentence_of`), which is asked then.
+        roi: ``x,y,w,h`` in pixels, or a sequence of the four; None: the whole scan.
+        formats: further files: ``tiff``, ``nifti``; a list, or names between commas.
+        pixel_size_nm: of the scan (nm); None: as its file says.
+        info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
+        invert: whether pores are bright in the scan.
+        slice_spacing_nm: distance of slices of a stack (nm); None: as its file says.
+        report: measure every pore, and write the table and the report.
+        min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
+    """
+
+    prompt: str
+    threshold: float
+    prediction: PredictionSettings = field(default_factory=PredictionSettings)
+    sentences: bool = False
+    roi: str | Sequence[int] | None = None
+    formats: str | Sequence[str] = ()
+    pixel_size_nm: float | None = None
+    info_bar: str | int = "auto"
+    invert: bool = False
+    slice_spacing_nm: float | None = None
+    report: bool = True
+    min_pore_area_px: int = MIN_AREA_PX
+
+    @property
+    def region(self) -> Roi | None:
+        """The region of interest."""
+        return None if self.roi is None else Roi.of(self.roi)
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """Which files are written; mask and probability don't depend on it."""
+        return {"report": self.report, "min_pore_area_px": self.min_pore_area_px, "formats": list(self.format_names)}
+
+    @property
+    def format_names(self) -> tuple[str, ...]:
+        """The further files, in order, each once."""
+        return format_names(self.formats)
+
+
+def format_names(formats: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of formats from a list, or from names between commas; in order, each once."""
+    names = formats.split(",") if isinstance(formats, str) else formats
+    return tuple(sorted({str(name).strip() for name in names} - {""}))
 
 
 def scan_request(
@@ -45,35 +101,31 @@ def scan_request(
     Raises:
         UserError: there is nothing to segment (`check_imaged`), or too little memory (`fitting_sizes`).
     """
-    trained = model.data["pixel_sizes_nm"] if settings.rescale else []
-    scale = scan_scale(pixel_size_nm, trained, volume.path)
+    prediction = settings.prediction
+    trained = model.data["pixel_sizes_nm"] if prediction.rescale else []
+    log_scale(pixel_size_nm, trained, volume.path)
+    scale = network_scale(pixel_size_nm, trained)
     check_imaged(volume.shape, volume.rows, settings.region, scale, volume.path)
-    chunk_size, batch = settings.chunk_size or earlier.get("chunk_size"), settings.batch or earlier.get("batch")
-    sizes = {"chunk_size": chunk_size, "batch": batch, "halo": settings.halo, "scale": list(scale)}
+    chunk_size, batch = prediction.chunk_size or earlier.get("chunk_size"), prediction.batch or earlier.get("batch")
+    sizes = {"chunk_size": chunk_size, "batch": batch, "halo": prediction.halo, "scale": list(scale)}
     if any(earlier.get(name) != value for name, value in sizes.items()):
-        network, features = model.network, model.text.get(settings.prompt)
-        if settings.statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
-            network = pinned(network, torch.zeros(1, 1, SIDE, SIDE, device=device), features, settings.precision)
-        longest = max(settings.region[2:] if settings.region else volume.shape)
-        shape = volume.rows * scale[0], volume.shape[1] * scale[1]
-        run = prompted(network, features, settings.precision)
+        features = model.text.get(settings.prompt)
+        need = memory_need(model.network, features, prediction.statistics, prediction.precision, device)
+        height, width = (settings.region.height, settings.region.width) if settings.region else volume.shape
+        region, imaged = (volume.depth, height, width), (volume.rows, volume.shape[1])
         chunk_size, batch = fitting_sizes(
-            run, device, settings.halo, longest, processes, max(scale), chunk_size, batch, shape
+            need, device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
         )
-    logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, settings.halo, batch)
+    logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, prediction.halo, batch)
     return {
         "scan": volume.fingerprint(),
         "checkpoint_sha256": model.sha256,
         "prompt": settings.prompt,
         "threshold": settings.threshold,
         "region": list(settings.region or (0, 0, volume.shape[1], volume.shape[0])),
+        **{name: value for name, value in asdict(prediction).items() if name != "rescale"},
         "chunk_size": chunk_size,
-        "halo": settings.halo,
         "batch": batch,
-        "precision": settings.precision,
-        "statistics": settings.statistics,
-        "flatten_shading": settings.flatten_shading,
-        "skip_empty": settings.skip_empty,
         "pixel_size_nm": settings.pixel_size_nm,
         "scale": list(scale),
         "imaged_rows": volume.rows,

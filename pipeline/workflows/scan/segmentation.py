@@ -12,9 +12,7 @@ import torch
 
 from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
-from pipeline.engine.chunks import chunks_left, write_chunks
-from pipeline.engine.pinned_network import SIDE, TILES, pinned, prompted, rock_tiles
-from pipeline.engine.prediction import ChunkPredictor
+from pipeline.engine.prediction import ChunkPredictor, chunks_left, predictor_for, write_chunks
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.microscope.findings import square_side
@@ -28,7 +26,7 @@ from pipeline.wording import NAME_IS_NO_TEXT, printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
-from pipeline.workflows.scan.request import refuse_changed, scan_request
+from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request
 from pipeline.workflows.scan.results import (
     JOURNAL,
     OVERVIEW,
@@ -41,7 +39,6 @@ from pipeline.workflows.scan.results import (
     write_results,
     write_summary,
 )
-from pipeline.workflows.scan.settings import ScanSettings
 from pipeline.workflows.scan.voxel import log_voxel, pixel_size_of, slice_spacing_of
 
 logger = logging.getLogger("vlsenet")
@@ -115,18 +112,29 @@ class ScanSegmentation:
                 return None
             plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)
             scale = request["scale"][0], request["scale"][1]
-            windows = Windows(plan, self._settings.halo, scale, uniform=request["batch"] > 1, rows=volume.rows)
+            windows = Windows(
+                plan, self._settings.prediction.halo, scale, uniform=request["batch"] > 1, rows=volume.rows
+            )
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
-                foreground = self._ranks.first_does(lambda: self._ground(volume, windows, journal))
-                predictor = self._predictor(volume, windows, foreground, request["batch"])
+                foreground = self._ranks.first_does(lambda: self._measured(volume, windows, journal))
+                predictor = predictor_for(
+                    volume,
+                    windows,
+                    foreground,
+                    self._model.network,
+                    self._model.text.get(self._settings.prompt),
+                    self._settings.prediction,
+                    request["batch"],
+                    self._device,
+                )
                 before = time.monotonic()
-                self._segment(predictor, store, journal, foreground)
+                self._segment(predictor, store, journal)
                 seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
                 build_pyramid(store, self._ranks.rank, self._ranks.count, threads=THREADS, barrier=self._ranks.wait)
                 if not self._ranks.is_first:
                     return None
-                porosity = self._finish(predictor, store, journal, foreground, seconds, started)
+                porosity = self._finish(predictor, store, journal, seconds, started)
         return porosity
 
     def _finish(
@@ -134,12 +142,12 @@ class ScanSegmentation:
         predictor: ChunkPredictor,
         store: ScanStore,
         journal: Journal,
-        foreground: Foreground,
         seconds: dict[str, float],
         started: float,
     ) -> Porosity:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
-        volume, entries, settings = predictor.volume, journal.entries(), self._settings
+        volume, foreground, entries = predictor.volume, predictor.foreground, journal.entries()
+        settings = self._settings
         refuse_changed(volume, journal.request)
         remove_left_over(self._folder)
         porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
@@ -151,7 +159,7 @@ class ScanSegmentation:
         )
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as executor:
             # the one waits for the network, the other for Python
-            certificate = executor.submit(certify, predictor, store, settings.threshold, foreground)
+            certificate = executor.submit(certify, predictor, store, settings.threshold)
             write_summary(self._folder, scan)
             seam = certificate.result()
         acquisition = volume.acquisition.to_dict()
@@ -179,7 +187,7 @@ class ScanSegmentation:
         manifest["seconds_of_this_run"] = timing
         write_manifest(self._folder, manifest)
         journal.finish({"porosity": porosity.porosity})
-        self._tell(porosity, manifest)
+        self._log_results(porosity, manifest)
         return porosity
 
     @property
@@ -241,9 +249,9 @@ class ScanSegmentation:
             replace=journal.replaces,
         )
 
-    def _ground(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Foreground:
+    def _measured(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Foreground:
         file = self._journal_folder / "foreground.npz"
-        settings = self._settings
+        settings = self._settings.prediction
         foreground = Foreground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
         if share := foreground.empty_share(volume.shape[1]):
             logger.info("%.1f %% of the scan is empty", 100 * share)
@@ -251,20 +259,11 @@ class ScanSegmentation:
             logger.info("shading removed: the rock was %+.2f to %+.2f standard deviations from the mean", *drift)
         return foreground
 
-    def _predictor(self, volume: ScanVolume, windows: Windows, foreground: Foreground, batch: int) -> ChunkPredictor:
-        settings = self._settings
-        network, features = self._model.network, self._model.text.get(settings.prompt)
-        if settings.statistics == "micrograph":
-            tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
-            network = pinned(network, tiles.unsqueeze(1).to(self._device), features, settings.precision)
-        run = prompted(network, features, settings.precision)
-        return ChunkPredictor(volume, windows, run, foreground.normalisation, batch, self._device)
-
-    def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal, foreground: Foreground) -> None:
+    def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal) -> None:
         """Write this process's share of the chunks that are not in the journal."""
         left = self._ranks.first_does(lambda: chunks_left(store, journal))
         try:
-            write_chunks(predictor, store, journal, foreground, self._settings.threshold, self._ranks.share(left))
+            write_chunks(predictor, store, journal, self._settings.threshold, self._ranks.share(left))
         except KeyboardInterrupt:
             logger.warning("interrupted; run the same command again to resume after the last finished chunk")
             raise SystemExit(INTERRUPTED) from None
@@ -283,7 +282,7 @@ class ScanSegmentation:
         """Distance of slices (nm)."""
         return slice_spacing_of(volume, self._settings)
 
-    def _tell(self, porosity: Porosity, manifest: dict[str, Any]) -> None:
+    def _log_results(self, porosity: Porosity, manifest: dict[str, Any]) -> None:
         pores, space = manifest["pores"], manifest["volume"]
         count = f", {pores['pores']} pores" if pores else ""
         if space:

@@ -6,7 +6,7 @@ import logging
 
 from pipeline.images.microscope.findings import mean_side, same, square_side
 from pipeline.images.volume import ScanVolume
-from pipeline.workflows.scan.settings import ScanSettings
+from pipeline.workflows.scan.request import ScanSettings
 
 logger = logging.getLogger("vlsenet")
 

@@ -21,11 +21,11 @@ from scipy import ndimage
 from pipeline.errors import UserError
 from pipeline.synthetic import generate
 from pipeline.tracking import outbox
-from pipeline.workflows import Ranks, ScanCommand, ScanSettings
+from pipeline.workflows import Ranks, ScanCommand
 from pipeline.workflows.model_file import TrainedModel
 from tests.paths import CONFIGS
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scan.files import files
+from tests.workflows.scan.files import files, settings_of
 
 CPU = torch.device("cpu")
 
@@ -53,16 +53,8 @@ def command(
     uri: str | None = None,
     **settings: object,
 ) -> ScanCommand:
-    options = {
-        "prompt": "pore",
-        "threshold": 0.5,
-        "chunk_size": 256,
-        "precision": "float32",
-        "report": False,
-        **settings,
-    }
-    chosen = ScanSettings(**options)
-    return ScanCommand(str(path), str(folder), model, chosen, stack, None, CPU, Ranks(), overwrite, uri, "rocks")
+    chosen = settings_of(**{"chunk_size": 256, "precision": "float32", "report": False, **settings})
+    return ScanCommand(str(path), str(folder), model, chosen, None, stack, None, CPU, Ranks(), overwrite, uri, "rocks")
 
 
 def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
@@ -151,9 +143,11 @@ def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel
 
 def test_results_go_to_mlflow(slices: Path, tmp_path: Path, model: TrainedModel) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    settings = ScanSettings(prompt="pore", threshold=0.5, chunk_size=256, pixel_size_nm=10.0)
+    settings = settings_of(chunk_size=256, pixel_size_nm=10.0)
     scan = str(slices / "s0.png")
-    ScanCommand(scan, str(tmp_path / "out"), model, settings, False, None, CPU, Ranks(), False, uri, "rocks").run()
+    ScanCommand(
+        scan, str(tmp_path / "out"), model, settings, None, False, None, CPU, Ranks(), False, uri, "rocks"
+    ).run()
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("rocks").experiment_id])
     porosity = json.loads((tmp_path / "out" / "porosity.json").read_text())["porosity"]

@@ -16,15 +16,15 @@ import zarr
 from PIL import Image
 from scipy import ndimage
 
-from pipeline.engine.prediction import ChunkPredictor
+from pipeline.engine.prediction import ChunkMerger
 from pipeline.errors import UserError
 from pipeline.images import ImageSource
 from pipeline.synthetic import generate
-from pipeline.workflows import ScanSegmentation, ScanSettings
+from pipeline.workflows import ScanSegmentation
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.scan import results
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scan.files import files
+from tests.workflows.scan.files import files, settings_of
 
 SIZE = (600, 1100)
 
@@ -45,23 +45,20 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
 
 
 def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
-    options = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32", "report": False}
-    names = {field.name for field in dataclasses.fields(ScanSettings)}
-    settings = ScanSettings(**{**options, **{name: value for name, value in changes.items() if name in names}})
-    others = {name: value for name, value in changes.items() if name not in names}
-    return ScanSegmentation(str(scan), folder, model, settings, **{"device": torch.device("cpu"), **others})
+    others = {name: changes.pop(name) for name in ("stack", "page", "ranks", "overwrite") if name in changes}
+    settings = settings_of(**{"chunk_size": 256, "precision": "float32", "report": False, **changes})
+    return ScanSegmentation(str(scan), folder, model, settings, device=torch.device("cpu"), **others)
 
 
 def interrupted_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = ChunkPredictor.__call__
+    aggregate, left = ChunkMerger.aggregate, iter(range(chunks))
 
-    def broken(self, indices):
-        for count, answer in enumerate(whole(self, indices)):
-            if count == chunks:
-                raise KeyboardInterrupt
-            yield answer
+    def broken(self, values, location):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        aggregate(self, values, location)
 
-    monkeypatch.setattr(ChunkPredictor, "__call__", broken)
+    monkeypatch.setattr(ChunkMerger, "aggregate", broken)
 
 
 def test_mask_porosity_certificate_and_pictures(scan: Path, tmp_path: Path, model: TrainedModel, capsys) -> None:
@@ -120,18 +117,18 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
 def test_a_scan_that_changes_meanwhile_is_not_taken_for_segmented(
     tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch, removed: bool
 ) -> None:
-    scan, whole = tmp_path / "scan.tif", ChunkPredictor.__call__
+    scan, aggregate, seen = tmp_path / "scan.tif", ChunkMerger.aggregate, []
     tifffile.imwrite(scan, generate((300, 600), seed=0).image)
 
-    def changing(self, indices):
-        for count, answer in enumerate(whole(self, indices)):
-            if count == 2 and not removed:
-                tifffile.imwrite(scan, generate((300, 600), seed=1).image)
-            yield answer
-        if removed:
+    def changing(self, values, location):
+        if len(seen) == 2 and not removed:
+            tifffile.imwrite(scan, generate((300, 600), seed=1).image)
+        aggregate(self, values, location)
+        seen.append(location)
+        if removed and len(seen) == 6:
             scan.unlink()
 
-    monkeypatch.setattr(ChunkPredictor, "__call__", changing)
+    monkeypatch.setattr(ChunkMerger, "aggregate", changing)
     told = r"scan\.tif: the file is gone" if removed else r"it changed while .*sha256_of_samples was .*--overwrite"
     with pytest.raises(UserError, match=told):
         segmentation(scan, tmp_path / "out", model).run()

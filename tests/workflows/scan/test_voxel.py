@@ -19,6 +19,7 @@ from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation, ScanSettings
 from pipeline.workflows.scan.voxel import log_voxel, pixel_size_of, slice_spacing_of
 from tests.workflows.export.cases import trained_model
+from tests.workflows.scan.files import settings_of
 
 SLICES = np.stack([generate((64, 72), seed=number).image for number in range(3)])
 
@@ -41,7 +42,7 @@ def opened(path: Path, stack: bool = True, page: int | None = None) -> ScanVolum
 
 
 def settings(**given: float) -> ScanSettings:
-    return ScanSettings(prompt="pore", threshold=0.5, **given)  # type: ignore[arg-type]
+    return settings_of(**given)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_lengths_need_pixels_that_are_square_to_one_percent(
 
 def test_results_have_the_files_distance_of_slices(tmp_path: Path) -> None:
     model = trained_model(tmp_path)
-    chosen = ScanSettings("pore", 0.5, chunk_size=256, precision="float32", report=False, formats="tiff,nifti")
+    chosen = settings_of(chunk_size=256, precision="float32", report=False, formats="tiff,nifti")
     folder = tmp_path / "out"
     cpu = torch.device("cpu")
     ScanSegmentation(str(nifti(tmp_path)), folder, model, chosen, stack=True, device=cpu).run()
