@@ -121,8 +121,9 @@ def _apply(palette: np.ndarray, indices: np.ndarray, name: str) -> np.ndarray:
 
 def _one_channel(pixels: np.ndarray) -> np.ndarray:
     """(H, W) from (H, W, C)."""
-    if pixels.shape[-1] < 3 or (pixels[..., :3] == pixels[..., :1]).all():
-        return pixels[..., 0]
+    first = pixels[..., 0]
+    if pixels.shape[-1] < 3 or ((first == pixels[..., 1]).all() and (first == pixels[..., 2]).all()):
+        return first
     grey = pixels[..., :3] @ _LUMA
     return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "iu" else grey.astype(pixels.dtype)
 
@@ -156,8 +157,11 @@ def channels_differ(pixels: np.ndarray, palette: np.ndarray | None = None) -> bo
         pixels = palette[pixels]
     if pixels.ndim != 3 or pixels.shape[-1] < 3:
         return False
-    colours = pixels[::2, ::2, :3].astype(np.float32)
-    darkest, brightest = colours.min(axis=-1), colours.max(axis=-1)
+    red, green, blue = (pixels[::2, ::2, channel] for channel in range(3))
+    if (red == green).all() and (green == blue).all():
+        return False
+    red, green, blue = (channel.astype(np.float32) for channel in (red, green, blue))
+    darkest, brightest = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
     span = float(brightest.max(initial=0) - min(0.0, float(darkest.min(initial=0))))
     return bool(span > 0 and np.mean(brightest - darkest > _NOTICEABLE * span) > _LEAST_SHARE)
 

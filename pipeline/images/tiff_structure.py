@@ -235,10 +235,13 @@ def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
 
 def _alone(path: Path) -> tuple[tifffile.TiffFile, OwnPart | None]:
     """The open file, of whose OME-XML tifffile sees what is about this file, and that part."""
-    with tifffile.TiffFile(path) as tiff:
-        text = tiff.ome_metadata
-    own = None if text is None else own_part(text, path.name)
-    if own is None or (own.xml is not None and not own.names_files):
+    tiff = tifffile.TiffFile(path)
+    text = tiff.ome_metadata
+    if text is None:
+        return tiff, None
+    tiff.close()
+    own = own_part(text, path.name)
+    if own.xml is not None and not own.names_files:
         return tifffile.TiffFile(path), own
     return tifffile.TiffFile(path, is_ome=False) if own.xml is None else tifffile.TiffFile(path, omexml=own.xml), own
 

@@ -80,10 +80,11 @@ class PictureFile(ImageFile):
                     band = grey_of(band, encoding, self.name)
                 yield band
 
+        spill_dir = None if self.stored else self.spill_dir
         source = decoded_once(
-            self.name, (height, width), bands, height * width * pixel_bytes, file_fingerprint(self.path),
-            None if self.stored else self.spill_dir, channels=channels, stored=self.stored,
-            encoding=encoding if self.stored else PLAIN,
+            self.name, (height, width), bands, height * width * pixel_bytes,
+            None if spill_dir is None else file_fingerprint(self.path), spill_dir, channels=channels,
+            stored=self.stored, encoding=encoding if self.stored else PLAIN,
         )  # fmt: skip
         source.coloured = coloured
         return source
@@ -139,7 +140,7 @@ def decoded_once(
     shape: tuple[int, int],
     bands: Callable[[], Iterator[np.ndarray]],
     decoding_bytes: int,
-    fingerprint: dict[str, Any],
+    fingerprint: dict[str, Any] | None,
     spill_dir: Path | None,
     *,
     channels: int,
@@ -152,7 +153,8 @@ def decoded_once(
         shape: height and width (px).
         bands: decodes; gives bands of rows (rows, W), or (rows, W, C) of what is stored, from top to bottom.
         decoding_bytes: what that takes.
-        fingerprint: the file's; a file in `spill_dir` that was made of the same scan is used again.
+        fingerprint: the file's, or None to take it when it is asked for. A file in `spill_dir` that was made of the same
+            image is used again.
         spill_dir: a folder that the caller removes when it is done with the scan.
         channels: as stored.
         options: as for `ImageSource`.
