@@ -153,8 +153,8 @@ def decoded_once(
         shape: height and width (px).
         bands: decodes; gives bands of rows (rows, W), or (rows, W, C) of what is stored, from top to bottom.
         decoding_bytes: what that takes.
-        fingerprint: the file's, or None to take it when it is asked for. A file in `spill_dir` that was made of the same
-            image is used again.
+        fingerprint: the file's, or None to take it when it is asked for. A file in `spill_dir` that was made of the
+            same image is used again.
         spill_dir: a folder that the caller removes when it is done with the scan.
         channels: as stored.
         options: as for `ImageSource`.
