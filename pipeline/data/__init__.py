@@ -11,20 +11,3 @@ from pipeline.data.problems import Problem
 from pipeline.data.samples import DatasetIndex, Sample, split_totals
 from pipeline.data.splits import sources_by_pattern
 from pipeline.images import IMAGE_SUFFIXES, is_image, read_image, read_label, stem_of
-
-__all__ = [
-    "IMAGE_SUFFIXES",
-    "DatasetIndex",
-    "Problem",
-    "Sample",
-    "check_image",
-    "index_dataset",
-    "index_with_new_split",
-    "is_image",
-    "load_image",
-    "read_image",
-    "read_label",
-    "sources_by_pattern",
-    "split_totals",
-    "stem_of",
-]

@@ -3,5 +3,3 @@
 from pipeline.workflows.scan.command import ScanCommand
 from pipeline.workflows.scan.request import ScanSettings
 from pipeline.workflows.scan.segmentation import ScanSegmentation
-
-__all__ = ["ScanCommand", "ScanSegmentation", "ScanSettings"]
