@@ -119,7 +119,7 @@ def build_network(
     text_dim: int = 1024,
     in_channels: int = 1,
     out_channels: int = 1,
-    norm: str = "batch",
+    norm: str = "instance",
     learned_text: bool = False,
     switches: Mapping[str, bool] | None = None,
     features: Sequence[int] | None = None,
@@ -134,7 +134,7 @@ def build_network(
         out_channels: logits per pixel.
         norm: `batch`, `instance` or `group`.
         learned_text: add a learned text prior (`vlsenet` only).
-        switches: parts of VLSE-Net to set on or off, see `Switches`; those not named are on.
+        switches: parts of VLSE-Net to set on or off; see `Switches.from_mapping`.
         features: widths of the four levels and the bottleneck, in place of the preset's.
 
     Returns:
@@ -158,13 +158,13 @@ def build_network(
         text_dim,
         norm=norm,
         learned_text=learned_text,
-        switches=Switches.from_mapping(switches or {}),
+        switches=Switches.from_mapping(switches),
     )
 
 
 def reads_text(network: str, switches: Mapping[str, bool] | None = None, **_: Any) -> bool:
     """Whether a network of these settings, as for `build_network`, reads text, in its training at least."""
-    return network == "vlsenet" and Switches.from_mapping(switches or {}).train_with_text
+    return network == "vlsenet" and Switches.from_mapping(switches).train_with_text
 
 
 def equal_unet_features(preset: str, **settings: Any) -> tuple[int, ...]:

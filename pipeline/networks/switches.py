@@ -11,15 +11,15 @@ from pipeline.wording import check_name
 
 @dataclass(frozen=True)
 class Switches:
-    """One boolean per part of VLSE-Net; with all of them off it is the U-Net.
+    """One boolean per part of VLSE-Net; with all of them off it is the U-Net. The defaults are those of a training.
 
     Attributes:
         skip_gate: gate the skips by the decoder.
         modulate_skips: semantic modulation of the four skips.
         modulate_bottleneck: semantic modulation of the bottleneck.
         modulate_decoder: semantic modulation of the four decoder stages.
-        renormalise: re-normalisation after every semantic modulation. On as published; a training's config sets it off,
-            see `SemanticModulation`.
+        renormalise: re-normalisation after every semantic modulation. Published on; off unless a training's config sets
+            it, see `SemanticModulation`.
         text_adapters: text adapters after the three deepest decoder stages.
         cross_attention: token cross-attention at the bottleneck.
         alignment: region alignment loss.
@@ -35,7 +35,7 @@ class Switches:
     modulate_skips: bool = True
     modulate_bottleneck: bool = True
     modulate_decoder: bool = True
-    renormalise: bool = True
+    renormalise: bool = False
     text_adapters: bool = True
     cross_attention: bool = True
     alignment: bool = True
@@ -58,15 +58,17 @@ class Switches:
         return tuple(field.name for field in fields(cls))
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, bool]) -> Switches:
-        """All on, except what a config sets otherwise.
+    def from_mapping(cls, values: Mapping[str, bool] | None) -> Switches:
+        """All on, except what is set otherwise: model files hold no more than that. None: the defaults.
 
         Raises:
             UserError: an unknown switch, or a value that is not a boolean.
         """
+        if values is None:
+            return cls()
         for name in values:
             check_name("switch", name, cls.names())
-        return cls(**values)
+        return cls(**{**dict.fromkeys(cls.names(), True), **values})
 
     @property
     def read_global_text(self) -> bool:

@@ -57,7 +57,7 @@ class UNet(BasicUNet):
         in_channels: int = 1,
         out_channels: int = 1,
         features: Sequence[int] = (16, 32, 64, 128, 256),
-        norm: str = "batch",
+        norm: str = "instance",
     ) -> None:
         """
         Args:

@@ -17,7 +17,7 @@ from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet
 
-ALL_ON = Switches()
+DEFAULT = Switches()
 
 
 class VLSENet(UNet):
@@ -33,9 +33,9 @@ class VLSENet(UNet):
         out_channels: int = 1,
         features: Sequence[int] = (16, 32, 64, 128, 256),
         text_dim: int = 1024,
-        norm: str = "batch",
+        norm: str = "instance",
         learned_text: bool = False,
-        switches: Switches = ALL_ON,
+        switches: Switches = DEFAULT,
     ) -> None:
         """
         Args:

@@ -38,7 +38,7 @@ def text_options() -> list[str]:
 
 def result_options(command: str) -> list[str]:
     """Options that change the numbers of a command: a resumed one may not have others."""
-    return [option.name for option in options_of(command).values() if option.result]
+    return [option.name for option in options_of(command).values() if option.changes_result(command)]
 
 
 def without_effect(command: str, names: Iterable[str]) -> list[str]:

@@ -19,6 +19,7 @@ OF_COMMANDS: tuple[Option, ...] = (
         ("prompts",),
         "what writes the sentences: fixed rules, offline, or a language model, which gets the statistics only",
         "rules",
+        more="A language model is never sent the image or its name.",
     ),
     Option("dry_run", Flag(), ("prompts",), "print the sentences and write nothing", False),
     Option("overwrite", Flag(), ("prompts",), "also replace existing texts", False),

@@ -35,6 +35,8 @@ _SCORING = ("evaluate", "audit")
 _WITH_MODEL = ("evaluate", "inference", "audit", "scan", "export")
 _ON_IMAGES = ("train", "evaluate", "inference", "audit", "scan")
 _WINDOWS = ("train", "evaluate", "inference", "audit")
+#: what decides on their results only validates a training
+_PREDICTING = ("evaluate", "inference", "audit", "scan")
 #: commands of `vlsenet` that read a data set and run no config
 _DATA_SETS = ("prepare", "experiment")
 
@@ -201,7 +203,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         True,
         flag=False,
         shared=True,
-        result=True,
+        result=_PREDICTING,
     ),
     Option(
         "skip_empty",
@@ -222,7 +224,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         unit="px",
         flag=False,
         shared=True,
-        result=True,
+        result=_PREDICTING,
     ),
     Option(
         "halo",
@@ -233,7 +235,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         unit="px",
         flag=False,
         shared=True,
-        result=True,
+        result=_PREDICTING,
     ),
     Option(
         "batch",
@@ -243,7 +245,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         otherwise="1 on a CPU, by memory on a GPU",
         flag=False,
         shared=True,
-        result=True,
+        result=_PREDICTING,
     ),
     # ---- network and training
     Option(
@@ -495,7 +497,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         False,
         flag=False,
         shared=True,
-        result=True,
+        result=_PREDICTING,
     ),
     Option(
         "precision",
@@ -624,7 +626,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         ("scan",),
         "MLflow store (sqlite:///FILE.db or a server's address) for settings, numbers and report",
         otherwise="none",
-        more="What the store did not accept, the same command sends later.",
+        more="What it does not accept is [kept and sent later](training.md#when-the-mlflow-store-does-not-answer).",
         result=False,
     ),
     Option(

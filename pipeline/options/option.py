@@ -24,7 +24,8 @@ class Option:
         unit: of the value.
         metavar: stands for the value in the help, in place of the kind's.
         more: a further sentence for the guides, in Markdown.
-        result: whether it changes the numbers that a command gives, which may not differ when it is resumed.
+        result: whether it changes the numbers that a command gives, or those of which commands; a resumed command may
+            not have another value.
         flag: whether `vlsenet` has a flag for it, or in which commands; all others are given by `--set`.
         shared: declared in common.yaml, and not in the file of each command.
         required: there is no default, and a command can't run without it.
@@ -40,7 +41,7 @@ class Option:
     unit: str = ""
     metavar: str = ""
     more: str = ""
-    result: bool | None = None
+    result: bool | tuple[str, ...] | None = None
     flag: bool | tuple[str, ...] = True
     shared: bool = False
     required: bool = False
@@ -57,6 +58,10 @@ class Option:
     def placeholder(self) -> str:
         """What stands for its value in the help."""
         return self.metavar or self.kind.metavar
+
+    def changes_result(self, command: str) -> bool:
+        """Whether it changes the numbers that a command gives."""
+        return command in self.result if isinstance(self.result, tuple) else bool(self.result)
 
     def has_flag(self, command: str) -> bool:
         """Whether `vlsenet` has a flag for it in this command."""

@@ -16,18 +16,20 @@ TEXT_DIM = 12
 #: every part left out: the U-Net
 ALL_OFF = Switches(**dict.fromkeys(Switches.names(), False))
 
+ALL_ON = Switches.from_mapping({})
+
 CASES: dict[str, Callable[[int, int], nn.Module]] = {
-    "unet-batch": lambda i, o: UNet(i, o, FEATURES),
+    "unet-batch": lambda i, o: UNet(i, o, FEATURES, norm="batch"),
     "unet-group": lambda i, o: UNet(i, o, FEATURES, norm="group"),
     "unet-instance": lambda i, o: UNet(i, o, FEATURES, norm="instance"),
-    "vlsenet-batch": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM),
-    "vlsenet-instance": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="instance"),
-    "vlsenet-group": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="group"),
-    "vlsenet-learned-text": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, learned_text=True),
-    "vlsenet-as-trained": lambda i, o: VLSENet(
-        i, o, FEATURES, TEXT_DIM, norm="instance", learned_text=True, switches=Switches(renormalise=False)
+    "vlsenet-batch": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="batch", switches=ALL_ON),
+    "vlsenet-instance": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="instance", switches=ALL_ON),
+    "vlsenet-group": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="group", switches=ALL_ON),
+    "vlsenet-learned-text": lambda i, o: VLSENet(
+        i, o, FEATURES, TEXT_DIM, norm="batch", learned_text=True, switches=ALL_ON
     ),
-    "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, switches=ALL_OFF),
+    "vlsenet-as-trained": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, learned_text=True),
+    "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="batch", switches=ALL_OFF),
 }
 """Every network that must keep the contract of this package, by name: (in_channels, out_channels) -> network."""
 

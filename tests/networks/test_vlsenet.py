@@ -33,14 +33,14 @@ def count_parts(network: nn.Module) -> dict[type, int]:
 
 def vlsenet(**switches: bool) -> VLSENet:
     torch.manual_seed(0)
-    return VLSENet(1, 1, FEATURES, TEXT_DIM, switches=Switches.from_mapping(switches))
+    return VLSENet(1, 1, FEATURES, TEXT_DIM, "batch", switches=Switches.from_mapping(switches))
 
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("size", [(48, 32), (37, 21)])
 def test_all_off_is_the_unet(training: bool, size: tuple[int, int]) -> None:
     off = build("vlsenet-all-off").train(training)
-    unet = UNet(1, 1, FEATURES).train(training)
+    unet = UNet(1, 1, FEATURES, "batch").train(training)
     unet.load_state_dict(off.state_dict())
     image = batch(2, 1, *size)["image"]
     assert torch.equal(off(image), unet(image))
@@ -48,7 +48,7 @@ def test_all_off_is_the_unet(training: bool, size: tuple[int, int]) -> None:
 
 def test_starts_near_the_unet_it_contains() -> None:
     network = vlsenet().eval()
-    unet = UNet(1, 1, FEATURES).eval()
+    unet = UNet(1, 1, FEATURES, "batch").eval()
     unet.load_state_dict(network.state_dict(), strict=False)
     inputs = batch()
     with torch.no_grad():
@@ -111,7 +111,7 @@ def test_only_the_parts_named_in_the_docs_read_the_whole_tile() -> None:
     local = dataclasses.replace(Switches(), skip_gate=False, renormalise=False)
     answers = {}
     for name, switches in (("local", local), ("full", Switches())):
-        network = VLSENet(1, 1, (2, 2, 2, 2, 4), TEXT_DIM, switches=switches).double().eval()
+        network = VLSENet(1, 1, (2, 2, 2, 2, 4), TEXT_DIM, "batch", switches=switches).double().eval()
         for parameter in network.parameters():
             nn.init.normal_(parameter, std=0.3)
         text = {key: value.double() for key, value in batch(1).items() if key in ("text", "tokens")}
