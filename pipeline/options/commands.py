@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, Text, Whole
 from pipeline.options.option import Option
 
+# fmt: off
 OF_COMMANDS: tuple[Option, ...] = (
     # ---- prepare
     Option("val", Number(0, 1, "[)"), ("prepare",), "share of the pixels for validation", 0.2),
@@ -13,35 +14,17 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("check", Flag(), ("prepare",), "only look for leaks in the existing split.csv", False),
     Option("overwrite", Flag(), ("prepare",), "replace an existing split.csv", False),
     # ---- prompts
-    Option(
-        "writer",
-        Choice(("rules", "language_model")),
-        ("prompts",),
-        "what writes the sentences: fixed rules, offline, or a language model, which gets the statistics only",
-        "rules",
-        more="A language model is never sent the image or its name.",
-    ),
+    Option("writer", Choice(("rules", "language_model")), ("prompts",),
+        "what writes the sentences: fixed rules, offline, or a language model, which gets the statistics only", "rules",
+        more="A language model is never sent the image or its name."),
     Option("dry_run", Flag(), ("prompts",), "print the sentences and write nothing", False),
     Option("overwrite", Flag(), ("prompts",), "also replace existing texts", False),
     # ---- compare
     Option("output_dir", Text(), ("compare",), "folder of report.html and the tables", required=True, metavar="DIR"),
-    Option(
-        "experiment",
-        Text(),
-        ("compare",),
-        "MLflow experiment, where a store holds several",
-        otherwise="the one with evaluated runs",
-        metavar="NAME",
-    ),
-    Option(
-        "runs",
-        Names(),
-        ("compare",),
-        "only these runs; a parent run's id stands for its children",
-        [],
-        otherwise="all",
-        metavar="ID,...",
-    ),
+    Option("experiment", Text(), ("compare",), "MLflow experiment, where a store holds several",
+        otherwise="the one with evaluated runs", metavar="NAME"),
+    Option("runs", Names(), ("compare",), "only these runs; a parent run's id stands for its children", [],
+        otherwise="all", metavar="ID,..."),
     Option("split", Text(), ("compare",), "evaluations of this part of the data, such as test", metavar="NAME"),
     Option("baseline", Text(), ("compare",), "what the others are compared with", otherwise="unet", metavar="VARIANT"),
     Option("metric", Text(), ("compare",), "score of the verdicts at the top", "dice", metavar="SCORE"),
@@ -49,27 +32,15 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("output_dir", Text(), ("experiment",), "folder of all results", required=True, metavar="DIR"),
     Option("only", Names(), ("experiment",), "run these variants only", [], otherwise="all"),
     Option("seeds", Names(), ("experiment",), "random seeds", [], otherwise="the plan's", metavar="K,..."),
-    Option(
-        "folds",
-        Text(),
-        ("experiment",),
-        "split, 5, leave_one_source_out, {leave_out: [11]}",
-        otherwise="the plan's",
-        metavar="FOLDS",
-    ),
+    Option("folds", Text(), ("experiment",), "split, 5, leave_one_source_out, {leave_out: [11]}",
+        otherwise="the plan's", metavar="FOLDS"),
     Option("jobs", Whole(1), ("experiment",), "runs at a time, spread over the GPUs", 1),
     Option("threads", Whole(1), ("experiment",), "CPU threads of each run", otherwise="its share", metavar="T"),
     Option("retry_failed", Flag(), ("experiment",), "run again what failed before", False),
     Option("report", Flag(), ("experiment",), "only write the report of the finished runs", False),
     Option("tracking_uri", Text(), ("experiment",), "MLflow store", otherwise="mlflow.db in output_dir", metavar="URI"),
-    Option(
-        "experiment_name",
-        Text(),
-        ("experiment",),
-        "MLflow experiment",
-        otherwise="the name of output_dir",
-        metavar="NAME",
-    ),
+    Option("experiment_name", Text(), ("experiment",), "MLflow experiment", otherwise="the name of output_dir",
+        metavar="NAME"),
     # ---- rerun
     Option("output_dir", Text(), ("rerun",), "a new folder", required=True, metavar="DIR"),
     Option("dataset_dir", Text(), ("rerun",), "where the data are now", otherwise="where they were", metavar="DIR"),
@@ -91,28 +62,17 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("seed", Whole(), ("synthetic",), "same seed, same images", 0, metavar="K"),
     Option("porosity", Numbers(), ("synthetic",), "pore area fraction, 0 to 0.4", (0.05, 0.15), metavar="P,P"),
     Option("anisotropy", Numbers(), ("synthetic",), "alignment, 0 to 1", (0.2, 0.9), metavar="A,A"),
-    Option(
-        "orientation",
-        Numbers(),
-        ("synthetic",),
-        "preferred direction, counter-clockwise from horizontal",
-        (0, 180),
-        unit="degrees",
-        metavar="DEG,DEG",
-    ),
+    Option("orientation", Numbers(), ("synthetic",), "preferred direction, counter-clockwise from horizontal", (0, 180),
+        unit="degrees", metavar="DEG,DEG"),
     Option("pixel_size_nm", Number(), ("synthetic",), "side of a pixel", 20.0, unit="nanometres", metavar="NM"),
     Option("val", Number(ends="[)"), ("synthetic",), "validation images: a number, or a share below 1", 0.2),
     Option("test", Number(ends="[)"), ("synthetic",), "test images: a number, or a share below 1", 0.2),
     Option("info_bar", Flag(), ("synthetic",), "write the microscope's info bar below each image", False),
-    Option(
-        "text",
-        Flag(),
-        ("synthetic",),
-        "also write text/, made from the true masks: for tests of the text path only, as a score of a model that reads "
-        "it is worth nothing",
-        False,
-    ),
+    Option("text", Flag(), ("synthetic",),
+        "also write text/, made from the true masks: for tests of the text path only, as a score of a model "
+        "that reads it is worth nothing", False),
     Option("overwrite", Flag(), ("synthetic",), "replace an earlier synthetic set in the folder", False),
     # ---- send
     Option("tracking_uri", Text(), ("send",), "MLflow store", otherwise="the one that was named before", metavar="URI"),
 )
+# fmt: on
