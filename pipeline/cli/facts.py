@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from pipeline.cli.paths import model_in
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from pipeline.images import ImageSource, ScanStack, ScanVolume, open_image, open_stack
+from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, find_scale_bar, scale_doubt, write_scale_bar
+from pipeline.images.microscope.text_recognition import INSTALL, can_read_text
 from pipeline.networks import build_network, parameters_of
 from pipeline.networks.factory import preset_features
 from pipeline.text import PROMPTLESS_SOURCES, TextStore
@@ -126,18 +129,20 @@ _CONDITIONS = (
 )
 
 
-def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
-    """Read an image's size, storage, conditions and info bar.
+def image_facts(path: str, page: int | None = None, scale_bar_png: str | None = None) -> dict[str, Any]:
+    """Read an image's size, storage, conditions, info bar and scale bar.
 
     Args:
         path: an image, a scan, or a folder of slices.
         page: which image of a file of several; None: the first, and how many there are.
+        scale_bar_png: a picture of the scale bar as it was read goes here.
 
     Returns:
         Plain values, for JSON.
 
     Raises:
-        UserError: it can't be read, or is the folder of a training.
+        UserError: it can't be read, or is the folder of a training; or a picture is asked for, and there is no scale
+            bar that can be read.
     """
     if (model := model_in(path)) is not None:
         raise UserError(f"{path}: it is the folder of a training, not an image; for its model give {model}")
@@ -145,6 +150,12 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
         acquisition = volume.acquisition
         bar = volume.shape[0] - volume.rows
+        scale = find_scale_bar(source, bar) if can_read_text() else None
+        doubt = None if scale is None else scale_doubt(scale, acquisition)
+        if doubt is not None:
+            acquisition = replace(acquisition, warnings=(*acquisition.warnings, doubt))
+        if scale_bar_png is not None:
+            _write_picture(path, scale_bar_png, source, scale)
         return {
             "path": path,
             "kind": "image",
@@ -158,8 +169,18 @@ def image_facts(path: str, page: int | None = None) -> dict[str, Any]:
             "block_px": [source.block[1], source.block[0]],
             "info_bar_px": bar,
             "info_bar_told_by": None if not bar else "look" if acquisition.bar_height is None else "file",
+            "scale_bar": None if scale is None else {**scale.to_dict(), "read": scale.describe()},
             **acquisition.to_dict(),
         }
+
+
+def _write_picture(path: str, picture: str, source: ImageSource, scale: ScaleBar | None) -> None:
+    if scale is None:
+        needed = "" if can_read_text() else f", which needs a library that reads text: {INSTALL}"
+        raise UserError(f"--scale_bar_png {picture}: no scale bar of {path} could be read{needed}")
+    if Path(picture).exists():
+        raise UserError(f"--scale_bar_png {picture}: it exists; give another name")
+    write_scale_bar(Path(picture), source, scale)
 
 
 def _storage(source: ImageSource) -> str:
@@ -191,10 +212,14 @@ def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines.append(("stored", stored[facts["storage"]]))
     height, width = facts["pixel_height_nm"], facts["pixel_width_nm"]
     if height is None or width is None:
-        lines.append(("pixel size", "unknown; vlsenet segment --pixel_size_nm N sets it"))
+        missing = "" if can_read_text() else f"; to read it from the scale bar, {INSTALL}"
+        lines.append(("pixel size", f"unknown; vlsenet segment --pixel_size_nm N sets it{missing}"))
     else:
         size = f"{width:.6g} nm" if f"{width:.6g}" == f"{height:.6g}" else f"{width:.6g} x {height:.6g} nm"
         lines.append(("pixel size", f"{size} ({facts['sources'].get('pixel_size', 'stored')})"))
+    if (scale := facts["scale_bar"]) is not None:
+        use = f"; vlsenet segment --pixel_size_nm {SCALE_BAR} takes it" if width is None else ""
+        lines.append(("scale bar", f"{scale['read']}{use}"))
     for name, shown, form in _CONDITIONS:
         if facts[name] is not None:
             lines.append((shown, form.format(facts[name])))

@@ -14,12 +14,16 @@ from pipeline.errors import SUCCESS
 
 ABOUT = "show what the file of an image or a model says"
 _EXAMPLES = f"""\
-For an image: size, type, pixel size and where it comes from, the microscope's conditions, the info bar, how the file
-can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images, versions.
+For an image: size, type, pixel size and where it comes from, the microscope's conditions, info bar and scale bar, how
+the file can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images,
+versions.
 
 examples:
   vlsenet info scan.tif
   vlsenet info runs/first/checkpoints/best.pt
+
+  # a JPEG without a pixel size: what its scale bar says, and the picture of what was read
+  vlsenet info micrograph.jpg --scale_bar_png bar.png
 
   # for programs
   vlsenet info scan.tif --json
@@ -51,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             from pipeline.cli.facts import image_facts, image_lines
 
-            facts = image_facts(path, options.page)
+            facts = image_facts(path, options.page, options.scale_bar_png)
             lines = image_lines(facts)
     if options.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, Text, Whole
+from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, PathText, Text, Whole
 from pipeline.options.option import Option
 
 # fmt: off
@@ -54,6 +54,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     ),
     # ---- info
     Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
+    Option("scale_bar_png", PathText(), ("info",), "write a picture of the scale bar as it was read", metavar="FILE"),
     Option("json", Flag(), ("info",), "print as JSON", False),
     # ---- synthetic
     Option("output_dir", Text(), ("synthetic",), "folder to write, empty or absent", required=True, metavar="DIR"),

@@ -19,6 +19,7 @@ from pipeline.options.kinds import (
     Number,
     OutputFolder,
     PathText,
+    PixelSize,
     Regex,
     Region,
     Store,
@@ -91,10 +92,12 @@ OF_CONFIGS: tuple[Option, ...] = (
     # ---- scans
     Option("roi", Region(), ("scan",), "segment this part only", otherwise="all", unit="px", result=True),
     Option("page", Whole(), ("scan",), "which image of a file with several, from 0", result=True, metavar="K"),
-    Option("pixel_size_nm", Number(0, 1e8), ("evaluate", "inference", "audit", "scan"), "side of a pixel",
-        otherwise="as the file says", unit="nm",
+    Option("pixel_size_nm", PixelSize(0, 1e8), ("scan",),
+        "side of a pixel, or scale-bar: as the bar drawn in the image says", otherwise="as the file says", unit="nm",
         more="Read from files of Thermo Fisher/FEI, Phenom, ZEISS, TESCAN, Hitachi, JEOL and Gatan, OME, "
-        "ImageJ, MRC, NIfTI and TIFF's tags.", shared=True, result=True, metavar="NM"),
+        "ImageJ, MRC, NIfTI and TIFF's tags.", result=True),
+    Option("pixel_size_nm", Number(0, 1e8), ("evaluate", "inference", "audit"), "side of a pixel",
+        otherwise="as the file says", unit="nm", shared=True, result=True, metavar="NM"),
     Option("slice_spacing_nm", Number(0, 1e8), ("scan",), "distance between the slices of a stack",
         otherwise="as the file says", unit="nm", result=True, metavar="NM"),
     Option("invert", Flag(), ("scan",), "pores are bright in this scan", False, result=True),

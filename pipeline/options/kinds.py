@@ -156,6 +156,25 @@ class Numbers(Kind):
 
 
 @dataclass(frozen=True)
+class PixelSize(Number):
+    """Side of a pixel in nm, or `scale-bar`: as the bar drawn in the image says."""
+
+    metavar = "NM|scale-bar"
+    drawn = "scale-bar"
+
+    def read(self, text: str) -> Any:  # type: ignore[override]
+        return text if text == self.drawn else float(text)
+
+    def problem(self, value: Any) -> str | None:
+        if value != self.drawn:
+            problem = super().problem(value)
+            return problem and f"{problem}, or {self.drawn}"
+        from pipeline.images.microscope.text_recognition import INSTALL, can_read_text
+
+        return None if can_read_text() else f"needs a library that reads text: {INSTALL}"
+
+
+@dataclass(frozen=True)
 class Flag(Kind):
     """On or off."""
 

@@ -35,7 +35,7 @@ class ScanSettings:
         sentences: ... unless a sentence belongs to it (`sentence_of`), which is asked then.
         roi: ``x,y,w,h`` in pixels, or a sequence of the four; None: the whole scan.
         formats: further files: ``tiff``, ``nifti``; a list, or names between commas.
-        pixel_size_nm: of the scan (nm); None: as its file says.
+        pixel_size_nm: of the scan (nm); None: as its file says; `scale-bar`: as the bar drawn in it says.
         info_bar: what to do with the microscope's info bar: ``auto``, ``keep``, or its height (px).
         invert: whether pores are bright in the scan.
         slice_spacing_nm: distance of slices of a stack (nm); None: as its file says.
@@ -49,12 +49,17 @@ class ScanSettings:
     sentences: bool = False
     roi: str | Sequence[int] | None = None
     formats: str | Sequence[str] = ()
-    pixel_size_nm: float | None = None
+    pixel_size_nm: float | str | None = None
     info_bar: str | int = "auto"
     invert: bool = False
     slice_spacing_nm: float | None = None
     report: bool = True
     min_pore_area_px: int = MIN_AREA_PX
+
+    @property
+    def given_size_nm(self) -> float | None:
+        """The side of a pixel, where the user gives it as a number (nm)."""
+        return None if isinstance(self.pixel_size_nm, str) else self.pixel_size_nm
 
     @property
     def region(self) -> Roi | None:

@@ -29,6 +29,8 @@ MANIFEST = "manifest.json"
 POROSITY = "porosity.json"
 FIELDS = "porosity_fields.csv"
 OVERVIEW = "overview.png"
+#: the bar that gave the pixel size, as it was read
+SCALE_BAR_PICTURE = "scale_bar.png"
 REPORT = "report.html"
 FIGURES = "figures"
 STORE = "segmentation.ome.zarr"
@@ -43,6 +45,7 @@ FILES = (
     POROSITY,
     FIELDS,
     OVERVIEW,
+    SCALE_BAR_PICTURE,
     CSV,
     PARQUET,
     REPORT,

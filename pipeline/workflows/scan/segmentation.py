@@ -16,6 +16,7 @@ from pipeline.engine.prediction import ChunkPredictor, chunks_left, predictor_fo
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.microscope.findings import square_side
+from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, write_scale_bar
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume, open_volume
 from pipeline.measure.porosity import Porosity, measure_porosity
@@ -25,12 +26,15 @@ from pipeline.tracking.provenance import versions
 from pipeline.wording import NAME_IS_NO_TEXT, printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
+from pipeline.workflows.scan.drawn_scale import offer_scale_bar, take_scale_bar
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
 from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request
 from pipeline.workflows.scan.results import (
     JOURNAL,
+    MANIFEST,
     OVERVIEW,
     REPORT,
+    SCALE_BAR_PICTURE,
     STORE,
     SegmentedScan,
     remove_earlier,
@@ -86,6 +90,7 @@ class ScanSegmentation:
         self._device = device
         self._ranks = ranks
         self._overwrite = overwrite
+        self._scale_bar: ScaleBar | None = None
 
     def run(self) -> Porosity | None:
         """Segment, or resume.
@@ -168,6 +173,7 @@ class ScanSegmentation:
             "checkpoint": str(self._model.path),
             "reads_prompt": self._model.reads_prompt,
             "acquisition": acquisition,
+            "scale_bar": None if self._scale_bar is None else self._scale_bar.to_dict(),
             "pixel_size_nm": self._side(volume),
             "slice_spacing_nm": self._slice_spacing(volume),
             "intensity": vars(foreground.normalisation.intensity),
@@ -181,6 +187,9 @@ class ScanSegmentation:
             "versions": versions(),
             "outputs": settings.outputs,
         }
+        if self._scale_bar is not None:
+            with volume.slice(0, as_stored=True) as source:
+                write_scale_bar(self._folder / SCALE_BAR_PICTURE, source, self._scale_bar)
         least = settings.min_pore_area_px if settings.report else None
         manifest |= write_results(self._folder, scan, settings.format_names, least, manifest)
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
@@ -213,13 +222,17 @@ class ScanSegmentation:
             invert=self._settings.invert,
             spill_dir=self._folder / "decoded",
         )
+        if self._settings.pixel_size_nm == SCALE_BAR:
+            self._scale_bar = take_scale_bar(volume)
         if self._ranks.is_first:
             logger.info("%s", volume.description)
-            if self._settings.pixel_size_nm is None:
+            if self._settings.given_size_nm is None:
                 logger.info("%s", volume.acquisition.describe())
             for warning in volume.acquisition.warnings:
                 logger.warning("%s: %s", self._path, warning)
             log_voxel(volume, self._settings)
+            if pixel_size_of(volume, self._settings) is None and not (self._folder / MANIFEST).exists():
+                offer_scale_bar(volume)
         return volume
 
     def _request(self, volume: ScanVolume) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How large a pixel of a scan is, and how far its slices are apart: the user's word, or the file's."""
+"""How large a pixel of a scan is, and how far its slices are apart: the user's word, the file's, or its scale bar's."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _USUAL_NM = (0.1, 1e5)
 
 def pixel_size_of(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
     """Pixel height and width (nm), if known."""
-    if settings.pixel_size_nm is not None:
-        return settings.pixel_size_nm, settings.pixel_size_nm
+    if settings.given_size_nm is not None:
+        return settings.given_size_nm, settings.given_size_nm
     return volume.acquisition.pixel_size_nm
 
 
@@ -34,8 +34,8 @@ def slice_spacing_of(volume: ScanVolume, settings: ScanSettings) -> float | None
 def log_voxel(volume: ScanVolume, settings: ScanSettings) -> None:
     """Log the sizes, and warn of what the results will lack."""
     size, spacing = pixel_size_of(volume, settings), slice_spacing_of(volume, settings)
-    if settings.pixel_size_nm is not None:
-        _log_given_size(volume, settings.pixel_size_nm, _overruled(volume, settings))
+    if settings.given_size_nm is not None:
+        _log_given_size(volume, settings.given_size_nm, _overruled(volume, settings))
     elif size is not None and square_side(size) is None:
         logger.warning(
             "%s: pixels are %.4g nm wide and %.4g nm high, not square, so lengths and areas are given in pixels; "
@@ -87,7 +87,7 @@ def _stored_spacing(volume: ScanVolume) -> float | None:
 def _overruled(volume: ScanVolume, settings: ScanSettings) -> tuple[float, float] | None:
     """The file's pixel size (nm), where the user gives another."""
     stored = volume.acquisition.pixel_size_nm
-    given = settings.pixel_size_nm
+    given = settings.given_size_nm
     if given is None or stored is None or all(same(given, side) for side in stored):
         return None
     return stored
