@@ -41,6 +41,10 @@ _PREDICTING = ("evaluate", "inference", "audit", "scan")
 #: commands of `vlsenet` that read a data set and run no config
 _DATA_SETS = ("prepare", "experiment")
 
+_SIZE_READ_FROM = (
+    "Read from files of Thermo Fisher/FEI, Phenom, ZEISS, TESCAN, Hitachi, JEOL and Gatan, OME, ImageJ, MRC, NIfTI and "
+    "TIFF's tags."
+)
 _MODEL_FILE = Existing(what="a checkpoint file (.pt)", example="runs/my_rock/checkpoints/best.pt")
 _FOUND_MODEL = "the file in VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder"
 
@@ -94,10 +98,9 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("page", Whole(), ("scan",), "which image of a file with several, from 0", result=True, metavar="K"),
     Option("pixel_size_nm", PixelSize(0, 1e8), ("scan",),
         "side of a pixel, or scale-bar: as the bar drawn in the image says", otherwise="as the file says", unit="nm",
-        more="Read from files of Thermo Fisher/FEI, Phenom, ZEISS, TESCAN, Hitachi, JEOL and Gatan, OME, "
-        "ImageJ, MRC, NIfTI and TIFF's tags.", result=True),
+        more=f"{_SIZE_READ_FROM} See [a scale that is only drawn](#a-scale-that-is-only-drawn).", result=True),
     Option("pixel_size_nm", Number(0, 1e8), ("evaluate", "inference", "audit"), "side of a pixel",
-        otherwise="as the file says", unit="nm", shared=True, result=True, metavar="NM"),
+        otherwise="as the file says", unit="nm", more=_SIZE_READ_FROM, shared=True, result=True, metavar="NM"),
     Option("slice_spacing_nm", Number(0, 1e8), ("scan",), "distance between the slices of a stack",
         otherwise="as the file says", unit="nm", result=True, metavar="NM"),
     Option("invert", Flag(), ("scan",), "pores are bright in this scan", False, result=True),
