@@ -19,7 +19,7 @@ from pipeline.images.microscope import text_recognition
 from pipeline.images.volume import open_volume
 from pipeline.options.configs import OF_CONFIGS
 from pipeline.synthetic import generate
-from pipeline.workflows import ScanSegmentation, ScanSettings
+from pipeline.workflows import PredictionSettings, ScanSegmentation, ScanSettings
 from pipeline.workflows.scan import drawn_scale
 from pipeline.workflows.scan.drawn_scale import offer_scale_bar, take_scale_bar
 from tests.workflows.export.cases import trained_model
@@ -52,7 +52,13 @@ def with_tags(micrograph: Path, nm: float) -> Path:
 
 
 def segment(scan: Path, pixel_size_nm: float | str | None, **more: bool) -> dict:
-    settings = ScanSettings("pore", 0.5, chunk_size=256, precision="float32", report=False, pixel_size_nm=pixel_size_nm)
+    settings = ScanSettings(
+        "pore",
+        0.5,
+        PredictionSettings(chunk_size=256, precision="float32"),
+        report=False,
+        pixel_size_nm=pixel_size_nm,
+    )
     model = trained_model(scan.parent)
     ScanSegmentation(str(scan), scan.parent / "out", model, settings, device=torch.device("cpu"), **more).run()
     return json.loads((scan.parent / "out" / "manifest.json").read_text())
