@@ -11,9 +11,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.comparison.choice import choose_runs
-from pipeline.comparison.differences import Comparison, compare_variants, differences_table
+from pipeline.comparison.differences import compare_variants, differences_table
 from pipeline.comparison.evaluated_runs import EvaluatedRun, read_curves, read_runs
-from pipeline.comparison.gallery import Exhibit, make_gallery
+from pipeline.comparison.gallery import make_gallery
 from pipeline.comparison.html_report import FIGURES, Findings, draw, markdown, render, table_html
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.scores import BY_NAME, Measure
@@ -31,23 +31,9 @@ _PICTURES = f"{COMPARISON_FOLDER}/figures"
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What was found.
+    """What was found, as a table with verdicts in Markdown too, and in an HTML file."""
 
-    Attributes:
-        baseline: the variant that the others are compared with.
-        table: scores of the variants, see :func:`pipeline.comparison.variant_scores.variant_table`.
-        differences: see :func:`pipeline.comparison.differences.differences_table`.
-        strata: see :func:`pipeline.comparison.strata.strata_table`.
-        notes: what a reader must know of the data.
-        markdown: table and verdicts.
-        report: the HTML file.
-    """
-
-    baseline: str
-    table: pd.DataFrame
-    differences: pd.DataFrame
-    strata: pd.DataFrame
-    notes: list[str]
+    findings: Findings
     markdown: str
     report: Path
 
@@ -86,13 +72,12 @@ def compare(
     uris = [tracking_uri] if isinstance(tracking_uri, str) else list(dict.fromkeys(tracking_uri))
     choice = choose_runs([Store(uri) for uri in uris], experiment_name, run_ids, split)
     with tempfile.TemporaryDirectory() as scratch:
-        found = read_runs(choice.runs, Path(scratch))
-        notes = [*choice.notes, *check_same_data(found.runs)]
-        if found.left_out:
-            notes.append(f"Skipped, as they have no evaluation: {', '.join(found.left_out)}.")
-        findings = collect_findings(
-            found.runs, choice.title, _baseline(baseline, found.runs), BY_NAME[measure], notes, Path(scratch)
-        )
+        runs, left_out = read_runs(choice.runs, Path(scratch))
+        notes = [*choice.notes, *check_same_data(runs)]
+        if left_out:
+            notes.append(f"Skipped, as they have no evaluation: {', '.join(left_out)}.")
+        baseline = _baseline(baseline, runs)
+        findings = collect_findings(runs, choice.title, baseline, BY_NAME[measure], notes, Path(scratch))
     figures = draw(findings)
     files = {
         "variants.csv": findings.table.to_csv(index=False, float_format="%.6g"),
@@ -110,15 +95,7 @@ def compare(
     except OSError as error:
         raise UserError(f"--output_dir {output_dir}: can't be written ({error.strerror or error})") from error
     _log(output_dir, findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
-    return Compared(
-        findings.baseline,
-        findings.table,
-        findings.differences,
-        findings.strata,
-        findings.notes,
-        files["variants.md"],
-        output_dir / "report.html",
-    )
+    return Compared(findings, files["variants.md"], output_dir / "report.html")
 
 
 def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
@@ -159,7 +136,12 @@ def collect_findings(
         differences=differences_table(comparisons),
         strata=strata_table(runs, baseline, primary),
         curves=read_curves(runs),
-        gallery=_gallery(runs, comparisons, baseline, primary, folder),
+        gallery=[
+            exhibit
+            for one in comparisons
+            if one.measure is primary
+            for exhibit in make_gallery(runs, one, baseline, folder)
+        ],
         notes=[*notes, *_about_sources(runs)],
     )
 
@@ -188,21 +170,6 @@ def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
         hint = f"did you mean {meant}? Choose" if meant else "choose"
         raise UserError(f"--baseline {asked}: no evaluated run of this variant; {hint} from {there}")
     return asked
-
-
-def _gallery(
-    runs: Sequence[EvaluatedRun],
-    comparisons: Sequence[Comparison],
-    baseline: str,
-    primary: Measure,
-    folder: Path,
-) -> list[Exhibit]:
-    return [
-        exhibit
-        for one in comparisons
-        if one.measure is primary
-        for exhibit in make_gallery(runs, one.variant, baseline, one.difference, primary.higher, folder)
-    ]
 
 
 def _about_sources(runs: Sequence[EvaluatedRun]) -> list[str]:

@@ -95,6 +95,12 @@ class EvaluatedRun:
     earlier_shapes: bool = False
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The columns by which the rows of tables are told apart; ``checkpoint`` is the hash of the weights."""
+        checkpoint = self.summary.get("checkpoint_sha256") or ""
+        return {"variant": self.variant, "fold": self.fold, "seed": self.seed, "checkpoint": checkpoint}
+
+    @property
     def run_id(self) -> str:
         return self.stored.run_id
 
@@ -103,25 +109,15 @@ class EvaluatedRun:
         return self.stored.name
 
 
-@dataclass(frozen=True)
-class FoundRuns:
-    """What a store holds.
-
-    Attributes:
-        runs: those with an evaluation.
-        left_out: a line for each of the others.
-    """
-
-    runs: list[EvaluatedRun]
-    left_out: list[str]
-
-
-def read_runs(chosen: Sequence[StoredRun], folder: Path) -> FoundRuns:
+def read_runs(chosen: Sequence[StoredRun], folder: Path) -> tuple[list[EvaluatedRun], list[str]]:
     """Read the evaluations of runs.
 
     Args:
         chosen: the runs; parents of others among them are passed over.
         folder: where the files of evaluations are put.
+
+    Returns:
+        The runs with an evaluation, and a line for each of the others.
 
     Raises:
         UserError: none was evaluated, or an evaluation can't be read.
@@ -131,8 +127,7 @@ def read_runs(chosen: Sequence[StoredRun], folder: Path) -> FoundRuns:
     for run in chosen:
         if run.run_id in parents:
             continue
-        found = _evaluated(run, folder / run.run_id)
-        if found is not None:
+        if (found := _evaluated(run, folder / run.run_id)) is not None:
             runs.append(found)
         else:
             left_out.append(f"{run.name} ({_why_not(run)})")
@@ -142,7 +137,7 @@ def read_runs(chosen: Sequence[StoredRun], folder: Path) -> FoundRuns:
             f"none of the {len(left_out)} runs has an evaluation among its artifacts ({EVALUATION_FOLDER}/{_IMAGES}): "
             f"{some}; vlsenet evaluate stores one there"
         )
-    return FoundRuns(sorted(runs, key=lambda run: (run.variant, run.fold, run.seed)), left_out)
+    return sorted(runs, key=lambda run: (run.variant, run.fold, run.seed)), left_out
 
 
 def _why_not(run: StoredRun) -> str:
@@ -197,12 +192,7 @@ def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
         if metric in run.stored.metrics
         for step, value in run.stored.history(metric)
     ]
-    # a resumed training logs an epoch twice
     table = pd.DataFrame(rows, columns=["metric", "variant", "run", "step", "value"])
-    return (
-        table.drop_duplicates(["metric", "run", "step"], keep="last")
-        .sort_values("step", kind="stable", ignore_index=True)
-        .sort_values(
-            "metric", key=lambda names: names.map({title: i for i, title in enumerate(CURVES.values())}), kind="stable"
-        )
-    )
+    table["metric"] = pd.Categorical(table["metric"], CURVES.values())
+    # a resumed training logs an epoch twice
+    return table.drop_duplicates(["metric", "run", "step"], keep="last").sort_values(["metric", "step"], kind="stable")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipeline.comparison.differences import Comparison
 from pipeline.comparison.evaluated_runs import EvaluatedRun
-from pipeline.comparison.paired import Difference
 from pipeline.errors import UserError
 from pipeline.tracking.stores import EVALUATION_FOLDER
 from pipeline.visual.axes import data_uri
@@ -21,13 +21,9 @@ _LONGEST = 420  # px of a picture
 
 @dataclass(frozen=True)
 class Exhibit:
-    """One image of the gallery.
+    """One image of the gallery: a variant's difference in the primary score, and its pictures.
 
     Attributes:
-        variant: compared with the baseline.
-        name: of the image.
-        source: of the image.
-        difference: of the primary score.
         pictures: title and data URI: truth, baseline, variant.
     """
 
@@ -38,25 +34,17 @@ class Exhibit:
     pictures: list[tuple[str, str]]
 
 
-def make_gallery(
-    runs: Sequence[EvaluatedRun],
-    variant: str,
-    baseline: str,
-    difference: Difference,
-    higher: bool,
-    folder: Path,
-) -> list[Exhibit]:
+def make_gallery(runs: Sequence[EvaluatedRun], comparison: Comparison, baseline: str, folder: Path) -> list[Exhibit]:
     """Largest wins of a variant, then its largest losses; fewer where there are few images, or no pictures.
 
     Args:
         runs: of all variants.
-        variant: to compare.
-        baseline: with this one.
-        difference: of the score that orders the images.
-        higher: whether more of it is better.
+        comparison: of the variant with the baseline in the score that orders the images.
+        baseline: its name.
         folder: where pictures are downloaded to.
     """
-    images = difference.by_image.sort_values("difference", ascending=not higher)
+    variant, higher = comparison.variant, comparison.measure.higher
+    images = comparison.difference.by_image.sort_values("difference", ascending=not higher)
     wins = images[(images["difference"] > 0) == higher].query("difference != 0").head(_EACH)
     losses = images[(images["difference"] > 0) != higher].query("difference != 0").tail(_EACH).iloc[::-1]
     exhibits = []

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.resources import files
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
@@ -17,7 +16,7 @@ from matplotlib.figure import Figure
 
 import pipeline
 from pipeline.comparison.charts import epoch_curves, paired_dots, reliability_diagram, strata_figure, variant_colours
-from pipeline.comparison.differences import ALIKE, Comparison
+from pipeline.comparison.differences import ALIKE, Comparison, Verdict
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.gallery import Exhibit
 from pipeline.comparison.paired import TrainingsSpread
@@ -70,37 +69,31 @@ def render(findings: Findings, figures: Mapping[str, Figure]) -> str:
         figures: as `draw` made them.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(_resource("report.html.j2"))
-    runs = findings.runs
-    tolerances = {**asdict(Tolerances()), **(runs[0].summary.get("tolerances") or {})}
-    return template.render(
+    environment.filters |= {"number": _number, "interval": _interval, "p": _p, "tone": _tone}
+    tolerances = {**asdict(Tolerances()), **(findings.runs[0].summary.get("tolerances") or {})}
+    verdicts, main = findings.verdicts(), {*MAIN, findings.primary.name}
+    return environment.from_string(_resource("report.html.j2")).render(
         findings=findings,
         style=Markup(_resource("report.css")),
         made=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         version=pipeline.__version__,
-        facts=_facts(runs),
-        verdicts=[(one, _tone(one)) for one in findings.verdicts()],
-        main=_wide(findings, [measure for measure in findings.shown() if measure.name in MAIN], costs=False),
-        without_spread=any(
-            one.difference.trainings_spread is TrainingsSpread.UNKNOWN for one in findings.verdicts()[:1]
-        ),
+        facts=_facts(findings.runs),
+        scores=_wide(findings, costs=False),
+        without_spread=verdicts and verdicts[0].difference.trainings_spread is TrainingsSpread.UNKNOWN,
         cost_caption=cost_caption(findings.costs),
-        costs=None if findings.costs.columns.empty else _wide(findings, [], costs=True),
-        every=_transposed(findings),
-        differences=_differences(findings),
-        strata=_strata(findings),
+        costs=None if findings.costs.columns.empty else _wide(findings, scores=False),
+        differences=[one for one in findings.comparisons if one.measure.name in main],
+        other_differences=[one for one in findings.comparisons if one.measure.name not in main],
         meanings=[(measure.title, measure.meaning.format(**tolerances)) for measure in findings.shown()],
         figures={name: svg_uri(figures[name]) if name in figures else None for name in FIGURES},
-        gallery=_grouped(findings.gallery),
-        runs=runs,
     )
 
 
 def markdown(findings: Findings) -> str:
     """Table and verdicts as Markdown."""
-    table = _wide(findings, [measure for measure in findings.shown() if measure.name in MAIN], costs=True)
-    lines = ["| " + " | ".join(table["head"]) + " |", "|---|" + "---:|" * (len(table["head"]) - 1)]
-    lines += ["| " + " | ".join(map(_plain, row)) + " |" for row in table["rows"]]
+    head, *rows = _wide(findings)
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(map(_plain, row)) + " |" for row in rows]
     lines += ["", "Means over the images, ± standard deviation over seeds.", ""]
     lines += [f"- {_plain(one.verdict.sentence)}" for one in findings.verdicts()]
     lines += [f"- {_plain(note)}" for note in findings.notes]
@@ -124,24 +117,25 @@ def _resource(name: str) -> str:
 def _facts(runs: Sequence[EvaluatedRun]) -> list[tuple[str, str]]:
     images = {name for run in runs for name in run.images["name"]}
     sources = sorted({source for run in runs for source in run.images["source"]})
-    codes = sorted({str((run.summary.get("versions") or {}).get("vlsenet", "")) for run in runs} - {""})
-    prints = sorted({str(run.summary.get("data_fingerprint") or "") for run in runs} - {""})
-    seeds = sorted({run.seed for run in runs} - {""})
-    folds = sorted({run.fold for run in runs} - {""})
-    facts = [
+    codes = _distinct((run.summary.get("versions") or {}).get("vlsenet") for run in runs)
+    return [
         ("trainings", f"{len(runs)} of {len(variants_of(runs))} variants"),
-        ("seeds", ", ".join(seeds) or "not recorded"),
-        ("folds", ", ".join(folds) or "none"),
+        ("seeds", ", ".join(_distinct(run.seed for run in runs)) or "not recorded"),
+        ("folds", ", ".join(_distinct(run.fold for run in runs)) or "none"),
         ("images", f"{len(images)} of {len(sources)} sources ({some_of(sources, _MOST)})"),
-        ("split", ", ".join(sorted({str(run.summary.get("split") or "not recorded") for run in runs}))),
-        ("data", some_of(prints, _MOST) or "no fingerprint"),
+        ("split", ", ".join(_distinct(run.summary.get("split") or "not recorded" for run in runs))),
+        ("data", some_of(_distinct(run.summary.get("data_fingerprint") for run in runs), _MOST) or "no fingerprint"),
         ("code", some_of(codes, _MOST) or "not recorded"),
     ]
-    return facts
 
 
-def _tone(one: Comparison) -> str:
-    return "alike" if one.verdict.word == ALIKE else one.verdict.word
+def _distinct(values: Iterable[object]) -> list[str]:
+    return sorted({str(value) for value in values if value})
+
+
+def _tone(verdict: Verdict) -> str:
+    """A verdict's class in the style sheet."""
+    return "alike" if verdict.word == ALIKE else verdict.word
 
 
 def _number(value: float, spread: float = math.nan, sign: str = "") -> str:
@@ -153,98 +147,24 @@ def _number(value: float, spread: float = math.nan, sign: str = "") -> str:
     return text if math.isnan(spread) else f"{text} ± {spread:.{places}f}"
 
 
-def _wide(findings: Findings, measures: Sequence[Measure], costs: bool) -> dict[str, Any]:
-    """A row for each variant, a column for each score: mean over the images and deviation over the seeds."""
+def _wide(findings: Findings, scores: bool = True, costs: bool = True) -> list[list[str]]:
+    """A row for each variant below the head: the main scores, as mean over the images ± deviation over the seeds."""
     table = findings.table.set_index(["variant", "measure"])
+    measures = [measure for measure in findings.shown() if measure.name in MAIN] if scores else []
     columns = list(findings.costs.columns) if costs else []
-    rows = []
+    rows = [["variant", "trainings", *(measure.title for measure in measures), *columns]]
     for variant in variants_of(findings.runs):
         cells = [table.loc[(variant, measure.name)] for measure in measures]
         row = [variant, str(int(table.loc[(variant, MEASURES[0].name), "trainings"]))]
         row += [_number(cell["mean"], cell["seed_sd"]) for cell in cells]
-        row += [_cost(findings.costs.loc[variant, column]) for column in columns]
-        rows.append(row)
-    return {"head": ["variant", "trainings", *(measure.title for measure in measures), *columns], "rows": rows}
+        rows.append([*row, *(_cost(findings.costs.loc[variant, column]) for column in columns)])
+    return rows
 
 
 def _cost(value: float) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _transposed(findings: Findings) -> list[dict[str, Any]]:
-    """Every score, and in it a row for each variant."""
-    groups = []
-    for measure in findings.shown():
-        rows = findings.table[findings.table["measure"] == measure.name].to_dict("records")
-        groups.append(
-            {
-                "title": measure.title,
-                "arrow": "higher is better" if measure.higher else "lower is better",
-                "rows": [
-                    [
-                        row["variant"],
-                        _number(row["mean"]),
-                        _number(row["seed_sd"]),
-                        _number(row["fold_sd"]),
-                        _number(row["pooled"]),
-                        _number(row["pooled_seed_sd"]),
-                    ]
-                    for row in rows
-                ],
-            }
-        )
-    return groups
-
-
-def _differences(findings: Findings) -> list[dict[str, Any]]:
-    groups: dict[str, dict[str, Any]] = {}
-    for one in findings.comparisons:
-        difference = one.difference
-        main = one.measure is findings.primary or one.measure.name in MAIN
-        group = groups.setdefault(one.measure.title, {"title": one.measure.title, "main": main, "rows": []})
-        group["rows"].append(
-            {
-                "cells": [
-                    one.variant,
-                    _number(difference.mean, sign="+"),
-                    _interval(difference.low, difference.high),
-                    _p(one.p),
-                    _p(one.p_wilcoxon),
-                ],
-                "word": one.verdict.word,
-                "tone": _tone(one),
-                "why": one.verdict.sentence,
-            }
-        )
-    return list(groups.values())
-
-
-def _strata(findings: Findings) -> list[dict[str, Any]]:
-    groups: list[dict[str, Any]] = []
-    if findings.strata.empty:
-        return groups
-    for variable, rows in findings.strata.groupby("variable", sort=False):
-        groups.append(
-            {
-                "title": variable,
-                "value_of": rows["value_of"].iloc[0],
-                "rows": [
-                    [
-                        row["stratum"],
-                        row["variant"],
-                        str(row["count"]),
-                        _number(row["baseline"]),
-                        _number(row["value"]),
-                        _number(row["difference"], sign="+"),
-                        _interval(row["low"], row["high"]),
-                    ]
-                    for row in rows.to_dict("records")
-                ],
-            }
-        )
-    return groups
 
 
 def _interval(low: float, high: float) -> str:
@@ -276,10 +196,3 @@ def draw(findings: Findings) -> dict[str, Figure]:
     if calibrations:
         figures["reliability"] = reliability_diagram(calibrations, colours)
     return figures
-
-
-def _grouped(exhibits: Sequence[Exhibit]) -> dict[str, list[Exhibit]]:
-    groups: dict[str, list[Exhibit]] = {}
-    for exhibit in exhibits:
-        groups.setdefault(exhibit.variant, []).append(exhibit)
-    return groups

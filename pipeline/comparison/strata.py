@@ -123,13 +123,7 @@ def _pore_rows(runs: Sequence[EvaluatedRun], variable: str, bins: Callable[[pd.D
         grouped = pores.groupby(["stratum", "name", "source"], observed=True)["hit"].agg(["mean", "size"]).reset_index()
         parts.append(
             grouped.rename(columns={"mean": "value", "size": "weight"}).assign(
-                variant=run.variant,
-                fold=run.fold,
-                seed=run.seed,
-                checkpoint=run.summary.get("checkpoint_sha256") or "",
-                variable=variable,
-                value_of="pores hit",
-                largest=1.0,
+                **run.labels, variable=variable, value_of="pores hit", largest=1.0
             )
         )
     if not parts:

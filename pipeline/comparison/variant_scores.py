@@ -23,14 +23,7 @@ _COSTS = (
 def score_rows(runs: Sequence[EvaluatedRun], measure: str) -> pd.DataFrame:
     """One score of every image in every run: variant, fold, seed, name, source, value and checkpoint (its hash)."""
     parts = [
-        run.images[["name", "source"]].assign(
-            value=run.images.get(measure, math.nan),
-            variant=run.variant,
-            fold=run.fold,
-            seed=run.seed,
-            checkpoint=run.summary.get("checkpoint_sha256") or "",
-        )
-        for run in runs
+        run.images[["name", "source"]].assign(value=run.images.get(measure, math.nan), **run.labels) for run in runs
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -53,34 +53,34 @@ def compared(store, tmp_path_factory):
 
 
 def test_the_planted_difference_is_found_and_another_seed_of_the_same_is_none(compared):
-    words = compared.differences.set_index(["measure", "variant"])["verdict"]
-    assert compared.baseline == "unet"
+    words = compared.findings.differences.set_index(["measure", "variant"])["verdict"]
+    assert compared.findings.baseline == "unet"
     assert words["dice", "noisy"] == "worse"
     assert words["dice", "<b>other</b>"] == "not distinguishable"
     for measure in ("iou", "precision", "surface_dice", "boundary_f1", "cl_dice", "betti0_error"):
         assert words[measure, "noisy"] == "worse", measure
     assert "noisy is worse than unet: Dice" in compared.markdown
-    assert any("broken" in note for note in compared.notes)
+    assert any("broken" in note for note in compared.findings.notes)
 
 
 def test_the_table_holds_what_the_files_say(store, compared):
     *_, folder, _ = store
     tables = [pd.read_csv(folder / str(seed) / "per_image.csv") for seed in range(3)]
-    row = compared.table.set_index(["variant", "measure"]).loc[("unet", "dice")]
+    row = compared.findings.table.set_index(["variant", "measure"]).loc[("unet", "dice")]
     means = pd.Series([table["dice"].mean() for table in tables])
     assert row["mean"] == pytest.approx(means.mean(), abs=1e-6)
     assert row["seed_sd"] == pytest.approx(means.std(), abs=1e-6)
     assert pd.isna(row["fold_sd"])
     assert (row["images"], row["seeds"], row["folds"], row["trainings"]) == (len(NAMES), 3, 1, 3)
     # all images have the same size, so that the pooled porosity is the mean one
-    recall = compared.table.set_index(["variant", "measure"]).loc[("unet", "recall")]
+    recall = compared.findings.table.set_index(["variant", "measure"]).loc[("unet", "recall")]
     pooled = [(t["recall"] * t["porosity_true"]).sum() / t["porosity_true"].sum() for t in tables]
     assert recall["pooled"] == pytest.approx(sum(pooled) / 3, abs=1e-4)
 
 
 def test_strata_hold_the_share_of_the_pores_that_were_hit(store, compared):
     *_, folder, _ = store
-    strata = compared.strata.set_index(["variable", "stratum", "variant"])
+    strata = compared.findings.strata.set_index(["variable", "stratum", "variant"])
     pores = pd.concat(pd.read_csv(folder / str(seed) / "per_pore.csv") for seed in range(3))
     small = pores[pores["area_px"] <= 10]
     row = strata.loc[("pore area", "up to 10 px", "noisy")]
@@ -143,7 +143,7 @@ def test_everything_is_logged_to_the_parent_run(store, compared):
 def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
     uri, *_, ids = store
     alone = compare(uri, tmp_path, run_ids=ids[:1])
-    assert alone.differences.empty
+    assert alone.findings.differences.empty
     assert "nothing to compare it with" in alone.report.read_text(encoding="utf-8")
 
 
@@ -192,5 +192,5 @@ def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):
     for name, variant in (("rock", "unet"), ("rock reruns", "unet again")):
         experiment = str(client.create_experiment(name, artifact_location=(tmp_path / name).as_uri()))
         log_run(client, uri, experiment, folder / "0", variant=variant, seed="0")
-    assert set(compare(uri, tmp_path / "out").table["variant"]) == {"unet"}
-    assert set(compare(uri, tmp_path / "again", "rock reruns").table["variant"]) == {"unet again"}
+    assert set(compare(uri, tmp_path / "out").findings.table["variant"]) == {"unet"}
+    assert set(compare(uri, tmp_path / "again", "rock reruns").findings.table["variant"]) == {"unet again"}

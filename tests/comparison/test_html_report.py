@@ -40,7 +40,7 @@ def runs(make_store, tmp_path_factory) -> Runs:
             evaluate(folder / f"{first + seed}", first + seed, variant == "noisy", checkpoint=f"{first + seed}")
             run_id = log_run(client, uri, experiment, folder / f"{first + seed}", variant=variant, seed=str(seed))
             client.log_metric(run_id, "parameters", 1e6)
-    return read_runs(choose_runs([Store(uri)]).runs, folder / "read").runs
+    return read_runs(choose_runs([Store(uri)]).runs, folder / "read")[0]
 
 
 def without(*columns: str) -> Callable[[Runs], Runs]:
