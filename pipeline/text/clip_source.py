@@ -17,7 +17,7 @@ from safetensors.torch import load, save
 from pipeline.files import atomic_path
 from pipeline.text.clip_tower import TextTower, load_clip_tower, model_config
 from pipeline.text.clip_weights import check_local, weights_digest
-from pipeline.text.features import TextFeatures
+from pipeline.text.features import Provenance, TextFeatures
 from pipeline.text.sources import TextSource
 
 logger = logging.getLogger("vlsenet")
@@ -37,9 +37,7 @@ class FeatureCache:
 
     Args:
         folder: where the files lie; made when the first one is written.
-        source: name of the source, as in `TextSource`.
-        model: name of the architecture.
-        weights_id: identifies the weights: a tag, a hash.
+        source: as `TextSource.describe` has it, like `model` and `weights_id` (a tag, a hash).
         dim: width D of the model's features.
     """
 
@@ -86,11 +84,8 @@ class FeatureCache:
 class ClipSource(TextSource):
     """CLIP's text tower, loaded only when a prompt is not in the cache.
 
-    Args:
-        model: open_clip's name of the architecture.
-        pretrained: open_clip's tag of the weights.
-        weights: local file or folder with the weights; None takes those of the tag, from the hub or its cache.
-        cache_dir: folder of the feature cache; None takes the default.
+    Args are those of `pipeline.text.build_text_source`. Without local weights those of the tag are taken, from the hub
+    or its cache.
 
     Raises:
         UserError: `weights` does not exist.
@@ -116,7 +111,7 @@ class ClipSource(TextSource):
             features[phrase] = found
         return features
 
-    def describe(self) -> dict[str, str | int | bool | None]:
+    def describe(self) -> Provenance:
         config = model_config(self._model, self._weights)
         return {
             "source": "clip",
@@ -149,23 +144,27 @@ class UntrainedSource(TextSource):
     meaning, and each use says so in the log.
     """
 
-    def __init__(self) -> None:
-        self._tower: TextTower | None = None
-
-    @property
-    def dim(self) -> int:
-        return _SIZES["output_dim"]
+    dim = _SIZES["output_dim"]
 
     def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
         logger.warning(
             "UNTRAINED TEXT TOWER (text_source untrained): the text features carry no meaning. "
             "For results, use text_source clip, or learned."
         )
-        if self._tower is None:
-            self._tower = _build_tower()
         return {phrase: self._tower.encode(phrase) for phrase in phrases}
 
-    def describe(self) -> dict[str, str | int | bool | None]:
+    @cached_property
+    def _tower(self) -> TextTower:
+        import open_clip
+        from open_clip.transformer import TextTransformer
+
+        # the caller's random state stays as it was: text must not change what a seed means
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(_SEED)
+            transformer = TextTransformer(**_SIZES)
+        return TextTower(transformer, open_clip.SimpleTokenizer())
+
+    def describe(self) -> Provenance:
         return {
             "source": "untrained",
             "model": "small",
@@ -175,14 +174,3 @@ class UntrainedSource(TextSource):
             "dim": self.dim,
             "length": 77,
         }
-
-
-def _build_tower() -> TextTower:
-    import open_clip
-    from open_clip.transformer import TextTransformer
-
-    # the caller's random state stays as it was: text must not change what a seed means
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_SEED)
-        transformer = TextTransformer(**_SIZES)
-    return TextTower(transformer, open_clip.SimpleTokenizer())

@@ -44,16 +44,6 @@ class TextTower:
         self._tokenizer = tokenizer
         self._warned_of_length = False
 
-    @property
-    def dim(self) -> int:
-        """Width D of the features."""
-        return self._transformer.output_dim
-
-    @property
-    def length(self) -> int:
-        """Number L of tokens."""
-        return self._transformer.context_length
-
     @torch.no_grad()
     def encode(self, prompt: str) -> TextFeatures:
         """Encode one prompt.
@@ -74,15 +64,11 @@ class TextTower:
         return projection(tokens) if isinstance(projection, nn.Module) else tokens @ projection
 
     def _warn_if_too_long(self, prompt: str) -> None:
-        number = len(self._tokenizer.encode(prompt)) + 2  # start and end of text
-        if number > self.length and not self._warned_of_length:
+        number, most = len(self._tokenizer.encode(prompt)) + 2, self._transformer.context_length  # with start and end
+        if number > most and not self._warned_of_length:
             self._warned_of_length = True
-            logger.warning(
-                "prompts longer than %d tokens are cut (this one has %d, others may follow): %.80s…",
-                self.length,
-                number,
-                prompt,
-            )
+            said = "prompts longer than %d tokens are cut (this one has %d, others may follow): %.80s…"
+            logger.warning(said, most, number, prompt)
 
 
 def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
@@ -127,10 +113,7 @@ def model_config(model: str, weights: Path | None = None) -> dict[str, Any]:
 def load_clip_tower(model: str, pretrained: str, weights: Path | None = None) -> TextTower:
     """Load the text tower with its weights; the image tower is dropped.
 
-    Args:
-        model: open_clip's name of the architecture.
-        pretrained: open_clip's tag of the weights; it also decides on quick-GELU.
-        weights: local file or folder to read from, instead of the hub or its cache.
+    Args are those of `pipeline.text.build_text_source`.
 
     Raises:
         UserError: unknown model or tag; weights that are out of reach, unreadable, or of another architecture.

@@ -78,14 +78,10 @@ def weights_digest(path: Path) -> str:
 
 
 def fetch_pretrained(model: str, pretrained: str) -> Path:
-    """The file of open_clip's weights: from the local caches, otherwise downloaded into them.
+    """The file of a model's weights of one of open_clip's tags: from the local caches, otherwise downloaded into them.
 
     A file that is in a cache is taken without any question over the network. Otherwise the hub must answer within
     seconds before a download starts: the hub's client would retry for a minute or more for each file name.
-
-    Args:
-        model: open_clip's name of the architecture.
-        pretrained: one of its tags.
 
     Raises:
         UserError: not cached, and the hub is out of reach or does not deliver.

@@ -49,6 +49,10 @@ def normal_form(prompt: str) -> str:
     return f" {SEPARATOR} ".join(phrases) or prompt
 
 
+#: what identifies how features were made, as primitives: source, model, weights, sizes
+Provenance = Mapping[str, str | int | bool | None]
+
+
 class TextFeatures(NamedTuple):
     """The text features of one image.
 
@@ -70,16 +74,14 @@ class TextStore:
 
     Args:
         features: prompt to features, all of the same L and D. Empty for a store that is to be loaded into.
-        provenance: source name, model, weights and what else identifies how the features were made; primitives only.
+        provenance: as `TextSource.describe` gives it.
 
     Raises:
         UserError: features of different sizes.
     """
 
     def __init__(
-        self,
-        features: Mapping[str, TextFeatures] | None = None,
-        provenance: Mapping[str, str | int | bool | None] | None = None,
+        self, features: Mapping[str, TextFeatures] | None = None, provenance: Provenance | None = None
     ) -> None:
         self._features: dict[str, TextFeatures] = {}
         self.provenance: dict[str, str | int | bool | None] = dict(provenance or {})
@@ -87,9 +89,6 @@ class TextStore:
 
     def __len__(self) -> int:
         return len(self._features)
-
-    def __contains__(self, prompt: object) -> bool:
-        return isinstance(prompt, str) and normal_form(prompt) in self._features
 
     @property
     def prompts(self) -> tuple[str, ...]:

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit, urlunsp
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 from urllib3.exceptions import ReadTimeoutError
 from urllib3.util import Retry
 
@@ -193,7 +192,8 @@ class LanguageModelWriter:
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=retry))
-        self._session.auth = _Authorization(endpoint.authorization)
+        # also without a value: requests would send a password from `.netrc` instead
+        self._session.auth = self._authorized
 
     def __call__(self, statistics: ImageStatistics) -> str:
         """Write one prompt.
@@ -226,6 +226,11 @@ class LanguageModelWriter:
         if response.status_code != requests.codes.ok:
             raise UserError(self._refusal(response.status_code, body))
         return self._sentence(body)
+
+    def _authorized(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self._endpoint.authorization:
+            request.headers["Authorization"] = self._endpoint.authorization
+        return request
 
     def _refusal(self, status: int, body: bytes) -> str:
         host = self._endpoint.host
@@ -290,15 +295,3 @@ def _is_address(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number
         return False
-
-
-class _Authorization(AuthBase):
-    """Also without a value it stands in the session: requests would send a password from `.netrc` instead."""
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._value:
-            request.headers["Authorization"] = self._value
-        return request

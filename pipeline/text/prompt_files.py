@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from pipeline.data import check_image, load_image
 from pipeline.data.pairs import TEXT_FOLDER, find_layout
 from pipeline.errors import FileProblem, UserError
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 from pipeline.images import is_image, stem_of
 from pipeline.text.language_model import Endpoint, LanguageModelWriter, UnusableAnswer
 from pipeline.text.prompt_writer import ImageStatistics, write_prompt
@@ -134,7 +134,6 @@ def _check_writable(folder: Path) -> None:
 
 def _write(path: Path, prompt: str) -> None:
     try:
-        with atomic_path(path) as partial:
-            partial.write_text(prompt + "\n", encoding="utf-8")
+        write_text(path, prompt + "\n")
     except OSError as error:
         raise UserError(f"{path}: it can't be written ({error.strerror}); check the folder's permissions") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import ClassVar
 
 import numpy as np
@@ -65,11 +66,8 @@ class ImageStatistics:
     clipped. So bit depth, brightness and contrast of the detector don't count, as they don't for the network.
 
     Attributes:
-        mean: mean grey value.
-        std: standard deviation of the grey values.
-        median: median grey value.
-        p10: 10th percentile of the grey values.
-        p90: 90th percentile of the grey values.
+        mean, std, median: of the grey values, with their standard deviation.
+        p10, p90: 10th and 90th percentile of the grey values.
         entropy: Shannon entropy of the histogram of 64 grey levels, in bits: 0 (one level) to 6 (all alike).
         edge_density: share of the pixels, 0 to 1, whose gradient is above 0.1 per pixel.
         gradient_strength: mean magnitude of the gradient, per pixel, of the image smoothed by a Gaussian of 1 pixel.
@@ -172,11 +170,6 @@ def structure_length(statistics: ImageStatistics) -> float:
     return statistics.std / statistics.gradient_strength if statistics.gradient_strength else 0.0
 
 
-def edge_density(statistics: ImageStatistics) -> float:
-    """As in `ImageStatistics`."""
-    return statistics.edge_density
-
-
 def crowding(statistics: ImageStatistics) -> float:
     """Dark tail and edges together, 0 to 1: many dark areas with much outline are the likeliest to touch."""
     return dark_tail(statistics) * min(1.0, statistics.edge_density / FULL_OF_EDGES)
@@ -196,7 +189,7 @@ FULL_OF_EDGES = 0.1
 DENSITY = Rule(dark_tail, ((0.45, "few"), (0.55, "sparse"), (0.65, "moderately dense")), "dense")
 SIZE = Rule(structure_length, ((4.5, "small"), (7.0, "small to medium")), "medium to large")
 SHAPE = Rule(
-    edge_density,
+    attrgetter("edge_density"),
     ((0.02, "rounded, weak-edged"), (0.08, "irregular")),
     "irregular to elongated, sharp-edged",
 )

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn.functional import normalize
+from torch.nn.functional import cosine_similarity, normalize
 
 from pipeline.errors import UserError
-from pipeline.text.features import PROMPTLESS_SOURCES, SEPARATOR, TextFeatures, TextStore, clean_prompt
+from pipeline.text.features import PROMPTLESS_SOURCES, SEPARATOR, Provenance, TextFeatures, TextStore, clean_prompt
 from pipeline.wording import check_name
 
 logger = logging.getLogger("vlsenet")
@@ -91,43 +91,31 @@ class TextSource(ABC):
         """Encode single phrases, all distinct: phrase to its features."""
 
     @abstractmethod
-    def describe(self) -> dict[str, str | int | bool | None]:
+    def describe(self) -> Provenance:
         """Source name, model, weights and sizes, as primitives, for logs, run parameters and checkpoints."""
 
 
-class ConstantSource(TextSource):
-    """Zeros, whatever the prompt.
+class PlainSource(TextSource):
+    """Features without a language model: the sources `none`, `learned` and `random`.
 
-    The source `none` carries no information. `learned` looks the same from here: the network adds learnable
-    vectors of its own to the zeros (as context vectors in CoOp, Zhou et al., IJCV 2022).
+    Those of `none` are zeros, which carry no information. `learned` looks the same from here: the network adds
+    learnable vectors of its own to the zeros (as context vectors in CoOp, Zhou et al., IJCV 2022). `random` is the
+    control that carries identity but no meaning: unit vectors, the same for a prompt each time.
     """
+
+    dim = PLAIN_DIM
 
     def __init__(self, name: str) -> None:
         self._name = name
 
-    @property
-    def dim(self) -> int:
-        return PLAIN_DIM
-
     def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
+        if self._name == "random":
+            return {phrase: random_features(phrase, PLAIN_LENGTH, PLAIN_DIM) for phrase in phrases}
         return {p: TextFeatures(torch.zeros(PLAIN_DIM), torch.zeros(PLAIN_LENGTH, PLAIN_DIM)) for p in phrases}
 
-    def describe(self) -> dict[str, str | int | bool | None]:
-        return _describe_plain(self._name)
-
-
-class RandomSource(TextSource):
-    """Random unit vectors, the same for a prompt each time: the control that carries identity but no meaning."""
-
-    @property
-    def dim(self) -> int:
-        return PLAIN_DIM
-
-    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
-        return {phrase: random_features(phrase, PLAIN_LENGTH, PLAIN_DIM) for phrase in phrases}
-
-    def describe(self) -> dict[str, str | int | bool | None]:
-        return _describe_plain("random")
+    def describe(self) -> Provenance:
+        nothing = dict.fromkeys(("model", "pretrained", "weights_id"))
+        return {"source": self._name, **nothing, "trained": False, "dim": PLAIN_DIM, "length": PLAIN_LENGTH}
 
 
 def random_features(key: str, length: int, dim: int) -> TextFeatures:
@@ -169,10 +157,8 @@ def build_text_source(
         _warn_of_no_effect(name, "text_weights", weights, None)
         _warn_of_no_effect(name, "text_model", model, DEFAULT_MODEL)
         _warn_of_no_effect(name, "text_pretrained", pretrained, DEFAULT_PRETRAINED)
-    if name in PROMPTLESS_SOURCES:
-        return ConstantSource(name)
-    if name == "random":
-        return RandomSource()
+    if name in (*PROMPTLESS_SOURCES, "random"):
+        return PlainSource(name)
     # late: they lead to open_clip, which takes seconds to import
     from pipeline.text.clip_source import ClipSource, UntrainedSource
 
@@ -186,24 +172,8 @@ def _warn_of_no_effect(name: str, option: str, value: str | Path | None, default
         )
 
 
-def _describe_plain(name: str) -> dict[str, str | int | bool | None]:
-    return {
-        "source": name,
-        "model": None,
-        "pretrained": None,
-        "weights_id": None,
-        "trained": False,
-        "dim": PLAIN_DIM,
-        "length": PLAIN_LENGTH,
-    }
-
-
 def build_text_store(source: TextSource, prompts: Iterable[str]) -> TextStore:
     """Encode each distinct prompt once.
-
-    Args:
-        source: where the features come from.
-        prompts: the prompts of all images; repeats cost nothing.
 
     Raises:
         UserError: the source's weights are out of reach, or don't fit.
@@ -241,13 +211,11 @@ def extend_text_store(
         raise UserError("the text store is empty: build it from a text source, or load a checkpoint, first")
     made_by, known = store.provenance, store.prompts[0]
     try:
-        source = _source_of(store, weights, cache_dir)
-        features = source.encode([known, *lacking])
+        features = _source_of(store, weights, cache_dir).encode([known, *lacking])
     except UserError as error:
         raise UserError(f"{store.describe_missing(lacking)} {error}") from error
     # The features of another tower have the right shape and no meaning for the trained network.
-    stored, again = store.get(known), features[known]
-    if stored.text.shape != again.text.shape or not _same(stored.text, again.text):
+    if not _same(store.get(known).text, features[known].text):
         raise UserError(
             f"the given weights ({weights or made_by.get('pretrained')}) are not those that made the stored text "
             f"features (source {made_by.get('source')}, model {made_by.get('model')}, weights "
@@ -264,6 +232,6 @@ def _source_of(store: TextStore, weights: str | Path | None, cache_dir: str | Pa
 
 
 def _same(stored: torch.Tensor, again: torch.Tensor) -> bool:
-    return torch.equal(stored, again) or bool(
-        torch.nn.functional.cosine_similarity(stored, again, dim=0) > _SAME_TOWER_COSINE
-    )
+    if stored.shape != again.shape:
+        return False
+    return torch.equal(stored, again) or bool(cosine_similarity(stored, again, dim=0) > _SAME_TOWER_COSINE)
