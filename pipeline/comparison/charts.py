@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -26,11 +27,10 @@ _LONGEST_NAME = 32
 _DPI = 110
 
 
-def variant_colours(variants: Sequence[str], baseline: str | None) -> dict[str, str]:
+def variant_colours(variants: Sequence[str], baseline: str) -> dict[str, str]:
     """A colour for each variant, grey for the baseline."""
     others = [variant for variant in variants if variant != baseline]
-    colours = {variant: _COLOURS[place % len(_COLOURS)] for place, variant in enumerate(others)}
-    return {**colours, **({baseline: _BASELINE} if baseline is not None else {})}
+    return {**dict(zip(others, cycle(_COLOURS))), baseline: _BASELINE}
 
 
 @any_script()
@@ -41,7 +41,7 @@ def paired_dots(
     figure = new_figure(7.2, 0.9 + 0.75 * len(differences), _DPI)
     axes = figure.subplots()
     sources = sorted({source for difference in differences.values() for source in difference.by_image["source"]})
-    marks = {source: _SOURCE_MARKS[place % len(_SOURCE_MARKS)] for place, source in enumerate(sources)}
+    marks = dict(zip(sources, cycle(_SOURCE_MARKS)))
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
     for line, (variant, difference) in enumerate(differences.items()):
         images = difference.by_image.sort_values("difference")
@@ -76,12 +76,7 @@ def paired_dots(
 
 @any_script()
 def epoch_curves(curves: pd.DataFrame, colours: Mapping[str, str]) -> Figure:
-    """Scores over the epochs: pale lines for single trainings, a strong one for their mean.
-
-    Args:
-        curves: columns metric, variant, run, step, value.
-        colours: of the variants.
-    """
+    """Scores over the epochs, of `read_curves`: pale lines for single trainings, a strong one for their mean."""
     metrics = list(dict.fromkeys(curves["metric"]))
     figure = new_figure(3.6 * len(metrics), 2.9, _DPI)
     for axes, metric in zip(figure.subplots(1, len(metrics), squeeze=False)[0], metrics, strict=True):

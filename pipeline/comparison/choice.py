@@ -15,13 +15,7 @@ _MOST = 6
 
 @dataclass(frozen=True)
 class Choice:
-    """What is compared.
-
-    Attributes:
-        title: of the comparison.
-        runs: evaluated or not.
-        notes: on what was left out.
-    """
+    """What is compared: runs, evaluated or not, and notes on what was left out."""
 
     title: str
     runs: list[StoredRun]

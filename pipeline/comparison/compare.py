@@ -20,7 +20,7 @@ from pipeline.comparison.scores import BY_NAME, Measure
 from pipeline.comparison.strata import strata_table
 from pipeline.comparison.variant_scores import cost_table, variant_table, variants_of
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, write_text
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.stores import COMPARISON_FOLDER, PARENT, Store
 from pipeline.wording import nearest
@@ -89,8 +89,7 @@ def compare(
     }
     try:
         for name, text in files.items():
-            with atomic_path(output_dir / name) as partial:
-                partial.write_text(text, encoding="utf-8")
+            write_text(output_dir / name, text)
         pictures = _write_pictures(output_dir / "figures", figures)
     except OSError as error:
         raise UserError(f"--output_dir {output_dir}: can't be written ({error.strerror or error})") from error
@@ -113,16 +112,7 @@ def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
 def collect_findings(
     runs: Sequence[EvaluatedRun], title: str, baseline: str, primary: Measure, notes: Sequence[str], folder: Path
 ) -> Findings:
-    """All that a report says of runs.
-
-    Args:
-        runs: of all variants.
-        title: of the report.
-        baseline: variant to compare with.
-        primary: score of the verdicts at the top.
-        notes: what a reader must know of the data.
-        folder: where pictures are downloaded to.
-    """
+    """All that a report says of the runs of all variants; pictures are downloaded into `folder`."""
     runs = sorted(runs, key=lambda run: run.variant != baseline)
     comparisons = compare_variants(runs, baseline)
     return Findings(

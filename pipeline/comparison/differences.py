@@ -35,12 +35,7 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a variant is better than the baseline in one score.
-
-    Attributes:
-        word: ``better``, ``worse`` or ``not distinguishable``.
-        sentence: why.
-    """
+    """Whether a variant is ``better``, ``worse`` or ``not distinguishable`` in one score, and why."""
 
     word: str
     sentence: str
@@ -61,10 +56,7 @@ def judge(
     the spread between trainings is in it.
 
     Args:
-        variant: name.
-        baseline: name.
-        measure: the score.
-        difference: variant minus baseline.
+        difference: variant minus baseline, in `measure`.
         p_adjusted: its p, corrected for the number of variants.
         wilcoxon_adjusted: that of Wilcoxon's test, likewise.
         variants: how many are compared with the baseline.
@@ -131,12 +123,9 @@ class Comparison:
     """A variant against the baseline in one score.
 
     Attributes:
-        variant: its name.
-        measure: the score.
         difference: variant minus baseline.
         p: of the difference, corrected for the number of variants (Holm).
         p_wilcoxon: of Wilcoxon's test, likewise.
-        verdict: in words.
     """
 
     variant: str

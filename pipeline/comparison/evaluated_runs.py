@@ -22,6 +22,14 @@ from pipeline.tracking.stores import (
     StoredRun,
 )
 
+_IMAGES, _PORES, _SUMMARY = "per_image.csv", "per_pore.csv", "summary.json"
+_COLUMNS = {"name", "source", "dice", "porosity_true", "pixels"}
+#: metric of a training: title
+CURVES = {
+    "train_loss": "training loss",
+    "val_dice": "Dice, validation",
+    "val_porosity_error": "porosity error, validation",
+}
 #: earlier names of columns
 _RENAMED = {"area": "area_px", "orientation": "orientation_deg"}
 _PORE_COLUMNS = {"name", "source", "area_px", "aspect_ratio", "orientation_deg", "found"}
@@ -64,10 +72,6 @@ def _as_today(pores: pd.DataFrame) -> pd.DataFrame:
         aspect_ratio=ratio.mask(is_line),
         orientation_deg=(angle - 180 * (angle > 90)).mask(np.isclose(ratio, 1, atol=_ROUNDING)),
     )
-
-
-_IMAGES, _PORES, _SUMMARY = "per_image.csv", "per_pore.csv", "summary.json"
-_COLUMNS = {"name", "source", "dice", "porosity_true", "pixels"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,14 +177,6 @@ def _evaluated(run: StoredRun, folder: Path) -> EvaluatedRun | None:
         ) from error
     variant, seed = run.tags.get(VARIANT) or run.name, run.tags.get(SEED) or run.parameters.get(SEED, "")
     return EvaluatedRun(run, variant, seed, run.tags.get(FOLD, ""), images, pores, summary, earlier_shapes)
-
-
-#: metric of a training: title
-CURVES = {
-    "train_loss": "training loss",
-    "val_dice": "Dice, validation",
-    "val_porosity_error": "porosity error, validation",
-}
 
 
 def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:

@@ -37,11 +37,7 @@ class Exhibit:
 def make_gallery(runs: Sequence[EvaluatedRun], comparison: Comparison, baseline: str, folder: Path) -> list[Exhibit]:
     """Largest wins of a variant, then its largest losses; fewer where there are few images, or no pictures.
 
-    Args:
-        runs: of all variants.
-        comparison: of the variant with the baseline in the score that orders the images.
-        baseline: its name.
-        folder: where pictures are downloaded to.
+    The comparison's score orders the images; pictures are downloaded into `folder`.
     """
     variant, higher = comparison.variant, comparison.measure.higher
     images = comparison.difference.by_image.sort_values("difference", ascending=not higher)

@@ -62,12 +62,7 @@ class Findings:
 
 
 def render(findings: Findings, figures: Mapping[str, Figure]) -> str:
-    """The report as HTML, with all pictures inside.
-
-    Args:
-        findings: what it says.
-        figures: as `draw` made them.
-    """
+    """The report as HTML, with the figures that `draw` made and all pictures inside."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": _number, "interval": _interval, "p": _p, "tone": _tone}
     tolerances = {**asdict(Tolerances()), **(findings.runs[0].summary.get("tolerances") or {})}

@@ -196,22 +196,16 @@ def _training_variance(values: pd.DataFrame, items: pd.DataFrame) -> tuple[float
 
     The spread between seeds is taken within each fold, and pooled over the folds.
     """
-    values = values.reindex(items.index)
-    shares, counts, squares, freedom = [], [], 0.0, 0
-    total = items["weight"].sum()
-    for _, rows in values.groupby(level="fold"):
+    squares, freedom, of_mean = 0.0, 0, 0.0
+    for _, rows in values.reindex(items.index).groupby(level="fold"):
         weight = items.loc[rows.index, "weight"]
         rows = rows.dropna(axis=1, how="all")
-        known = rows.notna().mul(weight, axis=0).sum()
-        means = rows.mul(weight, axis=0).sum() / known
+        means = rows.mul(weight, axis=0).sum() / rows.notna().mul(weight, axis=0).sum()
         squares += float(((means - means.mean()) ** 2).sum())
         freedom += len(means) - 1
-        shares.append(weight.sum() / total)
-        counts.append(len(means))
-    if not freedom:  # evaluations of the same weights, of one training
-        return 0.0, 0
-    variance = squares / freedom
-    return sum(share**2 * variance / count for share, count in zip(shares, counts, strict=True)), freedom
+        of_mean += (weight.sum() / items["weight"].sum()) ** 2 / len(means)
+    # without freedom: evaluations of the same weights, of one training
+    return (of_mean * squares / freedom, freedom) if freedom else (0.0, 0)
 
 
 def _interval(mean: float, components: list[tuple[float, int]]) -> tuple[float, float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -87,10 +87,10 @@ def _missing_images(runs: Sequence[EvaluatedRun]) -> list[str]:
 def _other_ways(runs: Sequence[EvaluatedRun]) -> list[str]:
     """A note on how the evaluations differ; what a run does not say is no difference."""
     differing = []
-    for what, value_of in {**{name: _setting(name) for name in _SETTINGS}, "threshold": _threshold}.items():
+    for what in (*_SETTINGS, "threshold"):
         values: dict[str, list[EvaluatedRun]] = {}
         for run in runs:
-            if (value := value_of(run)) is not None:
+            if (value := _setting(run, what)) is not None:
                 values.setdefault(value, []).append(run)
         if len(values) > 1:
             groups = [f"{value} for {some_of(_names(own, runs))}" for value, own in sorted(values.items())]
@@ -113,12 +113,10 @@ def _other_shapes(runs: Sequence[EvaluatedRun]) -> list[str]:
     ]
 
 
-def _setting(name: str) -> Callable[[EvaluatedRun], str | None]:
-    return lambda run: json.dumps(run.summary[name]).strip('"') if name in run.summary else None
-
-
-def _threshold(run: EvaluatedRun) -> str | None:
-    """Another than the model's, or that; None where the summary is of a version that did not record the model's."""
+def _setting(run: EvaluatedRun, name: str) -> str | None:
+    """How a network was applied; None where the summary is of a version that did not record it, or the model's own."""
+    if name != "threshold":
+        return json.dumps(run.summary[name]).strip('"') if name in run.summary else None
     used, own = run.summary.get("threshold"), run.summary.get("model_threshold")
     if used is None or own is None:
         return None
@@ -143,8 +141,9 @@ def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
             "they may have been trained on different images."
         )
     notes += _same_but_seed(runs)
-    seeds = {variant: {(run.seed, run.fold) for run in runs if run.variant == variant} for variant in
-             sorted({run.variant for run in runs})}  # fmt: skip
+    seeds: dict[str, set[tuple[str, str]]] = {}
+    for run in sorted(runs, key=lambda run: run.variant):
+        seeds.setdefault(run.variant, set()).add((run.seed, run.fold))
     if len({frozenset(have) for have in seeds.values()}) > 1:
         counts = ", ".join(f"{variant} {len(have)}" for variant, have in seeds.items())
         notes.append(f"Not all variants have the same seeds and folds (trainings: {counts}).")

@@ -31,11 +31,6 @@ def strata_table(runs: Sequence[EvaluatedRun], baseline: str, primary: Measure) 
     For strata of pores the value is the share of true pores that are hit (at least half their pixels found), each pore
     counting alike; for strata of images it is the primary score. Intervals are those of :func:`paired_difference`,
     without a correction for the number of strata.
-
-    Args:
-        runs: of all variants.
-        baseline: variant to compare with.
-        primary: score of the strata of images.
     """
     parts = [_pore_rows(runs, variable, bins) for variable, bins in _PORE_STRATA.items()]
     images = score_rows(runs, primary.name).assign(weight=1.0, value_of=primary.title, largest=primary.largest)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
+from operator import add
 
 import pandas as pd
 
@@ -68,15 +70,11 @@ def variant_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
 
 def cost_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
     """What each variant costs, where its runs say so: mean over the trainings, a column for each, variants as index."""
-    rows = {}
-    for variant in variants_of(runs):
-        own = [run for run in runs if run.variant == variant]
-        row = {}
-        for _, names, title, factor in _COSTS:
-            found = [value for run in own if (value := _cost(run, names)) is not None]
-            row[title] = factor * sum(found) / len(found) if found else math.nan
-        rows[variant] = row
-    return pd.DataFrame.from_dict(rows, orient="index").dropna(axis=1, how="all")
+    costs = pd.DataFrame(
+        [{title: factor * _cost(run, names) for _, names, title, factor in _COSTS} for run in runs],
+        index=[run.variant for run in runs],
+    )
+    return costs.groupby(level=0, sort=False).mean().dropna(axis=1, how="all")
 
 
 def cost_caption(costs: pd.DataFrame) -> str:
@@ -98,14 +96,10 @@ def variants_of(runs: Sequence[EvaluatedRun]) -> list[str]:
 
 def pooled_scores(runs: Sequence[EvaluatedRun]) -> PoreScores | None:
     """The counts of several runs together; None where one has none."""
-    total: PoreScores | None = None
-    for run in runs:
-        try:
-            counts = PoreScores.from_dict(run.summary["counts"])
-        except (KeyError, TypeError):
-            return None
-        total = counts if total is None else total + counts
-    return total
+    try:
+        return reduce(add, (PoreScores.from_dict(run.summary["counts"]) for run in runs))
+    except (KeyError, TypeError):
+        return None
 
 
 def _whole_seeds(runs: Sequence[EvaluatedRun]) -> list[str]:
@@ -120,12 +114,7 @@ def _pooled(runs: Sequence[EvaluatedRun], seeds: Sequence[str]) -> list[dict[str
     return [one.scores() for one in pooled if one is not None]
 
 
-def _cost(run: EvaluatedRun, names: Sequence[str]) -> float | None:
-    for name in names:
-        for values in (run.stored.metrics, run.stored.parameters):
-            if name in values:
-                try:
-                    return float(values[name])
-                except ValueError:
-                    continue
-    return None
+def _cost(run: EvaluatedRun, names: Sequence[str]) -> float:
+    held = {**run.stored.parameters, **run.stored.metrics}
+    known = pd.to_numeric(pd.Series([held.get(name) for name in names], dtype=object), errors="coerce").dropna()
+    return float(known.iloc[0]) if len(known) else math.nan
