@@ -42,6 +42,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file through `atomic_path`, in UTF-8."""
+    with atomic_path(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def left_over(path: str | Path) -> list[Path]:
     """Temporary files of `path` whose writers were killed, or are still at work."""
     path = Path(path)

@@ -5,6 +5,6 @@ here imports MONAI at once: the trainings run in processes of their own.
 """
 
 from pipeline.experiments.experiment import Outcome, report_experiment, run_experiment
-from pipeline.experiments.plan import FoldPlan, Plan, Run
+from pipeline.experiments.plan import FoldPlan, Plan
 from pipeline.experiments.plan_file import check_seeds, read_plan
-from pipeline.experiments.record import Record, read_records
+from pipeline.experiments.record import Run, read_runs

@@ -12,11 +12,11 @@ import yaml
 from pipeline.errors import UserError
 from pipeline.experiments.fold_files import FILE as FOLDS_FILE
 from pipeline.experiments.fold_files import prepare_folds
-from pipeline.experiments.plan import Plan, Run
+from pipeline.experiments.plan import Plan
 from pipeline.experiments.plan_file import check_runs, read_plan
-from pipeline.experiments.record import TABLE_FILE, Record, write_run_table
+from pipeline.experiments.record import TABLE_FILE, Run, write_run_table
 from pipeline.experiments.runner import Runner, visible_gpus
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 from pipeline.options import options_of
 from pipeline.tracking.stores import COMPARISON_FOLDER
 
@@ -33,7 +33,7 @@ class Outcome:
         failed: names of the runs that failed.
         unfinished: names of the runs that were interrupted, or that another process has begun.
         report: the comparison's ``report.html``; None where there is nothing to compare yet.
-        markdown: table and verdicts.
+        markdown: its table and verdicts.
     """
 
     failed: list[str]
@@ -84,10 +84,9 @@ def run_experiment(
         logger.warning("the variants are not treated equally: %s", difference)
     folds = prepare_folds(plan.folds, plan.common, output_dir)
     runs = plan.runs(output_dir, folds, only, seeds)
-    if unfinished := [run for run in runs if Record.of(run).state != "finished"]:
+    if unfinished := [run for run in runs if run.resumed().state != "finished"]:
         check_runs(unfinished)
-    with atomic_path(output_dir / PLAN_FILE) as partial:
-        partial.write_text(yaml.safe_dump(plan.content(), sort_keys=False), encoding="utf-8")
+    write_text(output_dir / PLAN_FILE, yaml.safe_dump(plan.content(), sort_keys=False))
 
     from pipeline.experiments.parent_run import open_mlflow
     from pipeline.tracking.outbox import send_unsent
@@ -96,10 +95,10 @@ def run_experiment(
     experiment = open_mlflow(output_dir, tracking_uri, experiment_name, plan.baseline, files)
     send_unsent(output_dir)  # what an earlier call kept of its trainings
 
-    def after_each(run: Run, record: Record) -> None:
-        if record.state == "failed":  # a process that died could not report it
-            experiment.end_child(record, run.folder)
-            record.write(run.folder)
+    def after_each(run: Run) -> None:
+        if run.state == "failed":  # a process that died could not report it
+            experiment.end_child(run)
+            run.write()
         write_run_table(output_dir)
 
     runner = Runner(runs, output_dir, jobs, threads, retry_failed, visible_gpus(), after_each)
@@ -124,10 +123,7 @@ def run_experiment(
 def report_experiment(output_dir: Path, failed: Sequence[str] = (), unfinished: Sequence[str] = ()) -> Outcome:
     """Compare the variants of what was run so far, in ``output_dir/comparison`` and in the parent run of MLflow.
 
-    Args:
-        output_dir: folder of the experiment.
-        failed: names of the runs that failed, for the outcome.
-        unfinished: names of those that are not finished, likewise.
+    The names of runs that failed or are not finished are handed on to the outcome.
 
     Raises:
         UserError: nothing was run there, or nothing that can be compared.

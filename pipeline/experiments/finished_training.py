@@ -16,20 +16,15 @@ from pipeline.errors import UserError, first_line
 from pipeline.tracking.stores import EVALUATION_FOLDER, Store, StoredRun
 from pipeline.wording import some_of
 
+#: metrics that no two runs have in common
+_OF_THE_MACHINE = ("training_seconds", "evaluation_seconds", "peak_memory_bytes")
 #: a metric's values by epoch
 Histories = Mapping[str, Mapping[int, float]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The largest difference of one metric.
-
-    Attributes:
-        metric: its name.
-        epoch: where it is.
-        before: the value of the first run.
-        now: the value of the second one.
-    """
+    """The largest difference of one metric between two runs."""
 
     metric: str
     epoch: int
@@ -38,7 +33,8 @@ class Difference:
 
     @property
     def size(self) -> float:
-        return 0.0 if _same(self.before, self.now) else abs(self.now - self.before)
+        """Infinite where one of the two is not a number."""
+        return math.inf if math.isnan(self.now - self.before) else abs(self.now - self.before)
 
     def __str__(self) -> str:
         return f"{self.metric} in epoch {self.epoch}: {self.before:.9g} before, {self.now:.9g} now"
@@ -83,13 +79,7 @@ class Agreement:
 
 
 def compare_histories(before: Histories, now: Histories, tolerance: float) -> Agreement:
-    """Compare every value of every metric.
-
-    Args:
-        before: of the first run.
-        now: of the second one.
-        tolerance: largest difference that is taken as agreement; not numbers agree with each other only.
-    """
+    """Compare every value of every metric; NaN agrees with NaN only."""
     missing = list(before.keys() ^ now.keys())
     differences, values = [], 0
     for name in before.keys() & now.keys():
@@ -102,21 +92,13 @@ def compare_histories(before: Histories, now: Histories, tolerance: float) -> Ag
             if not _same(before[name][epoch], now[name][epoch])
         ]
         if found:
-            differences.append(max(found, key=_order))
-    differences.sort(key=lambda difference: (-_order(difference), difference.metric))
+            differences.append(max(found, key=lambda difference: difference.size))
+    differences.sort(key=lambda difference: (-difference.size, difference.metric))
     return Agreement(values, tuple(differences), tuple(sorted(missing)), tolerance)
-
-
-def _order(difference: Difference) -> float:
-    return math.inf if math.isnan(difference.size) else difference.size
 
 
 def _same(before: float, now: float) -> bool:
     return before == now or (math.isnan(before) and math.isnan(now))
-
-
-#: metrics that no two runs have in common
-_OF_THE_MACHINE = ("training_seconds", "evaluation_seconds", "peak_memory_bytes")
 
 
 @dataclass(frozen=True)
@@ -124,9 +106,6 @@ class FinishedTraining:
     """A training and its evaluation, from MLflow.
 
     Attributes:
-        run_id: MLflow's.
-        name: the run's.
-        experiment_name: MLflow experiment.
         config: of the training, as it was resolved.
         data: fingerprint of the data set; see :meth:`pipeline.data.DatasetIndex.fingerprint`.
         dataset_dir: where the data set was.

@@ -17,7 +17,7 @@ from pipeline.data.folds import Fold, k_folds, leave_out_folds, source_sizes
 from pipeline.data.split_file import write_split_csv
 from pipeline.errors import UserError
 from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, RunFold
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 
 logger = logging.getLogger("vlsenet")
 
@@ -27,12 +27,8 @@ FILE = "folds.json"
 def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -> list[RunFold]:
     """Divide the data set, or check that it is the one that was divided before.
 
-    Writes ``folds.json`` (which source is in which fold, the data's fingerprints) and ``folds/NAME.csv``.
-
-    Args:
-        plan: what is asked for.
-        common: options of all variants, with the data set.
-        output_dir: folder of the experiment.
+    Writes ``folds.json`` (which source is in which fold, the data's fingerprints) and ``folds/NAME.csv`` into the
+    experiment's folder; `common` are the options of all variants, with the data set.
 
     Raises:
         UserError: a data set that can't be used or divided; data or folds that differ from those of an earlier call.
@@ -105,5 +101,4 @@ def _keep(content: dict[str, Any], path: Path) -> None:
                 f"{path.parent} was started with other {name} (see {path}), so its results would not be comparable: "
                 "restore them, or choose another --output_dir"
             )
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2))

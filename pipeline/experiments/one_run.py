@@ -10,7 +10,6 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.bundle_files import config_files
 from pipeline.errors import INTERRUPTED, UserError, mistake_behind
 from pipeline.experiments.parent_run import MlflowExperiment, read_mlflow
-from pipeline.experiments.record import Record
+from pipeline.experiments.record import Run
 from pipeline.memory import peak_memory
 from pipeline.networks import build_network, parameter_count
 from pipeline.tracking.provenance import code_version, versions
@@ -54,83 +53,81 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, required=True, help="folder of the run, with run.json")
     parser.add_argument("--experiment", type=Path, required=True, help="folder of the experiment, with experiment.json")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a `kill` stops as Ctrl-C does
 
-    folder = options.folder
-    record, experiment = Record.read(folder), read_mlflow(options.experiment)
-    if record is None or experiment is None:
-        raise UserError(f"{folder} holds no run.json, or {options.experiment} no experiment.json")
+    run, experiment = Run.read(options.folder), read_mlflow(options.experiment)
+    if run is None or experiment is None:
+        raise UserError(f"{options.folder} holds no run.json, or {options.experiment} no experiment.json")
     try:
-        begin(record, folder, experiment)
-        if record.parameters is None:
-            train(record, folder, experiment)
-        evaluate(record, folder, experiment)
+        begin(run, experiment)
+        if run.parameters is None:
+            train(run, experiment)
+        evaluate(run, experiment)
         status = 0
     except (KeyboardInterrupt, SystemExit):
-        record.state, status = "interrupted", INTERRUPTED
+        run.state, status = "interrupted", INTERRUPTED
     except Exception as error:
         traceback.print_exc()
-        record.state, record.error, status = "failed", _message(error), 1
-    record.write(folder)
-    experiment.end_child(record, folder)
+        run.state, run.error, status = "failed", _message(error), 1
+    run.write()
+    experiment.end_child(run)
     return status
 
 
-def begin(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
+def begin(run: Run, experiment: MlflowExperiment) -> None:
     """Note that the run is under way, by which code, and in which run of MLflow."""
-    last = folder / "checkpoints" / "last.pt"
-    if not last.exists():
-        record.code = []
-    elif record.state == "running" and record.parameters is None:  # an earlier part of the training ended silently
-        record.training_seconds = None
+    if not (run.folder / "checkpoints" / "last.pt").exists():
+        run.code = []
+    elif run.state == "running" and run.parameters is None:  # an earlier part of the training ended silently
+        run.training_seconds = None
     code = _code()
-    record.code += [code] if code not in record.code else []
-    record.state, record.error = "running", ""
-    record.write(folder)
-    record.mlflow_run_id = experiment.start_child(record, folder, versions())
-    record.write(folder)
+    run.code += [code] if code not in run.code else []
+    run.state, run.error = "running", ""
+    run.write()
+    run.mlflow_run_id = experiment.start_child(run, versions())
+    run.write()
 
 
-def train(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
-    """Train, or go on with it; afterwards the record knows the costs."""
+def train(run: Run, experiment: MlflowExperiment) -> None:
+    """Train, or go on with it; afterwards the run knows its costs."""
     overrides: dict[str, Any] = {
-        **record.training,
-        "output_dir": str(folder),
+        **run.training,
+        "output_dir": str(run.folder),
         "tracking_uri": experiment.tracking_uri,
         "experiment_name": experiment.experiment_name,
-        "run_name": record.name,
-        "mlflow_run_id": record.mlflow_run_id,
+        "run_name": run.name,
+        "mlflow_run_id": run.mlflow_run_id,
     }
-    epochs_left = _epochs_left(folder, overrides)
+    epochs_left = _epochs_left(run.folder, overrides)
     if epochs_left != 0:
-        before, started = record.training_seconds, time.monotonic()
+        before, started = run.training_seconds, time.monotonic()
         try:
             run_config("train", **overrides, **({"resume": True} if epochs_left else {}))
         finally:
-            record.peak_memory_bytes = max(record.peak_memory_bytes or 0, peak_memory())
+            run.peak_memory_bytes = max(run.peak_memory_bytes or 0, peak_memory())
             if before is not None:
-                record.training_seconds = before + time.monotonic() - started
-    best = torch.load(folder / "checkpoints" / "best.pt", map_location="cpu", weights_only=True)
+                run.training_seconds = before + time.monotonic() - started
+    best = torch.load(run.folder / "checkpoints" / "best.pt", map_location="cpu", weights_only=True)
     patch_size = _setting("patch_size", overrides)
-    record.parameters, record.gflops = network_costs(best["network_settings"], patch_size)
-    record.write(folder)
+    run.parameters, run.gflops = network_costs(best["network_settings"], patch_size)
+    run.write()
 
 
-def evaluate(record: Record, folder: Path, experiment: MlflowExperiment) -> None:
-    """Evaluate the best checkpoint; afterwards the record says ``finished``."""
+def evaluate(run: Run, experiment: MlflowExperiment) -> None:
+    """Evaluate the best checkpoint; afterwards the run is ``finished``."""
     started = time.monotonic()
     overrides = {
-        **record.evaluation,
-        "checkpoint": str(folder / "checkpoints" / "best.pt"),
-        "output_dir": str(folder / "evaluation"),
+        **run.evaluation,
+        "checkpoint": str(run.folder / "checkpoints" / "best.pt"),
+        "output_dir": str(run.folder / "evaluation"),
         "overwrite": True,
         "tracking_uri": experiment.tracking_uri,
-        "mlflow_run_id": record.mlflow_run_id,
+        "mlflow_run_id": run.mlflow_run_id,
     }
     run_config("evaluate", **overrides)
-    record.evaluation_seconds = time.monotonic() - started
-    record.state = "finished"
-    experiment.log_costs(record, folder)
+    run.evaluation_seconds = time.monotonic() - started
+    run.state = "finished"
+    experiment.log_costs(run)
 
 
 def _epochs_left(folder: Path, overrides: dict[str, Any]) -> int | None:
@@ -164,10 +161,6 @@ def _message(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
     return f"{type(error).__name__}: {error}"
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.experiments.record import Record, locked
-from pipeline.files import atomic_path
+from pipeline.experiments.record import Run, locked
+from pipeline.files import write_text
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.stores import default_tracking_uri, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
@@ -37,51 +37,45 @@ class MlflowExperiment:
         """Say how the experiment ended: ``FINISHED``, ``FAILED`` (a run failed) or ``KILLED`` (interrupted)."""
         Outbox(self.output_dir, self.tracking_uri, self.parent_run_id).send_end(status)
 
-    def start_child(self, record: Record, folder: Path, tags: Mapping[str, str]) -> str:
-        """The id of a training's run, which is made where there is none yet.
+    def start_child(self, run: Run, tags: Mapping[str, str]) -> str:
+        """The id of a training's run in MLflow, which is made, with these tags, where there is none yet.
 
         It is made before the training, so that a failure on the first line of a config is recorded too, and a second
         try continues in the same run.
-
-        Args:
-            record: of the training.
-            folder: of its results.
-            tags: of a new run.
         """
         # as parameters too: MLflow's page that compares runs draws its axes from parameters and metrics
-        settings = {"variant": record.variant, "seed": str(record.seed)}
-        settings |= {"fold": record.fold} if record.fold else {}
-        run = TrackedRun(
+        settings = {"variant": run.variant, "seed": str(run.seed)}
+        settings |= {"fold": run.fold} if run.fold else {}
+        tracked = TrackedRun(
             self.tracking_uri,
             self.experiment_name,
-            record.name,
-            str(folder),
+            run.name,
+            str(run.folder),
             settings,
-            {**tags, **settings, "data_fingerprint": record.data_fingerprint},
+            {**tags, **settings, "data_fingerprint": run.data_fingerprint},
             parent=self.parent_run_id,
         )
-        run.load_state_dict({"run_id": record.mlflow_run_id})
-        run.start({})
-        return str(run.run_id)
+        tracked.load_state_dict({"run_id": run.mlflow_run_id})
+        tracked.start({})
+        return str(tracked.run_id)
 
-    def log_costs(self, record: Record, folder: Path) -> None:
+    def log_costs(self, run: Run) -> None:
         """What the training took, as metrics beside its scores."""
-        self._child(record, folder).send_metrics(record.costs(), 0)
+        self._child(run).send_metrics(run.costs(), 0)
 
-    def end_child(self, record: Record, folder: Path) -> None:
+    def end_child(self, run: Run) -> None:
         """Say of a run how it ended, and of a failed one why, which is made where it failed too early to be there."""
-        status = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}.get(record.state)
-        if status is None or (record.mlflow_run_id is None and status != "FAILED"):
+        status = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}.get(run.state)
+        if status is None or (run.mlflow_run_id is None and status != "FAILED"):
             return
-        if record.mlflow_run_id is None:
-            record.mlflow_run_id = self.start_child(record, folder, {})
-        child = self._child(record, folder)
-        if record.error:
-            child.send_error(record.error)
-        child.send_end(status)
+        if run.mlflow_run_id is None:
+            run.mlflow_run_id = self.start_child(run, {})
+        if run.error:
+            self._child(run).send_error(run.error)
+        self._child(run).send_end(status)
 
-    def _child(self, record: Record, folder: Path) -> Outbox:
-        return Outbox(folder, self.tracking_uri, str(record.mlflow_run_id))
+    def _child(self, run: Run) -> Outbox:
+        return Outbox(run.folder, self.tracking_uri, str(run.mlflow_run_id))
 
 
 def open_mlflow(
@@ -118,8 +112,7 @@ def open_mlflow(
         run.start({})
         run.log_files(files, "")
         content = {"tracking_uri": kept_address(uri), "experiment_name": name, "parent_run_id": str(run.run_id)}
-        with atomic_path(output_dir / FILE) as partial:
-            partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        write_text(output_dir / FILE, json.dumps(content, indent=2))
     return MlflowExperiment(output_dir, **content)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import yaml
 
 from pipeline.errors import UserError
+from pipeline.experiments.record import Run
+from pipeline.options import options_of
 
 _GIVE = "give split, a number of folds (2 or more), leave_one_source_out, or {leave_out: [SOURCE, ...]}"
 
@@ -90,22 +92,6 @@ class FoldPlan:
 
 #: options that say what the data set is: the same for all variants
 DATA_OPTIONS = ("dataset_dir", "pore_label", "group_pattern", "skip_bad", "info_bar")
-#: options of both commands: the data set, and how an image is segmented
-SHARED_OPTIONS = (
-    *DATA_OPTIONS,
-    "device",
-    "halo",
-    "chunk_size",
-    "batch",
-    "skip_empty",
-    "rescale",
-    "precision",
-    "statistics",
-    "flatten_shading",
-    "prompt",
-    "sentences",
-    "text_weights",
-)
 #: options that belong to one run, which neither a plan nor a command line may set for all
 _OWN = (
     "output_dir",
@@ -118,6 +104,12 @@ _OWN = (
     "run_name",
     "mlflow_run_id",
     "checkpoint",
+)
+#: options of both commands: the data set, and how an image is segmented
+SHARED_OPTIONS = tuple(
+    name
+    for name, option in options_of("train").items()
+    if options_of("evaluate").get(name) is option and name not in _OWN
 )
 #: options that say how long and on how much a network is trained
 BUDGET_OPTIONS = (
@@ -152,7 +144,6 @@ class RunFold:
     Attributes:
         name: of letters, digits and . _ -; empty for the data set's own split.
         split_csv: file of its split; None for the data set's own.
-        fingerprint: of the data set in this division.
         evaluated: the split of the tested images.
     """
 
@@ -160,38 +151,6 @@ class RunFold:
     split_csv: Path | None = None
     fingerprint: str = ""
     evaluated: str = "val"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training and its evaluation.
-
-    Attributes:
-        variant: name of the variant.
-        seed: random seed of the training.
-        fold: name of the fold; empty for the data set's own split.
-        folder: folder of its results.
-        training: overrides of ``train.yaml``, without the places of results.
-        evaluation: overrides of ``evaluate.yaml``, without the places of results.
-        fingerprint: of the data.
-    """
-
-    variant: str
-    seed: int
-    fold: str
-    folder: Path
-    training: dict[str, Any]
-    evaluation: dict[str, Any]
-    fingerprint: str = ""
-
-    @property
-    def name(self) -> str:
-        return run_name(self.variant, self.fold, self.seed)
-
-
-def run_name(variant: str, fold: str, seed: int) -> str:
-    """What a run is called, in messages and in MLflow."""
-    return f"{variant}{f' fold {fold}' if fold else ''} seed {seed}"
 
 
 @dataclass(frozen=True)
@@ -288,4 +247,4 @@ class Plan:
         # with folds, nothing but the tested images counts
         evaluation |= {"split": "val", **self.evaluation} | ({"split": fold.evaluated} if fold.name else {})
         folder = output_dir / variant / (f"fold{fold.name}" if fold.name else "") / f"seed{seed}"
-        return Run(variant, seed, fold.name, folder, training, evaluation, fold.fingerprint)
+        return Run(folder, variant, seed, fold.name, fold.fingerprint, training, evaluation)

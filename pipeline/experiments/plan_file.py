@@ -13,7 +13,8 @@ import yaml
 
 from pipeline.bundle_files import config_files, flattened
 from pipeline.errors import UserError
-from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, Plan, Run, check_not_own
+from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, Plan, check_not_own
+from pipeline.experiments.record import Run
 from pipeline.options import check_options
 
 _KNOWN = ("variants", "baseline", "seeds", "folds", "common", "evaluation")

@@ -13,29 +13,35 @@ from typing import Any
 import pandas as pd
 
 from pipeline.errors import UserError
-from pipeline.experiments.plan import Run, run_name
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, write_text
 
 FILE = "run.json"
+TABLE_FILE = "runs.csv"
+#: column: where it stands in an evaluation's summary
+SCORES = {
+    "dice": ("pooled", "dice"),
+    "dice_at_half": ("pooled", "dice_at_half"),
+    "dice_per_image": ("mean", "dice"),
+    "cl_dice": ("pooled", "cl_dice"),
+    "porosity_error": ("mean", "porosity_error"),
+}
+_COSTS = ("parameters", "gflops", "training_seconds", "peak_memory_bytes")
 
 
 @dataclass
-class Record:
-    """The state of a run, kept as ``run.json`` in its folder.
+class Run:
+    """One training and its evaluation: what shall be run, how far it is, and what it took.
 
-    Costs are those of :mod:`pipeline.experiments.one_run`.
+    All but the folder is kept as ``run.json`` in it. Costs are those of :mod:`pipeline.experiments.one_run`.
 
     Attributes:
-        variant: name of the variant.
-        seed: random seed.
+        folder: of its results.
         fold: name of the fold; empty for the data set's own split.
         data_fingerprint: of the data set in this division.
         training: overrides of ``train.yaml``, without the places of results.
-        evaluation: overrides of ``evaluate.yaml``, without the places of results.
+        evaluation: overrides of ``evaluate.yaml``, likewise.
         state: ``running`` (or killed), ``interrupted``, ``finished`` or ``failed``.
-        error: what went wrong, of a failed run.
         training_seconds: time of the training, over all its parts; None where a part was killed.
-        evaluation_seconds: time of the evaluation.
         parameters: of the network; known when it is trained.
         gflops: of a forward pass of one patch.
         peak_memory_bytes: of the training.
@@ -43,6 +49,7 @@ class Record:
         mlflow_run_id: its run in MLflow, once there is one.
     """
 
+    folder: Path
     variant: str
     seed: int
     fold: str
@@ -61,21 +68,22 @@ class Record:
 
     @property
     def name(self) -> str:
-        return run_name(self.variant, self.fold, self.seed)
+        """What it is called, in messages and in MLflow."""
+        return f"{self.variant}{f' fold {self.fold}' if self.fold else ''} seed {self.seed}"
 
     def costs(self) -> dict[str, float]:
         """What the training took, as far as it is known, by the names that MLflow has for it."""
-        names = ("parameters", "gflops", "peak_memory_bytes", "training_seconds", "evaluation_seconds")
+        names = (*_COSTS, "evaluation_seconds")
         return {name: float(value) for name in names if (value := getattr(self, name)) is not None}
 
-    def write(self, folder: Path) -> None:
-        """Write it to the run's folder."""
-        with atomic_path(folder / FILE) as partial:
-            partial.write_text(json.dumps(asdict(self), indent=2), encoding="utf-8")
+    def write(self) -> None:
+        """Write it to its folder."""
+        content = {name: value for name, value in asdict(self).items() if name != "folder"}
+        write_text(self.folder / FILE, json.dumps(content, indent=2, default=str))
 
     @classmethod
-    def read(cls, folder: Path) -> Record | None:
-        """The record of a folder, None where nothing was begun.
+    def read(cls, folder: Path) -> Run | None:
+        """The run of a folder, None where nothing was begun.
 
         Raises:
             UserError: a damaged file.
@@ -84,40 +92,34 @@ class Record:
         if not path.exists():
             return None
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            return cls(folder, **json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError) as error:
             raise UserError(f"{path} can't be read ({error}); remove {folder} to run it again") from error
 
-    @classmethod
-    def of(cls, run: Run) -> Record:
-        """The record of a run's folder, or a new one.
+    def resumed(self) -> Run:
+        """The run as its folder has it by now; itself where nothing was begun.
 
         Raises:
             UserError: the folder was begun with other settings.
         """
-        # through JSON, as what is on disk: tuples become lists
-        settings = json.loads(json.dumps([run.training, run.evaluation], default=str))
-        asked = cls(run.variant, run.seed, run.fold, run.fingerprint, *settings)
-        found = cls.read(run.folder)
-        if found is None:
-            return asked
+        found = Run.read(self.folder) or self
         for command in ("training", "evaluation"):
-            before, now = getattr(found, command), getattr(asked, command)
+            # through JSON, as what is on disk: tuples become lists
+            before, now = (json.loads(json.dumps(getattr(run, command), default=str)) for run in (found, self))
             changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
             if changed:
                 differences = ", ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in changed)
                 raise UserError(
-                    f"{run.folder} was started with other settings of the {command} ({differences}): "
+                    f"{self.folder} was started with other settings of the {command} ({differences}): "
                     "use the original settings, or choose another --output_dir"
                 )
         return found
 
 
-def read_records(output_dir: Path) -> list[tuple[Path, Record]]:
-    """Folder and record of every run of an experiment that was begun."""
+def read_runs(output_dir: Path) -> list[Run]:
+    """Every run of an experiment that was begun."""
     found = (path for pattern in ("*/seed*", "*/fold*/seed*") for path in output_dir.glob(f"{pattern}/{FILE}"))
-    folders = sorted(path.parent for path in found)
-    return [(folder, record) for folder in folders if (record := Record.read(folder)) is not None]
+    return [run for path in sorted(found) if (run := Run.read(path.parent)) is not None]
 
 
 @contextmanager
@@ -139,37 +141,23 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
             yield file.fileno()
 
 
-TABLE_FILE = "runs.csv"
-#: column: where it stands in an evaluation's summary
-SCORES = {
-    "dice": ("pooled", "dice"),
-    "dice_at_half": ("pooled", "dice_at_half"),
-    "dice_per_image": ("mean", "dice"),
-    "cl_dice": ("pooled", "cl_dice"),
-    "porosity_error": ("mean", "porosity_error"),
-}
-_COSTS = ("parameters", "gflops", "training_seconds", "peak_memory_bytes")
-
-
-def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
+def run_table(runs: Sequence[Run]) -> pd.DataFrame:
     """One row for each run, with the scores of the finished ones.
 
     One whose scores can't be read is marked as failed: the other runs' table must not wait for it.
     """
     rows = []
-    for folder, record in records:
-        row: dict[str, Any] = {name: getattr(record, name) for name in ("variant", "fold", "seed", "state", "error")}
-        row |= {name: getattr(record, name) for name in _COSTS}
-        row |= {"mlflow_run_id": record.mlflow_run_id, "code": " then ".join(record.code)}
-        if record.state == "finished":
-            path = folder / "evaluation" / "summary.json"
+    for run in runs:
+        row: dict[str, Any] = {**vars(run), "code": " then ".join(run.code)}
+        if run.state == "finished":
+            path = run.folder / "evaluation" / "summary.json"
             try:
                 summary = json.loads(path.read_text(encoding="utf-8"))
                 row |= {name: summary[part][score] for name, (part, score) in SCORES.items()}
                 row["threshold"] = summary["threshold"]
             except (OSError, ValueError, LookupError, TypeError) as error:
-                error_text = f"{path} can't be read ({type(error).__name__}: {error}); remove {folder} to run it again"
-                row |= {"state": "failed", "error": error_text}
+                reason = f"{path} can't be read ({type(error).__name__}: {error}); remove {run.folder} to run it again"
+                row |= {"state": "failed", "error": reason}
         rows.append(row)
     numbers = [*_COSTS, *SCORES, "threshold"]
     table = pd.DataFrame(rows, columns=["variant", "fold", "seed", "state", *numbers, "mlflow_run_id", "error", "code"])
@@ -178,6 +166,6 @@ def run_table(records: Sequence[tuple[Path, Record]]) -> pd.DataFrame:
 
 def write_run_table(output_dir: Path) -> None:
     """Rewrite ``runs.csv``."""
-    table = run_table(read_records(output_dir))
+    table = run_table(read_runs(output_dir))
     with atomic_path(output_dir / TABLE_FILE) as partial:
         table.to_csv(partial, index=False, float_format="%.6g")

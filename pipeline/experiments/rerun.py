@@ -30,12 +30,14 @@ from pipeline.experiments.finished_training import (
     read_histories,
     read_training,
 )
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 from pipeline.options import default, options_of
 from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
 from pipeline.tracking.stores import RERUNS, Store, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
+
+logger = logging.getLogger("vlsenet")
 
 
 def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> None:
@@ -88,18 +90,9 @@ def changes(then: Mapping[str, Any]) -> list[str]:
     ]
 
 
-logger = logging.getLogger("vlsenet")
-
-
 @dataclass(frozen=True)
 class Rerun:
-    """How it ended.
-
-    Attributes:
-        run_id: the new run in MLflow.
-        warnings: what was not as it was then.
-        agreement: of the numbers.
-    """
+    """How it ended: the new run in MLflow, what was not as it was then, and whether the numbers agree."""
 
     run_id: str
     warnings: list[str]
@@ -174,22 +167,11 @@ def rerun(
 def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int | None) -> None:
     """Run a config in a process of its own, with as many threads as the first run had: sums depend on it."""
     path = output_dir / "configs" / f"{command}.yaml"
-    with atomic_path(path) as partial:
-        partial.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(dict(config), sort_keys=False))
     chosen = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     files = str([config_files(command)[0], str(path)])
-    line = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "monai.bundle",
-        "run",
-        "--config_file",
-        files,
-        "--logging_file",
-        "False",
-    ]
+    line = [sys.executable, "-W", "ignore", "-m", "monai.bundle", "run"]
+    line += ["--config_file", files, "--logging_file", "False"]
     status = subprocess.run(line, env={**os.environ, **chosen}).returncode
     if status:
         raise UserError(f"{command} ended with status {status}; see the messages above, and {path} for its settings")
@@ -215,5 +197,4 @@ def _write(result: Rerun, first: FinishedTraining, path: Path) -> None:
         "missing": list(agreement.missing),
         "warnings": result.warnings,
     }
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    write_text(path, json.dumps(content, indent=2))

@@ -12,11 +12,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from pipeline.errors import INTERRUPTED
-from pipeline.experiments.plan import Run
-from pipeline.experiments.record import Record, locked
+from pipeline.experiments.record import Run, locked
+
+logger = logging.getLogger("vlsenet")
+
+LOG = "log.txt"
+COMMAND = (sys.executable, "-W", "ignore", "-m", "pipeline.experiments.one_run")
+#: seconds between two looks at the processes
+_POLL = 0.2
+#: seconds that a training has after an interrupt to mark its MLflow run
+_GRACE = 60.0
 
 
 def visible_gpus() -> list[str]:
@@ -30,12 +37,7 @@ def visible_gpus() -> list[str]:
 
 
 def least_used(gpus: Iterable[str], taken: Iterable[str]) -> str | None:
-    """The GPU with the fewest runs under way, the first of several; None without GPUs.
-
-    Args:
-        gpus: all there are.
-        taken: that of each run under way.
-    """
+    """The GPU with the fewest runs under way, the first of several, given that of each run; None without GPUs."""
     busy = list(taken)
     return min(gpus, key=busy.count, default=None)
 
@@ -46,24 +48,18 @@ class TimeLeft:
     def __init__(self) -> None:
         self._seconds: dict[str, list[float]] = {}
 
-    def note(self, record: Record, wall: float = 0.0) -> None:
-        """Take in a finished run.
-
-        Args:
-            record: what is known of it.
-            wall: seconds that its process took just now, with its start; 0 for one of an earlier call.
-        """
-        if record.training_seconds is not None and record.evaluation_seconds is not None:
-            seconds = max(wall, record.training_seconds + record.evaluation_seconds)  # it may have had several parts
-            self._seconds.setdefault(record.variant, []).append(seconds)
+    def note(self, run: Run, wall: float = 0.0) -> None:
+        """Take in a finished run, whose process took `wall` seconds just now; 0 for one of an earlier call."""
+        if run.training_seconds is not None and run.evaluation_seconds is not None:
+            seconds = max(wall, run.training_seconds + run.evaluation_seconds)  # it may have had several parts
+            self._seconds.setdefault(run.variant, []).append(seconds)
 
     def estimate(self, waiting: Iterable[str], under_way: Iterable[tuple[str, float]], jobs: int) -> str:
         """The time left, for the log; empty where nothing is left, or where nobody knows.
 
         Args:
             waiting: variants of the runs that wait.
-            under_way: variant and seconds so far of those that run.
-            jobs: runs at a time.
+            under_way: variant and seconds so far of those that run, `jobs` at a time.
         """
         left = sum(map(self._expected, waiting))
         left += sum(max(0.0, self._expected(variant) - so_far) for variant, so_far in under_way)
@@ -84,56 +80,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
 
 
-LOG = "log.txt"
-COMMAND = (sys.executable, "-W", "ignore", "-m", "pipeline.experiments.one_run")
-#: seconds that a training has after an interrupt to mark its MLflow run
-_GRACE = 60.0
-
-
 @dataclass
 class Worker:
-    """A process under way.
-
-    Attributes:
-        run: what it runs.
-        process: the process.
-        lock: of the run's folder, to be closed at the end.
-        since: when it was started, by the monotonic clock (s).
-        gpu: that it was given; None where it may choose.
-    """
+    """A process under way, with the lock of the run's folder, to be closed at the end."""
 
     run: Run
     process: subprocess.Popen[bytes]
     lock: ExitStack
-    since: float
-    gpu: str | None
-
-
-def start_worker(run: Run, experiment: Path, lock: ExitStack, descriptor: int, threads: int, gpu: str | None) -> Worker:
-    """Start the process of a run.
-
-    Args:
-        run: its folder holds ``run.json``.
-        experiment: folder of the experiment, absolute.
-        lock: of the run's folder.
-        descriptor: the lock's, which the process inherits: it lives as long as the run, also when this one is killed.
-        threads: CPU threads.
-        gpu: the only one that it shall see; None for all.
-    """
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    if gpu is not None:
-        environment["CUDA_VISIBLE_DEVICES"] = gpu
-    with (run.folder / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            [*COMMAND, "--folder", str(run.folder.absolute()), "--experiment", str(experiment)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            pass_fds=(descriptor,),
-            start_new_session=True,  # Ctrl-C reaches the parent alone, which passes it on once
-        )
-    return Worker(run, process, lock, time.monotonic(), gpu)
+    since: float  # when it was started, by the monotonic clock (s)
+    gpu: str | None  # that it was given; None where it may choose
 
 
 def stop_workers(workers: Sequence[Worker]) -> None:
@@ -150,11 +105,6 @@ def stop_workers(workers: Sequence[Worker]) -> None:
         worker.lock.close()
 
 
-logger = logging.getLogger("vlsenet")
-
-_POLL = 0.2
-
-
 class Runner:
     """Runs what is not finished.
 
@@ -169,7 +119,7 @@ class Runner:
         threads: CPU threads of each; None for an equal share of the cores.
         retry_failed: run again what failed before.
         gpus: those to spread the runs over; none of them is set for a run where there is one or none.
-        after_each: called after each run, with what is known of it.
+        after_each: called after each run.
 
     Attributes:
         unfinished: names of the runs that were interrupted or are another process's, after `run`.
@@ -183,7 +133,7 @@ class Runner:
         threads: int | None = None,
         retry_failed: bool = False,
         gpus: Sequence[str] = (),
-        after_each: Callable[[Run, Record], None] = lambda run, record: None,
+        after_each: Callable[[Run], None] = lambda run: None,
     ) -> None:
         self._runs = list(runs)
         self._output_dir = output_dir.absolute()
@@ -206,11 +156,11 @@ class Runner:
             KeyboardInterrupt: the runs under way were stopped, and go on at the next call.
         """
         for run in self._runs:
-            record = Record.of(run)
-            if record.state == "finished":
-                self._time_left.note(record)
-            elif record.state == "failed" and not self._retry_failed:
-                logger.warning("%s failed before (%s); --retry_failed runs it again", run.name, record.error)
+            before = run.resumed()
+            if before.state == "finished":
+                self._time_left.note(before)
+            elif before.state == "failed" and not self._retry_failed:
+                logger.warning("%s failed before (%s); --retry_failed runs it again", run.name, before.error)
                 self._failed.append(run.name)
             else:
                 self._waiting.append(run)
@@ -224,7 +174,8 @@ class Runner:
                     for worker in [w for w in self._workers if w.process.poll() is not None]:
                         self._ended(worker)
             except BaseException:  # whatever it is, no training is left behind
-                self._stop()
+                logger.warning("stopping; run the same command again to resume from the last complete epoch")
+                stop_workers(self._workers)
                 raise
         return self._failed
 
@@ -236,54 +187,61 @@ class Runner:
             self.unfinished.append(run.name)
             lock.close()
             return
-        record = Record.of(run)
-        if record.state == "finished":  # by another process, since this one looked
+        run = run.resumed()
+        if run.state == "finished":  # by another process, since this one looked
             lock.close()
             return
-        record.write(run.folder)
+        run.write()
         gpu = least_used(self._gpus, [worker.gpu for worker in self._workers if worker.gpu is not None])
-        self._workers.append(start_worker(run, self._output_dir, lock, descriptor, self._threads, gpu))
+        # the process inherits the lock: it lives as long as the run, also when this process is killed
+        self._workers.append(Worker(run, self._process(run, descriptor, gpu), lock, time.monotonic(), gpu))
         logger.info("%s: started (%s)", run.name, run.folder / LOG)
+
+    def _process(self, run: Run, descriptor: int, gpu: str | None) -> subprocess.Popen[bytes]:
+        threads = str(self._threads)
+        environment = {**os.environ, "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+        environment |= {} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}
+        with (run.folder / LOG).open("ab") as log:
+            return subprocess.Popen(
+                [*COMMAND, "--folder", str(run.folder.absolute()), "--experiment", str(self._output_dir)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                pass_fds=(descriptor,),
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which passes it on once
+            )
 
     def _ended(self, worker: Worker) -> None:
         """Log how a run ended."""
         self._workers.remove(worker)
-        run, status = worker.run, worker.process.returncode
-        record = Record.of(run)
-        if record.state in ("running", "interrupted") and status != INTERRUPTED:  # it could not report it
-            record.state, record.error = "failed", f"the process ended with status {status}; see {run.folder / LOG}"
-            record.training_seconds = None
-            record.write(run.folder)
+        run, status = worker.run.resumed(), worker.process.returncode
+        if run.state in ("running", "interrupted") and status != INTERRUPTED:  # it could not report it
+            run.state, run.error = "failed", f"the process ended with status {status}; see {run.folder / LOG}"
+            run.training_seconds = None
+            run.write()
         worker.lock.close()
         left = len(self._waiting) + len(self._workers)
         now = time.monotonic()
         took = duration(now - worker.since)
-        if record.state == "finished":
-            self._time_left.note(record, now - worker.since)
+        if run.state == "finished":
+            self._time_left.note(run, now - worker.since)
             under_way = [(other.run.variant, now - other.since) for other in self._workers]
             rest = self._time_left.estimate([waiting.variant for waiting in self._waiting], under_way, self._jobs)
             logger.info("%s: done in %s; %d left%s", run.name, took, left, rest)
-        elif record.state == "failed":
-            logger.error("%s: failed after %s: %s", run.name, took, record.error)
+        elif run.state == "failed":
+            logger.error("%s: failed after %s: %s", run.name, took, run.error)
             self._failed.append(run.name)
         else:
-            logger.warning("%s: %s after %s; the next call resumes it", run.name, record.state, took)
+            logger.warning("%s: %s after %s; the next call resumes it", run.name, run.state, took)
             self.unfinished.append(run.name)
-        self._after_each(run, record)
-
-    def _stop(self) -> None:
-        logger.warning("stopping; run the same command again to resume from the last complete epoch")
-        stop_workers(self._workers)
+        self._after_each(run)
 
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
     """A ``kill`` stops as Ctrl-C does."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError, first_line
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 from pipeline.tracking.run_start import EVALUATION
 from pipeline.tracking.stores import (
     EVALUATED,
@@ -51,8 +51,7 @@ class TrainingLink:
 def write_training_link(directory: Path, run: TrackedRun) -> None:
     """Write it into the folder of a training's checkpoints (and not into these, which are passed on)."""
     link = TrainingLink(kept_address(run.tracking_uri), str(run.run_id))
-    with atomic_path(directory / FILE) as partial:
-        partial.write_text(json.dumps(asdict(link), indent=2), encoding="utf-8")
+    write_text(directory / FILE, json.dumps(asdict(link), indent=2))
 
 
 def read_training_link(checkpoint: Path) -> TrainingLink | None:

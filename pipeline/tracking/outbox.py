@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mlflow.entities import Metric, RunTag
 from PIL import Image
 
 from pipeline.errors import UserError, first_line
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 from pipeline.tracking.run_start import run_in_store, start_run
 from pipeline.tracking.stores import (
     KEY,
@@ -70,7 +71,6 @@ class Outbox:
         self._folder = folder
         self._tracking_uri = tracking_uri
         self._address = kept_address(tracking_uri)
-        self._client: mlflow.MlflowClient | None = None
         self._accepted = False  # something, by this object
 
     def start(self, wanted: Mapping[str, Any], refusal_kept: bool = False) -> None:
@@ -153,11 +153,10 @@ class Outbox:
             waiting = [message for message in every if self._is_for_here(message)]
             sent: list[dict[str, Any]] = []
             try:
-                self._open()
+                _ = self._client
             except STORE_ERRORS as error:
-                if not is_away(error):
+                if not self._is_away(error):
                     raise
-                _failed[self._address] = time.monotonic()
                 return waiting
             try:
                 for message in waiting:
@@ -165,8 +164,7 @@ class Outbox:
                         self._deliver(message, self._picture_of(message), waiting)
                         sent.append(message)
                     except STORE_ERRORS as error:
-                        if is_away(error):
-                            _failed[self._address] = time.monotonic()
+                        if self._is_away(error):
                             break
             finally:  # also when it is interrupted: what was sent is not sent again
                 if sent:
@@ -177,6 +175,12 @@ class Outbox:
 
     def _failed_just_now(self) -> bool:
         return time.monotonic() - _failed.get(self._address, -_PAUSE) < _PAUSE
+
+    def _is_away(self, error: BaseException) -> bool:
+        """Whether an error says that the store is away, which is noted then."""
+        if away := is_away(error):
+            _failed[self._address] = time.monotonic()
+        return away
 
     def _is_for_here(self, message: Mapping[str, Any]) -> bool:
         return message.get("store", self._address) == self._address  # earlier versions did not name it
@@ -194,8 +198,7 @@ class Outbox:
             self._deliver(message, picture)
         except STORE_ERRORS as error:
             reason = without_passwords(first_line(error))
-            if is_away(error):
-                _failed[self._address] = time.monotonic()
+            if self._is_away(error):
                 self._keep(message, picture)
                 self._warn_once([message], f" ({reason})")
             elif refusal_kept:
@@ -225,7 +228,7 @@ class Outbox:
         self, message: dict[str, Any], picture: np.ndarray | None, later: list[dict[str, Any]] | None = None
     ) -> None:
         """Send one message; after a start, what follows it, and `later` messages, have the id that the store gave."""
-        client, kind = self._open(), message["kind"]
+        client, kind = self._client, message["kind"]
         if kind == "start":
             before, run_id = message["run_id"], start_run(client, self._tracking_uri, message)
             for other in later or []:
@@ -259,10 +262,9 @@ class Outbox:
         _failed.pop(self._address, None)
         _warned.pop(self._address, None)
 
-    def _open(self) -> mlflow.MlflowClient:
-        if self._client is None:
-            self._client = open_client(self._tracking_uri)
-        return self._client
+    @cached_property
+    def _client(self) -> mlflow.MlflowClient:
+        return open_client(self._tracking_uri)
 
     def _known(self, client: mlflow.MlflowClient, run_id: str) -> str:
         """The store's id of a run, which another process may have begun in the meantime."""
@@ -295,8 +297,7 @@ class Outbox:
     def _rewrite(self, left: list[dict[str, Any]]) -> None:
         kept = {message.get("picture") for message in left}
         if left:
-            with atomic_path(self.file) as partial:
-                Path(partial).write_text("".join(json.dumps(message) + "\n" for message in left), encoding="utf-8")
+            write_text(self.file, "".join(json.dumps(message) + "\n" for message in left))
         else:
             self.file.unlink()
         pictures = self._folder / PICTURES

@@ -221,14 +221,10 @@ class StoredRun:
     """A run as its store has it.
 
     Attributes:
-        store: that holds it.
-        run_id: MLflow's.
         name: the run's, or its id.
         experiment: id of its experiment.
         status: ``RUNNING``, ``FINISHED``, ``FAILED`` or ``KILLED``.
-        tags: by name.
-        parameters: by name.
-        metrics: last value of each, by name.
+        metrics: last value of each.
     """
 
     store: Store

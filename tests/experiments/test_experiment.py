@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.experiments import Plan, Record, experiment, report_experiment, run_experiment
+from pipeline.experiments import Plan, Run, experiment, report_experiment, run_experiment
 from pipeline.experiments import runner as worker
 from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.plan import FoldPlan
@@ -173,7 +173,7 @@ def test_two_variants_on_two_folds_end_in_a_report(tmp_path: Path, rock: Path, m
         tested = {file["name"] for file in data["files"] if file["split"] == "test"}
         folder = out / tags["variant"] / f"fold{tags['fold']}" / "seed0"
         assert set(pd.read_csv(folder / "evaluation" / "per_image.csv")["name"]) == tested
-        assert Record.read(folder).mlflow_run_id == child.info.run_id
+        assert Run.read(folder).mlflow_run_id == child.info.run_id
     logged = {item.path for item in client.list_artifacts(store.parent_run_id, "comparison")}
     assert "comparison/report.html" in logged
 

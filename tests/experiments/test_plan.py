@@ -39,7 +39,7 @@ def test_every_variant_and_fold_has_the_first_seed_before_the_second(tmp_path):
         "b fold 11 seed 1",
     ]
     first = runs[0]
-    assert (first.folder, first.fingerprint) == (tmp_path / "b" / "fold11" / "seed0", "aa")
+    assert (first.folder, first.data_fingerprint) == (tmp_path / "b" / "fold11" / "seed0", "aa")
     assert first.training["split_csv"] == first.evaluation["split_csv"] == str(tmp_path / "11.csv")
     assert first.evaluation["split"] == "test"
 
@@ -106,6 +106,12 @@ def test_overrides_of_a_variant_come_after_the_common_ones(tmp_path):
     # windows and data are those of the training, the training's recipe is no matter of the evaluation
     same = {"dataset_dir": "rock", "halo": 64, "flatten_shading": False}
     assert a.evaluation == {**same, "split": "test", "mirror": False}
+
+
+def test_an_evaluation_applies_the_network_as_its_training_did_when_it_chose_the_threshold(tmp_path):
+    as_in_the_training = {"mirror": True, "halo": 64, "precision": "float32", "prompt": "pore | crack"}
+    (run,) = Plan({"a": {}}, "a", common=as_in_the_training).runs(tmp_path)
+    assert run.evaluation == {**as_in_the_training, "split": "val"}
 
 
 @pytest.mark.parametrize(

@@ -2,45 +2,49 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.experiments import Record, Run, read_records
+from pipeline.experiments import Run, read_runs
 from pipeline.experiments.record import locked
 
 
 def run_in(folder, **training) -> Run:
-    return Run("unet", 0, "", folder, {"seed": 0, "features": (8, 16), **training}, {"split": "val"})
+    return Run(folder, "unet", 0, "", "", {"seed": 0, "features": (8, 16), **training}, {"split": "val"})
 
 
 def test_a_record_is_read_as_written(tmp_path):
     folder = tmp_path / "unet" / "seed0"
-    record = Record.of(run_in(folder))
-    assert (record.state, record.training_seconds, record.parameters) == ("running", 0.0, None)
-    record.state, record.training_seconds = "interrupted", 12.5
-    record.write(folder)
-    assert Record.of(run_in(folder)) == record
+    run = run_in(folder).resumed()
+    assert (run.state, run.training_seconds, run.parameters) == ("running", 0.0, None)
+    run.state, run.training_seconds = "interrupted", 12.5
+    run.write()
+    read = run_in(folder).resumed()
+    assert read == replace(run, training={**run.training, "features": [8, 16]})
     in_fold = tmp_path / "unet" / "fold13" / "seed0"
-    Record("unet", 0, "13", "abc", {}, {}).write(in_fold)
-    assert dict(read_records(tmp_path)) == {folder: record, in_fold: Record("unet", 0, "13", "abc", {}, {})}
-    assert record.costs() == {"training_seconds": 12.5}
+    other = Run(in_fold, "unet", 0, "13", "abc", {}, {})
+    other.write()
+    assert "folder" not in (in_fold / "run.json").read_text()
+    assert read_runs(tmp_path) == [other, read]
+    assert run.costs() == {"training_seconds": 12.5}
 
 
 def test_results_of_other_settings_are_not_taken_for_these(tmp_path):
     folder = tmp_path / "unet" / "seed0"
-    Record.of(run_in(folder, max_epochs=2)).write(folder)
+    run_in(folder, max_epochs=2).write()
     with pytest.raises(UserError, match="max_epochs was 2, now 3") as caught:
-        Record.of(run_in(folder, max_epochs=3))
+        run_in(folder, max_epochs=3).resumed()
     assert "--output_dir" in str(caught.value)
     with pytest.raises(UserError, match="norm was None, now batch"):
-        Record.of(run_in(folder, max_epochs=2, norm="batch"))
+        run_in(folder, max_epochs=2, norm="batch").resumed()
 
 
 def test_a_damaged_record_is_told(tmp_path):
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(UserError, match=r"run\.json can't be read"):
-        Record.read(tmp_path)
+        Run.read(tmp_path)
 
 
 def test_a_lock_lives_as_long_as_the_process_that_inherited_it(tmp_path):

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.experiments import Record, read_records
+from pipeline.experiments import Run, read_runs
 from pipeline.experiments.record import run_table, write_run_table
 
 
 def put(folder: Path, variant: str, fold: str = "", state: str = "finished", **settings) -> Path:
     run = folder / variant / (f"fold{fold}" if fold else "") / "seed0"
-    Record(variant, 0, fold, "abc", {}, {}, state, **settings).write(run)
+    Run(run, variant, 0, fold, "abc", {}, {}, state, **settings).write()
     if state == "finished":
         summary = {
             "pooled": {"dice": 0.84, "dice_at_half": 0.5, "cl_dice": 0.91},
@@ -44,7 +44,7 @@ def test_a_damaged_summary_is_told_and_the_other_runs_stand(tmp_path, content):
     summary.unlink()
     if content is not None:
         summary.write_text(content)
-    runs = run_table(read_records(tmp_path)).set_index("variant")
+    runs = run_table(read_runs(tmp_path)).set_index("variant")
     assert runs.loc["unet", "state"] == "failed"
     assert f"{summary} can't be read" in runs.loc["unet", "error"]
     assert runs.loc["vlsenet", "dice"] == 0.84

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.experiments import Plan, Record, Run
+from pipeline.experiments import Plan, Run
 from pipeline.experiments import runner as worker
 from pipeline.experiments.record import locked
 from pipeline.experiments.runner import Runner
@@ -58,7 +58,7 @@ def log(folder: Path, variant: str) -> str:
 
 def test_finished_runs_are_skipped_and_new_ones_are_done(tmp_path, caplog):
     ended = []
-    runner = make(tmp_path, "a", "b", seeds=(0, 1), after_each=lambda run, record: ended.append(record.name))
+    runner = make(tmp_path, "a", "b", seeds=(0, 1), after_each=lambda run: ended.append(run.name))
     assert runner.run() == []
     assert order(tmp_path) == ["a0", "b0", "a1", "b1"]
     assert ended == ["a seed 0", "b seed 0", "a seed 1", "b seed 1"]
@@ -75,9 +75,9 @@ def test_finished_runs_are_skipped_and_new_ones_are_done(tmp_path, caplog):
 def test_one_that_fails_does_not_stop_the_rest_and_is_named(tmp_path, caplog):
     failed = ["diverges seed 0", "dies seed 0"]
     assert make(tmp_path, "diverges", "dies", "a").run() == failed
-    assert Record.read(tmp_path / "a" / "seed0").state == "finished"
-    assert Record.read(tmp_path / "diverges" / "seed0").error == "the loss became nan"
-    died = Record.read(tmp_path / "dies" / "seed0")
+    assert Run.read(tmp_path / "a" / "seed0").state == "finished"
+    assert Run.read(tmp_path / "diverges" / "seed0").error == "the loss became nan"
+    died = Run.read(tmp_path / "dies" / "seed0")
     assert died.state == "failed"
     assert "status 3" in died.error
     assert "log.txt" in died.error
@@ -92,7 +92,7 @@ def test_one_that_fails_does_not_stop_the_rest_and_is_named(tmp_path, caplog):
 def test_no_training_is_left_behind_after_an_interrupt_or_an_error(tmp_path, error):
     sleeping = tmp_path / "slow" / "seed0" / "sleeping"
 
-    def fail(run: Run, record: Record) -> None:
+    def fail(run: Run) -> None:
         deadline = time.monotonic() + 30
         while not (sleeping.exists() and sleeping.read_text()) and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -105,7 +105,7 @@ def test_no_training_is_left_behind_after_an_interrupt_or_an_error(tmp_path, err
     assert sorted(order(tmp_path)) == ["a0", "slow0"]
     with locked(tmp_path / "slow" / "seed0" / ".lock") as free:
         assert free is not None
-    assert Record.read(tmp_path / "slow" / "seed0").state == "running"
+    assert Run.read(tmp_path / "slow" / "seed0").state == "running"
 
 
 def test_a_run_that_was_stopped_is_not_finished(tmp_path):

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from pipeline.experiments import Record
+from pipeline.experiments import Run
 from pipeline.experiments.runner import TimeLeft, duration
 
 
-def record(variant: str, training: float | None, evaluation: float | None) -> Record:
-    return Record(variant, 0, "", "", {}, {}, training_seconds=training, evaluation_seconds=evaluation)
+def record(variant: str, training: float | None, evaluation: float | None) -> Run:
+    return Run(Path(), variant, 0, "", "", {}, {}, training_seconds=training, evaluation_seconds=evaluation)
 
 
 def test_a_variant_is_expected_to_take_what_it_took_and_a_new_one_what_all_took():

@@ -14,7 +14,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
-from pipeline.experiments import Record
+from pipeline.experiments import Run
 from pipeline.experiments.parent_run import open_mlflow, read_mlflow
 from pipeline.tracking import outbox as outbox_module
 from pipeline.tracking import stores
@@ -226,12 +226,11 @@ def test_an_experiment_and_its_trainings_reach_the_store_with_their_relation(ser
     out.mkdir()
     plan.write_text("baseline: unet")
     experiment = open_mlflow(out, server.address, None, "unet", [plan])
-    record = Record("unet", 3, "13", "abc", {}, {}, parameters=1000)
-    folder = out / "unet" / "fold13" / "seed3"
-    record.mlflow_run_id = experiment.start_child(record, folder, {"torch": "2"})
-    experiment.log_costs(record, folder)
-    record.state, record.error = "failed", "the loss became nan"
-    experiment.end_child(record, folder)
+    run = Run(out / "unet" / "fold13" / "seed3", "unet", 3, "13", "abc", {}, {}, parameters=1000)
+    run.mlflow_run_id = experiment.start_child(run, {"torch": "2"})
+    experiment.log_costs(run)
+    run.state, run.error = "failed", "the loss became nan"
+    experiment.end_child(run)
     experiment.finish("FAILED")
     server.is_away = False
     assert send_unsent(out)[1] == 0
@@ -246,7 +245,7 @@ def test_an_experiment_and_its_trainings_reach_the_store_with_their_relation(ser
     # the next call goes on in them
     again = open_mlflow(out, None, None, "unet", [])
     assert again.parent_run_id == parent.info.run_id
-    assert again.start_child(record, folder, {}) == child.info.run_id
+    assert again.start_child(run, {}) == child.info.run_id
     assert len(server.runs("grid")) == 2
 
 
