@@ -14,7 +14,7 @@ def test_all_mistakes_are_told_at_once_and_with_their_variant(tmp_path):
     with pytest.raises(UserError) as caught:
         find_mistakes(plan.runs(tmp_path / "out"))
     lines = str(caught.value).splitlines()
-    assert lines[0].startswith("variant a: --norm bach: give one of")
+    assert lines[0] == "variant a: --norm bach: did you mean batch? give one of batch, instance, group"
     assert "variant b: unknown option --switches::contxt; did you mean --switches::context?" in lines
     assert [line for line in lines if "mirorr" in line] == [
         f"variant {name}: unknown option --mirorr; did you mean --mirror?" for name in "abc"
