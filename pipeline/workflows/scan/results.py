@@ -57,8 +57,8 @@ FILES = (
 )
 #: temporary folders in which the pore tables are made
 _BEGUN = (".pores-*", ".labels-*")
-#: further files that a segmentation can write, by the name of their format
-FORMATS = ("tiff", "nifti")
+#: further files of the mask, by the name of their format
+FORMATS = {"tiff": TIFF, "nifti": NIFTI}
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def expected_files(outputs: Mapping[str, Any], is_stack: bool) -> list[str]:
         names += [CSV, PARQUET, REPORT]
         if is_stack:
             names += [VOLUME_CSV, VOLUME_PARQUET, *([LABELS] if nifti else [])]
-    return [*names, *([TIFF] if "tiff" in outputs["formats"] else []), *([NIFTI] if nifti else [])]
+    return [*names, *(file for name, file in FORMATS.items() if name in outputs["formats"])]
 
 
 def porosity_summary(porosity: Porosity) -> dict[str, Any]:
