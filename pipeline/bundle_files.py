@@ -1,7 +1,9 @@
-"""Where the bundle's configs lie, and mappings that hold mappings, as configs do."""
+"""Where the bundle's configs lie, mappings that hold mappings, as configs do, and text as configs can hold it."""
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -25,6 +27,29 @@ def flattened(values: Mapping[str, Any], joint: str = ".") -> dict[str, Any]:
         else:
             flat[str(name)] = value
     return flat
+
+
+#: what MONAI's configs read as an expression, a reference, a macro, or the path of an entry
+_MEANT_FOR_MONAI = re.compile(r"^[$@%]|#|[@%]::")
+_BARE = re.compile(r"[^\w ./-]")
+
+
+def text_in_config(text: str) -> str:
+    """Text as MONAI's configs can hold it, whatever is in it: where they would read it as something else, as an
+    expression whose value it is."""
+    if not _MEANT_FOR_MONAI.search(text):
+        return text
+    return "$'" + _BARE.sub(lambda one: f"\\U{ord(one[0]):08x}", text) + "'"
+
+
+def text_of_config(value: Any) -> Any:
+    """An entry of a config, as it was before `text_in_config`; anything else as it is."""
+    if isinstance(value, str) and value.startswith("$'") and "\\U" in value:
+        try:
+            return ast.literal_eval(value[1:])
+        except (ValueError, SyntaxError):  # an expression of the config's own
+            return value
+    return value
 
 
 #: as setup.cfg installs it; the path ends like this, whatever the place that pip chose

@@ -80,7 +80,9 @@ def store_addresses(store: str) -> list[str]:
         files = sorted(path.glob(f"*/{_STORE}"))
     if not files or not files[0].is_file():
         raise UserError(f"{store}: no {_STORE} found; give a folder of runs, sqlite:///FILE.db or a server's address")
-    return [f"sqlite:///{file}" for file in files]
+    from pipeline.tracking.stores import sqlite_address
+
+    return [sqlite_address(file) for file in files]
 
 
 def store_address(store: str) -> str:

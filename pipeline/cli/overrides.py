@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.bundle_files import text_in_config
 from pipeline.errors import UserError
 from pipeline.options import options_of
 from pipeline.wording import nearest
 
-#: what MONAI's configs read as an expression, a reference or a macro where a text begins with it
-_MEANT_FOR_MONAI = ("$", "@", "%")
 _POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 
 
@@ -25,17 +24,12 @@ def overrides(given: argparse.Namespace, config: str) -> dict[str, Any]:
         config: name of the config, such as `scan`.
 
     Raises:
-        UserError: a wrong `--set`, or text that MONAI's configs can't hold.
+        UserError: a wrong `--set`.
     """
     options = options_of(config)
     values = {name: value for name, value in vars(given).items() if name in options}
-    for name, value in values.items():
-        if isinstance(value, str) and value.startswith(_MEANT_FOR_MONAI):
-            if not options[name].kind.is_path:
-                raise UserError(f"--{name} {value}: MONAI's configs would read its $, @ or %; choose another")
-            values[name] = f"./{value}"
-        options[name].check_text(values[name])
-    return {**values, **parse_assignments(given.set, config)}
+    typed = {name: text_in_config(value) if isinstance(value, str) else value for name, value in values.items()}
+    return {**typed, **parse_assignments(given.set, config)}
 
 
 def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.bundle_files import text_of_config
 from pipeline.errors import UserError, first_line
 from pipeline.tracking.stores import EVALUATION_FOLDER, Store, StoredRun
 from pipeline.wording import some_of
@@ -146,7 +147,7 @@ def read_training(store: Store, run_id: str) -> FinishedTraining:
         next(name for name, key in store.experiments().items() if key == run.experiment),
         config,
         data,
-        run.parameters.get("dataset_dir", str(config["dataset_dir"])),
+        run.parameters.get("dataset_dir", str(text_of_config(config["dataset_dir"]))),
         environment,
         _artifact(run, f"{EVALUATION_FOLDER}/config.yaml") if same_data else None,
         read_histories(run),

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.bundle_files import config_files
+from pipeline.bundle_files import config_files, text_in_config
 from pipeline.data import index_dataset
 from pipeline.data.split_file import write_split_csv
 from pipeline.errors import UserError
@@ -141,15 +141,15 @@ def rerun(
     run = TrackedRun(tracking_uri, first.experiment_name + RERUNS, f"{first.name} again", str(output_dir), {}, tags)
     run.start({})
     made = str(run.run_id)
-    data = {"dataset_dir": dataset_dir, "split_csv": str(split_csv), "pore_label": first.data["pore_label"]}
+    data = {"dataset_dir": text_in_config(dataset_dir), "split_csv": text_in_config(str(split_csv)), "pore_label": first.data["pore_label"]}
     data |= {"tracking_uri": kept_address(tracking_uri), "overwrite": False}
-    config = {**first.config, **data, "output_dir": str(output_dir), "resume": False}
+    config = {**first.config, **data, "output_dir": text_in_config(str(output_dir)), "resume": False}
     config["mlflow_run"] = {**config["mlflow_run"], "run_id": made}
     threads = first.environment.get("threads")
     _run("train", config, output_dir, threads)
     if first.evaluation is not None:
-        checkpoint = str(output_dir / "checkpoints" / "best.pt")
-        places = {"checkpoint": checkpoint, "output_dir": str(output_dir / "evaluation"), "mlflow_run_id": made}
+        checkpoint = text_in_config(str(output_dir / "checkpoints" / "best.pt"))
+        places = {"checkpoint": checkpoint, "output_dir": text_in_config(str(output_dir / "evaluation")), "mlflow_run_id": made}
         _run("evaluate", {**first.evaluation, **data, **places}, output_dir, threads)
     before = {name: values for name, values in first.histories.items() if _is_repeated(name, first)}
     again = store.find(made)

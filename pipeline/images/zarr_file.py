@@ -177,7 +177,8 @@ def _opened(location: str) -> Any:
     try:
         if "://" not in location and Path(location).is_file():
             return zarr.open(zarr.storage.ZipStore(location, mode="r"), mode="r")
-        return zarr.open(location, mode="r")
+        # a path, as zarr takes text with `::` for a chain of addresses
+        return zarr.open(location if "://" in location else Path(location), mode="r")
     except ImportError as error:
         what = f"{error}".rstrip(".")
         raise FileProblem(location, f"reading it needs a package ({what})", "install it") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -59,7 +60,9 @@ def open_table(
             file.write((",".join(schema.names) + "\n").encode())
             with (
                 pyarrow.csv.CSVWriter(file, schema, write_options=options) as csv_writer,
-                pq.ParquetWriter(parquet_path, schema, compression="zstd") as parquet_writer,
+                # not by its path, which Arrow takes for an address where there is a colon in it
+                parquet_path.open("wb") as parquet_file,
+                pq.ParquetWriter(parquet_file, schema, compression="zstd") as parquet_writer,
             ):
 
                 def write(values: Mapping[str, np.ndarray]) -> None:
@@ -74,6 +77,12 @@ def open_table(
                 yield write
     except OSError as error:
         raise write_error(parquet, error) from error
+
+
+def read_table(parquet: Path) -> pd.DataFrame:
+    """The rows of a Parquet file, whatever its name: given a path, Arrow takes a colon for an address."""
+    with parquet.open("rb") as file:
+        return pd.read_parquet(file)
 
 
 def in_groups(batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pipeline.bundle_files import text_of_config
 from pipeline.errors import UserError
 from pipeline.options.commands import OF_COMMANDS
 from pipeline.options.configs import BUNDLE, OF_CONFIGS
@@ -60,7 +61,7 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
     problems = []
     for name, option in options_of(command).items():
         try:
-            option.check(config.get(name))
+            option.check(text_of_config(config.get(name)))
         except UserError as error:
             problems.append(str(error))
     interval, epochs = config.get("val_interval"), config.get("max_epochs")

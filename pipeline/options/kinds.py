@@ -69,7 +69,7 @@ class PathText(Kind):
     what: str = "a file"
     example: str = ""
     metavar = "FILE"
-    is_text = is_path = True
+    is_text = True
 
 
 @dataclass(frozen=True)
@@ -244,7 +244,7 @@ class Existing(Kind):
     is_right: Callable[[Path], bool] = Path.is_file
     example: str = ""
     metavar = "FILE"
-    is_text = is_path = True
+    is_text = True
 
     def check(self, name: str, value: Any) -> None:
         path = Path(str(value))
@@ -261,7 +261,7 @@ class OutputFolder(Kind):
     what: str = "a folder for the results"
     example: str = "runs/my_rock"
     metavar = "DIR"
-    is_text = is_path = True
+    is_text = True
 
     def problem(self, value: Any) -> str | None:
         path = Path(str(value)).absolute()

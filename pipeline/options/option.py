@@ -78,18 +78,8 @@ class Option:
         if self.required and value in (None, ""):
             what, example = getattr(self.kind, "what", "a value"), getattr(self.kind, "example", "VALUE")
             raise UserError(f"--{self.name} is missing: give {what}, as in --{self.name} {example}")
-        self.check_text(value)
         if value is not None or self.default is not None or isinstance(self.kind, Flag):
             self.kind.check(self.name, value)
-
-    def check_text(self, value: Any) -> None:
-        """Refuse text with `#`, which MONAI takes for the path of a config's entry and replaces, wherever it stands.
-
-        Raises:
-            UserError: it holds one.
-        """
-        if self.kind.is_text and "#" in str(value):
-            raise UserError(f"--{self.name} {value}: MONAI's configs can't hold the character #; choose another value")
 
     def described(self, command: str, code: str = "") -> str:
         """Help, unit and default, in a line.

@@ -23,6 +23,7 @@ from pipeline.tracking.stores import (
     is_key,
     kept_address,
     open_client,
+    sqlite_address,
     sqlite_file,
 )
 from pipeline.tracking.tracked_run import TrackedRun
@@ -69,7 +70,7 @@ def read_training_link(checkpoint: Path) -> TrainingLink | None:
     store = sqlite_file(link.tracking_uri)
     if store is not None and not store.is_file():
         moved = path.parent.parent / store.name
-        return TrainingLink(f"sqlite:///{moved.as_posix()}", link.run_id) if moved.is_file() else None
+        return TrainingLink(sqlite_address(moved), link.run_id) if moved.is_file() else None
     return link
 
 

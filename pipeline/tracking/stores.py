@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 from uuid import uuid4
 
 import mlflow
 import requests
+import sqlalchemy
 from alembic.util import CommandError
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -41,6 +43,8 @@ RERUNS = " reruns"
 ADDRESS_VARIABLE = "VLSENET_TRACKING_URI"
 
 _SQLITE = "sqlite:///"
+#: whether the installed SQLAlchemy decodes the path of a database, as versions from 2.1 do
+_DECODES = sqlalchemy.make_url(f"{_SQLITE}%41").database == "A"
 
 #: what a store raises that does not answer, is damaged or locked, or lacks its driver; MLflow hands on those of its
 #: database as they are
@@ -52,14 +56,33 @@ _REFUSALS = ("unable to open", "authentication failed", "access denied", "does n
 
 def default_tracking_uri(output_dir: str | Path) -> str:
     """The SQLite store of an output folder."""
-    return f"{_SQLITE}{(Path(output_dir).absolute() / 'mlflow.db').as_posix()}"
+    return sqlite_address(Path(output_dir) / "mlflow.db")
+
+
+def sqlite_address(file: Path) -> str:
+    """The address of an SQLite store; MLflow's database layer takes a `?` for options, and some versions decode `%`."""
+    path = file.absolute().as_posix()
+    return _SQLITE + (path.replace("%", "%25").replace("?", "%3F") if _DECODES else path)
 
 
 def sqlite_file(tracking_uri: str) -> Path | None:
     """The file of an SQLite store; None for any other address."""
-    if not tracking_uri.startswith(_SQLITE):
-        return None
-    return Path(tracking_uri.removeprefix(_SQLITE).partition("?")[0])  # options of the database may follow
+    return _file_and_options(tracking_uri)[0] if tracking_uri.startswith(_SQLITE) else None
+
+
+def _file_and_options(address: str) -> tuple[Path, str]:
+    """The file of an SQLite store and what follows its path, from `?`.
+
+    A path that was typed as it is, not encoded, is understood where its folder is there.
+    """
+    path = address.removeprefix(_SQLITE)
+    parent = Path(path).parent
+    if "?" in str(parent) and parent.is_dir():
+        return Path(path), ""
+    typed, mark, options = path.partition("?")
+    decoded = Path(unquote(typed) if _DECODES else typed)
+    as_typed = Path(typed).parent.is_dir() and not decoded.parent.is_dir()
+    return Path(typed) if as_typed else decoded, mark + options
 
 
 def without_passwords(text: str) -> str:
@@ -71,17 +94,18 @@ def without_passwords(text: str) -> str:
 
 def kept_address(tracking_uri: str) -> str:
     """A store's address as files keep it: with the whole path of an SQLite file, and without a password."""
-    file = sqlite_file(tracking_uri)
-    if file is not None:
-        options = tracking_uri.partition("?")[1:]
-        return f"{_SQLITE}{file.absolute().as_posix()}{''.join(options)}"
+    if tracking_uri.startswith(_SQLITE):
+        file, options = _file_and_options(tracking_uri)
+        return sqlite_address(file) + options
     return without_passwords(tracking_uri)
 
 
 def full_address(tracking_uri: str) -> str:
     """An address with its password, if this process or one above it was given the same address with one."""
+    if sqlite_file(tracking_uri) is not None:
+        return kept_address(tracking_uri)
     given = os.environ.get(ADDRESS_VARIABLE, "")
-    if kept_address(tracking_uri) != tracking_uri and sqlite_file(tracking_uri) is None:
+    if kept_address(tracking_uri) != tracking_uri:
         os.environ[ADDRESS_VARIABLE] = tracking_uri  # for what is read from files, and for processes of this one
     return given if given and kept_address(given) == tracking_uri else tracking_uri
 
@@ -135,7 +159,7 @@ def open_client(tracking_uri: str) -> mlflow.MlflowClient:
 def _make(file: Path) -> None:
     new = file.with_name(f".{file.name}-{uuid4().hex[:12]}")
     try:
-        mlflow.MlflowClient(f"{_SQLITE}{new.absolute().as_posix()}")
+        mlflow.MlflowClient(sqlite_address(new))
         try:
             os.link(new, file)  # a rename would replace what another process has made and used meanwhile
         except FileExistsError:

@@ -16,10 +16,10 @@ from monai.bundle.config_item import ComponentLocator
 from monai.bundle.utils import ID_SEP_KEY
 from monai.utils import ensure_tuple
 
-from pipeline.bundle_files import config_files
+from pipeline.bundle_files import config_files, text_in_config, text_of_config
 from pipeline.errors import UserError
 from pipeline.memory import keep_freed_memory
-from pipeline.options import BUNDLE, check_options, without_effect
+from pipeline.options import BUNDLE, check_options, text_options, without_effect
 from pipeline.wording import check_name, nearest
 from pipeline.workflows.export import FORMATS, MANIFEST
 from pipeline.workflows.ranks import Ranks
@@ -63,6 +63,10 @@ class CheckedWorkflow(ConfigWorkflow):
         check_names(overrides, files)
         super().__init__(files, **arguments)
         self.overrides = overrides
+        config = self.parser.get()
+        for name in text_options():  # MONAI would replace the # of a path; what begins with $, @ or % is meant for it
+            if isinstance(text := config.get(name), str) and not text.startswith(("$", "@", "%")):
+                config[name] = text_in_config(text)
 
     def initialize(self) -> Any:
         """Check the options, then run what the config says first.
@@ -78,7 +82,8 @@ class CheckedWorkflow(ConfigWorkflow):
         check_options(command, config)
         for name in without_effect(command, self.overrides):
             logger.warning("--%s has no effect: %s does not use it", name, command)
-        check_output_folder(command, str(config["output_dir"]), bool(config["resume"]), bool(config["overwrite"]))
+        output_dir = str(text_of_config(config["output_dir"]))
+        check_output_folder(command, output_dir, bool(config["resume"]), bool(config["overwrite"]))
         with self._running():
             return super().initialize()
 

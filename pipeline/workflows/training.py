@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 from collections.abc import Callable, Mapping
+from shlex import quote
 from types import FrameType
 from typing import Any
 
@@ -219,7 +220,8 @@ class TrainingRun:
         logger.info("best %s %.4f in epoch %d", state.key_metric_name, state.best_metric, state.best_metric_epoch)
         logger.info("model: %s", self._checkpoints.best)
         logger.info(
-            "curves and pictures: mlflow ui --workers 1 --backend-store-uri '%s'", kept_address(self._run.tracking_uri)
+            "curves and pictures: mlflow ui --workers 1 --backend-store-uri %s",
+            quote(kept_address(self._run.tracking_uri)),
         )
 
     def _report_interrupt(self) -> None:

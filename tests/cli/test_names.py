@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
 
 import pytest
 
+from pipeline.cli.main import main
 from pipeline.cli.paths import model_in, output_folder
+from pipeline.errors import SUCCESS
+from pipeline.synthetic import generate, write_dataset
+from pipeline.visual import write_png
 
 
 @pytest.mark.parametrize(
@@ -34,3 +40,38 @@ def test_the_model_of_a_training(tmp_path: Path) -> None:
     (tmp_path / "checkpoints" / "best.pt").touch()
     assert model_in(str(tmp_path)) == str(tmp_path / "checkpoints" / "best.pt")
     assert model_in(str(tmp_path / "checkpoints" / "best.pt")) is None
+
+
+QUICK = ["max_epochs=1", "steps_per_epoch=1", "batch_size=2", "patch_size=64", "features=[4,4,4,4,4]", "device=cpu"]
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_any_name_that_the_file_system_allows(relative: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From images to a model, scores, a comparison and a report, in folders that libraries take for addresses."""
+    odd = tmp_path / ("%Ca $1" if relative else "30%Ca")
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    here = Path() if relative else odd
+    rock, runs, scan = (here / name for name in ("@rock#2", "#run?a=b:c%20", "Core3:top#1.png"))
+    write_dataset(rock, 3, shape=(80, 96), seed=3, val=1, test=0, text=False)
+    write_png(scan, generate((120, 128), seed=1).image)
+    quick = [word for value in QUICK for word in ("--set", value)]
+    assert main(["train", str(rock), "--output_dir", str(runs), *quick]) == SUCCESS
+    model = str(runs / "checkpoints" / "best.pt")
+    assert main(["evaluate", str(rock), "--checkpoint", model, "--output_dir", str(runs / "val#")]) == SUCCESS
+    assert main(["compare", str(runs), "--output_dir", str(here / "%compared")]) == SUCCESS
+    results = str(here / "$results:1")
+    assert main(["segment", str(scan), "--checkpoint", model, "--output_dir", results]) == SUCCESS
+    written = {path.relative_to(odd).as_posix() for path in odd.rglob("*") if path.is_file()}
+    assert {
+        "#run?a=b:c%20/mlflow.db",
+        "#run?a=b:c%20/val#/per_image.csv",
+        "%compared/report.html",
+        "$results:1/report.html",
+        "$results:1/pores.parquet",
+    } <= written
+    config = next((odd / runs.name / "mlflow_artifacts").rglob("config.yaml"))
+    assert config.is_file()
+    manifest = json.loads((odd / "$results:1" / "manifest.json").read_text())
+    with (odd / "$results:1" / "pores.csv").open() as file:
+        assert len(list(csv.reader(file))) == 1 + manifest["pores"]["pores"]

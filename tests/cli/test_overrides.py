@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 
 import pytest
+from monai.bundle import ConfigParser
 
 from pipeline.cli.overrides import overrides
 from pipeline.errors import UserError
@@ -42,7 +43,9 @@ def test_wrong_assignments_are_refused(assignment: str, told: str) -> None:
     assert told in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["a#b", "$1 + 1", "@checkpoint", "%file"])
-def test_texts_that_monai_would_read_as_its_own_are_refused(text: str) -> None:
-    with pytest.raises(UserError, match="choose another"):
-        overrides(argparse.Namespace(set=[], prompt=text), "scan")
+@pytest.mark.parametrize("text", ["a#b", "$1 + 1", "@checkpoint", "%file", "a@::b", "50%::2", "$'x'\\n\n\"#é孔", "#", "pore"])
+def test_text_is_what_was_typed_also_where_monai_would_read_it_as_its_own(text: str) -> None:
+    parser = ConfigParser(overrides(argparse.Namespace(set=[], prompt=text), "scan"))
+    parser["shown"] = "$'<' + str(@prompt) + '>'"
+    assert parser.get_parsed_content("prompt") == text
+    assert parser.get_parsed_content("shown") == f"<{text}>"

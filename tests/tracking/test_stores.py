@@ -19,7 +19,16 @@ from mlflow.protos.databricks_pb2 import (
 )
 from sqlalchemy.exc import OperationalError
 
-from pipeline.tracking.stores import STORE_ERRORS, is_away, open_client, store_error, without_passwords
+from pipeline.tracking.stores import (
+    STORE_ERRORS,
+    default_tracking_uri,
+    is_away,
+    kept_address,
+    open_client,
+    sqlite_file,
+    store_error,
+    without_passwords,
+)
 
 
 def begin(address: str) -> None:
@@ -115,3 +124,23 @@ def test_what_passes_by_itself_and_what_does_not(error: Exception, away: bool) -
 )
 def test_addresses_are_kept_without_passwords(text: str, kept: str) -> None:
     assert without_passwords(text) == kept
+
+
+@pytest.mark.parametrize("name", ["30%Calcite", "a%20b", "what?/x", "#1", "a:b@c", "ü [1]", "%(here)s"])
+def test_a_store_in_a_folder_of_any_name_is_the_file_there(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / name
+    folder.mkdir(parents=True)
+    for address in (default_tracking_uri(folder), f"sqlite:///{folder}/mlflow.db"):  # also as a user types it
+        assert sqlite_file(address) == folder / "mlflow.db"
+        assert kept_address(address) == default_tracking_uri(folder)
+        open_client(address).search_experiments()
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / "mlflow.db"]
+
+
+def test_options_of_a_database_stay_in_its_address(tmp_path: Path) -> None:
+    (tmp_path / "1%").mkdir()
+    for typed in (f"sqlite:///{tmp_path}/1%/a.db?timeout=3", f"sqlite:///{tmp_path}/1%25/a.db?timeout=3"):
+        assert sqlite_file(typed) == tmp_path / "1%" / "a.db"
+        assert kept_address(typed).endswith("/a.db?timeout=3")
+        open_client(typed).search_experiments()
+    assert [path.name for path in (tmp_path / "1%").iterdir()] == ["a.db"]

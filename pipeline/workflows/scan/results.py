@@ -22,6 +22,7 @@ from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_2d import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
 from pipeline.measure.porosity import Porosity, block_counts
+from pipeline.measure.table_files import read_table
 from pipeline.report import PLOTS, Measures, report_of_scan, write_figures, write_report
 from pipeline.report.pictures import write_overview
 
@@ -168,13 +169,13 @@ def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifes
         store=scan.store,
         blocks=block_counts(scan.store.plan, scan.entries),
         porosity=scan.porosity,
-        table=pd.read_parquet(folder / PARQUET),
+        table=read_table(folder / PARQUET),
         manifest=manifest,
         pixel_size_nm=scan.pixel_size_nm,
         min_area_px=pores.min_area_px,
         dropped=pores.dropped,
         acquisition=volume.acquisition.to_dict(),
-        bodies=pd.read_parquet(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
+        bodies=read_table(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
         shown_slice=volume.depth // 2,
     )
     with scan.pictured(measures.shown_slice) as source:
