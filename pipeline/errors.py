@@ -77,6 +77,8 @@ def mistake_behind(error: BaseException) -> UserError | None:
         if isinstance(cause, UserError):
             return cause
     for cause in causes:
+        if isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG:
+            return UserError(f"{cause.filename}: this name is too long for the file system; choose a shorter one")
         # SQLite, below MLflow, has errors of its own
         if (isinstance(cause, OSError) and cause.errno in FULL_DISK) or "database or disk is full" in str(cause):
             file = f" to write {cause.filename}" if isinstance(cause, OSError) and cause.filename else ""

@@ -14,6 +14,31 @@ from pipeline.errors import FULL_DISK, FileProblem, UserError
 
 #: letters of a temporary name that are drawn
 _DRAWN = 12
+#: bytes of a file's name, on all usual file systems
+_LONGEST = 255
+#: bytes of a file's name in its temporary one, and of a suffix that a writer may choose its format by
+_LONGEST_BEGIN, _LONGEST_SUFFIX = 80, 20
+
+
+def name_that_fits(name: str, *, before: str = "", after: str = "", longest: int = _LONGEST) -> str:
+    """A file name made of another, which is shortened where the whole would be too long for a file system.
+
+    Args:
+        name: of a file or sample, which may be as long as a file's name may be.
+        before: what the new name begins with ...
+        after: ... and ends with.
+        longest: the whole name (bytes).
+    """
+    left = longest - len(os.fsencode(before + after))
+    if len(os.fsencode(name)) > left:  # names that differ only where they are cut stay different
+        mark = "-" + hashlib.sha256(os.fsencode(name)).hexdigest()[:8]
+        name = _first_bytes(name, left - len(mark)) + mark
+    return f"{before}{name}{after}"
+
+
+def _first_bytes(text: str, count: int) -> str:
+    """Whole letters of at most so many bytes."""
+    return os.fsencode(text)[:count].decode(errors="ignore")
 
 
 @contextmanager
@@ -58,7 +83,9 @@ def left_over(path: str | Path) -> list[Path]:
 def _begin_and_suffix(path: Path) -> tuple[str, str]:
     # `.nii.gz` is one suffix: nibabel looks at both parts
     suffix = "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
-    return f".{path.name.removesuffix(suffix)[:80]}-", suffix
+    if len(os.fsencode(suffix)) > _LONGEST_SUFFIX:
+        suffix = ""
+    return f".{_first_bytes(path.name.removesuffix(suffix), _LONGEST_BEGIN)}-", suffix
 
 
 def write_error(path: Path, error: OSError) -> UserError:

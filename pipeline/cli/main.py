@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from types import ModuleType
 
@@ -75,9 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: wrong usage, help, or an interrupt that a workflow has reported.
     """
-    import sys
-
     words = list(sys.argv[1:] if arguments is None else arguments)
+    return run_command(lambda: _run(words))
+
+
+def _run(words: list[str]) -> int:
     parser = build_parser()
     if not words:
         parser.print_help()
@@ -95,4 +98,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         options.parser.refuse(unknown)
     options.parser.check_needed(options)
-    return run_command(lambda: options.run(options))
+    return int(options.run(options))

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.files import name_that_fits
 
 
 def existing_input(path: str) -> str:
@@ -48,7 +49,7 @@ def output_folder(path: str, suffix: str) -> str:
     name = path.rstrip("/").rpartition("/")[2] if "://" in path else Path(path).resolve().name
     if name.endswith(".zarr") or not Path(path).is_dir():
         name = re.sub(r"(\.ome|\.nii)?\.[^.]+$", "", name)
-    return f"{name}{suffix}"
+    return name_that_fits(name, after=suffix)
 
 
 VARIABLE = "VLSENET_CHECKPOINT"

@@ -24,6 +24,8 @@ from pipeline.memory import peak_memory
 from pipeline.networks import build_network, parameter_count
 from pipeline.tracking.provenance import code_version, versions
 from pipeline.workflows.bundle_workflow import run_config
+from pipeline.workflows.checkpoints import read_training
+from pipeline.workflows.model_file import read_model_file
 
 #: tokens of a prompt, as CLIP's tower has them
 _TEXT_LENGTH = 77
@@ -107,7 +109,7 @@ def train(run: Run, experiment: MlflowExperiment) -> None:
             run.peak_memory_bytes = max(run.peak_memory_bytes or 0, peak_memory())
             if before is not None:
                 run.training_seconds = before + time.monotonic() - started
-    best = torch.load(run.folder / "checkpoints" / "best.pt", map_location="cpu", weights_only=True)
+    best = read_model_file(str(run.folder / "checkpoints" / "best.pt"))
     patch_size = _setting("patch_size", overrides)
     run.parameters, run.gflops = network_costs(best["network_settings"], patch_size)
     run.write()
@@ -135,7 +137,7 @@ def _epochs_left(folder: Path, overrides: dict[str, Any]) -> int | None:
     last = folder / "checkpoints" / "last.pt"
     if not last.exists():
         return None
-    training = torch.load(last, map_location="cpu", weights_only=True)["training"]
+    training = read_training(last, f"remove {folder} to train it again")
     if training["state"]["early_stop"]["counter"] >= _setting("early_stop_patience", overrides):
         return 0  # it stopped early
     return int(max(0, _setting("max_epochs", overrides) - training["epoch"]))

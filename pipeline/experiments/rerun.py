@@ -141,7 +141,11 @@ def rerun(
     run = TrackedRun(tracking_uri, first.experiment_name + RERUNS, f"{first.name} again", str(output_dir), {}, tags)
     run.start({})
     made = str(run.run_id)
-    data = {"dataset_dir": text_in_config(dataset_dir), "split_csv": text_in_config(str(split_csv)), "pore_label": first.data["pore_label"]}
+    data = {
+        "dataset_dir": text_in_config(dataset_dir),
+        "split_csv": text_in_config(str(split_csv)),
+        "pore_label": first.data["pore_label"],
+    }
     data |= {"tracking_uri": kept_address(tracking_uri), "overwrite": False}
     config = {**first.config, **data, "output_dir": text_in_config(str(output_dir)), "resume": False}
     config["mlflow_run"] = {**config["mlflow_run"], "run_id": made}
@@ -149,7 +153,11 @@ def rerun(
     _run("train", config, output_dir, threads)
     if first.evaluation is not None:
         checkpoint = text_in_config(str(output_dir / "checkpoints" / "best.pt"))
-        places = {"checkpoint": checkpoint, "output_dir": text_in_config(str(output_dir / "evaluation")), "mlflow_run_id": made}
+        places = {
+            "checkpoint": checkpoint,
+            "output_dir": text_in_config(str(output_dir / "evaluation")),
+            "mlflow_run_id": made,
+        }
         _run("evaluate", {**first.evaluation, **data, **places}, output_dir, threads)
     before = {name: values for name, values in first.histories.items() if _is_repeated(name, first)}
     again = store.find(made)

@@ -15,6 +15,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.bundle_files import flattened
+from pipeline.files import name_that_fits
 from pipeline.tracking.outbox import Outbox, unsent_messages
 from pipeline.tracking.stores import (
     STORE_ERRORS,
@@ -28,6 +29,8 @@ from pipeline.tracking.stores import (
 
 logger = logging.getLogger("vlsenet")
 
+#: letters of a picture's name, to which MLflow adds step, time and a number of its own
+_LONGEST_KEY = 120
 #: MLflow's limit for the value of a parameter
 _LONGEST_PARAMETER = 6000
 
@@ -142,6 +145,7 @@ class TrackedRun:
         """Log an RGB picture (H, W, 3), uint8, of one epoch."""
         if self._started:
             key = re.sub(r"[^\w\-./ ]", "_", name, flags=re.ASCII)  # MLflow refuses other characters
+            key = name_that_fits(key, longest=_LONGEST_KEY)
             self._outbox.send_picture(picture, key, step)
 
     def log_files(self, files: Iterable[Path], folder: str) -> None:

@@ -14,6 +14,7 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.workflows.model_file import load_tensors
 
 logger = logging.getLogger("vlsenet")
 
@@ -92,13 +93,9 @@ class TrainingCheckpoints:
         """Bring a training to where ``last.pt`` left it.
 
         Raises:
-            UserError: the file is unreadable, was trained with another recipe, or has ``max_epochs`` already.
+            UserError: the file can't be read or is of no training, was trained with another recipe, or has ``max_epochs`` already.
         """
-        try:
-            saved = torch.load(self.last, map_location="cpu", weights_only=True)
-            training = saved["training"]
-        except Exception as error:
-            raise UserError(f"{self.last} can't be resumed ({error}); --overwrite starts from scratch") from error
+        training = read_training(self.last, "--overwrite starts from scratch")
         self._check_recipe(training["recipe"], training.get("parts", self._parts))
         epoch = training["epoch"]
         if epoch >= max_epochs:
@@ -143,6 +140,24 @@ class TrainingCheckpoints:
             "state": {name: part.state_dict() for name, part in self._state.items()},
         }
         _save({**model, "training": training}, self.last)
+
+
+def read_training(last: Path, remedy: str) -> dict[str, Any]:
+    """The state of a training in its `last.pt`.
+
+    Args:
+        last: the file.
+        remedy: what the user can do if it can't be read.
+
+    Raises:
+        UserError: it is damaged, or no `last.pt` of a training.
+    """
+    saved = load_tensors(last, remedy)
+    training = saved.get("training") if isinstance(saved, dict) else None
+    needed = {"recipe", "epoch", "state", "best_metric", "best_metric_epoch"}
+    if not isinstance(training, dict) or not needed <= training.keys():
+        raise UserError(f"{last} holds no training that could be resumed; {remedy}")
+    return training
 
 
 def _save(content: dict[str, Any], path: Path) -> None:

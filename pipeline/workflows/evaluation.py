@@ -16,7 +16,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from pipeline.data import DatasetIndex, Sample
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, name_that_fits
 from pipeline.foreground.measurement import normalised_image
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
 from pipeline.metrics.threshold import CLEAR_GAIN, HIGHEST, LOWEST
@@ -139,7 +139,7 @@ class EvaluationReport:
                 "overlays": error_overlay(image, predicted, truth),
                 "truth": mask_overlay(image, truth),
             }.items():
-                write_png(self._output_dir / folder / f"{batch['name']}.png", picture)
+                write_png(self._output_dir / folder / name_that_fits(batch["name"], after=".png"), picture)
 
     def _write(self, _: SupervisedEvaluator) -> None:
         table = pd.DataFrame(self._rows).sort_values("name", ignore_index=True)

@@ -159,19 +159,32 @@ def read_model_file(path: str) -> dict[str, Any]:
     Raises:
         UserError: not a model file, a damaged one, or one of a later version.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PyTorch's warnings on other files are for programmers
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # PyTorch raises errors of every type for foreign files
-        reason = _why_unreadable(path, error)
-        raise UserError(f"{path} can't be read as a checkpoint ({reason}); give best.pt of a training") from error
+    content = load_tensors(path, "give best.pt of a training")
     if not isinstance(content, dict) or "vlsenet_format" not in content:
         raise UserError(f"{path} is not a VLSE-Net checkpoint; give best.pt of a training")
     if content["vlsenet_format"] > _FORMAT:
         version = content["versions"]["vlsenet"]
         raise UserError(f"{path} was written by vlsenet {version}; install that version or a later one")
     return {**content, "data": {**_UNKNOWN, **content["data"]}}
+
+
+def load_tensors(path: str | Path, remedy: str) -> Any:
+    """The content of a file that PyTorch wrote: tensors and plain values; nothing in it is executed.
+
+    Args:
+        path: the file.
+        remedy: what the user can do if it can't be read.
+
+    Raises:
+        UserError: it can't be read, in one line; PyTorch's own text says how to run the code in a foreign file.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's warnings on other files are for programmers
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of every type for foreign files
+        reason = _why_unreadable(str(path), error)
+        raise UserError(f"{path} can't be read as a checkpoint ({reason}); {remedy}") from error
 
 
 def _why_unreadable(path: str, error: Exception) -> str:

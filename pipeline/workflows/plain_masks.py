@@ -17,7 +17,7 @@ from monai.engines import SupervisedEvaluator
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, name_that_fits
 from pipeline.tracking.provenance import versions
 from pipeline.visual import mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
@@ -103,15 +103,15 @@ class PlainMasks:
         pore = probability >= self._threshold
         below = ((0, info_bar), (0, 0))
         mask = np.pad(np.where(pore, 255, 0).astype(np.uint8), below)
-        with atomic_path(self._output_dir / "masks" / f"{name}.png") as partial:
+        with atomic_path(self._output_dir / "masks" / name_that_fits(name, after=".png")) as partial:
             Image.fromarray(mask).save(partial)
         if file.name.lower().endswith((".nii", ".nii.gz")):
             affine = nib.load(file).affine  # type: ignore[attr-defined]
-            with atomic_path(self._output_dir / "masks" / f"{name}.nii.gz") as partial:
+            with atomic_path(self._output_dir / "masks" / name_that_fits(name, after=".nii.gz")) as partial:
                 nib.save(nib.Nifti1Image(mask.T, affine), partial)  # NIfTI's first axis is x
-        with atomic_path(self._output_dir / "probability" / f"{name}.tif") as partial:
+        with atomic_path(self._output_dir / "probability" / name_that_fits(name, after=".tif")) as partial:
             tifffile.imwrite(partial, np.pad(probability.astype(np.float32), below), compression="zlib", predictor=True)
-        write_png(self._output_dir / "overlays" / f"{name}.png", mask_overlay(image, pore))
+        write_png(self._output_dir / "overlays" / name_that_fits(name, after=".png"), mask_overlay(image, pore))
         row = {"name": name, "porosity": pore.mean(), "pore_pixels": int(pore.sum()), "pixels": pore.size}
         self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "prompt": prompt, "file": str(file)})
         with atomic_path(self._table) as partial:

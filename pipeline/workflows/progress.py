@@ -14,6 +14,7 @@ from tqdm.auto import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from pipeline.errors import UserError
+from pipeline.files import name_that_fits
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import error_overlay, write_png
 
@@ -61,7 +62,9 @@ class ValidationPictures:
             self._seen += 1
             image, probability, truth = (np.asarray(item[key].cpu())[0] for key in ("image", "pred", "label"))
             picture = error_overlay(image, probability >= threshold, truth > 0)
-            write_png(self._directory / f"epoch_{epoch:04d}_{batch['name']}.png", picture)
+            write_png(
+                self._directory / name_that_fits(batch["name"], before=f"epoch_{epoch:04d}_", after=".png"), picture
+            )
             self._run.log_picture(picture, f"validation_{batch['name']}", epoch)
 
 

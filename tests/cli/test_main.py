@@ -91,7 +91,6 @@ def test_wrong_usage_is_told_in_a_line(arguments: list[str], told: str, capsys: 
         (["segment", "none.tif"], "none.tif: no such file"),
         (["segment", "a.tif"], "no model"),
         (["segment", "a.tif", "--checkpoint", "none.pt"], "none.pt: no such file"),
-        (["segment", "a.tif", "--checkpoint", "a.tif", "--prompt", "$x"], "choose another"),
         (
             ["segment", "a.tif", "--checkpoint", "a.tif", "--set", "halp=3"],
             "scan.yaml has no option halp; did you mean halo?",

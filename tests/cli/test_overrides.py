@@ -43,7 +43,9 @@ def test_wrong_assignments_are_refused(assignment: str, told: str) -> None:
     assert told in str(refused.value)
 
 
-@pytest.mark.parametrize("text", ["a#b", "$1 + 1", "@checkpoint", "%file", "a@::b", "50%::2", "$'x'\\n\n\"#é孔", "#", "pore"])
+@pytest.mark.parametrize(
+    "text", ["a#b", "$1 + 1", "@checkpoint", "%file", "a@::b", "50%::2", "$'x'\\n\n\"#é孔", "#", "pore"]
+)
 def test_text_is_what_was_typed_also_where_monai_would_read_it_as_its_own(text: str) -> None:
     parser = ConfigParser(overrides(argparse.Namespace(set=[], prompt=text), "scan"))
     parser["shown"] = "$'<' + str(@prompt) + '>'"

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from pipeline.errors import UserError
 from pipeline.workflows import TrainingCheckpoints
@@ -77,3 +78,31 @@ def test_other_settings_are_refused(tmp_path: Path, recipe: dict, parts: dict, t
     trainer.end_epoch()
     with pytest.raises(UserError, match=re.escape(told)):
         TrainingCheckpoints(str(tmp_path), dict, {}, recipe, parts).resume(*engines(0), max_epochs=4)
+
+
+FOREIGN = {
+    "empty": lambda path: path.write_bytes(b""),
+    "damaged": lambda path: path.write_bytes(b"\x80\x02" + bytes(300)),
+    "code in it": lambda path: torch.save({"training": Code()}, path),
+    "cut off": lambda path: (torch.save({"training": {}}, path), path.write_bytes(path.read_bytes()[:-200])),
+    "a model only": lambda path: torch.save({"vlsenet_format": 1}, path),
+    "another program's": lambda path: torch.save({"training": {"epoch": 3}}, path),
+    "no mapping": lambda path: torch.save([1, 2], path),
+}
+
+
+class Code:
+    """What `weights_only` refuses."""
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_last_pt_that_is_none_is_refused_in_one_line(kind: str, tmp_path: Path) -> None:
+    last = tmp_path / "last.pt"
+    FOREIGN[kind](last)
+    with pytest.raises(UserError) as caught:
+        TrainingCheckpoints(str(tmp_path), dict, {}, {}).resume(*engines(0), max_epochs=4)
+    message = str(caught.value)
+    assert message.startswith(str(last))
+    assert message.endswith("; --overwrite starts from scratch")
+    assert "\n" not in message
+    assert "weights_only" not in message

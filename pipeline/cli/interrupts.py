@@ -1,0 +1,32 @@
+"""Ctrl-C while a command loads its libraries, which takes seconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from pipeline.errors import INTERRUPTED
+
+_IMPORTING = "<frozen importlib._bootstrap>"
+
+
+def end_at_once_while_loading() -> None:
+    """From now on, Ctrl-C during an import ends the process with one line.
+
+    An exception in the middle of an import is no way out: PyTorch's C++ code aborts, and other libraries take it for
+    a missing package. Elsewhere it stays the exception that workflows and `run_command` know.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise ignored, as by nohup, or a program's
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    caller = frame
+    while caller is not None:
+        if caller.f_code.co_filename == _IMPORTING:
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
+            os._exit(INTERRUPTED)
+        caller = caller.f_back
+    raise KeyboardInterrupt

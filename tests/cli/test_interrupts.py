@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import INTERRUPTED
+from tests.paths import ROOT
+
+#: a library as PyTorch's: an exception that comes while it is loaded aborts the process
+ABORTS = """
+import os, signal, time
+os.kill(os.getpid(), signal.SIGINT)
+try:
+    time.sleep(20)
+except KeyboardInterrupt:
+    os.abort()
+"""
+#: a library that takes any exception for a missing package
+SWALLOWS = ABORTS.replace("os.abort()", "raise ImportError('no package')")
+
+
+@pytest.mark.parametrize("library", ["argparse", "logging", "torch", "numpy", "PIL"])
+@pytest.mark.parametrize("code", [ABORTS, SWALLOWS])
+def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Path) -> None:
+    (tmp_path / f"{library}.py").write_text(code)
+    (tmp_path / "scan.png").write_bytes(b"x" * 100)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "info", "scan.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
+
+
+def test_ctrl_c_is_left_to_a_program_that_imports_the_commands() -> None:
+    code = "import signal, pipeline.cli.main as m; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
