@@ -93,7 +93,8 @@ class TrainingCheckpoints:
         """Bring a training to where ``last.pt`` left it.
 
         Raises:
-            UserError: the file can't be read or is of no training, was trained with another recipe, or has ``max_epochs`` already.
+            UserError: the file can't be read or is of no training, was trained with another recipe, or has
+                ``max_epochs`` already.
         """
         training = read_training(self.last, "--overwrite starts from scratch")
         self._check_recipe(training["recipe"], training.get("parts", self._parts))
