@@ -16,7 +16,7 @@ from pipeline.images.grey import Encoding
 from pipeline.images.image_file import ImageFile, no_volume
 from pipeline.images.source import ImageSource, file_fingerprint, oriented
 from pipeline.images.storage import BlockSource, RawSource
-from pipeline.images.tiff_structure import Page, TiffImage, TiffImages, images_of, page_of
+from pipeline.images.tiff_structure import Page, TiffImage, TiffImages, images_of, look_into, page_of
 from pipeline.images.whole import unless_one_large_block
 from pipeline.wording import some_of
 
@@ -61,9 +61,12 @@ class TiffFile(ImageFile):
     """
 
     def _look(self) -> None:
-        found = images_of(self.path)
+        found, tiff = look_into(self.path)
+        self._looked_into = [] if tiff is None else [tiff]  # the first image takes it on
         self.count, self.set_part, self.no_volume = len(found.images), part_of_set(found), why_no_volume(found)
         self.holds = self.set_part or f"{self.count} images"
+        if tiff is not None and self.count > 1:  # it may be that none is opened
+            self._looked_into.pop().close()
 
     def image(self, index: int, page: int | None) -> ImageSource:
         """One image, from 0.
@@ -75,7 +78,7 @@ class TiffFile(ImageFile):
         image = found.images[index]
         if image.page_at is None:
             raise FileProblem(self.name, _missing(found, index), "choose another with --page, or export it again")
-        tiff = tifffile.TiffFile(self.path)
+        tiff = self._looked_into.pop() if self._looked_into else tifffile.TiffFile(self.path)
         try:
             where, key = page_of(tiff, image)
             return oriented(self._opened(tiff, image, where, key, page), _tag(key, 274))
@@ -182,11 +185,9 @@ def _check_segments(name: str, offsets: list[int], counts: list[int], needed: in
 class SegmentedTiff(BlockSource):
     """An image in tiles or strips, compressed or not; it owns the open file.
 
-    tifffile decodes the tiles and this class chooses them. tifffile's Zarr store needs another version of Zarr on
-    Python 3.10 than on later ones, and reports a damaged tile without its place.
-
     tifffile decodes the segments; which ones, and in which order, is decided here. Its Zarr store would do the same
-    with a third layer in between, and needs another Zarr on Python 3.10 than on later ones.
+    with a third layer in between, needs another Zarr on Python 3.10 than on later ones, and reports a damaged tile
+    without its place.
 
     Args:
         tiff: the open file.

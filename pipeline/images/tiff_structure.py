@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -119,8 +119,10 @@ _WITH_AXES = (
     "is_ndpi", "is_bif", "is_avs", "is_eer", "is_philips", "is_scanimage", "is_nih", "is_mdgel",
 )  # fmt: skip
 _IN_AN_IMAGE = "YXS"
-#: files whose images are remembered; a few are open at a time
-_REMEMBERED = 4
+#: files whose images are remembered at most; a few are open at a time
+_MOST_REMEMBERED = 4
+_remembered: dict[tuple[object, ...], TiffImages] = {}
+_remembering = threading.Lock()
 
 
 Page = tifffile.TiffPage | tifffile.TiffFrame
@@ -168,17 +170,42 @@ class TiffImages:
 
 
 def images_of(path: Path) -> TiffImages:
+    """The images of a TIFF; see `look_into`."""
+    found, tiff = look_into(path)
+    if tiff is not None:
+        tiff.close()
+    return found
+
+
+def look_into(path: Path) -> tuple[TiffImages, tifffile.TiffFile | None]:
     """Find the images of a TIFF. Files that its OME-XML names are not opened: a file means itself.
 
     To find them takes time in proportion to their number, so the answer is remembered as long as the file is the
     same: opening all slices of a stack takes time in proportion too.
+
+    Returns:
+        The images, and the file where it was opened for them: the caller closes it.
 
     Raises:
         FileProblem: nothing in it says where its images lie.
         Exception: it is damaged, or holds none; tifffile answers that with errors of every type.
     """
     status = path.stat()
-    return _found(path, (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+    key = path, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    with _remembering:
+        if key in _remembered:
+            return _remembered[key], None
+    tiff, own = _alone(path)
+    try:
+        found = _found(tiff, own, path)
+    except Exception:
+        tiff.close()
+        raise
+    with _remembering:
+        _remembered[key] = found
+        for oldest in list(_remembered)[:-_MOST_REMEMBERED]:
+            del _remembered[oldest]
+    return found, tiff
 
 
 def page_of(tiff: tifffile.TiffFile, image: TiffImage) -> tuple[Page, tifffile.TiffPage]:
@@ -194,6 +221,8 @@ def page_of(tiff: tifffile.TiffFile, image: TiffImage) -> tuple[Page, tifffile.T
     page: Page
     if tiff.is_lsm or tiff.is_ndpi:  # beyond 4 GB their offsets are wrong; tifffile has mended them
         page = tiff.pages[image.page[0]]
+    elif tiff.pages.first.offset == image.page_at:  # read when the file was opened
+        page = tiff.pages.first
     else:
         tiff.filehandle.seek(image.page_at or 0)
         page = tifffile.TiffPage(tiff, image.page)
@@ -203,27 +232,24 @@ def page_of(tiff: tifffile.TiffFile, image: TiffImage) -> tuple[Page, tifffile.T
     return page, key
 
 
-@lru_cache(_REMEMBERED)
-def _found(path: Path, _same: tuple[int, ...]) -> TiffImages:
-    tiff, own = _alone(path)
-    with tiff:
-        for flag in _NEVER:
-            setattr(tiff, flag, False)
-        images = _alike(tiff) if not any(getattr(tiff, flag, False) for flag in _WITH_AXES) else []
-        len(tiff.pages)  # ends where pages lead back to one before; going on from page to page would not
-        axes: list[_Axes] = [(("I", len(images)),)]
-        known = own is not None and own.arrays <= 1
-        if not images and tiff.series and tiff.series[0].kind == "generic":
-            images = _in_order_of_the_file(tiff.series)
-            axes = [(("I", len(images)),)]
-        elif not images:
-            of_set = own is not None and bool(own.others)
-            series = list(enumerate(tiff.series))
-            series = [(i, one) for i, one in series if not one.keyframe.is_reduced] or series
-            parts = [_by_axes(one, number, path, of_set) for number, one in series]
-            images, axes = [image for part, _ in parts for image in part], [lengths for _, lengths in parts]
-            # where tifffile could not follow the XML, it is unknown which of OME's images is which of the file's
-            known = known or (own is not None and own.arrays == len(tiff.series))
+def _found(tiff: tifffile.TiffFile, own: OwnPart | None, path: Path) -> TiffImages:
+    for flag in _NEVER:
+        setattr(tiff, flag, False)
+    images = _alike(tiff) if not any(getattr(tiff, flag, False) for flag in _WITH_AXES) else []
+    len(tiff.pages)  # ends where pages lead back to one before; going on from page to page would not
+    axes: list[_Axes] = [(("I", len(images)),)]
+    known = own is not None and own.arrays <= 1
+    if not images and tiff.series and tiff.series[0].kind == "generic":
+        images = _in_order_of_the_file(tiff.series)
+        axes = [(("I", len(images)),)]
+    elif not images:
+        of_set = own is not None and bool(own.others)
+        series = list(enumerate(tiff.series))
+        series = [(i, one) for i, one in series if not one.keyframe.is_reduced] or series
+        parts = [_by_axes(one, number, path, of_set) for number, one in series]
+        images, axes = [image for part, _ in parts for image in part], [lengths for _, lengths in parts]
+        # where tifffile could not follow the XML, it is unknown which of OME's images is which of the file's
+        known = known or (own is not None and own.arrays == len(tiff.series))
     if not images:
         raise ValueError("no image in the TIFF")
     if own is None:

@@ -13,8 +13,9 @@ import numpy as np
 from pipeline.errors import FileProblem, on_one_line
 from pipeline.images.failures import COPY_AGAIN
 from pipeline.images.image_file import ImageFile, no_volume
-from pipeline.images.microscope import Acquisition
-from pipeline.images.microscope.quantities import PixelSize, from_multiscale, spacing_from_multiscale
+from pipeline.images.microscope.acquisition import merged
+from pipeline.images.microscope.findings import Finding
+from pipeline.images.microscope.standard import from_multiscale
 from pipeline.images.source import ImageSource, file_fingerprint
 from pipeline.images.storage import BlockSource
 from pipeline.images.whole import unless_one_large_block
@@ -36,30 +37,31 @@ class ZarrFile(ImageFile):
     def _look(self) -> None:
         node = _opened(self.name)
         names: list[str] | None = None
-        size: PixelSize | None = None
-        spacing: float | None = None
+        finding = Finding("OME-Zarr")
         if not hasattr(node, "chunks"):
-            node, names, size, spacing = self._image_of(node)
+            node, names, finding = self._image_of(node)
         self.array = node
         self.axes = self._axes(names)
         self.count = math.prod(n for axis, n in zip(self.axes, self.array.shape, strict=True) if axis not in "yxc")
         self.holds = f"{self.count} images (axes {self.axes}, shape {self.array.shape})"
         along_z = "z" in (names or ()) and 1 < self.count == self.array.shape[(names or []).index("z")]
-        self.acquisition = _acquisition(size, spacing if along_z else None)
+        if not along_z:
+            finding.slice_spacing_nm = None
+        self.acquisition = merged([finding], [])
 
     def image(self, index: int, page: int | None) -> ImageSource:
         """One image, from 0."""
         block_bytes = math.prod(self.array.chunks) * self.array.dtype.itemsize
         return unless_one_large_block(ZarrSource(self, index, page), block_bytes, self.spill_dir)
 
-    def _image_of(self, group: Any) -> tuple[Any, list[str] | None, PixelSize | None, float | None]:
+    def _image_of(self, group: Any) -> tuple[Any, list[str] | None, Finding]:
         attributes = dict(group.attrs)
         multiscales = (attributes.get("ome") or attributes).get("multiscales")
         try:
             if multiscales:
                 axes = [axis["name"] if isinstance(axis, dict) else axis for axis in multiscales[0].get("axes") or []]
                 array = group[multiscales[0]["datasets"][0]["path"]]
-                return array, axes or None, from_multiscale(multiscales[0]), spacing_from_multiscale(multiscales[0])
+                return array, axes or None, from_multiscale(multiscales[0])
             members = sorted(name for name, _ in group.arrays())
             others = sorted(name for name, _ in group.groups())
         except Exception as error:  # missing keys, missing arrays, damaged metadata
@@ -67,7 +69,7 @@ class ZarrFile(ImageFile):
             what = f"its metadata and arrays do not match ({type(error).__name__}: {cause})"
             raise FileProblem(self.name, what, COPY_AGAIN) from error
         if len(members) == 1:
-            return group[members[0]], None, None, None
+            return group[members[0]], None, Finding("OME-Zarr")
         if not members and (images := [name for name in others if _is_image(group[name])]):
             if len(images) == 1:  # as converters write it: the image below the root
                 return self._image_of(group[images[0]])
@@ -161,13 +163,6 @@ class ZarrSource(BlockSource):
             fingerprint["bytes"] = sum(file.st_size for file in files)
             fingerprint["modified"] = max(file.st_mtime for file in files)
         return {**fingerprint, "sha256_of_samples": digest.hexdigest()}
-
-
-def _acquisition(size: PixelSize | None, slice_spacing_nm: float | None) -> Acquisition:
-    known = {"pixel_size": size, "slice_spacing_nm": slice_spacing_nm}
-    sources = {name: "OME-Zarr" for name, value in known.items() if value is not None}
-    height, width = size or (None, None)
-    return Acquisition(height, width, slice_spacing_nm=slice_spacing_nm, sources=sources)
 
 
 def _opened(location: str) -> Any:

@@ -6,7 +6,7 @@ import gzip
 import json
 import math
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from pipeline.images.microscope.findings import Finding, same
-from pipeline.images.microscope.quantities import from_multiscale, from_nifti, plain_text
+from pipeline.images.microscope.quantities import nm_per, plain_text
 from pipeline.images.microscope.side_files import first, local_name, parsed
 
 _INCH_NM, _CM_NM = 2.54e7, 1e7
@@ -114,8 +114,8 @@ def from_nifti_file(path: Path) -> Finding:
     version2 = 540 in (int.from_bytes(start[:4], "little"), int.from_bytes(start[:4], "big"))
     header = nibabel.Nifti2Header(start[:540]) if version2 else nibabel.Nifti1Header(start[:348])
     zooms, unit = [float(zoom) for zoom in header.get_zooms()], header.get_xyzt_units()[0]
-    if len(zooms) < 2 or (from_nifti(zooms, unit) is None and unit == "mm" and zooms[0] == zooms[1] == 1):
-        return finding
+    if len(zooms) < 2 or (unit == "mm" and zooms[0] == zooms[1] == 1):
+        return finding  # which is what writers put in that know nothing of it
     if unit == "unknown":
         if not zooms[0] == zooms[1] == 1:
             finding.warn(f"its voxel sizes ({zooms[0]:.5g}, {zooms[1]:.5g}) have no unit, and are ignored")
@@ -150,7 +150,6 @@ def from_mrc_file(path: Path) -> Finding:
 
 def from_zarr(path: Path) -> Finding:
     """From the metadata of an OME-Zarr in a folder or a zip file."""
-    finding = Finding("OME-Zarr")
     attributes: Any = {}
     root = path if path.is_dir() else zipfile.Path(path)
     for name in (".zattrs", "zarr.json"):
@@ -158,9 +157,31 @@ def from_zarr(path: Path) -> Finding:
             attributes = json.loads((root / name).read_text("utf-8"))
             attributes = attributes.get("attributes", attributes)
     multiscales = (attributes.get("ome") or attributes).get("multiscales")
-    size = from_multiscale(multiscales[0]) if multiscales else None
-    if size is not None:
-        finding.take_pixel_size(size[0], size[1], "nm")
+    finding = from_multiscale(multiscales[0]) if multiscales else Finding("OME-Zarr")
+    finding.slice_spacing_nm = None  # what its planes are is not known without the array
+    return finding
+
+
+def from_multiscale(multiscale: Mapping[str, Any]) -> Finding:
+    """From one entry of OME-Zarr's `multiscales`, for its first (largest) image; z is taken for the slices' axis."""
+    finding = Finding("OME-Zarr")
+    axes = multiscale.get("axes") or []
+    if len(axes) < 2 or not all(isinstance(axis, Mapping) for axis in axes):
+        return finding  # before version 0.4 there were no units
+    scale = [nm_per(axis.get("unit") or "") or 0.0 for axis in axes]
+    own = [*multiscale["datasets"][0].get("coordinateTransformations", [])]
+    if not any(transform.get("type") == "scale" for transform in own):
+        return finding
+    for transform in [*own, *multiscale.get("coordinateTransformations", [])]:
+        factors = transform.get("scale")
+        if transform.get("type") == "scale" and isinstance(factors, Sequence) and len(factors) == len(axes):
+            scale = [a * float(b) for a, b in zip(scale, factors, strict=True)]
+    height, width = scale[-2:]
+    if 0 < height < math.inf and 0 < width < math.inf:
+        finding.take_pixel_size(height, width, "nm")
+    distance = next((size for axis, size in zip(axes, scale, strict=True) if axis.get("name") == "z"), 0.0)
+    if 0 < distance < math.inf:
+        finding.take_slice_spacing(distance, "nm")
     return finding
 
 
