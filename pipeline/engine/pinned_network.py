@@ -82,7 +82,7 @@ def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, sid
     high, wide = (min(side, length) for length in windows.shape)
     rock: list[tuple[int, int, int]] = []
     anywhere: list[tuple[int, int, int]] = []
-    maps = {index: foreground.slice_mask(index, volume.shape[1]) for index in slices}
+    maps = {index: foreground.masks[index] for index in slices}
     for index in slices:
         # more than are needed, as some may be empty
         most = -(-4 * count // len(slices))
@@ -108,7 +108,7 @@ def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, sid
 
 def _places(windows: Windows, rock: RockMask, size: tuple[int, int], most: int) -> list[Place]:
     """Upper left corners of up to `most` tiles, at the network's scale, spread over the part of a slice with rock."""
-    box = (slice(0, length) for length in rock.cells.shape) if rock.blank is None else rock.blank.box()
+    box = (slice(0, length) for length in rock.shape) if rock.blank is None else rock.blank.box()
     starts, lengths = [], []
     for part, scale, side, length in zip(box, windows.scale, size, windows.shape, strict=True):
         first = min(int(part.start * scale), length - side)

@@ -58,7 +58,9 @@ def with_region_read(error: UserError, windows: Windows, needed: Window) -> User
 
 
 def warn_of_unreadable(path: str, unreadable: np.ndarray) -> None:
-    """Warn of cells (slices, rows, columns) that the statistics lack, with the place of the first."""
+    """Warn of cells (slices, rows, columns) that the statistics lack, if any, with the place of the first."""
+    if not unreadable.any():
+        return
     slice_, row, column = np.argwhere(unreadable)[0]
     place = f"x {column * CELL}, y {row * CELL}" + (f", slice {slice_ + 1}" if len(unreadable) > 1 else "")
     logger.warning(

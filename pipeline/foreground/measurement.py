@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.foreground.blank_edge import touched_cells, trace_blank_ground
-from pipeline.foreground.blank_ground import BlankGround, packed_slices, unpacked_slices
+from pipeline.foreground.blank_ground import packed_slices, unpacked_slices
 from pipeline.foreground.cell_statistics import (
     is_of_a_part,
     measure_cells,
@@ -25,7 +25,7 @@ from pipeline.foreground.cell_statistics import (
 )
 from pipeline.foreground.intensity import Intensity, NothingToSee, scan_intensity
 from pipeline.foreground.normalisation import GreyNormalisation
-from pipeline.foreground.rock_mask import EmptyCells, RockMask, find_empty_cells
+from pipeline.foreground.rock_mask import RockMask, find_empty_cells
 from pipeline.foreground.shading import CELL, Shading, grouped_medians
 from pipeline.images import ImageSource
 from pipeline.images.rectangles import Part, Window
@@ -68,20 +68,19 @@ class SliceMeasurement:
         Raises:
             UserError: a part that is needed can't be read, or is NaN or infinite.
         """
-        nowhere = EmptyCells(np.zeros([-(-side // CELL) for side in source.shape], bool), source.shape)
         if not (skip_empty or flatten_shading):
-            return cls(RockMask(nowhere))
+            return cls(RockMask.everywhere(source.shape))
         cells = measure_cells(source, needed)
         unreadable = cells.unreadable if cells.unreadable.any() else None
         if not skip_empty:
-            return cls(RockMask(nowhere, unreadable=unreadable), cells.median)
+            return cls(RockMask.everywhere(source.shape, unreadable), cells.median)
         blank = trace_blank_ground(source, cells)
         empty = find_empty_cells(cells, None if blank is None else touched_cells(blank))
         medians = cells.median
-        medians[empty.empty] = np.nan
+        medians[empty] = np.nan
         low, high = cells.lowest[~np.isnan(cells.lowest)], cells.highest[~np.isnan(cells.highest)]
         limits = (float(low.min()), float(high.max())) if len(low) else None
-        return cls(RockMask(empty, blank, unreadable), medians, limits)
+        return cls(RockMask(empty, source.shape, blank, unreadable), medians, limits)
 
     def intensity(self, source: ImageSource, windows: Windows, most_pixels: int) -> Intensity:
         """Mean and standard deviation of its rock, at the network's scale; see `scan_intensity`."""
@@ -132,17 +131,11 @@ class Foreground:
 
     Attributes:
         normalisation: how the scan is normalised.
-        rows: rows of the scan that are imaged; below them is an info bar.
-        empty: (slices, rows, columns) of cells, True where there is no rock; None where it was not looked for.
-        blank: of each slice, ground of one value, to the pixel; none where it was not looked for.
-        unreadable: (slices, rows, columns) of cells, True where the scan can't be read and need not be; None: nowhere.
+        masks: where each slice shows rock, as far as it is imaged; below that is an info bar.
     """
 
     normalisation: GreyNormalisation
-    rows: int
-    empty: np.ndarray | None
-    blank: tuple[BlankGround | None, ...] = ()
-    unreadable: np.ndarray | None = None
+    masks: tuple[RockMask, ...]
 
     @classmethod
     def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool) -> Foreground:
@@ -188,17 +181,15 @@ class Foreground:
             for look in looks
             if flatten_shading and look.medians is not None
         )
-        unreadable = [look.mask.unreadable for look in looks]
-        foreground = cls(
-            GreyNormalisation(pooled, shading, _limits(looks)),
-            volume.rows,
-            np.stack([look.mask.cells.empty for look in looks]) if skip_empty else None,
-            tuple(look.mask.blank for look in looks) if skip_empty else (),
-            None if all(found is None for found in unreadable) else _stacked(unreadable),
-        )
-        if foreground.unreadable is not None:
-            warn_of_unreadable(volume.path, foreground.unreadable)
+        foreground = cls(GreyNormalisation(pooled, shading, _limits(looks)), tuple(look.mask for look in looks))
+        warn_of_unreadable(volume.path, foreground.unreadable)
         return foreground
+
+    @property
+    def unreadable(self) -> np.ndarray:
+        """(slices, rows, columns) of cells, True where the scan can't be read and need not be."""
+        nowhere = np.zeros_like(self.masks[0].empty)
+        return np.stack([nowhere if mask.unreadable is None else mask.unreadable for mask in self.masks])
 
     @classmethod
     def kept(
@@ -216,8 +207,7 @@ class Foreground:
         """
         found = cls._loaded(file, volume, windows, key) if file.exists() else None
         if found is not None:
-            if found.unreadable is not None:
-                warn_of_unreadable(volume.path, found.unreadable)
+            warn_of_unreadable(volume.path, found.unreadable)
             return found
         foreground = cls.measured(volume, windows, skip_empty, flatten_shading)
         foreground._save(file, key)
@@ -231,14 +221,16 @@ class Foreground:
                 return None
             pixels, mean, std = found["intensity"]
             shape, cell = (volume.rows, volume.shape[1]), _shading_cells(windows.scale)[1]
-            limits, empty = found.get("limits"), found.get("empty")
+            limits = found.get("limits")
             normalisation = GreyNormalisation(
                 Intensity(int(pixels), float(mean), float(std)),
                 tuple(Shading(level, shape, cell) for level in found["shading"]),
                 None if limits is None else (float(limits[0]), float(limits[1])),
             )
-            blank = () if empty is None else unpacked_slices(found, len(empty), shape)
-            return cls(normalisation, volume.rows, empty, blank, found.get("unreadable"))
+            blanks = unpacked_slices(found, volume.depth, shape)
+            each = zip(found["empty"], blanks, found["unreadable"], strict=True)
+            masks = [RockMask(empty, shape, blank, cells if cells.any() else None) for empty, blank, cells in each]
+            return cls(normalisation, tuple(masks))
 
     def _save(self, file: Path, key: str) -> None:
         normalisation = self.normalisation
@@ -246,13 +238,12 @@ class Foreground:
             "key": np.array(key),
             "intensity": np.array(list(vars(normalisation.intensity).values())),
             "shading": np.array([shading.levels for shading in normalisation.shading]),
+            "empty": np.stack([mask.empty for mask in self.masks]),
+            "unreadable": self.unreadable,
+            **packed_slices([mask.blank for mask in self.masks]),
         }
-        if self.empty is not None:
-            values |= {"empty": self.empty, **packed_slices(self.blank)}
         if normalisation.limits is not None:
             values["limits"] = np.array(normalisation.limits)
-        if self.unreadable is not None:
-            values["unreadable"] = self.unreadable
         with atomic_path(file) as partial:
             np.savez_compressed(partial, **values)
 
@@ -261,38 +252,30 @@ class Foreground:
         rock = np.zeros((part.height, part.width), bool)
         top, left, high, width = self._imaged(plan, part)
         if high:
-            rock[:high] = self.slice_mask(part.slice, plan.width).rock(top, left, high, width)
+            rock[:high] = self.masks[part.slice].rock(top, left, high, width)
         return rock
 
     def is_empty(self, plan: ChunkPlan, part: Part) -> bool:
         """Whether a part shows no rock at all."""
         window = self._imaged(plan, part)
-        return not window.height or self.slice_mask(part.slice, plan.width).is_empty(*window)
+        return not window.height or self.masks[part.slice].is_empty(*window)
 
     def skipped_share(self, plan: ChunkPlan) -> float:
         """Area of the chunks without rock over that of all chunks."""
         chunks = [plan[index] for index in range(len(plan))]
         return sum(chunk.area for chunk in chunks if self.is_empty(plan, chunk)) / sum(chunk.area for chunk in chunks)
 
-    def empty_share(self, width: int) -> float:
-        """Empty area over the imaged area of all slices, of the given width (px)."""
-        if self.empty is None:
-            return 0.0
-        return float(np.mean([self.slice_mask(index, width).empty_share for index in range(len(self.empty))]))
-
-    def slice_mask(self, index: int, width: int) -> RockMask:
-        """That of a slice, of the given width (px)."""
-        shape = self.rows, width
-        unreadable = None if self.unreadable is None else self.unreadable[index]
-        if self.empty is None:
-            nowhere = EmptyCells(np.zeros([-(-side // CELL) for side in shape], bool), shape)
-            return RockMask(nowhere, unreadable=unreadable)
-        return RockMask(EmptyCells(self.empty[index], shape), self.blank[index] if self.blank else None, unreadable)
+    @property
+    def empty_share(self) -> float:
+        """Empty area over the imaged area of all slices."""
+        return float(np.mean([mask.empty_share for mask in self.masks]))
 
     def _imaged(self, plan: ChunkPlan, part: Part) -> Window:
         """The window of a slice that a part shows, as far as it is imaged."""
         top = plan.region.y + part.y
-        return Window(top, plan.region.x + part.x, max(0, min(part.height, self.rows - top)), part.width)
+        return Window(
+            top, plan.region.x + part.x, max(0, min(part.height, self.masks[part.slice].shape[0] - top)), part.width
+        )
 
 
 def _shading_cells(scale: tuple[float, float]) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -310,12 +293,6 @@ def _limits(looks: Sequence[SliceMeasurement]) -> tuple[float, float] | None:
     if not found or all(look.mask.blank is None for look in looks):
         return None
     return min(low for low, _ in found), max(high for _, high in found)
-
-
-def _stacked(unreadable: Sequence[np.ndarray | None]) -> np.ndarray:
-    """Cells of all slices (slices, rows, columns); one of them has some."""
-    shape = next(cells.shape for cells in unreadable if cells is not None)
-    return np.stack([np.zeros(shape, bool) if cells is None else cells for cells in unreadable])
 
 
 def normalised_image(

@@ -20,32 +20,7 @@ _MOST_NOISE = 1.5
 _QUIETEST = 0.01  # share of the cells that give the least noise
 
 
-@dataclass(frozen=True)
-class EmptyCells:
-    """A map of cells of `CELL` pixels.
-
-    Attributes:
-        empty: (rows, columns), True where there is no rock; cells at the lower and right border are cut by it.
-        shape: the scan's height and width (px).
-    """
-
-    empty: np.ndarray
-    shape: tuple[int, int]
-
-    def covers(self, top: int, left: int, height: int, width: int) -> bool:
-        """Whether a window lies in empty ground with all its pixels."""
-        rows = slice(top // CELL, -(-(top + height) // CELL))
-        return bool(self.empty[rows, left // CELL : -(-(left + width) // CELL)].all())
-
-    @property
-    def share(self) -> float:
-        """Empty area over the area of the scan."""
-        heights = np.diff([*range(0, self.shape[0], CELL), self.shape[0]])
-        widths = np.diff([*range(0, self.shape[1], CELL), self.shape[1]])
-        return float(heights @ self.empty @ widths) / (self.shape[0] * self.shape[1])
-
-
-def find_empty_cells(cells: CellStatistics, blank: np.ndarray | None = None) -> EmptyCells:
+def find_empty_cells(cells: CellStatistics, blank: np.ndarray | None = None) -> np.ndarray:
     """Find the ground that can't be rock.
 
     A cell can be empty where it holds one single value, or nothing but noise: noise as little as anywhere in the
@@ -58,9 +33,12 @@ def find_empty_cells(cells: CellStatistics, blank: np.ndarray | None = None) -> 
         cells: of the scan.
         blank: (rows, columns), True where a cell holds pixels of blank ground (`BlankGround`), which counts as beyond
             the border here; None: there is none.
+
+    Returns:
+        (rows, columns) of cells of `CELL` pixels, True where there is no rock.
     """
     if min(cells.shape) < CELL:
-        return EmptyCells(np.zeros_like(cells.constant), cells.shape)
+        return np.zeros_like(cells.constant)
     beyond = np.zeros_like(cells.constant) if blank is None else blank
     textured = ~cells.constant & ~beyond & ~cells.unreadable
     noisy = cells.noise[textured]
@@ -70,7 +48,7 @@ def find_empty_cells(cells: CellStatistics, blank: np.ndarray | None = None) -> 
     if rock.any():
         quiet = flat & (cells.noise <= _MOST_NOISE * np.quantile(noisy, _QUIETEST))
         resin = quiet & (cells.mean < np.median(cells.mean[rock]))
-    return EmptyCells(_regions_at_the_border(cells.constant | resin, beyond), cells.shape)
+    return _regions_at_the_border(cells.constant | resin, beyond)
 
 
 def _regions_at_the_border(candidates: np.ndarray, beyond: np.ndarray) -> np.ndarray:
@@ -80,7 +58,8 @@ def _regions_at_the_border(candidates: np.ndarray, beyond: np.ndarray) -> np.nda
     opened = ndimage.binary_opening(padded, around)
     labels, _ = ndimage.label(opened, around)
     kept = labels == labels[0, 0]
-    return ndimage.binary_erosion(kept, around, border_value=1)[3:-3, 3:-3] & candidates
+    empty: np.ndarray = ndimage.binary_erosion(kept, around, border_value=1)[3:-3, 3:-3] & candidates
+    return empty
 
 
 Scale = tuple[float, float]
@@ -91,26 +70,35 @@ class RockMask:
     """Rock is what is neither an empty cell nor a blank pixel.
 
     Attributes:
-        cells: resin and other even ground.
+        empty: (rows, columns) of cells of `CELL` pixels, True for resin and other even ground; cells at the lower and
+            right border are cut by it.
+        shape: height and width of the slice (px).
         blank: ground of one value; None: there is none.
         unreadable: (rows, columns), True where a cell can't be read, which is not needed either; None: there is none.
     """
 
-    cells: EmptyCells
+    empty: np.ndarray
+    shape: tuple[int, int]
     blank: BlankGround | None = None
     unreadable: np.ndarray | None = None
+
+    @classmethod
+    def everywhere(cls, shape: tuple[int, int], unreadable: np.ndarray | None = None) -> RockMask:
+        """Rock in all of a slice of this height and width (px)."""
+        return cls(np.zeros([-(-side // CELL) for side in shape], bool), shape, unreadable=unreadable)
 
     def rock(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Where a window shows rock, (height, width), boolean."""
         rows, columns = (np.arange(start, start + n) // CELL for start, n in ((top, height), (left, width)))
-        rock: np.ndarray = ~self.cells.empty[np.ix_(rows, columns)]
+        rock: np.ndarray = ~self.empty[np.ix_(rows, columns)]
         if self.blank is not None and self.blank.touches(top, left, height, width):
             rock &= ~self.blank.window(top, left, height, width)
         return rock
 
     def is_empty(self, top: int, left: int, height: int, width: int) -> bool:
         """Whether a window shows no rock at all."""
-        if self.cells.covers(top, left, height, width):
+        rows, columns = (slice(start // CELL, -(-(start + n) // CELL)) for start, n in ((top, height), (left, width)))
+        if self.empty[rows, columns].all():
             return True
         if self.blank is None or not self.blank.touches(top, left, height, width):
             return False
@@ -122,8 +110,8 @@ class RockMask:
         A window that reaches what can't be read counts as empty: there is nothing to be learned from it.
         """
         y, x = (int(start / factor) for start, factor in zip((top, left), scale, strict=True))
-        bottom = min(self.cells.shape[0], int((top + height) / scale[0] + 1))
-        right = min(self.cells.shape[1], int((left + width) / scale[1] + 1))
+        bottom = min(self.shape[0], int((top + height) / scale[0] + 1))
+        right = min(self.shape[1], int((left + width) / scale[1] + 1))
         return self._reaches_unreadable(scale, top, left, height, width) or self.is_empty(y, x, bottom - y, right - x)
 
     def _reaches_unreadable(self, scale: Scale, top: int, left: int, height: int, width: int) -> bool:
@@ -150,7 +138,7 @@ class RockMask:
         y, x = (
             np.minimum((np.arange(start - more, start + count + margin) + 0.5) / factor, side - 1).astype(np.int64)
             for start, more, count, factor, side in zip(
-                (top, left), before, (height, width), scale, self.cells.shape, strict=True
+                (top, left), before, (height, width), scale, self.shape, strict=True
             )
         )
         window = int(y[0]), int(x[0]), int(y[-1] - y[0]) + 1, int(x[-1] - x[0]) + 1
@@ -164,10 +152,10 @@ class RockMask:
     @property
     def empty_share(self) -> float:
         """Area without rock over that of the slice."""
-        if self.blank is None:
-            return self.cells.share
-        few = CELL // SQUARE
-        blank = self.blank.counts()
-        rock = ~self.cells.empty.repeat(few, 0).repeat(few, 1)[: blank.shape[0], : blank.shape[1]]
-        high, wide = self.cells.shape
-        return self.cells.share + float(blank[rock].sum()) / (high * wide)
+        heights, widths = (np.diff([*range(0, side, CELL), side]) for side in self.shape)
+        area = float(heights @ self.empty @ widths)
+        if self.blank is not None:
+            few, blank = CELL // SQUARE, self.blank.counts()
+            rock = ~self.empty.repeat(few, 0).repeat(few, 1)[: blank.shape[0], : blank.shape[1]]
+            area += float(blank[rock].sum())
+        return area / (self.shape[0] * self.shape[1])

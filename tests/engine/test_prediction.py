@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.foreground.intensity import Intensity
 from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.normalisation import GreyNormalisation
+from pipeline.foreground.rock_mask import RockMask
 from pipeline.foreground.shading import Shading
 from pipeline.images.rectangles import Roi
 from pipeline.networks.inputs import pad_to_stride
@@ -51,7 +52,7 @@ def predictor(
     windows = Windows(plan, HALO, scale, uniform=batch > 1)
     intensity = Intensity.of(pixels)
     shading = (Shading.of(pixels, intensity),) if drift else ()
-    foreground = Foreground(GreyNormalisation(intensity, shading), pixels.shape[0], None)
+    foreground = Foreground(GreyNormalisation(intensity, shading), (RockMask.everywhere(pixels.shape),))
     return ChunkPredictor(volume_of(pixels), windows, as_double, foreground, batch, CPU)
 
 
@@ -169,7 +170,7 @@ def test_the_certificate_is_of_corners_in_rock_alone(tmp_path, columns: slice, c
     empty = np.ones((1, 3, 4), bool)
     empty[0, 0, columns] = False  # one cell of 128 pixels holds one corner of chunks of 64 with its surroundings
     store = segmented(chunked, tmp_path / "a.ome.zarr")
-    chunked.foreground = Foreground(chunked.foreground.normalisation, 300, empty)
+    chunked.foreground = Foreground(chunked.foreground.normalisation, (RockMask(empty[0], (300, 420)),))
     found = certify(chunked, store, 0.5)
     assert found["crops"] == crops
 

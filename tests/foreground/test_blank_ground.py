@@ -201,10 +201,10 @@ def test_resin_within_a_frame_is_still_found() -> None:
     source = ArraySource(np.pad(section, 70))
     cells = measure_cells(source)
     blank = touched_cells(trace_blank_ground(source, cells))
-    assert not find_empty_cells(cells).empty[~blank].any()
+    assert not find_empty_cells(cells)[~blank].any()
     framed_ground = find_empty_cells(cells, blank)
-    assert framed_ground.empty[~blank].mean() > 0.4
-    covered = framed_ground.empty.repeat(CELL, 0).repeat(CELL, 1)[70 + rock.start : 70 + rock.stop]
+    assert framed_ground[~blank].mean() > 0.4
+    covered = framed_ground.repeat(CELL, 0).repeat(CELL, 1)[70 + rock.start : 70 + rock.stop]
     assert not covered[:, 70 + rock.start : 70 + rock.stop].any()
 
 
@@ -243,4 +243,4 @@ def test_greys_shading_and_tiles_are_those_of_the_rock_alone(tmp_path: Path, wid
     assert sum(foreground.rock(plan, plan[index]).sum() for index in range(len(plan))) == rock.size
     assert foreground.is_empty(plan, Part(0, 0, 0, width, width))
     assert not foreground.is_empty(plan, Part(0, 0, 0, width + 1, image.shape[1]))
-    assert foreground.empty_share(image.shape[1]) == pytest.approx(1 - rock.size / image.size)
+    assert foreground.empty_share == pytest.approx(1 - rock.size / image.size)

@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from pipeline.foreground.cell_statistics import measure_cells
-from pipeline.foreground.rock_mask import EmptyCells, find_empty_cells
+from pipeline.foreground.rock_mask import RockMask, find_empty_cells
 from pipeline.foreground.shading import CELL
 from pipeline.images import open_image
 from pipeline.synthetic import generate
@@ -21,10 +21,10 @@ def rock() -> np.ndarray:
     return generate((SIDE - 2 * MARGIN + 70, SIDE - 2 * MARGIN + 70), 3).image
 
 
-def ground_of(folder: Path, image: np.ndarray) -> EmptyCells:
+def ground_of(folder: Path, image: np.ndarray) -> RockMask:
     tifffile.imwrite(folder / "a.tif", image, tile=(256, 256), compression="zlib")
     with open_image(folder / "a.tif") as source:
-        return find_empty_cells(measure_cells(source))
+        return RockMask(find_empty_cells(measure_cells(source)), source.shape)
 
 
 def around(rock: np.ndarray, background: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -39,10 +39,10 @@ def resin(shape: tuple[int, int], level: float = 40.0, spread: float = 4.0) -> n
     return np.random.default_rng(0).normal(level, spread, shape).round().clip(0, 255)
 
 
-def assert_no_rock_is_empty(ground: EmptyCells, where: np.ndarray) -> None:
+def assert_no_rock_is_empty(ground: RockMask, where: np.ndarray) -> None:
     cells = np.kron(ground.empty, np.ones((CELL, CELL), bool))[: where.shape[0], : where.shape[1]]
     assert not (cells & where).any()
-    assert ground.share == pytest.approx(cells.mean())
+    assert ground.empty_share == pytest.approx(cells.mean())
 
 
 @pytest.mark.parametrize("kind", ["black", "resin"])
@@ -54,9 +54,9 @@ def test_background_is_found_and_rock_is_not(
     image, where = around(rock, background)
     ground = ground_of(tmp_path, image)
     assert_no_rock_is_empty(ground, where)
-    assert ground.share > 0.5 * (1 - where.mean())
-    assert ground.covers(0, 0, 2 * CELL, shape[1])
-    assert not ground.covers(MARGIN, 0, 10, shape[1])
+    assert ground.empty_share > 0.5 * (1 - where.mean())
+    assert ground.is_empty(0, 0, 2 * CELL, shape[1])
+    assert not ground.is_empty(MARGIN, 0, 10, shape[1])
 
 
 def test_rock_alone_has_no_empty_ground(tmp_path: Path, rock: np.ndarray) -> None:
@@ -92,13 +92,13 @@ def test_a_speck_in_the_resin_is_kept(tmp_path: Path, rock: np.ndarray, size: in
     image, _ = around(rock, resin((SIDE, SIDE)))
     place = slice(CELL + 50, CELL + 50 + size)
     image[place, place] += 60
-    assert not ground_of(tmp_path, image).covers(CELL + 50, CELL + 50, size, size)
+    assert not ground_of(tmp_path, image).is_empty(CELL + 50, CELL + 50, size, size)
 
 
 def test_scans_smaller_than_a_cell(tmp_path: Path) -> None:
     ground = ground_of(tmp_path, np.zeros((100, 300), np.uint8))
-    assert ground.share == 0
-    assert not ground.covers(0, 0, 100, 300)
+    assert ground.empty_share == 0
+    assert not ground.is_empty(0, 0, 100, 300)
 
 
 def test_background_on_one_side_only(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pipeline.engine.pinned_network import rock_tiles
 from pipeline.foreground.intensity import Intensity, NothingToSee
 from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.normalisation import GreyNormalisation
+from pipeline.foreground.rock_mask import RockMask
 from pipeline.foreground.shading import CELL
 from pipeline.images.rectangles import Part, Roi
 from pipeline.tiling.chunk_plan import ChunkPlan
@@ -34,7 +35,7 @@ def test_grey_levels_are_of_all_slices_together_and_of_rock_alone() -> None:
     plan = windows_of(2).plan
     assert foreground.is_empty(plan, Part(1, 0, 7 * CELL, CELL, CELL))
     assert not foreground.is_empty(plan, Part(1, 0, 0, CELL, CELL))
-    assert 0.3 < foreground.skipped_share(plan) <= foreground.empty_share(ROCK.shape[1]) + 0.05 < 0.6
+    assert 0.3 < foreground.skipped_share(plan) <= foreground.empty_share + 0.05 < 0.6
 
 
 def test_an_empty_slice_among_others_is_no_mistake() -> None:
@@ -51,7 +52,7 @@ def test_an_empty_slice_among_others_is_no_mistake() -> None:
 @pytest.mark.parametrize("rows", [500, 421, 130])
 def test_rock_lies_where_no_cell_is_empty_and_above_the_info_bar(region: Roi, rows: int) -> None:
     empty = RANDOM.random((1, -(-rows // CELL), 5)) < 0.6
-    foreground = Foreground(GreyNormalisation(Intensity(1, 0, 1)), rows, empty)
+    foreground = Foreground(GreyNormalisation(Intensity(1, 0, 1)), (RockMask(empty[0], (rows, 600)),))
     plan = ChunkPlan(500, 600, chunk=64, block=64, roi=region)
     x, y, _, _ = region
     for part in (plan[index] for index in range(len(plan))):
@@ -72,7 +73,7 @@ def test_it_is_measured_once(tmp_path: Path, skip_empty: bool) -> None:
     measured = Foreground.kept(file, volume_of(HALF), windows_of(1), skip_empty, True, "key")
     kept = Foreground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, True, "key")
     assert kept.normalisation.intensity == measured.normalisation.intensity
-    np.testing.assert_array_equal(kept.empty, measured.empty)
+    np.testing.assert_array_equal(kept.masks[0].empty, measured.masks[0].empty)
     other = Foreground.kept(file, volume_of(ROCK), windows_of(1), skip_empty, True, "another")
     assert other.normalisation.intensity != measured.normalisation.intensity
 
@@ -94,7 +95,7 @@ def test_there_are_as_many_tiles_as_wanted_though_half_of_a_slice_is_empty() -> 
     empty = np.zeros((1, 8, 16), bool)
     empty[:, :, 8:] = True
     windows = Windows(ChunkPlan(*image.shape, chunk=256), 16)
-    foreground = Foreground(GreyNormalisation(Intensity.of(image), ()), len(image), empty)
+    foreground = Foreground(GreyNormalisation(Intensity.of(image), ()), (RockMask(empty[0], image.shape),))
     assert len(rock_tiles(volume_of(image), windows, foreground, side=2 * CELL, count=8)) == 8
 
 
@@ -132,7 +133,7 @@ def test_the_brightness_of_resin_is_no_level_of_the_rock() -> None:
     image = HALF.copy()
     image[:, 5 * CELL :] = np.arange(100, 200, 20).repeat(CELL)  # each as bright as rock may be
     foreground = Foreground.measured(volume_of(image), windows_of(1), skip_empty=True, flatten_shading=True)
-    assert foreground.empty[0, :, 6:].all()
+    assert foreground.masks[0].empty[:, 6:].all()
     levels = foreground.normalisation.shading[0].levels
     np.testing.assert_array_equal(levels[:, 6:], levels[:, 5:6].repeat(4, 1))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.foreground.blank_edge import trace_blank_ground
 from pipeline.foreground.cell_statistics import measure_cells
-from pipeline.foreground.rock_mask import EmptyCells, RockMask, Scale
-from pipeline.foreground.shading import CELL
+from pipeline.foreground.rock_mask import RockMask, Scale
 from pipeline.tiling.windows import axis_weights, resampled, scaled_length
 from tests.images.arrays import ArraySource
 
@@ -21,7 +22,7 @@ def rock_map() -> RockMask:
     image = np.where(BLANK, 0, np.random.default_rng(0).integers(60, 250, BLANK.shape)).astype(np.uint8)
     source = ArraySource(image)
     blank = trace_blank_ground(source, measure_cells(source))
-    return RockMask(EmptyCells(np.zeros([-(-side // CELL) for side in BLANK.shape], bool), BLANK.shape), blank)
+    return replace(RockMask.everywhere(BLANK.shape), blank=blank)
 
 
 @pytest.mark.parametrize("axis", [0, 1])

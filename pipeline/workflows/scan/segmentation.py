@@ -266,7 +266,7 @@ class ScanSegmentation:
         file = self._journal_folder / "foreground.npz"
         settings = self._settings.prediction
         foreground = Foreground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
-        if share := foreground.empty_share(volume.shape[1]):
+        if share := foreground.empty_share:
             logger.info("%.1f %% of the scan is empty", 100 * share)
         if drift := foreground.normalisation.drift:
             logger.info("shading removed: the rock was %+.2f to %+.2f standard deviations from the mean", *drift)
