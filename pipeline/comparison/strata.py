@@ -123,20 +123,13 @@ def _pore_rows(runs: Sequence[EvaluatedRun], variable: str, bins: Callable[[pd.D
         )
     if not parts:
         return pd.DataFrame()
-    table = pd.concat(parts, ignore_index=True)
-    order = {label: place for place, label in enumerate(parts[0]["stratum"].cat.categories)}
-    return table.assign(stratum=table["stratum"].astype(str)).sort_values(
-        "stratum", key=lambda labels: labels.map(order), kind="stable"
-    )
+    table = pd.concat(parts, ignore_index=True).sort_values("stratum", kind="stable")  # categories, in their order
+    return table.assign(stratum=table["stratum"].astype(str))
 
 
 def _pixel_sizes(runs: Sequence[EvaluatedRun]) -> dict[str, float]:
-    return {
-        row.image: row.pixel_size_nm
-        for run in runs
-        if "pixel_size_nm" in run.images
-        for row in run.images.rename(columns={"name": "image"}).dropna(subset="pixel_size_nm").itertuples(index=False)
-    }
+    known = pd.concat([run.images.reindex(columns=["name", "pixel_size_nm"]) for run in runs]).dropna()
+    return dict(zip(known["name"], known["pixel_size_nm"], strict=True))
 
 
 def _largest(table: pd.DataFrame) -> list[str]:

@@ -69,7 +69,7 @@ def evaluate(folder: Path, seed: int, noise: bool, checkpoint: str, shift: int =
         predicted = values >= 0.5
         if noise:
             predicted = with_noise(predicted, random)
-        engine.state.batch = [{"name": name, "source": name[0]}]
+        engine.state.batch = [{"name": name, "source": name[0], "prompt": "pore"}]
         image = torch.from_numpy(1 - gaussian_filter(truth.astype(np.float32), 1))
         arrays = {"pred": predicted, "label": truth, "probability": values}
         return [{"image": image[None], **{key: torch.from_numpy(a)[None].float() for key, a in arrays.items()}}]

@@ -204,4 +204,4 @@ def test_the_costs_caption_is_of_what_is_there(quick, runs, findings, metrics, c
 
 def test_every_score_of_an_evaluation_is_shown(runs):
     others = {"name", "source", "porosity_true", "porosity_predicted", "otsu_dice", "dice_at_half", "pixels"}
-    assert set(runs[0].images) - others - {"pixel_size_nm"} == set(BY_NAME)
+    assert set(runs[0].images) - others - {"pixel_size_nm", "prompt"} == set(BY_NAME)
