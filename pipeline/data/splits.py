@@ -6,8 +6,6 @@ split here works on sources: a `split.csv`, or a pattern on the file names, or e
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 import re
 from collections.abc import Collection, Mapping
@@ -16,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.data.pairs import composed
 from pipeline.data.problems import Problem
+from pipeline.data.spreadsheet import read_rows
 from pipeline.errors import UserError
-from pipeline.files import read_bytes
 from pipeline.images import stem_of
 from pipeline.wording import some_of
 
@@ -53,23 +51,16 @@ class SourceSize:
 def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
     """Read a `split.csv`: `name,source,split`, a row for each image, in any order, with further columns allowed.
 
-    Names may carry an image suffix or a folder; space around a value, a byte-order mark, and `;` or tab as
-    delimiter (as Excel writes them) are tolerated.
+    Names may carry an image suffix or a folder. The file may be as spreadsheets write it (`pipeline.data.spreadsheet`).
 
     Args:
         path: The file.
         names: The stems that the data set's folder holds.
 
     Raises:
-        UserError: It is not UTF-8, or lacks a column or any row.
+        UserError: It is no CSV, or lacks a column or any row.
     """
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: it is not UTF-8 text; save it as 'CSV UTF-8'") from error
-    head = next((line for line in text.splitlines() if line.strip()), "")
-    reader = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=head.count))
-    lines = [([cell.strip() for cell in row], reader.line_num) for row in reader if any(c.strip() for c in row)]
+    lines = read_rows(path, names)
     header = [cell.lower() for cell in lines[0][0]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:

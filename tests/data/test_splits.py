@@ -45,6 +45,44 @@ def test_what_people_and_excel_write(tmp_path: Path, delimiter: str) -> None:
     assert table.rows == {"a_1": ("a", "train"), "b_1": ("b", "val"), "depth-1.2m": ("d", "test")}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("form", ["plain", "quoted", "sep line", "empty columns", "lines in quotes", "bar"])
+def test_what_spreadsheets_write(tmp_path: Path, encoding: str, end: str, form: str) -> None:
+    rows = [("name", "source", "split"), ("a_1", "a", "train"), ("b_1", "b", "val")]
+    lines = {
+        "plain": [",".join(row) for row in rows],
+        "quoted": [";".join(f'"{cell}"' for cell in row) for row in rows],
+        "sep line": ["sep=;", *(";".join(row) for row in rows)],
+        "empty columns": [",,,,", *("," + ",".join(row) + ",,\xa0" for row in rows), ",,,,,"],
+        "lines in quotes": ['"' + ",".join(row) + '"' for row in rows],
+        "bar": [" | ".join(row) for row in rows],
+    }[form]
+    table = _read(tmp_path, end.join([*lines, ""]).encode(encoding))
+    assert not table.problems
+    assert table.rows == {"a_1": ("a", "train"), "b_1": ("b", "val")}
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        ("Gr\xf6\xdfe 1", "cp1252"),
+        ("Gr\xf6\xdfe 1", "mac_roman"),
+        ("Gr\xf6\xdfe 1", "cp850"),
+        ("\u5ca9\u77f3 1", "gb18030"),
+        ("\u5ca9\u77f3 1", "cp932"),
+        ("\u043e\u0431\u0440\u0430\u0437\u0435\u0446", "cp1251"),
+        ("\ubc14\uc704", "cp949"),
+    ],
+)
+def test_the_names_show_the_encoding(tmp_path: Path, name: str, encoding: str) -> None:
+    path = tmp_path / "split.csv"
+    path.write_bytes(f"name;source;split\r\n{name}.tif;{name};train\r\n".encode(encoding))
+    table = read_split_csv(path, {name, "other"})
+    assert not table.problems
+    assert table.rows == {name: (name, "train")}
+
+
 @pytest.mark.parametrize(
     ("rows", "message", "fatal"),
     [
@@ -68,7 +106,7 @@ def test_wrong_rows(tmp_path: Path, rows: str, message: str, fatal: bool) -> Non
         ("", "name,source,split is missing|name, source, split is missing"),
         ("name,split\na_1,train\n", "source is missing"),
         ("name,source,split\n", "no rows"),
-        ("name,source,split\n\xe4,a,train".encode("latin-1"), "not UTF-8"),
+        ("name,source,split\n" + "x" * 200_000, "line 2: it is not CSV"),
     ],
 )
 def test_wrong_file(tmp_path: Path, content: str | bytes, message: str) -> None:
