@@ -25,6 +25,7 @@ from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.findings import same
 from pipeline.images.opening import open_file, open_image
 from pipeline.images.rectangles import Roi, Window, sample_windows
+from pipeline.images.slice_names import doubts_of_names
 from pipeline.images.source import ImageSource, cropped, file_fingerprint, inverted
 from pipeline.images.storage import RawSource
 
@@ -99,6 +100,8 @@ def open_stack(path: str | os.PathLike[str], *, spill_dir: str | os.PathLike[str
     name = os.fspath(path)
     if kind_of(name) == "folder" and (files := slices_in(Path(name))):
         warn_of_others(Path(name), set(files))
+        for doubt in doubts_of_names([file.name for file in files]):
+            log.warning("%s: %s", name, doubt)
         return ScanStack(name, [partial(open_image, file, spill_dir=spill_dir) for file in files], files)
     file = open_file(name, spill_dir=spill_dir)
     if file.set_part is not None:
