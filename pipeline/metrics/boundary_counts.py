@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from monai.metrics.utils import get_mask_edges, get_surface_distance
 
-from pipeline.metrics.pore_counts import Counts, check_masks
+from pipeline.metrics.pore_counts import Counts, as_masks, mutual_f1, ratio
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class BoundaryCounts(Counts):
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        check_masks(predicted, truth)
-        ours, theirs = get_mask_edges(predicted > 0, truth > 0)
+        ours, theirs = get_mask_edges(*as_masks(predicted, truth))
         sizes = int(ours.sum()), int(theirs.sum())
         if not all(sizes):  # there are no distances to nothing
             return tuple(cls(predicted=sizes[0], true=sizes[1]) for _ in tolerances)
@@ -55,18 +54,12 @@ class BoundaryCounts(Counts):
         Nikolov et al., "Clinically applicable segmentation of head and neck anatomy for radiotherapy", J Med Internet
         Res 2021.
         """
-        edges = self.predicted + self.true
-        return (self.predicted_near + self.true_near) / edges if edges else 1.0
+        return ratio(self.predicted_near + self.true_near, self.predicted + self.true, empty=1.0)
 
     @property
     def boundary_f1(self) -> float:
-        """Harmonic mean of the shares of either mask's edge that are near the other's; 1 where both are empty.
+        """Harmonic mean of the shares of either mask's edge that are near the other's (`mutual_f1`).
 
         Csurka et al., "What is a good evaluation measure for semantic segmentation?", BMVC 2013.
         """
-        if not self.predicted and not self.true:
-            return 1.0
-        if not self.predicted_near or not self.true_near:
-            return 0.0
-        precision, recall = self.predicted_near / self.predicted, self.true_near / self.true
-        return 2 * precision * recall / (precision + recall)
+        return mutual_f1(self.predicted_near, self.predicted, self.true_near, self.true)

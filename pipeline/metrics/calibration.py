@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.metrics.pore_counts import Counts
+from pipeline.metrics.pore_counts import Counts, ratio
 
 #: bins of equal width, as Guo et al. have
 BINS = 15
@@ -53,12 +53,12 @@ class Calibration(Counts):
     @property
     def mean_probability(self) -> np.ndarray:
         """Mean probability in each bin, (15,); NaN in an empty one."""
-        return _ratio(self.probability, self.pixels)
+        return _per_bin(self.probability, self.pixels)
 
     @property
     def pore_share(self) -> np.ndarray:
         """Share of true pores in each bin, (15,); NaN in an empty one."""
-        return _ratio(self.pores, self.pixels)
+        return _per_bin(self.pores, self.pixels)
 
     @property
     def expected_calibration_error(self) -> float:
@@ -66,15 +66,13 @@ class Calibration(Counts):
 
         Guo et al., "On calibration of modern neural networks", ICML 2017, for the probability of one class.
         """
-        total = int(self.pixels.sum())
-        return float(np.abs(self.probability - self.pores).sum() / total) if total else float("nan")
+        return ratio(float(np.abs(self.probability - self.pores).sum()), int(self.pixels.sum()))
 
     @property
     def brier(self) -> float:
         """Mean of (probability - truth)^2 over the pixels (Brier 1950); NaN without pixels."""
-        total = int(self.pixels.sum())
-        return self.squared_error / total if total else float("nan")
+        return ratio(self.squared_error, int(self.pixels.sum()))
 
 
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+def _per_bin(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=np.full(len(numerator), np.nan), where=denominator > 0)

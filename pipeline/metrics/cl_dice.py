@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from skimage.morphology import skeletonize
 
-from pipeline.metrics.pore_counts import Counts, check_masks
+from pipeline.metrics.pore_counts import Counts, as_masks, mutual_f1
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,7 @@ class CentrelineCounts(Counts):
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        check_masks(predicted, truth)
-        predicted, truth = predicted > 0, truth > 0
+        predicted, truth = as_masks(predicted, truth)
         predicted_skeleton, true_skeleton = _skeleton(predicted), _skeleton(truth)
         return cls(
             int(predicted_skeleton.sum()),
@@ -50,24 +48,9 @@ class CentrelineCounts(Counts):
         )
 
     @property
-    def topology_precision(self) -> float:
-        """Share of the predicted skeleton that lies in true pores; NaN where nothing was called pore."""
-        return self.predicted_inside / self.predicted if self.predicted else math.nan
-
-    @property
-    def topology_sensitivity(self) -> float:
-        """Share of the true skeleton that lies in predicted pores; NaN where there is no pore."""
-        return self.true_inside / self.true if self.true else math.nan
-
-    @property
     def cl_dice(self) -> float:
-        """Harmonic mean of the two: 1 where both masks are empty (they agree), 0 where one is or nothing overlaps."""
-        if not self.predicted and not self.true:
-            return 1.0
-        if not self.predicted_inside or not self.true_inside:
-            return 0.0
-        precision, sensitivity = self.topology_precision, self.topology_sensitivity
-        return 2 * precision * sensitivity / (precision + sensitivity)
+        """Harmonic mean of the shares of either skeleton that lie in the other mask's pores (`mutual_f1`)."""
+        return mutual_f1(self.predicted_inside, self.predicted, self.true_inside, self.true)
 
 
 def _skeleton(mask: np.ndarray) -> np.ndarray:

@@ -15,21 +15,42 @@ _Counts = TypeVar("_Counts", bound="Counts")
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Counts of one image, or pooled over many: they add with ``+``, field by field."""
+    """Counts of one image, or pooled over many: they add with ``+``, field by field; what one side lacks, both lack."""
 
     def __add__(self: _Counts, other: _Counts) -> _Counts:
-        together: list[Any] = [getattr(self, field.name) + getattr(other, field.name) for field in fields(self)]
+        pairs = [(getattr(self, field.name), getattr(other, field.name)) for field in fields(self)]
+        together: list[Any] = [None if ours is None or theirs is None else ours + theirs for ours, theirs in pairs]
         return type(self)(*together)
 
 
-def check_masks(predicted: np.ndarray, truth: np.ndarray) -> None:
-    """Check that two masks may be compared pixel by pixel.
+def as_masks(predicted: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two masks (H, W) as truth values: what is above 0 is pore.
 
     Raises:
         ValueError: they are not two-dimensional, or of different shape.
     """
     if predicted.ndim != 2 or predicted.shape != truth.shape:
         raise ValueError(f"two masks (H, W) of equal shape are needed, not {predicted.shape} and {truth.shape}")
+    return predicted > 0, truth > 0
+
+
+def ratio(numerator: float, denominator: float, empty: float = math.nan) -> float:
+    """A share; `empty` of nothing."""
+    return numerator / denominator if denominator else empty
+
+
+def mutual_f1(predicted_hits: int, predicted: int, true_hits: int, true: int) -> float:
+    """Harmonic mean of the shares of both masks that the other one meets.
+
+    Returns:
+        0 to 1: 1 where both masks are empty (they agree), 0 where one is or nothing is met.
+    """
+    if not predicted and not true:
+        return 1.0
+    if not predicted_hits or not true_hits:
+        return 0.0
+    precision, recall = predicted_hits / predicted, true_hits / true
+    return 2 * precision * recall / (precision + recall)
 
 
 @dataclass(frozen=True)
@@ -59,39 +80,39 @@ class PoreCounts(Counts):
     def dice(self) -> float:
         """2 TP / (2 TP + FP + FN)."""
         wrong = self.false_positive + self.false_negative
-        return _ratio(2 * self.true_positive, 2 * self.true_positive + wrong, empty=1.0)
+        return ratio(2 * self.true_positive, 2 * self.true_positive + wrong, empty=1.0)
 
     @property
     def dice_of_all_pore(self) -> float:
         """The Dice of calling every pixel pore: the best that a model can have which distinguishes nothing."""
         true = self.true_positive + self.false_negative
-        return _ratio(2 * true, self.pixels + true, empty=1.0)
+        return ratio(2 * true, self.pixels + true, empty=1.0)
 
     @property
     def iou(self) -> float:
         """TP / (TP + FP + FN), the Jaccard index."""
         union = self.true_positive + self.false_positive + self.false_negative
-        return _ratio(self.true_positive, union, empty=1.0)
+        return ratio(self.true_positive, union, empty=1.0)
 
     @property
     def precision(self) -> float:
         """TP / (TP + FP)."""
-        return _ratio(self.true_positive, self.true_positive + self.false_positive)
+        return ratio(self.true_positive, self.true_positive + self.false_positive)
 
     @property
     def recall(self) -> float:
         """TP / (TP + FN)."""
-        return _ratio(self.true_positive, self.true_positive + self.false_negative)
+        return ratio(self.true_positive, self.true_positive + self.false_negative)
 
     @property
     def porosity_true(self) -> float:
         """Pore pixels over all pixels, in the truth."""
-        return _ratio(self.true_positive + self.false_negative, self.pixels)
+        return ratio(self.true_positive + self.false_negative, self.pixels)
 
     @property
     def porosity_predicted(self) -> float:
         """Pore pixels over all pixels, in the prediction."""
-        return _ratio(self.true_positive + self.false_positive, self.pixels)
+        return ratio(self.true_positive + self.false_positive, self.pixels)
 
     @property
     def porosity_error(self) -> float:
@@ -102,8 +123,4 @@ class PoreCounts(Counts):
     def porosity_error_relative(self) -> float:
         """Absolute difference over the true porosity; NaN where there is no pore."""
         true = self.true_positive + self.false_negative
-        return _ratio(abs(self.false_positive - self.false_negative), true)
-
-
-def _ratio(numerator: int, denominator: int, empty: float = math.nan) -> float:
-    return numerator / denominator if denominator else empty
+        return ratio(abs(self.false_positive - self.false_negative), true)

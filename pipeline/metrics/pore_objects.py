@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.measure import label
 
-from pipeline.metrics.pore_counts import Counts, check_masks
+from pipeline.metrics.pore_counts import Counts, as_masks, ratio
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class PoreObjects(Counts):
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        check_masks(predicted, truth)
-        ours, predicted_count = label(predicted > 0, connectivity=2, return_num=True)
-        theirs, true_count = label(truth > 0, connectivity=2, return_num=True)
+        (ours, predicted_count), (theirs, true_count) = (
+            label(mask, connectivity=2, return_num=True) for mask in as_masks(predicted, truth)
+        )
         both = (ours > 0) & (theirs > 0)
         pairs = np.unique(np.stack([ours[both], theirs[both]]), axis=1)  # each pair that overlaps, once
         per_predicted = np.bincount(pairs[0], minlength=predicted_count + 1)[1:]
@@ -92,12 +92,12 @@ class TruePores:
         Raises:
             ValueError: masks that are not two-dimensional, or of different shape.
         """
-        check_masks(predicted, truth)
-        labels, count = label(truth > 0, connectivity=2, return_num=True)
+        predicted, truth = as_masks(predicted, truth)
+        labels, count = label(truth, connectivity=2, return_num=True)
         rows, columns = np.nonzero(labels)
         pore = labels[rows, columns] - 1
         area = np.bincount(pore, minlength=count)
-        found = np.bincount(labels[predicted > 0], minlength=count + 1)[1:]
+        found = np.bincount(labels[predicted], minlength=count + 1)[1:]
         aspect_ratio, orientation = _shapes(pore, area, columns, -rows)
         return cls(area, aspect_ratio, orientation, found / np.maximum(area, 1))
 
@@ -153,4 +153,4 @@ class SmallPores(Counts):
     @property
     def recall(self) -> float:
         """Share of the small pores that were hit; NaN where there is none."""
-        return self.hit / self.total if self.total else float("nan")
+        return ratio(self.hit, self.total)

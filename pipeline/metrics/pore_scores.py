@@ -12,8 +12,13 @@ import torch
 from pipeline.metrics.boundary_counts import BoundaryCounts
 from pipeline.metrics.calibration import Calibration
 from pipeline.metrics.cl_dice import CentrelineCounts
-from pipeline.metrics.pore_counts import PoreCounts
+from pipeline.metrics.pore_counts import Counts, PoreCounts
 from pipeline.metrics.pore_objects import PoreObjects, SmallPores, TruePores
+
+_OF_PIXELS = (
+    *("dice", "iou", "precision", "recall"),
+    *("porosity_true", "porosity_predicted", "porosity_error", "porosity_error_relative"),
+)
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Tolerances:
 
 
 @dataclass(frozen=True, eq=False)
-class PoreScores:
-    """Counts from which all scores follow; they add with ``+``, so that pooled scores are those of all pixels together.
+class PoreScores(Counts):
+    """Counts from which all scores follow: pooled scores are those of all pixels together.
 
     Attributes:
         pixels: for Dice, IoU, precision, recall and porosity.
@@ -80,30 +85,10 @@ class PoreScores:
             None if probability is None else Calibration.of(probability, truth),
         )
 
-    def __add__(self, other: PoreScores) -> PoreScores:
-        both = self.calibration is not None and other.calibration is not None
-        return PoreScores(
-            self.pixels + other.pixels,
-            self.centreline + other.centreline,
-            self.surface + other.surface,
-            self.boundary + other.boundary,
-            self.objects + other.objects,
-            self.small + other.small,
-            self.calibration + other.calibration if both else None,  # type: ignore[operator]
-        )
-
     def scores(self) -> dict[str, float]:
         """Every score by its name; NaN where it is undefined."""
-        pixels = self.pixels
         scores: dict[str, float] = {
-            "dice": pixels.dice,
-            "iou": pixels.iou,
-            "precision": pixels.precision,
-            "recall": pixels.recall,
-            "porosity_true": pixels.porosity_true,
-            "porosity_predicted": pixels.porosity_predicted,
-            "porosity_error": pixels.porosity_error,
-            "porosity_error_relative": pixels.porosity_error_relative,
+            **{name: getattr(self.pixels, name) for name in _OF_PIXELS},
             "surface_dice": self.surface.surface_dice,
             "cl_dice": self.centreline.cl_dice,
             "betti0_error": self.objects.betti0_error,
@@ -121,11 +106,10 @@ class PoreScores:
 
     def to_dict(self) -> dict[str, Any]:
         """All counts as JSON's types, to be pooled with others later."""
-        counts = asdict(self)
-        if self.calibration is not None:
-            arrays = ("pixels", "pores", "probability")
-            counts["calibration"] |= {name: getattr(self.calibration, name).tolist() for name in arrays}
-        return counts
+        return {
+            part: None if counts is None else {name: np.asarray(value).tolist() for name, value in counts.items()}
+            for part, counts in asdict(self).items()
+        }
 
     @classmethod
     def from_dict(cls, counts: Mapping[str, Any]) -> PoreScores:
@@ -134,10 +118,9 @@ class PoreScores:
         Raises:
             KeyError, TypeError: something else.
         """
-        calibration = counts["calibration"]
-        if calibration is not None:
-            bins = {name: np.asarray(calibration[name]) for name in ("pixels", "pores", "probability")}
-            calibration = Calibration(**bins, squared_error=calibration["squared_error"])
+        bins: Any = counts["calibration"]
+        if bins is not None:
+            bins = Calibration(**{name: np.asarray(values)[()] for name, values in bins.items()})
         return cls(
             PoreCounts(**counts["pixels"]),
             CentrelineCounts(**counts["centreline"]),
@@ -145,5 +128,5 @@ class PoreScores:
             BoundaryCounts(**counts["boundary"]),
             PoreObjects(**counts["objects"]),
             SmallPores(**counts["small"]),
-            calibration,
+            bins,
         )
