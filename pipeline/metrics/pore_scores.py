@@ -118,9 +118,7 @@ class PoreScores(Counts):
         Raises:
             KeyError, TypeError: something else.
         """
-        bins: Any = counts["calibration"]
-        if bins is not None:
-            bins = Calibration(**{name: np.asarray(values)[()] for name, values in bins.items()})
+        bins: dict[str, Any] = {name: np.asarray(values)[()] for name, values in (counts["calibration"] or {}).items()}
         return cls(
             PoreCounts(**counts["pixels"]),
             CentrelineCounts(**counts["centreline"]),
@@ -128,5 +126,5 @@ class PoreScores(Counts):
             BoundaryCounts(**counts["boundary"]),
             PoreObjects(**counts["objects"]),
             SmallPores(**counts["small"]),
-            bins,
+            Calibration(**bins) if bins else None,
         )
