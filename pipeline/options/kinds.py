@@ -155,6 +155,14 @@ class Numbers(Kind):
         return None if len(value) <= self.most else f"give {self.most} numbers at most"
 
 
+def _size_or_name(text: str) -> float | str:
+    """A number, or a word, of which `PixelSize` says what is wrong."""
+    return text if any(letter.isalpha() for letter in text) else float(text)
+
+
+_size_or_name.__name__ = "float"  # argparse names it: "invalid float value"
+
+
 @dataclass(frozen=True)
 class PixelSize(Number):
     """Side of a pixel in nm, or `scale-bar`: as the bar drawn in the image says."""
@@ -162,8 +170,7 @@ class PixelSize(Number):
     metavar = "NM|scale-bar"
     drawn = "scale-bar"
 
-    def read(self, text: str) -> Any:  # type: ignore[override]
-        return text if text == self.drawn else float(text)
+    read = staticmethod(_size_or_name)  # type: ignore[assignment]
 
     def problem(self, value: Any) -> str | None:
         if value != self.drawn:

@@ -61,7 +61,8 @@ class ScaleBar:
 
     def describe(self) -> str:
         """One line: what was read, and what follows."""
-        return f"{self.length:g} {self.unit} over {self.pixels:.4g} px, {self.nm_per_pixel:.4g} nm/px"
+        size = f"{self.nm_per_pixel:.4g}" if self.nm_per_pixel < 1e4 else f"{self.nm_per_pixel:.0f}"
+        return f"{self.length:g} {self.unit} over {self.pixels:.4g} px, {size} nm/px"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as plain values, for JSON."""
@@ -123,9 +124,9 @@ def scale_doubt(bar: ScaleBar, acquisition: Acquisition) -> str | None:
     size = acquisition.pixel_size_nm
     if size is None or abs(bar.nm_per_pixel / size[1] - 1) <= _TAGS_DIFFER:
         return None
+    source = acquisition.sources.get("pixel_size", "stored")
     return (
-        f"the scale bar says {bar.nm_per_pixel:.4g} nm/px ({bar.describe()}), but the file "
-        f"{size[1]:.4g} nm ({acquisition.sources.get('pixel_size', 'stored')}): it was "
+        f"the scale bar says {bar.describe()}, but the file {size[1]:.4g} nm ({source}): it was "
         "rescaled or cropped afterwards, or the bar was misread"
     )
 

@@ -104,7 +104,9 @@ def test_the_bar_goes_before_the_file_with_a_warning(micrograph: Path, tags: flo
     with opened(with_tags(micrograph, tags)) as volume:
         take_scale_bar(volume)
         assert volume.acquisition.pixel_size_nm == (NM, NM)
-        warned = [line for line in volume.acquisition.warnings if "the scale bar says 12.5 nm/px" in line]
+        warned = [
+            line for line in volume.acquisition.warnings if "the scale bar says 2 um over 160 px, 12.5 nm/px" in line
+        ]
     assert len(warned) == doubted
     assert all("25 nm" in line and "rescaled or cropped" in line for line in warned)
 
@@ -138,7 +140,7 @@ def test_values_of_the_option(value: float | str, problem: str | None) -> None:
     option = next(option for option in OF_CONFIGS if option.name == "pixel_size_nm" and "scan" in option.commands)
     said = option.kind.problem(value)
     assert said is None if problem is None else problem in said
-    assert (option.kind.read("12.5"), option.kind.read("scale-bar")) == (12.5, "scale-bar")
+    assert [option.kind.read(text) for text in ("12.5", "scale-bar", "scale_bar")] == [12.5, "scale-bar", "scale_bar"]
 
 
 @reads_text
