@@ -217,7 +217,7 @@ class Foreground:
     def _loaded(cls, file: Path, volume: ScanVolume, windows: Windows, key: str) -> Foreground | None:
         """What `_save` wrote with this key; None for another."""
         with np.load(file) as found:
-            if str(found["key"]) != key:
+            if str(found["key"]) != key or "unreadable" not in found:  # an earlier version left out what was nowhere
                 return None
             pixels, mean, std = found["intensity"]
             shape, cell = (volume.rows, volume.shape[1]), _shading_cells(windows.scale)[1]
