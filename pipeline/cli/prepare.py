@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         UserError: a problem with the options or the data set.
     """
     from pipeline.data.label_check import check_labels
-    from pipeline.data.leaks import find_leaks
+    from pipeline.data.leaks import search_leaks
     from pipeline.data.pairs import name_groups
     from pipeline.data.split_file import make_split_file, read_divided
     from pipeline.data.splits import SPLIT_FILE
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
     for doubt in check_labels(index.samples, index.pore_label) if index.pore_label is not None else ():
         print(f"warning: {doubt}")
-    leaks = find_leaks(index.samples)
+    leaks = search_leaks(index.samples).leaks
     if not leaks:
         print("no leaks: no two splits share content")
         groups = name_groups([sample.name for sample in index.samples])

@@ -137,11 +137,7 @@ def index_with_new_split(
         dataset_dir: As there.
         fractions: Share of the pixels wanted for each split; None puts all samples into the split test.
         seed: Another one gives another split of the same kind.
-        pore_label: As there.
-        group_pattern: As there.
-        skip_bad: As there.
-        usual_pore_label: As there.
-        info_bar: As there.
+        pore_label, group_pattern, skip_bad, usual_pore_label, info_bar: As there.
 
     Raises:
         UserError: As there.

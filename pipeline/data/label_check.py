@@ -17,6 +17,7 @@ import numpy as np
 from scipy import fft
 from scipy.ndimage import gaussian_filter
 
+from pipeline.data.leaks import reduced
 from pipeline.data.samples import Sample
 
 REACH = 16  # pixels: displacements up to that are found
@@ -88,8 +89,8 @@ def fit_label(image: np.ndarray, mask: np.ndarray) -> LabelFit | None:
     height, width = (n // factor for n in image.shape)
     if min(height, width) < 2 * _SMALLEST_BLOCK:
         return None
-    dark = _band(-_reduced(image, factor))
-    pore = _band(_reduced(mask, factor))
+    dark = _band(-reduced(image, factor))
+    pore = _band(reduced(mask, factor))
     spread = float(dark.std())
     if spread == 0 or not pore.any():
         return None
@@ -173,12 +174,6 @@ def _padded(block: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     full = np.zeros(size, dtype=np.float32)
     full[: block.shape[0], : block.shape[1]] = block
     return full
-
-
-def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
-    height, width = (n // factor for n in image.shape)
-    blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
 
 
 def _band(image: np.ndarray) -> np.ndarray:

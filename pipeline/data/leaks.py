@@ -103,15 +103,6 @@ class LeakSearch:
     share: float
 
 
-def find_leaks(samples: Sequence[Sample]) -> list[Leak]:
-    """Find images of different splits that share content; as `search_leaks` without a limit.
-
-    Raises:
-        UserError: An image can't be read.
-    """
-    return search_leaks(samples).leaks
-
-
 def search_leaks(samples: Sequence[Sample], seconds: float | None = None) -> LeakSearch:
     """Find images of different splits that share content.
 
@@ -201,13 +192,13 @@ class _Views:
         """Return the normalised image at 1/factor of its resolution."""
         key, kept = (path, factor, turn), self._kept(self._coarse, path, turn)
         if key not in kept:
-            kept[key] = _normalised(_reduced(_turned(self.pixels(path), turn), factor), sigma=3.0)
+            kept[key] = _normalised(reduced(_turned(self.pixels(path), turn), factor), sigma=3.0)
         return kept[key]
 
     def fine(self, path: Path, factor: int, turn: int = 0) -> np.ndarray:
         """Return the normalised image for verification, slightly smoothed against noise."""
-        reduced = _reduced(_turned(self.pixels(path), turn), factor)
-        return _normalised(gaussian_filter(reduced, 2.0), sigma=12.0)
+        image = reduced(_turned(self.pixels(path), turn), factor)
+        return _normalised(gaussian_filter(image, 2.0), sigma=12.0)
 
     def spectrum(self, path: Path, factor: int, size: tuple[int, int], turn: int = 0) -> np.ndarray:
         """Return the Fourier transform of `coarse`, padded to `size`."""
@@ -226,7 +217,7 @@ class _Views:
         return self._turned
 
 
-def _reduced(image: np.ndarray, factor: int) -> np.ndarray:
+def reduced(image: np.ndarray, factor: int) -> np.ndarray:
     """Average over squares of factor x factor pixels; a rest at the right and lower edge is cut."""
     height, width = (n // factor for n in image.shape)
     blocks = image[: height * factor, : width * factor].reshape(height, factor, width, factor)

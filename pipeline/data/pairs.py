@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from operator import methodcaller
 from pathlib import Path
 
 from pipeline.data.problems import Problem
@@ -74,17 +75,9 @@ def _words(labels: Collection[str]) -> Iterator[tuple[str, Form]]:
     for place in range(1, len(first)):
         suffix, prefix = first[place:], first[:place]
         if suffix[0] in _SEPARATORS and all(label.endswith(suffix) for label in labels):
-            yield suffix, _without_suffix(suffix)
+            yield suffix, methodcaller("removesuffix", suffix)
         if prefix[-1] in _SEPARATORS and all(label.startswith(prefix) for label in labels):
-            yield prefix, _without_prefix(prefix)
-
-
-def _without_suffix(suffix: str) -> Form:
-    return lambda label: label.removesuffix(suffix)
-
-
-def _without_prefix(prefix: str) -> Form:
-    return lambda label: label.removeprefix(prefix)
+            yield prefix, methodcaller("removeprefix", prefix)
 
 
 @dataclass(frozen=True)

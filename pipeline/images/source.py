@@ -95,11 +95,6 @@ class ImageSource(ABC):
         return self.acquisition.pixel_size_nm
 
     @property
-    def is_palette(self) -> bool:
-        """Whether what is stored are indices into a palette."""
-        return self.encoding.palette is not None
-
-    @property
     def name(self) -> str:
         """The path, with the page where there are several."""
         return self.path if self.page is None else f"{self.path} (page {self.page})"
@@ -317,13 +312,8 @@ class _Oriented(_View):
 
 def inverted(source: ImageSource) -> ImageSource:
     """An image whose pores are bright, with dark and bright exchanged."""
-    return ChangedSource(source, _inverted)
-
-
-def _inverted(window: np.ndarray) -> np.ndarray:
     # whole numbers keep their range, real ones have none
-    result: np.ndarray = np.invert(window) if window.dtype.kind == "u" else -window
-    return result
+    return ChangedSource(source, lambda window: np.invert(window) if window.dtype.kind == "u" else -window)
 
 
 _PART = 1 << 16
@@ -343,21 +333,17 @@ def file_fingerprint(path: Path) -> dict[str, Any]:
         FileProblem: it is gone.
     """
     try:
-        return _fingerprint(path)
+        status = path.stat()
+        digest = hashlib.sha256(str(status.st_size).encode())
+        with path.open("rb") as file:
+            if status.st_size <= _PART * _PARTS:
+                digest.update(file.read())
+            else:
+                for part in range(_PARTS):
+                    file.seek(part * (status.st_size - _PART) // (_PARTS - 1))
+                    digest.update(file.read(_PART))
     except FileNotFoundError as error:
         raise unreadable(str(path), error) from error
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    status = path.stat()
-    digest = hashlib.sha256(str(status.st_size).encode())
-    with path.open("rb") as file:
-        if status.st_size <= _PART * _PARTS:
-            digest.update(file.read())
-        else:
-            for part in range(_PARTS):
-                file.seek(part * (status.st_size - _PART) // (_PARTS - 1))
-                digest.update(file.read(_PART))
     return {
         "name": path.name,
         "bytes": status.st_size,

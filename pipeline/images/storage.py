@@ -100,11 +100,6 @@ class BlockCache:
         self._blocks: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
-    @property
-    def nbytes(self) -> int:
-        """What is held now (bytes)."""
-        return self._bytes
-
     def get(self, key: tuple[int, int]) -> np.ndarray | None:
         """The block, where it is held."""
         with self._lock:

@@ -249,7 +249,7 @@ def _with_doubts(source: ImageSource, rows: int) -> Acquisition:
 
 def _colour_doubt(source: ImageSource, rows: int) -> str | None:
     """Of a slice whose middle, or all of it where it was decoded whole, is in colour."""
-    if source.channels < 3 and not source.is_palette:
+    if source.channels < 3 and source.encoding.palette is None:
         return None
     with suppress(UserError):  # raised again where it is needed; a --roi may leave it out
         source.read(*_middle(source, rows))

@@ -9,6 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def decoded_once(
         if math.prod(shape) * first.itemsize <= MOST_IN_MEMORY or file is None:
             storage = np.empty((*shape, *first.shape[2:]), first.dtype)
             top = 0
-            for band in _chain(first, parts):
+            for band in chain([first], parts):
                 storage[top : top + len(band)] = band
                 top += len(band)
         else:
@@ -194,15 +195,10 @@ def _spill(file: Path, shape: tuple[int, int], first: np.ndarray, rest: Iterator
         with atomic_path(file) as temporary, temporary.open("wb") as stream:
             header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_2_0(stream, header)
-            for band in _chain(first, rest):
+            for band in chain([first], rest):
                 stream.write(np.ascontiguousarray(band).data)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             what = f"can't write decoded pixels here ({error.strerror})"
             raise FileProblem(file, what, "free some space or choose another folder") from error
         raise
-
-
-def _chain(first: np.ndarray, rest: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    yield first
-    yield from rest

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.data import index_dataset
-from pipeline.data.leaks import find_leaks
+from pipeline.data.leaks import search_leaks
 from pipeline.errors import UserError
 from pipeline.synthetic import SceneSettings, generate
 from tests.images.microscope.bars import one_line
@@ -61,4 +61,4 @@ def test_a_label_without_the_bar_tells_what_to_give(tmp_path: Path) -> None:
 
 
 def test_bars_that_are_alike_are_no_shared_content(tmp_path: Path) -> None:
-    assert not find_leaks(index_dataset(write(tmp_path, barred_image=True)).samples)
+    assert not search_leaks(index_dataset(write(tmp_path, barred_image=True)).samples).leaks

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from pipeline.data.index import index_dataset
-from pipeline.data.leaks import Leak, find_leaks, search_leaks
+from pipeline.data.leaks import Leak, search_leaks
 from pipeline.data.samples import Sample
 from pipeline.images import read_image
 
@@ -35,7 +35,7 @@ def _search(tmp_path: Path, train: list[np.ndarray], val: list[np.ndarray]) -> l
             Image.fromarray(pixels).save(path)
             shape = pixels.shape[0], pixels.shape[1]
             samples.append(Sample(path.stem, path, path, path.stem, split, None, shape, 0.1, "", ""))
-    return find_leaks(samples)
+    return search_leaks(samples).leaks
 
 
 def _crop(image: np.ndarray, y: int, x: int, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -129,7 +129,7 @@ def test_flat_and_small_images(tmp_path: Path) -> None:
 def test_real_tiles_of_different_sources_have_no_leaks(shared: Path) -> None:
     index = index_dataset(shared / "nankai", pore_label=2)
     start = time.process_time()
-    assert not find_leaks(index.samples)
+    assert not search_leaks(index.samples).leaks
     assert time.process_time() - start < 60
 
 

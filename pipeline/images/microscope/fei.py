@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.images.microscope.findings import Finding
 from pipeline.images.microscope.quantities import quantity
-from pipeline.images.microscope.side_files import first, parsed, text_at, text_of
+from pipeline.images.microscope.side_files import first, parsed, text_at, text_of, with_unit
 
 TAGS = (34682, 34680)
 XML_TAG = 34683
@@ -73,7 +73,7 @@ def from_xml(text: str, shape: tuple[int, int]) -> Finding:
         return finding
     size = first(root, "PixelSize")
     if size is not None:
-        finding.take_pixel_size(_with_unit(first(size, "Y")), _with_unit(first(size, "X")), "m")
+        finding.take_pixel_size(with_unit(first(size, "Y")), with_unit(first(size, "X")), "m")
         finding.take_conditions(
             voltage=text_at(root, "AccelerationVoltage"),
             working_distance=text_at(root, "WorkingDistance"),
@@ -83,13 +83,13 @@ def from_xml(text: str, shape: tuple[int, int]) -> Finding:
         )
     else:
         height, width = first(root, "pixelHeight"), first(root, "pixelWidth")
-        finding.take_pixel_size(_with_unit(height), _with_unit(width))
+        finding.take_pixel_size(with_unit(height), with_unit(width))
         if (rows := text_at(root, "databarHeight")) is not None:
             finding.take_bar_height(rows, shape[0])
         finding.take_conditions(
             magnification_=text_at(root, "magnification"),
             voltage=_positive(text_at(root, "acceleratingVoltage")),
-            working_distance=_with_unit(first(root, "workingDistance")),
+            working_distance=with_unit(first(root, "workingDistance")),
             detector=text_at(root, "detector"),
             date=text_at(root, "time"),
             instrument=text_at(root, "instrument"),
@@ -126,10 +126,6 @@ def _take_bar(finding: Finding, metadata: Mapping[str, Any], shape: tuple[int, i
             )
     elif recorded is None and stated is not None and stated[0] > 0:
         finding.take_bar_height(stated[0], shape[0])
-
-
-def _with_unit(element: Any) -> str | None:
-    return None if element is None or not element.text else f"{element.text.strip()} {element.get('unit', '')}"
 
 
 def _positive(text: str | None) -> str | None:

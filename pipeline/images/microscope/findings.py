@@ -24,15 +24,7 @@ class Finding:
 
     Attributes:
         source: the place, in words.
-        pixel_size_nm: pixel height and width (nm).
-        magnification: times.
-        detector: its name.
-        voltage_kv: acceleration voltage (kV).
-        working_distance_mm: working distance (mm).
-        date: as written.
-        instrument: maker and model.
-        bar_height: rows of the info bar below the image (px); 0 where the file says that there is none.
-        slice_spacing_nm: distance of the file's slices (nm).
+        pixel_size_nm: pixel height and width (nm); what follows is that of `Acquisition`.
         field_width_nm: width of the field of view (nm), where it is stated.
         warnings: one line each.
     """

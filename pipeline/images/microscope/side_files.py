@@ -95,6 +95,13 @@ def first(root: ElementTree.Element, *names: str) -> ElementTree.Element | None:
     return next((element for element in root.iter() if local_name(element) in names), None)
 
 
+def with_unit(element: ElementTree.Element | None) -> str | None:
+    """The text of an element with the unit that it has as an attribute; None where there is none."""
+    if element is None or not element.text:
+        return None
+    return f"{element.text.strip()} {element.get('units') or element.get('unit') or ''}"
+
+
 def text_at(root: ElementTree.Element, name: str) -> str | None:
     """The text of the first element of a name."""
     element = first(root, name)

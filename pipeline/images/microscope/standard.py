@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.images.microscope.findings import Finding, same
 from pipeline.images.microscope.quantities import nm_per, plain_text
-from pipeline.images.microscope.side_files import first, local_name, parsed
+from pipeline.images.microscope.side_files import first, local_name, parsed, text_at
 
 _INCH_NM, _CM_NM = 2.54e7, 1e7
 #: dots per inch of screens, printers and scanners
@@ -46,11 +46,11 @@ def from_ome(text: str, image: int) -> Finding:
         if len(pixels) == 1 and _lies_along_z(pixels[0]):
             finding.take_slice_spacing(_ome_size(fields, "Z"))
     objective, detector = first(root, "Objective"), first(root, "Detector")
-    microscope, date = first(root, "Microscope"), first(root, "AcquisitionDate")
+    microscope = first(root, "Microscope")
     finding.take_conditions(
         magnification_=None if objective is None else objective.get("NominalMagnification"),
         detector=None if detector is None else detector.get("Model"),
-        date=None if date is None else date.text,
+        date=text_at(root, "AcquisitionDate"),
         instrument=None
         if microscope is None
         else f"{microscope.get('Manufacturer', '')} {microscope.get('Model', '')}",

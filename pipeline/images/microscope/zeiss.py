@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.images.microscope.findings import Finding
 from pipeline.images.microscope.quantities import length_nm, quantity
-from pipeline.images.microscope.side_files import first, parsed, text_at
+from pipeline.images.microscope.side_files import first, parsed, text_at, with_unit
 
 TAG = 34118
 XML_TAG = 51023
@@ -71,14 +71,16 @@ def from_fibics(text: str, shape: tuple[int, int] | None = None) -> Finding:
     if scan is not None:
         # the steps of a pixel along the image's x (U) and y (V) on the stage, towards which a scan may be rotated
         finding.take_pixel_size(_step(scan, "V"), _step(scan, "U"), "nm")
-        if shape is not None:
+        if shape is not None:  # a length may be negative, as the mosaic's axes may point down or left
             image = first(root, "Image")
             columns = quantity(None if image is None else text_at(image, "Width"))
             finding.take_image_width(None if columns is None else columns[0], shape[1])
-            finding.take_field_width(_length(first(scan, "FOV_X")), int(columns[0]) if columns else shape[1], "um")
+            finding.take_field_width(
+                (with_unit(first(scan, "FOV_X")) or "").lstrip("-"), int(columns[0]) if columns else shape[1], "um"
+            )
     finding.take_conditions(
         voltage=text_at(root, "BeamVoltage"),
-        working_distance=_length(first(root, "WD")),
+        working_distance=(with_unit(first(root, "WD")) or "").lstrip("-"),
         working_distance_unit="mm",
         detector=text_at(root, "Detector"),
         date=text_at(root, "Date"),
@@ -95,14 +97,6 @@ def _value(metadata: Mapping[str, Any], name: str) -> str | None:
 
 
 def _step(scan: Any, axis: str) -> float | None:
-    steps = [length_nm(_length(first(scan, axis + part)), "um") for part in "xy"]
+    steps = [length_nm(with_unit(first(scan, axis + part)), "um") for part in "xy"]
     known = [step for step in steps if step is not None]
     return math.hypot(*known) if known else None
-
-
-def _length(element: Any) -> str | None:
-    if element is None or not element.text:
-        return None
-    # the mosaic's axes may point down or left
-    unit = element.get("units") or element.get("unit") or ""
-    return f"{element.text.strip().lstrip('-')} {unit}"
