@@ -44,7 +44,7 @@ def choose_runs(
     else:
         experiments = _experiments(stores, experiment_name)
         chosen = [run for store, _, key in experiments for run in store.runs([key])]
-        title = ", ".join(dict.fromkeys(name for _, name, _ in experiments))
+        title = ", ".join(dict.fromkeys(name for store, name, key in experiments if store.runs([key])))
     if split is not None:
         return Choice(title, _of_split(chosen, split), [])
     if run_ids:
@@ -73,7 +73,7 @@ _Experiment = tuple[Store, str, str]
 
 
 def _experiments(stores: Sequence[Store], asked: str | None) -> list[_Experiment]:
-    """The experiment of each store; a store that has none of use is left out."""
+    """The experiment of each store; of a store without evaluated runs all, so that what is left out is named."""
     there = [(store, name, key) for store in stores for name, key in store.experiments().items()]
     if asked is not None:
         having = [one for one in there if one[1] == asked]
@@ -83,6 +83,7 @@ def _experiments(stores: Sequence[Store], asked: str | None) -> list[_Experiment
         return having
     chosen: list[_Experiment] = []
     several: list[str] = []
+    without: list[_Experiment] = []
     for store in stores:
         own = {one: runs for one in there if one[0] is store and (runs := store.runs([one[2]], {EVALUATED: None}))}
         # repeats of runs are no runs to compare, unless there is nothing else
@@ -90,6 +91,8 @@ def _experiments(stores: Sequence[Store], asked: str | None) -> list[_Experiment
         if len(own) > 1:
             several += sorted(f"{name} ({_some(runs)})" for (_, name, _), runs in own.items())
         chosen += own
+        if not own:
+            without += [one for one in there if one[0] is store]
     if several:
         raise UserError(
             f"several experiments have evaluated runs ({'; '.join(several)}); give --experiment NAME or --runs ID,ID"
@@ -102,7 +105,7 @@ def _experiments(stores: Sequence[Store], asked: str | None) -> list[_Experiment
             f"{addresses}: {what}; evaluate each training first, as in vlsenet evaluate DATASET_DIR "
             "--checkpoint runs/first/checkpoints/best.pt, which stores the scores in its MLflow run"
         )
-    return chosen
+    return chosen + without
 
 
 def _of_split(chosen: Sequence[StoredRun], split: str) -> list[StoredRun]:

@@ -76,6 +76,10 @@ def compare(
         notes = [*choice.notes, *check_same_data(runs)]
         if left_out:
             notes.append(f"Skipped, as they have no evaluation: {', '.join(left_out)}.")
+        if unfinished := [
+            f"{run.name} ({run.stored.status.lower()})" for run in runs if run.stored.status != "FINISHED"
+        ]:
+            notes.append(f"Not trained to the end, and compared as they are: {', '.join(unfinished)}.")
         baseline = _baseline(baseline, runs)
         findings = collect_findings(runs, choice.title, baseline, BY_NAME[measure], notes, Path(scratch))
     figures = draw(findings)

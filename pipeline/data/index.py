@@ -109,9 +109,11 @@ def index_dataset(
             usual_pore_label=usual_pore_label,
             info_bar=info_bar,
         )
-    choice = _LabelChoice(parse_pore_label(pore_label), usual_pore_label, pores)
     pairing = pair_files(root)
     table = read_split_csv(split_file, pairing.names)
+    given = parse_pore_label(pore_label)
+    choice = _LabelChoice(table.pore_label if given is None else given, usual_pore_label, pores)
+    info_bar = table.info_bar if info_bar == "auto" else info_bar
     pairing = _restricted(pairing, table.rows, split_file.name)
     if group_pattern:
         pairing = replace(pairing, notes=(*pairing.notes, f"--group_pattern is ignored: there is a {split_file.name}"))
@@ -265,7 +267,7 @@ def _index(root: Path, scan: _Scan, rows: Mapping[str, tuple[str, str]], notes: 
             label_sha256=record.label_sha256,
         )
         samples.append(sample)
-    notes = (*scan.notes, *notes, *_without_pore(samples, scan.pore_label), *_same_files(samples))
+    notes = (*scan.notes, *notes, *_with_one_value(samples, scan.pore_label), *_same_files(samples))
     return DatasetIndex(root, tuple(samples), scan.pore_label, notes, scan.skipped)
 
 
@@ -273,12 +275,19 @@ def _pore_pixels(record: Record, scan: _Scan) -> int:
     return 0 if scan.pore_label is None else record.counts.get(scan.pore_label, 0)
 
 
-def _without_pore(samples: Sequence[Sample], pore_label: int | None) -> list[str]:
-    """A label without pore may be right, or saved with other values than the others."""
-    empty = [sample.label.name for sample in samples if sample.porosity == 0]
-    if pore_label is None or not empty:
+def _with_one_value(samples: Sequence[Sample], pore_label: int | None) -> list[str]:
+    """A label without pore, or of pore alone, may be right, or saved with other values than the others."""
+    if pore_label is None:
         return []
-    return [f"{len(empty)} of {len(samples)} label(s) hold no pore (value {pore_label}): {some_of(empty)}"]
+    notes = []
+    for porosity, what in ((0, "hold no pore"), (1, "mark every pixel as pore")):
+        names = [sample.label.name for sample in samples if sample.porosity == porosity]
+        advice = "; check how the masks were saved" if len(names) == len(samples) else ""
+        if names:
+            notes.append(
+                f"{len(names)} of {len(samples)} label(s) {what} (value {pore_label}): {some_of(names)}{advice}"
+            )
+    return notes
 
 
 def _same_files(samples: Sequence[Sample]) -> list[str]:

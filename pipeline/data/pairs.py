@@ -208,8 +208,8 @@ def pair_files(root: Path) -> Pairing:
     """
     image_folder, label_folder = find_layout(root)
     notes: list[str] = []
-    images = _by_stem(image_folder, notes)
-    labels = _by_stem(label_folder, notes)
+    images, beside = _by_stem(image_folder, notes)
+    labels, no_masks = _by_stem(label_folder, notes)
     if not images:
         raise UserError(f"{image_folder}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
     texts = _texts(root / TEXT_FOLDER)
@@ -232,8 +232,11 @@ def pair_files(root: Path) -> Pairing:
                 what = f"{_names(rest)} has the same stem, so it is unclear which one is meant"
                 problems.append(Problem(first, what, "keep one of them", (name,)))
         elif not its:
-            remedy = f"add {label_folder.name}/{name}.png, or remove the image"
-            problems.append(Problem(own[0], "this image has no label", remedy, (name,)))
+            what, remedy = "this image has no label", f"add {label_folder.name}/{name}.png, or remove the image"
+            if found := [*_of_stem(name, no_masks, label_folder), *_of_stem(name, beside, image_folder)]:
+                what = f"this image has no label: {some_of(found, 2)} {'is' if len(found) == 1 else 'are'} no mask"
+                remedy = f"export the annotation as an image, {label_folder.name}/{name}.png, or remove the image"
+            problems.append(Problem(own[0], what, remedy, (name,)))
         elif not own:
             remedy = f"add the image of the same stem to {image_folder.name}/, or remove the label"
             problems.append(Problem(its[0], "this label has no image", remedy, (name,)))
@@ -249,7 +252,8 @@ def pair_files(root: Path) -> Pairing:
     return Pairing(tuple(pairs), tuple(problems), tuple(notes))
 
 
-def _by_stem(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
+def _by_stem(folder: Path, notes: list[str]) -> tuple[dict[str, list[Path]], list[str]]:
+    """The images of each stem, and the names of what else is there."""
     stems: dict[str, list[Path]] = {}
     other: list[str] = []
     for path in sorted(folder.iterdir()):
@@ -261,7 +265,16 @@ def _by_stem(folder: Path, notes: list[str]) -> dict[str, list[Path]]:
             other.append(path.name + ("/" if path.is_dir() else ""))
     if other:
         notes.append(f"{folder.name}/: skipped, not images: {some_of(other)}")
-    return stems
+    return stems, other
+
+
+def _of_stem(name: str, others: Iterable[str], folder: Path) -> list[str]:
+    """Files that are named after an image and are no images: `a.json`, `a_RoiSet.zip`, `a.tif.nrrd`."""
+    return [
+        f"{folder.name}/{other}"
+        for other in others
+        if composed(other).startswith(name) and composed(other)[len(name) : len(name) + 1] in {*_SEPARATORS}
+    ]
 
 
 def _texts(folder: Path) -> dict[str, Path]:

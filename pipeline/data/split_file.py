@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.samples import DatasetIndex
-from pipeline.data.splits import COLUMNS, SPLIT_FILE
+from pipeline.data.splits import COLUMNS, INFO_BAR, PORE_LABEL, SPLIT_FILE, read_split_csv
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 
@@ -50,7 +50,8 @@ def make_split_file(
     fractions = {"train": 1 - val - test, "val": val, "test": test}
     index = index_with_new_split(folder, fractions, seed=seed, **reading)
     try:
-        write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples))
+        told = {name: str(reading[name]) for name in (PORE_LABEL, INFO_BAR) if reading.get(name) is not None}
+        write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples), told)
     except OSError as error:
         raise UserError(f"{path}: can't be written ({error.strerror}); check the folder's permissions") from error
     return index
@@ -72,9 +73,30 @@ def read_divided(folder: str, **reading: Any) -> DatasetIndex:
     return index_dataset(folder, pores=False, **reading)
 
 
-def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]]) -> None:
-    """Write name, source and split of each image, as `index_dataset` reads them."""
+def told_in(path: Path, names: Collection[str]) -> dict[str, str]:
+    """What a `split.csv` says on how its data set is read, for another split of the same; nothing where it is missing.
+
+    Args:
+        path: the file.
+        names: of the data set's images.
+    """
+    if not path.is_file():
+        return {}
+    table = read_split_csv(path, names)
+    told = {PORE_LABEL: table.pore_label, INFO_BAR: None if table.info_bar == "auto" else table.info_bar}
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]], told: Mapping[str, str] | None = None) -> None:
+    """Write name, source and split of each image, as `index_dataset` reads them.
+
+    Args:
+        path: the file.
+        rows: name, source and split.
+        told: how the data set is to be read (`pore_label`, `info_bar`), which trainings then need not be told again.
+    """
+    told = told or {}
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(rows)
+        writer.writerow([*COLUMNS, *told])
+        writer.writerows([*row, *told.values()] for row in rows)

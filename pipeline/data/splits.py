@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from pipeline.data.pairs import composed
+from pipeline.data.pore_label import parse_pore_label
 from pipeline.data.problems import Problem
 from pipeline.data.spreadsheet import read_rows
 from pipeline.errors import UserError
@@ -22,6 +23,8 @@ from pipeline.wording import some_of
 SPLITS = ("train", "val", "test")
 SPLIT_FILE = "split.csv"
 COLUMNS = ("name", "source", "split")
+#: further ones, where `vlsenet prepare` was told how to read the data set: the same in all rows
+PORE_LABEL, INFO_BAR = "pore_label", "info_bar"
 DEFAULT_FRACTIONS = {"train": 0.8, "val": 0.2}
 
 _DRAWS = 64
@@ -34,10 +37,14 @@ class SplitTable:
     Attributes:
         rows: (source, split) of each image's name.
         problems: What is wrong with it; those with a name that has no image can be skipped, others are fatal.
+        pore_label: The value of pore in the labels that the split was made with; None where it was not given.
+        info_bar: What is cut off the lower border, as for `index_dataset`.
     """
 
     rows: dict[str, tuple[str, str]]
     problems: tuple[Problem, ...]
+    pore_label: int | None = None
+    info_bar: str | int = "auto"
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,16 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
         if len(splits) > 1:
             what = f"source {source} is in {' and '.join(s for s in SPLITS if s in splits)}"
             problems.append(_fatal(path, what, "a source belongs to one split only: give all its images that split"))
-    return SplitTable(rows, tuple(problems))
+    reading: dict[str, str] = {}
+    for column in (PORE_LABEL, INFO_BAR):
+        values = {dict(zip(header, row, strict=False)).get(column, "") for row, _ in lines[1:]} - {""}
+        if len(values) > 1:
+            what = f"the column {column} holds {some_of(sorted(values))}"
+            problems.append(_fatal(path, what, "give one value for the whole data set"))
+        reading[column] = min(values, default="")
+    bar = reading[INFO_BAR] or "auto"
+    pore_label = parse_pore_label(reading[PORE_LABEL])
+    return SplitTable(rows, tuple(problems), pore_label, int(bar) if bar.isdecimal() else bar)
 
 
 def _name_in(cell: str, names: Collection[str]) -> str:

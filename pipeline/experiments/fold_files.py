@@ -14,7 +14,8 @@ from typing import Any
 
 from pipeline.data import DatasetIndex, index_dataset
 from pipeline.data.folds import Fold, k_folds, leave_out_folds, source_sizes
-from pipeline.data.split_file import write_split_csv
+from pipeline.data.split_file import told_in, write_split_csv
+from pipeline.data.splits import SPLIT_FILE
 from pipeline.errors import UserError
 from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, RunFold
 from pipeline.files import write_text
@@ -53,9 +54,10 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
         "divisions": [_described(fold, part) for fold, part in divided] or [_own_split(index)],
     }
     _keep(content, output_dir / FILE)
+    told = told_in(Path(data.get("split_csv") or index.root / SPLIT_FILE), {sample.name for sample in index.samples})
     for fold, (_, part) in zip(folds, divided, strict=False):
         if fold.split_csv is not None:
-            write_split_csv(fold.split_csv, ((s.name, s.source, s.split) for s in part.samples))
+            write_split_csv(fold.split_csv, ((s.name, s.source, s.split) for s in part.samples), told)
     if divided and not plan.validation:
         logger.warning("the tested images also choose epoch and threshold (validation: 0), which flatters all variants")
     return folds

@@ -21,7 +21,8 @@ import yaml
 
 from pipeline.bundle_files import config_files, text_in_config
 from pipeline.data import index_dataset
-from pipeline.data.split_file import write_split_csv
+from pipeline.data.split_file import told_in, write_split_csv
+from pipeline.data.splits import SPLIT_FILE
 from pipeline.errors import UserError
 from pipeline.experiments.finished_training import (
     Agreement,
@@ -128,11 +129,12 @@ def rerun(
     dataset_dir = dataset_dir or first.dataset_dir
     split_csv = output_dir / "split.csv"
     rows = [(file["name"], file["source"], file["split"]) for file in first.data["files"]]
+    told = told_in(Path(dataset_dir) / SPLIT_FILE, {name for name, *_ in rows})
     with TemporaryDirectory() as folder:  # the output folder stays new until all is well
-        write_split_csv(Path(folder) / split_csv.name, rows)
+        write_split_csv(Path(folder) / split_csv.name, rows, told)
         check_data(first, dataset_dir, Path(folder) / split_csv.name)
     output_dir.mkdir(parents=True, exist_ok=True)
-    write_split_csv(split_csv, rows)
+    write_split_csv(split_csv, rows, told)
     warnings = changes(first.environment)
     for warning in warnings:
         logger.warning("%s", warning)

@@ -10,6 +10,8 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from pipeline.cli.main import main
+from pipeline.data import index_dataset
+from pipeline.errors import MISTAKE, UserError
 
 
 def prepare(*arguments: object) -> int:
@@ -141,3 +143,41 @@ def test_skip_bad_lists_what_it_skips(dataset: Path, capsys: pytest.CaptureFixtu
 def test_missing_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert prepare(tmp_path / "none") == 1
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_how_the_data_set_is_read_is_told_once(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`train` and the others know the value of pore, and the info bar, that `prepare` was given."""
+    for path in (dataset / "labels").iterdir():
+        label = np.array(Image.open(path))
+        label[0] = 7  # a third value
+        Image.fromarray(label).save(path)
+    assert prepare(dataset, "--pore_label", 2, "--info_bar", 8) == 0
+    index = index_dataset(dataset)
+    assert index.pore_label == 2
+    assert {sample.shape for sample in index.samples} == {(88, 112)}
+    assert index_dataset(dataset, pore_label=7).pore_label == 7  # what is given now counts more
+    assert prepare(dataset, "--check") == 0
+    rows = _rows(dataset)
+    rows[0]["pore_label"] = "7"
+    with (dataset / "split.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0]])
+        writer.writeheader()
+        writer.writerows(rows)
+    with pytest.raises(UserError, match="column pore_label holds 2, 7; give one value"):
+        index_dataset(dataset)
+
+
+@pytest.mark.parametrize(("value", "told"), [(2, "mark every pixel as pore"), (0, "hold no pore")])
+@pytest.mark.parametrize("count", [16, 3])
+def test_masks_of_one_value_are_named(
+    dataset: Path, capsys: pytest.CaptureFixture[str], value: int, told: str, count: int
+) -> None:
+    for path in sorted((dataset / "labels").iterdir())[:count]:
+        Image.fromarray(np.full((96, 112), value, np.uint8)).save(path)
+    if count == 16 and value == 0:
+        assert prepare(dataset, "--pore_label", 2) == MISTAKE
+        return
+    prepare(dataset, "--pore_label", 2)
+    line = next(line for line in capsys.readouterr().out.splitlines() if told in line)
+    assert f"{count} of 16 label(s) {told} (value 2): w0_0.png" in line
+    assert ("check how the masks were saved" in line) == (count == 16)

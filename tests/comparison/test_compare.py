@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.cli.main import main
 from pipeline.comparison.compare import _about_sources, compare
 from pipeline.comparison.evaluated_runs import EvaluatedRun
+from pipeline.tracking.stores import default_tracking_uri
 from tests.comparison.simulated import NAMES, evaluate, log_run, stored
 
 
@@ -194,3 +195,19 @@ def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):
         log_run(client, uri, experiment, folder / "0", variant=variant, seed="0")
     assert set(compare(uri, tmp_path / "out").findings.table["variant"]) == {"unet"}
     assert set(compare(uri, tmp_path / "again", "rock reruns").findings.table["variant"]) == {"unet again"}
+
+
+def test_a_store_without_evaluations_and_a_killed_training_are_named(store, tmp_path: Path) -> None:
+    folder = store[3]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    uris = [default_tracking_uri(tmp_path / name) for name in "ab"]
+    for uri, evaluation in zip(uris, (folder / "0", None), strict=True):
+        client = mlflow.MlflowClient(uri)
+        experiment = client.create_experiment("vlsenet", artifact_location=(tmp_path / "files").as_uri())
+        run_id = log_run(client, uri, experiment, evaluation, variant="killed" if evaluation else "forgotten")
+        if evaluation:
+            client.set_terminated(run_id, "KILLED")
+    notes = compare(uris, tmp_path / "out").findings.notes
+    assert any("no evaluation: forgotten (failed)" in note for note in notes)
+    assert any("Not trained to the end" in note and "(killed)" in note for note in notes)

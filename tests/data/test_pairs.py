@@ -51,6 +51,19 @@ def test_all_that_does_not_pair_up(make_dataset: Callable[..., Path]) -> None:
     assert pairing.names == {"a", "b", "c", "d"}
 
 
+@pytest.mark.parametrize("file", ["a.json", "a_RoiSet.zip", "a.nrrd", "a-labels.xml", "a.png.geojson"])
+@pytest.mark.parametrize("folder", ["labels", "images"])
+def test_annotations_that_are_no_masks_are_named_as_such(
+    make_dataset: Callable[..., Path], folder: str, file: str
+) -> None:
+    root = make_dataset({"a": 0.1, "ab": 0.1})
+    (root / "labels" / "a.png").unlink()
+    (root / folder / file).write_bytes(b"{}")
+    (problem,) = pair_files(root).problems
+    line = problem.line(root)
+    assert line.startswith(f"images/a.png: this image has no label: {folder}/{file} is no mask; export the annotation")
+
+
 def test_layout_errors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         find_layout(tmp_path / "none")
