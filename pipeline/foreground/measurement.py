@@ -96,22 +96,7 @@ def measure_slice(
     flatten_shading: bool,
     most_pixels: int,
 ) -> tuple[SliceMeasurement, Intensity | NothingToSee]:
-    """Look at a slice, and measure its grey values.
-
-    Args:
-        source: the slice.
-        windows: of the plan.
-        needed: as for `SliceMeasurement.at`.
-        skip_empty: likewise.
-        flatten_shading: likewise.
-        most_pixels: about how many are read for the grey values.
-
-    Returns:
-        What was found, and the statistics of the rock, or why there are none.
-
-    Raises:
-        UserError: as for `SliceMeasurement.at`.
-    """
+    """What `SliceMeasurement.at` finds, and the rock's statistics over about `most_pixels`, or why there are none."""
     look = SliceMeasurement.at(source, needed, skip_empty, flatten_shading)
     try:
         return look, look.intensity(source, windows, most_pixels)
@@ -199,10 +184,7 @@ class Foreground:
 
         Args:
             file: where it is kept.
-            volume: the scan.
-            windows: of its plan.
-            skip_empty: look for empty ground.
-            flatten_shading: measure the shading.
+            volume, windows, skip_empty, flatten_shading: as for `measured`.
             key: of all that it depends on; if the key differs, it is measured again.
         """
         found = cls._loaded(file, volume, windows, key) if file.exists() else None

@@ -15,7 +15,7 @@ from pipeline.images.failures import COPY_AGAIN
 from pipeline.images.image_file import ImageFile, no_volume
 from pipeline.images.microscope.acquisition import merged
 from pipeline.images.microscope.findings import Finding
-from pipeline.images.microscope.standard import from_multiscale
+from pipeline.images.microscope.standard import from_multiscale, multiscales_of
 from pipeline.images.source import ImageSource, file_fingerprint
 from pipeline.images.storage import BlockSource
 from pipeline.images.whole import unless_one_large_block
@@ -55,10 +55,8 @@ class ZarrFile(ImageFile):
         return unless_one_large_block(ZarrSource(self, index, page), block_bytes, self.spill_dir)
 
     def _image_of(self, group: Any) -> tuple[Any, list[str] | None, Finding]:
-        attributes = dict(group.attrs)
-        multiscales = (attributes.get("ome") or attributes).get("multiscales")
         try:
-            if multiscales:
+            if multiscales := multiscales_of(dict(group.attrs)):
                 axes = [axis["name"] if isinstance(axis, dict) else axis for axis in multiscales[0].get("axes") or []]
                 array = group[multiscales[0]["datasets"][0]["path"]]
                 return array, axes or None, from_multiscale(multiscales[0])
@@ -70,7 +68,7 @@ class ZarrFile(ImageFile):
             raise FileProblem(self.name, what, COPY_AGAIN) from error
         if len(members) == 1:
             return group[members[0]], None, Finding("OME-Zarr")
-        if not members and (images := [name for name in others if _is_image(group[name])]):
+        if not members and (images := [name for name in others if multiscales_of(dict(group[name].attrs))]):
             if len(images) == 1:  # as converters write it: the image below the root
                 return self._image_of(group[images[0]])
             what = f"it holds {len(images)} images: {some_of(images)}"
@@ -101,12 +99,6 @@ class ZarrFile(ImageFile):
             sizes = [(name, n) for name, axis, n in zip(letters, axes, shape, strict=True) if axis == "p"]
             self.no_volume = no_volume(sizes, math.prod(n for _, n in sizes))
         return axes
-
-
-def _is_image(group: Any) -> bool:
-    """Whether a group is an image of OME-Zarr."""
-    attributes = dict(group.attrs)
-    return bool((attributes.get("ome") or attributes).get("multiscales"))
 
 
 class ZarrSource(BlockSource):

@@ -277,3 +277,21 @@ def test_memory_does_not_grow_with_the_scan(tmp_path: Path, compressed: bool, mo
             tracemalloc.stop()
     assert peaks[8192] < 1.1 * peaks[2048]
     assert peaks[8192] < 4 << 20  # cache, window, two blocks; the scan has 64 MiB
+
+
+def test_the_image_of_a_file_of_one_is_read_from_the_file_that_was_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    class Counted(tifffile.TiffFile):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            opened.append(self)
+            super().__init__(*args, **options)
+
+    pixels = np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression="zlib")
+    monkeypatch.setattr(tifffile, "TiffFile", Counted)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.tif"), pixels)
+    assert len(opened) == 1
+    assert opened[0].filehandle.closed

@@ -161,13 +161,9 @@ class Finding:
 
         Args:
             magnification_: a number or text.
-            voltage: a number or text.
-            voltage_unit: volts, of a voltage that names no unit.
-            working_distance: a number or text.
-            working_distance_unit: of a working distance that names none.
-            detector: text.
-            date: text.
-            instrument: text.
+            voltage, voltage_unit: a number or text, and the volts in its unit where it names none.
+            working_distance, working_distance_unit: a number or text, and its unit where it names none.
+            detector, date, instrument: text.
         """
         times = magnification(magnification_)
         self.magnification = times if times is not None and 0 < times < 1e8 else None

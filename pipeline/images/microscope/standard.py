@@ -156,10 +156,15 @@ def from_zarr(path: Path) -> Finding:
         if (root / name).is_file():
             attributes = json.loads((root / name).read_text("utf-8"))
             attributes = attributes.get("attributes", attributes)
-    multiscales = (attributes.get("ome") or attributes).get("multiscales")
+    multiscales = multiscales_of(attributes)
     finding = from_multiscale(multiscales[0]) if multiscales else Finding("OME-Zarr")
     finding.slice_spacing_nm = None  # what its planes are is not known without the array
     return finding
+
+
+def multiscales_of(attributes: Mapping[str, Any]) -> Any:
+    """The images that the attributes of a Zarr group describe, of OME-Zarr 0.5 or before; None where it is none."""
+    return (attributes.get("ome") or attributes).get("multiscales")
 
 
 def from_multiscale(multiscale: Mapping[str, Any]) -> Finding:
