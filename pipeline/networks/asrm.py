@@ -22,16 +22,10 @@ class ASRM(nn.Module):
 
     Compress, three branches (3x3 and two snake convolutions), a softmax over the branches at every pixel, fuse, and
     the controlled residual `x + 0.30 * sigmoid(a) * z`. With both snakes left out the 3x3 branch stands alone.
+    The published norm is `group`.
     """
 
     def __init__(self, channels: int, norm: str, horizontal: bool = True, vertical: bool = True) -> None:
-        """
-        Args:
-            channels: C of the feature map.
-            norm: the network's norm (published: group).
-            horizontal: with the horizontal snake convolution.
-            vertical: with the vertical snake convolution.
-        """
         super().__init__()
         hidden = max(channels // REDUCTION, FEWEST_CHANNELS)
         gate_hidden = hidden // 2
@@ -60,13 +54,7 @@ class ASRM(nn.Module):
         self.residual = ControlledResidual(channels, RESIDUAL_LIMIT, RESIDUAL_START)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            Refined features (N, C, H, W).
-        """
+        """Refine the features x (N, C, H, W)."""
         compressed = self.compress(x)
         if self.gate is not None and x.device.type == "cpu":  # snakes sample map by map there
             compressed = compressed.contiguous()

@@ -18,15 +18,10 @@ RESIDUAL_START = -2.2
 class ContextBlock(nn.Module):
     """Compress, three depthwise 3x3 of dilation 1, 2, 3, each with a 1x1, concatenate, fuse.
 
-    Residual `x + 0.15 * sigmoid(b) * z`.
+    Residual `x + 0.15 * sigmoid(b) * z`. The published norm is `group`.
     """
 
     def __init__(self, channels: int, norm: str) -> None:
-        """
-        Args:
-            channels: C of the feature map.
-            norm: the network's norm (published: group).
-        """
         super().__init__()
         hidden = max(channels // REDUCTION, FEWEST_CHANNELS)
 
@@ -49,13 +44,7 @@ class ContextBlock(nn.Module):
         self.residual = ControlledResidual(channels, RESIDUAL_LIMIT, RESIDUAL_START)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            Features with context (N, C, H, W).
-        """
+        """Add context to the features x (N, C, H, W)."""
         compressed = self.compress(x)
         scales = [compressed, *(scale(compressed) for scale in self.scales)]
         return self.residual(x, self.fuse(torch.cat(scales, dim=1)))

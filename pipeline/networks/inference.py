@@ -84,14 +84,7 @@ class LowResolutionStage(nn.Module):
         self.register_buffer("kernels", kernels)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, G, H / 2, W / 2).
-            skip: (N, C, H, W).
-
-        Returns:
-            (N, D, H, W).
-        """
+        """From x (N, G, H / 2, W / 2) and the skip (N, C, H, W) to (N, D, H, W)."""
         result: torch.Tensor = self.second(self.first.get_submodule("adn")(self._convolved(x, skip)))
         return result
 

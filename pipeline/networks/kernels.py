@@ -48,21 +48,10 @@ class OneMapConvolution(nn.Conv2d):
     """
 
     def __init__(self, channels: int, bias: bool = True) -> None:
-        """
-        Args:
-            channels: C of the features.
-            bias: add one number to the map.
-        """
         super().__init__(channels, 1, kernel_size=1, bias=bias)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            features: (N, C, H, W).
-
-        Returns:
-            The map (N, 1, H, W).
-        """
+        """The map (N, 1, H, W) of the features (N, C, H, W)."""
         if not features.is_contiguous():
             return super().forward(features)
         # not `matmul`, which in training turns all features round and keeps the copy

@@ -51,12 +51,6 @@ class SemanticModulation(nn.Module):
     """
 
     def __init__(self, channels: int, text_dim: int, renormalise: bool) -> None:
-        """
-        Args:
-            channels: C of the feature map.
-            text_dim: D of the text feature.
-            renormalise: keep the spatial standard deviation of F.
-        """
         super().__init__()
         self.mean = SpatialMean() if renormalise else None
         last = nn.Linear(HIDDEN, 2 * channels)
@@ -66,14 +60,7 @@ class SemanticModulation(nn.Module):
         self.to_gamma_beta = nn.Sequential(nn.Linear(text_dim, HIDDEN), nn.ReLU(inplace=True), last)
 
     def forward(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            features: (N, C, H, W).
-            text: (N, D).
-
-        Returns:
-            Modulated features (N, C, H, W).
-        """
+        """Modulate the features (N, C, H, W) by the text (N, D)."""
         coefficients = at_least_single(self.to_gamma_beta(text)) * HIDDEN**-0.5
         gamma, beta = coefficients[..., None, None].chunk(2, dim=1)
         scale, shift = 1 + GAMMA_LIMIT * torch.tanh(gamma / GAMMA_LIMIT), beta
@@ -85,15 +72,12 @@ class SemanticModulation(nn.Module):
 
 
 class TextAdapter(nn.Module):
-    """`x + a * (h(x) * (1 + gamma(t)) + beta(t))`, h = 1x1 conv, norm, GELU, 1x1 conv; a starts at 0.1."""
+    """`x + a * (h(x) * (1 + gamma(t)) + beta(t))`, h = 1x1 conv, norm, GELU, 1x1 conv; a starts at 0.1.
+
+    The published norm is `group`.
+    """
 
     def __init__(self, channels: int, text_dim: int, norm: str) -> None:
-        """
-        Args:
-            channels: C of the feature map.
-            text_dim: D of the text feature.
-            norm: the network's norm (published: group).
-        """
         super().__init__()
         self.h = nn.Sequential(
             Convolution(2, channels, channels, kernel_size=1, act="GELU", norm=norm_spec(norm, channels), bias=False),
@@ -105,14 +89,7 @@ class TextAdapter(nn.Module):
         nn.init.zeros_(self.to_gamma_beta.bias)
 
     def forward(self, x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, C, H, W).
-            text: (N, D).
-
-        Returns:
-            Refined features (N, C, H, W).
-        """
+        """Refine the features x (N, C, H, W) by the text (N, D)."""
         gamma, beta = at_least_single(self.to_gamma_beta(text))[..., None, None].chunk(2, dim=1)
         scale, shift = self.strength * (1 + gamma), self.strength * beta
         refinement = scale_shift(self.h(x), scale, shift)
@@ -126,15 +103,11 @@ class TokenCrossAttention(nn.Module):
     `W` maps the text width to C, so that any text width serves. The published linear map of the tokens ahead of the
     attention is one with the attention's own key and value maps. Every query reads all text tokens and no other
     pixel: the attention itself does not depend on the tile. The residual is added to x; the published code adds it
-    to LayerNorm(x), which changes the features of the U-Net even where the text says nothing.
+    to LayerNorm(x), which changes the features of the U-Net even where the text says nothing. There are 8 heads, or as
+    many as divide both 8 and C.
     """
 
     def __init__(self, channels: int, text_dim: int) -> None:
-        """
-        Args:
-            channels: C of the feature map; 8 heads where 8 divides it, else the largest divisor of both.
-            text_dim: D of the token features.
-        """
         super().__init__()
         self.visual_norm = nn.LayerNorm(channels)
         self.text_norm = nn.LayerNorm(text_dim)
@@ -149,14 +122,7 @@ class TokenCrossAttention(nn.Module):
         nn.init.zeros_(self.attention.out_proj.bias)
 
     def forward(self, x: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, C, H, W).
-            tokens: (N, L, D).
-
-        Returns:
-            Features (N, C, H, W) that have read the text.
-        """
+        """Let the features x (N, C, H, W) read the tokens (N, L, D)."""
         gate = self.to_gate(tokens.mean(dim=1)).sigmoid().unsqueeze(1)
         queries = self.visual_norm(x.flatten(2).transpose(1, 2))
         read = gate * self.attention(queries, self.text_norm(tokens))
@@ -186,11 +152,6 @@ class RegionAlignment(nn.Module):
     """`1 - cos(phi_v(pool(F_B, M)), phi_t(t))`, phi two-layer MLPs to 256."""
 
     def __init__(self, channels: int, text_dim: int) -> None:
-        """
-        Args:
-            channels: C of the bottleneck.
-            text_dim: D of the text feature.
-        """
         super().__init__()
         self.visual_projection = _projection(channels)
         self.text_projection = _projection(text_dim)
@@ -223,10 +184,6 @@ class LearnedText(nn.Module):
     """
 
     def __init__(self, text_dim: int) -> None:
-        """
-        Args:
-            text_dim: D of the text features.
-        """
         super().__init__()
         # unit length on average, as encoded tokens are
         self.context = nn.Parameter(torch.randn(CONTEXT_LENGTH, text_dim) * text_dim**-0.5)
@@ -250,13 +207,6 @@ class LSCM(nn.Module):
     """
 
     def __init__(self, features: Sequence[int], text_dim: int, norm: str, switches: Switches) -> None:
-        """
-        Args:
-            features: widths of the four levels and the bottleneck.
-            text_dim: D of the text features.
-            norm: the network's norm.
-            switches: which parts to build.
-        """
         super().__init__()
 
         def modulation(on: bool, channels: int) -> nn.Module:

@@ -28,11 +28,6 @@ class SkipGate(nn.Module):
     """
 
     def __init__(self, skip_channels: int, decoder_channels: int) -> None:
-        """
-        Args:
-            skip_channels: C of the skip.
-            decoder_channels: G of the decoder feature one level deeper.
-        """
         super().__init__()
         hidden = max(FEWEST_HIDDEN, skip_channels // REDUCTION)
         first = nn.Linear(decoder_channels + skip_channels, hidden)
@@ -48,14 +43,7 @@ class SkipGate(nn.Module):
         self.spatial_strength = nn.Parameter(torch.tensor(START_STRENGTH))
 
     def forward(self, skip: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            skip: (N, C, H, W).
-            decoder: (N, G, H / 2, W / 2).
-
-        Returns:
-            The gated skip (N, C, H, W).
-        """
+        """Gate the skip (N, C, H, W) by the decoder feature (N, G, H / 2, W / 2)."""
         averages = torch.cat([self.decoder_mean(decoder), self.skip_mean(skip)], dim=1)
         channel = 1 + self.channel_strength.tanh() * self.to_channel_delta(averages).tanh()
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)

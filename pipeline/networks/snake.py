@@ -252,38 +252,20 @@ class SnakeConvolution(nn.Module):
     """Dynamic snake convolution of five taps (Qi et al., ICCV 2023), horizontal or vertical.
 
     A 3x3 convolution predicts the line's steps, bounded by tanh; the taps' values are weighted by one convolution,
-    then norm and activation.
+    then norm and activation. The published norm is `group`.
     """
 
     def __init__(self, channels: int, vertical: bool, norm: str) -> None:
-        """
-        Args:
-            channels: C in and out.
-            vertical: the line runs along the height and bends sideways; else along the width.
-            norm: the network's norm (published: group).
-        """
         super().__init__()
         self.vertical = vertical
         self.to_steps = Convolution(
             2, channels, TAPS - 1, kernel_size=3, act="tanh", norm=norm_spec(norm, TAPS - 1), bias=False
         )
         self.weigh_taps = Convolution(
-            2,
-            channels * TAPS,
-            channels,
-            kernel_size=1,
-            act=ACTIVATION,
-            norm=norm_spec(norm, channels),
-            bias=False,
+            2, channels * TAPS, channels, kernel_size=1, act=ACTIVATION, norm=norm_spec(norm, channels), bias=False
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, C, H, W).
-
-        Returns:
-            (N, C, H, W).
-        """
+        """Convolve x (N, C, H, W) along the snakes."""
         offsets = snake_offsets(at_least_single(self.to_steps(x)))
         return self.weigh_taps(sample_along_snake(x, offsets, self.vertical).flatten(1, 2))

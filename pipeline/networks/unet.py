@@ -21,25 +21,13 @@ class DecoderStage(nn.Module):
     """
 
     def __init__(self, stage: UpCat, skip_channels: int) -> None:
-        """
-        Args:
-            stage: whose layers to use.
-            skip_channels: C of the skip.
-        """
         super().__init__()
         self.skip_channels = skip_channels
         self.upsample = stage.upsample
         self.convs = stage.convs
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            x: (N, G, H / 2, W / 2).
-            skip: (N, C, H, W).
-
-        Returns:
-            (N, D, H, W).
-        """
+        """Upsample x (N, G, H / 2, W / 2), and merge it with the skip (N, C, H, W) to (N, D, H, W)."""
         merged: torch.Tensor = self.convs(torch.cat([skip, self.upsample(x)], dim=1))
         return merged
 
