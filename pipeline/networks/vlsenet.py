@@ -94,8 +94,10 @@ class VLSENet(UNet):
         region = mask if self.training and self.switches.alignment else None
         if region is not None:
             check_mask(region, image)
-        text = self._text(text, image.shape[0]) if self.switches.read_global_text or region is not None else None
-        tokens = self._tokens(tokens, image.shape[0]) if self.switches.cross_attention else None
+        batch = image.shape[0]
+        reads_text = self.switches.read_global_text or region is not None
+        text = self._features("text", text, 2, batch) if reads_text else None
+        tokens = self._features("tokens", tokens, 3, batch) if self.switches.cross_attention else None
 
         # Encoder
         x1 = self.conv_0(pad_to_stride(image))
@@ -133,16 +135,10 @@ class VLSENet(UNet):
             return logits
         return SegmentationOutput(logits, self.lscm.alignment(bottleneck, text, pad_to_stride(region, "constant")))
 
-    def _text(self, text: torch.Tensor | None, batch: int) -> torch.Tensor:
-        """The global text feature (N, D): as given, learned, or both."""
+    def _features(self, name: str, given: torch.Tensor | None, dims: int, batch: int) -> torch.Tensor:
+        """The text's features, `text` (N, D) or `tokens` (N, L, D): as given, learned, or both."""
         if self.learned_text is None:
-            return check_text("text", text, 2, batch, self.text_dim)
-        given = None if text is None else check_text("text", text, 2, batch, self.text_dim)
-        return self.learned_text.text(given, batch)
-
-    def _tokens(self, tokens: torch.Tensor | None, batch: int) -> torch.Tensor:
-        """The text token features (N, L, D): as given, learned, or both."""
-        if self.learned_text is None:
-            return check_text("tokens", tokens, 3, batch, self.text_dim)
-        given = None if tokens is None else check_text("tokens", tokens, 3, batch, self.text_dim)
-        return self.learned_text.tokens(given, batch)
+            return check_text(name, given, dims, batch, self.text_dim)
+        if given is not None:
+            check_text(name, given, dims, batch, self.text_dim)
+        return self.learned_text.text(given, batch) if name == "text" else self.learned_text.tokens(given, batch)

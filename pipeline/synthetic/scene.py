@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from pipeline.errors import UserError
 
 MAX_POROSITY = 0.4
+#: lowest and highest values of settings
+_LIMITS = {
+    "porosity": (0, MAX_POROSITY),
+    "grain_fraction": (0, 0.9),
+    "organic_fraction": (0, 0.3),
+    "pyrite_fraction": (0, 0.1),
+    **dict.fromkeys(("anisotropy", "elongated_fraction"), (0, 1)),
+    **dict.fromkeys(("pore_length", "grain_size"), (4, math.inf)),
+    **dict.fromkeys(("blur", "noise", "shading", "curtaining", "charging", "jitter"), (0, math.inf)),
+}
 
 
 @dataclass(frozen=True)
@@ -62,26 +72,14 @@ class SceneSettings:
         """Check the ranges.
 
         Raises:
-            UserError: when a value is out of its range.
+            UserError: when a value is out of its range, or not finite.
         """
-        upper = {
-            "porosity": MAX_POROSITY,
-            "anisotropy": 1.0,
-            "elongated_fraction": 1.0,
-            "grain_fraction": 0.9,
-            "organic_fraction": 0.3,
-            "pyrite_fraction": 0.1,
-        }
-        for name, limit in upper.items():
-            if not 0 <= getattr(self, name) <= limit:
-                raise UserError(f"{name} must lie between 0 and {limit:g}, got {getattr(self, name):g}")
-        for name in ("pore_length", "grain_size"):
-            if not 4 <= getattr(self, name) < math.inf:
-                raise UserError(f"{name} must be at least 4 pixels and finite, got {getattr(self, name):g}")
+        for name, (lowest, highest) in _LIMITS.items():
+            value = getattr(self, name)
+            if not (lowest <= value <= highest and math.isfinite(value)):
+                upper = f" and at most {highest:g}" if math.isfinite(highest) else ""
+                raise UserError(f"{name} must be finite, at least {lowest:g}{upper}, got {value:g}")
         if not math.isfinite(self.orientation_deg):
             raise UserError(f"orientation_deg must be a finite angle, got {self.orientation_deg:g}")
         if not 0 < self.pixel_size_nm < math.inf:
             raise UserError(f"pixel_size_nm must be above 0, got {self.pixel_size_nm:g}")
-        for name in ("blur", "noise", "shading", "curtaining", "charging", "jitter"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise UserError(f"{name} must be finite and not negative, got {getattr(self, name):g}")
