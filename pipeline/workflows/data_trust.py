@@ -47,7 +47,10 @@ def check_trust(index: DatasetIndex, output_dir: str | Path, allow_leaks: bool =
                 *some_lines(leaks, _MOST_LINES),
             ]
         )
-        remedy = "give these images the same source, by split.csv or --group_pattern; or train with --allow_leaks true"
+        remedy = (
+            "give these images the same source, by split.csv or --group_pattern; or allow it: --allow_leaks true, "
+            "with vlsenet train --set allow_leaks=true"
+        )
         if not allow_leaks:
             raise UserError(f"{message}\n{remedy}")
         logger.warning("%s", message)

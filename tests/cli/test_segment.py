@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from pipeline.cli.main import main
@@ -36,11 +37,21 @@ def test_an_image_and_nothing_else(
     before = (tmp_path / "scan_pores" / "manifest.json").read_bytes()
     assert main(words) == SUCCESS
     assert "scan.png: already segmented, see scan_pores/overview.png" in capsys.readouterr().err
-    assert main([*words, "--formats", "tiff"]) == MISTAKE
-    assert "error: scan_pores already holds this segmentation, finished with --formats []" in capsys.readouterr().err
     assert main([*words, "--set", "threshold=0.3"]) == MISTAKE
     assert "other settings: threshold" in capsys.readouterr().err
     assert (tmp_path / "scan_pores" / "manifest.json").read_bytes() == before
     assert main([*words, "--overwrite", "--set", "threshold=2"]) == MISTAKE
     assert "error: --threshold 2: give a number between 0 and 1" in capsys.readouterr().err
     assert logging.getLogger("vlsenet").handlers == []
+
+    # what is asked for afterwards is written from the finished mask, without the network on the chunks
+    chunks = {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "scan_pores" / "segmentation.ome.zarr" / "0").rglob("*")
+    }
+    assert main([*words, "--formats", "tiff"]) == SUCCESS
+    assert "writing the results again from the finished mask, for --formats" in capsys.readouterr().err
+    mask = tifffile.imread(tmp_path / "scan_pores" / "mask.ome.tif")
+    assert mask.shape[-2:] == (80, 96)
+    assert chunks == {path: path.stat().st_mtime_ns for path in chunks}
+    assert main(words) == SUCCESS  # with fewer files it is finished, too
+    assert "already segmented" in capsys.readouterr().err

@@ -1,8 +1,8 @@
 """What is done if the folder of results already exists.
 
-A finished scan is left alone: the same command again says where its report is. Other settings, another model or other
-files to be written are refused, also for one scan in a folder of them. Results that were removed are made again from
-the store, all of them, as the network is the expensive part. A folder without our journal belongs to somebody else: a
+A finished scan is left alone: the same command again says where its report is. Other settings or another model are
+refused, also for one scan in a folder of them. Results that were removed, or are asked for only now, are made from the
+store, all of them, as the network is the expensive part. A folder without our journal belongs to somebody else: a
 file there with the name of a result is replaced with `--overwrite` only, and what is read never is, by whatever name or
 link.
 """
@@ -133,28 +133,32 @@ def without_results(scans: Sequence[Path]) -> list[Path]:
 
 
 def was_written(folder: Path, outputs: Mapping[str, Any]) -> bool:
-    """Whether a finished segmentation has all its results; any that were removed are to be written again.
+    """Whether a finished segmentation has all results that are asked for; otherwise all are to be written again.
 
     Args:
         folder: of the results.
         outputs: which files are asked for (`ScanSettings.outputs`).
-
-    Raises:
-        UserError: it is finished with other outputs.
     """
     manifest = json.loads((folder / MANIFEST).read_text()) if (folder / MANIFEST).exists() else {}
     written = manifest.get("outputs", outputs)
-    if wrong := [f"--{name} {written.get(name)}" for name, value in outputs.items() if written.get(name) != value]:
-        raise UserError(
-            f"{folder} already holds this segmentation, finished with {', '.join(wrong)}: give --overwrite to segment "
-            "again, or choose another --output_dir"
-        )
+    further = [f"--{name}" for name, value in outputs.items() if not _is_in(value, written.get(name))]
     names = [*expected_files(outputs, is_stack=manifest.get("volume") is not None), STORE]
-    if not (missing := [name for name in names if not (folder / name).exists()]):
+    missing = [name for name in names if not (folder / name).exists()]
+    if further:
+        logger.info("%s: writing the results again from the finished mask, for %s", folder, ", ".join(further))
+    elif missing:
+        logger.warning("%s: %s missing; writing the results again", folder, some_of(missing, 3))
+    else:
         return True
-    logger.warning("%s: %s missing; writing the results again", folder, some_of(missing, 3))
     Journal.reopen(folder / JOURNAL)
     return False
+
+
+def _is_in(asked: Any, written: Any) -> bool:
+    """Whether an output was written: a list of formats holds fewer ones, a report is more than none."""
+    if isinstance(asked, list):
+        return set(asked) <= set(written or ())
+    return bool(written) if asked is True else asked is False or asked == written
 
 
 def _place(path: Path) -> tuple[int, int] | None:
