@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from matplotlib.ticker import FuncFormatter, NullFormatter
@@ -52,6 +53,11 @@ def plots_of(measures: Measures) -> tuple[Plot, ...]:
     return tuple(Plot(name, *found) for name, found in drawn if found is not None)
 
 
+def _one_panel() -> tuple[Figure, Axes]:
+    figure = new_figure(_WIDTH, _HEIGHT)
+    return figure, figure.subplots()
+
+
 def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
     """What porosity would be at other thresholds.
 
@@ -59,8 +65,7 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
         probabilities: rock pixels of each 8-bit probability, (256,), not all of them of probability 0.
         threshold: that was used.
     """
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    figure, axes = _one_panel()
     reaching = np.cumsum(probabilities[::-1])[::-1] / probabilities.sum()
     # at 0 all is pore, which would set the scale of the axis
     axes.plot(np.arange(1, 256) / 255, 100 * reaching[1:], color=FIRST, linewidth=1.6)
@@ -74,8 +79,7 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
 
 def correlation_figure(along_x: TwoPoint, along_y: TwoPoint, scale: Scale) -> Figure:
     """S2 along x and y, with its value for pores whose places are independent."""
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    figure, axes = _one_panel()
     for (name, colour, line), pairs in zip(_ALONG, (along_x, along_y), strict=True):
         axes.plot(scale.lengths(pairs.lags), pairs.s2, color=colour, linestyle=line, linewidth=1.6, label=name)
     axes.axhline(along_x.s2[0] ** 2, color="0.45", linewidth=0.9, linestyle=":", label="porosity squared")
@@ -119,8 +123,7 @@ def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray, several: str
 
 def chord_figure(along_x: Chords, along_y: Chords, scale: Scale) -> Figure:
     """Density of the whole chords along x and y, in bins that grow with the length."""
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    figure, axes = _one_panel()
     for (name, colour, line), chords in zip(_ALONG, (along_x, along_y), strict=True):
         if not chords.counts.any():
             continue
@@ -146,8 +149,7 @@ def size_figure(sizes: SizeDistribution, unit: str) -> Figure:
         sizes: in the unit.
         unit: of the diameters.
     """
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    figure, axes = _one_panel()
     curves = (
         ("by number", sizes.by_number, sizes.number_percentiles, FIRST, FIRST_LINE),
         ("by area", sizes.by_area, sizes.area_percentiles, SECOND, SECOND_LINE),
@@ -205,8 +207,7 @@ def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, scale: Scale
     """
     x, y, width, height = region
     per_px = scale.per_px
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    figure, axes = _one_panel()
     right, bottom = x + fields.shape[1] * side, y + fields.shape[0] * side
     extent = (x * per_px, right * per_px, bottom * per_px, y * per_px)
     top = 100 * np.nanmax(fields)
@@ -234,8 +235,7 @@ def representative_area_figure(areas: RepresentativeArea, scale: Scale, porosity
         scale: of the sides.
         porosity: of the whole.
     """
-    figure = new_figure(_WIDTH, _HEIGHT)
-    axes = figure.subplots()
+    figure, axes = _one_panel()
     side = areas.side * scale.per_px
     axes.fill_between(side, 100 * areas.low, 100 * areas.high, color=FIRST, alpha=0.1, label="lowest to highest field")
     low, high = np.maximum(areas.mean - areas.spread, 0), areas.mean + areas.spread

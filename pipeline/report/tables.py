@@ -219,14 +219,11 @@ def facts(measures: Measures) -> tuple[Facts, ...]:
     """Image, model, settings and versions; unknown values are skipped."""
     manifest = measures.manifest
     request = _mapping(manifest.get("request"))
-    model = {
-        "Checkpoint": manifest.get("checkpoint"),
-        "SHA-256 of the checkpoint": request.get("checkpoint_sha256"),
-    }
+    model = {"Checkpoint": manifest.get("checkpoint"), "SHA-256 of the checkpoint": request.get("checkpoint_sha256")}
     settings = {name: request.get(key) for key, name in _SETTINGS.items()}
     if manifest.get("reads_prompt") is False:
         settings[_SETTINGS["prompt"]] = "none: this model reads no prompt"
-    settings["Share without rock, not segmented"] = _share(manifest.get("skipped_share"))
+    settings["Share without rock, not segmented"] = _percent(manifest.get("skipped_share") or None)
     lowest, highest = manifest.get("shading") or (None, None)
     if lowest is not None:
         settings["Brightness of the rock (standard deviations from the mean)"] = f"{lowest:+.2f} to {highest:+.2f}"
@@ -251,7 +248,7 @@ def facts(measures: Measures) -> tuple[Facts, ...]:
 def _taken(acquisition: Mapping[str, Any] | None) -> dict[str, Any]:
     if acquisition is None:
         return {}
-    known = {
+    return {
         "Instrument": acquisition.get("instrument"),
         "Detector": acquisition.get("detector"),
         "Acceleration voltage": _quantity(acquisition.get("voltage_kv"), "kV"),
@@ -259,9 +256,8 @@ def _taken(acquisition: Mapping[str, Any] | None) -> dict[str, Any]:
         "Magnification": _quantity(acquisition.get("magnification"), "×"),
         "Date (from the file)": acquisition.get("date"),
         "Info bar": _quantity(acquisition.get("bar_height") or None, "rows"),
+        "Pixel size from": _mapping(acquisition.get("sources")).get("pixel_size"),
     }
-    place = _mapping(acquisition.get("sources")).get("pixel_size")
-    return {**known, "Pixel size from": place}
 
 
 def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
@@ -299,10 +295,6 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _quantity(value: float | None, unit: str) -> str | None:
     return None if value is None else with_unit(f"{value:.5g}", unit)
-
-
-def _share(value: float | None) -> str | None:
-    return None if not value else percent(value)
 
 
 def _text(value: Any) -> str:
