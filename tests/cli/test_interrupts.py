@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,11 @@ except KeyboardInterrupt:
 SWALLOWS = ABORTS.replace("os.abort()", "raise ImportError('no package')")
 
 
+def _heed_interrupts() -> None:
+    """In the child: a test run in the background, or by nohup, hands down that they are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("library", ["argparse", "logging", "torch", "numpy", "PIL"])
 @pytest.mark.parametrize("code", [ABORTS, SWALLOWS])
 def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Path) -> None:
@@ -35,10 +41,11 @@ def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Pat
         capture_output=True,
         text=True,
         timeout=60,
+        preexec_fn=_heed_interrupts,
     )
     assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
 
 
 def test_ctrl_c_is_left_to_a_program_that_imports_the_commands() -> None:
     code = "import signal, pipeline.cli.main as m; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60, preexec_fn=_heed_interrupts)

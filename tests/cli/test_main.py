@@ -192,7 +192,7 @@ def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:
     assert ran[0][1] == {
         "input": str(tmp_path),
         "checkpoint": str(model),
-        "output_dir": "./$out",  # MONAI would take the first character for an expression's
+        "output_dir": r"$'\U00000024out'",  # MONAI would take the first character for an expression's; this is one
         "stack": True,
         "info_bar": 60,
         "formats": ["tiff", "nifti"],

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
@@ -108,6 +109,10 @@ def test_check_needs_no_pore_label(dataset: Path, capsys: pytest.CaptureFixture[
     # tiles of a micrograph, which the command line doesn't say
     assert "no leaks" in out
     assert "not found this way, and their names look like parts of 8 micrographs" in out
+    assert prepare(dataset, "--check") == 0
+    assert "porosity" in capsys.readouterr().out  # the label is remembered
+    split = pd.read_csv(dataset / "split.csv")
+    split[["name", "source", "split"]].to_csv(dataset / "split.csv", index=False)
     assert prepare(dataset, "--check") == 0
     out = capsys.readouterr().out
     assert "porosity" not in out

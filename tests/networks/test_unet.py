@@ -12,7 +12,7 @@ from tests.networks.cases import FEATURES
 
 def test_is_monais_basic_unet_where_nothing_needs_padding() -> None:
     torch.manual_seed(0)
-    ours = UNet(1, 1, FEATURES).eval()
+    ours = UNet(1, 1, FEATURES, norm="batch").eval()
     theirs = BasicUNet(
         2, 1, 1, (*FEATURES, FEATURES[0]), act=ACTIVATION, norm="batch", bias=False, upsample="nontrainable"
     ).eval()

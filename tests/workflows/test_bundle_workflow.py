@@ -23,7 +23,7 @@ CONFIG = {
     "switches": {"alignment": True},
     "flip": {"_target_": "RandFlipd", "keys": "image"},
     "steps": [{"size": 1}],
-    "tile_size": 512,
+    "halo": 128,
     "initialize": "$here.note()",
     "run": "$here.note()",
 }
@@ -103,9 +103,9 @@ def test_a_config_must_say_whose_options_it_has(config_file):
 
 
 def test_an_option_of_other_commands_has_no_effect_and_says_so(config_file, caplog):
-    start(config_file, tile_size=256, prompt="crack")
+    start(config_file, halo=256, prompt="crack")
     assert [record.getMessage() for record in caplog.records if record.name == "vlsenet"] == [
-        "--tile_size has no effect: export does not use it"
+        "--halo has no effect: export does not use it"
     ]
 
 
