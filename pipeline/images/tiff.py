@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,12 @@ class TiffFile(ImageFile):
         if image.page_at is None:
             raise FileProblem(self.name, _missing(found, index), "choose another with --page, or export it again")
         tiff = self._looked_into.pop() if self._looked_into else tifffile.TiffFile(self.path)
-        try:
+        with ExitStack() as unless_opened:
+            unless_opened.enter_context(tiff)
             where, key = page_of(tiff, image)
-            return oriented(self._opened(tiff, image, where, key, page), _tag(key, 274))
-        except Exception:
-            tiff.close()
-            raise
+            source = oriented(self._opened(tiff, image, where, key, page), _tag(key, 274))
+            unless_opened.pop_all()  # the source closes it
+        return source
 
     def _opened(
         self, tiff: tifffile.TiffFile, image: TiffImage, where: Page, key: tifffile.TiffPage, page: int | None

@@ -6,6 +6,7 @@ import logging
 import math
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -196,11 +197,10 @@ def look_into(path: Path) -> tuple[TiffImages, tifffile.TiffFile | None]:
         if key in _remembered:
             return _remembered[key], None
     tiff, own = _alone(path)
-    try:
+    with ExitStack() as unless_found:
+        unless_found.enter_context(tiff)
         found = _found(tiff, own, path)
-    except Exception:
-        tiff.close()
-        raise
+        unless_found.pop_all()
     with _remembering:
         _remembered[key] = found
         for oldest in list(_remembered)[:-_MOST_REMEMBERED]:
