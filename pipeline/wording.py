@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 from pipeline.errors import UserError
@@ -29,6 +30,13 @@ def printable(name: str) -> str:
     POSIX allows any bytes in names; Python keeps those that are no text as lone surrogates, which can't be written.
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def without_passwords(text: str) -> str:
+    """A text without the passwords of the addresses in it."""
+    text = re.sub(r"(https?://[^\s:/@]*):[^\s/@]*@", r"\1@", text)
+    text = re.sub(r"(\b(?!https?:)[a-z][+\w]*://[^\s:/@]*):[^\s@]*@", r"\1@", text)
+    return re.sub(r"(?i)([?&]password=)[^&\s]*", r"\1", text)
 
 
 def nearest(name: object, known: Iterable[str], likeness: float = 0.6) -> str | None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import os
 
-from pipeline.wording import printable, some_lines, some_of
+import pytest
+
+from pipeline.wording import printable, some_lines, some_of, without_passwords
 
 
 def test_a_name_that_is_no_text_can_be_written() -> None:
@@ -18,3 +20,17 @@ def test_some_of() -> None:
 def test_some_lines() -> None:
     assert some_lines(["a", "b"], 2) == ["  a", "  b"]
     assert some_lines(["a", "b", "c"], 2) == ["  a", "  b", "  ... and 1 more"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("http://ada:s3cret@rock:5000/x", "http://ada@rock:5000/x"),
+        ("postgresql+psycopg2://ada:s3/cr:et@rock/mlflow failed", "postgresql+psycopg2://ada@rock/mlflow failed"),
+        ("mysql://rock/mlflow?user=ada&password=s3cret&x=1", "mysql://rock/mlflow?user=ada&password=&x=1"),
+        ("http://rock:5000/runs@2", "http://rock:5000/runs@2"),
+        ("sqlite:////home/a:b@c/mlflow.db", "sqlite:////home/a:b@c/mlflow.db"),
+    ],
+)
+def test_texts_without_passwords(text: str, kept: str) -> None:
+    assert without_passwords(text) == kept

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
-from pipeline.wording import nearest
+from pipeline.wording import nearest, without_passwords
 
 if TYPE_CHECKING:
     from pipeline.options.option import Option
@@ -46,7 +46,7 @@ class Kind:
             UserError: another value; the message says what to give.
         """
         if (problem := self.problem(value)) is not None:
-            raise UserError(f"--{name} {value}: {problem}")
+            raise UserError(f"--{name} {without_passwords(str(value))}: {problem}")
 
 
 @dataclass(frozen=True)

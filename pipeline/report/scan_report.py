@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, write_text
 from pipeline.images import ImageSource
 from pipeline.report.key_figures import KeyFigure, key_figures, summary
 from pipeline.report.measures import Measures
@@ -107,8 +107,7 @@ def write_report(path: Path, report: Report) -> None:
     environment.filters["svg"] = svg_uri
     # style and script are this package's, not a user's text
     page = environment.from_string(template).render(report=report, style=Markup(style), script=Markup(script))
-    with atomic_path(path) as partial:
-        partial.write_text(page, encoding="utf-8")
+    write_text(path, page)
 
 
 def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:

@@ -129,7 +129,7 @@ class SyntheticSample:
     Attributes:
         image: uint8 ``(H, W)``.
         label: uint8 ``(H, W)``, 1 where there is pore.
-            porosity: pore area over imaged area (the info bar is no part of it), counted on `label`.
+        porosity: pore area over imaged area (the info bar is no part of it), counted on `label`.
         settings: what the image was made with.
         bar_rows: height of the info bar, pixels; 0 without one.
     """

@@ -31,9 +31,9 @@ from pipeline.tracking.stores import (
     kept_address,
     open_client,
     store_error,
-    without_passwords,
 )
 from pipeline.visual import write_png
+from pipeline.wording import without_passwords
 
 logger = logging.getLogger("vlsenet")
 

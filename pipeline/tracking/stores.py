@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -22,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from pipeline.errors import UserError, first_line
+from pipeline.wording import without_passwords
 
 #: tags that name a run in comparisons
 VARIANT, SEED, FOLD = "variant", "seed", "fold"
@@ -83,13 +83,6 @@ def _file_and_options(address: str) -> tuple[Path, str]:
     decoded = Path(unquote(typed) if _DECODES else typed)
     as_typed = Path(typed).parent.is_dir() and not decoded.parent.is_dir()
     return Path(typed) if as_typed else decoded, mark + options
-
-
-def without_passwords(text: str) -> str:
-    """A text without the passwords of the addresses in it."""
-    text = re.sub(r"(https?://[^\s:/@]*):[^\s/@]*@", r"\1@", text)
-    text = re.sub(r"(\b(?!https?:)[a-z][+\w]*://[^\s:/@]*):[^\s@]*@", r"\1@", text)
-    return re.sub(r"(?i)([?&]password=)[^&\s]*", r"\1", text)
 
 
 def kept_address(tracking_uri: str) -> str:

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 
 from pipeline.errors import INTERRUPTED
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, write_text
 from pipeline.metrics import PoreCounts
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import Dots, dot_figure
@@ -139,8 +139,7 @@ class TextAudit:
         content = {**self._about, "conditions": [_without_nan(row) for row in rows]}
         content["images"] = [_without_nan(row) for row in self._images]
         files = {suffix: self._output_dir / f"audit.{suffix}" for suffix in ("json", "png", "csv")}
-        with atomic_path(files["json"]) as partial:
-            partial.write_text(json.dumps(content, indent=2, allow_nan=False))
+        write_text(files["json"], json.dumps(content, indent=2, allow_nan=False))
         with atomic_path(files["png"]) as partial:
             self._figure(scores).savefig(partial)
         with atomic_path(files["csv"]) as partial:  # last: it marks a finished audit

@@ -16,7 +16,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from pipeline.data import DatasetIndex, Sample
-from pipeline.files import atomic_path, name_that_fits
+from pipeline.files import atomic_path, name_that_fits, write_text
 from pipeline.foreground.measurement import normalised_image
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
 from pipeline.metrics.threshold import CLEAR_GAIN, HIGHEST, LOWEST
@@ -144,8 +144,7 @@ class EvaluationReport:
     def _write(self, _: SupervisedEvaluator) -> None:
         table = pd.DataFrame(self._rows).sort_values("name", ignore_index=True)
         pores = pd.concat(self._pores, ignore_index=True).sort_values("name", kind="stable", ignore_index=True)
-        with atomic_path(self._output_dir / "summary.json") as partial:
-            partial.write_text(json.dumps(self._summary(table), indent=2, allow_nan=False))
+        write_text(self._output_dir / "summary.json", json.dumps(self._summary(table), indent=2, allow_nan=False))
         for name, rows, form in (("per_image.csv", table, "%.6f"), ("per_pore.csv", pores, "%.4g")):
             with atomic_path(self._output_dir / name) as partial:
                 rows.to_csv(partial, index=False, float_format=form)

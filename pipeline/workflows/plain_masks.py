@@ -17,7 +17,7 @@ from monai.engines import SupervisedEvaluator
 from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.files import atomic_path, name_that_fits
+from pipeline.files import atomic_path, name_that_fits, write_text
 from pipeline.tracking.provenance import versions
 from pipeline.visual import mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
@@ -86,8 +86,7 @@ class PlainMasks:
     def _begin(self, _: SupervisedEvaluator) -> None:
         if not self._rows:  # earlier rows must not pass for this manifest's
             self._table.unlink(missing_ok=True)
-        with atomic_path(self._manifest) as partial:
-            partial.write_text(json.dumps(self._about, indent=2))
+        write_text(self._manifest, json.dumps(self._about, indent=2))
 
     def _collect(self, evaluator: SupervisedEvaluator) -> None:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):

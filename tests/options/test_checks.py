@@ -79,6 +79,13 @@ def test_a_training_without_a_validation_is_refused(train):
         check_options("train", {**train, "max_epochs": 2, "val_interval": 3})
 
 
+def test_a_wrong_address_is_named_without_its_password(train):
+    with pytest.raises(UserError) as caught:
+        check_options("train", {**train, "tracking_uri": "htp://ada:s3cret@rock:5000"})
+    assert "htp://ada@rock:5000" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
 def test_an_expression_is_left_to_the_config(train):
     check_options("train", {**train, "max_epochs": "$10*2", "val_interval": 5})
 

@@ -27,7 +27,6 @@ from pipeline.tracking.stores import (
     open_client,
     sqlite_file,
     store_error,
-    without_passwords,
 )
 
 
@@ -110,20 +109,6 @@ def test_a_locked_file_is_told(tmp_path: Path) -> None:
 )
 def test_what_passes_by_itself_and_what_does_not(error: Exception, away: bool) -> None:
     assert is_away(error) == away
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("http://ada:s3cret@rock:5000/x", "http://ada@rock:5000/x"),
-        ("postgresql+psycopg2://ada:s3/cr:et@rock/mlflow failed", "postgresql+psycopg2://ada@rock/mlflow failed"),
-        ("mysql://rock/mlflow?user=ada&password=s3cret&x=1", "mysql://rock/mlflow?user=ada&password=&x=1"),
-        ("http://rock:5000/runs@2", "http://rock:5000/runs@2"),
-        ("sqlite:////home/a:b@c/mlflow.db", "sqlite:////home/a:b@c/mlflow.db"),
-    ],
-)
-def test_addresses_are_kept_without_passwords(text: str, kept: str) -> None:
-    assert without_passwords(text) == kept
 
 
 @pytest.mark.parametrize("name", ["30%Calcite", "a%20b", "what?/x", "#1", "a:b@c", "ü [1]", "%(here)s"])

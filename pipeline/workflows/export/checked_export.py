@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from pipeline.errors import UserError, first_line
-from pipeline.files import atomic_path, sha256_of
+from pipeline.files import atomic_path, sha256_of, write_text
 from pipeline.networks import reads_tile
 from pipeline.networks.inputs import STRIDE
 from pipeline.tracking.provenance import versions
@@ -114,8 +114,7 @@ def export_model(
         }
     if text_inputs:
         write_text_features(model.text, folder / TEXT_FILE)
-    with atomic_path(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps({**about, "checkpoint": str(model.path), "files": files}, indent=2))
+    write_text(folder / MANIFEST, json.dumps({**about, "checkpoint": str(model.path), "files": files}, indent=2))
     for name, file in files.items():
         print(f"{name:<14}{folder / file['file']}   largest difference from PyTorch {file['largest_difference']:.1e}")
 

@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from pipeline.engine import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
-from pipeline.files import atomic_path, left_over
+from pipeline.files import atomic_path, left_over, write_text
 from pipeline.foreground.normalisation import GreyNormalisation
 from pipeline.images import ChangedSource, ImageSource
 from pipeline.images.volume import ScanVolume
@@ -95,8 +95,7 @@ def write_summary(folder: Path, scan: SegmentedScan) -> None:
     """Write porosity and overview, which need no measurement of single pores."""
     volume, porosity = scan.volume, scan.porosity
     summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
-    with atomic_path(folder / POROSITY) as partial:
-        partial.write_text(json.dumps(summary, indent=2, allow_nan=False))
+    write_text(folder / POROSITY, json.dumps(summary, indent=2, allow_nan=False))
     with atomic_path(folder / FIELDS) as partial:
         _fields(scan).to_csv(partial, index=False, float_format="%.6f")
     middle = volume.depth // 2
@@ -186,8 +185,7 @@ def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifes
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write what produced the results; it is the last file, and says that they are whole."""
-    with atomic_path(folder / MANIFEST) as partial:
-        partial.write_text(json.dumps(manifest, indent=2))
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=2))
 
 
 def remove_earlier(folder: Path) -> None:

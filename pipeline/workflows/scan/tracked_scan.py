@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from pipeline.files import atomic_path
+from pipeline.files import write_text
 from pipeline.measure.pores_2d import CSV
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.stores import kept_address
@@ -51,8 +51,7 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
     run.log_files([folder / name for name in (REPORT, OVERVIEW, POROSITY, CSV)], "results")
     run.log_files(sorted((folder / FIGURES).glob("*.png")), FIGURES)
     run.finish("FINISHED")
-    with atomic_path(file) as partial:
-        partial.write_text(json.dumps([*runs, {**place, "run_id": run.run_id}], indent=2))
+    write_text(file, json.dumps([*runs, {**place, "run_id": run.run_id}], indent=2))
 
 
 def _in_earlier_form(run: dict[str, str]) -> tuple[str, str]:
