@@ -63,33 +63,72 @@ class LabelValues:
         phases: By name, in the data set's order; at most 254.
         values: Label values of each phase; several may be one phase.
         unlabelled: Label values about which nothing is known.
+        rest: Label values that were said to be none of the phases, as all others are that are not named.
     """
 
     phases: tuple[Phase, ...]
     values: tuple[tuple[int, ...], ...]
     unlabelled: tuple[int, ...] = ()
+    rest: tuple[int, ...] = ()
 
     @classmethod
     def of_pore(cls, value: int) -> LabelValues:
         """One phase, pore, by its value; all other values are rock."""
         return cls((Phase.of(PORE),), ((value,),))
 
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> LabelValues:
+        """As `to_dict` wrote it."""
+        values = tuple(tuple(map(int, one)) for one in kept["values"])
+        return cls(phases_from(kept["phases"]), values, tuple(map(int, kept["unlabelled"])))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What decides on the codes and prompts, as checkpoints and fingerprints keep it."""
+        return {
+            "phases": [phase.to_dict() for phase in self.phases],
+            "values": [list(values) for values in self.values],
+            "unlabelled": list(self.unlabelled),
+        }
+
+    def __str__(self) -> str:
+        """As `--phases` and `--unlabelled` take it, for the log."""
+        named = zip(self.names, self.values, strict=True)
+        parts = [f"{name}={'+'.join(map(str, values))}" for name, values in named]
+        return ", ".join([*parts, *(f"unlabelled={value}" for value in self.unlabelled)])
+
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the phases."""
         return tuple(phase.name for phase in self.phases)
+
+    @property
+    def pore_label(self) -> int | None:
+        """The value of the phase pore; None where it has none, or several."""
+        values = dict(zip(self.names, self.values, strict=True)).get(PORE, ())
+        return values[0] if len(values) == 1 else None
+
+    @property
+    def pores_only(self) -> bool:
+        """Whether one value is pore and all others are rock, as in data sets that name no phases."""
+        return self.pore_label is not None and self.to_dict() == LabelValues.of_pore(self.pore_label).to_dict()
+
+    @property
+    def named(self) -> set[int]:
+        """All values of which something was said."""
+        return {value for values in (*self.values, self.unlabelled, self.rest) for value in values}
 
     def codes(self, label: np.ndarray, among: Sequence[str] | None = None) -> np.ndarray:
         """Codes (H, W), uint8, of a label image (H, W): the phase's number from 1, 0 for none, 255 where not known.
 
         Args:
             label: Label values.
-            among: Names of phases whose order gives the numbers, this data set's among them; None: its own.
+            among: Names of phases whose order gives the numbers; None: the data set's own. Its phases that are not
+                among them are none of these phases.
         """
         numbers = {name: number for number, name in enumerate(self.names if among is None else among, start=1)}
         codes = np.zeros(label.shape, np.uint8)
         for name, values in zip(self.names, self.values, strict=True):
-            codes[np.isin(label, values)] = numbers[name]
+            codes[np.isin(label, values)] = numbers.get(name, 0)
         codes[np.isin(label, self.unlabelled)] = UNLABELLED
         return codes
 

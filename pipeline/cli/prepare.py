@@ -59,11 +59,11 @@ def run(options: argparse.Namespace) -> int:
         index = make_split_file(
             folder, val=options.val, test=options.test, seed=options.seed, overwrite=options.overwrite, **dataset
         )
-        print(f"wrote {index.root / SPLIT_FILE}")
+        print(f"wrote {index.roots[0] / SPLIT_FILE}")
     for note in index.notes:
         print(f"note: {note}")
     for problem in index.skipped:
-        print(f"skipped: {problem.line(index.root)}")
+        print(f"skipped: {problem.line(index.roots[0])}")
     print(_table(index))
 
     for doubt in check_labels(index.samples, index.pore_label) if index.pore_label is not None else ():

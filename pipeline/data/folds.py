@@ -89,11 +89,12 @@ def leave_out_folds(
 
 
 def source_sizes(index: DatasetIndex) -> dict[str, SourceSize]:
-    """Pixels and pore pixels of each source, in order."""
+    """Labelled pixels of each source, and those of each phase, in order."""
+    names = [phase.name for phase in index.phases]
     sizes: dict[str, SourceSize] = {}
     for sample in sorted(index.samples, key=lambda sample: sample.source):
-        size = sizes.get(sample.source, SourceSize(0, 0))
-        sizes[sample.source] = SourceSize(size.pixels + sample.pixels, size.pore_pixels + sample.pore_pixels)
+        size = SourceSize(sample.labelled, tuple(sample.phase_pixels.get(name, 0) for name in names))
+        sizes[sample.source] = sizes[sample.source] + size if sample.source in sizes else size
     return sizes
 
 

@@ -24,7 +24,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,7 +121,7 @@ def search_leaks(samples: Sequence[Sample], seconds: float | None = None) -> Lea
     """
     start = time.monotonic()
     views = _Views(samples)
-    hashes = {sample.name: _pixel_hash(views.pixels(sample.image)) for sample in samples}
+    hashes = {sample.name: _pixel_hash(views.pixels(sample.name)) for sample in samples}
     pairs = [(a, b) for a, b in combinations(samples, 2) if a.split != b.split]
     copies = [(a, b) for a, b in pairs if hashes[a.name] and hashes[a.name] == hashes[b.name]]
     found = {(a.name, b.name): Leak(a, b, share=1.0, shift=(0, 0), correlation=1.0, copy=True) for a, b in copies}
@@ -173,46 +172,46 @@ class _Views:
     """Reduced and normalised forms of images, kept as long as they are likely to be wanted again."""
 
     def __init__(self, samples: Sequence[Sample]) -> None:
-        self._sample = {sample.image: sample for sample in samples}
-        self._last: dict[Path, np.ndarray] = {}
+        self._sample = {sample.name: sample for sample in samples}
+        self._last: dict[str, np.ndarray] = {}
         self._coarse: dict[Any, np.ndarray] = {}
         self._spectra: dict[Any, np.ndarray] = {}
         self._turned: dict[Any, np.ndarray] = {}
-        self._turned_image: tuple[Path, int] | None = None
+        self._turned_image: tuple[str, int] | None = None
 
-    def pixels(self, path: Path) -> np.ndarray:
-        """Return the image, (H, W)."""
-        if path not in self._last:
+    def pixels(self, name: str) -> np.ndarray:
+        """Return the image of a sample by its name, (H, W)."""
+        if name not in self._last:
             if len(self._last) >= 16:  # full images are large
                 self._last.pop(next(iter(self._last)))
-            self._last[path] = self._sample[path].read_image()
-        return self._last[path]
+            self._last[name] = self._sample[name].read_image()
+        return self._last[name]
 
-    def coarse(self, path: Path, factor: int, turn: int = 0) -> np.ndarray:
+    def coarse(self, name: str, factor: int, turn: int = 0) -> np.ndarray:
         """Return the normalised image at 1/factor of its resolution."""
-        key, kept = (path, factor, turn), self._kept(self._coarse, path, turn)
+        key, kept = (name, factor, turn), self._kept(self._coarse, name, turn)
         if key not in kept:
-            kept[key] = _normalised(reduced(_turned(self.pixels(path), turn), factor), sigma=3.0)
+            kept[key] = _normalised(reduced(_turned(self.pixels(name), turn), factor), sigma=3.0)
         return kept[key]
 
-    def fine(self, path: Path, factor: int, turn: int = 0) -> np.ndarray:
+    def fine(self, name: str, factor: int, turn: int = 0) -> np.ndarray:
         """Return the normalised image for verification, slightly smoothed against noise."""
-        image = reduced(_turned(self.pixels(path), turn), factor)
+        image = reduced(_turned(self.pixels(name), turn), factor)
         return _normalised(gaussian_filter(image, 2.0), sigma=12.0)
 
-    def spectrum(self, path: Path, factor: int, size: tuple[int, int], turn: int = 0) -> np.ndarray:
+    def spectrum(self, name: str, factor: int, size: tuple[int, int], turn: int = 0) -> np.ndarray:
         """Return the Fourier transform of `coarse`, padded to `size`."""
-        key, kept = (path, factor, size, turn), self._kept(self._spectra, path, turn)
+        key, kept = (name, factor, size, turn), self._kept(self._spectra, name, turn)
         if key not in kept:
-            kept[key] = fft.rfft2(self.coarse(path, factor, turn), size)
+            kept[key] = fft.rfft2(self.coarse(name, factor, turn), size)
         return kept[key]
 
-    def _kept(self, views: dict[Any, np.ndarray], path: Path, turn: int) -> dict[Any, np.ndarray]:
+    def _kept(self, views: dict[Any, np.ndarray], name: str, turn: int) -> dict[Any, np.ndarray]:
         """Where a view is kept: those of a turned image only as long as it is the one that is compared."""
         if not turn:
             return views
-        if self._turned_image != (path, turn):
-            self._turned_image = (path, turn)
+        if self._turned_image != (name, turn):
+            self._turned_image = (name, turn)
             self._turned.clear()
         return self._turned
 
@@ -241,8 +240,8 @@ def _compare(first: Sample, second: Sample, turn: int, views: _Views) -> Leak | 
     side = min(first.shape + second.shape)
     coarse = 2 ** max(0, int(np.log2(side / _COARSE_SIDE)))
     fine = max(1, coarse // 4)
-    for dy, dx in _peaks(first.image, second.image, turn, coarse, views):
-        a, b = views.fine(first.image, fine), views.fine(second.image, fine, turn)
+    for dy, dx in _peaks(first.name, second.name, turn, coarse, views):
+        a, b = views.fine(first.name, fine), views.fine(second.name, fine, turn)
         step = coarse // fine
         shift = _refined(a, b, (dy * step, dx * step), reach=step + 1)
         part, other = _overlap(a, b, shift)
@@ -254,7 +253,7 @@ def _compare(first: Sample, second: Sample, turn: int, views: _Views) -> Leak | 
     return None
 
 
-def _peaks(first: Path, second: Path, turn: int, factor: int, views: _Views) -> Iterator[tuple[int, int]]:
+def _peaks(first: str, second: str, turn: int, factor: int, views: _Views) -> Iterator[tuple[int, int]]:
     """Yield the shifts (dy, dx), in coarse pixels, at which two images agree better than chance explains."""
     a, b = views.coarse(first, factor), views.coarse(second, factor, turn)
     size = (_fft_length(a.shape[0] + b.shape[0]), _fft_length(a.shape[1] + b.shape[1]))

@@ -46,17 +46,10 @@ def choose_pore_label(
     Raises:
         UserError: The chosen value occurs nowhere; or none was chosen, and there are not two values.
     """
-    total: Counter[int] = Counter()
-    example: dict[int, Path] = {}
-    for path, of_file in sorted(counts.items()):
-        total.update(of_file)
-        for value in of_file:
-            example.setdefault(value, path)
+    total, found = example_values(counts)
     if pore_label is not None:
         if pore_label not in total:
-            raise UserError(
-                f"{root}: --pore_label {pore_label} does not occur; the labels hold {_values(total, example)}"
-            )
+            raise UserError(f"{root}: --pore_label {pore_label} does not occur; the labels hold {found}")
         return pore_label
     if usual is not None and usual in total:
         return usual
@@ -70,10 +63,9 @@ def choose_pore_label(
     hint = ""
     if len(total) > _MOST_VALUES:
         hint = " (so many values look like grey levels or smoothed edges: were the labels resized or filtered?)"
-    found = _values(total, example)
     raise UserError(
         f"{root}: the labels hold {found if hint else f'more than two values: {found}'}; "
-        f"{_unlike(counts)}say which one is pore with --pore_label{hint}"
+        f"{_unlike(counts)}say which one is pore with --pore_label, or name several phases with --phases{hint}"
     )
 
 
@@ -94,8 +86,19 @@ def _unlike(counts: Mapping[Path, Mapping[int, int]]) -> str:
     )
 
 
-def _values(total: Counter[int], example: Mapping[int, Path]) -> str:
-    """Values in order, each with its share of all pixels and a file that holds it; of too many, how many they are."""
+def example_values(counts: Mapping[Path, Mapping[int, int]]) -> tuple[Counter[int], str]:
+    """Pixels of each value over all files, and as text: values in order, each with its share of all pixels and a file
+    that holds it; of too many, how many they are."""
+    total: Counter[int] = Counter()
+    example: dict[int, Path] = {}
+    for path, of_file in sorted(counts.items()):
+        total.update(of_file)
+        for value in of_file:
+            example.setdefault(value, path)
+    return total, _described(total, example)
+
+
+def _described(total: Counter[int], example: Mapping[int, Path]) -> str:
     pixels = sum(total.values())
     if len(total) > _MOST_VALUES:
         return f"{len(total)} values, from {min(total)} (in {example[min(total)].name}) to {max(total)}"

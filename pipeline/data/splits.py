@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from pathlib import Path, PurePosixPath
 
 from pipeline.data.pairs import composed
@@ -18,11 +20,14 @@ from pipeline.data.problems import Problem
 from pipeline.data.spreadsheet import read_rows
 from pipeline.errors import UserError
 from pipeline.images import stem_of
+from pipeline.images.rectangles import Roi
 from pipeline.wording import some_of
 
 SPLITS = ("train", "val", "test")
 SPLIT_FILE = "split.csv"
 COLUMNS = ("name", "source", "split")
+#: a further one, where an image is cut: the part of it as x,y,width,height
+PART = "part"
 #: further ones, where `vlsenet prepare` was told how to read the data set: the same in all rows
 PORE_LABEL, INFO_BAR = "pore_label", "info_bar"
 DEFAULT_FRACTIONS = {"train": 0.8, "val": 0.2}
@@ -35,29 +40,40 @@ class SplitTable:
     """The content of a `split.csv`.
 
     Attributes:
-        rows: (source, split) of each image's name.
+        rows: (source, split) of each image's name; of an image that is cut, of its first part.
         problems: What is wrong with it; those with a name that has no image can be skipped, others are fatal.
         pore_label: The value of pore in the labels that the split was made with; None where it was not given.
         info_bar: What is cut off the lower border, as for `index_dataset`.
+        parts: Of the images that are cut, by name: the part of each split.
     """
 
     rows: dict[str, tuple[str, str]]
     problems: tuple[Problem, ...]
     pore_label: int | None = None
     info_bar: str | int = "auto"
+    parts: Mapping[str, Mapping[str, Roi]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class SourceSize:
-    """A source's pixels, and how many of them are pore."""
+    """A source's labelled pixels, and how many of them are each phase, in one order for all sources."""
 
     pixels: int
-    pore_pixels: int
+    phase_pixels: tuple[int, ...]
+
+    def __add__(self, other: SourceSize) -> SourceSize:
+        both = zip(self.phase_pixels, other.phase_pixels, strict=True)
+        return SourceSize(self.pixels + other.pixels, tuple(one + another for one, another in both))
+
+    def area(self, phase: int) -> float:
+        """Share of a phase, by its number, in the labelled pixels."""
+        return self.phase_pixels[phase] / self.pixels if self.pixels and self.phase_pixels else 0.0
 
 
 def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
     """Read a `split.csv`: `name,source,split`, a row for each image, in any order, with further columns allowed.
 
+    An image that is cut has a row for each part, with its rectangle in the column `part`.
     Names may carry an image suffix or a folder. The file may be as spreadsheets write it (`pipeline.data.spreadsheet`).
 
     Args:
@@ -78,17 +94,21 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
         raise UserError(f"{path}: it has no rows; add one for each image, or remove the file")
 
     rows: dict[str, tuple[str, str]] = {}
+    parts: dict[str, dict[str, Roi]] = {}
     problems: list[Problem] = []
     for row, number in lines[1:]:
         cells = dict(zip(header, row + [""] * len(header), strict=False))
         name = _name_in(composed(cells["name"]), names)
         source, split = cells["source"], cells["split"].lower()
         at = f"line {number} ({cells['name'] or 'no name'})"
+        part = _part_in(cells.get(PART, ""), path, at)
         if not name or not source:
             problems.append(_fatal(path, f"{at}: the {'source' if name else 'name'} is empty", "fill it in"))
         elif split not in SPLITS:
             what = f"{at}: the split '{cells['split']}' is unknown"
             problems.append(_fatal(path, what, f"use one of {', '.join(SPLITS)}"))
+        elif part is not None and name in names and rows.setdefault(name, (source, split))[0] == source:
+            parts.setdefault(name, {})[split] = part
         elif name in rows and rows[name] != (source, split):
             what = f"{at}: this image already has source {rows[name][0]}, split {rows[name][1]}"
             problems.append(_fatal(path, what, "keep one row for each image"))
@@ -98,8 +118,9 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
         else:
             rows[name] = (source, split)
     of_source: dict[str, set[str]] = {}
-    for source, split in rows.values():
-        of_source.setdefault(source, set()).add(split)
+    for name, (source, split) in rows.items():
+        if name not in parts:
+            of_source.setdefault(source, set()).add(split)
     for source, splits in sorted(of_source.items()):
         if len(splits) > 1:
             what = f"source {source} is in {' and '.join(s for s in SPLITS if s in splits)}"
@@ -113,7 +134,15 @@ def read_split_csv(path: Path, names: Collection[str]) -> SplitTable:
         reading[column] = min(values, default="")
     bar = reading[INFO_BAR] or "auto"
     pore_label = parse_pore_label(reading[PORE_LABEL])
-    return SplitTable(rows, tuple(problems), pore_label, int(bar) if bar.isdecimal() else bar)
+    return SplitTable(rows, tuple(problems), pore_label, int(bar) if bar.isdecimal() else bar, parts)
+
+
+def _part_in(cell: str, path: Path, at: str) -> Roi | None:
+    """The part of an image that a cell names, if it names one."""
+    try:
+        return Roi.of(cell) if cell else None
+    except UserError as error:
+        raise UserError(f"{path}: {at}: the column {PART}: {error}") from error
 
 
 def _name_in(cell: str, names: Collection[str]) -> str:
@@ -163,12 +192,13 @@ def sources_by_pattern(files: Mapping[str, Path], pattern: str) -> dict[str, str
 def stratified_split(
     sources: Mapping[str, SourceSize], fractions: Mapping[str, float] = DEFAULT_FRACTIONS, seed: int = 0
 ) -> dict[str, str]:
-    """Divide sources among splits so that pixels come near to the fractions and porosities are alike.
+    """Divide sources among splits so that pixels come near to the fractions and areas of phases are alike.
 
-    Sources are walked in the order of porosity, each going to the split that lacks most pixels so far, which
-    spreads every split over the whole range of porosity. The walk is drawn a few times with the order slightly
-    shuffled, and the draw is kept whose splits are nearest to the wanted sizes and to the overall porosity. The
-    result depends on the sources and the seed only: Python keeps its generator's stream the same for ever.
+    Sources are walked in the order of porosity (with several phases, of the area of each in turn), each going to the
+    split that lacks most pixels so far, which spreads every split over the whole range. The walk is drawn a few times
+    with the order slightly shuffled, and the draw is kept whose splits are nearest to the wanted sizes and to the
+    overall areas. The result depends on the sources and the seed only: Python keeps its generator's stream the same
+    for ever.
 
     Args:
         sources: Each source's size.
@@ -190,11 +220,12 @@ def stratified_split(
         )
     wanted = {split: f / sum(wanted.values()) for split, f in wanted.items()}
     draw = random.Random(seed)
-    order = sorted(sources, key=lambda s: (sources[s].pore_pixels / sources[s].pixels, s))
+    phases = max((len(size.phase_pixels) for size in sources.values()), default=0)
+    orders = [sorted(sources, key=lambda s: (sources[s].area(phase), s)) for phase in range(max(1, phases))]
     best: dict[str, str] = {}
     least = float("inf")
-    for _ in range(_DRAWS):
-        reach = 2.0 * len(wanted)
+    for number in range(_DRAWS):
+        order, reach = orders[number % len(orders)], 2.0 * len(wanted)
         rank = {source: i + draw.uniform(0, reach) for i, source in enumerate(order)}
         walk = sorted(order, key=lambda s: rank[s])
         split_of = _walk(walk, sources, wanted, {split: draw.random() for split in wanted})
@@ -224,16 +255,19 @@ def _walk(
 
 
 def _cost(split_of: Mapping[str, str], sources: Mapping[str, SourceSize], wanted: Mapping[str, float]) -> float:
-    """Relative error of the sizes plus relative error of the porosities, squared and summed over the splits."""
-    pixels = dict.fromkeys(wanted, 0)
-    pore = dict.fromkeys(wanted, 0)
-    for source, split in split_of.items():
-        pixels[split] += sources[source].pixels
-        pore[split] += sources[source].pore_pixels
-    all_pixels, all_pore = sum(pixels.values()), sum(pore.values())
+    """Relative error of the sizes plus that of the phases' areas (their mean), squared and summed over the splits."""
+    together = {split: _sum([sources[s] for s in split_of if split_of[s] == split]) for split in wanted}
+    everything = _sum(list(sources.values()))
     cost = 0.0
     for split, fraction in wanted.items():
-        cost += (pixels[split] / all_pixels - fraction) ** 2 / fraction
-        if all_pore:
-            cost += 0.1 * fraction * (pore[split] / pixels[split] * all_pixels / all_pore - 1) ** 2
+        size = together[split]
+        cost += (size.pixels / everything.pixels - fraction) ** 2 / fraction
+        for pixels, of_all in zip(size.phase_pixels, everything.phase_pixels, strict=True):
+            if of_all:
+                off = pixels / size.pixels * everything.pixels / of_all - 1
+                cost += 0.1 * fraction * off**2 / len(everything.phase_pixels)
     return cost
+
+
+def _sum(sizes: Sequence[SourceSize]) -> SourceSize:
+    return reduce(add, sizes)

@@ -54,7 +54,9 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
         "divisions": [_described(fold, part) for fold, part in divided] or [_own_split(index)],
     }
     _keep(content, output_dir / FILE)
-    told = told_in(Path(data.get("split_csv") or index.root / SPLIT_FILE), {sample.name for sample in index.samples})
+    told = told_in(
+        Path(data.get("split_csv") or index.roots[0] / SPLIT_FILE), {sample.name for sample in index.samples}
+    )
     for fold, (_, part) in zip(folds, divided, strict=False):
         if fold.split_csv is not None:
             write_split_csv(fold.split_csv, ((s.name, s.source, s.split) for s in part.samples), told)
@@ -70,7 +72,7 @@ def _divide(plan: FoldPlan, index: DatasetIndex) -> list[Fold]:
             return k_folds(sizes, plan.k, plan.validation, plan.seed)
         return leave_out_folds(sizes, plan.sources, plan.validation, plan.seed)
     except UserError as error:
-        raise UserError(f"{index.root}: folds: {error}") from error
+        raise UserError(f"{index.place}: folds: {error}") from error
 
 
 def _described(fold: Fold, index: DatasetIndex) -> dict[str, Any]:

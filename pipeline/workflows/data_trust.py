@@ -36,14 +36,14 @@ def check_trust(index: DatasetIndex, output_dir: str | Path, allow_leaks: bool =
     for split in ("train", "val"):
         if not any(sample.pore_pixels for sample in index.select(split)):
             raise UserError(
-                f"{index.root}: no label of the split '{split}' holds a pore (value {index.pore_label}), so "
+                f"{index.place}: no label of the split '{split}' holds a pore (value {index.pore_label}), so "
                 "nothing can be learned or scored; check the labels' values, --pore_label and split.csv"
             )
     leaks = _leaks(index.samples)
     if leaks:
         message = "\n".join(
             [
-                f"{index.root}: {_many(leaks)} content between splits, so scores would be too optimistic:",
+                f"{index.place}: {_many(leaks)} content between splits, so scores would be too optimistic:",
                 *some_lines(leaks, _MOST_LINES),
             ]
         )

@@ -54,7 +54,7 @@ def evaluation_about(
         "checkpoint": str(model.path),
         "checkpoint_sha256": model.sha256,
         "network": model.network_settings,
-        "dataset_dir": str(index.root),
+        "dataset_dir": index.place,
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
         "threshold": threshold,

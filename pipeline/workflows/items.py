@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.data import DatasetIndex, Sample, check_image, index_dataset, load_image
+from pipeline.data import DatasetIndex, Sample, check_image, index_datasets, load_image
 from pipeline.data.pairs import sentence_of
 from pipeline.errors import UserError
 from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
 from pipeline.images.microscope import read_acquisition
 from pipeline.images.microscope.findings import mean_side
+from pipeline.phases import LabelValues
 from pipeline.text import (
     DEFAULT_PROMPT,
     EMPTY_PROMPT,
@@ -32,7 +33,7 @@ logger = logging.getLogger("vlsenet")
 
 
 def open_dataset(
-    dataset_dir: str,
+    dataset_dir: str | Sequence[str],
     pore_label: int | str | None = None,
     group_pattern: str | None = None,
     skip_bad: bool = False,
@@ -40,29 +41,40 @@ def open_dataset(
     split_csv: str | None = None,
     usual_pore_label: int | None = None,
     info_bar: str | int = "auto",
+    phases: str | None = None,
+    unlabelled: int | str | None = None,
+    usual_values: Mapping[str, Any] | None = None,
 ) -> DatasetIndex:
-    """Check and index a data set, and log what a user should know about it: splits, notes, skipped files.
+    """Check and index a data set, or several, and log what a user should know: splits, notes, skipped files.
 
-    The arguments are those of :func:`pipeline.data.index_dataset`.
+    The arguments are those of :func:`pipeline.data.index_dataset`; `usual_values` is what a checkpoint's data keeps of
+    the training's, `usual_pore_label` that of older ones.
 
     Raises:
         UserError: all problems, one per line.
     """
     # the command line gives a folder or a pattern of digits as a number
     pattern = None if group_pattern is None else str(group_pattern)
-    index = index_dataset(
-        str(dataset_dir),
+    folders = [str(dataset_dir)] if isinstance(dataset_dir, (str, int, float)) else [*map(str, dataset_dir)]
+    usual = _usual(usual_values, usual_pore_label)
+    index = index_datasets(
+        folders,
         pore_label=pore_label,
         group_pattern=pattern,
         skip_bad=skip_bad,
         divide=divide,
         split_csv=None if split_csv is None else str(split_csv),
-        usual_pore_label=usual_pore_label,
+        usual=usual,
         info_bar=info_bar,
+        phases=phases,
+        unlabelled=unlabelled,
     )
-    if pore_label is None and usual_pore_label is not None:
-        reason = "as in the training" if index.pore_label == usual_pore_label else "the larger of two values"
+    if pore_label is None and usual is not None and usual.pores_only and all(v.pores_only for v in index.values):
+        reason = "as in the training" if index.pore_label == usual.pore_label else "the larger of two values"
         logger.info("label value %s is pore (%s); --pore_label K changes it", index.pore_label, reason)
+    for folder, values in zip(index.roots, index.values, strict=True):
+        if values.phases and not values.pores_only:
+            logger.info("%s: %s", folder, values)
     for split, count in sorted(Counter(sample.split for sample in index.samples).items()):
         sources = sorted({sample.source for sample in index.samples if sample.split == split})
         logger.info("%s: %d images from %d sources (%s)", split, count, len(sources), some_of(sources))
@@ -71,6 +83,13 @@ def open_dataset(
     for problem in index.skipped:
         logger.warning("skipped: %s", problem)
     return index
+
+
+def _usual(values: Mapping[str, Any] | None, pore_label: int | None) -> LabelValues | None:
+    """What label values meant in a training."""
+    if values is not None:
+        return LabelValues.from_dict(values)
+    return None if pore_label is None else LabelValues.of_pore(pore_label)
 
 
 def sample_items(
@@ -132,9 +151,9 @@ def encode_prompts(
     logger.info("text prior: %s; text asked: %s", source, asked if store.reads_prompts else "none, it reads no prompt")
     if not store.reads_prompts and sentences and own:
         logger.warning(
-            "text_source %s reads no prompt: the texts of %s have no effect; --text_source clip reads them",
+            "text_source %s reads no prompt: the texts in text/ of %s have no effect; --text_source clip reads them",
             source,
-            index.root / "text",
+            index.place,
         )
     return store
 

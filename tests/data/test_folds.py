@@ -11,7 +11,7 @@ from pipeline.data.split_file import write_split_csv
 from pipeline.data.splits import SourceSize
 from pipeline.errors import UserError
 
-SOURCES = {f"s{i:02}": SourceSize(1000 + 37 * (i % 5), 40 * (i + 1)) for i in range(15)}
+SOURCES = {f"s{i:02}": SourceSize(1000 + 37 * (i % 5), (40 * (i + 1),)) for i in range(15)}
 
 
 @pytest.mark.parametrize("validation", [0, 0.2])
@@ -29,13 +29,13 @@ def test_every_source_is_tested_once_and_never_trained_on_there(validation):
 
 def test_folds_are_alike_in_pixels_and_porosity():
     pixels = sum(size.pixels for size in SOURCES.values())
-    porosity = sum(size.pore_pixels for size in SOURCES.values()) / pixels
+    porosity = sum(size.phase_pixels[0] for size in SOURCES.values()) / pixels
     for fold in k_folds(SOURCES, 5):
         members = [SOURCES[source] for source in fold.tested]
         own = sum(size.pixels for size in members)
         assert own == pytest.approx(pixels / 5, rel=0.15)
         # in the order of porosity, three neighbours would have 0.25 to 1.75 of the mean
-        assert sum(size.pore_pixels for size in members) / own == pytest.approx(porosity, rel=0.25)
+        assert sum(size.phase_pixels[0] for size in members) / own == pytest.approx(porosity, rel=0.25)
 
 
 def test_each_source_alone_or_the_named_ones():
@@ -43,7 +43,7 @@ def test_each_source_alone_or_the_named_ones():
     first, second = leave_out_folds(SOURCES, ["s03", "s11"])
     assert [source for source, split in first.split_of.items() if split == "test"] == ["s03"]
     assert (first.name, second.name) == ("s03", "s11")
-    awkward = {"a b": SourceSize(1, 0), "a/b": SourceSize(1, 0), "c": SourceSize(1, 0)}
+    awkward = {"a b": SourceSize(1, (0,)), "a/b": SourceSize(1, (0,)), "c": SourceSize(1, (0,))}
     assert [fold.name for fold in leave_out_folds(awkward)] == ["a_b_1", "a_b_2", "c_3"]
 
 
@@ -64,7 +64,7 @@ def test_a_fold_is_read_back_from_its_file(make_dataset: Callable[..., Path], tm
     root = make_dataset({f"w{i}_{j}": 0.05 * (i + 1) for i in range(4) for j in range(2)})
     index = index_dataset(root, group_pattern=r"^(w\d)_", divide=False)
     sizes = source_sizes(index)
-    assert sizes["w1"] == SourceSize(2 * 24 * 40, sum(s.pore_pixels for s in index.samples if s.source == "w1"))
+    assert sizes["w1"] == SourceSize(2 * 24 * 40, (sum(s.pore_pixels for s in index.samples if s.source == "w1"),))
     (fold,) = leave_out_folds(sizes, ["w1"])
     divided = fold.divide(index)
     assert {sample.name for sample in divided.select("test")} == {"w1_0", "w1_1"}

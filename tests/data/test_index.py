@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.data import index_dataset, index_with_new_split
 from pipeline.errors import UserError
+from pipeline.phases import LabelValues
 
 TEN = {f"w{i}_{j}": 0.05 * (i + 1) for i in range(5) for j in range(2)}
 
@@ -114,10 +115,10 @@ def test_the_label_question_is_told_with_the_problems(make_dataset: Callable[...
 
 def test_the_label_of_a_training_is_taken_where_it_occurs_and_none_is_given(make_dataset: Callable[..., Path]) -> None:
     root = make_dataset(TEN, values=(0, 2))
-    assert index_dataset(root, usual_pore_label=0).pore_label == 0
-    assert index_dataset(root, usual_pore_label=0, divide=False).pore_label == 0
-    assert index_dataset(root, usual_pore_label=0, pore_label=2).pore_label == 2
-    assert index_dataset(root, usual_pore_label=255).pore_label == 2
+    assert index_dataset(root, usual=LabelValues.of_pore(0)).pore_label == 0
+    assert index_dataset(root, usual=LabelValues.of_pore(0), divide=False).pore_label == 0
+    assert index_dataset(root, usual=LabelValues.of_pore(0), pore_label=2).pore_label == 2
+    assert index_dataset(root, usual=LabelValues.of_pore(255)).pore_label == 2
 
 
 def test_without_a_need_for_pores_their_label_may_stay_open(make_dataset: Callable[..., Path]) -> None:

@@ -13,8 +13,10 @@ from pipeline.data.index import index_dataset
 from pipeline.data.leaks import Leak, search_leaks
 from pipeline.data.samples import Sample
 from pipeline.images import read_image
+from pipeline.phases import LabelValues
 
 SIZE = (200, 240)
+PORES = LabelValues.of_pore(255)
 
 
 def _texture(seed: int, size: tuple[int, int] = (460, 500), finest: float = 1.0) -> np.ndarray:
@@ -34,7 +36,9 @@ def _search(tmp_path: Path, train: list[np.ndarray], val: list[np.ndarray]) -> l
                 pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(path)
             shape = pixels.shape[0], pixels.shape[1]
-            samples.append(Sample(path.stem, path, path, path.stem, split, None, shape, 0.1, "", ""))
+            samples.append(
+                Sample(path.stem, path, path, path.stem, split, None, shape, PORES, 100, {"pore": 10}, "", "")
+            )
     return search_leaks(samples).leaks
 
 
@@ -182,7 +186,9 @@ def test_a_search_ends_when_its_time_is_over_but_knows_the_copies(tmp_path: Path
         for i, pixels in enumerate(members):
             path = tmp_path / f"{split}{i}.png"
             Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
-            samples.append(Sample(path.stem, path, path, path.stem, split, None, SIZE, 0.1, "", ""))
+            samples.append(
+                Sample(path.stem, path, path, path.stem, split, None, SIZE, PORES, 100, {"pore": 10}, "", "")
+            )
     search = search_leaks(samples, seconds=0)
     assert [leak.copy for leak in search.leaks] == [True]
     assert search.share < 0.1

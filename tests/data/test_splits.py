@@ -139,7 +139,7 @@ def test_pattern_errors() -> None:
 
 SOURCES = st.dictionaries(
     st.text("abcdefgh0123", min_size=1, max_size=4),
-    st.tuples(st.integers(100, 10_000), st.floats(0, 1)).map(lambda t: SourceSize(t[0], int(t[0] * t[1]))),
+    st.tuples(st.integers(100, 10_000), st.floats(0, 1)).map(lambda t: SourceSize(t[0], (int(t[0] * t[1]),))),
     min_size=3,
     max_size=30,
 )
@@ -167,11 +167,9 @@ def test_val_is_as_near_to_a_fifth_as_one_source_allows(sources: dict) -> None:
 
 
 def test_porosity_is_alike_on_both_sides() -> None:
-    sources = {f"s{i:02}": SourceSize(1000, 10 * i) for i in range(50)}
+    sources = {f"s{i:02}": SourceSize(1000, (10 * i,)) for i in range(50)}
     split_of = stratified_split(sources)
-    porosities = {
-        split: [sources[s].pore_pixels / 1000 for s in sources if split_of[s] == split] for split in ("train", "val")
-    }
+    porosities = {split: [sources[s].area(0) for s in sources if split_of[s] == split] for split in ("train", "val")}
     assert len(porosities["val"]) == 10
     means = {split: sum(p) / len(p) for split, p in porosities.items()}
     assert means["val"] == pytest.approx(means["train"], rel=0.03)
@@ -181,7 +179,7 @@ def test_porosity_is_alike_on_both_sides() -> None:
 
 def test_the_default_split_stays_what_it_is() -> None:
     """A run that is repeated years later must validate on the same images."""
-    sources = {f"s{i}": SourceSize(1000 + 37 * i, 100 * (i * 7 % 10)) for i in range(10)}
+    sources = {f"s{i}": SourceSize(1000 + 37 * i, (100 * (i * 7 % 10),)) for i in range(10)}
     val = [source for source, split in stratified_split(sources).items() if split == "val"]
     assert val == ["s3", "s4"]
     assert any(stratified_split(sources, seed=s) != stratified_split(sources) for s in range(1, 6))
@@ -189,7 +187,7 @@ def test_the_default_split_stays_what_it_is() -> None:
 
 def test_too_few_sources() -> None:
     with pytest.raises(UserError, match=r"only one source \(a\).*split\.csv"):
-        stratified_split({"a": SourceSize(10, 1)})
-    two = {"a": SourceSize(10, 1), "b": SourceSize(10, 1)}
+        stratified_split({"a": SourceSize(10, (1,))})
+    two = {"a": SourceSize(10, (1,)), "b": SourceSize(10, (1,))}
     with pytest.raises(UserError, match="only 2 sources, but train and val and test"):
         stratified_split(two, {"train": 0.6, "val": 0.2, "test": 0.2})

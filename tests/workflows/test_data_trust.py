@@ -72,6 +72,8 @@ def test_a_search_that_is_not_finished_is_told(tmp_path, caplog, monkeypatch) ->
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_a_split_without_pore_is_refused(tmp_path: Path, split: str) -> None:
     index = dataset(tmp_path, planted=False)
-    samples = tuple(replace(sample, porosity=0.0) if sample.split == split else sample for sample in index.samples)
+    samples = tuple(
+        replace(sample, phase_pixels={"pore": 0}) if sample.split == split else sample for sample in index.samples
+    )
     with pytest.raises(UserError, match=f"no label of the split '{split}' holds a pore"):
         check_trust(replace(index, samples=samples), tmp_path / "out")

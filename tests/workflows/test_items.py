@@ -19,7 +19,7 @@ def test_a_network_that_reads_no_text_needs_no_clip(
 
     monkeypatch.setattr("pipeline.text.clip_source.load_clip_tower", out_of_reach)
     caplog.set_level(logging.INFO, logger="vlsenet")
-    index = SimpleNamespace(samples=[SimpleNamespace(prompt="thin pores")], root=tmp_path)
+    index = SimpleNamespace(samples=[SimpleNamespace(prompt="thin pores")], place=str(tmp_path))
     clip = build_text_source("clip", cache_dir=tmp_path)
     with pytest.raises(UserError, match="out of reach"):
         encode_prompts(index, clip)

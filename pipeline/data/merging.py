@@ -1,0 +1,93 @@
+"""Several data sets as one: their names told apart, their phases united."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.index import index_dataset
+from pipeline.data.samples import DatasetIndex, Sample
+from pipeline.errors import UserError
+from pipeline.phases import MOST_PHASES
+
+
+def index_datasets(folders: Sequence[str | Path], **reading: Any) -> DatasetIndex:
+    """Check one or several data sets and list their samples with sources and splits.
+
+    What several data sets remember of their labels (`phases.csv`, or the value of pore in `split.csv`) decides before
+    the options, which are for those that remember nothing.
+
+    Args:
+        folders: Of the data sets; a phase that one of them does not name is not known in its images.
+        reading: As for `index_dataset`.
+
+    Raises:
+        UserError: As there; or a folder is given twice, or phases of two sets differ in upper and lower case only.
+    """
+    if len(folders) == 1:
+        return index_dataset(folders[0], **reading)
+    if reading.get("split_csv") is not None:
+        raise UserError("--split_csv is for one data set; of several, each needs its own split.csv, or none")
+    real = [os.path.realpath(Path(folder).expanduser()) for folder in folders]
+    twice = [str(folder) for folder, path in zip(folders, real, strict=True) if real.count(path) > 1]
+    if twice:
+        raise UserError(f"--dataset_dir: {twice[0]} is given twice; give each data set once")
+    return merged([index_dataset(folder, **reading, own_first=True) for folder in folders])
+
+
+def merged(indices: Sequence[DatasetIndex]) -> DatasetIndex:
+    """Several data sets as one; names of images and sources that several have get the data set's name in front.
+
+    Raises:
+        UserError: Phases of two sets differ in upper and lower case only, or there are too many.
+    """
+    roots = [index.roots[0] for index in indices]
+    titles = _titles(roots)
+    names = Counter(sample.name for index in indices for sample in index.samples)
+    of_source = Counter(source for index in indices for source in {sample.source for sample in index.samples})
+
+    def own(sample: Sample, title: str) -> Sample:
+        name = f"{title}_{sample.name}" if names[sample.name] > 1 else sample.name
+        source = f"{title}_{sample.source}" if of_source[sample.source] > 1 else sample.source
+        return replace(sample, name=name, source=source, dataset=title)
+
+    of_sets = list(zip(titles, indices, strict=True))
+    samples = tuple(own(sample, title) for title, index in of_sets for sample in index.samples)
+    united = DatasetIndex(
+        tuple(roots),
+        samples,
+        tuple(index.values[0] for index in indices),
+        tuple(f"{title}: {note}" for title, index in of_sets for note in index.notes),
+        tuple(problem for index in indices for problem in index.skipped),
+    )
+    _check_phases(united)
+    again = [name for name, count in Counter(sample.name for sample in samples).items() if count > 1]
+    if again:
+        raise UserError(f"{united.place}: two images would be called {again[0]}; rename one of them")
+    return united
+
+
+def _titles(roots: Sequence[Path]) -> list[str]:
+    """The folders' names, with those of the folders above where they don't tell them apart."""
+    for depth in range(1, max(len(root.parts) for root in roots)):
+        titles = ["_".join(root.parts[-depth:]) for root in roots]
+        if len(set(titles)) == len(titles):
+            return titles
+    return [str(number) for number in range(1, len(roots) + 1)]
+
+
+def _check_phases(index: DatasetIndex) -> None:
+    written: dict[str, str] = {}
+    for phase in index.phases:
+        other = written.setdefault(phase.name.casefold(), phase.name)
+        if other != phase.name:
+            raise UserError(
+                f"{index.place}: the phases {other!r} and {phase.name!r} differ in upper and lower case only; write "
+                "them alike"
+            )
+    if len(index.phases) > MOST_PHASES:
+        raise UserError(f"{index.place}: {len(index.phases)} phases, and {MOST_PHASES} are possible")
