@@ -1,4 +1,5 @@
 """What a microscope's file says about how its image was taken, and where its info bar begins."""
 
 from pipeline.images.microscope.acquisition import Acquisition, read_acquisition
-from pipeline.images.microscope.info_bar import find_info_bar, info_bar_height
+from pipeline.images.microscope.bar_by_look import find_info_bar
+from pipeline.images.microscope.info_bar import info_bar_height
