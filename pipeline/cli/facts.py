@@ -13,6 +13,8 @@ from pipeline.files import sha256_of
 from pipeline.images import ImageSource, ScanStack, ScanVolume, open_image, open_stack
 from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, find_scale_bar, scale_doubt, write_scale_bar
 from pipeline.images.microscope.text_recognition import INSTALL, can_read_text
+from pipeline.images.rectangles import Rows
+from pipeline.images.volume import bars_in_words
 from pipeline.networks import build_network, parameters_of
 from pipeline.networks.factory import preset_features
 from pipeline.text import PROMPTLESS_SOURCES, TextStore
@@ -149,8 +151,8 @@ def image_facts(path: str, page: int | None = None, scale_bar_png: str | None = 
     stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_image(path, page=page)])
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
         acquisition = volume.acquisition
-        bar = volume.shape[0] - volume.rows
-        scale = find_scale_bar(source, bar) if can_read_text() else None
+        bar = volume.shape[0] - volume.rows.number
+        scale = find_scale_bar(source, volume.rows) if can_read_text() else None
         doubt = None if scale is None else scale_doubt(scale, acquisition)
         if doubt is not None:
             acquisition = replace(acquisition, warnings=(*acquisition.warnings, doubt))
@@ -168,6 +170,7 @@ def image_facts(path: str, page: int | None = None, scale_bar_png: str | None = 
             "storage": _storage(source),
             "block_px": [source.block[1], source.block[0]],
             "info_bar_px": bar,
+            "imaged_rows": list(volume.rows),
             "info_bar_told_by": None if not bar else "look" if acquisition.bar_height is None else "file",
             "scale_bar": None if scale is None else {**scale.to_dict(), "read": scale.describe()},
             **acquisition.to_dict(),
@@ -225,7 +228,8 @@ def image_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
             lines.append((shown, form.format(facts[name])))
     if facts["info_bar_px"]:
         source = "detected in the image" if facts["info_bar_told_by"] == "look" else "as the file says"
-        lines.append(("info bar", f"{facts['info_bar_px']} rows below the image, {source}; not segmented"))
+        bars = bars_in_words(Rows(*facts["imaged_rows"]), facts["height_px"])
+        lines.append(("info bar", f"{bars}, {source}; not segmented"))
     else:
         lines.append(("info bar", "none found"))
     return lines + [("warning", warning) for warning in facts["warnings"]]

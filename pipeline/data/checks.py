@@ -17,6 +17,7 @@ from pipeline.errors import FileProblem, UserError
 from pipeline.files import sha256_of
 from pipeline.images import open_only_image, read_image
 from pipeline.images.grey import COLOUR_ADVICE, few_levels
+from pipeline.images.rectangles import Rows
 from pipeline.wording import some_of
 
 SMALLEST_SIDE = 16
@@ -28,8 +29,9 @@ class Record:
 
     Attributes:
         pair: The files.
-        shape: (H, W) of what is imaged, pixels; the file's image may have an info bar below it.
+        shape: (H, W) of what is imaged, pixels; the file's image may have an info bar below or above it.
         info_bar: Height of that bar, pixels; 0 where there is none.
+        first_row: Of the file's image that is imaged; more than 0 where a bar is on top.
         dtype: The image's, by NumPy's name.
         counts: Pixels for each label value, where there is image.
         image_sha256: Of the image file's bytes.
@@ -44,6 +46,7 @@ class Record:
     pair: Pair
     shape: tuple[int, int]
     info_bar: int
+    first_row: int
     dtype: str
     counts: dict[int, int]
     image_sha256: str
@@ -69,7 +72,7 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
 
     Args:
         pairs: Images with their labels; not empty.
-        info_bar: What is cut off the images: see `pipeline.images.microscope.info_bar_height`.
+        info_bar: What is cut off the images: see `pipeline.images.microscope.rows_without_bar`.
 
     Returns:
         The records of those without a problem, the problems in the order of the pairs, and notes. A broken text
@@ -147,14 +150,21 @@ class LoadedImage:
     """An image of a data set.
 
     Attributes:
-        pixels: Grey values above the info bar, (H, W).
-        info_bar: Height of that bar, pixels; 0 where there is none.
+        pixels: Grey values without the info bar, (H, W).
+        rows: Those of the file that they are.
+        height: Of the file's image, pixels.
         coloured: Whether grey was made of channels that differ.
     """
 
     pixels: np.ndarray
-    info_bar: int
+    rows: Rows
+    height: int
     coloured: bool
+
+    @property
+    def info_bar(self) -> int:
+        """Rows of the info bar; 0 where there is none."""
+        return self.height - self.rows.number
 
 
 def load_image(path: Path, info_bar: str | int = "auto") -> LoadedImage:
@@ -162,11 +172,11 @@ def load_image(path: Path, info_bar: str | int = "auto") -> LoadedImage:
 
     Raises:
         FileProblem: It can't be read.
-        UserError: `info_bar` is not one of the choices of `info_bar_height`, or leaves nothing of the image.
+        UserError: `info_bar` is not one of the choices of `rows_without_bar`, or leaves nothing of the image.
     """
     with open_only_image(path) as source:
         pixels, rows = source.read_all(), source.imaged_rows(info_bar)
-        return LoadedImage(pixels[:rows], len(pixels) - rows, source.coloured)
+        return LoadedImage(pixels[slice(*rows)], rows, len(pixels), source.coloured)
 
 
 def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Problem], int]:
@@ -188,7 +198,8 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         height, width = image.pixels.shape
         if label.shape not in ((height, width), (height + image.info_bar, width)):
             problems.append(_of_another_size(pair, label, (height + image.info_bar, width)))
-        label = label[:height]
+        if len(label) == image.height:
+            label = label[slice(*image.rows)]
     good = not problems
     swapped = 0 if image is None else _swapped_levels(image.pixels, pair.label)
 
@@ -205,6 +216,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         pair=pair,
         shape=image.pixels.shape,
         info_bar=image.info_bar,
+        first_row=image.rows.first,
         dtype=image.pixels.dtype.name,
         counts={int(v): int(n) for v, n in zip(values, counts, strict=True)},
         image_sha256=sha256_of(pair.image),

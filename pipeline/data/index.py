@@ -17,7 +17,7 @@ from pipeline.data.problems import Problem, problems_error
 from pipeline.data.samples import DatasetIndex, Sample
 from pipeline.data.splits import COLUMNS, DEFAULT_FRACTIONS, SPLIT_FILE, read_split_csv
 from pipeline.errors import UserError
-from pipeline.images.rectangles import Roi
+from pipeline.images.rectangles import Roi, Rows
 from pipeline.phases import LabelValues
 from pipeline.wording import some_of
 
@@ -213,6 +213,7 @@ def _samples(root: Path, record: Record, values: LabelValues, division: Division
         image_sha256=record.image_sha256,
         label_sha256=record.label_sha256,
         dataset=root.name,
+        imaged=Rows(record.first_row, record.first_row + record.shape[0]),
     )
     parts = division.parts.get(record.pair.name, {})
     return [_part(whole, split, part) for split, part in parts.items()] or [whole]

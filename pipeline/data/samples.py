@@ -16,7 +16,7 @@ from pipeline.data.problems import Problem
 from pipeline.data.splits import SPLITS
 from pipeline.errors import UserError
 from pipeline.images import read_image, read_label
-from pipeline.images.rectangles import Roi
+from pipeline.images.rectangles import Roi, Rows
 from pipeline.phases import PORE, LabelValues, Phase, united
 from pipeline.wording import some_of
 
@@ -32,14 +32,15 @@ class Sample:
         source: The micrograph (or specimen) that it is a part of.
         split: train, val or test.
         prompt: Its own text, where there is one.
-        shape: (H, W) of what is imaged, pixels; the files may have an info bar below it.
+        shape: (H, W) of what is imaged, pixels; the files may have an info bar below or above it.
         values: What the label's values mean, as in all of its data set.
         labelled: Pixels of which it is known what they are.
         phase_pixels: Labelled pixels of each phase that its data set names, in the data set's order.
         image_sha256: Of the image file's bytes.
         label_sha256: Of the label file's bytes.
         dataset: The name of its data set, which tells several apart.
-        part: What of the image it is; None for all of it.
+        part: What of the image it is, without its info bar; None for all of it.
+        imaged: Rows of the image file that its image is; None: those from the first on.
     """
 
     name: str
@@ -56,6 +57,13 @@ class Sample:
     label_sha256: str
     dataset: str = ""
     part: Roi | None = None
+    imaged: Rows | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """Its rows of the image file."""
+        top = (0 if self.imaged is None else self.imaged.first) + (0 if self.part is None else self.part.y)
+        return Rows(top, top + self.shape[0])
 
     def read_image(self) -> np.ndarray:
         """Grey values (H, W), without an info bar; as `pipeline.images.read_image`."""
@@ -77,6 +85,8 @@ class Sample:
         """Its part of all pixels of a file."""
         height, width = self.shape
         top, left = (0, 0) if self.part is None else (self.part.y, self.part.x)
+        if self.imaged is not None and len(pixels) != self.imaged.number:  # a label may be drawn without the bar
+            top += self.imaged.first
         return pixels[top : top + height, left : left + width]
 
     @property

@@ -16,6 +16,7 @@ from pipeline.engine.prediction import PredictionSettings, predictor_for
 from pipeline.engine.sizes import fitting_sizes, memory_need, network_scale
 from pipeline.foreground.intensity import NothingToSee
 from pipeline.foreground.measurement import Foreground
+from pipeline.images.rectangles import Rows
 from pipeline.images.volume import volume_of_array
 from pipeline.text import TextFeatures
 from pipeline.tiling.chunk_plan import ChunkPlan
@@ -92,7 +93,7 @@ class MicrographInferer(Inferer):
         scale = network_scale(
             (pixel_size_nm[0], pixel_size_nm[1]) if known and pixel_size_nm else None, self.trained_nm
         )
-        check_imaged(shape, shape[0], None, scale, name)
+        check_imaged(shape, Rows(0, shape[0]), None, scale, name)
         need = memory_need(network, features, settings.statistics, settings.precision, device)
         chunk_size, batch = fitting_sizes(
             need, device, settings.halo, (1, *shape), scale, settings.chunk_size, settings.batch

@@ -151,6 +151,30 @@ class BlankGround:
     pixels: np.ndarray
     shape: tuple[int, int]
 
+    @classmethod
+    def rows_above(cls, first: int, shape: tuple[int, int]) -> BlankGround:
+        """The rows of a scan of this height and width (px) above `first`."""
+        rows, columns = (-(-side // SQUARE) for side in shape)
+        whole = np.zeros((rows, columns), bool)
+        whole[: first // SQUARE] = True
+        part = np.zeros((columns if first % SQUARE else 0, SQUARE, SQUARE), bool)
+        part[:, : first % SQUARE] = True
+        part[-1:, :, (shape[1] - 1) % SQUARE + 1 :] = False  # beyond the scan
+        edge = np.stack([np.full(len(part), first // SQUARE), np.arange(len(part))], axis=1)
+        return cls(whole, edge, packed(part), shape)
+
+    def joined(self, other: BlankGround) -> BlankGround:
+        """What is blank in one of both, of the same scan."""
+        whole = self.whole | other.whole
+        bits: dict[tuple[int, int], np.ndarray] = {}
+        for one in (self, other):
+            for (row, column), pixels in zip(one.edge.tolist(), one.pixels, strict=True):
+                if not whole[row, column]:
+                    bits[row, column] = bits.get((row, column), 0) | pixels
+        edge = np.array(sorted(bits), np.int64).reshape(-1, 2)
+        pixels = np.array([bits[row, column] for row, column in edge.tolist()], np.uint8)
+        return BlankGround(whole, edge, pixels.reshape(len(edge), SQUARE**2 // 8), self.shape)
+
     def window(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Where a window inside the scan is blank, (height, width), boolean."""
         first, last = (top // SQUARE, left // SQUARE), (-(-(top + height) // SQUARE), -(-(left + width) // SQUARE))

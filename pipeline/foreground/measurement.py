@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class SliceMeasurement:
 
     @classmethod
     def at(
-        cls, source: ImageSource, needed: Window | None, skip_empty: bool, flatten_shading: bool
+        cls, source: ImageSource, needed: Window | None, skip_empty: bool, flatten_shading: bool, first: int = 0
     ) -> SliceMeasurement:
         """Look at a slice: one pass over its pixels, or none where neither is asked for.
 
@@ -64,10 +64,22 @@ class SliceMeasurement:
             needed: where all pixels have to be readable; None: everywhere.
             skip_empty: look for empty ground.
             flatten_shading: measure the medians.
+            first: its first row that is imaged; an info bar lies above.
 
         Raises:
             UserError: a part that is needed can't be read, or is NaN or infinite.
         """
+        look = cls._at(source, needed, skip_empty, flatten_shading)
+        if not first:
+            return look
+        if look.medians is not None:
+            look.medians[: first // CELL] = np.nan
+        return replace(look, mask=look.mask.below(first))
+
+    @classmethod
+    def _at(
+        cls, source: ImageSource, needed: Window | None, skip_empty: bool, flatten_shading: bool
+    ) -> SliceMeasurement:
         if not (skip_empty or flatten_shading):
             return cls(RockMask.everywhere(source.shape))
         cells = measure_cells(source, needed)
@@ -95,9 +107,10 @@ def measure_slice(
     skip_empty: bool,
     flatten_shading: bool,
     most_pixels: int,
+    first: int = 0,
 ) -> tuple[SliceMeasurement, Intensity | NothingToSee]:
     """What `SliceMeasurement.at` finds, and the rock's statistics over about `most_pixels`, or why there are none."""
-    look = SliceMeasurement.at(source, needed, skip_empty, flatten_shading)
+    look = SliceMeasurement.at(source, needed, skip_empty, flatten_shading, first)
     try:
         return look, look.intensity(source, windows, most_pixels)
     except NothingToSee as error:
@@ -106,7 +119,7 @@ def measure_slice(
         if needed is None or skip_empty or flatten_shading:
             raise
     # a part that the sample hit can't be read; which parts these are takes a pass over all pixels
-    unreadable = SliceMeasurement.at(source, needed, False, True).mask
+    unreadable = SliceMeasurement.at(source, needed, False, True, first).mask
     return SliceMeasurement(unreadable), SliceMeasurement(unreadable).intensity(source, windows, most_pixels)
 
 
@@ -116,7 +129,7 @@ class Foreground:
 
     Attributes:
         normalisation: how the scan is normalised.
-        masks: where each slice shows rock, as far as it is imaged; below that is an info bar.
+        masks: where each slice shows rock, as far as it is imaged; beyond that is an info bar.
     """
 
     normalisation: GreyNormalisation
@@ -147,7 +160,9 @@ class Foreground:
         ):
             with volume.slice(index) as source:
                 try:
-                    look, intensity = measure_slice(source, windows, needed, skip_empty, flatten_shading, share)
+                    look, intensity = measure_slice(
+                        source, windows, needed, skip_empty, flatten_shading, share, volume.rows.first
+                    )
                 except UserError as error:
                     if needed is None or not is_of_a_part(error):
                         raise
@@ -159,7 +174,7 @@ class Foreground:
                 parts.append(intensity)
         if nothing is not None and not parts:
             raise nothing
-        pooled, shape = Intensity.pooled(parts), (volume.rows, volume.shape[1])
+        pooled, shape = Intensity.pooled(parts), (volume.rows.stop, volume.shape[1])
         group, cell = _shading_cells(windows.scale)
         shading = tuple(
             Shading.from_medians(grouped_medians(look.medians, group), shape, pooled, cell)
@@ -202,7 +217,7 @@ class Foreground:
             if str(found["key"]) != key or "unreadable" not in found:  # an earlier version left out what was nowhere
                 return None
             pixels, mean, std = found["intensity"]
-            shape, cell = (volume.rows, volume.shape[1]), _shading_cells(windows.scale)[1]
+            shape, cell = (volume.rows.stop, volume.shape[1]), _shading_cells(windows.scale)[1]
             limits = found.get("limits")
             normalisation = GreyNormalisation(
                 Intensity(int(pixels), float(mean), float(std)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -73,7 +73,7 @@ class RockMask:
         empty: (rows, columns) of cells of `CELL` pixels, True for resin and other even ground; cells at the lower and
             right border are cut by it.
         shape: height and width of the slice (px).
-        blank: ground of one value; None: there is none.
+        blank: ground of one value, and an info bar on top; None: there is none.
         unreadable: (rows, columns), True where a cell can't be read, which is not needed either; None: there is none.
     """
 
@@ -86,6 +86,11 @@ class RockMask:
     def everywhere(cls, shape: tuple[int, int], unreadable: np.ndarray | None = None) -> RockMask:
         """Rock in all of a slice of this height and width (px)."""
         return cls(np.zeros([-(-side // CELL) for side in shape], bool), shape, unreadable=unreadable)
+
+    def below(self, first: int) -> RockMask:
+        """The same without rock in the rows above `first`, where an info bar lies."""
+        bar = BlankGround.rows_above(first, self.shape)
+        return replace(self, blank=bar if self.blank is None else self.blank.joined(bar))
 
     def rock(self, top: int, left: int, height: int, width: int) -> np.ndarray:
         """Where a window shows rock, (height, width), boolean."""

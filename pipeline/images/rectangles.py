@@ -49,6 +49,28 @@ class Roi(NamedTuple):
         return f"{self.x},{self.y},{self.width},{self.height}"
 
 
+class Rows(NamedTuple):
+    """The rows of an image that are imaged; an info bar lies above or below them (px).
+
+    Attributes:
+        first: the first of them.
+        stop: one behind the last.
+    """
+
+    first: int
+    stop: int
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return self.stop - self.first
+
+    def within(self, roi: Roi) -> Roi:
+        """The part of a region that they show; its first row where they show none."""
+        top = min(max(roi.y, self.first), roi.y + roi.height - 1)
+        return roi._replace(y=top, height=max(1, min(roi.y + roi.height, self.stop) - top))
+
+
 class Window(NamedTuple):
     """A rectangle of one slice, as it is read from a source (px).
 

@@ -15,8 +15,8 @@ import numpy as np
 from pipeline.errors import FileProblem, UserError
 from pipeline.images.failures import unreadable
 from pipeline.images.grey import PLAIN, Encoding, channels_differ, grey_of, label_of
-from pipeline.images.microscope import Acquisition, info_bar_height, read_acquisition
-from pipeline.images.rectangles import Roi
+from pipeline.images.microscope import Acquisition, read_acquisition, rows_without_bar
+from pipeline.images.rectangles import Roi, Rows
 
 #: what `ImageSource.read` gives; other types of numbers become the last
 _DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16), np.dtype(np.float32))
@@ -150,9 +150,9 @@ class ImageSource(ABC):
         """Classes (H, W) of the whole image, which was opened as it is stored; see `pipeline.images.read_label`."""
         return label_of(self.read_all(), self.encoding, self.name)
 
-    def imaged_rows(self, info_bar: str | int = "auto") -> int:
-        """How many rows lie above the microscope's info bar; see `info_bar_height`."""
-        return self.shape[0] - info_bar_height(info_bar, self.read, self.shape, self.acquisition)
+    def imaged_rows(self, info_bar: str | int = "auto") -> Rows:
+        """The rows without the microscope's info bar; see `rows_without_bar`."""
+        return rows_without_bar(info_bar, self.read, self.shape, self.acquisition, self.name)
 
     def fingerprint(self) -> dict[str, Any]:
         """What identifies this image, and changes with it; cheap for huge files, for JSON.
@@ -246,6 +246,33 @@ class _Cropped(_View):
 
     def _stored(self) -> dict[str, Any]:
         return {**self._source.fingerprint(), "roi": str(self._roi), "shape": list(self.shape)}
+
+
+def imaged(source: ImageSource, rows: Rows) -> ImageSource:
+    """A source that shows only what is imaged; closing it closes the source.
+
+    Places stay those of the source: in rows of an info bar above, the first row that is imaged is repeated, as beyond
+    the border of an image; rows of one below are left off.
+    """
+    if rows.stop < source.shape[0]:
+        source = cropped(source, Roi(0, 0, source.shape[1], rows.stop))
+    return _BelowBar(source, rows.first) if rows.first else source
+
+
+class _BelowBar(_View):
+    def __init__(self, source: ImageSource, first: int) -> None:
+        self._first = first
+        super().__init__(source, source.shape)
+
+    def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        above = min(max(0, self._first - top), height)
+        if not above:
+            return self._source.read(top, left, height, width)
+        below = self._source.read(self._first, left, max(1, top + height - self._first), width)
+        return np.concatenate([np.repeat(below[:1], above, axis=0), below[: height - above]])
+
+    def _stored(self) -> dict[str, Any]:
+        return self._source.fingerprint()
 
 
 class ChangedSource(_View):

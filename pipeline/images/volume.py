@@ -24,9 +24,9 @@ from pipeline.images.grey import COLOUR_ADVICE, few_levels
 from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.findings import same
 from pipeline.images.opening import open_file, open_image
-from pipeline.images.rectangles import Roi, Window, sample_windows
+from pipeline.images.rectangles import Rows, Window, sample_windows
 from pipeline.images.slice_names import doubts_of_names
-from pipeline.images.source import ImageSource, cropped, file_fingerprint, inverted
+from pipeline.images.source import ImageSource, file_fingerprint, imaged, inverted
 from pipeline.images.storage import RawSource
 
 log = logging.getLogger("vlsenet")
@@ -118,7 +118,7 @@ class ScanVolume:
 
     Args:
         stack: the slices.
-        info_bar: what to do with the microscope's info bar below the image: `keep`, `auto` (find it) or its height
+        info_bar: what to do with the microscope's info bar: `keep`, `auto` (find it) or its height below the image
             (px).
         invert: whether pores are bright: the slices are given with dark and bright exchanged.
 
@@ -126,7 +126,7 @@ class ScanVolume:
         path: as the user gave it.
         depth: number of slices.
         shape: height and width of each (px), the info bar included.
-        rows: rows that are imaged; those below are an info bar, and are not read.
+        rows: rows that are imaged; those above and below are an info bar, and are not read.
         acquisition: how the first slice was taken, as far as its file says.
         description: one line for the log.
 
@@ -146,8 +146,8 @@ class ScanVolume:
             self.rows = first.imaged_rows(info_bar)
             self.description = first.describe()
             self.acquisition = _with_doubts(first, self.rows)
-        if self.rows < self.shape[0]:
-            self.description += f"; info bar of {self.shape[0] - self.rows} rows cut off"
+        if bars := bars_in_words(self.rows, self.shape[0]):
+            self.description += f"; info bar of {bars} cut off"
         if self.depth > 1:
             self.description += f"; {self.depth} slices"
 
@@ -201,8 +201,7 @@ class ScanVolume:
         self.close()
 
     def _imaged(self, source: ImageSource) -> ImageSource:
-        if self.rows < self.shape[0]:
-            source = cropped(source, Roi(0, 0, self.shape[1], self.rows))
+        source = imaged(source, self.rows)
         return inverted(source) if self._invert else source
 
     def _opened(self, index: int) -> ImageSource:
@@ -239,7 +238,7 @@ class ScanVolume:
             )
 
 
-def _with_doubts(source: ImageSource, rows: int) -> Acquisition:
+def _with_doubts(source: ImageSource, rows: Rows) -> Acquisition:
     """How a slice was taken, with a warning where it is in colour, or looks like a mask."""
     doubts = [doubt for doubt in (_colour_doubt(source, rows), _mask_doubt(source, rows)) if doubt]
     if not doubts:
@@ -247,7 +246,7 @@ def _with_doubts(source: ImageSource, rows: int) -> Acquisition:
     return replace(source.acquisition, warnings=(*source.acquisition.warnings, *doubts))
 
 
-def _colour_doubt(source: ImageSource, rows: int) -> str | None:
+def _colour_doubt(source: ImageSource, rows: Rows) -> str | None:
     """Of a slice whose middle, or all of it where it was decoded whole, is in colour."""
     if source.channels < 3 and source.encoding.palette is None:
         return None
@@ -256,16 +255,14 @@ def _colour_doubt(source: ImageSource, rows: int) -> str | None:
     return f"its colour channels differ; {COLOUR_ADVICE}" if source.coloured else None
 
 
-def _mask_doubt(source: ImageSource, rows: int) -> str | None:
+def _mask_doubt(source: ImageSource, rows: Rows) -> str | None:
     """Of a slice that has several grey levels, but no more than a mask.
 
     A micrograph shows more in its middle, or at the latest where the rock is: all else is looked at only then.
     """
-    levels = np.zeros(0)
+    levels, source = np.zeros(0), imaged(source, rows)
     try:
-        for window in chain(
-            [_middle(source, rows)], sample_windows((rows, source.shape[1]), source.block, _MOST_PIXELS)
-        ):
+        for window in chain([_middle(source, rows)], sample_windows(source.shape, source.block, _MOST_PIXELS)):
             found = few_levels(source.read(*window))
             together = None if found is None else few_levels(np.concatenate([levels, found]))
             if together is None:
@@ -276,10 +273,16 @@ def _mask_doubt(source: ImageSource, rows: int) -> str | None:
     return f"it has only {len(levels)} grey levels: is this a mask? Give the micrograph" if len(levels) > 1 else None
 
 
-def _middle(source: ImageSource, rows: int) -> Window:
+def bars_in_words(rows: Rows, height: int) -> str:
+    """How many rows of an image of this height are info bar, and where; empty where none are."""
+    bars = [f"{rows.first} rows on top" if rows.first else "", f"{height - rows.stop} rows" * (rows.stop < height)]
+    return " and ".join(filter(None, bars))
+
+
+def _middle(source: ImageSource, rows: Rows) -> Window:
     """A window in the middle of what is imaged."""
-    high, wide = min(rows, _LOOK), min(source.shape[1], _LOOK)
-    return Window((rows - high) // 2, (source.shape[1] - wide) // 2, high, wide)
+    high, wide = min(rows.number, _LOOK), min(source.shape[1], _LOOK)
+    return Window(rows.first + (rows.number - high) // 2, (source.shape[1] - wide) // 2, high, wide)
 
 
 def open_volume(

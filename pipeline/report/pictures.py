@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.engine.pyramid import coarse_scan, level_within
 from pipeline.engine.store import MASK, PROBABILITY
 from pipeline.files import atomic_path
 from pipeline.images import ImageSource
+from pipeline.images.rectangles import Rows
 from pipeline.measure.porosity import Porosity
 from pipeline.visual import any_script, mask_overlay, plain, to_grey8
 from pipeline.visual.drawing import PORE
@@ -27,7 +29,7 @@ _INCHES, _DPI = 12, 110
 
 
 def write_overview(
-    path: Path, source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+    path: Path, source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: Rows | None = None
 ) -> None:
     """Write `overview_figure` as PNG."""
     figure = overview_figure(source, store, porosity, slice_=slice_, rows=rows)
@@ -37,7 +39,7 @@ def write_overview(
 
 @any_script()
 def overview_figure(
-    source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: int | None = None
+    source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: Rows | None = None
 ) -> Figure:
     """Scan, pores over the scan, probability and porosity of the fields, side by side.
 
@@ -48,7 +50,7 @@ def overview_figure(
         store: with its pyramid.
         porosity: of the same scan, all slices.
         slice_: number of the slice.
-        rows: rows of the scan that are imaged; a line is drawn where the info bar begins.
+        rows: rows of the scan that are imaged; a line is drawn where an info bar begins or ends.
     """
     level = level_within(store, _OVERVIEW_SIDE)
     mask, probability = (store.read_area(level, channel, slice_) for channel in (MASK, PROBABILITY))
@@ -74,9 +76,9 @@ def overview_figure(
     for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):
         # the last fields are cut, as the scan is
         panel.set(title=title, xlim=(0, wide), ylim=(high, 0), xticks=[], yticks=[], frame_on=False)
-    if rows is not None and rows < source.shape[0]:
-        for panel in panels[:2]:
-            panel.axhline(rows - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
+    edges = [] if rows is None else [row for row in rows if 0 < row < source.shape[0]]
+    for panel, row in product(panels[:2], edges):
+        panel.axhline(row - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
     return figure
 
 

@@ -12,7 +12,7 @@ from scipy import sparse
 from pipeline.errors import UserError
 from pipeline.images import ImageSource
 from pipeline.images.microscope import Acquisition
-from pipeline.images.rectangles import Part, Roi, Window
+from pipeline.images.rectangles import Part, Roi, Rows, Window
 from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.chunk_plan import ChunkPlan
 
@@ -30,7 +30,7 @@ class Windows:
         scale: pixels of the network's scale to one of the scan, along rows and columns.
         uniform: make all windows as large as that of a chunk in the middle, so that they fill batches of one size;
             else those at the border are cut.
-        rows: rows of the scan that are imaged; None: all. Below them nothing is read.
+        rows: of the scan, to where it is imaged; None: all. Below them nothing is read.
     """
 
     plan: ChunkPlan
@@ -83,12 +83,12 @@ def scaled_length(length: int, scale: float) -> int:
     return max(1, round(length * scale))
 
 
-def check_imaged(shape: tuple[int, int], rows: int, region: Roi | None, scale: tuple[float, float], name: str) -> None:
+def check_imaged(shape: tuple[int, int], rows: Rows, region: Roi | None, scale: tuple[float, float], name: str) -> None:
     """Check that there is something to segment, before anything is computed.
 
     Args:
         shape: height and width of the scan (px).
-        rows: rows of it that are imaged; an info bar lies below.
+        rows: rows of it that are imaged; an info bar lies above or below.
         region: region of interest; None: the whole scan.
         scale: pixels of the network's scale to one of the scan, along rows and columns.
         name: of the scan, for messages.
@@ -96,15 +96,17 @@ def check_imaged(shape: tuple[int, int], rows: int, region: Roi | None, scale: t
     Raises:
         UserError: the region lies in the info bar, or the scan has a side that is too small for the network.
     """
-    if region is not None and rows <= region.y < shape[0]:
-        raise UserError(
-            f"{name}: the region {region} lies in the info bar, which begins at row {rows}: choose "
-            "one above it, or give --info_bar keep if there is no bar"
-        )
-    height, width = scaled_length(rows, scale[0]), scaled_length(shape[1], scale[1])
+    if region is not None:
+        advice = "or give --info_bar keep if there is no bar"
+        lies = f"{name}: the region {region} lies in the info bar"
+        if rows.stop <= region.y < shape[0]:
+            raise UserError(f"{lies}, which begins at row {rows.stop}: choose one above it, {advice}")
+        if region.y + region.height <= rows.first:
+            raise UserError(f"{lies}, which ends at row {rows.first}: choose one below it, {advice}")
+    height, width = scaled_length(rows.number, scale[0]), scaled_length(shape[1], scale[1])
     if min(height, width) >= STRIDE:
         return
-    size = f"{shape[1]} x {rows} pixels"
+    size = f"{shape[1]} x {rows.number} pixels"
     remedy = "give a larger image"
     if scale != (1, 1):
         size += f" ({width} x {height} at the network's scale)"

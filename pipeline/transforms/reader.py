@@ -17,7 +17,8 @@ from monai.utils import MetaKeys, ensure_tuple
 
 from pipeline.errors import UserError
 from pipeline.images import ImageSource, is_image, open_only_image
-from pipeline.images.microscope import Acquisition, info_bar_height
+from pipeline.images.microscope import Acquisition, rows_without_bar
+from pipeline.images.rectangles import Rows
 
 #: the metadata's keys for the unit of the affine (nm, or px where the pixel size is unknown), and for how an image
 #: was taken
@@ -118,14 +119,15 @@ def _plain(acquisition: Acquisition) -> dict[str, Any]:
 class CropInfoBard(MapTransform, InvertibleTransform):
     """Cuts the info bar off an image, and the same rows off what belongs to it.
 
-    The bar lies below the image, so that the affine's origin stays. The inverse puts rows of zeros in its place: a
+    The affine's origin stays that of the file. The inverse puts rows of zeros in its place: a
     mask gets the size of the file again, without pore in the bar.
 
     Args:
         keys: the image's key, whose bar it is, and those of labels. A label of another height than the image is left
             as it is, where it has the height of the image without the bar.
-        info_bar: ``auto``, ``keep`` or the bar's height (px), as for `info_bar_height`.
-        rows_key: key of the number of rows above the bar, where it is known already; `info_bar` is not used then.
+        info_bar: ``auto``, ``keep`` or the bar's height (px), as for `rows_without_bar`.
+        rows_key: key of the first row that is imaged and of the end, (2,), where they are known already; `info_bar`
+            is not used then.
         allow_missing_keys: whether labels may be missing.
     """
 
@@ -150,16 +152,16 @@ class CropInfoBard(MapTransform, InvertibleTransform):
         out = dict(data)
         first = out[self.keys[0]]
         height = first.shape[1]
-        kept = height - self._bar_of(first) if self._rows_key is None else int(out[self._rows_key])
+        kept = self._rows_of(first) if self._rows_key is None else Rows(*(int(row) for row in out[self._rows_key]))
         for key in self.key_iterator(out):
             rows = out[key].shape[1]
-            if rows not in (height, kept):
+            if rows not in (height, kept.number):
                 raise UserError(
-                    f"{key} has {rows} rows, but its image has {height} with and {kept} without the info bar; export "
-                    "the label at the image's size"
+                    f"{key} has {rows} rows, but its image has {height} with and {kept.number} without the info bar; "
+                    "export the label at the image's size"
                 )
-            if kept < rows:
-                out[key] = self._crop(out[key], slices=(slice(0, kept), slice(None)))
+            if kept.number < rows:
+                out[key] = self._crop(out[key], slices=(slice(*kept), slice(None)))
         return out
 
     def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -171,7 +173,7 @@ class CropInfoBard(MapTransform, InvertibleTransform):
                 out[key] = self._crop.inverse(out[key])
         return out
 
-    def _bar_of(self, image: Any) -> int:
+    def _rows_of(self, image: Any) -> Rows:
         channel = image[0]
         pixels = channel.detach().cpu().numpy() if isinstance(channel, torch.Tensor) else np.asarray(channel)
         stated = getattr(image, "meta", {}).get(ACQUISITION_KEY, {}).get("bar_height", math.nan)
@@ -180,4 +182,4 @@ class CropInfoBard(MapTransform, InvertibleTransform):
         def read(top: int, left: int, high: int, wide: int) -> np.ndarray:
             return pixels[top : top + high, left : left + wide]
 
-        return info_bar_height(self._info_bar, read, pixels.shape, acquisition)
+        return rows_without_bar(self._info_bar, read, pixels.shape, acquisition)

@@ -16,6 +16,8 @@ from pipeline.errors import UserError
 from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
 from pipeline.images.microscope import read_acquisition
 from pipeline.images.microscope.findings import mean_side
+from pipeline.images.rectangles import Rows
+from pipeline.images.volume import bars_in_words
 from pipeline.phases import LabelValues
 from pipeline.text import (
     DEFAULT_PROMPT,
@@ -112,7 +114,7 @@ def sample_items(
             "source": sample.source,
             "prompt": clean_prompt(sample.prompt) if sentences and sample.prompt else clean_prompt(prompt),
             "pixel_size_nm": _pixel_size(sample.image, pixel_size_nm),
-            "rows": sample.shape[0],
+            "rows": np.array(sample.rows),
         }
         for sample in samples
     ]
@@ -195,13 +197,14 @@ def image_items(
         else:
             item: dict[str, Any] = {"image": str(file), "image_path": str(file), "name": stem_of(file)}
             item |= {"prompt": clean_prompt(asked), "pixel_size_nm": _pixel_size(file, pixel_size_nm)}
-            items.append({**item, "rows": len(image.pixels), "info_bar": image.info_bar})
+            items.append({**item, "rows": np.array(image.rows), "height": image.height})
     if problems and (not skip_bad or not items):
         advice = "--skip_bad continues without them" if items else "there are no others"
         raise UserError("\n".join([*problems, f"{len(problems)} of {len(files)} images can't be used; {advice}"]))
     for problem in problems:
         logger.warning("skipped: %s", problem)
-    bars = [f"{item['name']} ({item['info_bar']} rows)" for item in items if item["info_bar"]]
+    cut = {item["name"]: bars_in_words(Rows(*item["rows"].tolist()), item["height"]) for item in items}
+    bars = [f"{name} ({bar})" for name, bar in cut.items() if bar]
     if bars:
         logger.info("info bars cut off: %s; --info_bar keep leaves them in", some_of(bars))
     return items

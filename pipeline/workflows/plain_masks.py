@@ -92,16 +92,22 @@ class PlainMasks:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             image = np.asarray(output["image"].cpu())[0]
             probability = np.asarray(output["pred"].float().cpu())[0]
-            bar = int(batch["info_bar"])
-            self._write_image(Path(batch["image_path"]), batch["name"], batch["prompt"], image, probability, bar)
+            beyond = int(batch["rows"][0]), int(batch["height"]) - int(batch["rows"][1])
+            self._write_image(Path(batch["image_path"]), batch["name"], batch["prompt"], image, probability, beyond)
 
     def _write_image(
-        self, file: Path, name: str, prompt: str, image: np.ndarray, probability: np.ndarray, info_bar: int
+        self,
+        file: Path,
+        name: str,
+        prompt: str,
+        image: np.ndarray,
+        probability: np.ndarray,
+        info_bars: tuple[int, int],
     ) -> None:
-        """``image`` and ``probability`` are (H, W), above an info bar of so many rows."""
+        """``image`` and ``probability`` are (H, W), between info bars of so many rows."""
         pore = probability >= self._threshold
-        below = ((0, info_bar), (0, 0))
-        mask = np.pad(np.where(pore, 255, 0).astype(np.uint8), below)
+        bars = (info_bars, (0, 0))
+        mask = np.pad(np.where(pore, 255, 0).astype(np.uint8), bars)
         with atomic_path(self._output_dir / "masks" / name_that_fits(name, after=".png")) as partial:
             Image.fromarray(mask).save(partial)
         if file.name.lower().endswith((".nii", ".nii.gz")):
@@ -109,7 +115,7 @@ class PlainMasks:
             with atomic_path(self._output_dir / "masks" / name_that_fits(name, after=".nii.gz")) as partial:
                 nib.save(nib.Nifti1Image(mask.T, affine), partial)  # NIfTI's first axis is x
         with atomic_path(self._output_dir / "probability" / name_that_fits(name, after=".tif")) as partial:
-            tifffile.imwrite(partial, np.pad(probability.astype(np.float32), below), compression="zlib", predictor=True)
+            tifffile.imwrite(partial, np.pad(probability.astype(np.float32), bars), compression="zlib", predictor=True)
         write_png(self._output_dir / "overlays" / name_that_fits(name, after=".png"), mask_overlay(image, pore))
         row = {"name": name, "porosity": pore.mean(), "pore_pixels": int(pore.sum()), "pixels": pore.size}
         self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "prompt": prompt, "file": str(file)})

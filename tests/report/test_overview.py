@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.engine import Journal, ScanStore
-from pipeline.images.rectangles import Roi
+from pipeline.images.rectangles import Roi, Rows
 from pipeline.measure.porosity import Porosity, measure_porosity
 from pipeline.report.pictures import overview_figure, write_overview
 from pipeline.tiling.chunk_plan import ChunkPlan
@@ -29,11 +29,11 @@ def segmented(tmp_path: Path) -> tuple[ScanStore, Porosity]:
 
 def test_the_line_is_drawn_where_the_info_bar_begins(segmented: tuple[ScanStore, Porosity]) -> None:
     source = ArraySource(SCAN)
-    scan, pores, *others = overview_figure(source, *segmented, rows=340).axes[:4]
+    scan, pores, *others = overview_figure(source, *segmented, rows=Rows(0, 340)).axes[:4]
     for panel in (scan, pores):
         assert [list(line.get_ydata()) for line in panel.lines] == [[340 - ROI.y] * 2]
     assert not any(panel.lines for panel in others)
-    assert not any(panel.lines for panel in overview_figure(source, *segmented, rows=400).axes)
+    assert not any(panel.lines for panel in overview_figure(source, *segmented, rows=Rows(0, 400)).axes)
 
 
 def test_all_panels_show_the_region_in_its_place(segmented: tuple[ScanStore, Porosity]) -> None:

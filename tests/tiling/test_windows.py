@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.images.rectangles import Part, Roi
+from pipeline.images.rectangles import Part, Roi, Rows
 from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows, axis_weights, check_imaged
@@ -67,12 +67,18 @@ def test_a_narrow_last_chunk_gets_a_window_that_the_network_takes() -> None:
 
 def test_a_region_in_the_info_bar_is_refused() -> None:
     shape = (288, 300)
-    check_imaged(shape, 188, Roi(0, 187, 100, 88), (1, 1), "a.tif")
-    check_imaged(shape, 288, Roi(0, 200, 100, 88), (1, 1), "a.tif")
+    check_imaged(shape, Rows(0, 188), Roi(0, 187, 100, 88), (1, 1), "a.tif")
+    check_imaged(shape, Rows(0, 288), Roi(0, 200, 100, 88), (1, 1), "a.tif")
     with pytest.raises(
         UserError, match=r"a\.tif: the region 0,188,100,88 lies in the info bar, which begins at row 188"
     ):
-        check_imaged(shape, 188, Roi(0, 188, 100, 88), (1, 1), "a.tif")
+        check_imaged(shape, Rows(0, 188), Roi(0, 188, 100, 88), (1, 1), "a.tif")
+
+
+def test_a_region_in_an_info_bar_on_top_is_refused() -> None:
+    check_imaged((288, 300), Rows(50, 288), Roi(0, 40, 100, 11), (1, 1), "a.tif")
+    with pytest.raises(UserError, match="the region 0,40,100,10 lies in the info bar, which ends at row 50"):
+        check_imaged((288, 300), Rows(50, 288), Roi(0, 40, 100, 10), (1, 1), "a.tif")
 
 
 @pytest.mark.parametrize(
@@ -87,9 +93,9 @@ def test_a_scan_that_is_too_small_for_the_network_is_refused(
     shape: tuple[int, int], rows: int, scale: tuple[float, float], told: str
 ) -> None:
     with pytest.raises(UserError, match=told):
-        check_imaged(shape, rows, None, scale, "a.tif")
+        check_imaged(shape, Rows(0, rows), None, scale, "a.tif")
 
 
 def test_a_scan_that_is_large_enough_at_the_networks_scale_is_taken() -> None:
-    check_imaged((16, 16), 16, None, (1, 1), "a.tif")
-    check_imaged((8, 8), 8, None, (2, 2), "a.tif")
+    check_imaged((16, 16), Rows(0, 16), None, (1, 1), "a.tif")
+    check_imaged((8, 8), Rows(0, 8), None, (2, 2), "a.tif")

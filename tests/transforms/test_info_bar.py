@@ -57,9 +57,9 @@ def test_a_label_without_the_bar_is_left_and_another_height_refused() -> None:
 
 def test_the_rows_that_are_known_already() -> None:
     crop = CropInfoBard(["image", "label"], rows_key="rows", allow_missing_keys=True)
-    out = crop({"image": MetaTensor(IMAGE), "label": MetaTensor(LABEL[:, :230]), "rows": 230})
+    out = crop({"image": MetaTensor(IMAGE), "label": MetaTensor(LABEL[:, :230]), "rows": (0, 230)})
     assert out["image"].shape[1] == out["label"].shape[1] == 230
-    assert crop({"image": MetaTensor(IMAGE), "rows": 240})["image"].shape[1] == 240
+    assert crop({"image": MetaTensor(IMAGE), "rows": (0, 240)})["image"].shape[1] == 240
 
 
 def test_the_height_that_the_file_tells(tmp_path: Path) -> None:
@@ -74,3 +74,14 @@ def test_the_height_that_the_file_tells(tmp_path: Path) -> None:
     assert out["image"].shape == (1, 202, 320)
     assert out["image"].pixdim.tolist() == pytest.approx([4, 4])
     assert load.inverse(out)["image"].shape[-2:] == (240, 320)
+
+
+def test_a_bar_on_top_is_cut_and_put_back() -> None:
+    image, label = (MetaTensor(pixels.flip(1)) for pixels in (IMAGE, LABEL))
+    crop = CropInfoBard(["image", "label"])
+    out = crop({"image": image, "label": label})
+    np.testing.assert_array_equal(out["image"][0].numpy(), IMAGE[0, :200].flip(0).numpy())
+    np.testing.assert_array_equal(out["label"][0].numpy(), ROCK.label[::-1])
+    back = crop.inverse(out)
+    assert torch.equal(back["label"].as_tensor(), LABEL.flip(1))
+    assert not back["image"][:, :40].any()

@@ -34,10 +34,10 @@ def test_an_info_bar_is_left_out(tmp_path, caplog):
     Image.fromarray(rock).save(tmp_path / "rock.png")
     with caplog.at_level(logging.INFO, "vlsenet"):
         barred, plain = image_items(str(tmp_path), "pore")
-    assert (barred["rows"], barred["info_bar"]) == (120, 40)
-    assert (plain["rows"], plain["info_bar"]) == (120, 0)
+    assert ([*barred["rows"]], barred["height"]) == ([0, 120], 160)
+    assert ([*plain["rows"]], plain["height"]) == ([0, 120], 120)
     assert "info bars cut off: barred (40 rows); --info_bar keep leaves them in" in caplog.text
-    assert image_items(str(tmp_path / "barred.png"), "pore", info_bar="keep")[0]["rows"] == 160
+    assert image_items(str(tmp_path / "barred.png"), "pore", info_bar="keep")[0]["rows"].tolist() == [0, 160]
 
 
 def test_finished_images_are_left_out(folder):

@@ -20,13 +20,21 @@ MODEL = SimpleNamespace(sha256="abc", path="best.pt")
 SETTINGS = {"halo": 128, "mirror": True}
 
 
-def segment(results: PlainMasks, names: list[str], folder, suffix: str = ".png", info_bar: int = 0) -> None:
+def segment(
+    results: PlainMasks, names: list[str], folder, suffix: str = ".png", bars: tuple[int, int] = (0, 0)
+) -> None:
     """Run the handler on an engine whose probabilities are a ramp from 0 to 1 along x."""
 
     def infer(engine, name):
         ramp = torch.linspace(0, 1, 10).repeat(1, 6, 1)
         engine.state.batch = [
-            {"name": name, "image_path": str(folder / f"{name}{suffix}"), "info_bar": info_bar, "prompt": "pore"}
+            {
+                "name": name,
+                "image_path": str(folder / f"{name}{suffix}"),
+                "rows": torch.tensor([bars[0], bars[0] + 6]),
+                "height": sum(bars) + 6,
+                "prompt": "pore",
+            }
         ]
         return [{"image": ramp, "pred": ramp}]
 
@@ -49,12 +57,13 @@ def test_files_hold_mask_probability_and_porosity(tmp_path):
 
 
 def test_an_info_bar_holds_no_pore_and_is_not_counted(tmp_path):
-    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, info_bar=2)
+    segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, bars=(3, 2))
     for file in (tmp_path / "masks" / "a.png", tmp_path / "probability" / "a.tif"):
         pixels = tifffile.imread(file) if file.suffix == ".tif" else np.asarray(Image.open(file))
-        assert pixels.shape == (8, 10)
-        assert pixels[:6].any()
-        assert not pixels[6:].any()
+        assert pixels.shape == (11, 10)
+        assert pixels[3:9].any()
+        assert not pixels[:3].any()
+        assert not pixels[9:].any()
     assert pd.read_csv(tmp_path / "porosity.csv").porosity.to_list() == [0.5]
 
 

@@ -2,4 +2,4 @@
 
 from pipeline.images.microscope.acquisition import Acquisition, read_acquisition
 from pipeline.images.microscope.bar_by_look import find_info_bar
-from pipeline.images.microscope.info_bar import info_bar_height
+from pipeline.images.microscope.info_bar import rows_without_bar

@@ -7,7 +7,6 @@ a straight border to the image, a ground that is even wherever no stroke is near
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -208,7 +207,7 @@ def _is_processed(contrast: np.ndarray) -> bool:
     """Whether JPEG, or making it another size, has left levels near the ground's around the strokes."""
     distance = np.abs(contrast)
     close = np.count_nonzero((distance > 0.01) & (distance <= 2 * _EVEN))
-    return close >= _SMEARED * np.count_nonzero(distance > _NEAR)
+    return bool(close >= _SMEARED * np.count_nonzero(distance > _NEAR))
 
 
 def _commonest_share(values: np.ndarray) -> float:
@@ -228,7 +227,7 @@ def _letters(ink: np.ndarray) -> np.ndarray:
 
 
 def _has_blank_rows(letters: np.ndarray, lines: np.ndarray) -> bool:
-    """Whether there are rows without letters above, between or below the lines of text, as there are not among grains."""
+    """Whether there are rows without letters around the lines of text, as there are not among grains."""
     count = np.zeros(len(lines) + 1, np.int64)
     np.add.at(count, letters[:, 0], 1)
     np.add.at(count, letters[:, 1], -1)

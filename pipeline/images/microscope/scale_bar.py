@@ -16,6 +16,7 @@ from pipeline.images.microscope.ink import Box, Ink, inks
 from pipeline.images.microscope.quantities import nm_per
 from pipeline.images.microscope.scale_labels import label_of
 from pipeline.images.microscope.scale_lines import ScaleLine, scale_lines
+from pipeline.images.rectangles import Rows
 from pipeline.images.source import ImageSource
 
 #: in place of a pixel size: as the bar says
@@ -69,17 +70,23 @@ class ScaleBar:
         return {**asdict(self), "nm_per_pixel": self.nm_per_pixel}
 
 
-def find_scale_bar(source: ImageSource, bar_height: int = 0) -> ScaleBar | None:
+def find_scale_bar(source: ImageSource, imaged: Rows | None = None) -> ScaleBar | None:
     """Read the scale bar of an image of any size, of which the lower rows are looked at if it is large.
 
     Args:
         source: as it is stored, with its info bar.
-        bar_height: rows of the info bar; 0 for none.
+        imaged: its rows without the info bar; None: all.
 
     Returns:
         Places in it are those of the whole image. None as for `read_scale_bar`, or where the rows can't be read.
     """
     height, width = source.shape
+    on_top, bar_height = (0, 0) if imaged is None else (imaged.first, height - imaged.stop)
+    try:
+        if on_top and (bar := read_scale_bar(source.read(0, 0, on_top, width))) is not None:
+            return bar
+    except UserError:  # told where these rows are needed
+        return None
     rows = min(height, max(bar_height, _LEAST_ROWS, _MOST_PIXELS // width))
     try:
         bar = read_scale_bar(source.read(height - rows, 0, rows, width), bar_height)

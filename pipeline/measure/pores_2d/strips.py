@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.engine import ScanStore
 from pipeline.engine.store import MASK, PROBABILITY
+from pipeline.images.rectangles import Rows
 
 #: rows above and below a strip: whether a neighbour lies at a pore's border depends on the neighbour's neighbours
 CONTEXT = 2
@@ -85,14 +86,16 @@ class StoredSegmentation:
 
     Args:
         store: with all its chunks.
-        rows: rows of the scan that are imaged; None: all. A pore at the info bar below them touches the border.
+        rows: rows of the scan that are imaged; None: all. A pore at the info bar beside them touches the border.
     """
 
-    def __init__(self, store: ScanStore, rows: int | None = None) -> None:
+    def __init__(self, store: ScanStore, rows: Rows | None = None) -> None:
         self._store = store
-        depth, height, width = store.plan.shape
-        self.origin = store.plan.region.x, store.plan.region.y
-        self.shape = depth, height if rows is None else max(0, min(height, rows - self.origin[1])), width
+        whole = store.plan.region
+        part = whole if rows is None else rows.within(whole)
+        self._skipped = part.y - whole.y
+        self.origin = part.x, part.y
+        self.shape = store.plan.depth, part.height, part.width
 
     def bands(self, slice_: int) -> Iterator[Band]:
         """A band for each row of chunks.
@@ -101,6 +104,7 @@ class StoredSegmentation:
             UserError: a chunk is missing or damaged.
         """
         side = self._store.plan.chunk
-        for top in range(0, self.shape[1], side):
-            rows = slice(top, min(top + side, self.shape[1]))
+        end = self._skipped + self.shape[1]
+        for top in range(self._skipped // side * side, end, side):
+            rows = slice(max(top, self._skipped), min(top + side, end))
             yield self._store.read_area(0, MASK, slice_, rows), self._store.read_area(0, PROBABILITY, slice_, rows)

@@ -18,8 +18,7 @@ def imaged_region(plan: ChunkPlan, volume: ScanVolume) -> Roi:
 
     An info bar is part of the output, and holds no pores: no pore would reach the last row.
     """
-    region = plan.region
-    return region._replace(height=max(1, min(region.height, volume.rows - region.y)))
+    return volume.rows.within(plan.region)
 
 
 #: longest side of the pictures that are compared (px)

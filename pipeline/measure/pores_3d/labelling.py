@@ -49,6 +49,15 @@ def records_of_runs(runs: Runs, slice_: int, shape: tuple[int, int]) -> np.ndarr
     return records
 
 
+def counted_from(records: np.ndarray, row: int) -> np.ndarray:
+    """Records (N,) whose rows are counted from a later row than the first of the segmented region."""
+    moved = records.copy()
+    moved["sum_y"] -= row * moved["voxels"]
+    for name in ("min_y", "max_y"):
+        moved[name] -= row
+    return moved
+
+
 def merged(records: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
     """Records (N,) of the same group as one, (`groups`,); every group has one at least."""
     order = np.argsort(group, kind="stable")

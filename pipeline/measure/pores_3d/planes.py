@@ -11,9 +11,8 @@ from pipeline.engine import ScanStore
 from pipeline.engine.pyramid import coarse_scan, level_within
 from pipeline.engine.store import MASK
 from pipeline.files import atomic_path
-from pipeline.images.rectangles import Roi
+from pipeline.images.rectangles import Roi, Rows
 from pipeline.images.volume import ScanVolume
-from pipeline.measure.pores_3d.alignment import imaged_region
 from pipeline.measure.pores_3d.pore_table_3d import Voxel
 from pipeline.visual import mask_overlay
 from pipeline.visual.axes import new_figure
@@ -43,7 +42,7 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         store: its segmentation, with the pyramid.
         voxel: its sides, where known; else the axes are in pixels and slices.
     """
-    region = imaged_region(store.plan, volume)
+    region = Rows(0, volume.rows.stop).within(store.plan.region)  # a bar on top is shown, as part of the output
     width, height = region.width, region.height
     depth = volume.depth
     level = level_within(store, _SIDE)

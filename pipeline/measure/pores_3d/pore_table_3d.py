@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.images.rectangles import Roi
 from pipeline.measure.pores_3d.connectivity import FACES, touched
 from pipeline.measure.table_files import GROUP, Column, open_table
-from pipeline.tiling.chunk_plan import ChunkPlan
 
 
 class Voxel(NamedTuple):
@@ -125,16 +125,16 @@ VOLUME_PARQUET = "pores_3d.parquet"
 
 
 def write_volume_table(
-    records: np.ndarray, folder: Path, plan: ChunkPlan, voxel: Voxel | None, shape: tuple[int, int, int]
+    records: np.ndarray, folder: Path, region: Roi, voxel: Voxel | None, shape: tuple[int, int, int]
 ) -> None:
     """Write ``pores_3d.csv`` and ``pores_3d.parquet``; both hold the same.
 
     The Parquet file's schema holds units and definitions of the columns.
 
     Args:
-        records: of `label_volume`.
+        records: of `label_volume`, rows and columns counted from those of the region.
         folder: of both files.
-        plan: of the stack.
+        region: what is imaged of each slice.
         voxel: its sides, where known; adds columns in micrometres.
         shape: slices, rows and columns of what is imaged, by which a pore reaches a face.
 
@@ -145,11 +145,11 @@ def write_volume_table(
         "connectivity": 26,
         "pixel_size_nm": None if voxel is None else voxel.pixel_nm,
         "slice_spacing_nm": None if voxel is None else voxel.slice_nm,
-        "region_px": list(plan.region),
-        "slices": plan.depth,
+        "region_px": list(region),
+        "slices": shape[0],
     }
     columns = volume_columns(voxel is not None)
     with open_table(folder / VOLUME_CSV, folder / VOLUME_PARQUET, columns, settings) as write:
         for first in range(0, len(records), GROUP):
             rows = records[first : first + GROUP]
-            write(described(rows, first + 1, shape, (plan.region.x, plan.region.y), voxel))
+            write(described(rows, first + 1, shape, (region.x, region.y), voxel))

@@ -14,7 +14,7 @@ from pipeline.files import write_error
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_3d.alignment import SliceShifts, imaged_region, slice_shifts
 from pipeline.measure.pores_3d.connectivity import Connectivity, connectivity
-from pipeline.measure.pores_3d.labelling import LABELS, label_volume, write_labels
+from pipeline.measure.pores_3d.labelling import LABELS, counted_from, label_volume, write_labels
 from pipeline.measure.pores_3d.planes import write_volume_figure
 from pipeline.measure.pores_3d.pore_table_3d import VOLUME_CSV, VOLUME_PARQUET, Voxel, write_volume_table
 
@@ -98,7 +98,8 @@ def measure_stack(
         raise write_error(folder / LABELS if labels else folder, error) from error
     region = imaged_region(store.plan, volume)
     shape = (volume.depth, region.height, region.width)
-    write_volume_table(records, folder, store.plan, voxel, shape)
+    records = counted_from(records, region.y - store.plan.region.y)
+    write_volume_table(records, folder, region, voxel, shape)
     write_volume_figure(folder / VOLUME_FIGURE, volume, store, voxel)
     connected = connectivity(records, shape, rock_voxels)
     shifts = slice_shifts(volume, region)

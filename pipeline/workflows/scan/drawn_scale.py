@@ -45,7 +45,7 @@ def take_scale_bar(volume: ScanVolume) -> ScaleBar:
 def offer_scale_bar(volume: ScanVolume) -> None:
     """Log what the bar of a scan without a pixel size says; it is not used."""
     if not can_read_text():
-        if volume.rows < volume.shape[0]:
+        if volume.rows.number < volume.shape[0]:
             logger.info("%s: a scale bar in its info bar can be read with: %s", volume.path, INSTALL)
         return
     bar = _bar_of(volume)
@@ -55,4 +55,4 @@ def offer_scale_bar(volume: ScanVolume) -> None:
 
 def _bar_of(volume: ScanVolume) -> ScaleBar | None:
     with volume.slice(0, as_stored=True) as source:
-        return find_scale_bar(source, volume.shape[0] - volume.rows)
+        return find_scale_bar(source, volume.rows)

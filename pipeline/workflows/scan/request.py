@@ -117,7 +117,7 @@ def scan_request(
         features = model.text.get(settings.prompt)
         need = memory_need(model.network, features, prediction.statistics, prediction.precision, device)
         height, width = (settings.region.height, settings.region.width) if settings.region else volume.shape
-        region, imaged = (volume.depth, height, width), (volume.rows, volume.shape[1])
+        region, imaged = (volume.depth, height, width), (volume.rows.stop, volume.shape[1])
         chunk_size, batch = fitting_sizes(
             need, device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
         )
@@ -133,7 +133,8 @@ def scan_request(
         "batch": batch,
         "pixel_size_nm": settings.pixel_size_nm,
         "scale": list(scale),
-        "imaged_rows": volume.rows,
+        # one number, as earlier versions wrote it, where no bar is on top
+        "imaged_rows": list(volume.rows) if volume.rows.first else volume.rows.stop,
         "invert": settings.invert,
         "slice_spacing_nm": settings.slice_spacing_nm,
         "device": device.type,

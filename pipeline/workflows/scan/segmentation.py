@@ -118,7 +118,7 @@ class ScanSegmentation:
             plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)
             scale = request["scale"][0], request["scale"][1]
             windows = Windows(
-                plan, self._settings.prediction.halo, scale, uniform=request["batch"] > 1, rows=volume.rows
+                plan, self._settings.prediction.halo, scale, uniform=request["batch"] > 1, rows=volume.rows.stop
             )
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -153,7 +154,7 @@ def _thermo(pen: _Pen) -> None:
     names = ["HV", "curr", "det", "mode", "mag", "WD", "HFW"]
     values = [f"{_number(rng)} kV", "86 pA", "TLD", "SE", f"{rng.integers(1, 99)} 000 x", "4.1 mm", "8.29 \u00b5m"]
     columns = np.linspace(0, edge, 7 if width > 700 else 5)
-    for number, (left, right) in enumerate(zip(columns, columns[1:], strict=False)):
+    for number, (left, right) in enumerate(pairwise(columns)):
         pen.write((left + right) / 2, rows * 0.26, names[number], font, "mm")
         pen.write((left + right) / 2, rows * 0.74, values[number], font, "mm")
         pen.line(right, 0, right, rows)
@@ -180,7 +181,8 @@ def _jeol(pen: _Pen) -> None:
 def _hitachi(pen: _Pen) -> None:
     rng, rows, width = pen.rng, pen.rows, pen.width
     font = pen.font(0.42)
-    pen.write(width * 0.02, rows * 0.6, f"SU8000 {_number(rng, 1)}kV {_number(rng, 1)}mm x{_number(rng, 1)}k SE(U)", font)
+    text = f"SU8000 {_number(rng, 1)}kV {_number(rng, 1)}mm x{_number(rng, 1)}k SE(U)"
+    pen.write(width * 0.02, rows * 0.6, text, font)
     left, right = width * 0.74, width * 0.97
     for x in np.linspace(left, right, 11).astype(int):
         pen.draw.rectangle([x, rows * 0.18, x + 2, rows * 0.28], fill=pen.level)

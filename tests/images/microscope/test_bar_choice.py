@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import FileProblem, UserError
-from pipeline.images.microscope import Acquisition, info_bar_height
+from pipeline.images.microscope import Acquisition, rows_without_bar
 from pipeline.synthetic import generate
 from tests.images.microscope.bars import boxes
 
@@ -21,7 +21,9 @@ def height(choice: str | int, image: np.ndarray, stated: int | None = None) -> i
         assert height < 200  # a part is enough
         return image[top : top + height, left : left + width]
 
-    return info_bar_height(choice, read, image.shape, Acquisition(bar_height=stated))
+    first, stop = rows_without_bar(choice, read, image.shape, Acquisition(bar_height=stated), "a.tif")
+    assert first == 0
+    return len(image) - stop
 
 
 def test_choices() -> None:
@@ -32,9 +34,13 @@ def test_choices() -> None:
     assert height("17", IMAGE) == height(17, IMAGE) == 17
 
 
+def test_a_bar_that_the_file_denies_is_found_by_its_look() -> None:
+    assert height("auto", IMAGE, 0) == 40
+    assert height("auto", ROCK, 0) == 0
+
+
 def test_what_the_file_states_goes_before_the_look() -> None:
     assert height("auto", IMAGE, 38) == 38
-    assert height("auto", IMAGE, 0) == 0
 
 
 def test_a_bar_that_was_cut_off_before_is_not_cut_off_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -52,8 +58,8 @@ def test_rows_that_cannot_be_read_are_no_bar() -> None:
     def read(*_: int) -> np.ndarray:
         raise FileProblem("a.tif", "it is damaged", "copy it again")
 
-    assert info_bar_height("auto", read, IMAGE.shape, Acquisition(bar_height=40)) == 0
-    assert info_bar_height(17, read, IMAGE.shape, Acquisition()) == 17
+    assert rows_without_bar("auto", read, IMAGE.shape, Acquisition(bar_height=40)) == (0, len(IMAGE))
+    assert rows_without_bar(17, read, IMAGE.shape, Acquisition()) == (0, len(IMAGE) - 17)
 
 
 @pytest.mark.parametrize("choice", ["no", "-3", "4.5", "", "240", 1000, "٣"])
@@ -70,8 +76,9 @@ def test_reading_the_bottom(shape: tuple[int, int]) -> None:
         asked.append((top, left, height, width))
         return np.empty((1, 0))
 
-    info_bar_height("auto", read, shape, Acquisition())
-    ((top, left, height, width),) = asked
+    rows_without_bar("auto", read, shape, Acquisition())
+    (top, left, height, width), upper = asked
     assert (top + height, left, width) == (shape[0], 0, shape[1])
+    assert upper == (0, 0, height, width)
     assert 0 < height <= 1024
     assert height * width <= 1 << 26

@@ -85,7 +85,7 @@ def test_real_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """FIB-SEM slices that were not aligned lie within two pixels of each other; moved ones are found."""
     monkeypatch.setattr(alignment, "_PAIRS", 3)
     with open_volume(str(STACK), stack=True) as volume:
-        found = slice_shifts(volume, Roi(0, 0, volume.shape[1], volume.rows))
+        found = slice_shifts(volume, Roi(0, 0, volume.shape[1], volume.rows.stop))
         assert (found.pairs, found.unlike) == (3, 0)
         assert found.largest_px is not None
         assert found.largest_px < 3

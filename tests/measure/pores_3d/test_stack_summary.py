@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from pipeline.engine import mask_files
 from pipeline.errors import UserError
-from pipeline.images.rectangles import Roi
+from pipeline.images.rectangles import Roi, Rows
 from pipeline.measure.pores_3d import LABELS, VOLUME_FILES, VOLUME_PARQUET, measure_stack
 from pipeline.measure.pores_3d.stack_summary import VOLUME_FIGURE
 from tests.images.arrays import volume_of
@@ -100,11 +100,33 @@ def test_an_info_bar_does_not_close_the_last_row(tmp_path: Path) -> None:
     mask = np.zeros((3, 40, 50), bool)
     mask[:, :34, 10:14] = True
     volume = volume_of(*GREY[:3, :40, :50])
-    volume.rows = 34
+    volume.rows = Rows(0, 34)
     summary = measure_stack(tmp_path, volume, MemoryStore(mask), rock_voxels=3 * 34 * 50)
     assert summary.connectivity.y.percolating_share == 1
     assert summary.connectivity.porosity == pytest.approx(4 / 50)
     assert pd.read_parquet(tmp_path / VOLUME_PARQUET)["touches_y_max"].all()
+
+
+def test_an_info_bar_on_top_does_not_close_the_first_row(tmp_path: Path) -> None:
+    """What is measured is that of the stack without the bar, at the places of the files."""
+    mask = np.zeros((3, 40, 50), bool)
+    mask[:, 6:36, 10:14] = True
+    mask[1, 38, 30:33] = True
+    volume = volume_of(*GREY[:3, :40, :50])
+    volume.rows = Rows(6, 40)
+    barred = measure_stack(tmp_path / "barred", volume, MemoryStore(mask), rock_voxels=3 * 34 * 50)
+    plain = measure_stack(
+        tmp_path / "plain", volume_of(*GREY[:3, 6:40, :50]), MemoryStore(mask[:, 6:]), rock_voxels=3 * 34 * 50
+    )
+    assert barred.connectivity == plain.connectivity
+    tables = [pd.read_parquet(tmp_path / name / VOLUME_PARQUET) for name in ("barred", "plain")]
+    assert tables[0]["touches_y_min"].to_list() == [True, False]
+    moved = [name for name in tables[0] if name.startswith(("y_", "centroid_y", "bbox_y", "min_y", "max_y"))]
+    assert moved
+    for name in moved:
+        np.testing.assert_allclose(tables[0][name], tables[1][name] + 6)
+    others = [name for name in tables[0] if name not in moved]
+    pd.testing.assert_frame_equal(tables[0][others], tables[1][others])
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
