@@ -38,7 +38,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline.engine.precision import autocast
 from pipeline.networks import (
     NETWORKS,
-    PoreSegmentationLoss,
+    SegmentationLoss,
     build_network,
     inference_form,
     memory_format,
@@ -89,7 +89,7 @@ def work_of(
     kind: str, network: nn.Module, inputs: dict[str, torch.Tensor], compile_mode: str | None = None
 ) -> Callable[[], object]:
     """What is timed: the network as it is, or by `torch.compile` in the mode given."""
-    loss = PoreSegmentationLoss()
+    loss = SegmentationLoss()
     given = inputs["image"], inputs["text"], inputs["tokens"]
     device = given[0].device
     if kind == "inference":

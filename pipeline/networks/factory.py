@@ -22,7 +22,7 @@ from pipeline.wording import check_name
 STEP = 8
 NETWORKS = ("vlsenet", "unet")
 #: switches that decide how a part works, not whether it is there: a config may set them for the U-Net too
-MODE_SWITCHES = ("renormalise",)
+MODE_SWITCHES = ("renormalise", "bounded_modulation", "contrast")
 
 
 def _presets() -> dict[str, list[int]]:
@@ -78,7 +78,9 @@ def parameters_of(build: Callable[[], nn.Module]) -> int:
         return parameter_count(build())
 
 
-def unet_of_equal_parameters(parameters: int, features: Sequence[int], in_channels: int = 1) -> tuple[int, ...]:
+def unet_of_equal_parameters(
+    parameters: int, features: Sequence[int], in_channels: int = 1, phases: int = 1
+) -> tuple[int, ...]:
     """Widths of the U-Net whose number of parameters comes nearest.
 
     The widths stand to each other as those given, to the next multiple of 8; the three deepest, which hold nearly
@@ -88,13 +90,14 @@ def unet_of_equal_parameters(parameters: int, features: Sequence[int], in_channe
         parameters: the number to come near to.
         features: widths of the four levels and the bottleneck that give the proportions.
         in_channels: channels of the image.
+        phases: logits of each pixel.
 
     Returns:
         Five widths, each a multiple of 8.
     """
 
     def count(widths: Sequence[int]) -> int:
-        return parameters_of(lambda: UNet(in_channels, 1, widths))
+        return parameters_of(lambda: UNet(in_channels, phases, widths))
 
     def scaled(bottleneck: int) -> tuple[int, ...]:
         scale = bottleneck / features[-1]
@@ -118,7 +121,7 @@ def build_network(
     preset: str = "small",
     text_dim: int = 1024,
     in_channels: int = 1,
-    out_channels: int = 1,
+    phases: int = 1,
     norm: str = "instance",
     learned_text: bool = False,
     switches: Mapping[str, bool] | None = None,
@@ -131,7 +134,8 @@ def build_network(
         preset: widths, `small`, `base` or `large`.
         text_dim: D of the text features.
         in_channels: channels of the image.
-        out_channels: logits per pixel.
+        phases: that it is asked for. The U-Net has a logit for each; VLSE-Net any number of phrases, of which learned
+            text has vectors for so many.
         norm: `batch`, `instance` or `group`.
         learned_text: add a learned text prior (`vlsenet` only).
         switches: parts of VLSE-Net to set on or off; see `Switches.from_mapping`.
@@ -150,10 +154,10 @@ def build_network(
         parts = [name for name in switches or () if name not in MODE_SWITCHES]
         if parts:
             raise UserError(f"the U-Net has no parts to switch off: remove {', '.join(parts)}, or use vlsenet")
-        return UNet(in_channels, out_channels, widths, norm)
+        return UNet(in_channels, phases, widths, norm)
     return VLSENet(
         in_channels,
-        out_channels,
+        phases,
         widths,
         text_dim,
         norm=norm,
@@ -162,9 +166,9 @@ def build_network(
     )
 
 
-def reads_text(network: str, switches: Mapping[str, bool] | None = None, **_: Any) -> bool:
+def reads_text(network: str, switches: Mapping[str, bool] | None = None, phases: int = 1, **_: Any) -> bool:
     """Whether a network of these settings, as for `build_network`, reads text, in its training at least."""
-    return network == "vlsenet" and Switches.from_mapping(switches).train_with_text
+    return network == "vlsenet" and Switches.from_mapping(switches).of(phases).train_with_text
 
 
 def equal_unet_features(preset: str, **settings: Any) -> tuple[int, ...]:
@@ -175,4 +179,5 @@ def equal_unet_features(preset: str, **settings: Any) -> tuple[int, ...]:
         settings: its other settings, as for `build_network`.
     """
     parameters = parameters_of(lambda: build_network("vlsenet", preset, **settings))
-    return unet_of_equal_parameters(parameters, preset_features(preset), settings.get("in_channels", 1))
+    inputs, phases = settings.get("in_channels", 1), settings.get("phases", 1)
+    return unet_of_equal_parameters(parameters, preset_features(preset), inputs, phases)

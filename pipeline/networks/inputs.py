@@ -17,12 +17,26 @@ class SegmentationOutput(NamedTuple):
     """Logits and the per-sample region alignment loss.
 
     Attributes:
-        logits: pore logits (N, out_channels, H, W).
-        alignment: `1 - cos` between region and text, one value per sample (N,).
+        logits: one for each phase, (N, K, H, W); 0 for a phase about which nothing is known in a sample.
+        alignment: loss between region and text, one value per sample (N,).
     """
 
     logits: torch.Tensor
     alignment: torch.Tensor
+
+
+class Encoded(NamedTuple):
+    """What an encoder makes of images, whatever is asked about them; a decoder leaves it as it is.
+
+    Attributes:
+        skips: features (N, C, H', W') of the four levels, from full resolution; H' and W' are multiples of 16.
+        bottleneck: features (N, C, H' / 16, W' / 16).
+        image: (N, C, H, W), as given; its size is that of the logits.
+    """
+
+    skips: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+    bottleneck: torch.Tensor
+    image: torch.Tensor
 
 
 def check_image(image: torch.Tensor, in_channels: int) -> None:
@@ -53,7 +67,7 @@ def check_text(name: str, feature: torch.Tensor | None, dims: int, batch: int, t
 
     Args:
         name: `text` or `tokens`, for the message.
-        feature: (N, D) or (N, L, D), or None where the caller gave none.
+        feature: (N, D) or (N, L, D), for K phrases (N, K, D) or (N, K, L, D), or None where the caller gave none.
         dims: 2 for `text`, 3 for `tokens`.
         batch: N of the image.
         text_dim: the D that the network was built for.
@@ -65,10 +79,10 @@ def check_text(name: str, feature: torch.Tensor | None, dims: int, batch: int, t
         ValueError: missing, another number of dimensions or samples, an empty sequence, another width, or no real
             numbers.
     """
-    layout = "(N, D)" if dims == 2 else "(N, L, D)"
+    layout = "(N, D) or (N, K, D)" if dims == 2 else "(N, L, D) or (N, K, L, D)"
     if feature is None:
         raise ValueError(f"the network reads text: give `{name}` {layout} with N = {batch} and D = {text_dim}")
-    if feature.dim() != dims or 0 in feature.shape:
+    if feature.dim() not in (dims, dims + 1) or 0 in feature.shape:
         raise ValueError(f"`{name}` must be {layout} and not empty, not {tuple(feature.shape)}")
     if feature.shape[0] != batch:
         raise ValueError(f"`{name}` holds {feature.shape[0]} samples, the image {batch}")
@@ -79,13 +93,27 @@ def check_text(name: str, feature: torch.Tensor | None, dims: int, batch: int, t
     return feature
 
 
-def check_mask(mask: torch.Tensor, image: torch.Tensor) -> None:
-    """Check the true mask (N, 1, H, W) against its image.
+def phrase_count(text: torch.Tensor | None, tokens: torch.Tensor | None) -> int | None:
+    """K of text (N, K, D) and tokens (N, K, L, D); None for those of one phrase, (N, D) and (N, L, D), and for none.
+
+    Raises:
+        ValueError: they are of different numbers of phrases.
+    """
+    features = [(feature, dims) for feature, dims in ((text, 3), (tokens, 4)) if feature is not None]
+    counts = {feature.shape[1] if feature.dim() == dims else None for feature, dims in features}
+    if len(counts) > 1:
+        shapes = [tuple(feature.shape) for feature, _ in features]
+        raise ValueError(f"`text` and `tokens` must be of as many phrases, not {shapes[0]} and {shapes[1]}")
+    return counts.pop() if counts else None
+
+
+def check_mask(mask: torch.Tensor, image: torch.Tensor, phrases: int = 1) -> None:
+    """Check the true mask (N, K, H, W) of K phrases against its image.
 
     Raises:
         ValueError: any other shape.
     """
-    expected = (image.shape[0], 1, image.shape[2], image.shape[3])
+    expected = (image.shape[0], phrases, image.shape[2], image.shape[3])
     if tuple(mask.shape) != expected:
         raise ValueError(f"mask must be {expected} as the image is {tuple(image.shape)}, not {tuple(mask.shape)}")
 

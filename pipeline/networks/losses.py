@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import torch
-from monai.losses import DiceCELoss
 from torch import nn
+from torch.nn import functional as F
 
 from pipeline.networks.inputs import SegmentationOutput
 
+#: keeps the Dice of a batch without pores defined, as in MONAI's DiceLoss
+SMOOTH = 1e-5
 
-class PoreSegmentationLoss(nn.Module):
-    """`dice_weight * Dice + bce_weight * BCE + alignment_weight * mean(alignment)` for one pore logit.
+
+class SegmentationLoss(nn.Module):
+    """`dice_weight * Dice + bce_weight * BCE + alignment_weight * mean(alignment)`, Dice and BCE averaged over phases.
+
+    Each phase counts the same, whatever its share of the labels; pixels where nothing is known count nowhere, and a
+    phase of which nothing is known in the batch is left out of the average. For one phase with labels everywhere this
+    is MONAI's `DiceCELoss(sigmoid=True, batch=True)`.
 
     Dice is pooled over the batch. A single crop may hold no pore: its own Dice is then zero whatever is predicted,
     with next to no gradient, and crops with few pores would weigh as much as those with many. Pooled, false pores in
@@ -25,29 +32,39 @@ class PoreSegmentationLoss(nn.Module):
             alignment_weight: weight of the region alignment loss (published: 0.07).
         """
         super().__init__()
-        # for one channel MONAI's DiceCELoss takes the binary cross-entropy of the logit
-        self.segmentation = DiceCELoss(sigmoid=True, batch=True, lambda_dice=dice_weight, lambda_ce=bce_weight)
-        self.alignment_weight = alignment_weight
+        self.dice_weight, self.bce_weight, self.alignment_weight = dice_weight, bce_weight, alignment_weight
 
     def forward(self, prediction: torch.Tensor | SegmentationOutput, target: torch.Tensor) -> torch.Tensor:
         """
         Args:
-            prediction: logits (N, 1, H, W), or a network's `SegmentationOutput`.
-            target: true mask (N, 1, H, W) in [0, 1].
+            prediction: logits (N, K, H, W), or a network's `SegmentationOutput`.
+            target: true mask (N, K, H, W) in [0, 1], negative where nothing is known.
 
         Returns:
-            The loss, a scalar in float32.
+            The loss, a scalar in float32; of a batch of which nothing is known, that of the alignment alone.
 
         Raises:
-            ValueError: more than one logit per pixel, or a target of another shape.
+            ValueError: logits and target of other shapes, or of unlike ones.
         """
         logits = prediction.logits if isinstance(prediction, SegmentationOutput) else prediction
-        if logits.ndim != 4 or logits.shape[1] != 1 or logits.shape != target.shape:
+        if logits.ndim != 4 or logits.shape != target.shape:
             raise ValueError(
-                f"logits and target must both be (N, 1, H, W), not {tuple(logits.shape)} and {tuple(target.shape)}"
+                f"logits and target must both be (N, K, H, W), not {tuple(logits.shape)} and {tuple(target.shape)}"
             )
         # sums over a batch of pixels are too long for half precision
-        loss = self.segmentation(logits.float(), target.float())
+        loss = self._of_phases(logits.float(), target.float())
         if isinstance(prediction, SegmentationOutput):
             loss = loss + self.alignment_weight * prediction.alignment.mean()
         return loss
+
+    def _of_phases(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        known = (target >= 0).float()
+        target = target.clamp_min(0)
+        pixels = known.sum((0, 2, 3))
+        crossentropy = F.binary_cross_entropy_with_logits(logits, target, known, reduction="none")
+        probability = logits.sigmoid() * known
+        overlap, areas = (probability * target).sum((0, 2, 3)), (probability + target).sum((0, 2, 3))
+        dice = 1 - (2 * overlap + SMOOTH) / (areas + SMOOTH)
+        loss = self.dice_weight * dice + self.bce_weight * crossentropy.sum((0, 2, 3)) / pixels.clamp_min(1)
+        # nothing of a phase known: no overlap and no area, a Dice loss of 0, no cross-entropy
+        return loss.sum() / (pixels > 0).sum().clamp_min(1)

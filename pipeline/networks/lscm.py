@@ -9,10 +9,10 @@ from functools import partial
 import torch
 from monai.networks.blocks import Convolution, CrossAttentionBlock
 from torch import nn
-from torch.nn import functional as F
 
 from pipeline.networks.blocks import SpatialMean, at_least_single, norm_spec, part
 from pipeline.networks.kernels import scale_shift
+from pipeline.networks.region_alignment import PhaseContrast, RegionAlignment
 from pipeline.networks.switches import Switches
 
 HIDDEN = 256
@@ -22,8 +22,6 @@ START = 1e-3
 START_STRENGTH = 0.1
 LARGEST_HEAD_COUNT = 8
 TOKENS_START = 0.02
-PROJECTION = 256
-CONTEXT_LENGTH = 16
 
 
 class SemanticModulation(nn.Module):
@@ -44,14 +42,16 @@ class SemanticModulation(nn.Module):
     it adds to all logits, a shift of the threshold. Without re-normalisation gamma weighs the channels against each
     other, which no norm undoes; so trainings leave re-normalisation out (`train.yaml`).
 
-    Two deviations from the published form, both for stability at learning rates that suit a U-Net. gamma is bounded
-    to +-0.5, so that no channel vanishes or changes its sign. And the MLP's output is divided by the square root of
-    its width: its input hardly changes from batch to batch, so that under Adam all its weights step together and
-    the sum over `HIDDEN` of them would run away.
+    Two deviations from the published form, `bounded`, both for stability at learning rates that suit a U-Net. gamma is
+    bounded to +-0.5, so that no channel vanishes or changes its sign. And the MLP's output is divided by the square
+    root of its width: where its input hardly changes from batch to batch, under Adam all its weights step together and
+    the sum over `HIDDEN` of them would run away. With several phrases it does change, and one phase may have to take
+    away the channels that another one needs.
     """
 
-    def __init__(self, channels: int, text_dim: int, renormalise: bool) -> None:
+    def __init__(self, channels: int, text_dim: int, renormalise: bool, bounded: bool = True) -> None:
         super().__init__()
+        self.bounded = bounded
         self.mean = SpatialMean() if renormalise else None
         last = nn.Linear(HIDDEN, 2 * channels)
         # not zero, which would leave the first layer without a gradient
@@ -61,9 +61,11 @@ class SemanticModulation(nn.Module):
 
     def forward(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """Modulate the features (N, C, H, W) by the text (N, D)."""
-        coefficients = at_least_single(self.to_gamma_beta(text)) * HIDDEN**-0.5
+        coefficients = at_least_single(self.to_gamma_beta(text))
+        if self.bounded:
+            coefficients = coefficients * HIDDEN**-0.5
         gamma, beta = coefficients[..., None, None].chunk(2, dim=1)
-        scale, shift = 1 + GAMMA_LIMIT * torch.tanh(gamma / GAMMA_LIMIT), beta
+        scale, shift = 1 + (GAMMA_LIMIT * torch.tanh(gamma / GAMMA_LIMIT) if self.bounded else gamma), beta
         if self.mean is not None:
             mean = self.mean(features.detach())[..., None, None] * scale.detach() + beta.detach()
             keep = 1 / scale.detach()
@@ -129,74 +131,23 @@ class TokenCrossAttention(nn.Module):
         return x + read.transpose(1, 2).reshape(x.shape)
 
 
-def pool_region(features: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean of the features over a region.
+class TextHead(nn.Module):
+    """`logits + (W t) . x + b t`: part of the last convolution's weights and bias is made from the text.
 
-    The mask is brought to the features' size by area averaging, so that pores thinner than a cell still count
-    (nearest-neighbour sampling would miss most of them).
-
-    Args:
-        features: (N, C, h, w).
-        mask: (N, 1, H, W) in [0, 1].
-
-    Returns:
-        The mean (N, C), zero for an empty region, and the region's weight in cells (N,).
+    After the CLIP-driven universal model (Liu et al., ICCV 2023), whose whole head is. The rest is learned as ever, so
+    that it starts near the network without the text's part.
     """
-    cells = F.interpolate(mask.float(), size=features.shape[2:], mode="area")
-    weight = cells.sum((1, 2, 3))
-    total = (at_least_single(features) * cells).sum((2, 3))
-    return total / weight.clamp_min(torch.finfo(weight.dtype).tiny).unsqueeze(1), weight
-
-
-class RegionAlignment(nn.Module):
-    """`1 - cos(phi_v(pool(F_B, M)), phi_t(t))`, phi two-layer MLPs to 256."""
 
     def __init__(self, channels: int, text_dim: int) -> None:
         super().__init__()
-        self.visual_projection = _projection(channels)
-        self.text_projection = _projection(text_dim)
+        self.to_weight_bias = nn.Linear(text_dim, channels + 1)
+        nn.init.normal_(self.to_weight_bias.weight, std=START)
+        nn.init.zeros_(self.to_weight_bias.bias)
 
-    def forward(self, features: torch.Tensor, text: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """
-        Args:
-            features: (N, C, h, w) of the bottleneck.
-            text: (N, D).
-            mask: (N, 1, H, W), the true mask at the (padded) image's size.
-
-        Returns:
-            The loss per sample (N,); zero for a sample without pores, as it has no region to align.
-        """
-        region, weight = pool_region(features, mask)
-        visual, words = self.visual_projection(region.to(text.dtype)), self.text_projection(text)
-        loss = 1 - F.cosine_similarity(at_least_single(visual), at_least_single(words), dim=1)
-        return torch.where(weight > 0, loss, torch.zeros_like(loss))
-
-
-def _projection(width: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(width, PROJECTION), nn.ReLU(inplace=True), nn.Linear(PROJECTION, PROJECTION))
-
-
-class LearnedText(nn.Module):
-    """Learnable context vectors, after CoOp (Zhou et al., IJCV 2022), in the space of the encoded text.
-
-    CoOp learns vectors ahead of the words that go into the text tower. Here the tower is not part of the network, so
-    they stand ahead of the token features that come out of it; their mean is added to the global feature.
-    """
-
-    def __init__(self, text_dim: int) -> None:
-        super().__init__()
-        # unit length on average, as encoded tokens are
-        self.context = nn.Parameter(torch.randn(CONTEXT_LENGTH, text_dim) * text_dim**-0.5)
-
-    def text(self, given: torch.Tensor | None, batch: int) -> torch.Tensor:
-        """Global feature (N, D) of unit length: the context's mean, added to the given feature (N, D) if any."""
-        mean = self.context.mean(dim=0).expand(batch, -1)
-        return F.normalize(mean if given is None else given.to(mean.dtype) + mean, dim=-1)
-
-    def tokens(self, given: torch.Tensor | None, batch: int) -> torch.Tensor:
-        """Token features: the context (N, 16, D), followed by the given tokens (N, L, D) if any."""
-        context = self.context.expand(batch, -1, -1)
-        return context if given is None else torch.cat([context, given.to(context.dtype)], dim=1)
+    def forward(self, logits: torch.Tensor, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """Add to the logits (N, 1, H, W) of features (N, C, H, W) what the text (N, D) asks for."""
+        weight, bias = self.to_weight_bias(text).to(features.dtype)[..., None, None].tensor_split([-1], dim=1)
+        return logits + (features * weight).sum(1, keepdim=True) + bias
 
 
 class LSCM(nn.Module):
@@ -210,7 +161,8 @@ class LSCM(nn.Module):
         super().__init__()
 
         def modulation(on: bool, channels: int) -> nn.Module:
-            return part(on, partial(SemanticModulation, channels, text_dim, switches.renormalise))
+            make = partial(SemanticModulation, channels, text_dim, switches.renormalise, switches.bounded_modulation)
+            return part(on, make)
 
         *levels, bottleneck = features
         self.skips = nn.ModuleList(modulation(switches.modulate_skips, width) for width in levels)
@@ -222,7 +174,9 @@ class LSCM(nn.Module):
             part(switches.text_adapters and level > 0, partial(TextAdapter, width, text_dim, norm))
             for level, width in enumerate(levels)
         )
-        self.alignment = part(switches.alignment, partial(RegionAlignment, bottleneck, text_dim))
+        self.head = part(switches.text_head, partial(TextHead, levels[0], text_dim))
+        kind = PhaseContrast if switches.contrast else RegionAlignment
+        self.alignment = part(switches.alignment, partial(kind, bottleneck, text_dim))
 
     def calibrate_skip(self, level: int, skip: torch.Tensor, text: torch.Tensor | None) -> torch.Tensor:
         """Semantic modulation of the skip (N, C, H, W) of a level by the text (N, D)."""
@@ -239,3 +193,7 @@ class LSCM(nn.Module):
     def calibrate_decoder(self, level: int, x: torch.Tensor, text: torch.Tensor | None) -> torch.Tensor:
         """Semantic modulation of a decoder stage (N, C, H, W) by the text (N, D), then its text adapter."""
         return self.adapters[level](self.decoder[level](x, text), text)
+
+    def calibrate_logits(self, logits: torch.Tensor, x: torch.Tensor, text: torch.Tensor | None) -> torch.Tensor:
+        """The text's (N, D) part of the last convolution, from x (N, C, H, W), added to the logits (N, 1, H, W)."""
+        return self.head(logits, x, text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from pipeline.errors import UserError
 from pipeline.wording import check_name
@@ -20,9 +20,12 @@ class Switches:
         modulate_decoder: semantic modulation of the four decoder stages.
         renormalise: re-normalisation after every semantic modulation. Published on; off unless a training's config sets
             it, see `SemanticModulation`.
+        bounded_modulation: semantic modulation with a bound and a division (published off), see `SemanticModulation`.
         text_adapters: text adapters after the three deepest decoder stages.
         cross_attention: token cross-attention at the bottleneck.
+        text_head: with several phases, part of the last convolution made from the text (not published).
         alignment: region alignment loss.
+        contrast: with several phases, region alignment that contrasts them (published off), see `PhaseContrast`.
         asrm_skip: ASRM on the deepest skip.
         asrm_bottleneck: ASRM on the bottleneck.
         asrm_decoder: ASRM on the first decoder stage.
@@ -36,9 +39,12 @@ class Switches:
     modulate_bottleneck: bool = True
     modulate_decoder: bool = True
     renormalise: bool = False
+    bounded_modulation: bool = True
     text_adapters: bool = True
     cross_attention: bool = True
+    text_head: bool = True
     alignment: bool = True
+    contrast: bool = True
     asrm_skip: bool = True
     asrm_bottleneck: bool = True
     asrm_decoder: bool = True
@@ -70,10 +76,15 @@ class Switches:
             check_name("switch", name, cls.names())
         return cls(**{**dict.fromkeys(cls.names(), True), **values})
 
+    def of(self, phases: int) -> Switches:
+        """As they are for so many phases: what tells phases apart is left out where there is one."""
+        return self if phases > 1 else replace(self, text_head=False, contrast=False)
+
     @property
     def read_global_text(self) -> bool:
         """Whether some part of every forward pass reads the global text feature."""
-        return self.modulate_skips or self.modulate_bottleneck or self.modulate_decoder or self.text_adapters
+        modulated = self.modulate_skips or self.modulate_bottleneck or self.modulate_decoder
+        return modulated or self.text_adapters or self.text_head
 
     @property
     def read_text(self) -> bool:

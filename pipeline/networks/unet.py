@@ -10,7 +10,7 @@ from monai.networks.nets.basic_unet import BasicUNet, UpCat
 from torch import nn
 
 from pipeline.networks.blocks import ACTIVATION, norm_spec
-from pipeline.networks.inputs import check_image, crop_to, pad_to_stride
+from pipeline.networks.inputs import Encoded, check_image, crop_to, pad_to_stride
 
 
 class DecoderStage(nn.Module):
@@ -50,7 +50,7 @@ class UNet(BasicUNet):
         """
         Args:
             in_channels: channels of the image.
-            out_channels: logits per pixel.
+            out_channels: logits per pixel, one for each phase.
             features: widths of the four levels and the bottleneck.
             norm: `batch`, `instance` or `group`.
 
@@ -97,5 +97,28 @@ class UNet(BasicUNet):
         Raises:
             ValueError: an image that does not fit the network.
         """
+        return self.decode(self.encode(image))
+
+    def encode(self, image: torch.Tensor) -> Encoded:
+        """The first half of the network: features of images (N, C, H, W).
+
+        Raises:
+            ValueError: an image that does not fit the network.
+        """
         check_image(image, self.in_channels)
-        return crop_to(super().forward(pad_to_stride(image)), image)
+        x1 = self.conv_0(pad_to_stride(image))
+        x2 = self.down_1(x1)
+        x3 = self.down_2(x2)
+        x4 = self.down_3(x3)
+        return Encoded((x1, x2, x3, x4), self.down_4(x4), image)
+
+    def decode(
+        self, encoded: Encoded, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """The second half: logits (N, out_channels, H, W) of what `encode` returned; text and tokens are not read."""
+        x1, x2, x3, x4 = encoded.skips
+        x = self.upcat_4(encoded.bottleneck, x4)
+        x = self.upcat_3(x, x3)
+        x = self.upcat_2(x, x2)
+        x = self.upcat_1(x, x1)
+        return crop_to(self.final_conv(x), encoded.image)

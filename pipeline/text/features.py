@@ -29,7 +29,7 @@ HOW_TO_ENCODE = (
 )
 #: Layout of a stored text store; raised when it changes.
 _VERSION = 1
-#: Sources whose features are the same for every prompt.
+#: Sources whose features are the same for every prompt; those of `learned` for every prompt of a phase.
 PROMPTLESS_SOURCES = ("learned", "none")
 _SHOWN_PROMPTS = 8
 _SHOWN_LENGTH = 60
@@ -109,7 +109,7 @@ class TextStore:
     @property
     def reads_prompts(self) -> bool:
         """Whether a prompt has features of its own, rather than those of every other."""
-        return self.provenance.get("source") not in PROMPTLESS_SOURCES
+        return "phases" in self.provenance or self.provenance.get("source") not in PROMPTLESS_SOURCES
 
     def missing(self, prompts: Iterable[str]) -> list[str]:
         """Those of the prompts that are not stored, each once, in order."""

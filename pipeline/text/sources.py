@@ -13,7 +13,16 @@ import torch
 from torch.nn.functional import cosine_similarity, normalize
 
 from pipeline.errors import UserError
-from pipeline.text.features import PROMPTLESS_SOURCES, SEPARATOR, Provenance, TextFeatures, TextStore, clean_prompt
+from pipeline.text.features import (
+    EMPTY_PROMPT,
+    PROMPTLESS_SOURCES,
+    SEPARATOR,
+    Provenance,
+    TextFeatures,
+    TextStore,
+    clean_prompt,
+    normal_form,
+)
 from pipeline.wording import check_name
 
 logger = logging.getLogger("vlsenet")
@@ -118,6 +127,39 @@ class PlainSource(TextSource):
         return {"source": self._name, **nothing, "trained": False, "dim": PLAIN_DIM, "length": PLAIN_LENGTH}
 
 
+class PhaseSource(TextSource):
+    """The source `learned` with several phases: for each phase's prompt the one-hot of its number.
+
+    By it the network looks its learned vectors up. An empty prompt names no phase, and has zeros.
+
+    Args:
+        prompts: of the phases, in their order.
+    """
+
+    dim = PLAIN_DIM
+
+    def __init__(self, prompts: Sequence[str]) -> None:
+        self._prompts = [normal_form(prompt) for prompt in prompts]
+
+    def encode(self, prompts: Sequence[str]) -> dict[str, TextFeatures]:
+        return self.encode_phrases(prompts)  # an ensemble is one phase's prompt, and has no parts
+
+    def encode_phrases(self, phrases: Sequence[str]) -> dict[str, TextFeatures]:
+        unknown = [phrase for phrase in phrases if phrase != EMPTY_PROMPT and normal_form(phrase) not in self._prompts]
+        if unknown:
+            raise UserError(
+                f"the text source learned has vectors for {', '.join(map(repr, self._prompts))}, and none for "
+                f"{unknown[0]!r}: ask for one of these, or train with --text_source clip, which takes any text"
+            )
+        one_hot = {phrase: torch.zeros(PLAIN_DIM) for phrase in phrases}
+        for phrase in filter(None, phrases):
+            one_hot[phrase][self._prompts.index(normal_form(phrase))] = 1
+        return {phrase: TextFeatures(text, text[None]) for phrase, text in one_hot.items()}
+
+    def describe(self) -> Provenance:
+        return {**PlainSource("learned").describe(), "length": 1, "phases": len(self._prompts)}
+
+
 def random_features(key: str, length: int, dim: int) -> TextFeatures:
     """Random unit vectors, text (D,) and tokens (L, D), the same for a key each time and on each machine."""
     seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "little")
@@ -131,6 +173,7 @@ def random_features(key: str, length: int, dim: int) -> TextFeatures:
 def build_text_source(
     name: str,
     *,
+    phases: Sequence[str] = (),
     model: str = DEFAULT_MODEL,
     pretrained: str = DEFAULT_PRETRAINED,
     weights: str | Path | None = None,
@@ -141,6 +184,8 @@ def build_text_source(
     Args:
         name: `clip` (open_clip's text tower), `learned`, `none`, `random`, or `untrained` (a small text transformer
             with random weights, for tests). Nothing falls back to another source.
+        phases: prompts of the phases that a network is trained for, in their order. Only `learned` asks for them: with
+            several its features are the numbers of the phases.
         model: open_clip's name of the architecture, for `clip`.
         pretrained: open_clip's tag of the weights, for `clip`. With `weights` given it says how these were trained,
             which decides on quick-GELU (`openai` weights need it).
@@ -157,6 +202,8 @@ def build_text_source(
         _warn_of_no_effect(name, "text_weights", weights, None)
         _warn_of_no_effect(name, "text_model", model, DEFAULT_MODEL)
         _warn_of_no_effect(name, "text_pretrained", pretrained, DEFAULT_PRETRAINED)
+    if name == "learned" and len(phases) > 1:
+        return PhaseSource(phases)
     if name in (*PROMPTLESS_SOURCES, "random"):
         return PlainSource(name)
     # late: they lead to open_clip, which takes seconds to import
@@ -227,8 +274,16 @@ def extend_text_store(
 def _source_of(store: TextStore, weights: str | Path | None, cache_dir: str | Path | None) -> TextSource:
     name, model, pretrained = (str(store.provenance.get(key)) for key in ("source", "model", "pretrained"))
     if name != "clip":  # commands take weights for all their models, whether these are of CLIP or not
-        return build_text_source(name)
+        return build_text_source(name, phases=_phase_prompts(store))
     return build_text_source(name, model=model, pretrained=pretrained, weights=weights, cache_dir=cache_dir)
+
+
+def _phase_prompts(store: TextStore) -> list[str]:
+    """Prompts whose features are the number of a phase, in the phases' order."""
+    if "phases" not in store.provenance:
+        return []
+    named = [prompt for prompt in store.prompts if store.get(prompt).text.any()]
+    return sorted(named, key=lambda prompt: int(store.get(prompt).text.argmax()))
 
 
 def _same(stored: torch.Tensor, again: torch.Tensor) -> bool:

@@ -165,7 +165,7 @@ def test_the_shipped_plan_leaves_out_what_its_names_say(tmp_path):
 
     asrm = {name for name in Switches.names() if name.startswith("asrm_")}
     language = {name for name in Switches.names() if name.startswith("modulate_")}
-    language |= {"text_adapters", "cross_attention", "alignment"}
+    language |= {"text_adapters", "cross_attention", "text_head", "alignment"}
     assert left_out("without_asrm") == asrm
     assert left_out("without_lscm") == language
     assert left_out("without_alignment") == {"alignment"}

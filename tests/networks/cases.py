@@ -31,21 +31,24 @@ CASES: dict[str, Callable[[int, int], nn.Module]] = {
     "vlsenet-as-trained": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, learned_text=True),
     "vlsenet-all-off": lambda i, o: VLSENet(i, o, FEATURES, TEXT_DIM, norm="batch", switches=ALL_OFF),
 }
-"""Every network that must keep the contract of this package, by name: (in_channels, out_channels) -> network."""
+"""Every network that must keep the contract of this package, by name: (in_channels, phases) -> network."""
 
 
-def build(case: str, in_channels: int = 1, out_channels: int = 1, seed: int = 0) -> nn.Module:
+def build(case: str, in_channels: int = 1, phases: int = 1, seed: int = 0) -> nn.Module:
     """A network of `CASES` with seeded weights."""
     torch.manual_seed(seed)
-    return CASES[case](in_channels, out_channels)
+    return CASES[case](in_channels, phases)
 
 
-def batch(n: int = 2, channels: int = 1, height: int = 48, width: int = 32, seed: int = 1) -> dict[str, torch.Tensor]:
-    """Random image, text, tokens and mask, as keyword arguments of `forward`."""
+def batch(
+    n: int = 2, channels: int = 1, height: int = 48, width: int = 32, seed: int = 1, phases: int | None = None
+) -> dict[str, torch.Tensor]:
+    """Random image, text, tokens and mask, as keyword arguments of `forward`; of one phrase, or of so many phases."""
     generator = torch.Generator().manual_seed(seed)
+    several = (n,) if phases is None else (n, phases)
     return {
         "image": torch.rand(n, channels, height, width, generator=generator),
-        "text": F.normalize(torch.randn(n, TEXT_DIM, generator=generator), dim=-1),
-        "tokens": F.normalize(torch.randn(n, 5, TEXT_DIM, generator=generator), dim=-1),
-        "mask": (torch.rand(n, 1, height, width, generator=generator) < 0.2).float(),
+        "text": F.normalize(torch.randn(*several, TEXT_DIM, generator=generator), dim=-1),
+        "tokens": F.normalize(torch.randn(*several, 5, TEXT_DIM, generator=generator), dim=-1),
+        "mask": (torch.rand(n, phases or 1, height, width, generator=generator) < 0.2).float(),
     }

@@ -7,39 +7,40 @@ import io
 import pytest
 import torch
 
-from pipeline.networks import PoreSegmentationLoss, SegmentationOutput, fuse_norms, pin_statistics
+from pipeline.networks import SegmentationLoss, SegmentationOutput, fuse_norms, pin_statistics
 from tests.networks.cases import CASES, batch, build
 
 pytestmark = pytest.mark.parametrize("case", CASES)
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 67), (33, 48), (64, 31)])
-@pytest.mark.parametrize("channels", [(1, 1), (3, 2)], ids=["grey", "colour"])
-def test_output_has_the_size_of_the_input(case: str, size: tuple[int, int], channels: tuple[int, int]) -> None:
-    network = build(case, *channels).eval()
+@pytest.mark.parametrize(("channels", "phases"), [(1, None), (3, 2)], ids=["grey", "colour-two-phases"])
+def test_output_has_the_size_of_the_input(case: str, size: tuple[int, int], channels: int, phases: int | None) -> None:
+    network = build(case, channels, phases or 1).eval()
     with torch.no_grad():
-        logits = network(**batch(1, channels[0], *size))
+        logits = network(**batch(1, channels, *size, phases=phases))
     assert isinstance(logits, torch.Tensor)
-    assert logits.shape == (1, channels[1], *size)
+    assert logits.shape == (1, phases or 1, *size)
     assert logits.isfinite().all()
 
 
 def test_trains_on_a_single_smallest_image(case: str) -> None:
     network = build(case)
     inputs = batch(1, 1, 16, 16)
-    PoreSegmentationLoss()(network(**inputs), inputs["mask"]).backward()
+    SegmentationLoss()(network(**inputs), inputs["mask"]).backward()
 
 
-def test_every_parameter_gets_a_gradient(case: str) -> None:
-    network = build(case)
-    inputs = batch(2, 1, 64, 64)
-    PoreSegmentationLoss()(network(**inputs), inputs["mask"]).backward()
+@pytest.mark.parametrize("phases", [None, 3])
+def test_every_parameter_gets_a_gradient(case: str, phases: int | None) -> None:
+    network = build(case, 1, phases or 1)
+    inputs = batch(2, 1, 64, 64, phases=phases)
+    SegmentationLoss()(network(**inputs), inputs["mask"]).backward()
     silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.abs().max() > 0]
     assert silent == []
 
 
 def test_one_step_lowers_the_loss(case: str) -> None:
-    network, loss = build(case), PoreSegmentationLoss()
+    network, loss = build(case), SegmentationLoss()
     inputs = batch(2, 1, 48, 48)
     optimiser = torch.optim.SGD(network.parameters(), lr=0.02)
     before = loss(network(**inputs), inputs["mask"])
@@ -63,7 +64,7 @@ def test_trains_in_bfloat16(case: str) -> None:
     network, inputs = build(case), batch()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = network(**inputs)
-    loss = PoreSegmentationLoss()(output, inputs["mask"])
+    loss = SegmentationLoss()(output, inputs["mask"])
     loss.backward()
     assert all(p.grad.isfinite().all() for p in network.parameters())
 
@@ -72,7 +73,7 @@ def test_trains_in_bfloat16(case: str) -> None:
 def test_all_weights_in_half_precision(case: str, dtype: torch.dtype) -> None:
     network = build(case).to(dtype)
     inputs = {name: tensor.to(dtype) for name, tensor in batch().items()}
-    assert PoreSegmentationLoss()(network(**inputs), inputs["mask"]).isfinite()
+    assert SegmentationLoss()(network(**inputs), inputs["mask"]).isfinite()
     pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
     with torch.no_grad():
         logits = fuse_norms(pinned)(**inputs)
@@ -119,11 +120,11 @@ def test_traced_network_takes_other_sizes(case: str) -> None:
 
 def test_compiles_as_one_graph(case: str) -> None:
     network, inputs = build(case), batch()
-    expected = PoreSegmentationLoss()(network(**inputs), inputs["mask"])
+    expected = SegmentationLoss()(network(**inputs), inputs["mask"])
     gradients = torch.autograd.grad(expected, list(network.parameters()))
     torch.compiler.reset()  # what was compiled for another case counts against a limit
     compiled = torch.compile(network, fullgraph=True, backend="eager")
-    loss = PoreSegmentationLoss()(compiled(**inputs), inputs["mask"])
+    loss = SegmentationLoss()(compiled(**inputs), inputs["mask"])
     torch.testing.assert_close(loss, expected)
     for gradient, wanted in zip(torch.autograd.grad(loss, list(network.parameters())), gradients, strict=True):
         torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=1e-5)

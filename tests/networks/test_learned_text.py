@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
-from pipeline.networks.lscm import CONTEXT_LENGTH, LearnedText
+from pipeline.networks.learned_text import CONTEXT_LENGTH, LearnedText
 
 
 def test_global_feature_has_unit_length_given_or_not() -> None:
@@ -33,3 +34,25 @@ def test_given_features_of_another_precision_are_taken() -> None:
     learned = LearnedText(8)
     assert learned.text(torch.ones(2, 8, dtype=torch.float64), 2).dtype == torch.float32
     assert learned.tokens(torch.ones(2, 3, 8, dtype=torch.float64), 2).dtype == torch.float32
+
+
+def test_each_phase_has_a_vector_of_its_own_beside_the_shared_context() -> None:
+    prior = LearnedText(12, phases=3)
+    one_hot = torch.eye(3, 12)[[2, 0]]
+    text, tokens = prior.text(one_hot, 2), prior.tokens(one_hot.unsqueeze(1), 2)
+    mean = prior.context.mean(0)
+    torch.testing.assert_close(text, torch.nn.functional.normalize(prior.own[[2, 0]] + mean, dim=-1))
+    assert tokens.shape == (2, CONTEXT_LENGTH + 1, 12)
+    assert torch.equal(tokens[:, -1], prior.own[[2, 0]])
+    assert torch.equal(tokens[0, :-1], prior.context)
+
+
+def test_given_nothing_all_phases_are_asked_for() -> None:
+    prior, one_hot = LearnedText(12, phases=3), torch.eye(3, 12)
+    torch.testing.assert_close(prior.text(None, 2), prior.text(one_hot.expand(2, 3, 12), 2))
+    torch.testing.assert_close(prior.tokens(None, 2), prior.tokens(one_hot.unsqueeze(1).expand(2, 3, 1, 12), 2))
+
+
+def test_more_phases_than_values_are_refused() -> None:
+    with pytest.raises(ValueError, match="text of 12 values has no room for 13 phases"):
+        LearnedText(12, phases=13)

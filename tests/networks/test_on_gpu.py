@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks import PoreSegmentationLoss, inference_form, pin_statistics
+from pipeline.networks import SegmentationLoss, inference_form, pin_statistics
 from tests.networks.cases import CASES, batch, build
 
 pytestmark = [
@@ -46,9 +46,9 @@ def test_gradients(case: str) -> None:
     inputs = batch(2, 1, 64, 64)
     expected = build(case).double()
     wide = {name: tensor.double() for name, tensor in inputs.items()}
-    PoreSegmentationLoss()(expected(**wide), wide["mask"]).backward()
+    SegmentationLoss()(expected(**wide), wide["mask"]).backward()
     network, inputs = on_gpu(build(case), inputs)
-    PoreSegmentationLoss()(network(**inputs), inputs["mask"]).backward()
+    SegmentationLoss()(network(**inputs), inputs["mask"]).backward()
     for (name, a), b in zip(network.named_parameters(), expected.parameters(), strict=True):
         error = (a.grad.cpu().double() - b.grad).norm() / b.grad.norm()
         assert error < 0.05, f"{name}: {error}"
@@ -76,7 +76,7 @@ def test_trains_in_bfloat16(case: str) -> None:
     for _ in range(10):
         with torch.autocast("cuda", torch.bfloat16):
             output = network(**inputs)
-        loss = PoreSegmentationLoss()(output, inputs["mask"])
+        loss = SegmentationLoss()(output, inputs["mask"])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -18,9 +18,10 @@ def test_what_is_not_named_is_on() -> None:
     ("on", "read_global_text", "read_text", "train_with_text"),
     [
         ((), False, False, False),
-        (("asrm_skip", "context", "renormalise"), False, False, False),
+        (("asrm_skip", "context", "renormalise", "contrast"), False, False, False),
         (("modulate_decoder",), True, True, True),
         (("text_adapters",), True, True, True),
+        (("text_head",), True, True, True),
         (("cross_attention",), False, True, True),
         (("alignment",), False, False, True),
     ],

@@ -9,7 +9,8 @@ from torch import nn
 from pipeline.networks import Switches, VLSENet
 from pipeline.networks.asrm import ASRM
 from pipeline.networks.context import ContextBlock
-from pipeline.networks.lscm import RegionAlignment, SemanticModulation, TextAdapter, TokenCrossAttention
+from pipeline.networks.lscm import SemanticModulation, TextAdapter, TokenCrossAttention
+from pipeline.networks.region_alignment import RegionAlignment
 from pipeline.networks.skip_gate import SkipGate
 from pipeline.networks.snake import SnakeConvolution
 from pipeline.networks.unet import UNet

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.text import build_text_source, build_text_store, extend_text_store
+from pipeline.text import TextStore, build_text_source, build_text_store, extend_text_store
 from pipeline.text.sources import PLAIN_DIM, PLAIN_LENGTH, TEXT_SOURCES
 
 PROMPTS = ["pore", "sparse, elongated pores", "pore"]
@@ -107,3 +107,32 @@ def test_what_only_clip_reads_is_told(caplog):
     store = build_text_store(build_text_source("learned"), ["pore"])
     extend_text_store(store, ["cracks"], weights="RN50.pt")  # evaluations name the weights of all their models
     assert not caplog.text
+
+
+def test_learned_text_of_several_phases_is_their_numbers() -> None:
+    source = build_text_source("learned", phases=["silt grain", "pore | rock pore", "clay"])
+    features = source.encode(["pore|rock pore", "clay", ""])
+    assert features["pore|rock pore"].text.nonzero().tolist() == [[1]]
+    assert features["clay"].tokens.nonzero().tolist() == [[0, 2]]
+    assert not features[""].text.any()
+    with pytest.raises(UserError, match=r"vectors for 'silt grain', .*'clay', and none for 'pyrite'.*text_source clip"):
+        source.encode(["pyrite"])
+    with pytest.raises(UserError, match="none for 'pore'"):  # a part of an ensemble is not asked for by itself
+        source.encode(["pore"])
+
+
+def test_the_numbers_of_phases_are_found_again_in_a_store() -> None:
+    phases = ["silt grain", "pore", "clay"]
+    store = build_text_store(build_text_source("learned", phases=phases), ["pore", "clay", "", "silt grain"])
+    assert store.reads_prompts
+    loaded = TextStore()
+    loaded.load_state_dict(store.state_dict())
+    with pytest.raises(UserError, match="vectors for 'silt grain', 'pore', 'clay', and none for 'pyrite'"):
+        extend_text_store(loaded, ["pyrite"])
+    assert loaded.get("silt grain").text[0] == 1
+
+
+def test_one_phase_needs_no_number() -> None:
+    source = build_text_source("learned", phases=["pore"])
+    assert not source.encode(["anything"])["anything"].text.any()
+    assert "phases" not in source.describe()

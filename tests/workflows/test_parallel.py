@@ -17,7 +17,7 @@ import torch.multiprocessing
 from torch import nn
 
 from pipeline.errors import UserError
-from pipeline.networks import PoreSegmentationLoss, SegmentationOutput
+from pipeline.networks import SegmentationLoss, SegmentationOutput
 from pipeline.synthetic import write_dataset
 from pipeline.workflows import GlobalBatchLoss, Ranks, share_batch_statistics
 from pipeline.workflows.ranks import distributed
@@ -60,21 +60,21 @@ def one_of_two(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     image, mask = (part[2 * rank : 2 * rank + 2] for part in batch())
     torch.save(
-        gradients(distributed(made(), "cpu"), GlobalBatchLoss(PoreSegmentationLoss()), image, mask), f"{folder}/{rank}"
+        gradients(distributed(made(), "cpu"), GlobalBatchLoss(SegmentationLoss()), image, mask), f"{folder}/{rank}"
     )
     dist.destroy_process_group()
 
 
 def test_two_processes_have_the_loss_and_the_gradients_of_one(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(one_of_two, (str(tmp_path),), nprocs=2)
-    value, wanted = gradients(made(), PoreSegmentationLoss(), *batch())
+    value, wanted = gradients(made(), SegmentationLoss(), *batch())
     for rank in (0, 1):
         found, grads = torch.load(tmp_path / str(rank))
         assert found == pytest.approx(value, rel=1e-6)
         for grad, expected in zip(grads, wanted, strict=True):
             np.testing.assert_allclose(grad, expected, rtol=1e-5, atol=1e-7)
     # a mean of the parts' losses would have been another one
-    parts = [gradients(made(), PoreSegmentationLoss(), *(p[i : i + 2] for p in batch()))[0] for i in (0, 2)]
+    parts = [gradients(made(), SegmentationLoss(), *(p[i : i + 2] for p in batch()))[0] for i in (0, 2)]
     assert np.mean(parts) != pytest.approx(value, rel=1e-3)
 
 
