@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from pipeline.cli.console import EXIT_STATUS, own_messages
 from pipeline.cli.parser import CommandParser
-from pipeline.errors import SUCCESS, UserError
+from pipeline.errors import MISTAKE, SUCCESS, UserError
 
 ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"
 _EXAMPLES = f"""\
 Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is the address of an MLflow
 store, a file {_STORE}, a folder that holds one, or a folder of such folders. Only evaluated runs are compared: runs of
-vlsenet experiment already are, and vlsenet evaluate evaluates any other.
+vlsenet experiment already are, and vlsenet evaluate evaluates any other. Where a run is left out, the
+exit status is 1.
 
 examples:
   # train and evaluate two networks, each called by its folder's name
@@ -63,6 +65,9 @@ def run(options: argparse.Namespace) -> int:
         )
     print(compared.markdown)
     print(f"report: {compared.report}")
+    if compared.left_out:
+        print(f"not compared, as they have no evaluation: {'; '.join(compared.left_out)}", file=sys.stderr)
+        return MISTAKE
     return SUCCESS
 
 

@@ -31,11 +31,12 @@ _PICTURES = f"{COMPARISON_FOLDER}/figures"
 
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """What was found, as a table with verdicts in Markdown too, and in an HTML file."""
+    """What was found, as a table with verdicts in Markdown too, and in an HTML file; and the runs left out."""
 
     findings: Findings
     markdown: str
     report: Path
+    left_out: Sequence[str]
 
 
 def compare(
@@ -76,9 +77,7 @@ def compare(
         notes = [*choice.notes, *check_same_data(runs)]
         if left_out:
             notes.append(f"Skipped, as they have no evaluation: {', '.join(left_out)}.")
-        if unfinished := [
-            f"{run.name} ({run.stored.status.lower()})" for run in runs if run.stored.status != "FINISHED"
-        ]:
+        if unfinished := [_how_far(run) for run in runs if run.stored.status != "FINISHED"]:
             notes.append(f"Not trained to the end, and compared as they are: {', '.join(unfinished)}.")
         baseline = _baseline(baseline, runs)
         findings = collect_findings(runs, choice.title, baseline, BY_NAME[measure], notes, Path(scratch))
@@ -98,7 +97,15 @@ def compare(
     except OSError as error:
         raise UserError(f"--output_dir {output_dir}: can't be written ({error.strerror or error})") from error
     _log(output_dir, findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
-    return Compared(findings, files["variants.md"], output_dir / "report.html")
+    return Compared(findings, files["variants.md"], output_dir / "report.html", left_out)
+
+
+def _how_far(run: EvaluatedRun) -> str:
+    """A run that was stopped, with the epochs that it has of those that it was to have."""
+    steps = [step for step, _ in run.stored.history("train_loss")] if "train_loss" in run.stored.metrics else []
+    planned = run.stored.parameters.get("max_epochs", "?")
+    epochs = f", at epoch {max(steps)} of {planned}" if steps else ""
+    return f"{run.name} ({run.stored.status.lower()}{epochs})"
 
 
 def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:

@@ -164,8 +164,7 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("compile", Choice(("default", "reduce-overhead", "max-autotune")), ("train",),
         "torch.compile: default, reduce-overhead (CUDA graphs) or max-autotune. For GPUs; slower on a CPU",
         otherwise="off", more="The first step then takes minutes.", flag=False, result=False),
-    Option("allow_leaks", Flag(), ("train",), "train although two splits share image content", False, flag=False,
-        result=False),
+    Option("allow_leaks", Flag(), ("train",), "train although two splits share image content", False, result=False),
     # ---- text
     Option("text_source", Choice(("learned", "clip", "none", "random", "untrained")), ("train",),
         "text prior: learned, clip, none, random, or untrained (a tower without weights, for tests)", "learned",

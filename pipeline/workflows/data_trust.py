@@ -48,8 +48,8 @@ def check_trust(index: DatasetIndex, output_dir: str | Path, allow_leaks: bool =
             ]
         )
         remedy = (
-            "give these images the same source, by split.csv or --group_pattern; or allow it: --allow_leaks true, "
-            "with vlsenet train --set allow_leaks=true"
+            "give these images the same source, by split.csv or --group_pattern; or allow it: --allow_leaks (true, for "
+            "monai.bundle)"
         )
         if not allow_leaks:
             raise UserError(f"{message}\n{remedy}")

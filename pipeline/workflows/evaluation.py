@@ -19,12 +19,17 @@ from pipeline.data import DatasetIndex, Sample
 from pipeline.files import atomic_path, name_that_fits, write_text
 from pipeline.foreground.measurement import normalised_image
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
-from pipeline.metrics.threshold import CLEAR_GAIN, HIGHEST, LOWEST
+from pipeline.metrics.threshold import BINS, CLEAR_GAIN
 from pipeline.tracking.provenance import versions
 from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")
+
+#: ends of the search for a threshold that suits images
+_FIRST, _LAST = 1 / BINS, 1 - 1 / BINS
+#: fewer say little about other images
+_ENOUGH_IMAGES = 10
 
 
 def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> list[Sample]:
@@ -150,12 +155,13 @@ class EvaluationReport:
                 rows.to_csv(partial, index=False, float_format=form)
         print(_printed(table, self._pooled_scores()))
         self._log_thresholds()
+        self._warn_of_simpler()
         logger.info("scores and overlays: %s", self._output_dir)
 
     def _best_threshold(self) -> dict[str, float] | None:
         if self._probabilities is None:
             return None
-        threshold = self._probabilities.best_threshold()
+        threshold = self._probabilities.best_threshold(_FIRST, _LAST)
         counts = self._probabilities.counts_at(threshold)
         return {"threshold": threshold, "dice": counts.dice, "porosity": counts.porosity_predicted}
 
@@ -166,7 +172,8 @@ class EvaluationReport:
             return None
         pixels = self._pooled.pixels
         separates = pixels.porosity_true > 0 and best["dice"] >= pixels.dice_of_all_pore + CLEAR_GAIN
-        return best if separates else None
+        inside = _FIRST < best["threshold"] < _LAST  # where the search ends, it has found nothing
+        return best if separates and inside else None
 
     def _log_thresholds(self) -> None:
         if self._pooled is None:
@@ -181,14 +188,18 @@ class EvaluationReport:
                 pixels.porosity_true,
             )
         if suited is not None and suited["dice"] >= pixels.dice + CLEAR_GAIN:
+            images = len(self._rows)
             logger.info(
-                "a threshold of %.3g would suit these images better: Dice %.3f, porosity %.4f (true: %.4f); for more "
-                "images of this kind, give --threshold %.3g",
+                "a threshold of %.3g, chosen on these %d images themselves, would give them a Dice of %.3f, porosity "
+                "%.4f (true: %.4f); %s",
                 suited["threshold"],
+                images,
                 suited["dice"],
                 suited["porosity"],
                 pixels.porosity_true,
-                suited["threshold"],
+                f"--threshold {suited['threshold']:.3g} takes it; score it on other images of this kind first"
+                if images >= _ENOUGH_IMAGES
+                else f"fewer than {_ENOUGH_IMAGES} images are too few to recommend it for others",
             )
         elif best is not None and pixels.porosity_true > 0:
             dice = max(best["dice"], pixels.dice)  # the threshold in use may lie beyond the others
@@ -198,10 +209,29 @@ class EvaluationReport:
                     "threshold from %g to %g, and %.3f with everything pore",
                     "hardly" if dice > pixels.dice_of_all_pore else "no",
                     dice,
-                    LOWEST,
-                    HIGHEST,
+                    _FIRST,
+                    _LAST,
                     pixels.dice_of_all_pore,
                 )
+
+    def _warn_of_simpler(self) -> None:
+        """Say so where Otsu's threshold, which needs no training, has the better Dice."""
+        if self._pooled is None or self._pooled.pixels.porosity_true == 0:
+            return
+        dice = self._pooled.pixels.dice
+        otsu = self._pooled_other.get("otsu_dice")
+        if otsu is not None and otsu.dice >= dice + CLEAR_GAIN:
+            logger.warning(
+                "on these images Otsu's threshold is better than the model: Dice %.3f, and %.3f by the model",
+                otsu.dice,
+                dice,
+            )
+        elif self._pooled.pixels.dice_of_all_pore >= dice + CLEAR_GAIN:
+            logger.warning(
+                "on these images calling everything pore is better than the model so: Dice %.3f, and %.3f by the model",
+                self._pooled.pixels.dice_of_all_pore,
+                dice,
+            )
 
     def _pooled_scores(self) -> dict[str, float]:
         scores = {} if self._pooled is None else self._pooled.scores()

@@ -43,6 +43,16 @@ def test_trainings_with_a_store_each_are_compared(runs, tmp_path, capsys, monkey
     assert (tmp_path / "report.html").exists()
 
 
+def test_a_run_without_an_evaluation_is_named_and_is_no_success(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(paired, "_REPLICATES", 50)
+    stores = [str(runs / name) for name in ("first", "second", "third")]
+    assert main(["compare", *stores, "--baseline", "first", "--output_dir", str(tmp_path)]) == MISTAKE
+    shown = capsys.readouterr()
+    assert "not compared, as they have no evaluation: third (failed)" in shown.err
+    assert "second is not distinguishable from first" in shown.out
+    assert "third (failed)" in (tmp_path / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

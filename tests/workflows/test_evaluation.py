@@ -131,7 +131,58 @@ def test_a_threshold_that_suits_the_images_better_is_told(tmp_path, caplog, thre
     assert 0.5 <= suited["threshold"] <= 0.7
     assert suited["dice"] == 1
     assert suited["porosity"] == pytest.approx(0.25)
-    assert (f"--threshold {suited['threshold']:.3g}" in caplog.text) == (threshold == 0.25)
+    assert ("chosen on these 1 images themselves" in caplog.text) == (threshold == 0.25)
+    assert "--threshold" not in caplog.text  # one image says nothing of others
+
+
+def run_on(folder, names, probability, truth, image=None, threshold=0.5):
+    """Evaluate images that have the same probabilities and truth (1, H, W)."""
+
+    def infer(engine, name):
+        engine.state.batch = [{"name": name, "source": name, "prompt": "pore"}]
+        pred = (probability >= threshold).float()
+        return [
+            {"image": 1 - truth if image is None else image, "pred": pred, "label": truth, "probability": probability}
+        ]
+
+    engine = Engine(infer)
+    EvaluationReport(str(folder), {}).attach(engine)
+    engine.run(names)
+    return json.loads((folder / "summary.json").read_text())
+
+
+@pytest.mark.parametrize("low", [0.02, 0.9])
+def test_thresholds_are_sought_in_the_whole_range(tmp_path, caplog, low):
+    """Pores a little above, rock a little below a threshold beyond those that a training may choose."""
+    truth = torch.zeros(1, 32, 32)
+    truth[:, :8] = 1
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        summary = run_on(tmp_path, [f"a{n}" for n in range(10)], low + 0.05 * truth, truth)
+    assert low < summary["suited_threshold"]["threshold"] <= low + 0.05
+    assert f"--threshold {summary['suited_threshold']['threshold']:.3g} takes it; score it on other" in caplog.text
+
+
+def test_no_threshold_from_the_end_of_the_search(tmp_path, caplog):
+    """Rock at 1 and pores at 1 but for some: only the last threshold is better than another."""
+    truth = torch.zeros(1, 32, 32)
+    truth[:, :8] = 1
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        summary = run_on(tmp_path, [f"a{n}" for n in range(10)], torch.where(truth > 0, 1.0, 0.994), truth)
+    assert summary["suited_threshold"] is None
+    assert "--threshold" not in caplog.text
+
+
+def test_a_model_that_is_worse_than_otsus_threshold_is_named(tmp_path, caplog):
+    truth = torch.zeros(1, 32, 32)
+    truth[:, :8] = 1
+    half = torch.zeros(1, 32, 32)
+    half[:, :4] = 1
+    grey = 160 - 80 * truth + 5 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(0))
+    run_on(tmp_path, ["a"], half, truth, grey)
+    assert "Otsu's threshold is better than the model: Dice 0.998, and 0.667 by the model" in caplog.text
+    caplog.clear()
+    run_on(tmp_path, ["a"], truth, truth, grey)
+    assert "better than the model" not in caplog.text
 
 
 def told(folder, caplog, probability, truth, about) -> str:
@@ -156,7 +207,7 @@ def test_a_threshold_that_makes_everything_pore_is_not_recommended(tmp_path, cap
     rng = torch.Generator().manual_seed(0)
     truth = (torch.rand(64, 64, generator=rng) < 0.0739).float()
     said = told(tmp_path, caplog, 0.34 + 0.04 * torch.rand(64, 64, generator=rng), truth, {"threshold": threshold})
-    assert "would suit" not in said
+    assert "chosen on these" not in said
     assert "better than calling everything pore: Dice 0.1" in said
     assert json.loads((tmp_path / "summary.json").read_text())["suited_threshold"] is None
 
@@ -164,7 +215,7 @@ def test_a_threshold_that_makes_everything_pore_is_not_recommended(tmp_path, cap
 def test_of_images_without_pores_no_threshold_is_recommended(tmp_path, caplog):
     rng = torch.Generator().manual_seed(0)
     said = told(tmp_path, caplog, torch.rand(32, 32, generator=rng) / 2, torch.zeros(32, 32), {"threshold": 0.3})
-    assert "would suit" not in said
+    assert "chosen on these" not in said
     assert "calling everything" not in said
 
 
@@ -184,7 +235,7 @@ def test_the_threshold_in_use_is_told(tmp_path, caplog, about, said):
     truth[:8] = 1
     text = told(tmp_path, caplog, truth * 0.4 + 0.4, truth, about)
     assert said in text
-    assert ("would suit" in text) == (about["threshold"] == 0.25)
+    assert ("chosen on these" in text) == (about["threshold"] == 0.25)
     assert "calling everything" not in text
 
 

@@ -30,7 +30,7 @@ PLAN = ChunkPlan(60, 70, depth=6, chunk=64, block=64, roi=Roi(7, 5, 50, 40))
 
 
 def write(folder: Path, voxel: Voxel | None) -> pd.DataFrame:
-    write_volume_table(label_volume(MemoryStore(MASK)), folder, PLAN, voxel, MASK.shape)
+    write_volume_table(label_volume(MemoryStore(MASK)), folder, PLAN.region, voxel, MASK.shape)
     return pd.read_parquet(folder / VOLUME_PARQUET)
 
 
@@ -83,7 +83,7 @@ def test_columns_and_units_stand_in_the_file(tmp_path: Path) -> None:
 def test_without_pores_there_are_columns(tmp_path: Path) -> None:
     empty = np.zeros((2, 8, 8), bool)
     plan = ChunkPlan(8, 8, depth=2, chunk=16, block=16)
-    write_volume_table(label_volume(MemoryStore(empty)), tmp_path, plan, None, empty.shape)
+    write_volume_table(label_volume(MemoryStore(empty)), tmp_path, plan.region, None, empty.shape)
     assert pd.read_csv(tmp_path / VOLUME_CSV).shape == (0, len(volume_columns(scaled=False)))
 
 
