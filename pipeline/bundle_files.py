@@ -43,7 +43,9 @@ def text_in_config(text: str) -> str:
 
 
 def text_of_config(value: Any) -> Any:
-    """An entry of a config, as it was before `text_in_config`; anything else as it is."""
+    """An entry of a config, or a list of them, as it was before `text_in_config`; anything else as it is."""
+    if isinstance(value, list):
+        return [text_of_config(one) for one in value]
     if isinstance(value, str) and value.startswith("$'") and "\\U" in value:
         try:
             return ast.literal_eval(value[1:])

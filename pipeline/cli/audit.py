@@ -37,6 +37,5 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: something is missing or wrong.
     """
-    where = complete(options, "_audit")
-    line = f"auditing {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
-    return run_bundle("audit", line, options)
+    what = complete(options, "_audit")
+    return run_bundle("audit", f"auditing {what}; results in {options.output_dir}", options)

@@ -6,7 +6,8 @@ import argparse
 
 from pipeline.cli.console import EXIT_STATUS, run_bundle
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.paths import existing_folder, find_checkpoint, output_folder
+from pipeline.cli.paths import existing_folders, find_checkpoint, output_folder
+from pipeline.files import name_that_fits
 
 ABOUT = "score a model on labelled images"
 _EXAMPLES = f"""\
@@ -43,16 +44,17 @@ def complete(options: argparse.Namespace, suffix: str) -> str:
         suffix: of the folder's name, after the name of the data set.
 
     Returns:
-        In brackets where the model was found; empty where it was given.
+        The model and the data, as a message names them: with where the model was found, if it was not given.
 
     Raises:
         UserError: there is no such data set or model.
     """
-    existing_folder(options.dataset_dir)
+    data = existing_folders(options.dataset_dir)
     options.checkpoint, where = find_checkpoint(getattr(options, "checkpoint", None))
     if not hasattr(options, "output_dir"):
-        options.output_dir = output_folder(options.dataset_dir, suffix)
-    return where
+        names = [output_folder(folder, "") for folder in options.dataset_dir]
+        options.output_dir = name_that_fits("_".join(names), after=suffix)
+    return f"{options.checkpoint}{where} on {data}"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,6 +63,5 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: something is missing or wrong.
     """
-    where = complete(options, "_scores")
-    line = f"evaluating {options.checkpoint}{where} on {options.dataset_dir}; results in {options.output_dir}"
-    return run_bundle("evaluate", line, options)
+    what = complete(options, "_scores")
+    return run_bundle("evaluate", f"evaluating {what}; results in {options.output_dir}", options)

@@ -28,8 +28,17 @@ def overrides(given: argparse.Namespace, config: str) -> dict[str, Any]:
     """
     options = options_of(config)
     values = {name: value for name, value in vars(given).items() if name in options}
-    typed = {name: text_in_config(value) if isinstance(value, str) else value for name, value in values.items()}
+    typed = {name: _in_config(value) for name, value in values.items()}
     return {**typed, **parse_assignments(given.set, config)}
+
+
+def _in_config(value: Any) -> Any:
+    """A value as configs can hold it: a list of one folder is that folder."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        value = value[0]
+    if isinstance(value, list):
+        return [_in_config(one) for one in value]
+    return text_in_config(value) if isinstance(value, str) else value
 
 
 def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, Any]:
@@ -68,7 +77,7 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
 
 
 #: options on how a data set is read
-_READING = ("pore_label", "group_pattern", "info_bar", "skip_bad")
+_READING = ("pore_label", "phases", "unlabelled", "group_pattern", "info_bar", "skip_bad")
 
 
 def dataset_options(given: argparse.Namespace) -> dict[str, Any]:

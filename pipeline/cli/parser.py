@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from pipeline.errors import WRONG_USAGE
 from pipeline.options import BUNDLE, Option, options_of
 from pipeline.options.commands import OF_COMMANDS
-from pipeline.options.kinds import Choice, Flag
+from pipeline.options.kinds import Choice, Flag, Folders
 from pipeline.wording import nearest
 
 #: in argparse's words
@@ -54,7 +54,8 @@ class CommandParser(argparse.ArgumentParser):
         for name, option in options_of(command).items():
             if name == positional:
                 metavar = name.upper() if option.placeholder == "DIR" else option.placeholder
-                self.add_argument(name, metavar=metavar, help=option.help)
+                several = "+" if isinstance(option.kind, Folders) else None
+                self.add_argument(name, metavar=metavar, help=option.help, nargs=several)
             elif option.has_flag(command):
                 self._add_option(option, command)
         if config:

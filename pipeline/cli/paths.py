@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.files import name_that_fits
+from pipeline.wording import some_of
 
 
 def existing_input(path: str) -> str:
@@ -31,6 +33,15 @@ def existing_folder(path: str) -> str:
         what = "it is a file" if Path(path).exists() else "no such folder"
         raise UserError(f"{path}: {what}; give a folder with images/ and labels/")
     return path
+
+
+def existing_folders(paths: Sequence[str]) -> str:
+    """The paths of one or several data sets, as a message names them.
+
+    Raises:
+        UserError: one of them is not a folder.
+    """
+    return some_of([existing_folder(path) for path in paths])
 
 
 def model_in(folder: str) -> str | None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 ABOUT = "check images and masks, and write split.csv"
 _EXAMPLES = f"""\
 Checks every file, lists all problems, splits the images by micrograph with similar porosity in each part, and looks for
-images that share content across parts, which make results look better than they are (exit status 1).
+images that share content across parts, which make results look better than they are (exit status 1). What is said of
+the labels is remembered in the folder: no later command needs it. A single micrograph is cut into two parts.
 
 examples:
   # each image is a micrograph of its own
@@ -25,6 +26,9 @@ examples:
 
   # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 % of the pixels for testing
   vlsenet prepare my_rock --group_pattern '^([0-9]+)_' --pore_label 2 --test 0.2
+
+  # label values 2 and 3 are pore, 1 is silt grain, and about 255 nothing is known: also writes phases.csv
+  vlsenet prepare my_rock --phases "pore=2+3, silt grain=1" --unlabelled 255
 
   # only look for leaks in the existing split.csv
   vlsenet prepare my_rock --check
@@ -49,17 +53,16 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.data.leaks import search_leaks
     from pipeline.data.pairs import name_groups
     from pipeline.data.split_file import make_split_file, read_divided
-    from pipeline.data.splits import SPLIT_FILE
 
     folder = existing_folder(options.dataset_dir)
     dataset = dataset_options(options)
     if options.check:
         index = read_divided(folder, **dataset)
     else:
-        index = make_split_file(
+        index, written = make_split_file(
             folder, val=options.val, test=options.test, seed=options.seed, overwrite=options.overwrite, **dataset
         )
-        print(f"wrote {index.roots[0] / SPLIT_FILE}")
+        print(f"wrote {' and '.join(str(index.roots[0] / file.name) for file in written)}")
     for note in index.notes:
         print(f"note: {note}")
     for problem in index.skipped:
@@ -85,7 +88,7 @@ def _table(index: DatasetIndex) -> str:
     """The parts' sizes."""
     import pandas as pd
 
-    from pipeline.data import split_totals
+    from pipeline.data import areas_of, split_totals
 
     totals = split_totals(index.samples)
     pixels = sum(total["pixels"] for total in totals.values())
@@ -95,7 +98,14 @@ def _table(index: DatasetIndex) -> str:
         "pixels": [total["pixels"] for total in totals.values()],
         "share of pixels": [total["pixels"] / pixels for total in totals.values()],
     }
-    if index.pore_label is not None:
-        columns["porosity"] = [total["porosity"] for total in totals.values()]
+    (values,) = index.values
+    if values.unlabelled:
+        columns["labelled"] = [total["labelled"] / total["pixels"] for total in totals.values()]
+    # with a space in front, as names hold single ones
+    shown = {name: "porosity" if values.pores_only else f" {name}" for name in values.names}
+    for name, column in shown.items():
+        of_splits = (areas_of([sample for sample in index.samples if sample.split == split]) for split in totals)
+        columns[column] = [areas[name] for areas in of_splits]
     frame = pd.DataFrame(columns, index=pd.Index(totals, name="split"))
-    return frame.to_string(formatters={"share of pixels": "{:.1%}".format, "porosity": "{:.2%}".format})
+    formatters = {"share of pixels": "{:.1%}".format, "labelled": "{:.2%}".format}
+    return frame.to_string(formatters=formatters | dict.fromkeys(shown.values(), "{:.2%}".format))

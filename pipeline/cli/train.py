@@ -6,7 +6,7 @@ import argparse
 
 from pipeline.cli.console import EXIT_STATUS, run_bundle
 from pipeline.cli.parser import CommandParser
-from pipeline.cli.paths import existing_folder
+from pipeline.cli.paths import existing_folders
 
 ABOUT = "train a model on images and masks"
 _EXAMPLES = f"""\
@@ -17,6 +17,12 @@ examples:
 
   # label value 2 is pore; tiles 11_1.png, 11_2.png ... belong to micrograph 11; 80 epochs
   vlsenet train my_rock --output_dir runs/second --pore_label 2 --group_pattern '^([0-9]+)_' --max_epochs 80
+
+  # label value 2 is pore, 1 silt grain, and about 255 nothing is known; or write it once into phases.csv
+  vlsenet train my_rock --output_dir runs/phases --phases "pore=2, silt grain=1" --unlabelled 255
+
+  # one model of several data sets, each with phases of its own
+  vlsenet train my_rock her_steel --output_dir runs/both
 
   # resume after an interrupt
   vlsenet train my_rock --output_dir runs/first --resume
@@ -43,5 +49,5 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: something is missing or wrong.
     """
-    existing_folder(options.dataset_dir)
-    return run_bundle("train", f"training on {options.dataset_dir}; results in {options.output_dir}", options)
+    data = existing_folders(options.dataset_dir)
+    return run_bundle("train", f"training on {data}; results in {options.output_dir}", options)

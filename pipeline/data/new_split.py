@@ -91,8 +91,9 @@ def size_of(record: Record, values: LabelValues) -> SourceSize:
 
 
 def _cut(record: Record, source: str, values: LabelValues, fractions: Mapping[str, float]) -> Division:
-    height = record.shape[0]
-    codes = values.codes(read_label(record.pair.label)[:height])
+    label, height = read_label(record.pair.label), record.shape[0]
+    first = record.first_row if len(label) > height else 0  # a label may be drawn without the info bar
+    codes = values.codes(label[first : first + height])
     parts = cut_parts(codes, len(values.phases), fractions)
     in_order = {split: parts[split] for split in SPLITS if split in parts}
     return Division({record.pair.name: (source, next(iter(in_order)))}, {record.pair.name: in_order})

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.problems import Problem
-from pipeline.data.splits import SPLITS
+from pipeline.data.splits import SPLITS, SplitRow
 from pipeline.errors import UserError
 from pipeline.images import read_image, read_label
 from pipeline.images.rectangles import Roi, Rows
@@ -61,9 +61,8 @@ class Sample:
 
     @property
     def rows(self) -> Rows:
-        """Its rows of the image file."""
-        top = (0 if self.imaged is None else self.imaged.first) + (0 if self.part is None else self.part.y)
-        return Rows(top, top + self.shape[0])
+        """Rows of the image file that are imaged, which it is, or is a part of."""
+        return Rows(0, self.shape[0]) if self.imaged is None else self.imaged
 
     def read_image(self) -> np.ndarray:
         """Grey values (H, W), without an info bar; as `pipeline.images.read_image`."""
@@ -88,6 +87,12 @@ class Sample:
         if self.imaged is not None and len(pixels) != self.imaged.number:  # a label may be drawn without the bar
             top += self.imaged.first
         return pixels[top : top + height, left : left + width]
+
+    @property
+    def split_row(self) -> SplitRow:
+        """What `split.csv` says of it."""
+        stem = self.name if self.part is None else self.name.removesuffix(f"_{self.split}")
+        return SplitRow(stem, self.source, self.split, "" if self.part is None else str(self.part))
 
     @property
     def pixels(self) -> int:

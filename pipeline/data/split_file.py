@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.index import index_dataset, index_with_new_split
+from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
 from pipeline.data.samples import DatasetIndex
-from pipeline.data.splits import COLUMNS, INFO_BAR, PORE_LABEL, SPLIT_FILE, read_split_csv
+from pipeline.data.splits import COLUMNS, INFO_BAR, PART, PORE_LABEL, SPLIT_FILE, SplitRow, read_split_csv
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 
@@ -22,39 +23,53 @@ def make_split_file(
     seed: int = 0,
     overwrite: bool = False,
     **reading: Any,
-) -> DatasetIndex:
-    """Check a data set, divide it by micrograph with equal porosity in each part, and write `split.csv`.
+) -> tuple[DatasetIndex, list[Path]]:
+    """Check a data set, divide it by micrograph with equal areas of phases in each part, and write `split.csv`.
+
+    `phases.csv` is written as well where `phases` or `unlabelled` was given, so that no other command needs them.
 
     Args:
         folder: with images/ and labels/.
         val: share of the pixels for validation.
         test: share of the pixels for a test.
         seed: another seed gives another split.
-        overwrite: replace a `split.csv` that is there.
-        reading: `pore_label`, `group_pattern`, `skip_bad` and `info_bar`, as for `index_dataset`.
+        overwrite: replace files that are there.
+        reading: `pore_label`, `phases`, `unlabelled`, `group_pattern`, `skip_bad` and `info_bar`, as for
+            `index_dataset`.
 
     Returns:
-        The data set as divided.
+        The data set as divided, and the files that were written.
 
     Raises:
-        UserError: `split.csv` is there or can't be written, shares that are none, or a data set that can't be used.
+        UserError: a file is there or can't be written, shares that are none, or a data set that can't be used.
     """
     if val <= 0 or test < 0 or val + test >= 1:
         raise UserError(
             f"--val {val} --test {test}: give shares of the pixels; --val must be above 0, --test at least 0, "
             "and their sum below 1"
         )
-    path = Path(folder) / SPLIT_FILE
+    path, phases = Path(folder) / SPLIT_FILE, Path(folder) / PHASES_FILE
     if path.exists() and not overwrite:
         raise UserError(f"{path} exists already; --overwrite replaces it, --check looks for leaks in it")
+    given = [name for name in (PORE_LABEL, "phases", "unlabelled") if reading.get(name) is not None]
+    if phases.exists() and given and not overwrite:
+        raise UserError(f"{phases} exists already; leave out --{given[0]}, or --overwrite replaces the file")
     fractions = {"train": 1 - val - test, "val": val, "test": test}
     index = index_with_new_split(folder, fractions, seed=seed, **reading)
+    # the value of pore alone stands in split.csv, as in versions without phases
+    named = given and (phases.exists() or given != [PORE_LABEL])
+    told = {name: str(reading[name]) for name in (PORE_LABEL, INFO_BAR) if reading.get(name) is not None}
+    if named:
+        told.pop(PORE_LABEL, None)
+    written = [path, phases] if named else [path]
     try:
-        told = {name: str(reading[name]) for name in (PORE_LABEL, INFO_BAR) if reading.get(name) is not None}
-        write_split_csv(path, ((sample.name, sample.source, sample.split) for sample in index.samples), told)
+        write_split_csv(path, (sample.split_row for sample in index.samples), told)
+        if named:
+            write_phases_csv(phases, index.values[0])
     except OSError as error:
-        raise UserError(f"{path}: can't be written ({error.strerror}); check the folder's permissions") from error
-    return index
+        names = " and ".join(map(str, written))
+        raise UserError(f"{names}: can't be written ({error.strerror}); check the folder's permissions") from error
+    return index, written
 
 
 def read_divided(folder: str, **reading: Any) -> DatasetIndex:
@@ -87,16 +102,26 @@ def told_in(path: Path, names: Collection[str]) -> dict[str, str]:
     return {name: str(value) for name, value in told.items() if value is not None}
 
 
-def write_split_csv(path: Path, rows: Iterable[tuple[str, str, str]], told: Mapping[str, str] | None = None) -> None:
+def split_row(file: Mapping[str, Any]) -> SplitRow:
+    """The row of `split.csv` that gives an image, or a part of one, the place that a fingerprint says."""
+    part = ",".join(map(str, file.get("part", ())))
+    stem = file["name"].removesuffix(f"_{file['split']}") if part else file["name"]
+    return SplitRow(stem, file["source"], file["split"], part)
+
+
+def write_split_csv(
+    path: Path, rows: Iterable[tuple[str, str, str] | SplitRow], told: Mapping[str, str] | None = None
+) -> None:
     """Write name, source and split of each image, as `index_dataset` reads them.
 
     Args:
         path: the file.
-        rows: name, source and split.
+        rows: name, source and split, and the part of an image that is cut.
         told: how the data set is to be read (`pore_label`, `info_bar`), which trainings then need not be told again.
     """
-    told = told or {}
+    told, full = told or {}, [SplitRow(*row) for row in rows]
+    columns = len(COLUMNS) + any(row.part for row in full)
     with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*COLUMNS, *told])
-        writer.writerows([*row, *told.values()] for row in rows)
+        writer.writerow([*(*COLUMNS, PART)[:columns], *told])
+        writer.writerows([*row[:columns], *told.values()] for row in full)

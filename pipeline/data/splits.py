@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from pipeline.data.pairs import composed
 from pipeline.data.pore_label import parse_pore_label
@@ -33,6 +34,15 @@ PORE_LABEL, INFO_BAR = "pore_label", "info_bar"
 DEFAULT_FRACTIONS = {"train": 0.8, "val": 0.2}
 
 _DRAWS = 64
+
+
+class SplitRow(NamedTuple):
+    """A row of a `split.csv`: name, source and split of an image, and where it is cut, the part of it as text."""
+
+    name: str
+    source: str
+    split: str
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
     )
     for fold, (_, part) in zip(folds, divided, strict=False):
         if fold.split_csv is not None:
-            write_split_csv(fold.split_csv, ((s.name, s.source, s.split) for s in part.samples), told)
+            write_split_csv(fold.split_csv, (sample.split_row for sample in part.samples), told)
     if divided and not plan.validation:
         logger.warning("the tested images also choose epoch and threshold (validation: 0), which flatters all variants")
     return folds

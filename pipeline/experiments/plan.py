@@ -91,7 +91,7 @@ class FoldPlan:
 
 
 #: options that say what the data set is: the same for all variants
-DATA_OPTIONS = ("dataset_dir", "pore_label", "group_pattern", "skip_bad", "info_bar")
+DATA_OPTIONS = ("dataset_dir", "pore_label", "phases", "unlabelled", "group_pattern", "skip_bad", "info_bar")
 #: options that belong to one run, which neither a plan nor a command line may set for all
 _OWN = (
     "output_dir",

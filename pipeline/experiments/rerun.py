@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +21,7 @@ import yaml
 
 from pipeline.bundle_files import config_files, text_in_config
 from pipeline.data import index_dataset
-from pipeline.data.split_file import told_in, write_split_csv
+from pipeline.data.split_file import split_row, told_in, write_split_csv
 from pipeline.data.splits import SPLIT_FILE
 from pipeline.errors import UserError
 from pipeline.experiments.finished_training import (
@@ -32,13 +32,31 @@ from pipeline.experiments.finished_training import (
     read_training,
 )
 from pipeline.files import write_text
+from pipeline.label_values import NONE_UNLABELLED
 from pipeline.options import default, options_of
+from pipeline.phases import LabelValues
 from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
 from pipeline.tracking.stores import RERUNS, Store, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 
 logger = logging.getLogger("vlsenet")
+
+
+def _meaning(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that say what label values meant in a training.
+
+    Raises:
+        UserError: it was a training on several data sets.
+    """
+    kept = data.get("values")
+    if kept is None:
+        return {"pore_label": data["pore_label"], "phases": None, "unlabelled": None}
+    if len(kept) > 1:
+        raise UserError("a training on several data sets can't be repeated: only its first run kept their splits")
+    values = LabelValues.from_dict(kept[0])
+    unlabelled = ",".join(map(str, values.unlabelled)) or NONE_UNLABELLED
+    return {"pore_label": None, "phases": str(replace(values, unlabelled=())), "unlabelled": unlabelled}
 
 
 def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> None:
@@ -50,7 +68,7 @@ def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> No
     try:
         # trainings of versions without this option left info bars in the images
         bar = first.config.get("info_bar", "keep")
-        index = index_dataset(dataset_dir, pore_label=first.data["pore_label"], split_csv=split_csv, info_bar=bar)
+        index = index_dataset(dataset_dir, **_meaning(first.data), split_csv=split_csv, info_bar=bar)
     except UserError as error:
         reason = str(error).replace(str(split_csv), "the run's split.csv")
         raise UserError(
@@ -128,7 +146,8 @@ def rerun(
     first = read_training(store, run_id)
     dataset_dir = dataset_dir or first.dataset_dir
     split_csv = output_dir / "split.csv"
-    rows = [(file["name"], file["source"], file["split"]) for file in first.data["files"]]
+    meaning = _meaning(first.data)
+    rows = [split_row(file) for file in first.data["files"]]
     told = told_in(Path(dataset_dir) / SPLIT_FILE, {name for name, *_ in rows})
     with TemporaryDirectory() as folder:  # the output folder stays new until all is well
         write_split_csv(Path(folder) / split_csv.name, rows, told)
@@ -146,7 +165,7 @@ def rerun(
     data = {
         "dataset_dir": text_in_config(dataset_dir),
         "split_csv": text_in_config(str(split_csv)),
-        "pore_label": first.data["pore_label"],
+        **meaning,
     }
     data |= {"tracking_uri": kept_address(tracking_uri), "overwrite": False}
     config = {**first.config, **data, "output_dir": text_in_config(str(output_dir)), "resume": False}

@@ -13,12 +13,15 @@ from pipeline.options.kinds import (
     Device,
     Existing,
     Flag,
+    Folders,
     Group,
     InfoBar,
+    LabelValue,
     Names,
     Number,
     OutputFolder,
     PathText,
+    Phases,
     PixelSize,
     Regex,
     Region,
@@ -41,6 +44,7 @@ _PREDICTING = ("evaluate", "inference", "audit", "scan")
 #: commands of `vlsenet` that read a data set and run no config
 _DATA_SETS = ("prepare", "experiment")
 
+_DATA_SET = "folder with images/ and labels/ (or patch_images/ and patch_mask/), and optionally text/"
 _SIZE_READ_FROM = (
     "Read from files of Thermo Fisher/FEI, Phenom, ZEISS, TESCAN, Hitachi, JEOL and Gatan, OME, ImageJ, MRC, NIfTI and "
     "TIFF's tags."
@@ -57,10 +61,12 @@ def _switch(name: str, help: str, default: bool = True) -> Option:
 # fmt: off
 OF_CONFIGS: tuple[Option, ...] = (
     # ---- what goes in, and where results go
+    Option("dataset_dir", Folders("a folder with images/ and labels/", Path.is_dir, "data/my_rock"), _LABELLED,
+        f"{_DATA_SET}; or several such folders, each with phases of its own", shared=True, required=True, metavar="DIR",
+        result=True),
     Option("dataset_dir", Existing("a folder with images/ and labels/", Path.is_dir, "data/my_rock"),
-        (*_LABELLED, *_DATA_SETS, "prompts"),
-        "folder with images/ and labels/ (or patch_images/ and patch_mask/), and optionally text/", shared=True,
-        required=True, fallback={"experiment": "the plan's"}, metavar="DIR", result=True),
+        (*_DATA_SETS, "prompts"), _DATA_SET, required=True, fallback={"experiment": "the plan's"}, metavar="DIR",
+        result=True),
     Option("input", PathText("a scan", "scan.tif"), ("scan",),
         "TIFF, OME-TIFF, OME-Zarr or Zarr (folder, zip or address), MRC, NIfTI, PNG, JPEG, BMP; or a folder "
         "of scans", required=True, metavar="FILE|DIR", result=True),
@@ -84,6 +90,12 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("pore_label", Whole(), _LABELLED + _DATA_SETS,
         "value of pore in the labels, where they have more than two; evaluation and audit know that of the training",
         shared=True, result=True, metavar="K"),
+    Option("phases", Phases(), _LABELLED + _DATA_SETS,
+        "the phases and their values in the labels: \"pore=2, silt grain=1\", or several values: pore=2+3",
+        otherwise="phases.csv in dataset_dir, or pore alone", shared=True, result=True),
+    Option("unlabelled", LabelValue(), _LABELLED + _DATA_SETS,
+        "value in the labels of pixels about which nothing is known, such as 255, or none",
+        otherwise="as phases.csv says, or none", shared=True, result=True),
     Option("group_pattern", Regex(), (*_LABELLED, *_DATA_SETS), "finds the micrograph in a file name: its first group",
         otherwise="each file is one", flag=(*_LABELLED, *_DATA_SETS), shared=True, result=True),
     Option("split_csv", Existing("a file with the columns name,source,split"), _LABELLED,

@@ -261,6 +261,45 @@ class Existing(Kind):
             raise UserError(f"--{name} {value} is not {self.what}")
 
 
+def _number_or_word(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
+@dataclass(frozen=True)
+class Folders(Existing):
+    """One path as `Existing` takes it, or a list of them."""
+
+    def check(self, name: str, value: Any) -> None:
+        for one in value if isinstance(value, (list, tuple)) and value else (value,):
+            super().check(name, one)
+
+
+@dataclass(frozen=True)
+class Phases(Kind):
+    """Names of phases with their label values."""
+
+    metavar = "NAME=K,..."
+    is_text = True
+
+    def check(self, name: str, value: Any) -> None:
+        from pipeline.label_values import parse_phases
+
+        parse_phases(str(value))
+
+
+@dataclass(frozen=True)
+class LabelValue(Kind):
+    """A label value, some between commas, or none."""
+
+    metavar = "K|none"
+    read = staticmethod(_number_or_word)
+
+    def check(self, name: str, value: Any) -> None:
+        from pipeline.label_values import parse_unlabelled
+
+        parse_unlabelled(",".join(map(str, value)) if isinstance(value, (list, tuple)) else value)
+
+
 @dataclass(frozen=True)
 class OutputFolder(Kind):
     """A folder that exists, or can be made."""
@@ -322,16 +361,12 @@ class Device(Kind):
         return None
 
 
-def _pixels_or_word(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
-
-
 @dataclass(frozen=True)
 class InfoBar(Kind):
     """What to do with the microscope's info bar."""
 
     metavar = "auto|keep|PX"
-    read = staticmethod(_pixels_or_word)
+    read = staticmethod(_number_or_word)
 
     def problem(self, value: Any) -> str | None:
         if value in ("auto", "keep") or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):

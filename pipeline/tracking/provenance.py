@@ -80,7 +80,7 @@ def run_parameters(
     return {
         **recipe,
         **settings,
-        "dataset_dir": index.place,
+        "dataset_dir": ", ".join(map(str, index.roots)),
         "pore_label": index.pore_label,
         "images": {split: totals["images"] for split, totals in splits.items()},
         "parameters": sum(parameter.numel() for parameter in network.parameters()),

@@ -13,6 +13,7 @@ from typing import Any
 
 _MODULE_OF = {
     "CropInfoBard": "reader",
+    "CropPartd": "reader",
     "NormaliseMicrographd": "normalise",
     "RandBrightMineralsd": "bright_minerals",
     "RandChargingd": "augment",

@@ -18,7 +18,7 @@ from monai.utils import MetaKeys, ensure_tuple
 from pipeline.errors import UserError
 from pipeline.images import ImageSource, is_image, open_only_image
 from pipeline.images.microscope import Acquisition, rows_without_bar
-from pipeline.images.rectangles import Rows
+from pipeline.images.rectangles import Roi, Rows
 
 #: the metadata's keys for the unit of the affine (nm, or px where the pixel size is unknown), and for how an image
 #: was taken
@@ -183,3 +183,29 @@ class CropInfoBard(MapTransform, InvertibleTransform):
             return pixels[top : top + high, left : left + wide]
 
         return rows_without_bar(self._info_bar, read, pixels.shape, acquisition)
+
+
+class CropPartd(MapTransform):
+    """Takes the part of an image, and of what belongs to it, that a sample of a cut micrograph is.
+
+    Args:
+        keys: of arrays (C, H, W).
+        part_key: key of the part, x, y, width and height (px), of what is left without an info bar; left out of the
+            result. Samples without it stay whole.
+    """
+
+    def __init__(self, keys: KeysCollection, part_key: str = "part") -> None:
+        super().__init__(keys)
+        self._part_key = part_key
+        self._crop = Crop()
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Crop (C, H, W) to (C, height, width) of the part."""
+        out = dict(data)
+        part = out.pop(self._part_key, None)
+        if part is not None:
+            roi = Roi(*part)
+            for key in self.key_iterator(out):
+                rows, columns = slice(roi.y, roi.y + roi.height), slice(roi.x, roi.x + roi.width)
+                out[key] = self._crop(out[key], slices=(rows, columns))
+        return out

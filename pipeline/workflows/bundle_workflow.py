@@ -64,9 +64,9 @@ class CheckedWorkflow(ConfigWorkflow):
         super().__init__(files, **arguments)
         self.overrides = overrides
         config = self.parser.get()
-        for name in text_options():  # MONAI would replace the # of a path; what begins with $, @ or % is meant for it
-            if isinstance(text := config.get(name), str) and not text.startswith(("$", "@", "%")):
-                config[name] = text_in_config(text)
+        for name in text_options():
+            if config.get(name) is not None:
+                config[name] = _literal(config[name])
 
     def initialize(self) -> Any:
         """Check the options, then run what the config says first.
@@ -99,6 +99,14 @@ class CheckedWorkflow(ConfigWorkflow):
             yield
         finally:
             _RUNNING.reset(before)
+
+
+def _literal(value: Any) -> Any:
+    """Text, or each of a list, as MONAI keeps it: it would replace the # of a path; what begins with $, @ or % is meant
+    for it."""
+    if isinstance(value, list):
+        return [_literal(one) for one in value]
+    return text_in_config(value) if isinstance(value, str) and not value.startswith(("$", "@", "%")) else value
 
 
 def run_config(command: str, **overrides: Any) -> None:

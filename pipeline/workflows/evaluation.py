@@ -59,7 +59,7 @@ def evaluation_about(
         "checkpoint": str(model.path),
         "checkpoint_sha256": model.sha256,
         "network": model.network_settings,
-        "dataset_dir": index.place,
+        "dataset_dir": ", ".join(map(str, index.roots)),
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
         "threshold": threshold,

@@ -98,7 +98,7 @@ def sample_items(
     samples: Sequence[Sample], prompt: str, sentences: bool = False, pixel_size_nm: float | None = None
 ) -> list[dict[str, Any]]:
     """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt, pixel_size_nm and
-    rows, those above an info bar.
+    rows, those above an info bar; of a part of an image also that part.
 
     Args:
         samples: of a data set.
@@ -115,6 +115,7 @@ def sample_items(
             "prompt": clean_prompt(sample.prompt) if sentences and sample.prompt else clean_prompt(prompt),
             "pixel_size_nm": _pixel_size(sample.image, pixel_size_nm),
             "rows": np.array(sample.rows),
+            **({} if sample.part is None else {"part": tuple(sample.part)}),
         }
         for sample in samples
     ]

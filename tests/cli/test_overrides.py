@@ -5,7 +5,9 @@ import argparse
 import pytest
 from monai.bundle import ConfigParser
 
+from pipeline.bundle_files import text_of_config
 from pipeline.cli.overrides import overrides
+from pipeline.cli.parser import CommandParser
 from pipeline.errors import UserError
 
 
@@ -51,3 +53,13 @@ def test_text_is_what_was_typed_also_where_monai_would_read_it_as_its_own(text: 
     parser["shown"] = "$'<' + str(@prompt) + '>'"
     assert parser.get_parsed_content("prompt") == text
     assert parser.get_parsed_content("shown") == f"<{text}>"
+
+
+def test_one_folder_is_text_and_several_are_a_list():
+    parser = CommandParser()
+    parser.add_options("train", "dataset_dir")
+    one = overrides(parser.parse_args(["rock", "--output_dir", "out"]), "train")
+    assert one["dataset_dir"] == "rock"
+    several = overrides(parser.parse_args(["rock", "a#1", "--output_dir", "out"]), "train")["dataset_dir"]
+    assert several[0] == "rock"
+    assert text_of_config(several) == ["rock", "a#1"]

@@ -186,3 +186,51 @@ def test_masks_of_one_value_are_named(
     line = next(line for line in capsys.readouterr().out.splitlines() if told in line)
     assert f"{count} of 16 label(s) {told} (value 2): w0_0.png" in line
     assert ("check how the masks were saved" in line) == (count == 16)
+
+
+def test_what_is_said_of_the_labels_is_remembered(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in sorted((dataset / "labels").iterdir()):
+        label = np.asarray(Image.open(path)).copy()
+        label[:8], label[8:16, :40] = 255, 1
+        Image.fromarray(label).save(path)
+    words = ("--phases", "pore=2, silt grain=1", "--unlabelled", 255)
+    assert prepare(dataset, *words) == 0
+    assert (dataset / "phases.csv").read_text() == "value,phase\n2,pore\n1,silt grain\n255,unlabelled\n"
+    assert (dataset / "split.csv").read_text().startswith("name,source,split\n")
+    out = capsys.readouterr().out
+    assert f"wrote {dataset / 'split.csv'} and {dataset / 'phases.csv'}" in out
+    head, *rows = out[out.index("sources  images") :].splitlines()[:4]
+    assert head.split("  ")[-1].strip() == "silt grain"
+    index = index_dataset(dataset)
+    assert index.values[0].names == ("pore", "silt grain")
+    train = index.select("train")
+    silt = sum(s.phase_pixels["silt grain"] for s in train) / sum(s.labelled for s in train)
+    assert f"{silt:.2%}" in next(row for row in rows if row.startswith("train"))
+    assert f"{88 / 96:.2%}" in next(row for row in rows if row.startswith("train"))
+
+    assert prepare(dataset, "--pore_label", 2, "--overwrite") == 0  # the file would decide otherwise
+    assert (dataset / "phases.csv").read_text() == "value,phase\n2,pore\n255,unlabelled\n"
+    (dataset / "split.csv").unlink()
+    capsys.readouterr()
+    assert prepare(dataset, *words) == MISTAKE
+    assert "phases.csv exists already; leave out --phases, or --overwrite replaces the file" in capsys.readouterr().err
+
+
+def test_a_single_micrograph_is_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for folder, pixels in (
+        ("images", rng.integers(0, 256, (256, 320), np.uint8)),
+        ("labels", np.kron(rng.integers(0, 2, (32, 40), np.uint8), np.ones((8, 8), np.uint8))),
+    ):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(pixels).save(tmp_path / folder / "only.png")
+    assert prepare(tmp_path) == 0
+    assert "validated on the same micrograph" in capsys.readouterr().out
+    rows = _rows(tmp_path)
+    assert [(row["name"], row["source"], row["split"]) for row in rows] == [
+        ("only", "only", "train"),
+        ("only", "only", "val"),
+    ]
+    index = index_dataset(tmp_path)
+    assert [",".join(map(str, sample.part)) for sample in index.samples] == [row["part"] for row in rows]
+    assert prepare(tmp_path, "--check") == 0

@@ -12,7 +12,7 @@ from monai.transforms import Compose, EnsureChannelFirstd, LoadImaged
 
 from pipeline.errors import UserError
 from pipeline.synthetic import SceneSettings, generate
-from pipeline.transforms import CropInfoBard, SEMReader
+from pipeline.transforms import CropInfoBard, CropPartd, SEMReader
 from tests.images.microscope.bars import one_line
 from tests.images.microscope.files import fei
 
@@ -85,3 +85,13 @@ def test_a_bar_on_top_is_cut_and_put_back() -> None:
     back = crop.inverse(out)
     assert torch.equal(back["label"].as_tensor(), LABEL.flip(1))
     assert not back["image"][:, :40].any()
+
+
+def test_a_part_is_taken_of_what_is_left_and_others_stay_whole() -> None:
+    crop = CropPartd(["image", "label"])
+    out = crop({"image": IMAGE[:, :200], "label": LABEL[:, :200], "part": (20, 30, 100, 60)})
+    assert out.keys() == {"image", "label"}
+    np.testing.assert_array_equal(out["image"][0].numpy(), ROCK.image[30:90, 20:120])
+    np.testing.assert_array_equal(out["label"][0].numpy(), ROCK.label[30:90, 20:120])
+    whole = {"image": IMAGE, "label": LABEL}
+    assert crop(whole).items() == whole.items()

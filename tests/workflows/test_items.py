@@ -36,7 +36,13 @@ def test_a_network_that_reads_no_text_needs_no_clip(
 def test_texts_are_asked_when_asked_for(tmp_path: Path) -> None:
     samples = [
         SimpleNamespace(
-            name=name, image=tmp_path / name, label=tmp_path / name, source="well", prompt=prompt, shape=(20, 30)
+            name=name,
+            image=tmp_path / name,
+            label=tmp_path / name,
+            source="well",
+            prompt=prompt,
+            shape=(20, 30),
+            part=None,
         )
         for name, prompt in (("a", "thin\npores"), ("b", None))
     ]
