@@ -42,6 +42,7 @@ def test_texts_are_asked_when_asked_for(tmp_path: Path) -> None:
             source="well",
             prompt=prompt,
             shape=(20, 30),
+            rows=(0, 20),
             part=None,
         )
         for name, prompt in (("a", "thin\npores"), ("b", None))
