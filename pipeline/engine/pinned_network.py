@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
-from math import ceil
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -13,9 +14,9 @@ from torch import nn
 from pipeline.engine.precision import autocast
 from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.rock_mask import RockMask
-from pipeline.images.rectangles import sample_windows
+from pipeline.images.rectangles import Window, sample_windows
 from pipeline.images.volume import ScanVolume
-from pipeline.networks import inference_form, pin_statistics
+from pipeline.networks import inference_form, pinned_with_answer
 from pipeline.networks.inputs import crop_to, pad_to_stride
 from pipeline.text import TextFeatures
 from pipeline.tiling.windows import Windows, at_network_scale
@@ -37,16 +38,54 @@ def network_for_tiles(
 ) -> nn.Module:
     """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
     `pin_statistics`. For inference only."""
-    return inference_form(_pinned(network, _channels_last(image), text, tokens))
+    return inference_form(_pinned(network, _channels_last(image), text, tokens)[0])
+
+
+class NetworkForImage(nn.Module):
+    """The network with its statistics pinned to one whole image, and its answer on that image.
+
+    The pass that takes the statistics gives the answer too. So an image that is a window of its own is sent through the
+    network once; only other windows of it need the form that runs fast.
+
+    Args:
+        network: as trained.
+        image: (1, C, H, W).
+        text: global text feature (1, D), the same in every call.
+        tokens: text token features (1, L, D), likewise.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        image: torch.Tensor,
+        text: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self._image = image
+        self._network, self._logits = _pinned(network, _channels_last(image), text, tokens)
+
+    @cached_property
+    def _form(self) -> nn.Module:
+        return inference_form(self._network)
+
+    def forward(
+        self, windows: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits (N, 1, H, W) of windows (N, C, H, W) of the image."""
+        if torch.equal(windows, self._image):
+            return self._logits
+        result: torch.Tensor = self._form(windows, text, tokens)
+        return result
 
 
 def _pinned(
     network: nn.Module, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None
-) -> nn.Module:
-    """`pin_statistics` on the device of the images, or on the CPU if they don't fit into the device's memory."""
+) -> tuple[nn.Module, torch.Tensor]:
+    """`pinned_with_answer` on the device of the images, or on the CPU if they don't fit into the device's memory."""
     device = image.device
     try:
-        return pin_statistics(network, image, text, tokens)
+        return pinned_with_answer(network, image, text, tokens)
     except torch.OutOfMemoryError:
         if device.type == "cpu":
             raise
@@ -56,10 +95,10 @@ def _pinned(
     lower = torch.is_autocast_enabled(device.type)
     try:
         with torch.autocast("cpu", torch.get_autocast_dtype(device.type), enabled=lower):
-            pinned = pin_statistics(network.cpu(), image.cpu(), text, tokens)
+            pinned, logits = pinned_with_answer(network.cpu(), image.cpu(), text, tokens)
     finally:
         network.to(device)  # with the weights, which both networks share
-    return pinned.to(device)
+    return pinned.to(device), logits.to(device)
 
 
 def _channels_last(image: torch.Tensor) -> torch.Tensor:
@@ -76,8 +115,14 @@ Place = tuple[int, int]
 def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int) -> np.ndarray:
     """Up to `count` tiles (N, side, side), float32, normalised, at the network's scale, spread over a scan's rock.
 
-    Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more.
+    Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more. A
+    scan that is rock all over and no larger than so many tiles is taken as it is, each slice one tile.
     """
+    if volume.depth * math.prod(windows.shape) <= count * side**2 and all(
+        _is_rock_all_over(mask, windows) for mask in foreground.masks
+    ):
+        whole = Window(0, 0, *windows.shape)
+        return np.stack([_tile(volume, windows, foreground, index, whole) for index in range(volume.depth)])
     slices = [i * volume.depth // min(count, volume.depth) for i in range(min(count, volume.depth))]
     high, wide = (min(side, length) for length in windows.shape)
     rock: list[tuple[int, int, int]] = []
@@ -98,12 +143,22 @@ def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, sid
     chosen = places if len(places) <= count else [places[i * len(places) // count] for i in range(count)]
     tiles = []
     for index, top, left in chosen:
-        with volume.slice(index) as source:
-            pixels = at_network_scale(source, windows).read(top, left, high, wide)
-        tile = foreground.normalisation.normalised(pixels, index, top, left, windows.scale)
+        tile = _tile(volume, windows, foreground, index, Window(top, left, high, wide))
         shown = imaged[index, top, left]
         tiles.append(tile if shown is None else _filled(tile, shown))
     return np.stack(tiles)
+
+
+def _is_rock_all_over(mask: RockMask, windows: Windows) -> bool:
+    whole = (windows.scale, 0, 0, *windows.shape)
+    return not (mask.empty.any() or mask.is_empty_at(*whole)) and mask.imaged_at(*whole) is None
+
+
+def _tile(volume: ScanVolume, windows: Windows, foreground: Foreground, index: int, place: Window) -> np.ndarray:
+    """A part (H, W) of a slice as the network sees it, at its scale."""
+    with volume.slice(index) as source:
+        pixels = at_network_scale(source, windows).read(*place)
+    return foreground.normalisation.normalised(pixels, index, place.top, place.left, windows.scale)
 
 
 def _places(windows: Windows, rock: RockMask, size: tuple[int, int], most: int) -> list[Place]:
@@ -113,7 +168,7 @@ def _places(windows: Windows, rock: RockMask, size: tuple[int, int], most: int) 
     for part, scale, side, length in zip(box, windows.scale, size, windows.shape, strict=True):
         first = min(int(part.start * scale), length - side)
         starts.append(first)
-        lengths.append(max(side, min(length, ceil(part.stop * scale)) - first))
+        lengths.append(max(side, min(length, math.ceil(part.stop * scale)) - first))
     high, wide = size
     found = sample_windows((lengths[0], lengths[1]), size, most * high * wide)
     return [
@@ -131,7 +186,9 @@ def _filled(tile: np.ndarray, imaged: np.ndarray) -> np.ndarray:
     return result
 
 
-def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures, precision: str) -> nn.Module:
+def pinned(
+    network: nn.Module, tiles: torch.Tensor, features: TextFeatures, precision: str, is_image: bool = False
+) -> nn.Module:
     """The network with its statistics fixed to tiles (N, 1, H, W) of a scan, normalised.
 
     Args:
@@ -139,11 +196,13 @@ def pinned(network: nn.Module, tiles: torch.Tensor, features: TextFeatures, prec
         tiles: spread over the scan's rock, on the network's device.
         features: of the prompt.
         precision: as in `autocast`; that in which it will run, so that the statistics are those of what it will see.
+        is_image: the one tile is the whole scan, so that it may be asked for too; see `NetworkForImage`.
     """
     text, tokens = features.text.to(tiles.device), features.tokens.to(tiles.device)
     count = len(tiles)
+    make = NetworkForImage if is_image else network_for_tiles
     with autocast(precision, tiles.device):
-        return network_for_tiles(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
+        return make(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
 
 
 def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror: bool = False) -> WindowNetwork:

@@ -290,8 +290,9 @@ def predictor_for(
         device: where the network runs.
     """
     if settings.statistics == "micrograph":
-        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
-        network = pinned(network, tiles.unsqueeze(1).to(device), features, settings.precision)
+        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES)).unsqueeze(1).to(device)
+        is_image = tiles.shape == (1, 1, *windows.shape)
+        network = pinned(network, tiles, features, settings.precision, is_image)
     run = prompted(network, features, settings.precision, settings.mirror)
     return ChunkPredictor(volume, windows, run, foreground, batch, device)
 

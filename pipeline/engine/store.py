@@ -18,7 +18,7 @@ from pipeline.files import make_folders, partial_path, sync_folder, write_durabl
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: to be part of the request: raised whenever the same model would write other bytes for the same scan
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 CHANNELS = ("mask", "probability")
 MASK, PROBABILITY = range(2)
 _MARK = "vlsenet"

@@ -67,6 +67,19 @@ def pin_statistics(
     Raises:
         ValueError: the network is pinned already; pin the one that it was made of.
     """
+    return pinned_with_answer(network, image, text, tokens)[0]
+
+
+def pinned_with_answer(
+    network: nn.Module,
+    image: torch.Tensor,
+    text: torch.Tensor | None = None,
+    tokens: torch.Tensor | None = None,
+) -> tuple[nn.Module, torch.Tensor]:
+    """What `pin_statistics` returns, and the logits (N, 1, H, W) that it gives to the tiles themselves.
+
+    They come with the pass that takes the statistics. Arguments and errors as for `pin_statistics`.
+    """
     if any(isinstance(module, (PinnedMean, PinnedNorm)) for module in network.modules()):
         raise ValueError("the network's statistics are pinned already: pin the network that it was made of")
     shared = {id(parameter): parameter for parameter in network.parameters()}
@@ -74,10 +87,10 @@ def pin_statistics(
     waiting = {name: _Pinning(module) for name, module in pinned.named_modules() if _can_be_pinned(module)}
     _replace(pinned, waiting)
     with torch.no_grad():
-        pinned(image, text, tokens)
+        logits: torch.Tensor = pinned(image, text, tokens)
     # a part that the pass did not reach stays as it was
     _replace(pinned, {name: module.pinned or module.module for name, module in waiting.items()})
-    return pinned
+    return pinned, logits
 
 
 class _Pinning(nn.Module):

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from pipeline.engine import pinned_network
-from pipeline.engine.pinned_network import network_for_tiles, pinned, prompted
-from pipeline.networks import pin_statistics
+from pipeline.engine.pinned_network import NetworkForImage, network_for_tiles, pinned, prompted
+from pipeline.networks import pinned_with_answer
 from pipeline.networks.unet import UNet
 from pipeline.text import TextFeatures
 
@@ -38,6 +38,32 @@ def test_statistics_are_taken_in_the_precision_of_the_run() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             expected = network_for_tiles(network_, tiles)
         assert torch.equal(half(tiles), expected(tiles))
+
+
+@pytest.mark.parametrize("norm", ["instance", "batch"])
+@pytest.mark.parametrize("size", [(48, 64), (37, 51)])
+def test_a_network_for_an_image_answers_as_the_one_for_its_only_tile(size: tuple[int, int], norm: str) -> None:
+    plain, image = network(norm), torch.randn(1, 1, *size)
+    whole, tiles = NetworkForImage(plain, image), network_for_tiles(plain, image)
+    with torch.no_grad():
+        for windows in (image, image[..., :32, :48], image.expand(3, -1, -1, -1), image + 1):
+            torch.testing.assert_close(whole(windows), tiles(windows), rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_that_is_a_window_of_its_own_passes_once() -> None:
+    class Counted(UNet):
+        passes = 0
+
+        def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+            Counted.passes += 1
+            return super().forward(*inputs)
+
+    image = torch.randn(1, 1, 37, 51)
+    whole = NetworkForImage(Counted(1, 1, FEATURES, "instance"), image)
+    whole(image.clone())
+    assert Counted.passes == 1
+    whole(image[..., 1:])
+    assert Counted.passes == 2
 
 
 def test_mirroring_gives_an_answer_that_mirrors_with_the_image() -> None:
@@ -84,13 +110,13 @@ def test_statistics_that_a_gpu_has_no_room_for_are_taken_on_the_cpu(monkeypatch:
     plain, tiles, devices = network(), torch.randn(2, 1, 32, 48), []
     expected = network_for_tiles(plain, tiles)
 
-    def full(given: nn.Module, image: torch.Tensor, *text: object) -> nn.Module:
+    def full(given: nn.Module, image: torch.Tensor, *text: object) -> tuple[nn.Module, torch.Tensor]:
         devices.append(image.device.type)
         if image.device.type == "meta":  # stands for a GPU
             raise torch.OutOfMemoryError
-        return pin_statistics(given, tiles)
+        return pinned_with_answer(given, tiles)
 
-    monkeypatch.setattr(pinned_network, "pin_statistics", full)
+    monkeypatch.setattr(pinned_network, "pinned_with_answer", full)
     monkeypatch.setattr(torch.Tensor, "cpu", lambda tensor: tiles if tensor.is_meta else tensor)
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda kind: False)
     monkeypatch.setattr(torch, "get_autocast_dtype", lambda kind: torch.bfloat16)

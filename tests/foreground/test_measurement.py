@@ -90,6 +90,23 @@ def test_tiles_lie_in_rock_of_all_slices(scale: float) -> None:
     assert tiles.std((1, 2)).min() > 0.1
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_a_scan_no_larger_than_the_tiles_is_taken_whole(scale: float) -> None:
+    small = [image[:300, :420] for image in (ROCK, ROCK[::-1])]
+    volume, windows = volume_of(*small), Windows(ChunkPlan(300, 420, 2, chunk=256), 16, (scale, scale))
+    foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=True)
+    tiles = rock_tiles(volume, windows, foreground, side=256, count=4)
+    assert tiles.shape == (2, *windows.shape)
+    if scale == 1:
+        expected = [foreground.normalisation.normalised(image, i, 0, 0) for i, image in enumerate(small)]
+        np.testing.assert_array_equal(tiles, expected)
+    assert rock_tiles(volume, windows, foreground, side=128, count=3).shape[1:] == (128, 128)
+    # blank ground is no rock
+    small[0] = np.where(np.arange(420) < 70, 0, small[0]).astype(np.uint8)
+    foreground = Foreground.measured(volume_of(*small), windows, skip_empty=True, flatten_shading=True)
+    assert rock_tiles(volume_of(*small), windows, foreground, side=128, count=16).shape[1:] == (128, 128)
+
+
 def test_there_are_as_many_tiles_as_wanted_though_half_of_a_slice_is_empty() -> None:
     image = np.random.default_rng(0).integers(60, 250, (8 * CELL, 16 * CELL), dtype=np.uint8)
     empty = np.zeros((1, 8, 16), bool)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from pipeline.networks.blocks import SpatialMean
-from pipeline.networks.pinning import pin_statistics, reads_tile
+from pipeline.networks.pinning import pin_statistics, pinned_with_answer, reads_tile
 from tests.networks.cases import CASES, TEXT_DIM, batch, build
 
 HALO = 256  # beyond the receptive field
@@ -15,13 +15,14 @@ SHIFT = 16  # the poolings' grid: tiles at other places see other blocks of pixe
 @pytest.mark.parametrize("case", CASES)
 def test_pinned_on_one_tile_the_answer_on_it_is_the_same(case: str) -> None:
     network, inputs = build(case).eval(), batch(1, 1, 48, 64)
-    pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    pinned, answer = pinned_with_answer(network, inputs["image"], inputs["text"], inputs["tokens"])
     assert not reads_tile(pinned)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean = module.running_var = None  # then it takes the tile's own, too
     with torch.no_grad():
         torch.testing.assert_close(pinned(**inputs), network(**inputs), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(pinned(**inputs), answer, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("norm", ["instance", "group"])

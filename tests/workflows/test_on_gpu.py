@@ -15,7 +15,7 @@ import torch
 import zarr
 
 from pipeline.engine import pinned_network
-from pipeline.networks import pin_statistics
+from pipeline.networks import pinned_with_answer
 from pipeline.synthetic import generate, write_dataset
 from pipeline.workflows import ScanSegmentation, load_model
 from tests.workflows.export.cases import write_checkpoint
@@ -115,12 +115,14 @@ def test_statistics_that_find_no_room(
 ) -> None:
     roomy = scan(work, tmp_path / "roomy", "cuda:0", precision=precision).astype(int)
 
-    def full(network: torch.nn.Module, image: torch.Tensor, *text: torch.Tensor) -> torch.nn.Module:
+    def full(
+        network: torch.nn.Module, image: torch.Tensor, *text: torch.Tensor
+    ) -> tuple[torch.nn.Module, torch.Tensor]:
         if image.is_cuda:
             raise torch.OutOfMemoryError
-        return pin_statistics(network, image, *text)
+        return pinned_with_answer(network, image, *text)
 
-    monkeypatch.setattr(pinned_network, "pin_statistics", full)
+    monkeypatch.setattr(pinned_network, "pinned_with_answer", full)
     tight = scan(work, tmp_path / "tight", "cuda:0", precision=precision).astype(int)
     assert "they are computed on the CPU" in caplog.text
     assert np.abs(roomy - tight).max() <= (2 if precision == "float32" else 40)
