@@ -132,16 +132,18 @@ def without_results(scans: Sequence[Path]) -> list[Path]:
     return [path for path in scans if path not in own]
 
 
-def was_written(folder: Path, outputs: Mapping[str, Any]) -> bool:
+def was_written(folder: Path, outputs: Mapping[str, Any], sizes: Mapping[str, float | None]) -> bool:
     """Whether a finished segmentation has all results that are asked for; otherwise all are to be written again.
 
     Args:
         folder: of the results.
         outputs: which files are asked for (`ScanSettings.outputs`).
+        sizes: side of a pixel and distance of slices (nm), as they are known now, by their names in the manifest.
     """
     manifest = json.loads((folder / MANIFEST).read_text()) if (folder / MANIFEST).exists() else {}
     written = manifest.get("outputs", outputs)
     further = [f"--{name}" for name, value in outputs.items() if not _is_in(value, written.get(name))]
+    further += [f"--{name}" for name, size in sizes.items() if manifest and size not in (None, manifest.get(name))]
     names = [*expected_files(outputs, is_stack=manifest.get("volume") is not None), STORE]
     missing = [name for name in names if not (folder / name).exists()]
     if further:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numcodecs
@@ -140,6 +141,36 @@ def scan_request(
         "device": device.type,
         "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
     }
+
+
+#: in a request: lengths in the tables, which are none of the network's where it sees the scan as it is
+_LENGTHS = ("pixel_size_nm", "slice_spacing_nm")
+
+
+def with_sizes_apart(request: Mapping[str, Any], earlier: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The earlier request where this one differs by lengths only, that the network would not notice.
+
+    Args:
+        request: what is asked now.
+        earlier: of the segmentation in the folder; empty where there is none.
+        folder: of the results, for the message.
+
+    Raises:
+        UserError: by another pixel size alone, the network would see the scan at another scale.
+    """
+    now = json.loads(json.dumps(request))
+    # sizes of chunks follow from the scale
+    others = {name: value for name, value in now.items() if name not in (*_LENGTHS, "scale", "chunk_size", "batch")}
+    if not earlier or any(earlier.get(name) != value for name, value in others.items()):
+        return now
+    if now["pixel_size_nm"] != earlier.get("pixel_size_nm") and now["scale"] != earlier.get("scale"):
+        before, after = ("x".join(f"{side:.4g}" for side in of["scale"]) for of in (earlier, now))
+        raise UserError(
+            f"{folder}: by this pixel size the network sees the scan {after} times as large, and by that of the "
+            f"earlier results {before} times: it must be segmented again; give --overwrite, or --rescale false to both"
+        )
+    same = all(now[name] == earlier.get(name) for name in ("scale", "chunk_size", "batch"))
+    return dict(earlier) if same else now
 
 
 def refuse_changed(volume: ScanVolume, request: Mapping[str, Any]) -> None:

@@ -28,7 +28,7 @@ from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.drawn_scale import offer_scale_bar, take_scale_bar
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
-from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request
+from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request, with_sizes_apart
 from pipeline.workflows.scan.results import (
     JOURNAL,
     MANIFEST,
@@ -113,7 +113,7 @@ class ScanSegmentation:
             self._ranks.first_does(lambda: refuse_foreign(self._folder, self._journal_folder))
         with self._ranks.one_then_others(self._open) as volume:
             request = self._ranks.first_does(lambda: self._request(volume))
-            if self._ranks.first_does(lambda: not self._overwrite and self._was_done(request)):
+            if self._ranks.first_does(lambda: not self._overwrite and self._was_done(request, volume)):
                 return None
             plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)
             scale = request["scale"][0], request["scale"][1]
@@ -203,10 +203,11 @@ class ScanSegmentation:
     def _journal_folder(self) -> Path:
         return self._folder / JOURNAL
 
-    def _was_done(self, request: dict[str, Any]) -> bool:
+    def _was_done(self, request: dict[str, Any], volume: ScanVolume) -> bool:
         if not Journal.is_finished(self._journal_folder, request):
             return False
-        if done := was_written(self._folder, self._settings.outputs):
+        sizes = {"pixel_size_nm": self._side(volume), "slice_spacing_nm": self._slice_spacing(volume)}
+        if done := was_written(self._folder, self._settings.outputs, sizes):
             report = self._folder / (REPORT if self._settings.report else OVERVIEW)
             logger.info("%s: already segmented, see %s; --overwrite segments it again", self._path, report)
         return done
@@ -238,7 +239,10 @@ class ScanSegmentation:
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
         earlier = Journal.request_in(self._journal_folder) or {}
         size = pixel_size_of(volume, self._settings)
-        return scan_request(volume, self._model, self._settings, self._device, size, earlier, self._ranks.local_count)
+        request = scan_request(
+            volume, self._model, self._settings, self._device, size, earlier, self._ranks.local_count
+        )
+        return request if self._overwrite else with_sizes_apart(request, earlier, self._folder)
 
     def _journal(self, request: dict[str, Any]) -> Journal:
         folder = self._journal_folder

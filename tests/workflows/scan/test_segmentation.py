@@ -23,6 +23,7 @@ from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.scan import results
+from tests.images.microscope.bars import one_line
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files, settings_of
 
@@ -269,6 +270,45 @@ def test_an_info_bar_is_never_rock(tmp_path: Path, model: TrainedModel, rows: in
     first, second = (json.loads((tmp_path / name / "porosity.json").read_text()) for name in "ab")
     assert first["rock_pixels"] == second["rock_pixels"] == rows * 500
     assert first["porosity"] == second["porosity"]
+
+
+def test_a_bar_on_top_is_never_rock(tmp_path: Path, model: TrainedModel) -> None:
+    """Pores lie where the file has them, and those at the bar are cut by the border."""
+    rock = generate((300, 500), seed=1).image
+    Image.fromarray(np.concatenate([one_line(40, 500, 0, 255), rock])).save(tmp_path / "bar.png")
+    Image.fromarray(rock).save(tmp_path / "rock.png")
+    segmentation(tmp_path / "bar.png", tmp_path / "a", model, info_bar="auto", report=True).run()
+    segmentation(tmp_path / "rock.png", tmp_path / "b", model, info_bar="keep").run()
+    for channel in (0, 1):
+        answer = levels(tmp_path / "a", channel)
+        assert answer.shape == (340, 500)
+        assert not answer[:40].any()
+    barred, plain = (json.loads((tmp_path / name / "porosity.json").read_text()) for name in "ab")
+    assert barred["rock_pixels"] == plain["rock_pixels"] == 300 * 500
+    assert barred["porosity"] == pytest.approx(plain["porosity"], abs=0.05)  # the network sees another grid
+    table = pd.read_parquet(tmp_path / "a" / "pores.parquet")
+    assert table["bbox_y_px"].min() >= 40
+    assert table["touches_border"][table["bbox_y_px"] == 40].all()
+
+
+def test_a_pixel_size_is_added_to_a_finished_segmentation(
+    tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the network, as it would see the same; tables, report, store and manifest have it then."""
+    image, out = tmp_path / "a.png", tmp_path / "out"
+    Image.fromarray(generate((200, 260), seed=4).image).save(image)
+    segmentation(image, out, model, report=True).run()
+    before = levels(out, 1)
+    monkeypatch.setattr("pipeline.workflows.scan.segmentation.write_chunks", lambda *a: a[4] and pytest.fail("network"))
+    segmentation(image, out, model, report=True, pixel_size_nm=12.5).run()
+    np.testing.assert_array_equal(levels(out, 1), before)
+    assert json.loads((out / "manifest.json").read_text())["pixel_size_nm"] == 12.5
+    assert json.loads((out / "porosity.json").read_text())["pixel_size_nm"] == 12.5
+    assert any(name.endswith("_um2") for name in pd.read_parquet(out / "pores.parquet"))
+    scales = zarr.open_group(str(out / "segmentation.ome.zarr"), mode="r").attrs["multiscales"][0]["datasets"]
+    assert scales[0]["coordinateTransformations"][0]["scale"][-1] == 12.5
+    assert segmentation(image, out, model, report=True, pixel_size_nm=12.5).run() is None
+    assert segmentation(image, out, model, report=True).run() is None
 
 
 def test_bright_pores_are_found_in_an_inverted_scan(tmp_path: Path, model: TrainedModel) -> None:
