@@ -7,6 +7,9 @@ without the optimiser; inference is the forward pass as the commands run it, wit
 precision for this device. Shares of time are those of forward, measured with the device waited for around every part;
 "other" is what belongs to no part (padding, cropping).
 
+With `--phases 2,4` it also prints what so many phases cost over one, in time and peak memory: VLSE-Net runs its encoder
+once and its decoder for each, U-Net has a logit for each.
+
 With `--compile MODE` both run compiled, as a GPU waits for Python to ask for the next kernel (`reduce-overhead`: by
 CUDA graphs); shares and operations are those of the network as it is.
 """
@@ -15,7 +18,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -68,16 +71,18 @@ PARTS = {
 
 
 def make(
-    name: str, preset: str, norm: str, batch: int, size: int, device: str
+    name: str, preset: str, norm: str, batch: int, size: int, device: str, phases: int = 1
 ) -> tuple[nn.Module, dict[str, torch.Tensor]]:
     """A network with seeded weights and noise as its input, on the device and in the layout that is used there."""
     torch.manual_seed(0)
-    network = build_network(name, preset, TEXT_DIM, norm=norm, switches={"renormalise": False})  # as train.yaml has it
+    switches = {"renormalise": False}  # as train.yaml has it
+    network = build_network(name, preset, TEXT_DIM, phases=phases, norm=norm, switches=switches)
+    asked = (batch,) if phases == 1 else (batch, phases)
     inputs = {
         "image": torch.randn(batch, 1, size, size),
-        "text": torch.randn(batch, TEXT_DIM),
-        "tokens": torch.randn(batch, TEXT_LENGTH, TEXT_DIM),
-        "mask": (torch.rand(batch, 1, size, size) < 0.1).float(),
+        "text": torch.randn(*asked, TEXT_DIM),
+        "tokens": torch.randn(*asked, TEXT_LENGTH, TEXT_DIM),
+        "mask": (torch.rand(batch, phases, size, size) < 0.1).float(),
     }
     layout = memory_format(norm)
     placed = {key: value.to(device) for key, value in inputs.items()}
@@ -184,6 +189,53 @@ def measure(
     return result
 
 
+def measure_phases(
+    preset: str, size: int, batch: int, norm: str, repeats: int, device: torch.device, counts: Sequence[int]
+) -> dict[str, Any]:
+    """What several phases cost over one.
+
+    Args:
+        preset: widths.
+        size: side of the images (px).
+        batch: images in one pass.
+        norm: of the networks.
+        repeats: turns.
+        device: where they run.
+        counts: of phases.
+
+    Returns:
+        For each network and kind of work, by number of phases, one among them: `seconds`, `ratio` (over one phase) and
+        `peak_memory_mb`.
+    """
+    result: dict[str, Any] = {}
+    for name in NETWORKS:
+        made = {count: make(name, preset, norm, batch, size, str(device), count) for count in (1, *counts)}
+        for kind in ("forward+backward", "inference"):
+            work = {str(count): work_of(kind, *parts) for count, parts in made.items()}
+            times = interleaved(work, repeats, device)
+            result.setdefault(name, {})[kind] = {
+                count: {
+                    "seconds": spread(times[count]),
+                    "ratio": ratios(times[count], times["1"]),
+                    "peak_memory_mb": peak_memory(work[count], device),
+                }
+                for count in work
+            }
+    return result
+
+
+def report_phases(result: dict[str, Any]) -> str:
+    """A table for people of what `measure_phases` returns."""
+    lines = [f"  {'':<34}{'time (ms)':>26}{'over one phase':>24}{'peak memory (MB)':>20}"]
+    for name, kinds in result.items():
+        for kind, counts in kinds.items():
+            for count, numbers in counts.items():
+                label = f"{name}, {kind}, {count} {'phase' if count == '1' else 'phases'}"
+                time_, ratio = shown(numbers["seconds"], 1e3, 1), shown(numbers["ratio"])
+                lines.append(f"  {label:<34}{time_:>26}{ratio:>24}{numbers['peak_memory_mb']:>20.1f}")
+    return "\n".join(lines)
+
+
 def report(result: dict[str, Any]) -> str:
     """A table for people."""
     lines = [f"preset {result['preset']}, widths {' '.join(map(str, result['features']))}"]
@@ -214,7 +266,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--compile", choices=("default", "reduce-overhead", "max-autotune"), metavar="MODE", help="use torch.compile"
     )
+    parser.add_argument("--phases", default="", help="numbers of phases, separated by commas, to compare with one")
     options = parser.parse_args(arguments)
+    counts = [int(count) for count in filter(None, options.phases.split(","))]
     device = chosen_device(options)
     where = machine(device)
     print(f"{where}\n{options.batch} x {options.size} x {options.size} px, {options.norm} norm; ", end="")
@@ -226,6 +280,10 @@ def main(arguments: list[str] | None = None) -> None:
             measure(preset, options.size, options.batch, options.norm, options.repeats, device, options.compile)
         )
         print(report(results[-1]), flush=True)
+        if counts:
+            several = measure_phases(preset, options.size, options.batch, options.norm, options.repeats, device, counts)
+            results[-1]["phases"] = several
+            print(report_phases(several), flush=True)
     if options.output:
         settings = {
             "batch": options.batch,

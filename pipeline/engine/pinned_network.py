@@ -25,7 +25,7 @@ logger = logging.getLogger("vlsenet")
 
 STATISTICS = ("micrograph", "network")
 
-#: windows (N, 1, H, W), normalised -> logits (N, 1, H, W)
+#: windows (N, 1, H, W), normalised -> logits (N, K, H, W), one for each phase that is asked for
 WindowNetwork = Callable[[torch.Tensor], torch.Tensor]
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
@@ -50,8 +50,8 @@ class NetworkForImage(nn.Module):
     Args:
         network: as trained.
         image: (1, C, H, W).
-        text: global text feature (1, D), the same in every call.
-        tokens: text token features (1, L, D), likewise.
+        text: global text feature (1, D), or of K phrases (1, K, D), the same in every call.
+        tokens: text token features (1, L, D) or (1, K, L, D), likewise.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class NetworkForImage(nn.Module):
     def forward(
         self, windows: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Logits (N, 1, H, W) of windows (N, C, H, W) of the image."""
+        """Logits (N, K, H, W) of windows (N, C, H, W) of the image."""
         if torch.equal(windows, self._image):
             return self._logits
         result: torch.Tensor = self._form(windows, text, tokens)
@@ -194,7 +194,7 @@ def pinned(
     Args:
         network: as trained.
         tiles: spread over the scan's rock, on the network's device.
-        features: of the prompt.
+        features: of the prompt, text (D,) and tokens (L, D), or of K phases' prompts, (K, D) and (K, L, D).
         precision: as in `autocast`; that in which it will run, so that the statistics are those of what it will see.
         is_image: the one tile is the whole scan, so that it may be asked for too; see `NetworkForImage`.
     """
@@ -202,15 +202,20 @@ def pinned(
     count = len(tiles)
     make = NetworkForImage if is_image else network_for_tiles
     with autocast(precision, tiles.device):
-        return make(network, tiles, text.expand(count, -1), tokens.expand(count, -1, -1))
+        return make(network, tiles, *_for_each(count, text, tokens))
+
+
+def _for_each(count: int, *features: torch.Tensor) -> list[torch.Tensor]:
+    """Features of a prompt, or of several, for each window of a batch."""
+    return [feature.expand(count, *feature.shape) for feature in features]
 
 
 def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror: bool = False) -> WindowNetwork:
-    """A function of windows (N, 1, H, W), normalised, to logits (N, 1, H, W).
+    """A function of windows (N, 1, H, W), normalised, to logits (N, K, H, W).
 
     Args:
         network: as trained, or pinned.
-        features: of the prompt.
+        features: as for `pinned`; of one prompt (D,) and (L, D), K is 1.
         precision: as in `autocast`.
         mirror: average the logits over the four mirrorings of each window: four times the work for a steadier answer,
             as a pore is one from every side.
@@ -221,7 +226,9 @@ def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror:
     def once(windows: torch.Tensor) -> torch.Tensor:
         count = len(windows)
         with autocast(precision, windows.device):
-            logits: torch.Tensor = network(windows, text.expand(count, -1), tokens.expand(count, -1, -1))
+            logits: torch.Tensor = network(
+                windows, *(feature.expand(count, *feature.shape) for feature in (text, tokens))
+            )
         return logits
 
     def mirrored(windows: torch.Tensor) -> torch.Tensor:

@@ -53,7 +53,7 @@ class MemoryNeed(NamedTuple):
         return cls(small - per_pixel * windows[0].numel(), per_pixel)
 
 
-_measured: WeakKeyDictionary[nn.Module, dict[tuple[str, str, str], MemoryNeed]] = WeakKeyDictionary()
+_measured: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], MemoryNeed]] = WeakKeyDictionary()
 
 
 def memory_need(
@@ -63,12 +63,12 @@ def memory_need(
 
     Args:
         network: as trained, on the device.
-        features: of any text.
+        features: of any text, or of as many as will be asked with; one after the other, they take little more than one.
         statistics: `micrograph` or `network`.
         precision: as in `autocast`.
         device: where it runs.
     """
-    form = statistics, precision, str(device)
+    form = statistics, precision, str(device), features.text.shape
     known = _measured.setdefault(network, {})
     if form not in known:
         runs = network

@@ -128,9 +128,10 @@ def inference_form(network: nn.Module) -> nn.Module:
     network = fuse_norms(network).to(memory_format=torch.channels_last)
     if next(network.parameters()).device.type != "cpu":
         return network
-    for name, module in list(network.named_children()):
-        if isinstance(module, DecoderStage):
-            setattr(network, name, LowResolutionStage(module))
+    for parent in list(network.modules()):
+        for name, module in list(parent.named_children()):
+            if isinstance(module, DecoderStage):
+                setattr(parent, name, LowResolutionStage(module))
     for module in network.modules():
         if isinstance(module, ASRM) and module.gate is not None:  # snakes sample map by map
             module.branches.to(memory_format=torch.contiguous_format)

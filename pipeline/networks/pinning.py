@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar, cast
 
 import torch
 from torch import nn
 
 from pipeline.networks.blocks import SpatialMean, at_least_single
+from pipeline.networks.inputs import phrase_count
+from pipeline.networks.unet import UNet
+
+N = TypeVar("N", bound=nn.Module)
+T = TypeVar("T")
 
 
 class PinnedMean(SpatialMean):
@@ -58,11 +65,11 @@ def pin_statistics(
     Args:
         network: any network of this package; it is left as it is.
         image: tiles that stand for the scan (N, C, H, W), all in one batch.
-        text: global text feature (N, D), as for the network's forward pass.
-        tokens: text token features (N, L, D).
+        text: global text feature (N, D), or of K phrases (N, K, D), as for the network's forward pass.
+        tokens: text token features (N, L, D), or of K phrases (N, K, L, D).
 
     Returns:
-        A copy of the network, in evaluation mode, that shares its weights.
+        A copy of the network, in evaluation mode, that shares its weights; for several phrases a `PinnedPhrases`.
 
     Raises:
         ValueError: the network is pinned already; pin the one that it was made of.
@@ -76,21 +83,82 @@ def pinned_with_answer(
     text: torch.Tensor | None = None,
     tokens: torch.Tensor | None = None,
 ) -> tuple[nn.Module, torch.Tensor]:
-    """What `pin_statistics` returns, and the logits (N, 1, H, W) that it gives to the tiles themselves.
+    """What `pin_statistics` returns, and the logits (N, K, H, W) that it gives to the tiles themselves.
 
     They come with the pass that takes the statistics. Arguments and errors as for `pin_statistics`.
     """
     if any(isinstance(module, (PinnedMean, PinnedNorm)) for module in network.modules()):
         raise ValueError("the network's statistics are pinned already: pin the network that it was made of")
-    shared = {id(parameter): parameter for parameter in network.parameters()}
-    pinned = copy.deepcopy(network, shared).eval()
-    waiting = {name: _Pinning(module) for name, module in pinned.named_modules() if _can_be_pinned(module)}
-    _replace(pinned, waiting)
+    if isinstance(network, UNet) and network.BY_PHRASE and (count := phrase_count(text, tokens)) is not None:
+        return _pinned_phrases(network, image, text, tokens, count)
+    copied = _copy(network)
+    logits = _pin(copied, lambda: copied(image, text, tokens))
+    return copied, logits
+
+
+class PinnedPhrases(nn.Module):
+    """A network for several phrases, pinned: its encoder once, and for each phrase a decoder of its own.
+
+    What a decoder normalises depends on its phrase. It is called as the network itself is, with the same K phrases.
+
+    Args:
+        encoder: encodes images.
+        decoders: of each phrase.
+    """
+
+    def __init__(self, encoder: UNet, decoders: Sequence[UNet]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoders = nn.ModuleList(decoders)
+
+    def forward(
+        self, image: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Logits (N, K, H, W) of images (N, C, H, W) for text (N, K, D) and tokens (N, K, L, D)."""
+        encoded = cast(UNet, self.encoder).encode(image)
+        # phrase after phrase, in the memory of one
+        return torch.cat(
+            [
+                cast(UNet, decoder).decode(encoded, *_of_phrase(phrase, text, tokens))
+                for phrase, decoder in enumerate(self.decoders)
+            ],
+            dim=1,
+        )
+
+
+def _pinned_phrases(
+    network: UNet, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None, count: int
+) -> tuple[PinnedPhrases, torch.Tensor]:
+    encoder, decoder = _copy(network), _copy(network)
+    for name, _ in list(network.named_children()):
+        delattr(decoder if name in network.ENCODER else encoder, name)
+    encoded = _pin(encoder, lambda: encoder.encode(image))
+    decoders = [_copy(decoder) for _ in range(count)]
+    logits = [
+        _pin(own, partial(own.decode, encoded, *_of_phrase(phrase, text, tokens)))
+        for phrase, own in enumerate(decoders)
+    ]
+    return PinnedPhrases(encoder, decoders).eval(), torch.cat(logits, dim=1)
+
+
+def _of_phrase(phrase: int, *features: torch.Tensor | None) -> list[torch.Tensor | None]:
+    """Text (N, D) and tokens (N, L, D) of one phrase, from those of all."""
+    return [None if feature is None else feature[:, phrase] for feature in features]
+
+
+def _copy(network: N) -> N:
+    """In evaluation mode, with the same weights: not copies of them."""
+    return copy.deepcopy(network, {id(parameter): parameter for parameter in network.parameters()}).eval()
+
+
+def _pin(network: nn.Module, run: Callable[[], T]) -> T:
+    """Pin all that a pass of the network reaches, and return what it gives; what it does not reach stays as it was."""
+    waiting = {name: _Pinning(module) for name, module in network.named_modules() if _can_be_pinned(module)}
+    _replace(network, waiting)
     with torch.no_grad():
-        logits: torch.Tensor = pinned(image, text, tokens)
-    # a part that the pass did not reach stays as it was
-    _replace(pinned, {name: module.pinned or module.module for name, module in waiting.items()})
-    return pinned, logits
+        answer = run()
+    _replace(network, {name: module.pinned or module.module for name, module in waiting.items()})
+    return answer
 
 
 class _Pinning(nn.Module):

@@ -40,6 +40,11 @@ class UNet(BasicUNet):
     the first and last pixel, because the latter shifts features by an amount that depends on the tile's size.
     """
 
+    #: the parts that `encode` runs; all others are those of `decode`
+    ENCODER: tuple[str, ...] = ("conv_0", "down_1", "down_2", "down_3", "down_4")
+    #: whether `decode` answers one phrase at a time, or all phases in one pass
+    BY_PHRASE = False
+
     def __init__(
         self,
         in_channels: int = 1,

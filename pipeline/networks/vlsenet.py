@@ -40,6 +40,9 @@ class VLSENet(UNet):
     The encoder reads no text. So of several phrases asked about an image each takes a pass of the decoder alone.
     """
 
+    ENCODER = (*UNet.ENCODER, "asrm_skip")
+    BY_PHRASE = True
+
     def __init__(
         self,
         in_channels: int = 1,

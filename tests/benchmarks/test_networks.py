@@ -31,6 +31,21 @@ def test_the_numbers_of_a_tiny_run(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "preset small" in capsys.readouterr().out
 
 
+def test_the_cost_of_several_phases(capsys: pytest.CaptureFixture[str]) -> None:
+    import networks
+
+    numbers = networks.measure_phases("small", 32, 1, "instance", 1, torch.device("cpu"), [3])
+    assert set(numbers) == {"vlsenet", "unet"}
+    for kinds in numbers.values():
+        for kind in ("forward+backward", "inference"):
+            assert set(kinds[kind]) == {"1", "3"}
+            assert kinds[kind]["1"]["ratio"]["median"] == 1
+            assert all(of["peak_memory_mb"] > 0 for of in kinds[kind].values())
+    text = networks.report_phases(numbers)
+    assert "vlsenet, inference, 3 phases" in text
+    assert len(text.splitlines()) == 9
+
+
 def test_both_networks_run_compiled(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import networks
 

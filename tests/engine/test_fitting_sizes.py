@@ -6,6 +6,7 @@ import torch
 from pipeline.engine import sizes as scan_size
 from pipeline.engine.sizes import MemoryNeed, fitting_sizes, memory_need
 from pipeline.errors import UserError
+from pipeline.networks import VLSENet
 from pipeline.networks.unet import UNet
 from pipeline.text import TextFeatures
 
@@ -30,6 +31,14 @@ def test_memory_is_measured_for_each_pixel_and_once_for_a_form(monkeypatch: pyte
     assert 0 < pinned.per_pixel <= plain.per_pixel
     monkeypatch.setattr(MemoryNeed, "of", None)
     assert memory_need(network, features, "micrograph", "float32", CPU) is pinned
+
+
+@pytest.mark.parametrize("statistics", ["micrograph", "network"])
+def test_several_phrases_take_little_more_memory_than_one(statistics: str) -> None:
+    network = VLSENet(1, 4, (8, 8, 16, 16, 32), 8).eval()
+    asked = [TextFeatures(torch.zeros(*count, 8), torch.zeros(*count, 2, 8)) for count in ((), (4,))]
+    one, several = (memory_need(network, features, statistics, "float32", CPU) for features in asked)
+    assert one.per_pixel < several.per_pixel < 1.5 * one.per_pixel
 
 
 def test_a_batch_has_no_more_windows_than_there_are_chunks(monkeypatch: pytest.MonkeyPatch) -> None:

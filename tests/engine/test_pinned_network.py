@@ -6,7 +6,7 @@ from torch import nn
 
 from pipeline.engine import pinned_network
 from pipeline.engine.pinned_network import NetworkForImage, network_for_tiles, pinned, prompted
-from pipeline.networks import pinned_with_answer
+from pipeline.networks import VLSENet, pinned_with_answer
 from pipeline.networks.unet import UNet
 from pipeline.text import TextFeatures
 
@@ -130,3 +130,34 @@ def test_statistics_that_a_gpu_has_no_room_for_are_taken_on_the_cpu(monkeypatch:
     assert "they are computed on the CPU" in caplog.text
     with torch.no_grad():
         torch.testing.assert_close(found(tiles), expected(tiles), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("statistics", ["micrograph", "network"])
+def test_each_phrase_is_answered_as_it_is_alone(statistics: str, mirror: bool) -> None:
+    torch.manual_seed(0)
+    network_ = VLSENet(1, 3, FEATURES, 8).eval()
+    several = TextFeatures(torch.randn(3, 8), torch.randn(3, 2, 8))
+    tiles, windows = torch.randn(4, 1, 64, 64), torch.randn(2, 1, 50, 70)
+
+    def answer(features: TextFeatures) -> torch.Tensor:
+        runs = pinned(network_, tiles, features, "float32") if statistics == "micrograph" else network_
+        with torch.no_grad():
+            return prompted(runs, features, "float32", mirror)(windows)
+
+    together = answer(several)
+    assert together.shape == (2, 3, 50, 70)
+    alone = [answer(TextFeatures(several.text[k], several.tokens[k])) for k in range(3)]
+    torch.testing.assert_close(together, torch.cat(alone, dim=1), rtol=1e-5, atol=1e-5)
+    assert not torch.allclose(alone[0], alone[1])
+
+
+def test_a_network_for_an_image_answers_all_phrases() -> None:
+    torch.manual_seed(0)
+    network_, image = VLSENet(1, 3, FEATURES, 8).eval(), torch.randn(1, 1, 40, 56)
+    features = TextFeatures(torch.randn(3, 8), torch.randn(3, 2, 8))
+    whole, tiles = (pinned(network_, image, features, "float32", is_image) for is_image in (True, False))
+    with torch.no_grad():
+        for windows in (image, image[..., 8:]):
+            one, other = (prompted(runs, features, "float32")(windows) for runs in (whole, tiles))
+            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

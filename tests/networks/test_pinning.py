@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from pipeline.networks.blocks import SpatialMean
+from pipeline.networks.inference import inference_form
 from pipeline.networks.pinning import pin_statistics, pinned_with_answer, reads_tile
+from pipeline.networks.unet import DecoderStage, UNet
 from tests.networks.cases import CASES, TEXT_DIM, batch, build
 
 HALO = 256  # beyond the receptive field
@@ -137,3 +141,41 @@ def test_a_pinned_network_is_not_pinned_again() -> None:
     pinned = pin_statistics(build("unet-instance"), inputs["image"])
     with pytest.raises(ValueError, match="pin the network that it was made of"):
         pin_statistics(pinned, inputs["image"])
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.startswith("vlsenet")])
+def test_each_phrase_is_pinned_as_it_is_alone(case: str) -> None:
+    network, inputs = build(case, phases=3).eval(), batch(3, phases=3)
+    image, text, tokens = inputs["image"], inputs["text"], inputs["tokens"]
+    pinned, answer = pinned_with_answer(network, image, text, tokens)
+    alone = [pinned_with_answer(network, image, text[:, k], tokens[:, k]) for k in range(3)]
+    close = partial(torch.testing.assert_close, rtol=1e-5, atol=1e-5)
+    close(answer, torch.cat([logits for _, logits in alone], dim=1))
+    fast = inference_form(pinned)
+    assert not any(isinstance(module, DecoderStage) for module in fast.modules())
+    with torch.no_grad():
+        for phrases, phrase in ((pinned, lambda k: alone[k][0]), (fast, lambda k: inference_form(alone[k][0]))):
+            expected = [phrase(k)(image, text[:, k], tokens[:, k]) for k in range(3)]
+            close(phrases(image, text, tokens), torch.cat(expected, dim=1))
+
+
+def test_the_encoder_is_pinned_once_and_weighs_once() -> None:
+    network, inputs = build("vlsenet-as-trained", phases=3), batch(phases=3)
+    passes: list[int] = []
+    network.conv_0.register_forward_hook(lambda *_: passes.append(1))  # copies of the network have it too
+    pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    assert len(passes) == 1
+    pinned(inputs["image"], inputs["text"], inputs["tokens"])
+    assert len(passes) == 2
+    own = {id(parameter) for parameter in network.parameters()}
+    assert {id(parameter) for parameter in pinned.parameters()} <= own
+    with pytest.raises(ValueError, match="pin the network that it was made of"):
+        pin_statistics(pinned, inputs["image"], inputs["text"], inputs["tokens"])
+
+
+def test_a_unet_for_several_phases_is_pinned_in_one_pass() -> None:
+    network, inputs = build("unet-instance", phases=3), batch(phases=3)
+    pinned = pin_statistics(network, inputs["image"], inputs["text"], inputs["tokens"])
+    assert isinstance(pinned, UNet)
+    with torch.no_grad():
+        assert pinned(inputs["image"], inputs["text"], inputs["tokens"]).shape == (2, 3, 48, 32)
