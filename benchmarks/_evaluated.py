@@ -9,6 +9,7 @@ from ignite.engine import Events
 from monai.bundle import ConfigParser
 
 from pipeline.bundle_files import config_files
+from pipeline.options import move_to_entries
 
 Images = list[tuple[torch.Tensor, torch.Tensor]]
 
@@ -24,6 +25,7 @@ def evaluated_images(checkpoint: Path, split: str, options: dict[str, object]) -
     parser = ConfigParser()
     parser.read_config(config_files("evaluate"))
     parser.update({"checkpoint": str(checkpoint), "split": split, "handlers": [], **options})
+    move_to_entries(parser.get())
     parser.get_parsed_content("text")
     evaluator = parser.get_parsed_content("evaluator")
     found: Images = []

@@ -86,9 +86,7 @@ def segment(case: Case, folder: Path, keep: bool = False) -> dict[str, Any]:
     device = torch.device(case.device)
     before = resident_peak()
     with _timed_stages() as stages:
-        total = seconds(
-            ScanSegmentation(str(case.scan), folder, model, case.settings(model.threshold), device=device).run, device
-        )
+        total = seconds(ScanSegmentation(str(case.scan), folder, model, case.settings(model.threshold)).run, device)
     manifest = json.loads((folder / MANIFEST).read_text())
     if not keep:
         shutil.rmtree(folder)

@@ -1,14 +1,43 @@
 """The command line, `vlsenet`: thin doors to the bundle's workflows; what is heavy is loaded when it is used.
 
 Words enter; a message, files and an exit status leave. A command runs the bundle's config in its own process, so that
-the two cannot diverge, and passes on only what was given. A command is a module here and a line of `COMMANDS` in
-`main.py`; its options are declared in `pipeline.options`.
+the two cannot diverge, and passes on only what was given. A command is a `Command`, in a module of its own or, where it
+runs a config, in `bundle_commands.py`, and a line of `COMMANDS` in `main.py`; its options are declared in
+`pipeline.options`.
 """
 
+from __future__ import annotations
+
+import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
-from pipeline.cli.interrupts import end_at_once_while_loading
+from pipeline.errors import INTERRUPTED
+
+_IMPORTING = "<frozen importlib._bootstrap>"
+
+
+def end_at_once_while_loading() -> None:
+    """From now on, Ctrl-C during an import ends the process with one line.
+
+    An exception in the middle of an import is no way out: PyTorch's C++ code aborts, and other libraries take it for
+    a missing package. Elsewhere it stays the exception that workflows and `run_command` know.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise ignored, as by nohup, or a program's
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    caller = frame
+    while caller is not None:
+        if caller.f_code.co_filename == _IMPORTING:
+            os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
+            os._exit(INTERRUPTED)
+        caller = caller.f_back
+    raise KeyboardInterrupt
+
 
 # here, before the modules of the commands are loaded, and only for the command itself
 if Path(sys.argv[0]).stem == "vlsenet" or "pipeline.cli" in sys.orig_argv:

@@ -6,42 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS, own_messages
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.console import own_messages
+from pipeline.cli.parser import Command
 from pipeline.errors import MISTAKE, SUCCESS, UserError
 
-ABOUT = "compare evaluated runs from MLflow stores"
 _STORE = "mlflow.db"
-_EXAMPLES = f"""\
-Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is the address of an MLflow
-store, a file {_STORE}, a folder that holds one, or a folder of such folders. Only evaluated runs are compared: runs of
-vlsenet experiment already are, and vlsenet evaluate evaluates any other. Where a run is left out, the
-exit status is 1.
-
-examples:
-  # train and evaluate two networks, each called by its folder's name
-  vlsenet train my_rock --output_dir runs/unet --network unet
-  vlsenet train my_rock --output_dir runs/mine
-  vlsenet evaluate my_rock --checkpoint runs/unet/checkpoints/best.pt --output_dir runs/unet/val
-  vlsenet evaluate my_rock --checkpoint runs/mine/checkpoints/best.pt --output_dir runs/mine/val
-  vlsenet compare runs/unet runs/mine --output_dir comparison
-
-  # all runs of an experiment, with another baseline and another score
-  vlsenet compare http://localhost:5000 --experiment ablation --baseline vlsenet --metric porosity_error \\
-      --output_dir comparison
-
-One training of each variant is too few for a verdict: train each with several seeds, and give them the same --variant
-when evaluating. vlsenet experiment does all of this from one file.
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_argument("store", metavar="STORE", nargs="+", help="sqlite:///FILE.db, a server's address, or a folder")
-    parser.add_options("compare")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -100,3 +69,32 @@ def store_address(store: str) -> str:
     if len(addresses) > 1:
         raise UserError(f"{store} holds several stores; give the folder of one")
     return addresses[0]
+
+
+COMMAND = Command(
+    "compare evaluated runs from MLflow stores",
+    f"""\
+Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is the address of an MLflow
+store, a file {_STORE}, a folder that holds one, or a folder of such folders. Only evaluated runs are compared: runs of
+vlsenet experiment already are, and vlsenet evaluate evaluates any other. Where a run is left out, the
+exit status is 1.
+
+examples:
+  # train and evaluate two networks, each called by its folder's name
+  vlsenet train my_rock --output_dir runs/unet --network unet
+  vlsenet train my_rock --output_dir runs/mine
+  vlsenet evaluate my_rock --checkpoint runs/unet/checkpoints/best.pt --output_dir runs/unet/val
+  vlsenet evaluate my_rock --checkpoint runs/mine/checkpoints/best.pt --output_dir runs/mine/val
+  vlsenet compare runs/unet runs/mine --output_dir comparison
+
+  # all runs of an experiment, with another baseline and another score
+  vlsenet compare http://localhost:5000 --experiment ablation --baseline vlsenet --metric porosity_error \\
+      --output_dir comparison
+
+One training of each variant is too few for a verdict: train each with several seeds, and give them the same --variant
+when evaluating. vlsenet experiment does all of this from one file.
+""",
+    run,
+    options="compare",
+    arguments=(("store", "STORE+", "sqlite:///FILE.db, a server's address, or a folder"),),
+)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 import sys
@@ -10,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pipeline.cli.overrides import overrides
 from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, mistake_behind, print_mistake
 
 #: MONAI's loggers that repeat the command line
@@ -96,26 +94,3 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
             raise
         print_mistake(mistake)
         return MISTAKE
-
-
-def run_bundle(config: str, opening: str, given: argparse.Namespace) -> int:
-    """Run a config; returns the exit status.
-
-    Args:
-        config: its name, such as `scan`.
-        opening: the line printed at the start, as loading PyTorch and MONAI takes seconds.
-        given: the command line, as parsed.
-
-    Raises:
-        UserError: a wrong `--set`.
-        SystemExit: it was interrupted.
-        Exception: as the workflow raises it.
-    """
-    entries = overrides(given, config)
-    print(opening, file=sys.stderr, flush=True)
-    with own_messages():
-        from pipeline.workflows.bundle_workflow import run_config
-
-        quieten_monai()
-        run_config(config, logging_file=False, **entries)
-    return SUCCESS

@@ -6,41 +6,10 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS, own_messages
+from pipeline.cli.console import own_messages
 from pipeline.cli.overrides import dataset_options, parse_assignments
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.parser import Command
 from pipeline.errors import MISTAKE, SUCCESS
-
-ABOUT = "train variants on several folds and seeds, and compare them"
-_EXAMPLES = f"""\
-The plan's variants are overrides of train.yaml; scripts/ablation.yaml is an example that explains its entries. All runs
-are in one MLflow store (OUTPUT_DIR/mlflow.db), below one parent run. Each has its own folder with log.txt, checkpoints/
-and evaluation/; runs.csv is rewritten after each run, and comparison/report.html is written at the end. After an
-interrupt the same command resumes, and repeats nothing that is finished.
-
-examples:
-  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/ablation
-
-  # two variants, one seed, a short schedule, two at a time
-  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/short \\
-      --only unet,vlsenet --seeds 0 --set max_epochs=5 --jobs 2
-
-  # leave out one of two sources at a time; the other sources are used to train and to choose epoch and threshold
-  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/sources \\
-      --folds '{{leave_out: [11, 13]}}' --only unet,vlsenet --seeds 0,1
-
-  # only the report of the runs finished so far
-  vlsenet experiment scripts/ablation.yaml --output_dir runs/short --report
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_argument("plan", metavar="PLAN", help="YAML file of variants, seeds and folds")
-    parser.add_options("experiment", set_of="train", example="max_epochs=5, for all variants")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,3 +56,33 @@ def run(options: argparse.Namespace) -> int:
     if outcome.unfinished:
         print(f"not finished: {', '.join(outcome.unfinished)}; run the same command again to resume")
     return MISTAKE if outcome.failed or outcome.unfinished else SUCCESS
+
+
+COMMAND = Command(
+    "train variants on several folds and seeds, and compare them",
+    """\
+The plan's variants are overrides of train.yaml; scripts/ablation.yaml is an example that explains its entries. All runs
+are in one MLflow store (OUTPUT_DIR/mlflow.db), below one parent run. Each has its own folder with log.txt, checkpoints/
+and evaluation/; runs.csv is rewritten after each run, and comparison/report.html is written at the end. After an
+interrupt the same command resumes, and repeats nothing that is finished.
+
+examples:
+  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/ablation
+
+  # two variants, one seed, a short schedule, two at a time
+  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/short \\
+      --only unet,vlsenet --seeds 0 --set max_epochs=5 --jobs 2
+
+  # leave out one of two sources at a time; the other sources are used to train and to choose epoch and threshold
+  vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/sources \\
+      --folds '{leave_out: [11, 13]}' --only unet,vlsenet --seeds 0,1
+
+  # only the report of the runs finished so far
+  vlsenet experiment scripts/ablation.yaml --output_dir runs/short --report
+""",
+    run,
+    options="experiment",
+    arguments=(("plan", "PLAN", "YAML file of variants, seeds and folds"),),
+    set_of="train",
+    set_example="max_epochs=5, for all variants",
+)

@@ -7,36 +7,10 @@ import json
 import zipfile
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS, own_messages
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.console import own_messages
+from pipeline.cli.parser import Command
 from pipeline.cli.paths import existing_input
 from pipeline.errors import SUCCESS
-
-ABOUT = "show what the file of an image or a model says"
-_EXAMPLES = f"""\
-For an image: size, type, pixel size and where it comes from, the microscope's conditions, info bar and scale bar, how
-the file can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images,
-versions.
-
-examples:
-  vlsenet info scan.tif
-  vlsenet info runs/first/checkpoints/best.pt
-
-  # a JPEG without a pixel size: what its scale bar says, and the picture of what was read
-  vlsenet info micrograph.jpg --scale_bar_png bar.png
-
-  # for programs
-  vlsenet info scan.tif --json
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_argument("path", metavar="FILE|CHECKPOINT", help="image, scan, folder of slices, or best.pt")
-    parser.add_options("info")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,3 +53,26 @@ def is_checkpoint(path: str) -> bool:
             return any(name.endswith("/data.pkl") for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
         return False
+
+
+COMMAND = Command(
+    "show what the file of an image or a model says",
+    """\
+For an image: size, type, pixel size and where it comes from, the microscope's conditions, info bar and scale bar, how
+the file can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images,
+versions.
+
+examples:
+  vlsenet info scan.tif
+  vlsenet info runs/first/checkpoints/best.pt
+
+  # a JPEG without a pixel size: what its scale bar says, and the picture of what was read
+  vlsenet info micrograph.jpg --scale_bar_png bar.png
+
+  # for programs
+  vlsenet info scan.tif --json
+""",
+    run,
+    options="info",
+    arguments=(("path", "FILE|CHECKPOINT", "image, scan, folder of slices, or best.pt"),),
+)

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
 import pipeline
-from pipeline.cli import (
-    audit,
-    compare,
-    evaluate,
-    experiment,
-    export,
-    info,
-    prepare,
-    prompts,
-    rerun,
-    segment,
-    send,
-    synthetic,
-    train,
-)
+from pipeline.cli import bundle_commands, compare, experiment, info, prepare, prompts, rerun, send, synthetic
 from pipeline.cli.console import EXIT_STATUS, run_command
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.parser import Command, CommandParser
 from pipeline.errors import SUCCESS
 from pipeline.wording import nearest
 
-COMMANDS: dict[str, ModuleType] = {
-    "segment": segment,
-    "info": info,
-    "prepare": prepare,
-    "prompts": prompts,
-    "train": train,
-    "evaluate": evaluate,
-    "compare": compare,
-    "experiment": experiment,
-    "rerun": rerun,
-    "audit": audit,
-    "export": export,
-    "send": send,
-    "synthetic": synthetic,
+COMMANDS: dict[str, Command] = {
+    "segment": bundle_commands.SEGMENT,
+    "info": info.COMMAND,
+    "prepare": prepare.COMMAND,
+    "prompts": prompts.COMMAND,
+    "train": bundle_commands.TRAIN,
+    "evaluate": bundle_commands.EVALUATE,
+    "compare": compare.COMMAND,
+    "experiment": experiment.COMMAND,
+    "rerun": rerun.COMMAND,
+    "audit": bundle_commands.AUDIT,
+    "export": bundle_commands.EXPORT,
+    "send": send.COMMAND,
+    "synthetic": synthetic.COMMAND,
 }
 _EXAMPLES = f"""\
 examples:
@@ -60,10 +45,11 @@ def build_parser() -> CommandParser:
     parser = CommandParser(prog="vlsenet", about="Find and measure pores in SEM images of rock.", examples=_EXAMPLES)
     parser.add_argument("--version", action="version", version=f"vlsenet {pipeline.__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for name, module in COMMANDS.items():
-        one = commands.add_parser(name, help=module.ABOUT, about=module.ABOUT)
-        module.add(one)
-        one.set_defaults(parser=one, command=name)
+    for name, command in COMMANDS.items():
+        examples = f"{command.text}\n{EXIT_STATUS}"
+        one = commands.add_parser(name, help=command.about, about=command.about, examples=examples)
+        one.add_arguments_of(command)
+        one.set_defaults(parser=one, command=name, run=command.run)
     return parser
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.bundle_files import text_in_config
 from pipeline.errors import UserError
-from pipeline.options import options_of
+from pipeline.options import names_in, options_of
 from pipeline.wording import nearest
 
 _POWER_OF_TEN = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
@@ -57,7 +57,8 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
 
     values: dict[str, Any] = {}
     files = config_files(config) if assignments else []
-    names = [name for file in files for name in yaml.safe_load(Path(file).read_text(encoding="utf-8"))]
+    declared = [yaml.safe_load(Path(file).read_text(encoding="utf-8")) for file in files]
+    names = names_in({name: entry for one in declared for name, entry in one.items()})
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
         if not separator:

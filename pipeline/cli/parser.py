@@ -1,10 +1,11 @@
-"""A command line that refuses what it doesn't know, in one line that suggests the right name."""
+"""What a command is, and a command line that refuses what it doesn't know, in one line that suggests the right name."""
 
 from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pipeline.errors import WRONG_USAGE
@@ -16,6 +17,32 @@ from pipeline.wording import nearest
 #: in argparse's words
 _DECIMAL_COMMA = re.compile(r"invalid float value: '-?\d*,\d+'")
 _SET = "--set"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command.
+
+    Attributes:
+        about: what it does, in a line.
+        text: what it writes, and examples; the exit statuses are shown after it.
+        run: takes the command line as parsed, returns the exit status, and raises `UserError` for a user's mistake.
+        options: whose declared options it takes (`pipeline.options`): those of a config, or its own.
+        in_front: the option that is given without its name, in front.
+        arguments: further arguments without a name, as `(name, placeholder, help)`; one that may be given several
+            times has a `+` after its placeholder.
+        set_of: the config whose entries `--set` takes; by default that of `options`, if it is a config.
+        set_example: of `--set`.
+    """
+
+    about: str
+    text: str
+    run: Callable[[argparse.Namespace], int]
+    options: str
+    in_front: str = ""
+    arguments: tuple[tuple[str, str, str], ...] = ()
+    set_of: str = ""
+    set_example: str = ""
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -41,23 +68,20 @@ class CommandParser(argparse.ArgumentParser):
         self.needed: list[Option] = []
         self.settable: list[str] = []
 
-    def add_options(self, command: str, positional: str = "", set_of: str = "", example: str = "") -> None:
-        """Add the options of a command as they are declared, and `--set` for the others of its config.
-
-        Args:
-            command: name of its config, or its own where it runs none.
-            positional: the option that is given without its name, in front.
-            set_of: the config whose entries `--set` takes; by default the command's own, if it runs one.
-            example: of `--set`.
-        """
-        config = set_of or (command if command in BUNDLE else "")
-        for name, option in options_of(command).items():
-            if name == positional:
+    def add_arguments_of(self, command: Command) -> None:
+        """Add what a command takes: its arguments, its options as they are declared, and `--set` for the others of its
+        config."""
+        for name, placeholder, help in command.arguments:
+            several: dict[str, Any] = {"nargs": "+"} if placeholder.endswith("+") else {}
+            self.add_argument(name, metavar=placeholder.rstrip("+"), help=help, **several)
+        config = command.set_of or (command.options if command.options in BUNDLE else "")
+        for name, option in options_of(command.options).items():
+            if name == command.in_front:
                 metavar = name.upper() if option.placeholder == "DIR" else option.placeholder
-                several = "+" if isinstance(option.kind, Folders) else None
-                self.add_argument(name, metavar=metavar, help=option.help, nargs=several)
-            elif option.has_flag(command):
-                self._add_option(option, command)
+                folders = "+" if isinstance(option.kind, Folders) else None
+                self.add_argument(name, metavar=metavar, help=option.help, nargs=folders)
+            elif option.has_flag(command.options):
+                self._add_option(option, command.options)
         if config:
             self.settable = [*options_of(config)]
             self.add_argument(
@@ -65,7 +89,8 @@ class CommandParser(argparse.ArgumentParser):
                 action="append",
                 metavar="NAME=VALUE",
                 default=[],
-                help=f"set any option of bundle/configs/{config}.yaml, such as {example}; may be given several times",
+                help=f"set any option of bundle/configs/{config}.yaml, such as {command.set_example}; may be "
+                "given several times",
             )
 
     def _add_option(self, option: Option, command: str) -> None:

@@ -5,42 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from pipeline.cli.console import EXIT_STATUS
 from pipeline.cli.overrides import dataset_options
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.parser import Command
 from pipeline.cli.paths import existing_folder
 from pipeline.errors import MISTAKE, SUCCESS
 
 if TYPE_CHECKING:
     from pipeline.data import DatasetIndex
-
-ABOUT = "check images and masks, and write split.csv"
-_EXAMPLES = f"""\
-Checks every file, lists all problems, splits the images by micrograph with similar porosity in each part, and looks for
-images that share content across parts, which make results look better than they are (exit status 1). What is said of
-the labels is remembered in the folder: no later command needs it. A single micrograph is cut into two parts.
-
-examples:
-  # each image is a micrograph of its own
-  vlsenet prepare my_rock
-
-  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 % of the pixels for testing
-  vlsenet prepare my_rock --group_pattern '^([0-9]+)_' --pore_label 2 --test 0.2
-
-  # label values 2 and 3 are pore, 1 is silt grain, and about 255 nothing is known: also writes phases.csv
-  vlsenet prepare my_rock --phases "pore=2+3, silt grain=1" --unlabelled 255
-
-  # only look for leaks in the existing split.csv
-  vlsenet prepare my_rock --check
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_options("prepare", "dataset_dir")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -109,3 +80,29 @@ def _table(index: DatasetIndex) -> str:
     frame = pd.DataFrame(columns, index=pd.Index(totals, name="split"))
     formatters = {"share of pixels": "{:.1%}".format, "labelled": "{:.2%}".format}
     return frame.to_string(formatters=formatters | dict.fromkeys(shown.values(), "{:.2%}".format))
+
+
+COMMAND = Command(
+    "check images and masks, and write split.csv",
+    """\
+Checks every file, lists all problems, splits the images by micrograph with similar porosity in each part, and looks for
+images that share content across parts, which make results look better than they are (exit status 1). What is said of
+the labels is remembered in the folder: no later command needs it. A single micrograph is cut into two parts.
+
+examples:
+  # each image is a micrograph of its own
+  vlsenet prepare my_rock
+
+  # tiles 11_1.png, 11_2.png ... belong to micrograph 11; label value 2 is pore; 20 % of the pixels for testing
+  vlsenet prepare my_rock --group_pattern '^([0-9]+)_' --pore_label 2 --test 0.2
+
+  # label values 2 and 3 are pore, 1 is silt grain, and about 255 nothing is known: also writes phases.csv
+  vlsenet prepare my_rock --phases "pore=2+3, silt grain=1" --unlabelled 255
+
+  # only look for leaks in the existing split.csv
+  vlsenet prepare my_rock --check
+""",
+    run,
+    options="prepare",
+    in_front="dataset_dir",
+)

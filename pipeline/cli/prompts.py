@@ -5,33 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.parser import Command
 from pipeline.cli.paths import existing_folder
 from pipeline.errors import MISTAKE, SUCCESS
-
-ABOUT = "write a sentence on the pores of each image, for the text prior"
-_EXAMPLES = f"""\
-Writes text/NAME.txt for each image that has none, from the image's grey-level statistics: by fixed rules, offline, or
-by a language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name. If
-the command is stopped, or the endpoint does not answer, the same command resumes later. An image that can't be used
-does not affect the others (exit status 1).
-
-examples:
-  vlsenet prompts my_rock --dry_run         # only shows the sentences
-  vlsenet prompts my_rock
-
-  VLSENET_LLM_URL=http://localhost:8000/v1 VLSENET_LLM_MODEL=NAME VLSENET_LLM_KEY=KEY \\
-      vlsenet prompts my_rock --writer language_model
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_options("prompts", "dataset_dir")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,3 +38,24 @@ def run(options: argparse.Namespace) -> int:
         f"{len(done.problems)} images skipped"
     )
     return MISTAKE if done.problems else SUCCESS
+
+
+COMMAND = Command(
+    "write a sentence on the pores of each image, for the text prior",
+    """\
+Writes text/NAME.txt for each image that has none, from the image's grey-level statistics: by fixed rules, offline, or
+by a language model behind an OpenAI-compatible endpoint, which gets the statistics and never the image or its name. If
+the command is stopped, or the endpoint does not answer, the same command resumes later. An image that can't be used
+does not affect the others (exit status 1).
+
+examples:
+  vlsenet prompts my_rock --dry_run         # only shows the sentences
+  vlsenet prompts my_rock
+
+  VLSENET_LLM_URL=http://localhost:8000/v1 VLSENET_LLM_MODEL=NAME VLSENET_LLM_KEY=KEY \\
+      vlsenet prompts my_rock --writer language_model
+""",
+    run,
+    options="prompts",
+    in_front="dataset_dir",
+)

@@ -6,33 +6,9 @@ import argparse
 from pathlib import Path
 
 from pipeline.cli.compare import store_address
-from pipeline.cli.console import EXIT_STATUS, own_messages
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.console import own_messages
+from pipeline.cli.parser import Command
 from pipeline.errors import MISTAKE, SUCCESS
-
-ABOUT = "repeat a training from MLflow alone, and say whether the numbers agree"
-_EXAMPLES = f"""\
-Takes config, seed, split and number of threads from the run, refuses other data, warns of different code, packages or
-processors, trains and evaluates again, and compares every metric of every epoch. With the same code on the same
-processor the metrics are identical to the last bit; elsewhere rounding differs. The exit status is 1 if they differ by
-more than the tolerance. The new run goes to the same store, into the experiment "NAME reruns".
-
-examples:
-  vlsenet rerun RUN_ID runs/ablation --output_dir runs/again
-
-  # a run on a server; the data have moved
-  vlsenet rerun RUN_ID http://localhost:5000 --dataset_dir nankai --output_dir runs/again
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_argument("run_id", metavar="RUN_ID", help="MLflow id of a finished training")
-    parser.add_argument("store", metavar="STORE", help="sqlite:///FILE.db, a server's address, or a folder of runs")
-    parser.add_options("rerun")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,3 +24,26 @@ def run(options: argparse.Namespace) -> int:
         found = rerun(options.run_id, address, Path(options.output_dir), options.dataset_dir, options.tolerance)
     print(found.agreement)
     return SUCCESS if found.agreement.agrees else MISTAKE
+
+
+COMMAND = Command(
+    "repeat a training from MLflow alone, and say whether the numbers agree",
+    """\
+Takes config, seed, split and number of threads from the run, refuses other data, warns of different code, packages or
+processors, trains and evaluates again, and compares every metric of every epoch. With the same code on the same
+processor the metrics are identical to the last bit; elsewhere rounding differs. The exit status is 1 if they differ by
+more than the tolerance. The new run goes to the same store, into the experiment "NAME reruns".
+
+examples:
+  vlsenet rerun RUN_ID runs/ablation --output_dir runs/again
+
+  # a run on a server; the data have moved
+  vlsenet rerun RUN_ID http://localhost:5000 --dataset_dir nankai --output_dir runs/again
+""",
+    run,
+    options="rerun",
+    arguments=(
+        ("run_id", "RUN_ID", "MLflow id of a finished training"),
+        ("store", "STORE", "sqlite:///FILE.db, a server's address, or a folder of runs"),
+    ),
+)

@@ -5,27 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.parser import Command
 from pipeline.errors import MISTAKE, SUCCESS, UserError
-
-ABOUT = "send what an MLflow server did not take while it was away"
-_EXAMPLES = f"""\
-What a server did not accept waits in mlflow_unsent.jsonl, in the folder of the results: of a training, an evaluation,
-an audit, scans or an experiment. Folders in FOLDER are looked through too. Status 1 says that some are still waiting.
-
-examples:
-  vlsenet send runs/first --tracking_uri http://localhost:5000
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_argument("folder", metavar="FOLDER", help="folder of results")
-    parser.add_options("send")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,3 +23,18 @@ def run(options: argparse.Namespace) -> int:
     sent, left = send_unsent(folder, getattr(options, "tracking_uri", None))
     print(f"{sent} of {sent + left} messages were sent")
     return MISTAKE if left else SUCCESS
+
+
+COMMAND = Command(
+    "send what an MLflow server did not take while it was away",
+    """\
+What a server did not accept waits in mlflow_unsent.jsonl, in the folder of the results: of a training, an evaluation,
+an audit, scans or an experiment. Folders in FOLDER are looked through too. Status 1 says that some are still waiting.
+
+examples:
+  vlsenet send runs/first --tracking_uri http://localhost:5000
+""",
+    run,
+    options="send",
+    arguments=(("folder", "FOLDER", "folder of results"),),
+)

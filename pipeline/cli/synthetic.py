@@ -4,31 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from pipeline.cli.console import EXIT_STATUS
-from pipeline.cli.parser import CommandParser
+from pipeline.cli.parser import Command
 from pipeline.errors import SUCCESS
 from pipeline.options import options_of
-
-ABOUT = "write synthetic SEM images of rock with exact masks, to try the commands on"
-_EXAMPLES = f"""\
-Porosity, anisotropy and orientation take one number (the same for every image) or two (each image draws its own
-value between them).
-
-examples:
-  # 40 images of 256 x 256 pixels, 8 of them for validation and 8 for testing
-  vlsenet synthetic my_synthetic
-
-  # 20 large images, thin pores in one direction
-  vlsenet synthetic my_synthetic --count 20 --size 1024,1024 --anisotropy 0.9 --orientation 30
-
-{EXIT_STATUS}"""
-
-
-def add(parser: CommandParser) -> None:
-    """Add the command's options."""
-    parser.epilog = _EXAMPLES
-    parser.add_options("synthetic", "output_dir")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,3 +46,22 @@ def run(options: argparse.Namespace) -> int:
 
 def _range(values: tuple[float, ...]) -> tuple[float, float]:
     return values[0], values[-1]
+
+
+COMMAND = Command(
+    "write synthetic SEM images of rock with exact masks, to try the commands on",
+    """\
+Porosity, anisotropy and orientation take one number (the same for every image) or two (each image draws its own
+value between them).
+
+examples:
+  # 40 images of 256 x 256 pixels, 8 of them for validation and 8 for testing
+  vlsenet synthetic my_synthetic
+
+  # 20 large images, thin pores in one direction
+  vlsenet synthetic my_synthetic --count 20 --size 1024,1024 --anisotropy 0.9 --orientation 30
+""",
+    run,
+    options="synthetic",
+    in_front="output_dir",
+)

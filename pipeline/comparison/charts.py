@@ -15,7 +15,7 @@ from pipeline.comparison.paired import Difference
 from pipeline.comparison.scores import Measure
 from pipeline.metrics import Calibration
 from pipeline.visual import any_script, plain
-from pipeline.visual.axes import new_figure
+from pipeline.visual.figure import new_figure
 
 #: Okabe and Ito's colours without the yellow, which is too pale for a line
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -13,7 +13,7 @@ from pipeline.comparison.differences import Comparison
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.errors import UserError
 from pipeline.tracking.stores import EVALUATION_FOLDER
-from pipeline.visual.axes import data_uri
+from pipeline.visual.figure import data_uri
 
 _EACH = 2  # wins, and losses
 _LONGEST = 420  # px of a picture

@@ -23,7 +23,7 @@ from pipeline.comparison.paired import TrainingsSpread
 from pipeline.comparison.scores import MEASURES, Measure
 from pipeline.comparison.variant_scores import cost_caption, pooled_scores, variants_of
 from pipeline.metrics import Tolerances
-from pipeline.visual.axes import svg_uri
+from pipeline.visual.figure import svg_uri
 from pipeline.wording import some_of
 
 #: scores of the first table; the second has all

@@ -209,7 +209,7 @@ class Plan:
 
         Args:
             output_dir: folder of the experiment.
-            folds: as :func:`pipeline.experiments.fold_files.prepare_folds` has them.
+            folds: as :func:`pipeline.experiments.experiment.prepare_folds` has them.
             only: names of the variants to run; empty for all.
             seeds: in place of the plan's.
 

@@ -18,14 +18,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.images.folders import slices_in, warn_of_others
+from pipeline.images.folders import doubts_of_names, slices_in, warn_of_others
 from pipeline.images.formats import kind_of
 from pipeline.images.grey import COLOUR_ADVICE, few_levels
 from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.findings import same
 from pipeline.images.opening import open_file, open_image
 from pipeline.images.rectangles import Rows, Window, sample_windows
-from pipeline.images.slice_names import doubts_of_names
 from pipeline.images.source import ImageSource, file_fingerprint, imaged, inverted
 from pipeline.images.storage import RawSource
 

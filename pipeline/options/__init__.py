@@ -2,8 +2,9 @@
 
 Comes in: the declarations in `configs` and `commands`. Goes out: checks (`check_options`), the flags of `vlsenet`
 (`options_of`), the top of each config and the guides' tables (`generated`, by `make generated`), which values are text
-(`text_options`), and which decide on the result (`result_options`). It imports nothing heavy: `--help` reads it.
-A new option is a new entry in `configs`, and its use in the YAML.
+(`text_options`), which decide on the result (`result_options`), and which entry of a config takes them
+(`move_to_entries`). It imports nothing heavy: `--help` reads it. A new option is a new entry in `configs`, and its use
+in the YAML.
 """
 
 from __future__ import annotations
@@ -42,6 +43,37 @@ def result_options(command: str) -> list[str]:
     return [option.name for option in options_of(command).values() if option.changes_result(command)]
 
 
+def names_in(config: Mapping[str, Any]) -> list[str]:
+    """The names that a user can set: a config's entries, and the options that they take as arguments."""
+    return [*config, *dict.fromkeys(option.name for option in OF_CONFIGS if option.entry in config)]
+
+
+def id_in(config: Mapping[str, Any], name: str) -> str:
+    """Where a config has an option, or another of its entries, that a user names: `halo` is `prediction::halo`."""
+    if name in config:
+        return name
+    return next((option.id for option in OF_CONFIGS if option.name == name and option.entry in config), name)
+
+
+def move_to_entries(config: dict[str, Any]) -> None:
+    """Move options that a user named alone, as in `--halo 64`, into the entries that take them.
+
+    Args:
+        config: changed in place. One that an earlier version resolved keeps its options at the top, and refers to them.
+    """
+    for option in OF_CONFIGS:
+        taker = config.get(option.entry)
+        if option.name in config and isinstance(taker, dict) and f"@{option.name}" not in str(taker.get(option.name)):
+            taker[option.name] = config.pop(option.name)
+
+
+def _value(option: Option, config: Mapping[str, Any]) -> Any:
+    """The value of an option in a config."""
+    if not option.entry or option.name in config:
+        return config.get(option.name)
+    return config.get(option.entry, {}).get(option.name)
+
+
 def without_effect(command: str, names: Iterable[str]) -> list[str]:
     """Those of some entries of the configs that are options of other commands only: each uses a part of common.yaml."""
     own, every = options_of(command), {option.name for option in OF_CONFIGS}
@@ -59,9 +91,9 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
         UserError: one line for each option that is missing or wrong.
     """
     problems = []
-    for name, option in options_of(command).items():
+    for option in options_of(command).values():
         try:
-            option.check(text_of_config(config.get(name)))
+            option.check(text_of_config(_value(option, config)))
         except UserError as error:
             problems.append(str(error))
     interval, epochs = config.get("val_interval"), config.get("max_epochs")

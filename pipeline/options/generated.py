@@ -18,21 +18,28 @@ from pipeline.options.option import Option
 #: in a config, what stands between this line and the next that begins with `# ----`
 _TOP = "# ---- what you may change (declared in pipeline/options; written by `make generated`) "
 _TOP_OF_CONFIG = re.compile(rf"(?<={re.escape(_TOP)})(-+\n).*?(?=\n# ----)", re.DOTALL)
+#: in an entry of a config, what stands between this line and the entry's end
+_ARGUMENTS = "  # options (declared and written in the same way):\n"
+_ARGUMENTS_OF_ENTRY = re.compile(rf"(^(\w+):.*\n(?:  .*\n)*?{re.escape(_ARGUMENTS)})(?:  .*\n)*", re.MULTILINE)
 #: in a guide, what stands between these
 _TABLE = re.compile(r"(?<=<!-- options of )([\w ]+)( -->\n).*?(?=<!-- end of options -->)", re.DOTALL)
 _WIDTH, _COMMENTS_AT = 120, 27
 
 
 def config_text(command: str, text: str) -> str:
-    """A config with the options at its top as they are declared.
+    """A config with its options as they are declared: those at its top, and those that stand in an entry.
 
     Args:
         command: name of the config; `common` for the shared one.
         text: the file's content.
     """
     options = [option for option in OF_CONFIGS if (option.shared if command == "common" else _is_own(option, command))]
-    lines = "\n".join(line for option in options for line in _entry(option))
-    return _TOP_OF_CONFIG.sub(lambda found: f"{found[1]}{lines}\n", text)
+
+    def lines(entry: str, indent: str) -> str:
+        return "".join(f"{line}\n" for option in options if option.entry == entry for line in _entry(option, indent))
+
+    text = _TOP_OF_CONFIG.sub(lambda found: f"{found[1]}{lines('', '')}", text)
+    return _ARGUMENTS_OF_ENTRY.sub(lambda found: f"{found[1]}{lines(found[2], '  ')}", text)
 
 
 def _is_own(option: Option, command: str) -> bool:

@@ -28,6 +28,7 @@ class Option:
             not have another value.
         flag: whether `vlsenet` has a flag for it, or in which commands; all others are given by `--set`.
         shared: declared in common.yaml, and not in the file of each command.
+        entry: the entry of the configs that takes it as an argument; empty where it stands at their top by itself.
         required: there is no default, and a command can't run without it.
         fallback: what `vlsenet` takes where it is required and not given, in words, by the command's config.
     """
@@ -44,6 +45,7 @@ class Option:
     result: bool | tuple[str, ...] | None = None
     flag: bool | tuple[str, ...] = True
     shared: bool = False
+    entry: str = ""
     required: bool = False
     fallback: Mapping[str, str] = field(default_factory=dict)
 
@@ -62,6 +64,11 @@ class Option:
     def changes_result(self, command: str) -> bool:
         """Whether it changes the numbers that a command gives."""
         return command in self.result if isinstance(self.result, tuple) else bool(self.result)
+
+    @property
+    def id(self) -> str:
+        """Where the configs have it, as MONAI writes it: `halo` of `prediction` is `prediction::halo`."""
+        return f"{self.entry}::{self.name}" if self.entry else self.name
 
     def has_flag(self, command: str) -> bool:
         """Whether `vlsenet` has a flag for it in this command."""

@@ -16,8 +16,8 @@ from pipeline.measure.pore_statistics import Chords, OrientationRose, Representa
 from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.units import Scale, number, percent, whole
-from pipeline.visual.axes import label_axes, log_ticks, new_figure
 from pipeline.visual.drawing import BLUE, VERMILLION, as_float
+from pipeline.visual.figure import label_axes, log_ticks, new_figure
 
 _WIDTH, _HEIGHT = 4.6, 3.2  # inches; two fit side by side on a page
 #: of two curves, which also differ in their line style, for grey prints

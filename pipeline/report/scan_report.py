@@ -25,7 +25,7 @@ from pipeline.report.method import REFERENCES, caveats, method
 from pipeline.report.pictures import Pictures, pictures_of
 from pipeline.report.plots import Plot, plots_of
 from pipeline.report.tables import Facts, Table, facts, tables
-from pipeline.visual.axes import data_uri, svg_uri
+from pipeline.visual.figure import data_uri, svg_uri
 
 
 @dataclass(frozen=True)

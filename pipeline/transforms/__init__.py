@@ -15,7 +15,7 @@ _MODULE_OF = {
     "CropInfoBard": "reader",
     "CropPartd": "reader",
     "NormaliseMicrographd": "normalise",
-    "RandBrightMineralsd": "bright_minerals",
+    "RandBrightMineralsd": "augment",
     "RandChargingd": "augment",
     "RandCurtainingd": "augment",
     "RandShadingd": "augment",

@@ -1,7 +1,7 @@
 """Pictures of results: arrays and numbers enter, overlays, Matplotlib figures and PNG files leave.
 
-`drawing.py`: colours, legends, letters, PNG. `overlay.py`: masks and errors over an image. `axes.py`: empty figures,
-axes and SVG. `figure.py`: figures of several panels. Nothing here reads a file or knows what was measured.
+`drawing.py`: colours, legends, letters, PNG. `overlay.py`: masks and errors over an image. `figure.py`: empty figures,
+axes, SVG, and figures of several panels. Nothing here reads a file or knows what was measured.
 """
 
 from pipeline.visual.drawing import any_script, plain, write_png

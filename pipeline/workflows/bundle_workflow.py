@@ -19,7 +19,7 @@ from monai.utils import ensure_tuple
 from pipeline.bundle_files import config_files, text_in_config, text_of_config
 from pipeline.errors import UserError
 from pipeline.memory import keep_freed_memory
-from pipeline.options import BUNDLE, check_options, text_options, without_effect
+from pipeline.options import BUNDLE, check_options, id_in, move_to_entries, names_in, text_options, without_effect
 from pipeline.wording import check_name, nearest
 from pipeline.workflows.export import FORMATS, MANIFEST
 from pipeline.workflows.ranks import Ranks
@@ -64,9 +64,11 @@ class CheckedWorkflow(ConfigWorkflow):
         super().__init__(files, **arguments)
         self.overrides = overrides
         config = self.parser.get()
+        move_to_entries(config)
         for name in text_options():
-            if config.get(name) is not None:
-                config[name] = _literal(config[name])
+            place = id_in(config, name)
+            if (value := self.parser.get(place)) is not None:
+                self.parser[place] = _literal(value)
 
     def initialize(self) -> Any:
         """Check the options, then run what the config says first.
@@ -195,17 +197,17 @@ def check_names(overrides: Iterable[str], files: Sequence[str]) -> None:
     """
     declared = ConfigParser.load_config_files(list(files))
     for name in overrides:
-        path = name.replace("#", ID_SEP_KEY).split(ID_SEP_KEY)
+        path = id_in(declared, name.replace("#", ID_SEP_KEY)).split(ID_SEP_KEY)
         node: Any = declared
         for depth, key in enumerate(path):
-            known = _names_in(node)
+            known = _known_below(node) if depth else names_in(declared)
             if key not in known:
                 prefix = "".join(f"{part}{ID_SEP_KEY}" for part in path[:depth])
                 raise UserError(f"unknown option --{name}{_suggestion(prefix, key, known)}")
             node = node.get(key, {}) if isinstance(node, Mapping) else node[int(key)]
 
 
-def _names_in(node: Any) -> list[str]:
+def _known_below(node: Any) -> list[str]:
     """The names allowed below a config node: its keys, and the arguments of the class it makes."""
     if isinstance(node, list):
         return [str(index) for index in range(len(node))]

@@ -62,6 +62,11 @@ class TrainedModel:
     sha256: str
 
     @property
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        return next(self.network.parameters()).device
+
+    @property
     def reads_text(self) -> bool:
         """Whether text features change what the network says."""
         return isinstance(self.network, VLSENet) and self.network.switches.read_text

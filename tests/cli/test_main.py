@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.cli import console as bundle
 from pipeline.cli.main import COMMANDS, main
 from pipeline.cli.overrides import overrides
 from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, WRONG_USAGE
@@ -129,7 +128,7 @@ def test_ctrl_c_has_a_status_of_its_own(
     def interrupt(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.cli.train.run_bundle", interrupt)
+    monkeypatch.setattr("pipeline.cli.bundle_commands.run_bundle", interrupt)
     assert main(["train", str(tmp_path), "--output_dir", "b"]) == INTERRUPTED
     assert capsys.readouterr().err == "interrupted\n"
 
@@ -143,9 +142,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
         calls.append((config, overrides(given, config)))
         return SUCCESS
 
-    for name in ("segment", "train", "evaluate", "audit", "export"):
-        assert COMMANDS[name].run_bundle is bundle.run_bundle
-        monkeypatch.setattr(COMMANDS[name], "run_bundle", keep)
+    monkeypatch.setattr("pipeline.cli.bundle_commands.run_bundle", keep)
     return calls
 
 

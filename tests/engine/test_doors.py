@@ -56,7 +56,7 @@ def inferred(model: TrainedModel, image: np.ndarray, size: float | None = None, 
 def segmented(model: TrainedModel, path: Path, folder: Path, **settings: Any) -> tuple[np.ndarray, np.ndarray]:
     """Mask (H, W), and probability in steps of 1/255, that a scan's segmentation writes."""
     chosen = settings_of(**{**ENGINE, "report": False, **settings})
-    ScanSegmentation(str(path), folder, model, chosen, device=CPU).run()
+    ScanSegmentation(str(path), folder, model, chosen).run()
     written = zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"]
     return np.asarray(written[0, 0, 0]) > 0, np.asarray(written[0, 1, 0]) / 255
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.data import index_dataset
 from pipeline.errors import UserError
-from pipeline.experiments.fold_files import prepare_folds
+from pipeline.experiments.experiment import prepare_folds
 from pipeline.experiments.plan import FoldPlan
 from pipeline.synthetic import write_dataset
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.images import open_stack
-from pipeline.images.slice_names import doubts_of_names
+from pipeline.images.folders import doubts_of_names
 
 
 def numbered(form: str, numbers: list[float]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.measure import table_files as sorting
-from pipeline.measure.pores_2d.columns import ROW_TYPE
+from pipeline.measure.pores_2d.pore_table import ROW_TYPE
 from pipeline.measure.table_files import SortedRows, in_groups
 
 

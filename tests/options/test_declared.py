@@ -9,7 +9,7 @@ from inspect import signature
 from typing import Any
 
 import pytest
-import yaml
+from monai.bundle import ConfigParser
 
 from pipeline.data.split_file import make_split_file
 from pipeline.engine.prediction import PredictionSettings
@@ -29,17 +29,16 @@ READ_BY_NAME = {"output_dir", "resume", "overwrite"}
 
 
 def config_of(command: str) -> dict[str, Any]:
-    files = (CONFIGS / f"{name}.yaml" for name in ("common", command))
-    return {name: value for file in files for name, value in yaml.safe_load(file.read_text()).items()}
+    return ConfigParser.load_config_files([CONFIGS / f"{name}.yaml" for name in ("common", command)])
 
 
 def references(entry: Any) -> set[str]:
-    """Names of the config's entries that an entry refers to."""
+    """The config's entries that an entry refers to, or the arguments of one, as in `data::pore_label`."""
     if isinstance(entry, Mapping):
         return set().union(*map(references, entry.values()))
     if isinstance(entry, list):
         return set().union(*map(references, entry))
-    return set(re.findall(r"@(\w+)", entry)) if isinstance(entry, str) else set()
+    return set(re.findall(r"@(\w+(?:::\w+)*)", entry)) if isinstance(entry, str) else set()
 
 
 def options_read(command: str, *entries: str) -> set[str]:
@@ -47,9 +46,10 @@ def options_read(command: str, *entries: str) -> set[str]:
     config, reached, waiting = config_of(command), set(), set(entries)
     while waiting:
         name = waiting.pop()
-        reached.add(name)
-        waiting |= references(config.get(name)) - reached
-    return reached & {option.name for option in OF_CONFIGS}
+        reached |= {name, *(option.id for option in OF_CONFIGS if option.entry == name)}
+        if name not in {option.id for option in OF_CONFIGS if option.entry}:
+            waiting |= references(config.get(name.partition("::")[0])) - reached
+    return {option.name for option in OF_CONFIGS if option.id in reached}
 
 
 @pytest.mark.parametrize("command", BUNDLE)
@@ -73,7 +73,7 @@ def test_every_option_of_a_config_says_whether_it_changes_the_result(option):
 def test_settings_of_a_scan_are_its_options():
     """All that changes a scan's result is in its settings, but for what comes from the scan and the model."""
     settings = {field.name: field.default for kind in (ScanSettings, PredictionSettings) for field in fields(kind)}
-    assert set(result_options("scan")) - {"input", "stack", "page", "checkpoint", "text_weights"} <= set(settings)
+    assert set(result_options("scan")) - {"input", "checkpoint", "text_weights"} <= set(settings)
     for name, value in settings.items():
         if value is not MISSING and name != "prediction":
             assert (list(value) if isinstance(value, tuple) else value) == default("scan", name), name

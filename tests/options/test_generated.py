@@ -22,8 +22,9 @@ def test_a_config_has_the_defaults_and_plain_yaml_reads_them(command):
     content: dict[str, Any] = {}
     for file in ("common.yaml", f"{command}.yaml"):
         content |= yaml.safe_load((CONFIGS / file).read_text())
-    for name in options_of(command):
-        assert content[name] == default(command, name), name
+    for name, option in options_of(command).items():
+        *entry, last = option.id.split("::")
+        assert (content[entry[0]] if entry else content)[last] == default(command, name), name
 
 
 def test_a_changed_line_is_written_again():

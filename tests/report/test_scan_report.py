@@ -7,7 +7,7 @@ import pytest
 from pipeline.foreground import shading
 from pipeline.measure import porosity
 from pipeline.report import PLOTS, Report, method
-from pipeline.visual.axes import svg_uri
+from pipeline.visual.figure import svg_uri
 from tests.report.conftest import Maker
 
 NOISE = np.random.default_rng(0).integers(0, 255, (200, 300)).astype(np.uint8)

@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from pipeline.measure.pore_statistics import Chords, RepresentativeArea, size_distribution
 from pipeline.report import plots
 from pipeline.report.units import Scale
-from pipeline.visual.axes import log_ticks, new_figure
+from pipeline.visual.figure import log_ticks, new_figure
 
 
 def labels(axis: Axis) -> list[float]:

@@ -9,6 +9,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
 
 from pipeline.networks import build_network
+from pipeline.options import move_to_entries
 from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import CheckedWorkflow, model_content, open_dataset
@@ -81,6 +82,7 @@ def test_augmentation_leaves_the_cached_images_alone(rock, tmp_path):
     parser.read_config([str(CONFIGS / "common.yaml"), str(CONFIGS / "train.yaml")])
     parser.read_meta(str(CONFIGS / "metadata.json"))
     parser.update({"dataset_dir": str(rock), "output_dir": str(tmp_path), "patch_size": 48, "steps_per_epoch": 10})
+    move_to_entries(parser.get())
     dataset = parser.get_parsed_content("train::dataset")
     before = [{key: item[key].clone() for key in ("image", "label")} for item in dataset._cache]
     batches = list(parser.get_parsed_content("train::dataloader"))

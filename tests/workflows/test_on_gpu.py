@@ -46,9 +46,7 @@ def scan(work: Path, folder: Path, device: str, **changes: Any) -> np.ndarray:
     settings = {"prompt": "pore", "threshold": 0.5, "chunk_size": 256, "precision": "float32", "report": False}
     model = load_model(str(work / "tiny.pt"), device)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # float32 with all its digits
-        ScanSegmentation(
-            str(work / "scan.tif"), folder, model, settings_of(**{**settings, **changes}), device=torch.device(device)
-        ).run()
+        ScanSegmentation(str(work / "scan.tif"), folder, model, settings_of(**{**settings, **changes})).run()
     return np.asarray(zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0])
 
 

@@ -1,4 +1,4 @@
-"""The table of all pores of a scan."""
+"""The table of all pores of a scan: its columns with their definitions, how each is computed, and its files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,123 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.measure.pores_2d.columns import COLUMNS, ROW_TYPE, describe, scaled_columns, table_columns
+from pipeline.measure.pores_2d.hulls import feret, hull_pixels, hulls
+from pipeline.measure.pores_2d.moments import COLUMN, KINDS, LENGTHS, PROBABILITY, ROW, centroid, ellipses
 from pipeline.measure.pores_2d.pieces import Pieces, PoreTracker
 from pipeline.measure.pores_2d.strips import Segmentation, strips
-from pipeline.measure.table_files import SortedRows, in_groups, open_table
+from pipeline.measure.table_files import Column, SortedRows, in_groups, open_table
+
+#: in the order of the table; those in micrometres follow them
+COLUMNS = (
+    Column("pore", "int64", "", "number, from 1, by slice and first pixel (row by row)"),
+    Column("slice", "int32", "", "slice of the scan, from 0"),
+    Column("area_px", "int64", "px²", "number of pixels"),
+    Column("equivalent_diameter_px", "float64", "px", "diameter of the circle of the same area"),
+    Column("perimeter_px", "float64", "px", "length of the contour, by patterns of border pixels"),
+    Column("circularity", "float64", "1", "4 pi area / perimeter²; not clipped, empty where the perimeter is 0"),
+    Column("major_axis_px", "float64", "px", "long axis of the ellipse with the same second moments"),
+    Column("minor_axis_px", "float64", "px", "short axis of that ellipse"),
+    Column("aspect_ratio", "float64", "1", "long over short axis; empty where the short axis is 0"),
+    Column(
+        "orientation_deg",
+        "float64",
+        "°",
+        "angle of the long axis to the x axis, counter-clockwise on the screen, in (-90, 90]; empty where no axis is "
+        "longer",
+    ),
+    Column("feret_max_px", "float64", "px", "largest distance of two parallel lines around the pore"),
+    Column("feret_min_px", "float64", "px", "smallest distance of two parallel lines around the pore"),
+    Column("solidity", "float64", "1", "area over area of the convex hull, in pixels"),
+    Column("bbox_x_px", "int64", "px", "first column, in the scan"),
+    Column("bbox_y_px", "int64", "px", "first row, in the scan"),
+    Column("bbox_width_px", "int64", "px", "number of columns"),
+    Column("bbox_height_px", "int64", "px", "number of rows"),
+    Column("centroid_x_px", "float64", "px", "mean column of the pixels' centres, in the scan"),
+    Column("centroid_y_px", "float64", "px", "mean row of the pixels' centres, in the scan"),
+    Column("mean_probability", "float64", "1", "mean probability of pore"),
+    Column("touches_border", "bool", "", "whether the pore reaches the border of the segmented region"),
+)
+#: lengths that are repeated in micrometres, with the suffix `_um`; besides `area_um2`
+_LENGTHS = (
+    "equivalent_diameter",
+    "perimeter",
+    "major_axis",
+    "minor_axis",
+    "feret_max",
+    "feret_min",
+    "centroid_x",
+    "centroid_y",
+)
+
+#: a row before it has its number: with the place of its first pixel, by which rows are sorted
+ROW_TYPE = np.dtype([("first", "i8"), *((column.name, np.dtype(column.kind)) for column in COLUMNS[1:])])
+
+
+def table_columns(scaled: bool) -> list[Column]:
+    """The table's columns.
+
+    Args:
+        scaled: whether the pixel size is known.
+    """
+    columns = list(COLUMNS)
+    if scaled:
+        by_name = {column.name: column for column in COLUMNS}
+        columns.append(Column("area_um2", "float64", "µm²", by_name["area_px"].definition))
+        for name in _LENGTHS:
+            columns.append(Column(f"{name}_um", "float64", "µm", by_name[f"{name}_px"].definition))
+    return columns
+
+
+def scaled_columns(rows: np.ndarray, pixel_size_nm: float) -> dict[str, np.ndarray]:
+    """The columns in micrometres of some rows."""
+    side = pixel_size_nm / 1000
+    return {"area_um2": rows["area_px"] * side**2, **{f"{name}_um": rows[f"{name}_px"] * side for name in _LENGTHS}}
+
+
+def describe(pores: Pieces, slice_: int, shape: tuple[int, int], origin: tuple[int, int]) -> np.ndarray:
+    """Measure complete pores.
+
+    Args:
+        pores: of one slice.
+        slice_: its number.
+        shape: height and width of the segmented region (px).
+        origin: its x and y in the scan (px).
+
+    Returns:
+        A row of `ROW_TYPE` for each.
+    """
+    rows = np.zeros(len(pores), ROW_TYPE)
+    if not len(pores):
+        return rows
+    area = pores.area
+    rows["first"], rows["slice"], rows["area_px"] = pores.first, slice_, area
+    rows["equivalent_diameter_px"] = np.sqrt(4 * area / np.pi)
+    # added one by one: how a library's product adds may depend on how many rows there are
+    perimeter = sum(pores.sums[:, KINDS + kind].astype(np.float64) * length for kind, length in enumerate(LENGTHS))
+    rows["perimeter_px"] = perimeter
+    ellipse = ellipses(pores.sums)
+    rows["major_axis_px"], rows["minor_axis_px"] = ellipse.major, ellipse.minor
+    rows["orientation_deg"] = ellipse.orientation
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rows["circularity"] = np.where(perimeter > 0, 4 * np.pi * area / perimeter**2, np.nan)
+        rows["aspect_ratio"] = np.where(ellipse.minor > 0, ellipse.major / ellipse.minor, np.nan)
+
+    hull = hull_pixels(hulls(pores.outline))
+    sides = np.zeros(2 * len(pores), np.int64)
+    np.add.at(sides, hull.chain, hull.reach)
+    rows["solidity"] = area / (sides[0::2] + sides[1::2] + pores.bottom - pores.top + 1)
+    rows["feret_max_px"], rows["feret_min_px"] = feret(hulls(hull), len(pores))
+
+    rows["bbox_x_px"], rows["bbox_y_px"] = pores.left + origin[0], pores.top + origin[1]
+    rows["bbox_width_px"] = pores.right - pores.left + 1
+    rows["bbox_height_px"] = pores.bottom - pores.top + 1
+    rows["centroid_x_px"] = centroid(pores.sums, pores.left + origin[0], COLUMN)
+    rows["centroid_y_px"] = centroid(pores.sums, pores.top + origin[1], ROW)
+    rows["mean_probability"] = pores.sums[:, PROBABILITY].astype(np.float64) / (255 * area)
+    at_ends = (pores.bottom == shape[0] - 1) | (pores.right == shape[1] - 1)
+    rows["touches_border"] = (pores.top == 0) | (pores.left == 0) | at_ends
+    return rows
+
 
 CSV = "pores.csv"
 PARQUET = "pores.parquet"

@@ -15,7 +15,7 @@ from pipeline.images.rectangles import Roi, Rows
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_3d.pore_table_3d import Voxel
 from pipeline.visual import mask_overlay
-from pipeline.visual.axes import new_figure
+from pipeline.visual.figure import new_figure
 
 #: longest side of a slice (px of the picture)
 _SIDE = 1000

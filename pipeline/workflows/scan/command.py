@@ -1,4 +1,4 @@
-"""The bundle command that segments scans: one, a stack, or a folder of them."""
+"""The bundle command that segments scans, one, a stack, or a folder of them, and logs their results to MLflow."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 
 from pipeline.data.pairs import sentence_of
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, write_text
 from pipeline.images import inputs_of, scans_in
 from pipeline.images.formats import is_zarr
+from pipeline.measure.pores_2d import CSV
 from pipeline.text import clean_prompt
-from pipeline.tracking.stores import check_store
+from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.stores import check_store, kept_address
+from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.wording import printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, without_results
 from pipeline.workflows.scan.request import ScanSettings
-from pipeline.workflows.scan.results import MANIFEST, POROSITY
+from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
 from pipeline.workflows.scan.segmentation import ScanSegmentation
-from pipeline.workflows.scan.tracked_scan import track_scan
 
 logger = logging.getLogger("vlsenet")
 
@@ -48,9 +49,6 @@ class ScanCommand:
         model: what segments.
         settings: how.
         text_weights: local weights of the text tower, for prompts that the model does not know.
-        stack: whether a folder, or a file of several images, is one volume.
-        page: which image of a file of several.
-        device: where the network runs.
         ranks: the processes that work on it together.
         overwrite: replace finished segmentations, and those of other settings.
         tracking_uri: MLflow store for a run of each scan; None: none.
@@ -64,9 +62,6 @@ class ScanCommand:
         model: TrainedModel,
         settings: ScanSettings,
         text_weights: str | None,
-        stack: bool,
-        page: int | None,
-        device: torch.device,
         ranks: Ranks,
         overwrite: bool,
         tracking_uri: str | None = None,
@@ -74,8 +69,7 @@ class ScanCommand:
     ) -> None:
         self._path, self._folder = path, Path(output_dir)
         self._model, self._settings, self._text_weights = model, settings, text_weights
-        self._stack, self._page = stack, page
-        self._device, self._ranks, self._overwrite = torch.device(device), ranks, overwrite
+        self._ranks, self._overwrite = ranks, overwrite
         self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
         self._prompts: dict[str, str] = {}
 
@@ -89,11 +83,11 @@ class ScanCommand:
         if self._ranks.is_first and self._tracking_uri is not None:
             check_store(self._tracking_uri)
         with self._ranks.joined():
-            scans = [] if self._stack else without_results(scans_in(self._path))
+            scans = [] if self._settings.stack else without_results(scans_in(self._path))
             self._ask([str(scan) for scan in scans] or [self._path])
             folder = Path(self._path)
             if folder.is_dir() and not is_zarr(folder):
-                self._ranks.first_does(lambda: warn_of_folder(folder, self._folder, self._stack))
+                self._ranks.first_does(lambda: warn_of_folder(folder, self._folder, self._settings.stack))
             if scans:
                 problems = self._folder_of(scans)
             else:
@@ -117,11 +111,8 @@ class ScanCommand:
             folder,
             self._model,
             replace(self._settings, prompt=self._prompts[path]),
-            stack=self._stack,
-            page=self._page,
-            device=self._device,
-            ranks=self._ranks,
-            overwrite=self._overwrite,
+            self._ranks,
+            self._overwrite,
         ).run()
         if self._ranks.is_first and self._tracking_uri is not None:
             track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
@@ -200,3 +191,48 @@ def _row(folder: Path) -> dict[str, Any]:
         "prompt": manifest["request"]["prompt"],
         "results": folder.name,
     }
+
+
+def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> None:
+    """Log the results of a finished segmentation, once for each store and experiment; the mask stays where it is.
+
+    What the store does not accept is kept in the folder, and sent when this is called again.
+
+    Args:
+        folder: of the results; ``mlflow_runs.json`` in it notes which stores have them.
+        name: of the run.
+        tracking_uri: MLflow store.
+        experiment_name: MLflow experiment.
+    """
+    file = folder / TRACKED
+    runs = json.loads(file.read_text()) if file.exists() else []
+    place = {"tracking_uri": kept_address(tracking_uri), "experiment": experiment_name}
+    if any(_in_earlier_form(place) == _in_earlier_form(run) for run in runs):
+        Outbox(folder, tracking_uri, "").flush()
+        return
+    manifest = json.loads((folder / MANIFEST).read_text())
+    porosity = json.loads((folder / POROSITY).read_text())
+    parameters = {**manifest["request"], "checkpoint": manifest["checkpoint"], "device": manifest["device"]}
+    run = TrackedRun(tracking_uri, experiment_name, name, str(folder), parameters, {"vlsenet": "scan"})
+    run.start({MANIFEST: manifest}, after_work=True)
+    low, high = porosity["interval_95"] or (None, None)
+    numbers = {
+        "porosity": porosity["porosity"],
+        "porosity_low": low,
+        "porosity_high": high,
+        "pixel_size_nm": manifest["pixel_size_nm"],
+        "pores": (manifest["pores"] or {}).get("pores"),
+        "skipped_share": manifest["skipped_share"],
+        "seam_largest": manifest["seam_certificate"].get("largest"),
+        "seconds": manifest["seconds_of_this_run"]["all"],
+    }
+    run.log_metrics({key: value for key, value in numbers.items() if value is not None})
+    run.log_files([folder / name for name in (REPORT, OVERVIEW, POROSITY, CSV)], "results")
+    run.log_files(sorted((folder / FIGURES).glob("*.png")), FIGURES)
+    run.finish("FINISHED")
+    write_text(file, json.dumps([*runs, {**place, "run_id": run.run_id}], indent=2))
+
+
+def _in_earlier_form(run: dict[str, str]) -> tuple[str, str]:
+    """Store and experiment of a note; those of earlier versions lack the user's name too."""
+    return re.sub(r"://[^/@]*@", "://", run["tracking_uri"]), run["experiment"]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numcodecs
-import torch
 
 from pipeline.engine import FORMAT_VERSION, request_differences
 from pipeline.engine.prediction import PredictionSettings
@@ -34,6 +33,8 @@ class ScanSettings:
         threshold: probability from which a pixel is pore.
         prediction: how the network is applied.
         sentences: ... unless a sentence belongs to it (`sentence_of`), which is asked then.
+        stack: whether the path, a folder or a file of several images, is one volume.
+        page: which image of a file with several; None: it has one.
         roi: ``x,y,w,h`` in pixels, or a sequence of the four; None: the whole scan.
         formats: further files: ``tiff``, ``nifti``; a list, or names between commas.
         pixel_size_nm: of the scan (nm); None: as its file says; `scale-bar`: as the bar drawn in it says.
@@ -48,6 +49,8 @@ class ScanSettings:
     threshold: float
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
     sentences: bool = False
+    stack: bool = False
+    page: int | None = None
     roi: str | Sequence[int] | None = None
     formats: str | Sequence[str] = ()
     pixel_size_nm: float | str | None = None
@@ -88,7 +91,6 @@ def scan_request(
     volume: ScanVolume,
     model: TrainedModel,
     settings: ScanSettings,
-    device: torch.device,
     pixel_size_nm: tuple[float, float] | None,
     earlier: Mapping[str, Any],
     processes: int,
@@ -99,7 +101,6 @@ def scan_request(
         volume: the scan.
         model: what segments.
         settings: how.
-        device: where.
         pixel_size_nm: pixel height and width, if known.
         earlier: request of an interrupted run in the same folder, whose sizes are kept; empty if there is none.
         processes: number of processes that share this machine.
@@ -116,11 +117,11 @@ def scan_request(
     sizes = {"chunk_size": chunk_size, "batch": batch, "halo": prediction.halo, "scale": list(scale)}
     if any(earlier.get(name) != value for name, value in sizes.items()):
         features = model.text.get(settings.prompt)
-        need = memory_need(model.network, features, prediction.statistics, prediction.precision, device)
+        need = memory_need(model.network, features, prediction.statistics, prediction.precision, model.device)
         height, width = (settings.region.height, settings.region.width) if settings.region else volume.shape
         region, imaged = (volume.depth, height, width), (volume.rows.stop, volume.shape[1])
         chunk_size, batch = fitting_sizes(
-            need, device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
+            need, model.device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
         )
     logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, prediction.halo, batch)
     return {
@@ -138,7 +139,7 @@ def scan_request(
         "imaged_rows": list(volume.rows) if volume.rows.first else volume.rows.stop,
         "invert": settings.invert,
         "slice_spacing_nm": settings.slice_spacing_nm,
-        "device": device.type,
+        "device": model.device.type,
         "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
     }
 

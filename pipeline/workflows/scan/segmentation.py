@@ -26,7 +26,6 @@ from pipeline.tracking.provenance import versions
 from pipeline.wording import NAME_IS_NO_TEXT, printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
-from pipeline.workflows.scan.drawn_scale import offer_scale_bar, take_scale_bar
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
 from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request, with_sizes_apart
 from pipeline.workflows.scan.results import (
@@ -43,7 +42,7 @@ from pipeline.workflows.scan.results import (
     write_results,
     write_summary,
 )
-from pipeline.workflows.scan.voxel import log_voxel, pixel_size_of, slice_spacing_of
+from pipeline.workflows.scan.voxel import log_voxel, offer_scale_bar, pixel_size_of, slice_spacing_of, take_scale_bar
 
 logger = logging.getLogger("vlsenet")
 
@@ -62,9 +61,6 @@ class ScanSegmentation:
         output_dir: folder of the results.
         model: what segments; its text store knows the prompt.
         settings: how.
-        stack: whether the path holds slices of one volume.
-        page: which image of a file with several.
-        device: where the network runs.
         ranks: the processes, already joined.
         overwrite: replace a finished segmentation, or one of other settings.
     """
@@ -75,10 +71,6 @@ class ScanSegmentation:
         output_dir: str | Path,
         model: TrainedModel,
         settings: ScanSettings,
-        *,
-        stack: bool = False,
-        page: int | None = None,
-        device: torch.device,
         ranks: Ranks = Ranks(),  # noqa: B008 - immutable
         overwrite: bool = False,
     ) -> None:
@@ -86,8 +78,6 @@ class ScanSegmentation:
         self._folder = Path(output_dir)
         self._model = model
         self._settings = settings
-        self._stack, self._page = stack, page
-        self._device = device
         self._ranks = ranks
         self._overwrite = overwrite
         self._scale_bar: ScaleBar | None = None
@@ -131,7 +121,7 @@ class ScanSegmentation:
                     self._model.text.get(self._settings.prompt),
                     self._settings.prediction,
                     request["batch"],
-                    self._device,
+                    self._model.device,
                 )
                 before = time.monotonic()
                 self._segment(predictor, store, journal)
@@ -180,7 +170,7 @@ class ScanSegmentation:
             "shading": foreground.normalisation.drift,
             "skipped_share": foreground.skipped_share(store.plan),
             "seam_certificate": seam,
-            "device": str(self._device),
+            "device": str(self._model.device),
             "processes": self._ranks.count,
             "threads_of_a_process": torch.get_num_threads(),
             "batch": predictor.batch,
@@ -217,8 +207,8 @@ class ScanSegmentation:
             raise UserError(f"{path}: {'; '.join(NAME_IS_NO_TEXT)}")
         volume = open_volume(
             self._path,
-            stack=self._stack,
-            page=self._page,
+            stack=self._settings.stack,
+            page=self._settings.page,
             info_bar=self._settings.info_bar,
             invert=self._settings.invert,
             spill_dir=self._folder / "decoded",
@@ -239,9 +229,7 @@ class ScanSegmentation:
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
         earlier = Journal.request_in(self._journal_folder) or {}
         size = pixel_size_of(volume, self._settings)
-        request = scan_request(
-            volume, self._model, self._settings, self._device, size, earlier, self._ranks.local_count
-        )
+        request = scan_request(volume, self._model, self._settings, size, earlier, self._ranks.local_count)
         return request if self._overwrite else with_sizes_apart(request, earlier, self._folder)
 
     def _journal(self, request: dict[str, Any]) -> Journal:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.measure.pores_2d.columns import COLUMNS, table_columns
+from pipeline.measure.pores_2d.pore_table import COLUMNS, table_columns
 from tests.paths import ROOT
 
 DOCS = ROOT / "docs" / "measurements.md"

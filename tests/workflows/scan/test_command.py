@@ -27,8 +27,6 @@ from tests.paths import CONFIGS
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files, settings_of
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
@@ -53,8 +51,8 @@ def command(
     uri: str | None = None,
     **settings: object,
 ) -> ScanCommand:
-    chosen = settings_of(**{"chunk_size": 256, "precision": "float32", "report": False, **settings})
-    return ScanCommand(str(path), str(folder), model, chosen, None, stack, None, CPU, Ranks(), overwrite, uri, "rocks")
+    chosen = settings_of(**{"chunk_size": 256, "precision": "float32", "report": False, "stack": stack, **settings})
+    return ScanCommand(str(path), str(folder), model, chosen, None, Ranks(), overwrite, uri, "rocks")
 
 
 def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
@@ -145,9 +143,7 @@ def test_results_go_to_mlflow(slices: Path, tmp_path: Path, model: TrainedModel)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     settings = settings_of(chunk_size=256, pixel_size_nm=10.0)
     scan = str(slices / "s0.png")
-    ScanCommand(
-        scan, str(tmp_path / "out"), model, settings, None, False, None, CPU, Ranks(), False, uri, "rocks"
-    ).run()
+    ScanCommand(scan, str(tmp_path / "out"), model, settings, None, Ranks(), False, uri, "rocks").run()
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("rocks").experiment_id])
     porosity = json.loads((tmp_path / "out" / "porosity.json").read_text())["porosity"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.cli.main import main
@@ -20,8 +19,8 @@ from pipeline.images.volume import open_volume
 from pipeline.options.configs import OF_CONFIGS
 from pipeline.synthetic import generate
 from pipeline.workflows import PredictionSettings, ScanSegmentation, ScanSettings
-from pipeline.workflows.scan import drawn_scale
-from pipeline.workflows.scan.drawn_scale import offer_scale_bar, take_scale_bar
+from pipeline.workflows.scan import voxel
+from pipeline.workflows.scan.voxel import offer_scale_bar, take_scale_bar
 from tests.workflows.export.cases import trained_model
 
 reads_text = pytest.mark.skipif(
@@ -60,7 +59,7 @@ def segment(scan: Path, pixel_size_nm: float | str | None, **more: bool) -> dict
         pixel_size_nm=pixel_size_nm,
     )
     model = trained_model(scan.parent)
-    ScanSegmentation(str(scan), scan.parent / "out", model, settings, device=torch.device("cpu"), **more).run()
+    ScanSegmentation(str(scan), scan.parent / "out", model, settings, **more).run()
     return json.loads((scan.parent / "out" / "manifest.json").read_text())
 
 
@@ -94,7 +93,7 @@ def test_never_used_unasked(micrograph: Path, caplog: pytest.LogCaptureFixture) 
 
 @reads_text
 def test_it_is_not_looked_for_where_the_size_is_known(micrograph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drawn_scale, "find_scale_bar", lambda *arguments: pytest.fail("it was looked for"))
+    monkeypatch.setattr(voxel, "find_scale_bar", lambda *arguments: pytest.fail("it was looked for"))
     assert segment(with_tags(micrograph, 40), None)["pixel_size_nm"] == pytest.approx(40, rel=1e-3)
 
 
@@ -123,7 +122,7 @@ def test_what_reads_text_names_itself_when_it_is_missing(
     micrograph: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="vlsenet")
-    for module in (drawn_scale, text_recognition):
+    for module in (voxel, text_recognition):
         monkeypatch.setattr(module, "can_read_text", lambda: False)
     option = next(option for option in OF_CONFIGS if option.name == "pixel_size_nm" and "scan" in option.commands)
     with pytest.raises(UserError, match=r"scale-bar: needs .* pip install '\.\[scale_bar\]'"):

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-import torch
 import zarr
 from PIL import Image
 from scipy import ndimage
@@ -46,9 +45,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
 
 
 def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
-    others = {name: changes.pop(name) for name in ("stack", "page", "ranks", "overwrite") if name in changes}
+    others = {name: changes.pop(name) for name in ("ranks", "overwrite") if name in changes}
     settings = settings_of(**{"chunk_size": 256, "precision": "float32", "report": False, **changes})
-    return ScanSegmentation(str(scan), folder, model, settings, device=torch.device("cpu"), **others)
+    return ScanSegmentation(str(scan), folder, model, settings, **others)
 
 
 def interrupted_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ import nibabel
 import numpy as np
 import pytest
 import tifffile
-import torch
 import zarr
 
 from pipeline.images.microscope.findings import square_side
@@ -93,10 +92,9 @@ def test_lengths_need_pixels_that_are_square_to_one_percent(
 
 def test_results_have_the_files_distance_of_slices(tmp_path: Path) -> None:
     model = trained_model(tmp_path)
-    chosen = settings_of(chunk_size=256, precision="float32", report=False, formats="tiff,nifti")
+    chosen = settings_of(chunk_size=256, precision="float32", report=False, formats="tiff,nifti", stack=True)
     folder = tmp_path / "out"
-    cpu = torch.device("cpu")
-    ScanSegmentation(str(nifti(tmp_path)), folder, model, chosen, stack=True, device=cpu).run()
+    ScanSegmentation(str(nifti(tmp_path)), folder, model, chosen).run()
     header = nibabel.load(folder / "mask.nii.gz").header
     np.testing.assert_allclose(header.get_zooms(), (0.01, 0.01, 0.025), rtol=1e-6)
     with tifffile.TiffFile(folder / "mask.ome.tif") as file:
