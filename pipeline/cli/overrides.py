@@ -67,7 +67,7 @@ def parse_assignments(assignments: Sequence[str], config: str) -> Mapping[str, A
         if first not in names:
             nearest_first = nearest(first, names)
             meant = nearest_first and nearest_first + part + rest
-            hint = f"did you mean {meant}?" if meant else f"see the options at the top of {config}.yaml"
+            hint = f"did you mean {meant}?" if meant else f"see the options in {config}.yaml"
             raise UserError(f"--set {assignment}: {config}.yaml has no option {name}; {hint}")
         try:
             # YAML 1.1 reads 1e-3 as text

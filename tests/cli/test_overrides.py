@@ -35,7 +35,7 @@ def test_values_are_yaml(assignment: str, value: object) -> None:
         ("max_epochs", "--set max_epochs=VALUE"),
         ("max_epoch=3", "did you mean max_epochs?"),
         ("swiches::context=false", "did you mean switches::context?"),
-        ("qwzx=3", "at the top of train.yaml"),
+        ("qwzx=3", "see the options in train.yaml"),
         ("features=[8", "is not valid YAML"),
     ],
 )

@@ -7,7 +7,7 @@ import yaml
 
 from pipeline.bundle_files import config_folder
 from pipeline.errors import UserError
-from pipeline.options import check_options
+from pipeline.options import check_options, move_to_entries
 
 CONFIGS = config_folder()
 
@@ -124,3 +124,20 @@ def test_the_checkpoint_must_be_a_file(tmp_path):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path)})
     with pytest.raises(UserError, match="no such file"):
         check_options("evaluate", {**options, "checkpoint": str(tmp_path / "best.pt")})
+
+
+def test_an_option_that_is_named_alone_goes_into_the_entry_that_takes_it(train):
+    config = {**train, "halo": 64, "experiment_name": "rocks", "seed": 1}
+    move_to_entries(config)
+    assert (config["prediction"]["halo"], config["mlflow_run"]["experiment_name"], config["seed"]) == (64, "rocks", 1)
+    assert "halo" not in config
+    assert "experiment_name" not in config
+    with pytest.raises(UserError, match="--halo 100"):
+        check_options("train", {**train, "prediction": {**train["prediction"], "halo": 100}})
+
+
+def test_a_config_whose_entries_refer_to_its_options_is_left_as_it_is():
+    earlier = {"prediction": {"halo": "@halo"}, "mlflow_run": {"experiment_name": "$str(@experiment_name)"}}
+    config = {**earlier, "halo": 64, "experiment_name": "rocks"}
+    move_to_entries(config)
+    assert config == {**earlier, "halo": 64, "experiment_name": "rocks"}

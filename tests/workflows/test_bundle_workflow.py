@@ -6,8 +6,10 @@ import pytest
 import yaml
 from monai.bundle import ConfigWorkflow, create_workflow
 
+from pipeline.bundle_files import config_files
 from pipeline.errors import UserError
 from pipeline.workflows import CheckedWorkflow, running_config
+from pipeline.workflows.bundle_workflow import check_names
 
 COMMON = {"imports": ["$import tests.workflows.test_bundle_workflow as here"]}
 CONFIG = {
@@ -74,6 +76,12 @@ def test_a_misspelt_override_is_refused_with_the_nearest_name(config_file, name,
         start(config_file, **{name: 1})
     assert hint in str(caught.value)
     assert not seen
+
+
+def test_an_option_of_an_entry_is_known_by_its_name_alone():
+    check_names(["halo", "stack", "settings::roi"], config_files("scan"))
+    with pytest.raises(UserError, match="unknown option --hallo; did you mean --halo"):
+        check_names(["hallo"], config_files("scan"))
 
 
 def test_overrides_from_an_args_file_are_checked_too(config_file, tmp_path):

@@ -33,8 +33,7 @@ def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
     field_width = scan.get("HorFieldsize") or beam_scan.get("HorFieldsize") or beam.get("HFW")
     if finding.pixel_size_nm is None and not finding.warnings:
         finding.take_field_as_size(field_width, columns, "m")
-    if finding.pixel_size_nm is None and not finding.warnings:
-        finding.warn("it has no pixel size")
+    finding.warn_if_without_size()
     finding.take_field_width(field_width, columns, "m")
     unscaled = finding.take_image_width(image.get("ResolutionX"), shape[1])
     _take_bar(finding, metadata, shape, unscaled)

@@ -132,6 +132,27 @@ class Finding:
             )
         return False
 
+    def take_recorded_size(self, rows: Any, columns: Any, shape: tuple[int, int] | None) -> None:
+        """Compare the size that was recorded with the image's: rows below those of the scan are an info bar.
+
+        Equal heights say nothing, as the bar may be written over the scan's last rows.
+
+        Args:
+            rows: height that was recorded (px), a number or text; None or empty: not stated.
+            columns: width (px), the same.
+            shape: height and width of the image (px), if known.
+        """
+        if shape is None:
+            return
+        height = quantity(rows)
+        if self.take_image_width(columns, shape[1]) and height is not None and 0 < height[0] < shape[0]:
+            self.take_bar_height(shape[0] - height[0], shape[0])
+
+    def warn_if_without_size(self, hint: str = "") -> None:
+        """Warn that there is no pixel size, unless a warning says why; `hint` follows."""
+        if self.pixel_size_nm is None and not self.warnings:
+            self.warn(f"it has no pixel size{hint}")
+
     def take_bar_height(self, rows: Any, image_height: int) -> None:
         """Take the height of the info bar (px), where it leaves an image."""
         found = quantity(rows)

@@ -18,13 +18,8 @@ def from_text(text: str, shape: tuple[int, int] | None) -> Finding | None:
     finding = Finding("Hitachi side file")
     finding.take_pixel_size(pairs.get("PixelSize"), pairs.get("PixelSize"), "nm")
     columns, _, rows = pairs.get("DataSize", "").lower().partition("x")
-    if finding.pixel_size_nm is None and not finding.warnings:
-        finding.warn("it has no pixel size" + _likely_size(pairs.get("Magnification"), columns))
-    if shape is not None:
-        height = quantity(rows)
-        # equal heights say nothing: the bar may be written over the scan's last rows
-        if finding.take_image_width(columns, shape[1]) and height is not None and 0 < height[0] < shape[0]:
-            finding.take_bar_height(shape[0] - height[0], shape[0])
+    finding.warn_if_without_size(_likely_size(pairs.get("Magnification"), columns))
+    finding.take_recorded_size(rows, columns, shape)
     finding.take_conditions(
         magnification_=pairs.get("Magnification"),
         voltage=pairs.get("AcceleratingVoltage"),

@@ -28,8 +28,8 @@ def from_text(text: str, shape: tuple[int, int] | None) -> Finding | None:
     finding = Finding("JEOL side file")
     sizes = _parts(pairs.get("CM_FULL_SIZE") or pairs.get("CM_IMAGE_SIZE"))
     _take_size(finding, pairs, sizes)
-    if shape is not None:
-        _take_bar(finding, sizes, shape)
+    if len(sizes) == 2:
+        finding.take_recorded_size(sizes[1], sizes[0], shape)
     finding.take_conditions(
         magnification_=pairs.get("CM_MAG"),
         voltage=pairs.get("CM_ACCEL_VOLT"),
@@ -81,18 +81,6 @@ def _take_size(finding: Finding, pairs: Mapping[str, str], sizes: list[str]) -> 
             f"{lack}; by its magnification ({times:g}) of a picture 128 mm wide it is {size:.4g} nm, which is used; "
             "check it against the scale bar"
         )
-
-
-def _take_bar(finding: Finding, sizes: list[str], shape: tuple[int, int]) -> None:
-    """The image's rows are those of the scan and, below, those of the bar."""
-    if len(sizes) < 2:
-        return
-    width, height = quantity(sizes[0]), quantity(sizes[1])
-    if width is None or height is None:
-        return
-    # equal heights say nothing: some instruments write the bar over the scan's last rows
-    if finding.take_image_width(width[0], shape[1]) and 0 < height[0] < shape[0]:
-        finding.take_bar_height(shape[0] - height[0], shape[0])
 
 
 def _once(text: str | None) -> str | None:

@@ -40,8 +40,7 @@ def from_text(text: str, source: str, shape: tuple[int, int] | None) -> Finding 
         return None
     finding = Finding(source)
     finding.take_pixel_size(pairs.get("PixelSizeY"), pairs.get("PixelSizeX"), "m")
-    if finding.pixel_size_nm is None and not finding.warnings:
-        finding.warn("it has no pixel size")
+    finding.warn_if_without_size()
     if shape is not None and "ImageStripSize" in pairs:
         finding.take_bar_height(pairs["ImageStripSize"], shape[0])
     views = [quantity(pairs.get(f"ViewFieldsCount{axis}")) for axis in "XY"]

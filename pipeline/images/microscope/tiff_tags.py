@@ -141,7 +141,7 @@ def _tescan(text: str, shape: tuple[int, int]) -> Finding:
     finding = tescan.from_text(text, "TESCAN tag", shape)
     if finding is None:
         finding = Finding("TESCAN tag")
-        finding.warn("it has no pixel size")
+        finding.warn_if_without_size()
     return finding
 
 

@@ -25,8 +25,7 @@ def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
         finding.take_field_as_size(width, int(recorded[0]) if recorded else shape[1])
         if finding.pixel_size_nm is None and not finding.warnings:
             _take_display_pixel(finding, metadata, shape[1])
-    if finding.pixel_size_nm is None and not finding.warnings:
-        finding.warn("it has no pixel size")
+    finding.warn_if_without_size()
     finding.take_image_width(store, shape[1])
     finding.take_field_width(width, shape[1])
     serial = _value(metadata, "sv_serial_number")
