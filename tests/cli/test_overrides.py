@@ -6,6 +6,7 @@ import pytest
 from monai.bundle import ConfigParser
 
 from pipeline.bundle_files import text_of_config
+from pipeline.cli.bundle_commands import TRAIN
 from pipeline.cli.overrides import overrides
 from pipeline.cli.parser import CommandParser
 from pipeline.errors import UserError
@@ -57,7 +58,7 @@ def test_text_is_what_was_typed_also_where_monai_would_read_it_as_its_own(text: 
 
 def test_one_folder_is_text_and_several_are_a_list():
     parser = CommandParser()
-    parser.add_options("train", "dataset_dir")
+    parser.add_arguments_of(TRAIN)
     one = overrides(parser.parse_args(["rock", "--output_dir", "out"]), "train")
     assert one["dataset_dir"] == "rock"
     several = overrides(parser.parse_args(["rock", "a#1", "--output_dir", "out"]), "train")["dataset_dir"]
