@@ -35,11 +35,11 @@ _BLOCKS = (16, 8, 4)
 _EVEN_SHARE = 0.93
 #: pixels of almost the ground's level, to those of strokes, that JPEG or another size leave; share of the strokes that
 #: is of exactly one level where nothing was done with them
-_SMEARED, _PEN = 0.03, 0.08
+_SMEARED, _PEN, _CLEAR_PEN = 0.03, 0.08, 0.2
 #: of strokes: least contrast to the ground, of the largest
 _STROKE = 0.35
-#: fewest letters, or words where these hang together; lines of text at most
-_FEWEST_LETTERS, _MOST_LINES = 6, 4
+#: fewest letters, or words where these hang together, also of those that are as they were drawn; lines of text at most
+_FEWEST_LETTERS, _FEWEST_DRAWN, _MOST_LINES = 6, 4, 4
 #: share of the letters that stand on these lines, and of the rows that have next to none
 _ALIGNED, _BLANK_ROWS = 0.6, 0.15
 
@@ -186,10 +186,15 @@ def is_written(bar: np.ndarray, ground: float, lines: np.ndarray) -> bool:
     if np.count_nonzero(other[~lines]) > 0.2 * np.count_nonzero(ink[~lines]):
         return False
     ink = ink & ~lines[:, None]
-    if not ink.any() or not (_is_processed(contrast) or _commonest_share(contrast[ink]) >= _PEN):
+    if not ink.any():
+        return False
+    processed, one_level, letters = _is_processed(contrast), _commonest_share(contrast[ink]), _letters(ink)
+    if not len(letters) or (one_level < _PEN and not processed):
         return False  # what is imaged is spread over many levels
-    letters = _letters(ink)
-    return _stands_in_lines(letters, len(bar)) and _has_blank_rows(letters, lines)
+    # of strokes that are as they were drawn, few are enough: there may be a length alone
+    few = one_level >= _CLEAR_PEN and not processed and len(letters) >= _FEWEST_DRAWN
+    written = few or _stands_in_lines(letters, len(bar))
+    return written and _has_blank_rows(letters, lines)
 
 
 def _is_even(contrast: np.ndarray, far: np.ndarray) -> bool:

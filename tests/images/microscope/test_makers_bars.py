@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from pipeline.images.microscope import Acquisition, rows_without_bar
@@ -57,6 +58,13 @@ def test_each_makers_bar_after_jpeg(maker: str, quality: int) -> None:
     got = found(image)
     assert got.first == 0
     assert abs(got.stop - rows[1]) <= 2
+
+
+@pytest.mark.parametrize(("ground", "pen"), [(0, 255), (190, 20), (245, 0)])
+def test_a_length_alone_is_found_as_it_was_drawn(ground: int, pen: int) -> None:
+    strip = Image.new("L", (640, 44), ground)
+    ImageDraw.Draw(strip).text((10, 12), "10 um", pen, ImageFont.load_default(18))
+    assert found(np.vstack([texture(1), np.asarray(strip)])) == (0, 480)
 
 
 def test_pictures_without_a_bar_have_none() -> None:

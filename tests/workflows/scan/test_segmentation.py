@@ -310,6 +310,17 @@ def test_a_pixel_size_is_added_to_a_finished_segmentation(
     assert segmentation(image, out, model, report=True).run() is None
 
 
+def test_a_pixel_size_that_changes_the_scale_needs_the_network(tmp_path: Path, model: TrainedModel) -> None:
+    image, out = tmp_path / "a.png", tmp_path / "out"
+    Image.fromarray(generate((200, 260), seed=4).image).save(image)
+    knowing = dataclasses.replace(model, data={**model.data, "pixel_sizes_nm": [20.0]})
+    segmentation(image, out, knowing).run()
+    with pytest.raises(UserError, match=r"sees the scan 0.5x0.5 times as large, .* 1x1 times: .* --overwrite"):
+        segmentation(image, out, knowing, pixel_size_nm=10.0).run()
+    segmentation(image, out, knowing, pixel_size_nm=20.0).run()
+    assert json.loads((out / "manifest.json").read_text())["pixel_size_nm"] == 20
+
+
 def test_bright_pores_are_found_in_an_inverted_scan(tmp_path: Path, model: TrainedModel) -> None:
     image = generate((200, 260), seed=4).image
     for name, pixels in (("a", image), ("b", 255 - image)):
