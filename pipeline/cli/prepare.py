@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"skipped: {problem.line(index.roots[0])}")
     print(_table(index))
 
-    for doubt in check_labels(index.samples, index.pore_label) if index.pore_label is not None else ():
+    for doubt in check_labels(index.samples):
         print(f"warning: {doubt}")
     leaks = search_leaks(index.samples).leaks
     if not leaks:

@@ -1,17 +1,20 @@
 """Masks that look shifted, stretched, inverted, or made for another image, by where a mask fits its image best.
 
-Pores are dark, so mask and band-passed darkness correlate. Blocks of the image show where they correlate best, and a
-displacement that is linear in the position is fitted to them; it counts only where it clearly raises the correlation.
-Not phase correlation, which weighs all frequencies alike, so that noise dominates. The quality of a mask is not judged.
+Pores are dark, so mask and band-passed darkness correlate; whether another phase is darker or brighter than its
+surroundings, most of a data set's masks say, and one that is neither is not judged. Blocks of the image show where they
+correlate best, and a displacement that is linear in the position is fitted to them; it counts only where it clearly
+raises the correlation. Not phase correlation, which weighs all frequencies alike, so that noise dominates. The quality
+of a mask is not judged.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import fft
@@ -19,6 +22,7 @@ from scipy.ndimage import gaussian_filter
 
 from pipeline.data.leaks import reduced
 from pipeline.data.samples import Sample
+from pipeline.phases import PORE, UNLABELLED
 
 REACH = 16  # pixels: displacements up to that are found
 
@@ -36,6 +40,10 @@ _LEAST_RATIO = 1.08  # of the correlations with and without the displacement
 _LEAST_GAIN = 0.4  # in units of noise
 _CLEAR = 4.0  # a correlation, in units of noise, that no unrelated mask reaches
 _CLEARLY_NEGATIVE = 3.0
+#: of a data set's masks of a phase: those of clearly dark or bright phases have 6 to 13, of others 1 to 2
+_LEAST_CONTRAST = 4.0  # median of the correlations, in units of noise
+_LEAST_AGREEING = 0.8  # share of the masks on one side
+_LEAST_LABELLED = 0.5  # share of an image; between strokes there is no outline that could fit
 _NEGATIVE_RATIO = 1.5
 _NO_FIT = 1.5
 
@@ -45,8 +53,8 @@ class LabelFit:
     """How a mask lies on its image.
 
     Attributes:
-        as_is: correlation of the pores' darkness with the mask where it is, -1 to 1; negative where the mask is
-            brighter than what is around it.
+        as_is: correlation of the phase's darkness (brightness, of a bright one) with the mask where it is, -1 to 1;
+            negative where the mask is brighter (darker) than what is around it.
         displaced: the same with the mask displaced as fitted.
         highest: the highest correlation at any common shift.
         lowest: the lowest one.
@@ -74,12 +82,13 @@ class LabelFit:
         return float(np.hypot(differences[..., 0], differences[..., 1]).max())
 
 
-def fit_label(image: np.ndarray, mask: np.ndarray) -> LabelFit | None:
+def fit_label(image: np.ndarray, mask: np.ndarray, bright: bool = False) -> LabelFit | None:
     """Compare a mask with its image.
 
     Args:
         image: Grey values, (H, W).
-        mask: Truth values, (H, W).
+        mask: Truth values, (H, W), or shares from 0 to 1 where the truth is not known.
+        bright: Whether the phase is brighter than its surroundings, and not darker.
 
     Returns:
         None where nothing can be said: an empty or full mask, a constant image, or one that is smaller than
@@ -89,7 +98,7 @@ def fit_label(image: np.ndarray, mask: np.ndarray) -> LabelFit | None:
     height, width = (n // factor for n in image.shape)
     if min(height, width) < 2 * _SMALLEST_BLOCK:
         return None
-    dark = _band(-reduced(image, factor))
+    dark = _band(reduced(image, factor) * (1 if bright else -1))
     pore = _band(reduced(mask, factor))
     spread = float(dark.std())
     if spread == 0 or not pore.any():
@@ -190,18 +199,30 @@ class LabelDoubt:
         sample: Whose mask it is.
         kind: `SHIFTED`, `CHANGING` (stretched, sheared, drifting), `INVERTED` or `UNFIT`.
         fit: What was measured.
+        phase: Whose mask it is, by name.
+        bright: Whether this phase is brighter than its surroundings in most masks.
     """
 
     sample: Sample
     kind: str
     fit: LabelFit
+    phase: str = PORE
+    bright: bool = False
 
     def __str__(self) -> str:
-        name = self.sample.label.name
-        if self.kind == INVERTED:
+        values = self.sample.values
+        name = self.sample.label.name + (f" ({self.phase})" if len(values.phases) > 1 else "")
+        if self.kind == INVERTED and self.phase == PORE:
+            option = "--pore_label" if values.pores_only else "--phases"
             return (
                 f"{name} looks inverted: what it marks as pore is brighter than its surroundings; "
-                "is another value pore (--pore_label)?"
+                f"is another value pore ({option})?"
+            )
+        if self.kind == INVERTED:
+            this, others = ("darker", "brighter") if self.bright else ("brighter", "darker")
+            return (
+                f"{name} looks inverted: what it marks as {self.phase} is {this} than its surroundings, and {others} "
+                "in the other masks; do its values mean the same?"
             )
         if self.kind == UNFIT:
             return f"{name} does not match its image at any position; was it made for another image, or rotated?"
@@ -231,14 +252,13 @@ def doubt_kind(fit: LabelFit) -> str | None:
     return UNFIT if fit.as_is < _NO_FIT * fit.noise else None
 
 
-def check_labels(samples: Sequence[Sample], pore_label: int) -> list[LabelDoubt]:
-    """Compare each mask with its image.
+def check_labels(samples: Sequence[Sample]) -> list[LabelDoubt]:
+    """Compare each mask of each phase with its image.
 
     Some 15 ms for an image of 400 x 343 pixels on one core, and the reading of it; threads share the work.
 
     Args:
         samples: Of any split.
-        pore_label: The label value that means pore.
 
     Returns:
         The masks that look wrong, the worst first: inverted, unfit, then by the largest displacement.
@@ -246,18 +266,57 @@ def check_labels(samples: Sequence[Sample], pore_label: int) -> list[LabelDoubt]
     Raises:
         UserError: A file can't be read.
     """
+    sides = {
+        (dataset, phase): _is_bright([sample for sample in samples if sample.dataset == dataset], phase)
+        for dataset in dict.fromkeys(sample.dataset for sample in samples)
+        for phase in {name: None for sample in samples if sample.dataset == dataset for name in sample.phase_pixels}
+    }
+    judged = [
+        (sample, phase, bright)
+        for sample in samples
+        for phase in sample.phase_pixels
+        if (bright := sides[sample.dataset, phase]) is not None and _can_be_judged(sample, phase)
+    ]
 
-    def doubt(sample: Sample) -> LabelDoubt | None:
-        if not 0 < sample.porosity < 1:
-            return None
-        fit = fit_label(sample.read_image(), sample.read_label() == pore_label)
+    def doubt(one: tuple[Sample, str, bool]) -> LabelDoubt | None:
+        sample, phase, bright = one
+        fit = fit_label(sample.read_image(), phase_mask(sample, phase), bright)
         kind = doubt_kind(fit) if fit else None
-        return LabelDoubt(sample, kind, fit) if fit and kind else None
+        return LabelDoubt(sample, kind, fit, phase, bright) if fit and kind else None
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        doubts = [found for found in pool.map(doubt, samples) if found]
+    doubts = [found for found in _by_threads(doubt, judged) if found]
     order = {INVERTED: 0, UNFIT: 1, CHANGING: 2, SHIFTED: 2}
     return sorted(doubts, key=lambda found: (order[found.kind], -found.fit.largest))
+
+
+def _by_threads(task: Callable[[Any], Any], arguments: Sequence[Any]) -> list[Any]:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return list(pool.map(task, arguments))
+
+
+def _can_be_judged(sample: Sample, phase: str) -> bool:
+    return 0 < sample.phase_pixels[phase] < sample.labelled and sample.labelled >= _LEAST_LABELLED * sample.pixels
+
+
+def phase_mask(sample: Sample, phase: str) -> np.ndarray:
+    """A phase in a sample's label, (H, W): 1 or 0; where it is not known, its share of the labelled pixels."""
+    codes = sample.read_codes([phase])
+    if sample.labelled == sample.pixels:
+        return codes == 1
+    return np.where(codes == UNLABELLED, np.float32(sample.areas[phase]), codes)
+
+
+def _is_bright(samples: Sequence[Sample], phase: str) -> bool | None:
+    """Whether most masks of a phase are brighter than their surroundings; None where they are neither."""
+    if phase == PORE:
+        return False
+    judged = [sample for sample in samples if _can_be_judged(sample, phase)]
+    fits = _by_threads(lambda sample: fit_label(sample.read_image(), phase_mask(sample, phase)), judged)
+    contrast = np.array([fit.as_is / fit.noise for fit in fits if fit is not None])
+    if not len(contrast) or abs(np.median(contrast)) < _LEAST_CONTRAST:
+        return None
+    bright = bool(np.median(contrast) < 0)
+    return bright if np.mean((contrast < 0) == bright) >= _LEAST_AGREEING else None
 
 
 def _move(displacement: np.ndarray) -> str:

@@ -31,14 +31,9 @@ def check_trust(index: DatasetIndex, output_dir: str | Path, allow_leaks: bool =
         allow_leaks: continue with a warning if two splits share content.
 
     Raises:
-        UserError: two splits share content, or no image for training or validation has a pore.
+        UserError: two splits share content, or no image for training or validation has any of the phases.
     """
-    for split in ("train", "val"):
-        if not any(sample.pore_pixels for sample in index.select(split)):
-            raise UserError(
-                f"{index.place}: no label of the split '{split}' holds a pore (value {index.pore_label}), so "
-                "nothing can be learned or scored; check the labels' values, --pore_label and split.csv"
-            )
+    _check_phases(index)
     leaks = _leaks(index.samples)
     if leaks:
         message = "\n".join(
@@ -67,21 +62,40 @@ def report_labels(index: DatasetIndex, picture: Path) -> list[LabelDoubt]:
     Returns:
         All of them, worst first.
     """
-    doubts = [] if index.pore_label is None else check_labels(index.samples, index.pore_label)
+    doubts = check_labels(index.samples)
     if not doubts:
         return []
     logger.warning(
         "%d of %d masks do not seem to fit their images:\n%s",
-        len(doubts),
+        len({doubt.sample.name for doubt in doubts}),
         len(index.samples),
         "\n".join(some_lines(doubts, _MOST_LINES)),
     )
     worst = doubts[0]
-    image, label = worst.sample.read_image(), worst.sample.read_label()
     corners = worst.fit.corners if worst.kind in (SHIFTED, CHANGING) else None
-    write_png(picture, label_picture(image, label == index.pore_label, corners))
+    mask = worst.sample.read_codes([worst.phase]) == 1
+    write_png(picture, label_picture(worst.sample.read_image(), mask, corners))
     logger.warning("%s shows the worst of them, %s", picture, worst.sample.label.name)
     return doubts
+
+
+def _check_phases(index: DatasetIndex) -> None:
+    """Refuse a split without any phase, and warn of phases that one of the splits lacks.
+
+    Raises:
+        UserError: no label for training, or none for validation, holds a phase.
+    """
+    for split, what in (("train", "learned"), ("val", "validated")):
+        samples = index.select(split)
+        absent = [p.name for p in index.phases if not any(sample.phase_pixels.get(p.name) for sample in samples)]
+        if len(absent) == len(index.phases):
+            values = " or ".join(dict.fromkeys(map(str, index.values)))
+            raise UserError(
+                f"{index.place}: no label of the split '{split}' holds {' or '.join(absent)} ({values}), so nothing "
+                "can be learned or scored; check the labels' values, --pore_label or --phases, and split.csv"
+            )
+        if absent:
+            logger.warning("no label of the split '%s' holds %s: it can't be %s", split, " or ".join(absent), what)
 
 
 def warn_of_leaks(index: DatasetIndex, split: str) -> None:

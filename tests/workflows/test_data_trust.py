@@ -75,5 +75,5 @@ def test_a_split_without_pore_is_refused(tmp_path: Path, split: str) -> None:
     samples = tuple(
         replace(sample, phase_pixels={"pore": 0}) if sample.split == split else sample for sample in index.samples
     )
-    with pytest.raises(UserError, match=f"no label of the split '{split}' holds a pore"):
+    with pytest.raises(UserError, match=f"no label of the split '{split}' holds pore"):
         check_trust(replace(index, samples=samples), tmp_path / "out")
