@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.data.pairs import Pair, read_sentence
 from pipeline.data.problems import Problem
+from pipeline.data.strokes import looks_like_strokes
 from pipeline.errors import FileProblem, UserError
 from pipeline.files import sha256_of
 from pipeline.images import open_only_image, read_image
@@ -41,6 +42,7 @@ class Record:
         black: Whether all of them are zero.
         coloured: Whether grey was made of channels that differ.
         from_jpeg: Whether the label was cut from a JPEG.
+        strokes: Whether the label looks like strokes, not like a mask.
     """
 
     pair: Pair
@@ -56,6 +58,7 @@ class Record:
     black: bool
     coloured: bool
     from_jpeg: bool
+    strokes: bool
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         black=not image.pixels.any(),
         coloured=image.coloured,
         from_jpeg=from_jpeg,
+        strokes=looks_like_strokes(image.pixels, label),
     )
     return record, problems, swapped
 

@@ -16,6 +16,7 @@ from pipeline.data.pairs import Pairing, pair_files
 from pipeline.data.problems import Problem, problems_error
 from pipeline.data.samples import DatasetIndex, Sample
 from pipeline.data.splits import COLUMNS, DEFAULT_FRACTIONS, SPLIT_FILE, read_split_csv
+from pipeline.data.strokes import stroke_question
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi, Rows
 from pipeline.phases import LabelValues
@@ -167,23 +168,45 @@ def _scan(
     """Read all pairs, and report all problems together."""
     inspection = inspect_pairs(pairing.pairs, info_bar)
     problems = (*pairing.problems, *inspection.problems)
-    counts = {record.pair.label: record.counts for record in inspection.records}
-    if not counts:
+    if not inspection.records:
         raise problems_error(root, problems, advice="No usable image is left.")
     if problems and (not skip_bad or any(problem.fatal for problem in problems)):
         advice = "" if any(p.fatal for p in problems) else "Fix them, or continue without them with --skip_bad."
         try:
-            choice.among(counts, root, remembered)
+            _meaning(root, inspection.records, choice, remembered)
         except UserError as error:  # reported at once, or the user would meet it on the next run
             advice = f"{error}\n{advice}".strip()
         raise problems_error(root, problems, advice=advice)
-    values, said = choice.among(counts, root, remembered)
+    values, said = _meaning(root, inspection.records, choice, remembered)
     records = [record for record in inspection.records if _labelled(record.counts, values)]
     empty = [record.pair for record in inspection.records if not _labelled(record.counts, values)]
     notes = (
         (f"without a labelled pixel, and left out: {some_of([pair.label.name for pair in empty])}",) if empty else ()
     )
     return _Scan(tuple(records), values, (*pairing.notes, *inspection.notes, *said, *notes), problems)
+
+
+def _meaning(
+    root: Path, records: Sequence[Record], choice: LabelChoice, remembered: int | None
+) -> tuple[LabelValues, tuple[str, ...]]:
+    """What the labels' values mean, and notes on it.
+
+    Raises:
+        UserError: It can't be known; or the labels look like strokes, and nothing was said of the value 0.
+    """
+    marked = [record for record in records if set(record.counts) - {0}]
+    strokes = [record.pair.label for record in marked if record.strokes]
+    share = sum(n for r in marked for v, n in r.counts.items() if v) / max(
+        1, sum(sum(r.counts.values()) for r in marked)
+    )
+    question = stroke_question(root, strokes, len(marked), share)
+    try:
+        values, notes = choice.among({record.pair.label: record.counts for record in records}, root, remembered)
+    except UserError as error:
+        raise UserError(f"{error}\n{question}".strip()) from error
+    if question and 0 not in values.named:
+        raise UserError(question)
+    return values, notes
 
 
 def _labelled(counts: Mapping[int, int], values: LabelValues) -> int:
