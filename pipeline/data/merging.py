@@ -13,6 +13,7 @@ from pipeline.data.index import index_dataset
 from pipeline.data.samples import DatasetIndex, Sample
 from pipeline.errors import UserError
 from pipeline.phases import MOST_PHASES
+from pipeline.wording import some_of
 
 
 def index_datasets(folders: Sequence[str | Path], **reading: Any) -> DatasetIndex:
@@ -61,7 +62,7 @@ def merged(indices: Sequence[DatasetIndex]) -> DatasetIndex:
         tuple(roots),
         samples,
         tuple(index.values[0] for index in indices),
-        tuple(f"{title}: {note}" for title, index in of_sets for note in index.notes),
+        (*(f"{title}: {note}" for title, index in of_sets for note in index.notes), *_shared_images(samples)),
         tuple(problem for index in indices for problem in index.skipped),
     )
     _check_phases(united)
@@ -69,6 +70,17 @@ def merged(indices: Sequence[DatasetIndex]) -> DatasetIndex:
     if again:
         raise UserError(f"{united.place}: two images would be called {again[0]}; rename one of them")
     return united
+
+
+def _shared_images(samples: Sequence[Sample]) -> list[str]:
+    """A line on images that are in two data sets; in two splits, they are found as leaks."""
+    first: dict[str, Sample] = {}
+    shared = [
+        f"{other.name} = {sample.name}"
+        for sample in samples
+        if (other := first.setdefault(sample.image_sha256, sample)).dataset != sample.dataset
+    ]
+    return [f"{len(shared)} image(s) are in two data sets, so they count twice: {some_of(shared)}"] if shared else []
 
 
 def _titles(roots: Sequence[Path]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.data import areas_of, index_dataset, index_datasets
+from pipeline.data.leaks import search_leaks
 from pipeline.errors import UserError
 from pipeline.phases import LabelValues, Phase
 
@@ -75,6 +77,19 @@ def test_the_fingerprint_knows_the_sets_and_no_path(write: Write, tmp_path: Path
     assert index_datasets([second, first]).fingerprint()["hash"] != before["hash"]
     moved = [first.rename(tmp_path / "c1"), second.rename(tmp_path / "d1")]
     assert index_datasets(moved).fingerprint() == before
+
+
+def test_images_that_two_sets_hold_are_noted_and_found_as_leaks(write: Write):
+    first, second = write("one", (0, 1), "1,pore\n", stems="abc"), write("two", (0, 1), "1,silt\n", stems="xyz")
+    shutil.copy(first / "images" / "a.png", second / "images" / "y.png")
+    for root, stems in ((first, "abc"), (second, "xyz")):
+        splits = zip(stems, ("train", "val", "val"), strict=True)
+        (root / "split.csv").write_text("name,source,split\n" + "".join(f"{n},{n},{split}\n" for n, split in splits))
+    index = index_datasets([first, second])
+    assert "1 image(s) are in two data sets, so they count twice: a = y" in index.notes
+    assert [(leak.first.name, leak.second.name, leak.copy) for leak in search_leaks(index.samples).leaks] == [
+        ("a", "y", True)
+    ]
 
 
 def test_mistakes(write: Write):
