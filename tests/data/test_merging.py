@@ -23,7 +23,7 @@ def write(tmp_path: Path) -> Write:
     """Write a data set of random images and labels; returns its folder."""
 
     def write(name: str, values: tuple[int, ...], phases: str | None, stems: str = "abc") -> Path:
-        root, rng = tmp_path / name, np.random.default_rng(len(name))
+        root, rng = tmp_path / name, np.random.default_rng(list(name.encode()))
         for folder in ("images", "labels"):
             (root / folder).mkdir(parents=True)
         for stem in stems:
