@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import tifffile
 import torch
 
+from pipeline.data import DatasetIndex
 from pipeline.networks import build_network
+from pipeline.phases import LabelValues
 from pipeline.synthetic import generate
 from pipeline.text import DEFAULT_PROMPT, build_text_source, build_text_store
 from pipeline.workflows import model_content
@@ -63,7 +64,7 @@ def write_model(path: Path, network: str = "vlsenet", features: Sequence[int] | 
     if features is not None:
         settings["features"] = list(features)
     made = build_network(**settings)
-    data = SimpleNamespace(pore_label=1, samples=[], fingerprint=lambda: {"hash": "none"})
+    data = DatasetIndex((path.parent,), (), (LabelValues.of_pore(1),))
     store = build_text_store(source, [DEFAULT_PROMPT])
     torch.save(model_content(made, settings, store, data, {"val_threshold": 0.5}), path)
 

@@ -59,7 +59,7 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
         windows = Windows(ChunkPlan(*volume.shape), 0)
         foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=True)
         tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
-    of_image = pinned(model.network, tiles.unsqueeze(1), features, "float32")
+    of_image = pinned(model.network, tiles, features, "float32")
     text = {"text": features.text[None], "tokens": features.tokens[None]}
     rows: list[dict[str, object]] = []
     for way, halo in itertools.product(STATISTICS, halos):

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import UserError
+from pipeline.wording import check_name, some_of
+
 #: the only phase where nothing else is said
 PORE = "pore"
 
@@ -164,3 +167,40 @@ def decided(probability: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     reaching = np.where(probability >= limits, probability, -1)
     best = reaching.argmax(axis=0)
     return np.where(reaching.max(axis=0) >= 0, best + 1, 0).astype(np.uint8)
+
+
+def named_numbers(text: str) -> float | dict[str, float]:
+    """Numbers by name, as in `pore=0.4, silt grain=0.6`, or one number alone.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    parts = [part.rpartition("=") for part in text.split(",")]
+    if len(parts) == 1 and not parts[0][1]:
+        return float(text)
+    found = {name.strip(): float(number) for name, sign, number in parts if sign}
+    if len(found) != len(parts) or not all(found):
+        raise ValueError(text)
+    return found
+
+
+def phase_thresholds(given: float | str | Mapping[str, float], phases: Sequence[Phase]) -> tuple[float, ...]:
+    """The threshold of each phase: one for all, or by their names.
+
+    Args:
+        given: as the option `threshold` takes it: a number, `pore=0.4, silt grain=0.6`, or a mapping.
+        phases: K phases.
+
+    Raises:
+        UserError: a phase has none, or a name is that of no phase.
+    """
+    found = named_numbers(given) if isinstance(given, str) else given
+    if not isinstance(found, Mapping):
+        return (float(found),) * len(phases)
+    names = [phase.name for phase in phases]
+    for name in found:
+        check_name("--threshold", name, tuple(names))
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise UserError(f"--threshold: {some_of(missing)} has none; give one for each phase, or one number for all")
+    return tuple(float(found[name]) for name in names)

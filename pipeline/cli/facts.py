@@ -53,9 +53,11 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
         "parameters": parameters_of(lambda: build_network(**settings)),
         "text": dict(text.provenance),
         "prompts": list(text.prompts),
-        "threshold": content["threshold"],
+        "phases": [phase["name"] for phase in data["phases"]],
+        "threshold": _threshold(content),
         "train_images": len(data["train_images"]),
         "pore_label": data["pore_label"],
+        "one_micrograph": data["one_micrograph"],
         "pixel_sizes_nm": list(data["pixel_sizes_nm"]),
         "flatten_shading": data["flatten_shading"],
         "start_from": data["start_from"],
@@ -74,8 +76,8 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
         ("text prior", "none, as a U-Net reads no text" if is_unet else _text_prior(facts["text"])),
         ("prompts", "not read by this model" if is_unet else _prompts(facts["text"], facts["prompts"])),
-        ("threshold", f"{facts['threshold']:.3g}"),
-        ("trained on", f"{facts['train_images']} images, pore label {facts['pore_label']}"),
+        *_threshold_lines(facts["phases"], facts["threshold"]),
+        ("trained on", _trained_on(facts)),
         ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),
         ("shading", _SHADING[facts["flatten_shading"]]),
     ]
@@ -87,6 +89,28 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("epoch", f"{facts['epoch']}; also holds the state needed to resume"))
     lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))
     return [*lines, ("sha256", facts["sha256"])]
+
+
+def _threshold(content: dict[str, Any]) -> float | dict[str, float]:
+    """One number, or those of several phases by name."""
+    if "threshold" in content:
+        return float(content["threshold"])
+    names = [phase["name"] for phase in content["data"]["phases"]]
+    return dict(zip(names, map(float, content["thresholds"]), strict=True))
+
+
+def _threshold_lines(phases: list[str], threshold: float | dict[str, float]) -> list[tuple[str, str]]:
+    """The model's threshold, and what its phases are, where there are several."""
+    if not isinstance(threshold, dict):
+        return [("threshold", f"{threshold:.3g}")]
+    each = ", ".join(f"{name}={value:.3g}" for name, value in threshold.items())
+    return [("phases", ", ".join(phases)), ("thresholds", each)]
+
+
+def _trained_on(facts: dict[str, Any]) -> str:
+    label = "" if facts["pore_label"] is None else f", pore label {facts['pore_label']}"
+    same = ", validated on the same micrograph" if facts["one_micrograph"] else ""
+    return f"{facts['train_images']} images{label}{same}"
 
 
 def _text_prior(text: dict[str, Any]) -> str:

@@ -54,14 +54,14 @@ class MicrographInferer(Inferer):
         name: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
-        """Probability of pore (N, 1, H, W), float32, 0 to 1; 0 where there is no rock.
+        """Probability of each phase (N, K, H, W), float32, 0 to 1; 0 where there is no rock.
 
         Args:
             inputs: images (N, 1, H, W), grey values as their files have them, without info bars.
             network: as trained, in evaluation mode; called as `network(windows, text, tokens)`.
             args: none; they belong to the interface.
-            text: feature of each image's prompt (N, D).
-            tokens: features of its tokens (N, L, D).
+            text: feature of each image's prompt (N, D), or of those of K phases (N, K, D).
+            tokens: features of its tokens (N, L, D), or (N, K, L, D).
             pixel_size_nm: pixel height and width of each image (N, 2), nanometres; NaN or None: not known.
             name: of each image, for messages.
             kwargs: none; they belong to the interface.
@@ -76,7 +76,7 @@ class MicrographInferer(Inferer):
             self._predict(image, cast(nn.Module, network), TextFeatures(*features), size, called, inputs.device)
             for (image,), *features, size, called in zip(images, text, tokens, sizes, names, strict=True)
         ]
-        return torch.from_numpy(np.stack(maps)[:, None]).to(inputs.device)
+        return torch.from_numpy(np.stack(maps)).to(inputs.device)
 
     def _predict(
         self,
@@ -87,7 +87,7 @@ class MicrographInferer(Inferer):
         name: str,
         device: torch.device,
     ) -> np.ndarray:
-        """Probability (H, W) of an image (H, W)."""
+        """Probability (K, H, W) of an image (H, W)."""
         settings, shape = self.settings, (image.shape[0], image.shape[1])
         known = pixel_size_nm is not None and not any(map(math.isnan, pixel_size_nm))
         scale = network_scale(
@@ -105,6 +105,6 @@ class MicrographInferer(Inferer):
                 foreground = Foreground.measured(volume, windows, settings.skip_empty, settings.flatten_shading)
             except NothingToSee as nothing:  # one such image among many is no mistake; it holds no pore
                 logger.warning("%s", nothing)
-                return np.zeros(shape, np.float32)
+                return np.zeros((features.phases, *shape), np.float32)
             predictor = predictor_for(volume, windows, foreground, network, features, settings, batch, device)
-            return predictor.probability()[0]
+            return predictor.probability()[:, 0]

@@ -25,7 +25,7 @@ logger = logging.getLogger("vlsenet")
 
 STATISTICS = ("micrograph", "network")
 
-#: windows (N, 1, H, W), normalised -> logits (N, K, H, W), one for each phase that is asked for
+#: windows (N, C, H, W), normalised -> logits (N, K, H, W), one for each phase that is asked for
 WindowNetwork = Callable[[torch.Tensor], torch.Tensor]
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
@@ -113,7 +113,7 @@ Place = tuple[int, int]
 
 
 def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int) -> np.ndarray:
-    """Up to `count` tiles (N, side, side), float32, normalised, at the network's scale, spread over a scan's rock.
+    """Up to `count` tiles (N, C, side, side), float32, normalised, at the network's scale, spread over a scan's rock.
 
     Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more. A
     scan that is rock all over and no larger than so many tiles is taken as it is, each slice one tile.
@@ -155,10 +155,10 @@ def _is_rock_all_over(mask: RockMask, windows: Windows) -> bool:
 
 
 def _tile(volume: ScanVolume, windows: Windows, foreground: Foreground, index: int, place: Window) -> np.ndarray:
-    """A part (H, W) of a slice as the network sees it, at its scale."""
+    """A part (C, H, W) of a slice as the network sees it, at its scale."""
     with volume.slice(index) as source:
         pixels = at_network_scale(source, windows).read(*place)
-    return foreground.normalisation.normalised(pixels, index, place.top, place.left, windows.scale)
+    return foreground.normalisation.network_input(pixels, index, place.top, place.left, windows.scale)
 
 
 def _places(windows: Windows, rock: RockMask, size: tuple[int, int], most: int) -> list[Place]:
@@ -177,11 +177,12 @@ def _places(windows: Windows, rock: RockMask, size: tuple[int, int], most: int) 
 
 
 def _filled(tile: np.ndarray, imaged: np.ndarray) -> np.ndarray:
-    """A tile (H, W) in which its own rock, mirrored, stands where it is not imaged; 0 where nothing fits."""
+    """A tile (C, H, W) in which its own rock, mirrored, stands where it is not imaged (H, W); 0 where nothing fits."""
     result, there = np.where(imaged, tile, 0), imaged.copy()
-    for mirror in (np.s_[::-1], np.s_[:, ::-1], np.s_[::-1, ::-1]):
+    for mirror in (np.s_[::-1, :], np.s_[:, ::-1], np.s_[::-1, ::-1]):
         wanted = ~there & imaged[mirror]
-        result[wanted] = tile[mirror][wanted]
+        mirrored = tile.transpose(1, 2, 0)[mirror]
+        result[:, wanted] = mirrored[wanted].T
         there |= wanted
     return result
 
@@ -189,7 +190,7 @@ def _filled(tile: np.ndarray, imaged: np.ndarray) -> np.ndarray:
 def pinned(
     network: nn.Module, tiles: torch.Tensor, features: TextFeatures, precision: str, is_image: bool = False
 ) -> nn.Module:
-    """The network with its statistics fixed to tiles (N, 1, H, W) of a scan, normalised.
+    """The network with its statistics fixed to tiles (N, C, H, W) of a scan, normalised.
 
     Args:
         network: as trained.
@@ -211,7 +212,7 @@ def _for_each(count: int, *features: torch.Tensor) -> list[torch.Tensor]:
 
 
 def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror: bool = False) -> WindowNetwork:
-    """A function of windows (N, 1, H, W), normalised, to logits (N, K, H, W).
+    """A function of windows (N, C, H, W), normalised, to logits (N, K, H, W).
 
     Args:
         network: as trained, or pinned.

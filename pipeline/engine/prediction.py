@@ -1,4 +1,4 @@
-"""The prediction engine: the probability of pore of every pixel, window by window, into memory or onto the disk."""
+"""The prediction engine: the probability of each phase, window by window, into memory or onto the disk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pipeline.engine.journal import Journal
 from pipeline.engine.pinned_network import SIDE, TILES, WindowNetwork, pinned, prompted, rock_tiles
 from pipeline.engine.store import ScanStore
 from pipeline.errors import UserError
-from pipeline.foreground.measurement import Foreground
+from pipeline.foreground.measurement import Foreground, ShadingChoice
 from pipeline.images.rectangles import Part
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume
@@ -29,7 +29,7 @@ from pipeline.tiling.windows import Windows, at_network_scale, axis_weights, res
 
 logger = logging.getLogger("vlsenet")
 
-#: takes the number of a chunk and its probability (H, W), float32
+#: takes the number of a chunk and its probability of each phase (K, H, W), float32
 Sink = Callable[[int, np.ndarray], None]
 
 
@@ -43,7 +43,7 @@ class PredictionSettings:
         batch: windows in one forward pass; None: by the device's memory.
         precision: of the convolutions: `auto`, `float32` or `bfloat16`.
         statistics: `micrograph` (of all norms, pinned to the image) or `network` (each norm in its own way).
-        flatten_shading: remove slow changes of brightness.
+        flatten_shading: remove slow changes of brightness; or `both`: the network sees images without and with them.
         skip_empty: find empty ground around the rock, which holds no pore.
         rescale: resample an image of another pixel size to that of the training, where both are known.
         mirror: average over four mirrorings of each window.
@@ -54,7 +54,7 @@ class PredictionSettings:
     batch: int | None = None
     precision: str = "auto"
     statistics: str = "micrograph"
-    flatten_shading: bool = True
+    flatten_shading: ShadingChoice = True
     skip_empty: bool = True
     rescale: bool = True
     mirror: bool = False
@@ -90,7 +90,7 @@ class WindowSplitter(Splitter):
         return self.get_input_shape(inputs)
 
     def __call__(self, inputs: Sequence[int]) -> Iterator[tuple[torch.Tensor, tuple[int]]]:
-        """Windows (1, 1, h, w) of chunks, in the order of their numbers, each with the number as its location.
+        """Windows (1, C, h, w) of chunks, in the order of their numbers, each with the number as its location.
 
         Raises:
             UserError: a part of the scan can't be read.
@@ -115,17 +115,18 @@ class WindowSplitter(Splitter):
                     reading.cancel()
 
     def read(self, part: Part) -> torch.Tensor:
-        """The window (1, 1, h, w) of an imaged part: by the threads that read, while the network runs."""
+        """The window (1, C, h, w) of an imaged part: by the threads that read, while the network runs."""
         windows, window = self._windows, self._windows.around(part)
         high, wide = windows.shape
         inside = min(window.height, high - window.top), min(window.width, wide - window.left)
         with self._volume.slice(part.slice) as source:
             pixels = at_network_scale(source, windows).read(window.top, window.left, *inside)
         normalisation = self._foreground.normalisation
-        grey = normalisation.normalised(pixels, part.slice, window.top, window.left, windows.scale)
+        seen = normalisation.network_input(pixels, part.slice, window.top, window.left, windows.scale)
         if inside != window[2:]:  # as the network itself pads what is no multiple of its poolings
-            grey = np.pad(grey, [(0, window.height - inside[0]), (0, window.width - inside[1])], mode="edge")
-        return torch.from_numpy(grey)[None, None]
+            outside = [(0, 0), (0, window.height - inside[0]), (0, window.width - inside[1])]
+            seen = np.pad(seen, outside, mode="edge")
+        return torch.from_numpy(seen)[None]
 
 
 class ChunkMerger(Merger):
@@ -145,13 +146,13 @@ class ChunkMerger(Merger):
         self._windows, self._sink = windows, sink
 
     def aggregate(self, values: torch.Tensor, location: Sequence[int]) -> None:
-        """Pass on the chunk of a window's probability (1, 1, h, w); its location is the chunk's number."""
+        """Pass on the chunk of a window's probability (1, K, h, w); its location is the chunk's number."""
         (index,) = location
         whole = self._windows.plan[index]
         part = self._windows.imaged(whole)
-        chunk = at_scan_scale(values[0, 0].numpy(), self._windows, part)
+        chunk = at_scan_scale(values[0].numpy(), self._windows, part)
         if below := whole.height - part.height:
-            chunk = np.pad(chunk, [(0, below), (0, 0)])
+            chunk = np.pad(chunk, [(0, 0), (0, below), (0, 0)])
         self._sink(index, chunk)
 
     def finalize(self) -> None:
@@ -159,12 +160,12 @@ class ChunkMerger(Merger):
 
 
 def at_scan_scale(probability: np.ndarray, windows: Windows, part: Part) -> np.ndarray:
-    """Probability (H, W) of an imaged part, at the scan's scale, from that of its window (h, w)."""
+    """Probability (K, H, W) of an imaged part, at the scan's scale, from that of its window (K, h, w)."""
     plan, (high, wide), window = windows.plan, windows.shape, windows.around(part)
     y, x = plan.region.y + part.y, plan.region.x + part.x
     if windows.scale == (1, 1):
         top, left = y - window.top, x - window.left
-        return probability[top : top + part.height, left : left + part.width]
+        return probability[:, top : top + part.height, left : left + part.width]
     down, across = (
         axis_weights(start, count, 1 / scale, length, limit)[2]
         for start, count, scale, length, limit in (
@@ -172,7 +173,7 @@ def at_scan_scale(probability: np.ndarray, windows: Windows, part: Part) -> np.n
             (x, part.width, windows.scale[1], wide, (window.left, window.width)),
         )
     )
-    return resampled(probability, down, across)
+    return np.stack([resampled(phase, down, across) for phase in probability])
 
 
 @dataclass
@@ -182,10 +183,11 @@ class ChunkPredictor:
     Attributes:
         volume: the scan.
         windows: where the network looks.
-        network: called on windows (N, 1, h, w), normalised, on the device; gives logits of that shape.
+        network: called on windows (N, C, h, w), normalised, on the device; gives logits (N, K, h, w).
         foreground: where the scan shows rock, and how it is normalised.
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
+        phases: K, the phases that it is asked for.
     """
 
     volume: ScanVolume
@@ -194,13 +196,14 @@ class ChunkPredictor:
     foreground: Foreground
     batch: int
     device: torch.device
+    phases: int = 1
 
     def __call__(self, indices: Sequence[int], sink: Sink) -> None:
         """Predict chunks; those without rock, which come first, are 0 and not sent through the network.
 
         Args:
             indices: numbers of the chunks.
-            sink: takes each chunk's number and probability (H, W), float32; 0 where it was not imaged.
+            sink: takes each chunk's number and probability (K, H, W), float32; 0 where it was not imaged.
 
         Raises:
             UserError: a part of the scan can't be read, or one window alone is too large for the device.
@@ -209,32 +212,33 @@ class ChunkPredictor:
         chunks = {index: plan[index] for index in indices}
         empty = [index for index, chunk in chunks.items() if self.foreground.is_empty(plan, chunk)]
         for index in empty:
-            sink(index, np.zeros((chunks[index].height, chunks[index].width), np.float32))
+            sink(index, np.zeros((self.phases, chunks[index].height, chunks[index].width), np.float32))
         if rock := [index for index in indices if index not in set(empty)]:
             splitter = WindowSplitter(self.volume, self.windows, self.foreground, 2 * self.batch)
             inferer = PatchInferer(splitter, ChunkMerger, self.batch, windows=self.windows, sink=sink)
             inferer(rock, self._run)  # type: ignore[arg-type]
 
     def predict(self, part: Part) -> np.ndarray:
-        """Probability (H, W), float32, of an imaged part no larger than a chunk, from a window around it alone."""
+        """Probability (K, H, W), float32, of an imaged part no larger than a chunk, from a window around it alone."""
         window = WindowSplitter(self.volume, self.windows, self.foreground, 1).read(part)
-        return at_scan_scale(self._run(window)[0, 0].numpy(), self.windows, part)
+        return at_scan_scale(self._run(window)[0].numpy(), self.windows, part)
 
     def probability(self) -> np.ndarray:
-        """Probability of the whole region (slices, H, W), float32, in memory; 0 where there is no rock."""
+        """Probability of the whole region (K, slices, H, W), float32, in memory; 0 where there is no rock."""
         plan = self.windows.plan
-        result = np.zeros(plan.shape, np.float32)
+        result = np.zeros((self.phases, *plan.shape), np.float32)
 
         def keep(index: int, probability: np.ndarray) -> None:
             chunk = plan[index]
             rows, columns = slice(chunk.y, chunk.y + chunk.height), slice(chunk.x, chunk.x + chunk.width)
-            result[chunk.slice, rows, columns] = probability * self.foreground.rock(plan, chunk)
+            result[:, chunk.slice, rows, columns] = probability * self.foreground.rock(plan, chunk)
 
         self(range(len(plan)), keep)
         return result
 
     def _run(self, windows: torch.Tensor) -> torch.Tensor:
-        """Probability of windows (N, 1, h, w), on the CPU, in as many passes as the device's memory asks for."""
+        """Probability (N, K, h, w) of windows (N, C, h, w), on the CPU, in as many passes as the device's memory asks
+        for."""
         windows = windows.to(self.device)
         parts: list[torch.Tensor] = []
         first = 0
@@ -255,7 +259,7 @@ class ChunkPredictor:
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
     def _pass(self, windows: torch.Tensor) -> torch.Tensor:
-        """Probability of windows (N, 1, h, w) in one pass, always of a full batch.
+        """Probability (N, K, h, w) of windows (N, C, h, w) in one pass, always of a full batch.
 
         Convolutions of another batch size may be computed in another order: after an interrupt, when other chunks meet
         in a batch, the bytes of the result would differ.
@@ -284,17 +288,17 @@ def predictor_for(
         windows: of its plan.
         foreground: measured of it.
         network: as trained, on the device.
-        features: of the text.
+        features: of the text, or of those of K phases.
         settings: how the network is applied.
         batch: windows in one forward pass.
         device: where the network runs.
     """
     if settings.statistics == "micrograph":
-        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES)).unsqueeze(1).to(device)
-        is_image = tiles.shape == (1, 1, *windows.shape)
+        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES)).to(device)
+        is_image = len(tiles) == 1 and tuple(tiles.shape[2:]) == tuple(windows.shape)
         network = pinned(network, tiles, features, settings.precision, is_image)
     run = prompted(network, features, settings.precision, settings.mirror)
-    return ChunkPredictor(volume, windows, run, foreground, batch, device)
+    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases)
 
 
 def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
@@ -327,7 +331,7 @@ def write_chunks(
     def write(index: int, probability: np.ndarray) -> int:
         chunk = plan[index]
         rock = predictor.foreground.rock(plan, chunk)
-        journal.add(index, store.write_chunk(index, probability, threshold, rock))
+        journal.add(index, store.write_chunk(index, probability[0], threshold, rock))
         return chunk.area
 
     total = sum(plan[index].area for index in indices)

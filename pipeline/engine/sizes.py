@@ -45,12 +45,13 @@ class MemoryNeed(NamedTuple):
     per_pixel: float
 
     @classmethod
-    def of(cls, network: WindowNetwork, device: torch.device) -> MemoryNeed:
-        """Measure a function of windows (N, 1, H, W) on the device where it runs."""
-        windows = [torch.zeros(1, 1, side, side, device=device) for side in _SIDES]
-        small, large = (peak_bytes(partial(network, window)) for window in windows)
-        per_pixel = (large - small) / (windows[1].numel() - windows[0].numel())
-        return cls(small - per_pixel * windows[0].numel(), per_pixel)
+    def of(cls, network: WindowNetwork, device: torch.device, channels: int = 1) -> MemoryNeed:
+        """Measure a function of windows (N, C, H, W) on the device where it runs."""
+        small, large = (
+            peak_bytes(partial(network, torch.zeros(1, channels, side, side, device=device))) for side in _SIDES
+        )
+        per_pixel = (large - small) / (_SIDES[1] ** 2 - _SIDES[0] ** 2)
+        return cls(small - per_pixel * _SIDES[0] ** 2, per_pixel)
 
 
 _measured: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], MemoryNeed]] = WeakKeyDictionary()
@@ -69,12 +70,13 @@ def memory_need(
         device: where it runs.
     """
     form = statistics, precision, str(device), features.text.shape
+    channels = int(getattr(network, "in_channels", 1))
     known = _measured.setdefault(network, {})
     if form not in known:
         runs = network
         if statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
-            runs = pinned(network, torch.zeros(1, 1, SIDE, SIDE, device=device), features, precision)
-        known[form] = MemoryNeed.of(prompted(runs, features, precision), device)
+            runs = pinned(network, torch.zeros(1, channels, SIDE, SIDE, device=device), features, precision)
+        known[form] = MemoryNeed.of(prompted(runs, features, precision), device, channels)
     return known[form]
 
 

@@ -35,6 +35,10 @@ from pipeline.tiling.windows import Windows, at_network_scale
 
 logger = logging.getLogger("vlsenet")
 
+#: the shading is removed, left in, or both: the network sees the image twice
+ShadingChoice = bool | str
+BOTH = "both"
+
 #: grey values that fix the mean of 8-bit rock to a small part of a grey level
 _PIXELS = 1 << 24
 
@@ -136,7 +140,9 @@ class Foreground:
     masks: tuple[RockMask, ...]
 
     @classmethod
-    def measured(cls, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool) -> Foreground:
+    def measured(
+        cls, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: ShadingChoice
+    ) -> Foreground:
         """Look through a scan: one pass over all pixels, or over a part of them where neither is asked for.
 
         What lies so far from the region of interest that the network does not look at it may be damaged, or hold NaN:
@@ -146,7 +152,7 @@ class Foreground:
             volume: the scan.
             windows: of its plan.
             skip_empty: look for empty ground.
-            flatten_shading: measure the shading.
+            flatten_shading: measure the shading, to remove it, or to show the network the scan with and without it.
 
         Raises:
             UserError: a part can't be read, no rock was found, or all grey values are the same.
@@ -161,7 +167,7 @@ class Foreground:
             with volume.slice(index) as source:
                 try:
                     look, intensity = measure_slice(
-                        source, windows, needed, skip_empty, flatten_shading, share, volume.rows.first
+                        source, windows, needed, skip_empty, bool(flatten_shading), share, volume.rows.first
                     )
                 except UserError as error:
                     if needed is None or not is_of_a_part(error):
@@ -181,7 +187,8 @@ class Foreground:
             for look in looks
             if flatten_shading and look.medians is not None
         )
-        foreground = cls(GreyNormalisation(pooled, shading, _limits(looks)), tuple(look.mask for look in looks))
+        normalisation = GreyNormalisation(pooled, shading, _limits(looks), flatten_shading == BOTH)
+        foreground = cls(normalisation, tuple(look.mask for look in looks))
         warn_of_unreadable(volume.path, foreground.unreadable)
         return foreground
 
@@ -193,7 +200,13 @@ class Foreground:
 
     @classmethod
     def kept(
-        cls, file: Path, volume: ScanVolume, windows: Windows, skip_empty: bool, flatten_shading: bool, key: str
+        cls,
+        file: Path,
+        volume: ScanVolume,
+        windows: Windows,
+        skip_empty: bool,
+        flatten_shading: ShadingChoice,
+        key: str,
     ) -> Foreground:
         """As `measured`, but once for a segmentation: an interrupted one finds it in a file.
 
@@ -202,7 +215,7 @@ class Foreground:
             volume, windows, skip_empty, flatten_shading: as for `measured`.
             key: of all that it depends on; if the key differs, it is measured again.
         """
-        found = cls._loaded(file, volume, windows, key) if file.exists() else None
+        found = cls._loaded(file, volume, windows, flatten_shading == BOTH, key) if file.exists() else None
         if found is not None:
             warn_of_unreadable(volume.path, found.unreadable)
             return found
@@ -211,7 +224,7 @@ class Foreground:
         return foreground
 
     @classmethod
-    def _loaded(cls, file: Path, volume: ScanVolume, windows: Windows, key: str) -> Foreground | None:
+    def _loaded(cls, file: Path, volume: ScanVolume, windows: Windows, both: bool, key: str) -> Foreground | None:
         """What `_save` wrote with this key; None for another."""
         with np.load(file) as found:
             if str(found["key"]) != key or "unreadable" not in found:  # an earlier version left out what was nowhere
@@ -223,6 +236,7 @@ class Foreground:
                 Intensity(int(pixels), float(mean), float(std)),
                 tuple(Shading(level, shape, cell) for level in found["shading"]),
                 None if limits is None else (float(limits[0]), float(limits[1])),
+                both,
             )
             blanks = unpacked_slices(found, volume.depth, shape)
             each = zip(found["empty"], blanks, found["unreadable"], strict=True)
@@ -292,8 +306,8 @@ def _limits(looks: Sequence[SliceMeasurement]) -> tuple[float, float] | None:
     return min(low for low, _ in found), max(high for _, high in found)
 
 
-def normalised_image(
-    pixels: np.ndarray, name: str, skip_empty: bool = True, flatten_shading: bool = True
+def network_image(
+    pixels: np.ndarray, name: str, skip_empty: bool = True, flatten_shading: ShadingChoice = True
 ) -> np.ndarray:
     """A whole image (H, W) as the network sees it, at its own pixel size; 0 everywhere if it has no contrast.
 
@@ -301,10 +315,10 @@ def normalised_image(
         pixels: grey values, without an info bar.
         name: for messages.
         skip_empty: leave empty ground out of the statistics.
-        flatten_shading: remove slow changes of brightness.
+        flatten_shading: remove slow changes of brightness, or show the image with and without them.
 
     Returns:
-        (H, W), float32.
+        (C, H, W), float32, C = 2 for both.
 
     Raises:
         UserError: NaN or infinite values.
@@ -313,5 +327,11 @@ def normalised_image(
         try:
             measured = Foreground.measured(volume, Windows(ChunkPlan(*volume.shape), 0), skip_empty, flatten_shading)
         except NothingToSee:
-            return np.zeros(pixels.shape, np.float32)
-        return measured.normalisation.normalised(pixels, 0, 0, 0)
+            return np.zeros((2 if flatten_shading == BOTH else 1, *pixels.shape), np.float32)
+        return measured.normalisation.network_input(pixels, 0, 0, 0)
+
+
+def normalised_image(pixels: np.ndarray, name: str) -> np.ndarray:
+    """A whole image (H, W), float32, with its shading removed: as `network_image`."""
+    (image,) = network_image(pixels, name)
+    return image

@@ -18,6 +18,8 @@ class GreyNormalisation:
         intensity: at the network's scale, of the whole scan, all slices together: what is dark in one slice stays
             dark beside the others.
         shading: of each slice, to be removed; empty: it is left in.
+        both: the network sees the image twice, with its shading removed and left in: what is right for pores takes
+            the grey of a large phase for shading.
         limits: the lowest and highest grey value of the rock of a scan with blank ground, which is taken for the
             darkest or brightest rock; None: there is none.
     """
@@ -25,6 +27,7 @@ class GreyNormalisation:
     intensity: Intensity
     shading: tuple[Shading, ...] = ()
     limits: tuple[float, float] | None = None
+    both: bool = False
 
     @property
     def drift(self) -> tuple[float, float] | None:
@@ -60,7 +63,27 @@ class GreyNormalisation:
         Returns:
             (H, W), float32.
         """
+        grey = self._relative(pixels)
+        return self.shading[slice_].flatten(grey, top, left, scale) if self.shading else grey
+
+    def network_input(
+        self, pixels: np.ndarray, slice_: int, top: int, left: int, scale: tuple[float, float] = (1.0, 1.0)
+    ) -> np.ndarray:
+        """What the network sees of a window: `normalised` and, if `both`, the same with its shading left in.
+
+        The arguments are those of `normalised`.
+
+        Returns:
+            (C, H, W), float32, C = 2 for both.
+        """
+        channels = [self.normalised(pixels, slice_, top, left, scale)]
+        if self.both:
+            channels.append(self._relative(pixels))
+        return np.stack(channels)
+
+    def _relative(self, pixels: np.ndarray) -> np.ndarray:
+        """Mean 0 and spread 1 over the scan, (H, W), float32."""
         grey = self.clipped(pixels).astype(np.float32)
         grey -= np.float32(self.intensity.mean)
         grey /= np.float32(self.intensity.std)
-        return self.shading[slice_].flatten(grey, top, left, scale) if self.shading else grey
+        return grey

@@ -48,10 +48,13 @@ class ProbabilityHistogram(Counts):
 
     @classmethod
     def of(cls, probability: torch.Tensor, truth: torch.Tensor) -> ProbabilityHistogram:
-        """Count over a probability map (0 to 1) and a mask of 0 and 1 of equal shape, any number of dimensions."""
+        """Count over a probability map (0 to 1) and a mask of equal shape, any number of dimensions.
+
+        The mask is 1 in pores and 0 elsewhere; below 0 nothing is known, and nothing is counted.
+        """
         bins = (probability * BINS).long().clamp_(0, BINS - 1).flatten()
-        pore = truth.flatten() > 0
-        return cls(torch.bincount(bins[~pore], minlength=BINS), torch.bincount(bins[pore], minlength=BINS))
+        pore, other = truth.flatten() > 0, truth.flatten() == 0
+        return cls(torch.bincount(bins[other], minlength=BINS), torch.bincount(bins[pore], minlength=BINS))
 
     def counts_at(self, threshold: float) -> PoreCounts:
         """The counts of the mask ``probability >= threshold``, for a threshold that is a multiple of 1/256."""

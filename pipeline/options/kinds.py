@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
+from pipeline.phases import named_numbers
 from pipeline.wording import nearest, without_passwords
 
 if TYPE_CHECKING:
@@ -132,6 +133,36 @@ class Number(Kind):
     def _holds(self, value: float) -> bool:
         above = value >= self.low if self.ends[0] == "[" else value > self.low
         return above and (value <= self.high if self.ends[1] == "]" else value < self.high)
+
+
+@dataclass(frozen=True)
+class NamedNumbers(Kind):
+    """Numbers by name, as in `pore=0.4, silt grain=0.6`, or as a config's mapping.
+
+    Attributes:
+        number: what each has to be.
+        alone: whether a single number without a name will do, which is then meant for all.
+    """
+
+    number: Number
+    alone: bool = False
+    metavar = "NAME=X,..."
+    read = named_numbers
+
+    def problem(self, value: Any) -> str | None:
+        if self.alone and isinstance(value, (int, float)):
+            return self.number.problem(value)
+        try:
+            found = named_numbers(value) if isinstance(value, str) else value
+        except ValueError:
+            found = None
+        if isinstance(found, Mapping) and found:
+            wrong = [f"{name}={x}" for name, x in found.items() if self.number.problem(x) is not None]
+            return f"{wrong[0]}: {self.number.problem(None)}" if wrong else None
+        if self.alone and isinstance(found, float):
+            return self.number.problem(found)
+        example = "give numbers by name, as in 'pore=0.4, silt grain=0.6'"
+        return f"{self.number.problem(None)}, or {example}" if self.alone else example
 
 
 def numbers(text: str) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -54,15 +54,21 @@ Provenance = Mapping[str, str | int | bool | None]
 
 
 class TextFeatures(NamedTuple):
-    """The text features of one image.
+    """The text features of one image, or of the K phases that it is asked for.
 
     Attributes:
-        text: global feature of the prompt, (D,), float32, L2-normalised (or zero).
-        tokens: one feature for each token of the prompt, (L, D), float32, each L2-normalised (or zero).
+        text: global feature of the prompt, (D,), float32, L2-normalised (or zero); of several prompts (K, D).
+        tokens: one feature for each token of the prompt, (L, D), float32, each L2-normalised (or zero); of several
+            prompts (K, L, D).
     """
 
     text: Tensor
     tokens: Tensor
+
+    @property
+    def phases(self) -> int:
+        """K, 1 for a single prompt."""
+        return 1 if self.text.ndim == 1 else self.text.shape[0]
 
 
 class TextStore:
@@ -142,6 +148,17 @@ class TextStore:
             raise UserError(
                 f"{self.describe_missing([prompt])} Use one of these, or encode it: {HOW_TO_ENCODE}"
             ) from None
+
+    def together(self, prompts: str | Sequence[str]) -> TextFeatures:
+        """The features of one prompt, (D,) and (L, D), or of K prompts, (K, D) and (K, L, D).
+
+        Raises:
+            UserError: as `get`.
+        """
+        if isinstance(prompts, str):
+            return self.get(prompts)
+        each = [self.get(prompt) for prompt in prompts]
+        return TextFeatures(*(torch.stack(tensors) for tensors in zip(*each, strict=True)))
 
     def describe_missing(self, prompts: Iterable[str]) -> str:
         """One sentence on prompts that are not stored and those that are, for error messages."""

@@ -1,9 +1,10 @@
 """Transforms of images for training and inference: arrays in, arrays out.
 
 `artifacts.py` holds the maths of SEM artefacts in plain NumPy, `augment.py` makes random MONAI transforms of them (a
-new one goes into these two, and into `train.yaml`), `reader.py` loads and `normalise.py` normalises. Random numbers
-come from MONAI's `self.R` only, which each patch seeds. The names are imported when first used, so that
-`pipeline.transforms.artifacts`, which is plain NumPy, does not pay for the import of MONAI.
+new one goes into these two, and into `train.yaml`), `reader.py` loads, `normalise.py` normalises, and
+`phase_labels.py` makes targets of labels. Random numbers come from MONAI's `self.R` only, which each patch seeds. The
+names are imported when first used, so that `pipeline.transforms.artifacts`, which is plain NumPy, does not pay for the
+import of MONAI.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from typing import Any
 _MODULE_OF = {
     "CropInfoBard": "reader",
     "CropPartd": "reader",
+    "DecidedPhasesd": "phase_labels",
     "NormaliseMicrographd": "normalise",
+    "PhaseCodesd": "phase_labels",
+    "PhaseTargetsd": "phase_labels",
     "RandBrightMineralsd": "augment",
     "RandChargingd": "augment",
     "RandCurtainingd": "augment",
+    "RandPhaseCropd": "phase_labels",
     "RandShadingd": "augment",
     "RandShotNoised": "augment",
     "SEMReader": "reader",

@@ -185,19 +185,21 @@ _NOISE = 3.0
 
 
 class RandBrightMineralsd(MapTransform, RandomizableTransform):
-    """Lay grains brighter than the rock over an image, and take the pores below them out of its label.
+    """Lay grains brighter than the rock over an image, and take what lies below them out of its label.
 
     A network that has seen no bright mineral may call it pore: what it never saw, it can call anything. Grains are
     smooth random shapes of one grey level, with the image's own noise.
 
     Args:
-        keys: image (C, H, W), normalised to mean 0 and spread 1, and its label (C, H, W), in this order.
+        keys: image (C, H, W), normalised to mean 0 and spread 1, and its codes (1, H, W), in this order.
         prob: of an image.
+        covered: what the label says of the grains: 0, no pore; or `UNLABELLED`, where they may be another phase.
     """
 
-    def __init__(self, keys: KeysCollection, prob: float = 0.2) -> None:
+    def __init__(self, keys: KeysCollection, prob: float = 0.2, covered: int = 0) -> None:
         MapTransform.__init__(self, keys)
         RandomizableTransform.__init__(self, prob)
+        self._covered = covered
 
     def __call__(self, data: Mapping[Hashable, NdarrayOrTensor]) -> dict[Hashable, Any]:
         self.randomize(None)
@@ -214,7 +216,7 @@ class RandBrightMineralsd(MapTransform, RandomizableTransform):
         # of a fine-grained rock, half of it is texture
         image = image * (1 - cover) + (level + 0.5 * noise) * cover
         label = convert_to_numpy(data[label_key]).copy()
-        label[:, grains] = 0
+        label[:, grains] = self._covered
         out[image_key] = convert_to_dst_type(image, data[image_key])[0]
         out[label_key] = convert_to_dst_type(label, data[label_key])[0]
         return out

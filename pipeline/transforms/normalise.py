@@ -10,7 +10,7 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type, convert_to_numpy
 
-from pipeline.foreground.measurement import normalised_image
+from pipeline.foreground.measurement import ShadingChoice, network_image
 from pipeline.text import TextStore
 
 
@@ -23,7 +23,8 @@ class NormaliseMicrographd(MapTransform):
     Args:
         keys: keys of the images (C, H, W).
         skip_empty: leave empty ground around the rock out of the statistics.
-        flatten_shading: take slow changes of brightness out.
+        flatten_shading: take slow changes of brightness out; or `both`, which makes two channels of each, without and
+            with them.
         name_key: key of the image's name, for messages.
         allow_missing_keys: whether images may be missing.
     """
@@ -32,7 +33,7 @@ class NormaliseMicrographd(MapTransform):
         self,
         keys: KeysCollection,
         skip_empty: bool = True,
-        flatten_shading: bool = True,
+        flatten_shading: ShadingChoice = True,
         name_key: str = "name",
         allow_missing_keys: bool = False,
     ) -> None:
@@ -45,13 +46,15 @@ class NormaliseMicrographd(MapTransform):
         out = dict(data)
         name = str(out.get(self._name_key, "image"))
         for key in self.key_iterator(out):
-            channels = [normalised_image(channel, name, *self._how) for channel in convert_to_numpy(out[key])]
-            out[key] = convert_to_dst_type(np.stack(channels), out[key], dtype=np.float32)[0]
+            channels = [network_image(channel, name, *self._how) for channel in convert_to_numpy(out[key])]
+            out[key] = convert_to_dst_type(np.concatenate(channels), out[key], dtype=np.float32)[0]
         return out
 
 
 class TextFeaturesd(MapTransform):
     """Looks up the features of each prompt: adds ``text`` (D,) and ``tokens`` (L, D) to a sample.
+
+    Of several prompts, one for each of K phases, the features are ``text`` (K, D) and ``tokens`` (K, L, D).
 
     Args:
         keys: keys of the prompts; the features' names carry no key, so there is usually one.
@@ -66,5 +69,5 @@ class TextFeaturesd(MapTransform):
         """Raises: UserError: a prompt that the store does not hold."""
         out = dict(data)
         for key in self.key_iterator(out):
-            out["text"], out["tokens"] = self._store.get(out[key])
+            out["text"], out["tokens"] = self._store.together(out[key])
         return out

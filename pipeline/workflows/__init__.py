@@ -15,6 +15,7 @@ from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_le
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
 from pipeline.workflows.export import check_formats, export_model
 from pipeline.workflows.items import (
+    asked_prompts,
     encode_prompts,
     image_items,
     items_left,
@@ -24,10 +25,10 @@ from pipeline.workflows.items import (
     trained_pixel_sizes,
 )
 from pipeline.workflows.model_file import load_model, model_content
-from pipeline.workflows.patch_draws import DrawnPatches, PatchSampler
+from pipeline.workflows.patch_draws import DrawnPatches, DrawPlan, PatchSampler
 from pipeline.workflows.plain_masks import PlainMasks
 from pipeline.workflows.progress import ImageProgress, ValidationPictures
 from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statistics
 from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings
 from pipeline.workflows.starting_point import start_weights, training_parts, warn_of_known_images
-from pipeline.workflows.training import EpochMean, TrainingRun, pore_metric, warmup_cosine
+from pipeline.workflows.training import EpochMean, TrainingRun, validation_metrics, warmup_cosine

@@ -18,7 +18,7 @@ from pipeline.images.microscope import read_acquisition
 from pipeline.images.microscope.findings import mean_side
 from pipeline.images.rectangles import Rows
 from pipeline.images.volume import bars_in_words
-from pipeline.phases import LabelValues
+from pipeline.phases import LabelValues, Phase
 from pipeline.text import (
     DEFAULT_PROMPT,
     EMPTY_PROMPT,
@@ -94,16 +94,36 @@ def _usual(values: Mapping[str, Any] | None, pore_label: int | None) -> LabelVal
     return None if pore_label is None else LabelValues.of_pore(pore_label)
 
 
+#: what images are asked with: the phrase of a single phase, or those of several
+Prompts = str | list[str]
+
+
+def asked_prompts(phases: Sequence[Phase], prompt: str | None = None, sentences: bool = False) -> Prompts:
+    """The phrase that each phase is asked for with: its own, or the one that is given for a single phase.
+
+    Raises:
+        UserError: a prompt for several phases, or sentences, which are about pores alone.
+    """
+    if len(phases) == 1:
+        return clean_prompt(phases[0].prompt if prompt is None else str(prompt))
+    names = some_of([phase.name for phase in phases])
+    if prompt is not None:
+        raise UserError(f"--prompt {prompt}: there are several phases ({names}), each asked for by its own phrase")
+    if sentences:
+        raise UserError(f"--sentences: an image's own sentence is about pores, but there are several phases ({names})")
+    return [clean_prompt(phase.prompt) for phase in phases]
+
+
 def sample_items(
-    samples: Sequence[Sample], prompt: str, sentences: bool = False, pixel_size_nm: float | None = None
+    samples: Sequence[Sample], asked: Prompts, sentences: bool = False, pixel_size_nm: float | None = None
 ) -> list[dict[str, Any]]:
-    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt, pixel_size_nm and
-    rows, those above an info bar; of a part of an image also that part.
+    """Samples as the dictionaries that MONAI's transforms take: image, label, name, source, prompt, pixel_size_nm,
+    rows, those without an info bar, and the meaning of the label's values; of a part of an image also that part.
 
     Args:
         samples: of a data set.
-        prompt: text prior of every image ...
-        sentences: ... or of those without a text of their own.
+        asked: as `asked_prompts` gives it.
+        sentences: ask an image of a single phase with its own text, where there is one.
         pixel_size_nm: of all images; None: as their files say.
     """
     return [
@@ -112,10 +132,11 @@ def sample_items(
             "label": str(sample.label),
             "name": sample.name,
             "source": sample.source,
-            "prompt": clean_prompt(sample.prompt) if sentences and sample.prompt else clean_prompt(prompt),
+            "prompt": clean_prompt(sample.prompt) if sentences and sample.prompt else asked,
             "pixel_size_nm": _pixel_size(sample.image, pixel_size_nm),
             "rows": np.array(sample.rows),
             **({} if sample.part is None else {"part": tuple(sample.part)}),
+            "values": sample.values,
         }
         for sample in samples
     ]
@@ -131,10 +152,11 @@ def encode_prompts(
     index: DatasetIndex,
     encoder: TextSource,
     network_reads: bool = True,
-    prompt: str = DEFAULT_PROMPT,
+    asked: Prompts = DEFAULT_PROMPT,
     sentences: bool = False,
 ) -> TextStore:
-    """Encode every text of a data set once, the prompt, and those that an audit compares them with: generic and empty.
+    """Encode every text of a data set once, the phrases of its phases, and of a single phase those that an audit
+    compares them with: sentences, generic and empty.
 
     A network that reads no text should not need CLIP's weights: zeros replace its features.
 
@@ -142,7 +164,11 @@ def encode_prompts(
         UserError: the encoder's weights can't be reached.
     """
     own = {clean_prompt(sample.prompt) for sample in index.samples if sample.prompt}
-    prompts = dict.fromkeys([DEFAULT_PROMPT, EMPTY_PROMPT, clean_prompt(prompt), *sorted(own)])
+    if isinstance(asked, str):
+        asked = [clean_prompt(asked)]
+        prompts = dict.fromkeys([DEFAULT_PROMPT, EMPTY_PROMPT, *asked, *sorted(own)])
+    else:
+        prompts = dict.fromkeys([EMPTY_PROMPT, *asked])
     if not network_reads and isinstance(encoder, ClipSource):
         logger.info("text prior: none; CLIP is not loaded, since this network reads no text")
         encoder = build_text_source("none")
@@ -150,8 +176,8 @@ def encode_prompts(
     if not network_reads:
         return store
     source = store.provenance["source"]
-    asked = "each image's own sentence, where there is one" if sentences else repr(clean_prompt(prompt))
-    logger.info("text prior: %s; text asked: %s", source, asked if store.reads_prompts else "none, it reads no prompt")
+    texts = "each image's own sentence, where there is one" if sentences else ", ".join(map(repr, asked))
+    logger.info("text prior: %s; text asked: %s", source, texts if store.reads_prompts else "none, it reads no prompt")
     if not store.reads_prompts and sentences and own:
         logger.warning(
             "text_source %s reads no prompt: the texts in text/ of %s have no effect; --text_source clip reads them",
@@ -163,7 +189,7 @@ def encode_prompts(
 
 def image_items(
     path: str,
-    prompt: str,
+    asked: Prompts,
     sentences: bool = False,
     skip_bad: bool = False,
     info_bar: str | int = "auto",
@@ -175,8 +201,8 @@ def image_items(
 
     Args:
         path: image file, or folder (its own files, not those of folders in it).
-        prompt: text prior of every image ...
-        sentences: ... or of those that no sentence belongs to (`sentence_of`).
+        asked: as `asked_prompts` gives it.
+        sentences: ask an image of a single phase with the sentence that belongs to it (`sentence_of`), if one does.
         skip_bad: continue without images that can't be used.
         info_bar: what is not segmented at the lower border: `auto` (the microscope's strip of text, where there is
             one), `keep`, or its height (px).
@@ -192,12 +218,13 @@ def image_items(
         try:
             image = load_image(file, info_bar)
             check_image(image.pixels, file)
-            asked = (sentence_of(file) if sentences else None) or prompt
+            sentence = sentence_of(file) if sentences else None
         except UserError as error:
             problems.append(str(error))
         else:
             item: dict[str, Any] = {"image": str(file), "image_path": str(file), "name": stem_of(file)}
-            item |= {"prompt": clean_prompt(asked), "pixel_size_nm": _pixel_size(file, pixel_size_nm)}
+            prompt = clean_prompt(sentence) if sentence else asked
+            item |= {"prompt": prompt, "pixel_size_nm": _pixel_size(file, pixel_size_nm)}
             items.append({**item, "rows": np.array(image.rows), "height": image.height})
     if problems and (not skip_bad or not items):
         advice = "--skip_bad continues without them" if items else "there are no others"

@@ -18,13 +18,17 @@ import pipeline
 from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
+from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.networks import VLSENet, build_network, memory_format
+from pipeline.phases import PORE, Phase, phases_from
 from pipeline.text import DEFAULT_PROMPT, TextStore, extend_text_store
 from pipeline.wording import some_of
+from pipeline.workflows.items import Prompts
 
 logger = logging.getLogger("vlsenet")
 
-_FORMAT = 1
+#: of a model file with several phases; with one, 1, which earlier versions read
+_FORMAT = 2
 #: of the training data, where a model file does not say
 _UNKNOWN: dict[str, Any] = {
     "pixel_sizes_nm": [],
@@ -32,6 +36,9 @@ _UNKNOWN: dict[str, Any] = {
     "start_from": None,
     "prompt": None,
     "sentences": None,
+    "phases": [Phase.of(PORE).to_dict()],
+    "values": None,
+    "one_micrograph": False,
 }
 
 
@@ -43,9 +50,11 @@ class TrainedModel:
         network: in evaluation mode, on the device asked for.
         network_settings: the arguments of ``build_network`` that make it.
         text: the text features that it was trained with; more prompts may be added.
-        threshold: pixels at or above this probability are pore; 0.5 unless the validation images gave clear evidence
-            for another.
-        data: what it was trained on: ``pore_label``, ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
+        thresholds: of each phase; pixels at or above this probability are of it; 0.5 unless the validation images gave
+            clear evidence for another.
+        data: what it was trained on: ``pore_label``, ``values`` (what label values meant, where there was one
+            data set), ``phases``, ``one_micrograph`` (whether parts of one micrograph trained and validated),
+            ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
             ``flatten_shading``, ``prompt`` and ``sentences`` (None where not known), ``train_images`` (their SHA-256,
             and those of the trainings before it) and ``start_from`` (SHA-256 of the model that it started from, or
             None).
@@ -56,7 +65,7 @@ class TrainedModel:
     network: nn.Module
     network_settings: dict[str, Any]
     text: TextStore
-    threshold: float
+    thresholds: tuple[float, ...]
     data: dict[str, Any]
     path: Path
     sha256: str
@@ -65,6 +74,18 @@ class TrainedModel:
     def device(self) -> torch.device:
         """Where the network runs."""
         return next(self.network.parameters()).device
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """What the network is asked for, in the order of its logits."""
+        return phases_from(self.data["phases"])
+
+    @property
+    def threshold(self) -> float | dict[str, float]:
+        """As the option `threshold` takes it: a number for one phase, numbers by name for several."""
+        if len(self.thresholds) == 1:
+            return self.thresholds[0]
+        return {phase.name: value for phase, value in zip(self.phases, self.thresholds, strict=True)}
 
     @property
     def reads_text(self) -> bool:
@@ -92,20 +113,22 @@ class TrainedModel:
         extend_text_store(self.text, prompts, weights=weights)
         return self.text
 
-    def ask(self, prompts: Sequence[str], sentences: bool, weights: str | None = None) -> TextStore:
+    def ask(self, prompts: Iterable[Prompts], sentences: bool, weights: str | None = None) -> TextStore:
         """Learn the texts that images are asked with, and log what they are, and whether the training asked otherwise.
 
         Args:
-            prompts: of each image.
+            prompts: of each image, one or one for each phase.
             sentences: whether they are the images' own sentences, where there are any.
             weights: as for `learn_prompts`.
 
         Raises:
             UserError: as `learn_prompts`.
         """
-        store = self.learn_prompts(dict.fromkeys(prompts), weights)
+        each = [[asked] if isinstance(asked, str) else asked for asked in prompts]
+        distinct = list(dict.fromkeys(prompt for asked in each for prompt in asked))
+        store = self.learn_prompts(distinct, weights)
         if self.reads_prompt:
-            logger.info("text asked: %s", some_of([repr(prompt) for prompt in dict.fromkeys(prompts)], 3))
+            logger.info("text asked: %s", some_of([repr(prompt) for prompt in distinct], max(3, len(self.phases))))
             trained = {name: self.data.get(name) for name in ("prompt", "sentences")}
             if None not in trained.values() and trained["sentences"] != sentences:
                 way = "each image's own sentence" if trained["sentences"] else repr(trained["prompt"])
@@ -123,36 +146,54 @@ def model_content(
     pixel_sizes_nm: Sequence[float] = (),
     flatten_shading: bool | None = None,
     origin: TrainedModel | None = None,
-    prompt: str | None = None,
+    asked: Prompts | None = None,
     sentences: bool | None = None,
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
-    ``metrics`` are those of the last validation; its ``val_threshold`` belongs to the model. ``pixel_sizes_nm`` are
+    ``metrics`` are those of the last validation; its thresholds belong to the model. ``pixel_sizes_nm`` are
     those of the training images, as far as they are known; ``flatten_shading``: whether shading was removed from them.
     ``origin``: the model whose weights the training started with; its training images count for this model, too.
-    ``prompt``: the text asked of its images; ``sentences``: whether it was each image's own, where there was one.
+    ``asked``: the phrase of each phase; ``sentences``: whether it was each image's own, where there was one.
     """
     own = [sample.image_sha256 for sample in data.samples if sample.split == "train"]
     return {
-        "vlsenet_format": _FORMAT,
+        "vlsenet_format": 1 if len(data.phases) == 1 else _FORMAT,
         "network": network.state_dict(),
         "network_settings": dict(network_settings),
         "text": text.state_dict(),
-        "threshold": float(metrics.get("val_threshold", 0.5)),
+        **_kept_thresholds(data.phases, metrics),
         "data": {
             "pore_label": data.pore_label,
             "fingerprint": data.fingerprint()["hash"],
             # the hashes show later whether an image was trained on
             "pixel_sizes_nm": list(pixel_sizes_nm),
             "flatten_shading": flatten_shading,
-            "prompt": prompt,
+            "prompt": asked,
             "sentences": sentences,
+            "phases": [phase.to_dict() for phase in _asked_with(data.phases, asked)],
+            "values": data.values[0].to_dict() if len(data.values) == 1 else None,
+            "one_micrograph": data.one_micrograph,
             "train_images": list(dict.fromkeys([*own, *(origin.data["train_images"] if origin else ())])),
             "start_from": origin.sha256 if origin else None,
         },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
     }
+
+
+def _kept_thresholds(phases: Sequence[Phase], metrics: Mapping[str, float]) -> dict[str, Any]:
+    """Of one phase as earlier versions read it; 0.5 for a phase that no validation image names."""
+    if len(phases) == 1:
+        return {"threshold": float(metrics.get(metric_name(THRESHOLD), 0.5))}
+    return {"thresholds": [float(metrics.get(metric_name(THRESHOLD, phase.name), 0.5)) for phase in phases]}
+
+
+def _asked_with(phases: Sequence[Phase], asked: Prompts | None) -> Sequence[Phase]:
+    """The phases, each with the phrase that the training asked for it with."""
+    if asked is None:
+        return phases
+    prompts = [asked] if isinstance(asked, str) else asked
+    return [Phase(phase.name, prompt) for phase, prompt in zip(phases, prompts, strict=True)]
 
 
 def read_model_file(path: str) -> dict[str, Any]:
@@ -244,7 +285,7 @@ def load_model(path: str, device: torch.device | str = "cpu", flatten_shading: b
         network.to(device).to(memory_format=memory_format(content["network_settings"]["norm"])).eval(),
         content["network_settings"],
         text,
-        content["threshold"],
+        tuple(map(float, content["thresholds"] if "thresholds" in content else [content["threshold"]])),
         content["data"],
         Path(path),
         sha256_of(path),

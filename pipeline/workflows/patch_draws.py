@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +11,13 @@ from monai.transforms import Compose
 from torch.utils.data import Dataset
 from torch.utils.data.distributed import DistributedSampler
 
+from pipeline.data import Sample
 from pipeline.errors import UserError
+from pipeline.wording import some_of
 from pipeline.workflows.ranks import Ranks
+
+#: share of a data set's patches that are cut around a pixel of one of its phases
+_HOLDING = 0.5
 
 
 class Draw(NamedTuple):
@@ -25,6 +30,73 @@ class Draw(NamedTuple):
 
     image: int
     seed: int
+
+
+class DrawPlan:
+    """How often each training image is drawn, and for which of its phases.
+
+    One data set of one phase, labelled as a whole, is drawn by area. Otherwise data sets come in equal numbers, or by
+    their weights; half of a data set's patches are drawn by labelled area, and of the other half each of its phases
+    gets an equal part, whose patches hold that phase: so a phase that is rare in a small data set is learned.
+
+    Args:
+        samples: of the training.
+        phases: names of the network's phases, in order.
+        weights: of data sets by their names; those that are not named have 1.
+
+    Raises:
+        UserError: a weight of no data set, a negative one, or only zeros.
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample], phases: Sequence[str], weights: Mapping[str, float] | None = None
+    ) -> None:
+        self._samples, self._phases = samples, tuple(phases)
+        sets = dict.fromkeys(sample.dataset for sample in samples)
+        self._set_weights = _set_weights(tuple(sets), weights or {})
+        whole = all(sample.labelled == sample.pixels for sample in samples)
+        self._holding = np.zeros((len(samples), len(phases)))
+        self._anywhere = np.array([float(sample.labelled) for sample in samples])
+        if len(sets) > 1 or len(phases) > 1 or not whole:
+            for name, weight in self._set_weights.items():
+                self._share_out(np.array([sample.dataset == name for sample in samples]), weight)
+
+    def _share_out(self, members: np.ndarray, weight: float) -> None:
+        """Divide a data set's weight among its images and phases."""
+        areas = np.array([[sample.phase_pixels.get(name, 0) for name in self._phases] for sample in self._samples])
+        areas = np.where(members[:, None], areas, 0).astype(float)
+        there = areas.sum(0) > 0
+        held = _HOLDING * weight if there.any() else 0.0
+        self._holding[:, there] += held / max(1, there.sum()) * areas[:, there] / areas[:, there].sum(0)
+        labelled = self._anywhere[members]
+        self._anywhere[members] = (weight - held) * labelled / labelled.sum()
+
+    @property
+    def image_weights(self) -> list[float]:
+        """Of each image, in the samples' order."""
+        return [float(weight) for weight in self._anywhere + self._holding.sum(1)]
+
+    @property
+    def phase_shares(self) -> list[np.ndarray]:
+        """Of each image: which share of its patches is to hold each of the phases, (K,)."""
+        weights = np.array(self.image_weights)[:, None]
+        return list(np.divide(self._holding, weights, out=np.zeros_like(self._holding), where=weights > 0))
+
+    def items(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The samples' items, each with its `phase_shares`."""
+        return [{**item, "phase_shares": shares} for item, shares in zip(items, self.phase_shares, strict=True)]
+
+
+def _set_weights(sets: Sequence[str], given: Mapping[str, float]) -> dict[str, float]:
+    for name, weight in given.items():
+        if name not in sets:
+            raise UserError(f"--set_weights {name}: no such data set; there are {some_of(list(sets))}")
+        if not weight >= 0:
+            raise UserError(f"--set_weights {name}={weight}: give a number of 0 or more")
+    weights = {name: float(given.get(name, 1.0)) for name in sets}
+    if not any(weights.values()):
+        raise UserError("--set_weights: every data set has weight 0; give one of them more")
+    return weights
 
 
 class PatchSampler(DistributedSampler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from pipeline.errors import UserError
 from pipeline.files import name_that_fits
+from pipeline.metrics.phase_metrics import BEST_THRESHOLD, THRESHOLD, metric_name
+from pipeline.phases import PORE
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import error_overlay, write_png
 
@@ -23,8 +26,8 @@ logger = logging.getLogger("vlsenet")
 #: images in a set
 _COUNT = 3
 
-#: metrics of the evaluator in the line of an epoch
-_SHOWN = ("val_dice", "val_porosity_error")
+#: scores in the line of an epoch, where there are such
+_SHOWN = ("dice", "porosity_error", "area_error")
 
 
 class ValidationPictures:
@@ -34,12 +37,14 @@ class ValidationPictures:
         directory: folder for ``epoch_0010_NAME.png``.
         run: MLflow run that takes the pictures too.
         interval: epochs between two sets of pictures; the first epoch has one.
+        phases: names of the phases; of several each picture has a panel for those that the image's labels name.
     """
 
-    def __init__(self, directory: str, run: TrackedRun, interval: int = 5) -> None:
+    def __init__(self, directory: str, run: TrackedRun, interval: int = 5, phases: Sequence[str] = (PORE,)) -> None:
         self._directory = Path(directory)
         self._run = run
         self._interval = interval
+        self._phases = tuple(phases)
         self._seen = 0
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
@@ -54,14 +59,21 @@ class ValidationPictures:
         epoch = evaluator.state.epoch
         if epoch != 1 and epoch % self._interval:
             return
-        # this epoch's threshold is known at its end only
-        threshold = evaluator.state.metrics.get("val_threshold", 0.5)
+        # this epoch's thresholds are known at its end only
+        metrics, several = evaluator.state.metrics, len(self._phases) > 1
+        names = [metric_name(THRESHOLD, phase if several else None) for phase in self._phases]
+        thresholds = [metrics.get(name, 0.5) for name in names]
         for item, batch in zip(evaluator.state.output, evaluator.state.batch, strict=True):
             if self._seen == _COUNT:
                 return
             self._seen += 1
-            image, probability, truth = (np.asarray(item[key].cpu())[0] for key in ("image", "pred", "label"))
-            picture = error_overlay(image, probability >= threshold, truth > 0)
+            (image,), probability, truth = (np.asarray(item[key].cpu()) for key in ("image", "pred", "label"))
+            panels = [
+                error_overlay(image, (p >= threshold) & (t >= 0), t > 0)
+                for p, t, threshold in zip(probability, truth, thresholds, strict=True)
+                if (t >= 0).any()
+            ]
+            picture = np.concatenate(panels, axis=1)
             write_png(
                 self._directory / name_that_fits(batch["name"], before=f"epoch_{epoch:04d}_", after=".png"), picture
             )
@@ -106,9 +118,11 @@ class TrainingProgress:
 
     def _line(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         validated = evaluator.state.epoch == trainer.state.epoch
-        scores = {name: evaluator.state.metrics[name] for name in _SHOWN} if validated else {}
-        # the scores are those at the threshold that suits these images best
-        at = f" at threshold {evaluator.state.metrics['val_best_threshold']:.2f}" if validated else ""
+        metrics = evaluator.state.metrics if validated else {}
+        scores = {name: metrics[name] for name in map(metric_name, _SHOWN) if name in metrics}
+        # the scores are those at the threshold that suits these images best, of several phases at that of each
+        best_threshold = metrics.get(metric_name(BEST_THRESHOLD))
+        at = "" if best_threshold is None else f" at threshold {best_threshold:.2f}"
         best = " (best so far)" if evaluator.state.best_metric_epoch == trainer.state.epoch else ""
         with logging_redirect_tqdm([logger, logging.getLogger()]):
             logger.info(

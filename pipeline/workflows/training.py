@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from shlex import quote
 from types import FrameType
 from typing import Any
@@ -13,10 +13,11 @@ from typing import Any
 from ignite.engine import Events
 from ignite.handlers import EarlyStopping
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
-from monai.handlers import IgniteMetricHandler, from_engine
+from monai.handlers import from_engine
 
 from pipeline.errors import INTERRUPTED, UserError, first_line
-from pipeline.metrics import PoreMetric
+from pipeline.metrics import PhaseMetrics
+from pipeline.phases import Phase
 from pipeline.tracking.evaluations import write_training_link
 from pipeline.tracking.stores import kept_address
 from pipeline.tracking.tracked_run import TrackedRun
@@ -47,11 +48,9 @@ def warmup_cosine(total_steps: int, warmup_steps: int, final: float = 0.01) -> C
     return factor
 
 
-def pore_metric(score: str, pooled: bool = True) -> IgniteMetricHandler:
-    """A score of :class:`pipeline.metrics.PoreCounts` over an evaluator's ``pred`` and ``label``."""
-    return IgniteMetricHandler(
-        metric_fn=PoreMetric(score, pooled), output_transform=from_engine(["pred", "label"]), save_details=False
-    )
+def validation_metrics(phases: Sequence[Phase]) -> PhaseMetrics:
+    """The scores of phases over an evaluator's `pred` and `label`, for its key metric `val_dice`."""
+    return PhaseMetrics([phase.name for phase in phases], output_transform=from_engine(["pred", "label"]))
 
 
 class EpochMean:

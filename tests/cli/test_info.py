@@ -121,6 +121,7 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 )
 def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
     facts = {"network": "vlsenet", "preset": None, "widths": [8], "norm": "instance", "parameters": 1, "threshold": 0.5}
+    facts |= {"phases": ["pore"], "one_micrograph": False}
     facts |= {
         "train_images": 1,
         "pore_label": None,

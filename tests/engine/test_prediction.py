@@ -57,7 +57,7 @@ def predictor(
 
 
 def assembled(chunked: ChunkPredictor) -> np.ndarray:
-    return chunked.probability()[0]
+    return chunked.probability()[0, 0]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
@@ -137,7 +137,7 @@ def segmented(chunked: ChunkPredictor, path) -> ScanStore:
     store = ScanStore.create(path, chunked.windows.plan, "request")
 
     def write(index: int, probability: np.ndarray) -> None:
-        store.write_chunk(index, probability, 0.5)
+        store.write_chunk(index, probability[0], 0.5)
 
     chunked(range(len(chunked.windows.plan)), write)
     return store

@@ -229,7 +229,7 @@ def test_greys_shading_and_tiles_are_those_of_the_rock_alone(tmp_path: Path, wid
         windows = Windows(ChunkPlan(*image.shape, chunk=256), 16, (scale, scale))
         Foreground.kept(file, volume, windows, True, True, "key")
         foreground = Foreground.kept(file, volume, windows, True, True, "key")  # as it is kept
-        return foreground, rock_tiles(volume, windows, foreground, 128, 16)
+        return foreground, rock_tiles(volume, windows, foreground, 128, 16)[:, 0]
 
     alone, tiles = measured(rock, tmp_path / "a.npz")
     image = np.pad(rock, width)

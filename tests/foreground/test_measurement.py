@@ -83,7 +83,7 @@ def test_tiles_lie_in_rock_of_all_slices(scale: float) -> None:
     windows = windows_of(3, scale)
     volume = volume_of(HALF, HALF + 1, HALF + 2)
     foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=False)
-    tiles = rock_tiles(volume, windows, foreground, side=256, count=16)
+    tiles = rock_tiles(volume, windows, foreground, side=256, count=16)[:, 0]
     assert tiles.shape[1:] == (256, 256)
     assert 6 <= len(tiles) <= 16
     # the empty half is a plain 0, 1 or 2
@@ -95,16 +95,16 @@ def test_a_scan_no_larger_than_the_tiles_is_taken_whole(scale: float) -> None:
     small = [image[:300, :420] for image in (ROCK, ROCK[::-1])]
     volume, windows = volume_of(*small), Windows(ChunkPlan(300, 420, 2, chunk=256), 16, (scale, scale))
     foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=True)
-    tiles = rock_tiles(volume, windows, foreground, side=256, count=4)
+    tiles = rock_tiles(volume, windows, foreground, side=256, count=4)[:, 0]
     assert tiles.shape == (2, *windows.shape)
     if scale == 1:
         expected = [foreground.normalisation.normalised(image, i, 0, 0) for i, image in enumerate(small)]
         np.testing.assert_array_equal(tiles, expected)
-    assert rock_tiles(volume, windows, foreground, side=128, count=3).shape[1:] == (128, 128)
+    assert rock_tiles(volume, windows, foreground, side=128, count=3).shape[1:] == (1, 128, 128)
     # blank ground is no rock
     small[0] = np.where(np.arange(420) < 70, 0, small[0]).astype(np.uint8)
     foreground = Foreground.measured(volume_of(*small), windows, skip_empty=True, flatten_shading=True)
-    assert rock_tiles(volume_of(*small), windows, foreground, side=128, count=16).shape[1:] == (128, 128)
+    assert rock_tiles(volume_of(*small), windows, foreground, side=128, count=16).shape[1:] == (1, 128, 128)
 
 
 def test_there_are_as_many_tiles_as_wanted_though_half_of_a_slice_is_empty() -> None:

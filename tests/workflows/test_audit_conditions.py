@@ -24,7 +24,7 @@ def model(source: str = "random", prompts=("pore", "", "thin pores", "round pore
     settings = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "instance", **settings}
     torch.manual_seed(0)
     text = build_text_store(build_text_source(source), prompts)
-    return TrainedModel(build_network(**settings).eval(), settings, text, 0.5, {}, Path("best.pt"), "")
+    return TrainedModel(build_network(**settings).eval(), settings, text, (0.5,), {}, Path("best.pt"), "")
 
 
 def features(condition, items=ITEMS):
@@ -113,7 +113,7 @@ def test_an_old_checkpoint_without_its_tower_says_what_it_lacks(tmp_path, caplog
         {prompt: audited.text.get(prompt) for prompt in audited.text.prompts},
         {"source": "clip", "model": "RN50", "pretrained": "openai", "weights_id": "openai"},
     )
-    audited = TrainedModel(audited.network, audited.network_settings, text, 0.5, {}, Path("best.pt"), "")
+    audited = TrainedModel(audited.network, audited.network_settings, text, (0.5,), {}, Path("best.pt"), "")
     with caplog.at_level(logging.WARNING, "vlsenet"):
         conditions = text_conditions(audited, ITEMS, weights=str(tmp_path / "gone.pt"))
     run = [c.name for c in conditions if c.features is not None]

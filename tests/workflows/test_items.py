@@ -42,10 +42,11 @@ def test_texts_are_asked_when_asked_for(tmp_path: Path) -> None:
             source="well",
             prompt=prompt,
             shape=(20, 30),
-            rows=(0, 20),
+            values=None,
             part=None,
+            rows=(0, 20),
         )
         for name, prompt in (("a", "thin\npores"), ("b", None))
     ]
-    asked = {sentences: [item["prompt"] for item in sample_items(samples, " vugs", sentences)] for sentences in (0, 1)}
+    asked = {sentences: [item["prompt"] for item in sample_items(samples, "vugs", sentences)] for sentences in (0, 1)}
     assert asked == {0: ["vugs", "vugs"], 1: ["thin pores", "vugs"]}

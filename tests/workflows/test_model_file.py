@@ -8,6 +8,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.networks import build_network
+from pipeline.phases import LabelValues
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
 
@@ -20,7 +21,9 @@ def saved(tmp_path):
     network = build_network(**SETTINGS)
     text = build_text_store(build_text_source("random"), ["pore", "thin pores"])
     samples = [SimpleNamespace(image_sha256="11", split="train"), SimpleNamespace(image_sha256="22", split="val")]
-    data = SimpleNamespace(pore_label=2, samples=samples, fingerprint=lambda: {"hash": "f00d"})
+    values = LabelValues.of_pore(2)
+    known = {"phases": values.phases, "values": (values,), "one_micrograph": False}
+    data = SimpleNamespace(pore_label=2, samples=samples, fingerprint=lambda: {"hash": "f00d"}, **known)
     path = tmp_path / "best.pt"
     torch.save(model_content(network, SETTINGS, text, data, {"val_threshold": 0.375}, [9.5], False), path)
     return path, network

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 from torch import nn
 
+from pipeline.data import DatasetIndex
 from pipeline.networks import Switches, build_network
+from pipeline.phases import LabelValues
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
 from pipeline.workflows.model_file import TrainedModel
@@ -34,7 +35,7 @@ def write_checkpoint(
             nn.init.normal_(parameter, std=0.3)
     with torch.no_grad():
         made(torch.randn(4, 1, 64, 64), torch.zeros(4, source.dim), torch.zeros(4, 3, source.dim))
-    data = SimpleNamespace(pore_label=2, samples=[], fingerprint=lambda: {"hash": "f00d"})
+    data = DatasetIndex((path.parent,), (), (LabelValues.of_pore(2),))
     store = build_text_store(source, ["pore", PROMPT])
     torch.save(model_content(made, settings, store, data, {"val_threshold": 0.375}, (), True), path)
 
