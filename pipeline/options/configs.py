@@ -236,8 +236,9 @@ OF_CONFIGS: tuple[Option, ...] = (
         "ask each image with its own sentence of text/NAME.txt, where there is one, instead of the prompt", False,
         shared=True, result=True),
     Option("prompt", Text(), ("export",),
-        "text built into the exported network: one of the training's, or any other if CLIP's weights are available",
-        "pore", result=True),
+        "text built into the exported network for a single phase: one of the training's, or any other if CLIP's "
+        "weights are available", otherwise="its phrase, such as pore",
+        more="Several phases have their own phrases built in.", result=True),
     # ---- pixels to pores
     Option("threshold", NamedNumbers(Number(0, 1), alone=True), ("evaluate", "inference", "audit", "scan"),
         "pixels at or above this probability are pore", "$@model.threshold", otherwise="the model's",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from pipeline.errors import UserError, first_line
 from pipeline.files import atomic_path, sha256_of, write_text
 from pipeline.networks import reads_tile
 from pipeline.networks.inputs import STRIDE
+from pipeline.phases import PORE, phase_thresholds
 from pipeline.tracking.provenance import versions
 from pipeline.workflows.export.export_formats import FORMATS, check_formats, write_text_features
 from pipeline.workflows.export.exported_graph import OUTPUT, ExportSource, Inputs
+from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")
@@ -70,21 +72,21 @@ def _refused(file: str, what: str) -> UserError:
 def export_model(
     model: TrainedModel,
     output_dir: str,
-    prompt: str,
-    threshold: float,
+    asked: Prompts,
+    threshold: float | str | Mapping[str, float],
     formats: str | Iterable[str],
     text_inputs: bool = False,
 ) -> None:
     """Write a model in several formats, each checked against PyTorch before it gets its final name.
 
-    The graph takes images (N, C, H, W) of any number and size and gives the probability of pore. `export.json`, which
-    is written last, says what a user of the files must know; each file holds the same information.
+    The graph takes images (N, C, H, W) of any number and size and gives the probability of each of the model's phases.
+    `export.json`, which is written last, says what a user of the files must know; each file holds the same information.
 
     Args:
-        model: on the CPU, with the prompt in its text store.
+        model: on the CPU, with the prompts in its text store.
         output_dir: folder of the files.
-        prompt: built into the graph.
-        threshold: pixels at or above this probability are pore; for the manifest.
+        asked: the prompt of a single phase, or those of the model's phases; built into the graph.
+        threshold: pixels at or above this probability are the phase, by name where there are several; for the manifest.
         formats: names, see `FORMATS`.
         text_inputs: leave the text features as inputs; `text_features.safetensors` then holds the stored ones.
 
@@ -93,9 +95,9 @@ def export_model(
             an exported network whose output differs.
     """
     chosen = check_formats(formats)
-    source = ExportSource(model, model.text.get(prompt), text_inputs)
+    source = ExportSource(model, model.text.together(asked), text_inputs)
     folder = Path(output_dir)
-    about = _about(source, prompt, threshold)
+    about = _about(source, asked, phase_thresholds(threshold, model.phases))
     for name in (MANIFEST, TEXT_FILE, *(kind.file for kind in FORMATS.values())):
         (folder / name).unlink(missing_ok=True)  # an earlier export's files must not pass for this one's
     files: dict[str, Any] = {}
@@ -119,8 +121,9 @@ def export_model(
         print(f"{name:<14}{folder / file['file']}   largest difference from PyTorch {file['largest_difference']:.1e}")
 
 
-def _about(source: ExportSource, prompt: str, threshold: float) -> dict[str, Any]:
+def _about(source: ExportSource, asked: Prompts, thresholds: Sequence[float]) -> dict[str, Any]:
     model = source.model
+    names = [phase.name for phase in model.phases]
     shapes = {}
     for name, example in source.inputs(1, STRIDE, STRIDE).items():
         axes = source.axes[name]
@@ -135,9 +138,14 @@ def _about(source: ExportSource, prompt: str, threshold: float) -> dict[str, Any
     }
     return {
         "inputs": inputs,
-        "output": {"name": OUTPUT, "shape": ["batch", 1, "height", "width"], "meaning": "probability of pore"},
-        "threshold": threshold,
-        "prompt": prompt if source.reads_text and not source.text_inputs else None,
+        "output": {
+            "name": OUTPUT,
+            "shape": ["batch", len(names), "height", "width"],
+            "meaning": "probability of pore" if names == [PORE] else "probability of each of the phases, in order",
+        },
+        "phases": names,
+        "threshold": thresholds[0] if len(names) == 1 else dict(zip(names, thresholds, strict=True)),
+        "prompt": asked if source.reads_text and not source.text_inputs else None,
         "text": {**model.text.provenance, "file": TEXT_FILE if source.text_inputs else None},
         "statistics": "of each image given" if reads_tile(model.network) else "fixed",
         "tolerance": TOLERANCE,

@@ -134,7 +134,7 @@ def _quiet() -> Iterator[None]:
 def _as_config(source: ExportSource) -> dict[str, Any]:
     """The graph as MONAI's config makes it, the weights aside."""
     config: dict[str, Any] = {
-        "_target_": "pipeline.workflows.export.PoreProbability",
+        "_target_": "pipeline.workflows.export.PhaseProbability",
         "network": {"_target_": "pipeline.networks.build_network", **source.model.network_settings},
     }
     if source.reads_text:

@@ -1,4 +1,4 @@
-"""What is exported: image to probability, with the text built in or as inputs."""
+"""What is exported: image to the probability of each phase, with the text built in or as inputs."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ Inputs = dict[str, torch.Tensor]
 Axes = dict[int, str]
 
 
-class PoreProbability(nn.Module):
-    """A network with the text features that it was given: image to probability of pore.
+class PhaseProbability(nn.Module):
+    """A network with the text features that it was given: image to probability of each phase.
 
     Args:
         network: called as `network(image, text, tokens)`.
-        features: built into the graph, for every image. None: the graph's inputs give them, or the network reads none.
+        features: built into the graph, for every image: of one prompt, or of those of K phases. None: the graph's
+            inputs give them, or the network reads none.
     """
 
     text: torch.Tensor | None
@@ -46,17 +47,17 @@ class PoreProbability(nn.Module):
         """
         Args:
             image: (N, C, H, W), mean 0 and spread 1 over the micrograph, sides of 16 pixels or more.
-            text: global text feature (N, D), where it is not built in.
-            tokens: text token features (N, L, D), where they are not built in.
+            text: global text feature (N, D), or of K phases (N, K, D), where it is not built in.
+            tokens: text token features (N, L, D), or of K phases (N, K, L, D), where they are not built in.
 
         Returns:
-            Probability of pore (N, 1, H, W).
+            Probability of each phase (N, K, H, W).
         """
         batch = image.shape[0]
         if self.text is not None:
-            text = self.text.expand(batch, -1)
+            text = self.text.expand(batch, *self.text.shape)
         if self.tokens is not None:
-            tokens = self.tokens.expand(batch, -1, -1)
+            tokens = self.tokens.expand(batch, *self.tokens.shape)
         logits: torch.Tensor = self.network(image, text, tokens)
         return logits.sigmoid()
 
@@ -66,7 +67,7 @@ class ExportSource:
 
     Args:
         model: what is exported.
-        features: text features of the prompt.
+        features: text features of the prompt, or of those of the model's phases.
         text_inputs: leave the text features as inputs, rather than building in those given.
 
     Raises:
@@ -81,7 +82,7 @@ class ExportSource:
         self.reads_text = model.reads_text
         self.text_inputs = text_inputs
         network = model.network.to("cpu", torch.float32).to(memory_format=torch.contiguous_format)
-        self.graph = PoreProbability(network, features if model.reads_text and not text_inputs else None)
+        self.graph = PhaseProbability(network, features if model.reads_text and not text_inputs else None)
 
     @property
     def axes(self) -> dict[str, Axes]:

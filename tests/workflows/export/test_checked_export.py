@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from pipeline.workflows.bundle_workflow import run_config
 from pipeline.workflows.export import FORMATS, export_model
-from tests.workflows.export.cases import FEW_PARTS, PROMPT, trained_model, write_checkpoint
+from tests.workflows.export.cases import FEW_PARTS, PROMPT, TWO_PHASES, trained_model, write_checkpoint
 
 
 def bundle_export(monkeypatch: pytest.MonkeyPatch, folder: Path, **options: object) -> None:
@@ -36,6 +36,8 @@ def test_the_command_writes_checked_files_and_a_manifest(tmp_path: Path, monkeyp
     assert sorted(path.name for path in out.iterdir()) == ["export.json", "model.ts"]
     manifest = json.loads((out / "export.json").read_text())
     assert manifest["threshold"] == 0.375
+    assert manifest["phases"] == ["pore"]
+    assert manifest["output"]["shape"] == ["batch", 1, "height", "width"]
     assert manifest["prompt"] == PROMPT
     assert manifest["inputs"]["image"]["shape"] == ["batch", 1, "height", "width"]
     assert set(manifest["inputs"]) == {"image"}
@@ -73,6 +75,20 @@ def test_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict
         bundle_export(monkeypatch, tmp_path, **options)
     assert told in mistake(caught)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_of_several_phases_gives_each_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_checkpoint(tmp_path / "best.pt", values=TWO_PHASES, switches=FEW_PARTS)
+    bundle_export(monkeypatch, tmp_path)
+    manifest = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert manifest["phases"] == ["large pore", "clay"]
+    assert manifest["prompt"] == ["large pore", "clay between grains"]
+    assert manifest["threshold"] == {"large pore": 0.25, "clay": 0.5}
+    assert manifest["output"]["shape"] == ["batch", 2, "height", "width"]
+    assert manifest["output"]["meaning"] == "probability of each of the phases, in order"
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - MONAI wraps it
+        bundle_export(monkeypatch, tmp_path, prompt="pore", overwrite=True)
+    assert "several phases (large pore, clay)" in mistake(caught)
 
 
 def test_text_inputs_come_with_the_stored_features(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from monai.data import load_net_with_metadata
 from pipeline.errors import UserError
 from pipeline.workflows.export import FORMATS, check_formats
 from pipeline.workflows.export.exported_graph import ExportSource
-from tests.workflows.export.cases import OTHER_SIZES, PROMPT, probability, trained_model
+from tests.workflows.export.cases import FEW_PARTS, OTHER_SIZES, PROMPT, TWO_PHASES, probability, trained_model
 
 ABOUT = json.dumps({"threshold": 0.375})
 
@@ -78,6 +78,39 @@ def test_unet_as_torchscript_that_monai_reads(unet: ExportSource, tmp_path: Path
 def test_vlsenet_as_torchscript(tmp_path: Path, text_inputs: bool) -> None:
     path = check_format(source_of(tmp_path, text_inputs), "torchscript", tmp_path)
     assert '"cpu"' not in str(torch.jit.load(path).inlined_graph), "a device in the graph would tie it to that"
+
+
+@pytest.mark.parametrize("text_inputs", [False, True])
+@pytest.mark.parametrize("text_source", ["random", "learned"])
+def test_several_phases_as_torchscript(tmp_path: Path, text_source: str, text_inputs: bool) -> None:
+    model = trained_model(
+        tmp_path, text_source=text_source, learned_text=text_source == "learned", values=TWO_PHASES, switches=FEW_PARTS
+    )
+    prompts = [phase.prompt for phase in model.phases]
+    source = ExportSource(model, model.text.together(prompts), text_inputs)
+    kind, path = FORMATS["torchscript"], tmp_path / "model.ts"
+    kind.write(source, path, ABOUT)
+    for size in OTHER_SIZES:
+        inputs = source.inputs(*size)
+        expected = probability(model, inputs, prompts)
+        assert expected.shape == (size[0], 2, *size[1:])
+        with torch.no_grad():
+            torch.testing.assert_close(kind.load(path)(inputs), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_several_phases_by_torch_export_and_as_onnx(tmp_path: Path) -> None:
+    model = trained_model(tmp_path, values=TWO_PHASES)
+    prompts = [phase.prompt for phase in model.phases]
+    source = ExportSource(model, model.text.together(prompts), False)
+    for name in ("torch_export", "onnx"):
+        path = tmp_path / FORMATS[name].file
+        FORMATS[name].write(source, path, ABOUT)
+        for size in OTHER_SIZES:
+            inputs = source.inputs(*size)
+            with torch.no_grad():
+                found = FORMATS[name].load(path)(inputs)
+            torch.testing.assert_close(found, probability(model, inputs, prompts), rtol=0, atol=1e-4)
 
 
 @pytest.mark.slow
