@@ -17,7 +17,7 @@ from pipeline.foreground.rock_mask import RockMask
 from pipeline.images.rectangles import Window, sample_windows
 from pipeline.images.volume import ScanVolume
 from pipeline.networks import inference_form, pinned_with_answer
-from pipeline.networks.inputs import crop_to, pad_to_stride
+from pipeline.networks.inputs import STRIDE, crop_to, pad_to_stride
 from pipeline.text import TextFeatures
 from pipeline.tiling.windows import Windows, at_network_scale
 
@@ -115,14 +115,11 @@ Place = tuple[int, int]
 def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int) -> np.ndarray:
     """Up to `count` tiles (N, C, side, side), float32, normalised, at the network's scale, spread over a scan's rock.
 
-    Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more. A
-    scan that is rock all over and no larger than so many tiles is taken as it is, each slice one tile.
+    Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more. Rock
+    that is a rectangle in each slice, and all of it no larger than so many tiles, is taken as it is.
     """
-    if volume.depth * math.prod(windows.shape) <= count * side**2 and all(
-        _is_rock_all_over(mask, windows) for mask in foreground.masks
-    ):
-        whole = Window(0, 0, *windows.shape)
-        return np.stack([_tile(volume, windows, foreground, index, whole) for index in range(volume.depth)])
+    if whole := _whole_rock(windows, foreground, count * side**2):
+        return np.stack([_tile(volume, windows, foreground, index, place) for index, place in enumerate(whole)])
     slices = [i * volume.depth // min(count, volume.depth) for i in range(min(count, volume.depth))]
     high, wide = (min(side, length) for length in windows.shape)
     rock: list[tuple[int, int, int]] = []
@@ -149,9 +146,37 @@ def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, sid
     return np.stack(tiles)
 
 
-def _is_rock_all_over(mask: RockMask, windows: Windows) -> bool:
-    whole = (windows.scale, 0, 0, *windows.shape)
-    return not (mask.empty.any() or mask.is_empty_at(*whole)) and mask.imaged_at(*whole) is None
+def _whole_rock(windows: Windows, foreground: Foreground, most_pixels: int) -> list[Window] | None:
+    """Rectangles of one size that hold all rock, one in each slice; None: there are none, or they are too large."""
+    found = []
+    for mask in foreground.masks:
+        place = _rock_alone(mask, windows, most_pixels)
+        if place is None or (place.height, place.width) != (found or [place])[0][2:]:
+            return None
+        found.append(place)
+        if len(found) * place.height * place.width > most_pixels:
+            return None
+    return found
+
+
+def _rock_alone(mask: RockMask, windows: Windows, most_pixels: int) -> Window | None:
+    """The rectangle, at the network's scale, that holds all rock of a slice and nothing else, if it is one.
+
+    Within blank ground, it is looked for where the slice is not resampled, which would blur its border, and not much
+    larger than `most_pixels`.
+    """
+    place, is_rock = Window(0, 0, *windows.shape), not mask.empty.any()
+    if mask.blank is not None:
+        if windows.scale != (1, 1) or place.height * place.width > 4 * most_pixels:
+            return None
+        rock = mask.rock(*place)
+        rows, columns = (np.flatnonzero(rock.any(axis)) for axis in (1, 0))
+        if not len(rows):
+            return None
+        place = Window(int(rows[0]), int(columns[0]), int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1)
+        is_rock = np.count_nonzero(rock) == place.height * place.width
+    large_enough = min(place.height, place.width) >= STRIDE
+    return place if is_rock and large_enough and not mask.is_empty_at(windows.scale, *place) else None
 
 
 def _tile(volume: ScanVolume, windows: Windows, foreground: Foreground, index: int, place: Window) -> np.ndarray:

@@ -101,10 +101,22 @@ def test_a_scan_no_larger_than_the_tiles_is_taken_whole(scale: float) -> None:
         expected = [foreground.normalisation.normalised(image, i, 0, 0) for i, image in enumerate(small)]
         np.testing.assert_array_equal(tiles, expected)
     assert rock_tiles(volume, windows, foreground, side=128, count=3).shape[1:] == (1, 128, 128)
-    # blank ground is no rock
-    small[0] = np.where(np.arange(420) < 70, 0, small[0]).astype(np.uint8)
-    foreground = Foreground.measured(volume_of(*small), windows, skip_empty=True, flatten_shading=True)
-    assert rock_tiles(volume_of(*small), windows, foreground, side=128, count=16).shape[1:] == (1, 128, 128)
+
+
+def test_small_rock_in_a_frame_is_taken_without_it() -> None:
+    rock = ROCK[:300, :420]
+    framed = np.pad(rock, ((37, 150), (21, 0)))
+
+    def tiles_of(image: np.ndarray) -> np.ndarray:
+        volume, windows = volume_of(image), Windows(ChunkPlan(*image.shape, chunk=256), 16)
+        foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=False)
+        return rock_tiles(volume, windows, foreground, side=256, count=4)
+
+    expected = tiles_of(rock)
+    assert expected.shape == (1, 1, *rock.shape)
+    np.testing.assert_allclose(tiles_of(framed), expected, rtol=1e-5, atol=1e-5)
+    framed[37:237, 21:221] = 0  # the rock is no rectangle
+    assert tiles_of(framed).shape[1:] == (1, 256, 256)
 
 
 def test_there_are_as_many_tiles_as_wanted_though_half_of_a_slice_is_empty() -> None:
