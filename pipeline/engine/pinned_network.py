@@ -148,7 +148,7 @@ def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, sid
 
 def _whole_rock(windows: Windows, foreground: Foreground, most_pixels: int) -> list[Window] | None:
     """Rectangles of one size that hold all rock, one in each slice; None: there are none, or they are too large."""
-    found = []
+    found: list[Window] = []
     for mask in foreground.masks:
         place = _rock_alone(mask, windows, most_pixels)
         if place is None or (place.height, place.width) != (found or [place])[0][2:]:
