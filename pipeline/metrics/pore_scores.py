@@ -66,23 +66,27 @@ class PoreScores(Counts):
         probability: np.ndarray | None,
         pores: TruePores,
         tolerances: Tolerances,
+        known: np.ndarray | None = None,
     ) -> PoreScores:
         """Count over two masks (H, W), what is above 0 is pore, and a probability map (H, W) where there is one.
 
         ``pores`` are the image's own (:meth:`TruePores.of`), which the caller may need too.
 
+        Pixels that are not ``known`` (H, W) count nowhere; both masks are 0 there.
+
         Raises:
             ValueError: of different shapes.
         """
+        counted = np.s_[:] if known is None else known
         surface, boundary = BoundaryCounts.of(predicted, truth, (tolerances.surface, tolerances.boundary))
         return cls(
-            PoreCounts.of(torch.from_numpy(predicted > 0), torch.from_numpy(truth > 0)),
+            PoreCounts.of(torch.from_numpy(predicted[counted] > 0), torch.from_numpy(truth[counted] > 0)),
             CentrelineCounts.of(predicted, truth),
             surface,
             boundary,
             PoreObjects.of(predicted, truth),
             SmallPores.among(pores, tolerances.small_pore),
-            None if probability is None else Calibration.of(probability, truth),
+            None if probability is None else Calibration.of(probability[counted], truth[counted]),
         )
 
     def scores(self) -> dict[str, float]:

@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from pipeline.data import DatasetIndex, Sample
 from pipeline.files import atomic_path, name_that_fits, write_text
-from pipeline.foreground.measurement import normalised_image
-from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
-from pipeline.metrics.threshold import BINS, CLEAR_GAIN
+from pipeline.metrics import Tolerances
+from pipeline.phases import PORE, named_numbers
 from pipeline.tracking.provenance import versions
 from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.phase_evaluation import PhaseEvaluation, as_json
 
 logger = logging.getLogger("vlsenet")
-
-#: ends of the search for a threshold that suits images
-_FIRST, _LAST = 1 / BINS, 1 - 1 / BINS
-#: fewer say little about other images
-_ENOUGH_IMAGES = 10
 
 
 def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> list[Sample]:
@@ -52,7 +46,7 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
 
 
 def evaluation_about(
-    model: TrainedModel, index: DatasetIndex, split: str, threshold: float, settings: Mapping[str, Any]
+    model: TrainedModel, index: DatasetIndex, split: str, threshold: Any, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """How the numbers of a summary were obtained; ``settings`` are those of the prediction, and the text asked."""
     return {
@@ -62,7 +56,7 @@ def evaluation_about(
         "dataset_dir": ", ".join(map(str, index.roots)),
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
-        "threshold": threshold,
+        "threshold": named_numbers(threshold) if isinstance(threshold, str) else threshold,
         "model_threshold": model.threshold,
         **settings,
         "reads_prompt": model.reads_prompt,
@@ -86,11 +80,16 @@ class EvaluationReport:
       score of the model; it is for further images of the same kind;
     - ``overlays/NAME.png`` (true positive, false positive, false negative) and ``truth/NAME.png`` (true pores).
 
+    Of several phases the tables have a row for each phase that an image's labels name, with a column ``phase``, and
+    ``area_...`` instead of ``porosity_...``; the summary has all of this for each phase in ``phases``, and the means
+    over phases beside it; pictures are NAME_PHASE.png.
+
     Args:
         output_dir: folder of the results.
         about: copied into the summary.
         tolerances: of the surface Dice, the boundary F1 and the recall of small pores.
         pixel_sizes: nm, by the image's name, where known.
+        phases: names of the phases, in the order of the masks' channels.
     """
 
     def __init__(
@@ -99,184 +98,92 @@ class EvaluationReport:
         about: Mapping[str, Any],
         tolerances: Tolerances | None = None,
         pixel_sizes: Mapping[str, float] | None = None,
+        phases: Sequence[str] = (PORE,),
     ) -> None:
         self._output_dir = Path(output_dir)
         self._about = dict(about)
         self._tolerances = tolerances or Tolerances()
         self._pixel_sizes = pixel_sizes or {}
-        self._rows: list[dict[str, Any]] = []
-        self._pores: list[pd.DataFrame] = []
-        self._pooled: PoreScores | None = None
-        self._pooled_other: dict[str, PoreCounts] = {}
-        self._probabilities: ProbabilityHistogram | None = None
+        self._several = len(phases) > 1
+        self._phases = [PhaseEvaluation(phase, self._tolerances, self._several) for phase in phases]
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
-        """Collect from ``evaluator``, whose output holds image, mask (``pred``) and label (1, H, W)."""
+        """Collect from ``evaluator``, whose output holds image (1, H, W), masks (``pred``) and label (K, H, W)."""
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         evaluator.add_event_handler(Events.COMPLETED, self._write)
 
     def _collect(self, evaluator: SupervisedEvaluator) -> None:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
-            image = np.asarray(output["image"].cpu())[0]
-            label = output["label"].cpu()[0]
-            predicted, truth = np.asarray(output["pred"].cpu())[0] > 0, np.asarray(label) > 0
-            probability = np.asarray(output["probability"].float().cpu())[0] if "probability" in output else None
-            pores = TruePores.of(predicted, truth)
-            scores = PoreScores.of(predicted, truth, probability, pores, self._tolerances)
-            other = {
-                "otsu_dice": PoreCounts.of(torch.from_numpy(otsu_mask(normalised_image(image, batch["name"]))), label)
-            }
-            if probability is not None:
-                histogram = ProbabilityHistogram.of(torch.from_numpy(probability), label)
-                other["dice_at_half"] = histogram.counts_at(0.5)
-                self._probabilities = histogram if self._probabilities is None else self._probabilities + histogram
-            self._pooled = scores if self._pooled is None else self._pooled + scores
-            for name, compared in other.items():
-                self._pooled_other[name] = self._pooled_other.get(name, PoreCounts()) + compared
-            row = {"name": batch["name"], "source": batch["source"], **scores.scores()}
-            row |= {name: compared.dice for name, compared in other.items()}
-            row |= {"pixels": scores.pixels.pixels, "pixel_size_nm": self._pixel_sizes.get(batch["name"])}
-            row["prompt"] = batch["prompt"]
-            self._rows.append(row)
-            measured = {"name": batch["name"], "source": batch["source"], **pores.columns()}
-            self._pores.append(pd.DataFrame(measured))
-            for folder, picture in {
-                "overlays": error_overlay(image, predicted, truth),
-                "truth": mask_overlay(image, truth),
-            }.items():
-                write_png(self._output_dir / folder / name_that_fits(batch["name"], after=".png"), picture)
+            (image,), targets, masks = (np.asarray(output[key].cpu()) for key in ("image", "label", "pred"))
+            probabilities = np.asarray(output["probability"].float().cpu()) if "probability" in output else None
+            for number, phase in enumerate(self._phases):
+                if (targets[number] >= 0).any():
+                    probability = None if probabilities is None else probabilities[number]
+                    self._score(phase, batch, image, masks[number] > 0, targets[number], probability, number)
+
+    def _score(
+        self,
+        phase: PhaseEvaluation,
+        batch: Mapping[str, Any],
+        image: np.ndarray,
+        predicted: np.ndarray,
+        target: np.ndarray,
+        probability: np.ndarray | None,
+        number: int,
+    ) -> None:
+        name, prompt = batch["name"], batch["prompt"]
+        about = {"name": name, "source": batch["source"], **({"phase": phase.phase} if self._several else {})}
+        asked = prompt if isinstance(prompt, str) else prompt[number]
+        further: dict[str, Any] = {"pixel_size_nm": self._pixel_sizes.get(name), "prompt": asked}
+        phase.add(about, image, predicted, target, probability, further)
+        after = f"_{phase.phase}.png" if self._several else ".png"
+        for folder, picture in {
+            "overlays": error_overlay(image, predicted & (target >= 0), target > 0),
+            "truth": mask_overlay(image, target > 0),
+        }.items():
+            write_png(self._output_dir / folder / name_that_fits(name, after=after.replace("/", "_")), picture)
 
     def _write(self, _: SupervisedEvaluator) -> None:
-        table = pd.DataFrame(self._rows).sort_values("name", ignore_index=True)
-        pores = pd.concat(self._pores, ignore_index=True).sort_values("name", kind="stable", ignore_index=True)
-        write_text(self._output_dir / "summary.json", json.dumps(self._summary(table), indent=2, allow_nan=False))
-        for name, rows, form in (("per_image.csv", table, "%.6f"), ("per_pore.csv", pores, "%.4g")):
+        scored = [phase for phase in self._phases if len(phase)]
+        write_text(self._output_dir / "summary.json", json.dumps(self._summary(scored), indent=2, allow_nan=False))
+        tables = pd.concat([phase.table for phase in scored], ignore_index=True)
+        objects = pd.concat([phase.objects for phase in scored], ignore_index=True)
+        for name, rows, form in (("per_image.csv", tables, "%.6f"), ("per_pore.csv", objects, "%.4g")):
             with atomic_path(self._output_dir / name) as partial:
                 rows.to_csv(partial, index=False, float_format=form)
-        print(_printed(table, self._pooled_scores()))
-        self._log_thresholds()
-        self._warn_of_simpler()
+        for number, phase in enumerate(self._phases):
+            if not len(phase):
+                logger.warning("no image has labels for the phase %s", phase.phase)
+                continue
+            if self._several:
+                print(f"{phase.phase}:")
+            print(phase.printed())
+            phase.log_thresholds(self._threshold("threshold", number), self._threshold("model_threshold", number))
+            phase.warn_of_simpler()
         logger.info("scores and overlays: %s", self._output_dir)
 
-    def _best_threshold(self) -> dict[str, float] | None:
-        if self._probabilities is None:
-            return None
-        threshold = self._probabilities.best_threshold(_FIRST, _LAST)
-        counts = self._probabilities.counts_at(threshold)
-        return {"threshold": threshold, "dice": counts.dice, "porosity": counts.porosity_predicted}
+    def _threshold(self, name: str, number: int) -> float | None:
+        """A phase's threshold of those in `about`: one number for all, or a mapping by name."""
+        given = self._about.get(name)
+        return float(given[self._phases[number].phase]) if isinstance(given, Mapping) else given
 
-    def _suited_threshold(self) -> dict[str, float] | None:
-        """The best threshold, if it separates pores from rock; in images without pores it only finds nothing."""
-        best = self._best_threshold()
-        if best is None or self._pooled is None:
-            return None
-        pixels = self._pooled.pixels
-        separates = pixels.porosity_true > 0 and best["dice"] >= pixels.dice_of_all_pore + CLEAR_GAIN
-        inside = _FIRST < best["threshold"] < _LAST  # where the search ends, it has found nothing
-        return best if separates and inside else None
-
-    def _log_thresholds(self) -> None:
-        if self._pooled is None:
-            return
-        pixels, best, suited = self._pooled.pixels, self._best_threshold(), self._suited_threshold()
-        if "threshold" in self._about:
-            logger.info(
-                "threshold %s: Dice %.3f, porosity %.4f (true: %.4f)",
-                _threshold_text(self._about),
-                pixels.dice,
-                pixels.porosity_predicted,
-                pixels.porosity_true,
-            )
-        if suited is not None and suited["dice"] >= pixels.dice + CLEAR_GAIN:
-            images = len(self._rows)
-            logger.info(
-                "a threshold of %.3g, chosen on these %d images themselves, would give them a Dice of %.3f, porosity "
-                "%.4f (true: %.4f); %s",
-                suited["threshold"],
-                images,
-                suited["dice"],
-                suited["porosity"],
-                pixels.porosity_true,
-                f"--threshold {suited['threshold']:.3g} takes it; score it on other images of this kind first"
-                if images >= _ENOUGH_IMAGES
-                else f"fewer than {_ENOUGH_IMAGES} images are too few to recommend it for others",
-            )
-        elif best is not None and pixels.porosity_true > 0:
-            dice = max(best["dice"], pixels.dice)  # the threshold in use may lie beyond the others
-            if dice < pixels.dice_of_all_pore + CLEAR_GAIN:
-                logger.warning(
-                    "on these images the model is %s better than calling everything pore: Dice %.3f at its best "
-                    "threshold from %g to %g, and %.3f with everything pore",
-                    "hardly" if dice > pixels.dice_of_all_pore else "no",
-                    dice,
-                    _FIRST,
-                    _LAST,
-                    pixels.dice_of_all_pore,
-                )
-
-    def _warn_of_simpler(self) -> None:
-        """Say so where Otsu's threshold, which needs no training, has the better Dice."""
-        if self._pooled is None or self._pooled.pixels.porosity_true == 0:
-            return
-        dice = self._pooled.pixels.dice
-        otsu = self._pooled_other.get("otsu_dice")
-        if otsu is not None and otsu.dice >= dice + CLEAR_GAIN:
-            logger.warning(
-                "on these images Otsu's threshold is better than the model: Dice %.3f, and %.3f by the model",
-                otsu.dice,
-                dice,
-            )
-        elif self._pooled.pixels.dice_of_all_pore >= dice + CLEAR_GAIN:
-            logger.warning(
-                "on these images calling everything pore is better than the model so: Dice %.3f, and %.3f by the model",
-                self._pooled.pixels.dice_of_all_pore,
-                dice,
-            )
-
-    def _pooled_scores(self) -> dict[str, float]:
-        scores = {} if self._pooled is None else self._pooled.scores()
-        return scores | {name: compared.dice for name, compared in self._pooled_other.items()}
-
-    def _summary(self, table: pd.DataFrame) -> dict[str, Any]:
-        pooled = self._pooled_scores()
-        counts = {} if self._pooled is None else self._pooled.to_dict()
-        return {
-            **self._about,
-            "tolerances": asdict(self._tolerances),
-            "images": len(table),
-            "pixels": int(table["pixels"].sum()),
-            "mean": {score: _number(table[score].mean()) for score in pooled},
-            "std": {score: _number(table[score].std()) for score in pooled},
-            "pooled": {score: _number(value) for score, value in pooled.items()},
-            "counts": counts,
-            "suited_threshold": self._suited_threshold(),
+    def _summary(self, scored: Sequence[PhaseEvaluation]) -> dict[str, Any]:
+        about = {**self._about, "tolerances": asdict(self._tolerances)}
+        if not self._several:
+            return {**about, **scored[0].summary()}
+        phases = {phase.phase: phase.summary() for phase in scored}
+        means = {
+            kind: {
+                score: as_json(float(np.nanmean([np.nan if v is None else v for v in values])))
+                for score, values in _by_score([summary[kind] for summary in phases.values()]).items()
+                if any(value is not None for value in values)
+            }
+            for kind in ("mean", "pooled")
         }
+        pixels = {name: summary["pixels"] for name, summary in phases.items()}
+        return {**about, "images": max(map(len, scored)), "pixels": pixels, **means, "phases": phases}
 
 
-def _threshold_text(about: Mapping[str, Any]) -> str:
-    own, used = about.get("model_threshold"), about["threshold"]
-    if own is None:
-        return f"{used:.3g}"
-    return f"{used:.3g} (the model's{'' if used == own else f': {own:.3g}'})"
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN: an undefined score is null."""
-    return float(value) if np.isfinite(value) else None
-
-
-def _printed(table: pd.DataFrame, pooled: Mapping[str, float]) -> str:
-    scores = [
-        "dice",
-        "cl_dice",
-        "iou",
-        "precision",
-        "recall",
-        "porosity_true",
-        "porosity_predicted",
-        "otsu_dice",
-    ]
-    mean = {"name": "mean of images", "source": "", **table[scores].mean().to_dict()}
-    total = {"name": "pooled pixels", "source": "", **{score: pooled[score] for score in scores}}
-    rows = pd.concat([table[["name", "source", *scores]], pd.DataFrame([mean, total])], ignore_index=True)
-    return rows.to_string(index=False, float_format=lambda value: f"{value:.3f}")
+def _by_score(phases: Sequence[Mapping[str, float | None]]) -> dict[str, list[float | None]]:
+    """The values of each score that all phases have."""
+    return {score: [phase[score] for phase in phases] for score in phases[0] if all(score in phase for phase in phases)}

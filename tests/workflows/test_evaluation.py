@@ -244,3 +244,50 @@ def test_the_summary_knows_the_model_s_own_threshold(tmp_path):
     index = SimpleNamespace(roots=(tmp_path,), fingerprint=lambda: {"hash": "cd"}, pore_label=1)
     about = evaluation_about(model, index, "val", 0.4, {"mirror": True})
     assert (about["threshold"], about["model_threshold"], about["mirror"]) == (0.4, 0.7, True)
+
+
+def test_each_phase_is_scored_where_an_image_s_labels_name_it(tmp_path, caplog):
+    rng = np.random.default_rng(5)
+    images = {}
+    for name in ("a", "b"):
+        codes = rng.integers(0, 4, (24, 30))
+        target = np.stack([codes == 1, codes == 2, codes == 3]).astype(np.float32)
+        target[:, :, :7] = -1  # strokes
+        images[name] = target, (rng.random((3, 24, 30)) < 0.3).astype(np.float32)
+    images["b"][0][1] = -1  # of a data set that does not name silt
+    for target, _ in images.values():
+        target[2] = -1  # nobody labelled cracks
+
+    def infer(engine, name):
+        target, predicted = map(torch.from_numpy, images[name])
+        engine.state.batch = [{"name": name, "source": name, "prompt": ["pore", "grain of silt", "crack"]}]
+        return [{"image": torch.rand(1, 24, 30), "pred": predicted, "label": target, "probability": 0.8 * predicted}]
+
+    engine = Engine(infer)
+    about = {"threshold": 0.5, "model_threshold": {"pore": 0.5, "silt": 0.4, "crack": 0.5}}
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        EvaluationReport(str(tmp_path), about, phases=("pore", "silt", "crack")).attach(engine)
+        engine.run(["a", "b"])
+    table = pd.read_csv(tmp_path / "per_image.csv")
+    assert list(zip(table["name"], table["phase"], table["prompt"], strict=True)) == [
+        ("a", "pore", "pore"),
+        ("b", "pore", "pore"),
+        ("a", "silt", "grain of silt"),
+    ]
+    for _, row in table.iterrows():
+        k = ("pore", "silt").index(row["phase"])
+        target, predicted = images[row["name"]]
+        known = target[k] >= 0
+        truth, found = target[k][known], predicted[k][known]
+        assert row["dice"] == pytest.approx(f1_score(truth, found), abs=1e-6)
+        assert row["area_error"] == pytest.approx(abs(truth.mean() - found.mean()), abs=1e-6)
+        assert row["pixels"] == known.sum()
+    assert np.isnan(table["otsu_dice"].iloc[2])  # finds what is dark
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert set(summary["phases"]) == {"pore", "silt"}
+    dice = [summary["phases"][phase]["pooled"]["dice"] for phase in ("pore", "silt")]
+    assert summary["pooled"]["dice"] == pytest.approx(np.mean(dice))
+    assert "no image has labels for the phase crack" in caplog.text
+    assert "threshold 0.5 (the model's: 0.4)" in caplog.text
+    assert (tmp_path / "overlays" / "a_silt.png").exists()
+    assert not (tmp_path / "overlays" / "b_silt.png").exists()
