@@ -226,13 +226,13 @@ def measure_phases(
 
 def report_phases(result: dict[str, Any]) -> str:
     """A table for people of what `measure_phases` returns."""
-    lines = [f"  {'':<34}{'time (ms)':>26}{'over one phase':>24}{'peak memory (MB)':>20}"]
+    lines = [f"  {'':<34}{'time (ms)':>28}{'over one phase':>24}{'peak memory (MB)':>20}"]
     for name, kinds in result.items():
         for kind, counts in kinds.items():
             for count, numbers in counts.items():
                 label = f"{name}, {kind}, {count} {'phase' if count == '1' else 'phases'}"
                 time_, ratio = shown(numbers["seconds"], 1e3, 1), shown(numbers["ratio"])
-                lines.append(f"  {label:<34}{time_:>26}{ratio:>24}{numbers['peak_memory_mb']:>20.1f}")
+                lines.append(f"  {label:<34}{time_:>28}{ratio:>24}{numbers['peak_memory_mb']:>20.1f}")
     return "\n".join(lines)
 
 
