@@ -209,7 +209,7 @@ class VLSENet(UNet):
     ) -> tuple[torch.Tensor | None, torch.Tensor | None, int | None]:
         """The text's features as given, learned, or both; those that are not read are None. And how many phrases they
         are of, None: one, without an axis of its own."""
-        batch = len(encoded.image)
+        batch = encoded.image.shape[0]  # `len` would make it a constant of an exported graph
         reads_text = self.switches.read_global_text or aligned
         ask = self._features
         asked_text = ask("text", text, 2, batch) if reads_text else None
