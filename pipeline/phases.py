@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -167,6 +168,11 @@ def decided(probability: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     reaching = np.where(probability >= limits, probability, -1)
     best = reaching.argmax(axis=0)
     return np.where(reaching.max(axis=0) >= 0, best + 1, 0).astype(np.uint8)
+
+
+def metric_of(phase: str, metric: str) -> str:
+    """The name in MLflow of one phase's metric, as in `silt grain/val_dice`; odd characters become `_`."""
+    return re.sub(r"[^\w.\- ]", "_", phase) + f"/{metric}"
 
 
 def named_numbers(text: str) -> float | dict[str, float]:

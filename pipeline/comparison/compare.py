@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pipeline.comparison.choice import choose_runs
+from pipeline.comparison.common_phases import on_common_phases
 from pipeline.comparison.differences import compare_variants, differences_table
 from pipeline.comparison.evaluated_runs import EvaluatedRun, read_curves, read_runs
 from pipeline.comparison.gallery import make_gallery
@@ -18,7 +19,7 @@ from pipeline.comparison.html_report import FIGURES, Findings, draw, markdown, r
 from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.scores import BY_NAME, Measure
 from pipeline.comparison.strata import strata_table
-from pipeline.comparison.variant_scores import cost_table, variant_table, variants_of
+from pipeline.comparison.variant_scores import cost_table, phase_table, variant_table, variants_of
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.tracking.outbox import Outbox
@@ -51,7 +52,8 @@ def compare(
     """Compare the variants of an experiment, and write what was found.
 
     Writes ``report.html``, ``variants.csv``, ``variants.md``, ``variants.html``, ``differences.csv``, ``strata.csv``
-    and ``figures/``, and logs them to the parent run where the runs have one in common.
+    and ``figures/``, of several phases also ``phases.csv`` with the scores of each, and logs them to the parent run
+    where the runs have one in common.
 
     Args:
         tracking_uri: MLflow store, or several: ``sqlite:///FILE.db`` or a server's address.
@@ -74,7 +76,8 @@ def compare(
     choice = choose_runs([Store(uri) for uri in uris], experiment_name, run_ids, split)
     with tempfile.TemporaryDirectory() as scratch:
         runs, left_out = read_runs(choice.runs, Path(scratch))
-        notes = [*choice.notes, *check_same_data(runs)]
+        runs, about_phases = on_common_phases(runs)
+        notes = [*choice.notes, *about_phases, *check_same_data(runs)]
         if left_out:
             notes.append(f"Skipped, as they have no evaluation: {', '.join(left_out)}.")
         if unfinished := [_how_far(run) for run in runs if run.stored.status != "FINISHED"]:
@@ -90,7 +93,10 @@ def compare(
         "variants.html": table_html(findings),
         "report.html": render(findings, figures),
     }
+    if not findings.phases.empty:
+        files["phases.csv"] = findings.phases.to_csv(index=False, float_format="%.6g")
     try:
+        (output_dir / "phases.csv").unlink(missing_ok=True)  # of an earlier comparison
         for name, text in files.items():
             write_text(output_dir / name, text)
         pictures = _write_pictures(output_dir / "figures", figures)
@@ -132,6 +138,7 @@ def collect_findings(
         primary=primary,
         runs=runs,
         table=variant_table(runs),
+        phases=phase_table(runs),
         costs=cost_table(runs),
         comparisons=comparisons,
         differences=differences_table(comparisons),

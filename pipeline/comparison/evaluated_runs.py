@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import UserError, first_line
+from pipeline.phases import PORE
 from pipeline.tracking.stores import (
     EVALUATED,
     EVALUATION_FOLDER,
@@ -29,6 +31,7 @@ CURVES = {
     "train_loss": "training loss",
     "val_dice": "Dice, validation",
     "val_porosity_error": "porosity error, validation",
+    "val_area_error": "error of the area, validation",
 }
 #: earlier names of columns
 _RENAMED = {"area": "area_px", "orientation": "orientation_deg"}
@@ -52,7 +55,7 @@ def read_pores(path: Path) -> tuple[pd.DataFrame, bool]:
     """
     pores = pd.read_csv(
         path,
-        dtype={"name": str, "source": str},
+        dtype={"name": str, "source": str, "phase": str},
         keep_default_na=False,
         na_values={"aspect_ratio": [""], "orientation_deg": [""]},
     )
@@ -75,6 +78,27 @@ def _as_today(pores: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, eq=False)
+class PhaseResults:
+    """What an evaluation found of one phase.
+
+    Attributes:
+        images: scores of the images that have labels for it, by the names that they have for pores.
+        counts: of ``summary.json``, from which scores are pooled; empty where there are none.
+    """
+
+    images: pd.DataFrame
+    counts: Mapping[str, Any]
+
+
+def mean_of_phases(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """A row for each image with the mean of its scores over the phases; a single phase's table as it is."""
+    if len(tables) == 1:
+        return tables[0]
+    together = pd.concat(tables, ignore_index=True)
+    return together.groupby(["name", "source"], as_index=False, sort=False).mean(numeric_only=True)
+
+
+@dataclass(frozen=True, eq=False)
 class EvaluatedRun:
     """One training with the evaluation of its model.
 
@@ -83,10 +107,11 @@ class EvaluatedRun:
         variant: what is compared; the tag ``variant``, or the run's name.
         seed: the tag or parameter ``seed``; empty where there is none.
         fold: the tag ``fold``; empty where there are no folds.
-        images: ``per_image.csv``.
+        images: ``per_image.csv``; of several phases the mean over those that an image has labels for.
         pores: ``per_pore.csv``, see :mod:`pipeline.comparison.evaluated_runs`; empty where the run has none.
         summary: ``summary.json``.
         earlier_shapes: whether ``pores`` was written with the earlier definition of aspect ratios.
+        phases: the results of each of several phases; empty for a model of one.
     """
 
     stored: StoredRun
@@ -97,6 +122,13 @@ class EvaluatedRun:
     pores: pd.DataFrame
     summary: dict[str, Any]
     earlier_shapes: bool = False
+    phases: Mapping[str, PhaseResults] = field(default_factory=dict)
+
+    @property
+    def by_phase(self) -> Mapping[str, PhaseResults]:
+        """The results of each phase, of one or several."""
+        one = PhaseResults(self.images, self.summary.get("counts") or {})
+        return self.phases or {_only_phase(self.summary): one}
 
     @property
     def labels(self) -> dict[str, str]:
@@ -164,10 +196,13 @@ def _evaluated(run: StoredRun, folder: Path) -> EvaluatedRun | None:
             for name in (_IMAGES, _PORES, _SUMMARY)
             if name in there
         }
-        names = {"name": str, "source": str}
+        names = {"name": str, "source": str, "phase": str}
         images = pd.read_csv(files[_IMAGES], dtype=names, keep_default_na=False, na_values=[""])
         pores, earlier_shapes = read_pores(files[_PORES]) if _PORES in files else (pd.DataFrame(), False)
         summary = json.loads(files[_SUMMARY].read_text(encoding="utf-8"))
+        phases = phase_results(images, summary)
+        if phases:
+            images = mean_of_phases([phase.images for phase in phases.values()])
         if images.empty or not _COLUMNS.issubset(images.columns):
             raise ValueError(f"{_IMAGES} has no rows, or lacks columns")
     except (UserError, OSError, ValueError) as error:
@@ -176,7 +211,29 @@ def _evaluated(run: StoredRun, folder: Path) -> EvaluatedRun | None:
             "evaluate it again, or choose the other runs with --runs"
         ) from error
     variant, seed = run.tags.get(VARIANT) or run.name, run.tags.get(SEED) or run.parameters.get(SEED, "")
-    return EvaluatedRun(run, variant, seed, run.tags.get(FOLD, ""), images, pores, summary, earlier_shapes)
+    return EvaluatedRun(run, variant, seed, run.tags.get(FOLD, ""), images, pores, summary, earlier_shapes, phases)
+
+
+def phase_results(images: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str, PhaseResults]:
+    """The results of an evaluation by phase; empty for one of a single phase.
+
+    Args:
+        images: ``per_image.csv``; of several phases with a row for each, and ``area_...`` for ``porosity_...``.
+        summary: ``summary.json``.
+    """
+    if "phase" not in images:
+        return {}
+    images = images.rename(columns=lambda name: re.sub("^area_", "porosity_", name))
+    kept = summary.get("phases") or {}
+    return {
+        str(name): PhaseResults(rows.drop(columns="phase"), kept.get(name, {}).get("counts") or {})
+        for name, rows in images.groupby("phase", sort=False)
+    }
+
+
+def _only_phase(summary: Mapping[str, Any]) -> str:
+    """The phase of a model with one: pore where a label value of it is known, or else as it was asked for."""
+    return PORE if summary.get("pore_label", 0) is not None else str(summary.get("prompt") or PORE)
 
 
 def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:

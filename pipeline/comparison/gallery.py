@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from PIL import Image
 from pipeline.comparison.differences import Comparison
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.errors import UserError
+from pipeline.files import name_that_fits
 from pipeline.tracking.stores import EVALUATION_FOLDER
 from pipeline.visual.figure import data_uri
 
@@ -47,15 +49,17 @@ def make_gallery(runs: Sequence[EvaluatedRun], comparison: Comparison, baseline:
     for rows in (wins, losses):
         for row in rows.rename(columns={"name": "image"}).itertuples():
             ours, theirs = (_run_of(runs, name, row.fold) for name in (variant, baseline))
+            phase = _differing_phase(ours, theirs, row.image, comparison.measure.name)
+            after = f", {phase}" if len(ours.by_phase) > 1 else ""
             wanted = [
-                ("true pores", theirs, "truth"),
-                (_titled(theirs), theirs, "overlays"),
-                (_titled(ours), ours, "overlays"),
+                (f"true {phase}" if after else "true pores", theirs, "truth"),
+                (_titled(theirs) + after, theirs, "overlays"),
+                (_titled(ours) + after, ours, "overlays"),
             ]
             pictures = [
                 (title, picture)
                 for title, run, kind in wanted
-                if (picture := _picture(run, f"{kind}/{row.image}.png", folder)) is not None
+                if (picture := _picture(run, f"{kind}/{_file(run, row.image, phase)}", folder)) is not None
             ]
             if pictures:
                 exhibits.append(Exhibit(variant, row.image, row.source, row.difference, pictures))
@@ -64,6 +68,23 @@ def make_gallery(runs: Sequence[EvaluatedRun], comparison: Comparison, baseline:
 
 def _run_of(runs: Sequence[EvaluatedRun], variant: str, fold: str) -> EvaluatedRun:
     return next(run for run in runs if run.variant == variant and run.fold == fold)
+
+
+def _differing_phase(ours: EvaluatedRun, theirs: EvaluatedRun, image: str, measure: str) -> str:
+    """The phase of an image whose score differs most between two runs."""
+
+    def difference(name: str) -> float:
+        scores = [run.by_phase[name].images.set_index("name").get(measure) for run in (ours, theirs)]
+        values = [float(of.get(image, math.nan)) for of in scores if of is not None]
+        return abs(values[0] - values[1]) if len(values) == 2 and not math.isnan(values[0] - values[1]) else -1.0
+
+    return max(ours.by_phase, key=difference)
+
+
+def _file(run: EvaluatedRun, image: str, phase: str) -> str:
+    """The file of an image's picture, of several phases that of one of them."""
+    several = "phases" in run.summary
+    return name_that_fits(image, after=f"_{phase.replace('/', '_')}.png") if several else f"{image}.png"
 
 
 def _titled(run: EvaluatedRun) -> str:

@@ -43,6 +43,7 @@ class Findings:
     primary: Measure
     runs: list[EvaluatedRun]
     table: pd.DataFrame
+    phases: pd.DataFrame
     costs: pd.DataFrame
     comparisons: list[Comparison]
     differences: pd.DataFrame
@@ -143,17 +144,31 @@ def _number(value: float, spread: float = math.nan, sign: str = "") -> str:
 
 
 def _wide(findings: Findings, scores: bool = True, costs: bool = True) -> list[list[str]]:
-    """A row for each variant below the head: the main scores, as mean over the images ± deviation over the seeds."""
+    """A row for each variant below the head: the main scores, as mean over the images ± deviation over the seeds.
+
+    Of several phases the score of the verdicts follows for each.
+    """
     table = findings.table.set_index(["variant", "measure"])
     measures = [measure for measure in findings.shown() if measure.name in MAIN] if scores else []
     columns = list(findings.costs.columns) if costs else []
-    rows = [["variant", "trainings", *(measure.title for measure in measures), *columns]]
+    phases = _by_phase(findings) if scores else {}
+    titles = [*(measure.title for measure in measures), *phases]
+    rows = [["variant", "trainings", *titles, *columns]]
     for variant in variants_of(findings.runs):
         cells = [table.loc[(variant, measure.name)] for measure in measures]
+        cells += [phase.loc[variant] for phase in phases.values()]
         row = [variant, str(int(table.loc[(variant, MEASURES[0].name), "trainings"]))]
         row += [_number(cell["mean"], cell["seed_sd"]) for cell in cells]
         rows.append([*row, *(_cost(findings.costs.loc[variant, column]) for column in columns)])
     return rows
+
+
+def _by_phase(findings: Findings) -> dict[str, pd.DataFrame]:
+    """The score of the verdicts for each of several phases: title to its rows, variants as index."""
+    if findings.phases.empty:
+        return {}
+    primary = findings.phases[findings.phases["measure"] == findings.primary.name].set_index("variant")
+    return {f"{findings.primary.title}, {name}": rows for name, rows in primary.groupby("phase", sort=False)}
 
 
 def _cost(value: float) -> str:

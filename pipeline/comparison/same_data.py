@@ -120,7 +120,9 @@ def _setting(run: EvaluatedRun, name: str) -> str | None:
     used, own = run.summary.get("threshold"), run.summary.get("model_threshold")
     if used is None or own is None:
         return None
-    return "the model's" if used == own else f"{used:g}"
+    if used == own:
+        return "the model's"
+    return ", ".join(f"{name}={value:g}" for name, value in used.items()) if isinstance(used, dict) else f"{used:g}"
 
 
 def _names(own: Sequence[EvaluatedRun], runs: Sequence[EvaluatedRun]) -> list[str]:

@@ -9,6 +9,7 @@ from operator import add
 
 import pandas as pd
 
+from pipeline.comparison.common_phases import of_phase
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.comparison.scores import MEASURES
 from pipeline.metrics import PoreScores
@@ -95,9 +96,11 @@ def variants_of(runs: Sequence[EvaluatedRun]) -> list[str]:
 
 
 def pooled_scores(runs: Sequence[EvaluatedRun]) -> PoreScores | None:
-    """The counts of several runs together; None where one has none."""
+    """The counts of several runs of one phase together; None where one has none, or there are several phases."""
+    if any(len(run.by_phase) > 1 for run in runs):
+        return None
     try:
-        return reduce(add, (PoreScores.from_dict(run.summary["counts"]) for run in runs))
+        return reduce(add, (PoreScores.from_dict(phase.counts) for run in runs for phase in run.by_phase.values()))
     except (KeyError, TypeError):
         return None
 
@@ -109,9 +112,23 @@ def _whole_seeds(runs: Sequence[EvaluatedRun]) -> list[str]:
 
 
 def _pooled(runs: Sequence[EvaluatedRun], seeds: Sequence[str]) -> list[dict[str, float]]:
-    """Scores pooled over the folds of each seed."""
-    pooled = [pooled_scores([run for run in runs if run.seed == seed]) for seed in seeds]
-    return [one.scores() for one in pooled if one is not None]
+    """Scores pooled over the folds of each seed, of several phases their mean."""
+    scores = []
+    for seed in seeds:
+        own = [run for run in runs if run.seed == seed]
+        pooled = [pooled_scores([of_phase(run, name) for run in own]) for name in own[0].by_phase]
+        found = pd.DataFrame([one.scores() for one in pooled if one is not None])
+        scores.append({str(name): float(value) for name, value in found.mean().items()})
+    return scores
+
+
+def phase_table(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:
+    """A :func:`variant_table` of each phase, with a column ``phase``; empty where there is only one."""
+    names = list(runs[0].by_phase)
+    if len(names) == 1:
+        return pd.DataFrame()
+    tables = {name: variant_table([of_phase(run, name) for run in runs]) for name in names}
+    return pd.concat([table.assign(phase=name) for name, table in tables.items()], ignore_index=True)
 
 
 def _cost(run: EvaluatedRun, names: Sequence[str]) -> float:

@@ -42,8 +42,10 @@ def network_costs(settings: Mapping[str, Any], patch_size: int) -> tuple[int, fl
         patch_size: side of the one patch that goes in (px).
     """
     network = build_network(**settings).eval()
-    width = settings["text_dim"]
-    inputs = (torch.zeros(1, 1, patch_size, patch_size), torch.ones(1, width), torch.ones(1, _TEXT_LENGTH, width))
+    width, phases = settings["text_dim"], settings.get("phases", 1)
+    asked = (1,) if phases == 1 else (1, phases)
+    image = torch.zeros(1, settings.get("in_channels", 1), patch_size, patch_size)
+    inputs = (image, torch.ones(*asked, width), torch.ones(*asked, _TEXT_LENGTH, width))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(*inputs)
     return parameter_count(network), counter.get_total_flops() / 1e9

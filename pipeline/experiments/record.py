@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -142,7 +142,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
-    """One row for each run, with the scores of the finished ones.
+    """One row for each run, with the scores of the finished ones, of several phases also of each.
 
     One whose scores can't be read is marked as failed: the other runs' table must not wait for it.
     """
@@ -153,15 +153,40 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
             path = run.folder / "evaluation" / "summary.json"
             try:
                 summary = json.loads(path.read_text(encoding="utf-8"))
-                row |= {name: summary[part][score] for name, (part, score) in SCORES.items()}
-                row["threshold"] = summary["threshold"]
+                row |= _scores(summary)
             except (OSError, ValueError, LookupError, TypeError) as error:
                 reason = f"{path} can't be read ({type(error).__name__}: {error}); remove {run.folder} to run it again"
                 row |= {"state": "failed", "error": reason}
         rows.append(row)
-    numbers = [*_COSTS, *SCORES, "threshold"]
+    of_phases = dict.fromkeys(name for row in rows for name in row if "/" in name)
+    numbers = [*_COSTS, *SCORES, "threshold", *of_phases]
     table = pd.DataFrame(rows, columns=["variant", "fold", "seed", "state", *numbers, "mlflow_run_id", "error", "code"])
     return table.astype(dict.fromkeys(numbers, float))
+
+
+def _scores(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """Scores and threshold of an evaluation; of several phases the means, and `silt grain/dice` and so on for each."""
+    if "phases" not in summary:
+        scores = {name: summary[part][score] for name, (part, score) in SCORES.items()}
+        return {**scores, "threshold": summary["threshold"]}
+    given = summary["threshold"]
+    each = {
+        f"{phase}/{name}": value
+        for phase, of in summary["phases"].items()
+        for name, value in (
+            *_area_scores(of).items(),
+            ("threshold", given[phase] if isinstance(given, dict) else given),
+        )
+    }
+    return {**_area_scores(summary), **each}
+
+
+def _area_scores(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """The scores of one of several phases, or their means, under the names that they have for pores alone.
+
+    A score that is undefined for all phases is left out of a summary's means.
+    """
+    return {name: summary[part].get(score.replace("porosity", "area")) for name, (part, score) in SCORES.items()}
 
 
 def write_run_table(output_dir: Path) -> None:

@@ -208,7 +208,7 @@ def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int
 
 def _is_repeated(metric: str, first: FinishedTraining) -> bool:
     """Costs are added by experiments; scores may be those of another data set."""
-    if metric.startswith("evaluation_"):
+    if metric.rpartition("/")[2].startswith("evaluation_"):  # of all phases, or of one
         return first.evaluation is not None
     return metric not in ("parameters", "gflops")
 

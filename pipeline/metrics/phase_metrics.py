@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from ignite.metrics import Metric
 
 from pipeline.metrics.pore_counts import PoreCounts
 from pipeline.metrics.threshold import ProbabilityHistogram, proven_threshold
-from pipeline.phases import PORE
+from pipeline.phases import PORE, metric_of
 
 #: scores over the pixels of all images together, and, where it ends so, the mean of the images' own
 _POOLED = ("dice", "iou", "precision", "recall")
@@ -25,10 +24,8 @@ KEY = f"{PREFIX}dice"
 
 
 def metric_name(score: str, phase: str | None = None) -> str:
-    """A score's name in MLflow: `val_dice` of all phases, `silt grain/val_dice` of one; odd characters become `_`."""
-    if phase is None:
-        return PREFIX + score
-    return re.sub(r"[^\w.\- ]", "_", phase) + f"/{PREFIX}{score}"
+    """A score's name in MLflow: `val_dice` of all phases, `silt grain/val_dice` of one."""
+    return PREFIX + score if phase is None else metric_of(phase, PREFIX + score)
 
 
 class PhaseMetrics(Metric):

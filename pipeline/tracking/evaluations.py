@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import write_text
+from pipeline.phases import metric_of
 from pipeline.tracking.run_start import EVALUATION
 from pipeline.tracking.stores import (
     EVALUATED,
@@ -135,7 +136,8 @@ class EvaluationLog:
     def send(self, folder: Path) -> None:
         """Send ``summary.json`` as metrics, and all files.
 
-        Metrics are ``evaluation_mean_SCORE`` (over the images) and ``evaluation_pooled_SCORE``.
+        Metrics are ``evaluation_mean_SCORE`` (over the images) and ``evaluation_pooled_SCORE``, of several phases their
+        means, and ``PHASE/evaluation_mean_SCORE`` and so on for each.
         """
         if self._tracking_uri is None:
             return
@@ -153,12 +155,9 @@ class EvaluationLog:
             training=None if self._link is None else self._link.run_id,
         )
         run.start({f"{EVALUATION_FOLDER}/config.yaml": self._config}, after_work=True)
-        metrics = {
-            f"evaluation_{kind}_{score}": value
-            for kind in ("mean", "pooled")
-            for score, value in summary[kind].items()
-            if value is not None
-        }
+        metrics = _metrics(summary)
+        for phase, scores in summary.get("phases", {}).items():
+            metrics |= {metric_of(phase, name): value for name, value in _metrics(scores).items()}
         run.log_metrics(metrics)
         run.set_tags({**self._tags, EVALUATED: str(summary["split"]), EVALUATION: evaluation})
         run.log_files((folder / name for name in ("per_image.csv", "per_pore.csv", "summary.json")), EVALUATION_FOLDER)
@@ -173,6 +172,16 @@ class EvaluationLog:
                 stored.tags.get(VARIANT, stored.name),
                 kept_address(self._tracking_uri),
             )
+
+
+def _metrics(summary: Mapping[str, Any]) -> dict[str, float]:
+    """The scores of a summary, or of one phase in it, as metrics."""
+    return {
+        f"evaluation_{kind}_{score}": value
+        for kind in ("mean", "pooled")
+        for score, value in summary[kind].items()
+        if value is not None
+    }
 
 
 def _why_unfit(link: TrainingLink) -> str:

@@ -5,51 +5,30 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from ignite.engine import Events
 from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 
 from pipeline.errors import INTERRUPTED
 from pipeline.files import atomic_path, write_text
-from pipeline.metrics import PoreCounts
+from pipeline.metrics.threshold import CLEAR_GAIN
+from pipeline.phases import PORE, metric_of
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import Dots, dot_figure
-from pipeline.workflows.audit_conditions import Condition
+from pipeline.wording import some_of
+from pipeline.workflows.audit_phases import EXCHANGED
+from pipeline.workflows.audit_scores import AuditScores
+from pipeline.workflows.audited_text import Condition
 
 logger = logging.getLogger("vlsenet")
 
-#: Scores over all pixels together; the porosity error is a mean over the images.
-_POOLED = ("dice", "iou", "precision", "recall")
-_SCORES = (*_POOLED, "porosity_error", "changed_probability", "flipped_pixels")
-_PICTURED = {
-    "dice": "Dice (pooled; pale dots: single images)",
-    "porosity_error": "porosity error (mean; pale dots: single images)",
-}
-
-
-@dataclass
-class _Tally:
-    """The counts of one condition."""
-
-    counts: PoreCounts = field(default_factory=PoreCounts)
-    porosity_errors: list[float] = field(default_factory=list)
-    changed: float = 0.0
-    flipped: int = 0
-
-    def scores(self) -> dict[str, float]:
-        return {
-            **{score: getattr(self.counts, score) for score in _POOLED},
-            "porosity_error": float(np.mean(self.porosity_errors)),
-            "changed_probability": self.changed / self.counts.pixels,
-            "flipped_pixels": self.flipped / self.counts.pixels,
-        }
+#: in the table, of several phases: the row of their means
+_MEAN = "mean of phases"
 
 
 class TextAudit:
@@ -59,13 +38,18 @@ class TextAudit:
     ``audit.png`` to ``output_dir``, and logs them to MLflow. ``changed_probability`` is the mean absolute change of a
     pixel's probability against the own prompt, ``flipped_pixels`` the share of pixels whose mask changes.
 
+    Of several phases, each is scored by itself: a pixel is of it where its probability reaches its threshold, whatever
+    the others' are. The table has a row for each phase and condition and one for their mean, and ``area_error``
+    instead of ``porosity_error``; the log says how much the Dice falls when phases are exchanged.
+
     Args:
         output_dir: folder of the results.
-        evaluator: gives probability (``pred``) and label (1, H, W) of items of ``audit_items``.
+        evaluator: gives probability (``pred``) and label, (K, H, W) both, of items of ``audit_items``.
         conditions: ``own`` first.
-        threshold: pixels at or above this probability are pore, in every condition.
+        thresholds: of each phase; pixels at or above it are of the phase, in every condition.
         run: MLflow run.
         about: copied into ``audit.json``.
+        phases: names, in the order of the probabilities' channels.
     """
 
     def __init__(
@@ -73,19 +57,18 @@ class TextAudit:
         output_dir: str,
         evaluator: SupervisedEvaluator,
         conditions: Sequence[Condition],
-        threshold: float,
+        thresholds: Sequence[float],
         run: TrackedRun,
         about: Mapping[str, Any],
+        phases: Sequence[str] = (PORE,),
     ) -> None:
         self._output_dir = Path(output_dir)
         self._evaluator = evaluator
         self._conditions = conditions
-        self._threshold = threshold
         self._run = run
         self._about = dict(about)
-        self._tallies = {condition.name: _Tally() for condition in conditions if condition.features is not None}
-        self._images: list[dict[str, Any]] = []
-        self._own: tuple[str, torch.Tensor] = ("", torch.empty(0))
+        asked = [condition.name for condition in conditions if condition.features is not None]
+        self._scores = AuditScores(asked, phases, thresholds)
 
     def prepare(self, files: Mapping[str, Any]) -> None:
         """Open the MLflow run: a store that does not answer is reported before the work.
@@ -114,56 +97,86 @@ class TextAudit:
     def _collect(self, evaluator: SupervisedEvaluator) -> None:
         for item, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             probability, truth = output["pred"].float().cpu(), output["label"].cpu()
-            if item["condition"] == self._conditions[0].name:
-                self._own = item["name"], probability
-            name, own = self._own
-            if name != item["name"]:
-                raise ValueError(f"{item['name']}: its own prompt must come before the others")
-            mask = probability >= self._threshold
-            counts = PoreCounts.of(mask, truth)
-            changed = float((probability - own).abs().sum(dtype=torch.float64))
-            flipped = int((mask != (own >= self._threshold)).sum())
-            tally = self._tallies[item["condition"]]
-            tally.counts += counts
-            tally.porosity_errors.append(counts.porosity_error)
-            tally.changed += changed
-            tally.flipped += flipped
-            scores = {score: getattr(counts, score) for score in (*_POOLED, "porosity_error")}
-            scores |= {"changed_probability": changed / counts.pixels, "flipped_pixels": flipped / counts.pixels}
-            self._images.append({"name": item["name"], "condition": item["condition"], **scores})
+            self._scores.add(item["name"], item["condition"], probability, truth)
 
     def _finish(self) -> None:
-        scores = {name: tally.scores() for name, tally in self._tallies.items()}
-        rows = [{"condition": c.name, **scores.get(c.name, {}), "note": c.note} for c in self._conditions]
-        table = pd.DataFrame(rows, columns=["condition", *_SCORES, "note"])
-        content = {**self._about, "conditions": [_without_nan(row) for row in rows]}
-        content["images"] = [_without_nan(row) for row in self._images]
+        table = self._table()
+        content = {**self._about, "conditions": [self._in_json(condition) for condition in self._conditions]}
+        content["images"] = [_without_nan(row) for row in self._scores.images]
         files = {suffix: self._output_dir / f"audit.{suffix}" for suffix in ("json", "png", "csv")}
         write_text(files["json"], json.dumps(content, indent=2, allow_nan=False))
         with atomic_path(files["png"]) as partial:
-            self._figure(scores).savefig(partial)
+            self._figure().savefig(partial)
         with atomic_path(files["csv"]) as partial:  # last: it marks a finished audit
             table.to_csv(partial, index=False, float_format="%.6f")
         print(_printed(table))
-        self._run.log_metrics(
-            {f"{name}/{score}": value for name, of in scores.items() for score, value in of.items() if value == value}
-        )
+        self._run.log_metrics(self._metrics())
         self._run.log_files(files.values(), "audit")
+        if self._scores.several:
+            self._conclude()
 
-    def _figure(self, scores: Mapping[str, Mapping[str, float]]) -> Figure:
+    def _table(self) -> pd.DataFrame:
+        """A row for each condition, and where there are several phases for each phase too."""
+        rows: list[dict[str, Any]] = []
+        for condition in self._conditions:
+            rows.append({"condition": condition.name, "phase": _MEAN, **self._scores.of(condition.name)})
+            rows[-1]["note"] = condition.note
+            if self._scores.several:
+                phases = self._scores.of_phases(condition.name).items()
+                rows += [{"condition": condition.name, "phase": phase, **scores} for phase, scores in phases]
+        several = ["phase"] if self._scores.several else []
+        return pd.DataFrame(rows, columns=["condition", *several, *self._scores.names, "note"])
+
+    def _in_json(self, condition: Condition) -> dict[str, Any]:
+        row = {"condition": condition.name, **self._scores.of(condition.name), "note": condition.note}
+        if not self._scores.several:
+            return _without_nan(row)
+        phases = self._scores.of_phases(condition.name).items()
+        return {**_without_nan(row), "phases": {phase: _without_nan(scores) for phase, scores in phases}}
+
+    def _metrics(self) -> dict[str, float]:
+        """For MLflow: `own/dice`, of several phases also `silt grain/own/dice`; undefined ones are left out."""
+        found = {}
+        for condition in self._conditions:
+            scored = [(condition.name, self._scores.of(condition.name))]
+            if self._scores.several:
+                phases = self._scores.of_phases(condition.name).items()
+                scored += [(metric_of(phase, condition.name), scores) for phase, scores in phases]
+            found |= {f"{name}/{score}": value for name, of in scored for score, value in of.items() if value == value}
+        return found
+
+    def _figure(self) -> Figure:
+        """A line for each condition; the pale dots are images, where there are several phases these."""
         names = [condition.name for condition in self._conditions]
-        panels = {
-            title: [
-                Dots(
-                    scores[name][score] if name in scores else None,
-                    [row[score] for row in self._images if row["condition"] == name],
-                )
-                for name in names
-            ]
-            for score, title in _PICTURED.items()
+        error, dots = self._scores.area_error, "phases" if self._scores.several else "single images"
+        titles = {
+            "dice": f"Dice (pooled; pale dots: {dots})",
+            error: f"{error.replace('_', ' ')} (mean; pale dots: {dots})",
         }
-        images = len({row["name"] for row in self._images})
+        panels = {
+            title: [Dots(self._scores.of(name).get(score), self._single(name, score)) for name in names]
+            for score, title in titles.items()
+        }
+        images = len({row["name"] for row in self._scores.images})
         return dot_figure(names, panels, f"Prompt audit: {self._about['split']}, {images} images")
+
+    def _single(self, condition: str, score: str) -> list[float]:
+        if self._scores.several:
+            return [scores[score] for scores in self._scores.of_phases(condition).values()]
+        return [row[score] for row in self._scores.images if row["condition"] == condition]
+
+    def _conclude(self) -> None:
+        """Say how much the Dice falls where phases are exchanged."""
+        own, exchanged = (self._scores.of_phases(name) for name in (self._conditions[0].name, EXCHANGED))
+        if not own:
+            return
+        before, after = (self._scores.of(name)["dice"] for name in (self._conditions[0].name, EXCHANGED))
+        each = [f"{phase} {own[phase]['dice']:.3f} to {exchanged[phase]['dice']:.3f}" for phase in own]
+        how = f"from {before:.3f} to {after:.3f} (mean of phases; {some_of(each, len(each))})"
+        if after <= before - CLEAR_GAIN:
+            logger.info("asked with another phase's phrase, Dice falls by %.3f, %s", before - after, how)
+        else:
+            logger.warning("asked with another phase's phrase, Dice goes %s: the text is not read", how)
 
 
 def _without_nan(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,5 +186,5 @@ def _without_nan(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _printed(table: pd.DataFrame) -> str:
     shown = table.drop(columns="note").to_string(index=False, float_format=lambda value: f"{value:.4f}", na_rep="-")
-    notes = [f"{row.condition}: {row.note}" for row in table.itertuples() if row.note]
+    notes = [f"{row.condition}: {row.note}" for row in table.fillna({"note": ""}).itertuples() if row.note]
     return "\n".join([shown, *notes])

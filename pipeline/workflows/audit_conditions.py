@@ -1,45 +1,31 @@
-"""What a prompt audit gives a model instead of its own prompts."""
+"""What a prompt audit gives a model instead of its own prompts; of several phases see `audit_phases`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from pipeline.errors import UserError
 from pipeline.networks import VLSENet
 from pipeline.text import DEFAULT_PROMPT, EMPTY_PROMPT, random_features
 from pipeline.text.features import TextFeatures
+from pipeline.workflows.audit_phases import phase_conditions
+from pipeline.workflows.audited_text import Condition, Item, other_prompts, take_out_learned_prior
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")
-
-Item = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One choice of text features for each image.
-
-    Attributes:
-        name: short, as in the files.
-        features: text features of an item; None if the condition is not run.
-        note: why it is not run, or a remark.
-    """
-
-    name: str
-    features: Callable[[Item], TextFeatures] | None
-    note: str = ""
 
 
 def text_conditions(
     model: TrainedModel, items: Sequence[Item], seed: int = 0, weights: str | None = None
 ) -> tuple[Condition, ...]:
     """The conditions of an audit: own, shuffled, generic and empty prompts, random features and zeros.
+
+    A model of several phases is asked for each with the phrase of another (`phase_conditions`) instead of shuffled and
+    generic prompts.
 
     A model with a learned prior reads no prompt: its prior, removed from the network, is then its own condition, and
     random features and zeros replace it.
@@ -58,6 +44,8 @@ def text_conditions(
     """
     network = _reading_network(model)
     source = model.text.provenance["source"]
+    if len(model.phases) > 1:
+        return phase_conditions(model, network, items, seed)
     if model.text.reads_prompts:
         own, conditions = _with_prompts(model, items, seed, weights)
     else:
@@ -117,7 +105,7 @@ def _with_prompts(
     store = model.learn_prompts(prompts, weights)
     conditions = [Condition("own", lambda item: store.get(item["prompt"]))]
     if len(prompts) > 1:
-        other = _other_prompts(prompts, seed)
+        other = other_prompts(prompts, seed)
         conditions.append(Condition("shuffled", lambda item: store.get(other[item["prompt"]])))
     else:
         conditions.append(Condition("shuffled", None, f"not run: all images have the prompt {prompts[0]!r}"))
@@ -138,12 +126,6 @@ def _one_prompt(name: str, prompt: str, own: Sequence[str], model: TrainedModel,
     return Condition(name, lambda item: features, f"{prompt!r} for all images")
 
 
-def _other_prompts(prompts: Sequence[str], seed: int) -> dict[str, str]:
-    """Each prompt's successor on a random round through all of them: none keeps its own."""
-    order = [prompts[i] for i in np.random.default_rng(seed).permutation(len(prompts))]
-    return dict(zip(order, order[1:] + order[:1], strict=True))
-
-
 def _without_prompts(model: TrainedModel, network: VLSENet, source: str) -> tuple[TextFeatures, list[Condition]]:
     prior = "its text prior is learned and part of the weights" if source == "learned" else "its text prior is zeros"
     logger.warning(
@@ -153,20 +135,7 @@ def _without_prompts(model: TrainedModel, network: VLSENet, source: str) -> tupl
         prior,
     )
     stored = model.text.get(model.text.prompts[0])
-    own = stored if source == "none" else _take_out_learned_prior(network, stored)
+    own = stored if source == "none" else take_out_learned_prior(network, stored)
     note = f"not run: this model reads no prompt (text_source {source})"
     prompted = [Condition(name, None, note) for name in ("shuffled", "generic", "empty")]
     return own, [Condition("own", lambda item: own, prior), *prompted]
-
-
-@torch.no_grad()
-def _take_out_learned_prior(network: VLSENet, given: TextFeatures) -> TextFeatures:
-    """The features that the network makes of its learned vectors; from now on it reads what it is given instead."""
-    learned = network.learned_text
-    if learned is None:
-        return given
-    device = learned.context.device
-    text = learned.text(given.text[None].to(device), 1)[0]
-    tokens = learned.tokens(given.tokens[None].to(device), 1)[0]
-    network.learned_text = None
-    return TextFeatures(text.cpu(), tokens.cpu())

@@ -33,3 +33,12 @@ def test_vlsenet_takes_more_with_its_parts_than_without():
     fewer, less = network_costs({**settings, "switches": {"context": False, "asrm_decoder": False}}, 32)
     assert fewer < parameters
     assert less < gflops
+
+
+def test_several_phases_cost_one_encoder_and_a_decoder_for_each():
+    settings = {"network": "vlsenet", "features": [8, 8, 8, 8, 8], "text_dim": 16, "norm": "instance"}
+    one, two, three = (network_costs({**settings, "phases": phases}, 32)[1] for phases in (1, 2, 3))
+    assert one < two < 2 * one
+    assert three - two == pytest.approx(two - one)
+    with_shading = network_costs({**settings, "in_channels": 2}, 32)[1]
+    assert with_shading == pytest.approx(one + 2 * 8 * 9 * 32 * 32 / 1e9)  # 8 kernels of 3 by 3 px more

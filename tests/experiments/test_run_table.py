@@ -48,3 +48,24 @@ def test_a_damaged_summary_is_told_and_the_other_runs_stand(tmp_path, content):
     assert runs.loc["unet", "state"] == "failed"
     assert f"{summary} can't be read" in runs.loc["unet", "error"]
     assert runs.loc["vlsenet", "dice"] == 0.84
+
+
+def test_several_phases_have_columns_of_their_own_beside_the_means(tmp_path):
+    summary = put(tmp_path, "vlsenet") / "evaluation" / "summary.json"
+    phases = {
+        name: {"pooled": {"dice": dice, "cl_dice": None}, "mean": {"dice": 0.5, "area_error": error}}
+        for name, dice, error in (("pore", 0.8, 0.01), ("silt grain", 0.4, 0.05))
+    }
+    means = {"pooled": {"dice": 0.6}, "mean": {"dice": 0.5, "area_error": 0.03}}
+    thresholds = {"pore": 0.5, "silt grain": 0.3}
+    summary.write_text(json.dumps({**means, "threshold": thresholds, "phases": phases}))
+    put(tmp_path, "unet")
+    write_run_table(tmp_path)
+    runs = pd.read_csv(tmp_path / "runs.csv").set_index("variant")
+    several, one = runs.loc["vlsenet"], runs.loc["unet"]
+    assert (several["state"], several["dice"], several["porosity_error"]) == ("finished", 0.6, 0.03)
+    assert (several["pore/dice"], several["silt grain/dice"]) == (0.8, 0.4)
+    assert (several["pore/threshold"], several["silt grain/threshold"]) == (0.5, 0.3)
+    assert several["silt grain/porosity_error"] == 0.05
+    assert (one["dice"], one["threshold"]) == (0.84, 0.4)
+    assert np.isnan([one["silt grain/dice"], several["threshold"], several["cl_dice"]]).all()

@@ -19,7 +19,7 @@ from pipeline.text.features import TextFeatures
 from pipeline.tracking import outbox
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows import TextAudit, encode_prompts, model_content, open_dataset
-from pipeline.workflows.audit_conditions import Condition
+from pipeline.workflows.audited_text import Condition
 from pipeline.workflows.bundle_workflow import run_config
 
 SCORES = ["dice", "iou", "precision", "recall", "porosity_error"]
@@ -110,7 +110,7 @@ def audit_of(folder: Path, batches: list[tuple[str, str, torch.Tensor, torch.Ten
     tracked = TrackedRun(None, "rock", None, str(folder), {}, {})
     run = engine.run
     engine.run = lambda: run(batches)  # MONAI's evaluator knows its data
-    return TextAudit(str(folder), engine, conditions, 0.4, tracked, {"split": "val"})
+    return TextAudit(str(folder), engine, conditions, (0.4,), tracked, {"split": "val"})
 
 
 def test_changes_and_flips_are_counted_over_all_pixels(tmp_path, capsys):

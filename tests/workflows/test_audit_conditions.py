@@ -10,13 +10,14 @@ from pipeline.errors import UserError
 from pipeline.networks import build_network
 from pipeline.text import TextStore, build_text_source, build_text_store
 from pipeline.workflows import ConditionFeatures, audit_items, text_conditions
-from pipeline.workflows.audit_conditions import _other_prompts
+from pipeline.workflows.audited_text import other_prompts
 from pipeline.workflows.model_file import TrainedModel
 
 ITEMS = [
     {"name": name, "source": "well", "prompt": prompt}
     for name, prompt in (("a", "thin pores"), ("b", "round pores"), ("c", "thin pores"))
 ]
+DATA = {"phases": [{"name": "pore", "prompt": "pore"}]}
 NAMES = ["own", "shuffled", "generic", "empty", "random", "zeros"]
 
 
@@ -24,7 +25,7 @@ def model(source: str = "random", prompts=("pore", "", "thin pores", "round pore
     settings = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "instance", **settings}
     torch.manual_seed(0)
     text = build_text_store(build_text_source(source), prompts)
-    return TrainedModel(build_network(**settings).eval(), settings, text, (0.5,), {}, Path("best.pt"), "")
+    return TrainedModel(build_network(**settings).eval(), settings, text, (0.5,), DATA, Path("best.pt"), "")
 
 
 def features(condition, items=ITEMS):
@@ -58,11 +59,11 @@ def test_the_conditions_tell_what_they_say():
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_no_prompt_stays_in_its_place(count):
     prompts = [f"prompt {number}" for number in range(count)]
-    shuffled = [_other_prompts(prompts, seed) for seed in range(20)]
+    shuffled = [other_prompts(prompts, seed) for seed in range(20)]
     for other in shuffled:
         assert sorted(other.values()) == prompts
         assert all(mine != others for mine, others in other.items())
-    assert _other_prompts(prompts, 0) == shuffled[0]
+    assert other_prompts(prompts, 0) == shuffled[0]
     assert count == 2 or len({tuple(other.items()) for other in shuffled}) > 1
 
 
@@ -113,7 +114,7 @@ def test_an_old_checkpoint_without_its_tower_says_what_it_lacks(tmp_path, caplog
         {prompt: audited.text.get(prompt) for prompt in audited.text.prompts},
         {"source": "clip", "model": "RN50", "pretrained": "openai", "weights_id": "openai"},
     )
-    audited = TrainedModel(audited.network, audited.network_settings, text, (0.5,), {}, Path("best.pt"), "")
+    audited = TrainedModel(audited.network, audited.network_settings, text, (0.5,), DATA, Path("best.pt"), "")
     with caplog.at_level(logging.WARNING, "vlsenet"):
         conditions = text_conditions(audited, ITEMS, weights=str(tmp_path / "gone.pt"))
     run = [c.name for c in conditions if c.features is not None]
