@@ -12,14 +12,25 @@ import pandas as pd
 import pytest
 import torch
 from ignite.engine import Engine
+from PIL import Image
 
 from pipeline.errors import UserError
 from pipeline.networks import build_network
 from pipeline.phases import LabelValues, Phase
+from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source, build_text_store
 from pipeline.tracking.tracked_run import TrackedRun
-from pipeline.workflows import ConditionFeatures, TextAudit, audit_items, text_conditions
+from pipeline.workflows import (
+    ConditionFeatures,
+    TextAudit,
+    audit_items,
+    encode_prompts,
+    model_content,
+    open_dataset,
+    text_conditions,
+)
 from pipeline.workflows.audit_phases import phrase_exchange
+from pipeline.workflows.bundle_workflow import run_config
 from pipeline.workflows.model_file import TrainedModel
 
 PHASES = tuple(map(Phase.of, ("pore", "silt grain", "crack")))
@@ -171,3 +182,41 @@ def test_a_model_that_answers_the_same_to_other_phrases_is_said_not_to_read_them
     with caplog.at_level(logging.WARNING, "vlsenet"):
         audit_of(tmp_path, label, label, label)
     assert "the text is not read" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory) -> Path:
+    """Two images of two phases, one of them labelled in part, and the audit of a network that text moves."""
+    folder = tmp_path_factory.mktemp("audit")
+    write_dataset(folder / "rock", 2, shape=(64, 80), seed=3, val=1, test=0)
+    for number, file in enumerate(sorted((folder / "rock" / "labels").iterdir())):
+        pores = np.asarray(Image.open(file)) > 0
+        label = np.where(pores, 1, np.where(np.arange(80) < 40, 2, 0)).astype(np.uint8)
+        label[:20] = 255 if number else label[:20]
+        Image.fromarray(label).save(file)
+    (folder / "rock" / "phases.csv").write_text("value,phase\n1,pore\n2,silt grain\n255,unlabelled\n")
+    index = open_dataset(str(folder / "rock"))
+    settings = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "instance", "phases": 2}
+    torch.manual_seed(0)
+    network = build_network(**settings)
+    for parameter in network.lscm.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)  # it starts near a U-Net, which reads nothing
+    asked = ["pore", "silt grain"]
+    store = encode_prompts(index, build_text_source("random"), asked=asked)
+    torch.save(model_content(network, settings, store, index, {}, asked=asked), folder / "best.pt")
+    options = {"dataset_dir": str(folder / "rock"), "checkpoint": str(folder / "best.pt"), "device": "cpu"}
+    run_config("audit", logging_file=False, split="all", output_dir=str(folder / "audit"), **options)
+    return folder / "audit"
+
+
+def test_the_command_exchanges_the_answers_of_two_phases(audited):
+    """The network is asked with text alone, so pores asked as silt are what was found as silt, and the other way."""
+    table = pd.read_csv(audited / "audit.csv").set_index(["condition", "phase"])
+    assert list(dict.fromkeys(name for name, _ in table.index)) == ["own", "exchanged", "empty", "random", "zeros"]
+    changed = table["changed_probability"]
+    assert (changed["own"] == 0).all()
+    assert changed["exchanged", "pore"] == pytest.approx(changed["exchanged", "silt grain"], abs=1e-6)
+    assert (changed.drop("own") > 1e-4).all()
+    content = json.loads((audited / "audit.json").read_text())
+    assert len(content["images"]) == 2 * 2 * 5
+    assert content["conditions"][1]["note"] == "pore asked as silt grain, silt grain asked as pore"
