@@ -136,7 +136,7 @@ class TextAudit:
 
     def _metrics(self) -> dict[str, float]:
         """For MLflow: `own/dice`, of several phases also `silt grain/own/dice`; undefined ones are left out."""
-        found = {}
+        found: dict[str, float] = {}
         for condition in self._conditions:
             scored = [(condition.name, self._scores.of(condition.name))]
             if self._scores.several:
