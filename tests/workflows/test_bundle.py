@@ -1,14 +1,11 @@
 """The real bundle commands, as a user types them: train, interrupt, resume, evaluate, segment.
 
-Most run in the process of the tests, by the function that reads MONAI's command line: a new process takes seconds to
-load the libraries.
+Most run in the process of the tests (`commands.bundle`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import os
 import re
@@ -30,20 +27,11 @@ from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
 from pipeline.synthetic import write_dataset
 from pipeline.workflows.bundle_workflow import run_config
-from pipeline.workflows.command_line import run_command_line
 from tests.images.microscope.bars import one_line
 from tests.paths import CONFIGS
+from tests.workflows.commands import bundle, words
 
 QUICK = {"steps_per_epoch": 2, "batch_size": 2, "patch_size": 64, "text_source": "untrained", "picture_interval": 2}
-
-
-def words(config: str, *further: Path, **options: object) -> list[str]:
-    """What is typed behind `python -m monai.bundle`."""
-    files = [str(CONFIGS / "common.yaml"), str(CONFIGS / f"{config}.yaml"), *map(str, further)]
-    line = ["run", "--config_file", str(files)]
-    for name, value in options.items():
-        line += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-    return line
 
 
 def started(folder: Path, line: list[str]) -> subprocess.Popen[str]:
@@ -56,19 +44,6 @@ def started(folder: Path, line: list[str]) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def bundle(folder: Path, config: str, *further: Path, status: int = 0, **options: object) -> str:
-    """Run a command from ``folder``, with one thread likewise; returns what it says on stderr."""
-    threads, told = torch.get_num_threads(), io.StringIO()
-    torch.set_num_threads(1)
-    try:
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(told):
-            patch.chdir(folder)
-            assert run_command_line(words(config, *further, **options)) == status, told.getvalue()[-3000:]
-    finally:
-        torch.set_num_threads(threads)
-    return told.getvalue()
 
 
 @pytest.fixture(scope="module")

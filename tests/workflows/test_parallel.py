@@ -22,6 +22,7 @@ from pipeline.synthetic import write_dataset
 from pipeline.workflows import GlobalBatchLoss, Ranks, share_batch_statistics
 from pipeline.workflows.ranks import distributed
 from tests.paths import CONFIGS
+from tests.workflows.commands import bundle, words
 
 ROUNDING = 1e-4  # relative, of the loss after some steps: sums in another order
 
@@ -57,6 +58,7 @@ def made() -> Network:
 
 
 def one_of_two(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)  # OpenMP's other threads are not there after a fork
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     image, mask = (part[2 * rank : 2 * rank + 2] for part in batch())
     torch.save(
@@ -66,7 +68,8 @@ def one_of_two(rank: int, folder: str) -> None:
 
 
 def test_two_processes_have_the_loss_and_the_gradients_of_one(tmp_path: Path) -> None:
-    torch.multiprocessing.spawn(one_of_two, (str(tmp_path),), nprocs=2)
+    # forked, they need not load the libraries again
+    torch.multiprocessing.start_processes(one_of_two, (str(tmp_path),), nprocs=2, start_method="fork")
     value, wanted = gradients(made(), SegmentationLoss(), *batch())
     for rank in (0, 1):
         found, grads = torch.load(tmp_path / str(rank))
@@ -108,12 +111,8 @@ def test_a_lost_process_is_told_from_other_errors() -> None:
     assert not Ranks(0, 2).has_lost_another(RuntimeError("CUDA out of memory"))
 
 
-def train(folder: Path, output_dir: str, processes: int, **options: object) -> subprocess.CompletedProcess[str]:
-    files = ["common", "train", "multi_gpu_train"][: 3 if processes > 1 else 2]
-    line = [sys.executable, "-W", "ignore", "-m"]
-    if processes > 1:
-        line += ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m"]
-    line += ["monai.bundle", "run", "--config_file", str([str(CONFIGS / f"{name}.yaml") for name in files])]
+def train(folder: Path, output_dir: str, processes: int) -> str:
+    """Train by so many processes; returns what they say on stderr."""
     settings = {
         "dataset_dir": "rock",
         "output_dir": output_dir,
@@ -123,11 +122,27 @@ def train(folder: Path, output_dir: str, processes: int, **options: object) -> s
         "patch_size": 64,
         "features": "[8,8,16,16,32]",
         "precision": "float32",
-        **options,
     }
-    line += [part for name, value in settings.items() for part in (f"--{name}", str(value))]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return subprocess.run(line, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    if processes == 1:
+        return bundle(folder, "train", **settings)
+    launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "monai.bundle"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            *launcher,
+            *words("train", CONFIGS / "multi_gpu_train.yaml", **settings),
+        ],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stderr
 
 
 def curve(folder: Path, name: str) -> list[float]:
@@ -140,9 +155,8 @@ def curve(folder: Path, name: str) -> list[float]:
 def test_two_processes_have_the_loss_curve_of_one_with_the_same_batch(tmp_path: Path) -> None:
     write_dataset(tmp_path / "rock", 4, shape=(80, 96), seed=3, val=1, test=0, text=True)
     for output_dir, processes in (("one", 1), ("two", 2)):
-        done = train(tmp_path, output_dir, processes)
-        assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stderr.count("epoch 2/2") == 1  # one process speaks for both
+        told = train(tmp_path, output_dir, processes)
+        assert told.count("epoch 2/2") == 1  # of two, one process speaks for both
     for name, rounding in (("train_loss", ROUNDING), ("val_dice", 1e-3)):
         one, two = (curve(tmp_path / output_dir, name) for output_dir in ("one", "two"))
         assert len(one) == 2
