@@ -22,7 +22,12 @@ from pipeline.workflows.model_file import read_model_file
 
 _SHOWN_PROMPTS = 5
 #: what the training did with slow changes of brightness
-_SHADING = {True: "removed from the images", False: "left in the images", None: "unknown"}
+_SHADING = {
+    True: "removed from the images",
+    False: "left in the images",
+    None: "unknown",
+    "both": "both: images are seen with and without it",
+}
 
 
 def checkpoint_facts(path: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class MicrographInferer(Inferer):
         windows = Windows(plan, settings.halo, scale, uniform=batch > 1)
         with volume_of_array(image, name) as volume:
             try:
-                foreground = Foreground.measured(volume, windows, settings.skip_empty, settings.flatten_shading)
+                foreground = Foreground.measured(volume, windows, settings.skip_empty, settings.shading)
             except NothingToSee as nothing:  # one such image among many is no mistake; it holds no pore
                 logger.warning("%s", nothing)
                 return np.zeros((features.phases, *shape), np.float32)

@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -43,7 +43,8 @@ class PredictionSettings:
         batch: windows in one forward pass; None: by the device's memory.
         precision: of the convolutions: `auto`, `float32` or `bfloat16`.
         statistics: `micrograph` (of all norms, pinned to the image) or `network` (each norm in its own way).
-        flatten_shading: remove slow changes of brightness; or `both`: the network sees images without and with them.
+        flatten_shading: remove slow changes of brightness; or `both`: the network sees images without and with them;
+            None: not chosen.
         skip_empty: find empty ground around the rock, which holds no pore.
         rescale: resample an image of another pixel size to that of the training, where both are known.
         mirror: average over four mirrorings of each window.
@@ -54,15 +55,25 @@ class PredictionSettings:
     batch: int | None = None
     precision: str = "auto"
     statistics: str = "micrograph"
-    flatten_shading: ShadingChoice = True
+    flatten_shading: ShadingChoice | None = None
     skip_empty: bool = True
     rescale: bool = True
     mirror: bool = False
 
     @property
+    def shading(self) -> ShadingChoice:
+        """What is done with shading; it is removed where nothing was chosen."""
+        return True if self.flatten_shading is None else self.flatten_shading
+
+    def with_shading(self, usual: ShadingChoice) -> PredictionSettings:
+        """The same, with shading as `usual` says where nothing was chosen."""
+        return replace(self, flatten_shading=usual) if self.flatten_shading is None else self
+
+    @property
     def recorded(self) -> dict[str, Any]:
         """What changes the numbers by more than rounding, by name: for manifests and summaries."""
-        return {name: value for name, value in asdict(self).items() if name not in ("chunk_size", "batch")}
+        settings = {name: value for name, value in asdict(self).items() if name not in ("chunk_size", "batch")}
+        return {**settings, "flatten_shading": self.shading}
 
 
 class WindowSplitter(Splitter):

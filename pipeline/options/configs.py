@@ -13,6 +13,7 @@ from pipeline.options.kinds import (
     Device,
     Existing,
     Flag,
+    FlagOr,
     Folders,
     Group,
     InfoBar,
@@ -257,8 +258,10 @@ OF_CONFIGS: tuple[Option, ...] = (
         "what norms compute their statistics over: micrograph, or network (each norm in its own way: batch "
         "norm over the training images, instance and group norm over each window)", "micrograph", flag=False,
         shared=True, result=True, entry="prediction"),
-    Option("flatten_shading", Flag(), _ON_IMAGES,
-        "remove slow changes of brightness, and steps between the fields of a mosaic, from the image", True,
+    Option("flatten_shading", FlagOr(("both",)), _ON_IMAGES,
+        "remove slow changes of brightness, and steps between the fields of a mosaic, from the image; both: the "
+        "network sees the image with and without them",
+        otherwise="as in the training; there true where pore is the only phase, or else both",
         more="The checkpoint records the choice of the training: a later command that differs from it warns.",
         flag=False, shared=True, result=True, entry="prediction"),
     # ---- what comes out

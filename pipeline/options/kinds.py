@@ -223,6 +223,26 @@ class Flag(Kind):
             raise UserError(f"--{name} {value}: must be true or false; --{name} alone turns it on")
 
 
+@dataclass(frozen=True)
+class FlagOr(Kind):
+    """On, off, or one of further names.
+
+    Attributes:
+        names: of the further choices.
+    """
+
+    names: tuple[str, ...] = ()
+
+    @property
+    def metavar(self) -> str:  # type: ignore[override]
+        return "|".join(("true", "false", *self.names))
+
+    def problem(self, value: Any) -> str | None:
+        if isinstance(value, bool) or value in self.names:
+            return None
+        return f"give true, false or {', '.join(self.names)}"
+
+
 def _meant(value: Any, names: Sequence[str]) -> str:
     meant = nearest(value, names)
     return f"did you mean {meant}? " if meant else ""

@@ -23,6 +23,7 @@ from pipeline.workflows.items import (
     pixel_sizes,
     sample_items,
     trained_pixel_sizes,
+    usual_shading,
 )
 from pipeline.workflows.model_file import load_model, model_content
 from pipeline.workflows.patch_draws import DrawnPatches, DrawPlan, PatchSampler

@@ -18,6 +18,9 @@ from pipeline.workflows.model_file import load_tensors
 
 logger = logging.getLogger("vlsenet")
 
+#: what trainings of earlier versions don't say of their network
+_EARLIER_NETWORK = {"phases": 1, "in_channels": 1}
+
 
 class Stateful(Protocol):
     def state_dict(self) -> Mapping[str, Any]: ...
@@ -114,6 +117,8 @@ class TrainingCheckpoints:
 
     def _check_recipe(self, recipe: Mapping[str, Any], parts: Mapping[str, str]) -> None:
         before = {**{name: recipe.get(name) for name in self._recipe}, **parts}
+        if isinstance(recipe.get("network"), Mapping):
+            before["network"] = {**_EARLIER_NETWORK, **recipe["network"]}
         now = {**self._recipe, **self._parts}
         changed = [
             f"{name} was {before.get(name)}, now {now.get(name)}"

@@ -13,12 +13,13 @@ import numpy as np
 from pipeline.data import DatasetIndex, Sample, check_image, index_datasets, load_image
 from pipeline.data.pairs import sentence_of
 from pipeline.errors import UserError
+from pipeline.foreground.measurement import BOTH, ShadingChoice
 from pipeline.images import IMAGE_SUFFIXES, is_image, stem_of
 from pipeline.images.microscope import read_acquisition
 from pipeline.images.microscope.findings import mean_side
 from pipeline.images.rectangles import Rows
 from pipeline.images.volume import bars_in_words
-from pipeline.phases import LabelValues, Phase
+from pipeline.phases import PORE, LabelValues, Phase
 from pipeline.text import (
     DEFAULT_PROMPT,
     EMPTY_PROMPT,
@@ -112,6 +113,14 @@ def asked_prompts(phases: Sequence[Phase], prompt: str | None = None, sentences:
     if sentences:
         raise UserError(f"--sentences: an image's own sentence is about pores, but there are several phases ({names})")
     return [clean_prompt(phase.prompt) for phase in phases]
+
+
+def usual_shading(phases: Sequence[Phase]) -> ShadingChoice:
+    """What a training does with shading where nothing is chosen: removed for pores, seen both ways for other phases.
+
+    Pores are small. A phase as large as a cell of the shading's map has its own grey there, which would be removed.
+    """
+    return True if [phase.name for phase in phases] == [PORE] else BOTH
 
 
 def sample_items(

@@ -18,6 +18,7 @@ import pipeline
 from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
+from pipeline.foreground.measurement import BOTH, ShadingChoice
 from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.networks import VLSENet, build_network, memory_format
 from pipeline.phases import PORE, Phase, phases_from
@@ -79,6 +80,12 @@ class TrainedModel:
     def phases(self) -> tuple[Phase, ...]:
         """What the network is asked for, in the order of its logits."""
         return phases_from(self.data["phases"])
+
+    @property
+    def shading(self) -> ShadingChoice:
+        """What the training did with shading: it was removed where the file does not say."""
+        trained: ShadingChoice | None = self.data["flatten_shading"]
+        return True if trained is None else trained
 
     @property
     def threshold(self) -> float | dict[str, float]:
@@ -144,7 +151,7 @@ def model_content(
     data: DatasetIndex,
     metrics: Mapping[str, float],
     pixel_sizes_nm: Sequence[float] = (),
-    flatten_shading: bool | None = None,
+    flatten_shading: ShadingChoice | None = None,
     origin: TrainedModel | None = None,
     asked: Prompts | None = None,
     sentences: bool | None = None,
@@ -259,7 +266,9 @@ def _why_unreadable(path: str, error: Exception) -> str:
     return "it is damaged, or was not written by PyTorch"
 
 
-def load_model(path: str, device: torch.device | str = "cpu", flatten_shading: bool | None = None) -> TrainedModel:
+def load_model(
+    path: str, device: torch.device | str = "cpu", flatten_shading: ShadingChoice | None = None
+) -> TrainedModel:
     """Load the model from a file.
 
     Args:
@@ -272,6 +281,12 @@ def load_model(path: str, device: torch.device | str = "cpu", flatten_shading: b
     """
     content = read_model_file(path)
     trained = content["data"]["flatten_shading"]
+    if flatten_shading is not None and (trained == BOTH) != (flatten_shading == BOTH):
+        seen = "with and without their shading" if trained == BOTH else "once"
+        raise UserError(
+            f"--flatten_shading {str(flatten_shading).lower()}: {path} was trained on images that it sees {seen}; "
+            "leave the option out"
+        )
     if None not in (trained, flatten_shading) and trained != flatten_shading:
         way = "removed from" if trained else "left in"
         logger.warning(

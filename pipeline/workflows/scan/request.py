@@ -131,6 +131,7 @@ def scan_request(
         "threshold": settings.threshold,
         "region": list(settings.region or (0, 0, volume.shape[1], volume.shape[0])),
         **{name: value for name, value in asdict(prediction).items() if name != "rescale"},
+        "flatten_shading": prediction.shading,
         "chunk_size": chunk_size,
         "batch": batch,
         "pixel_size_nm": settings.pixel_size_nm,

@@ -14,7 +14,7 @@ from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
 from pipeline.engine.prediction import ChunkPredictor, chunks_left, predictor_for, write_chunks
 from pipeline.errors import INTERRUPTED, UserError
-from pipeline.foreground.measurement import Foreground
+from pipeline.foreground.measurement import BOTH, Foreground
 from pipeline.images.microscope.findings import square_side
 from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, write_scale_bar
 from pipeline.images.storage import THREADS
@@ -94,7 +94,7 @@ class ScanSegmentation:
         """
         started = time.monotonic()
         channels = self._model.network_settings.get("in_channels", 1)
-        if channels != 1:
+        if channels != (2 if self._model.shading == BOTH else 1):
             raise UserError(
                 f"{self._model.path}: this model takes images with {channels} channels, but scans have one (grey); "
                 "give a checkpoint that was trained on one channel"
@@ -257,7 +257,7 @@ class ScanSegmentation:
     def _measured(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Foreground:
         file = self._journal_folder / "foreground.npz"
         settings = self._settings.prediction
-        foreground = Foreground.kept(file, volume, windows, settings.skip_empty, settings.flatten_shading, journal.hash)
+        foreground = Foreground.kept(file, volume, windows, settings.skip_empty, settings.shading, journal.hash)
         if share := foreground.empty_share:
             logger.info("%.1f %% of the scan is empty", 100 * share)
         if drift := foreground.normalisation.drift:
