@@ -240,7 +240,7 @@ class FlagOr(Kind):
     def problem(self, value: Any) -> str | None:
         if isinstance(value, bool) or value in self.names:
             return None
-        return f"give true, false or {', '.join(self.names)}"
+        return f"give true or false, or {', '.join(self.names)}"
 
 
 def _meant(value: Any, names: Sequence[str]) -> str:

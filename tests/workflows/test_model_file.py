@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.networks import build_network
-from pipeline.phases import LabelValues
+from pipeline.phases import LabelValues, Phase
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
 
@@ -39,8 +40,32 @@ def test_a_model_comes_back_with_its_text_and_gives_the_same_answer(saved):
         torch.testing.assert_close(model.network(*inputs), network.eval()(*inputs), rtol=1e-5, atol=1e-6)
     assert model.threshold == 0.375
     expected = {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"], "pixel_sizes_nm": [9.5]}
+    phases = {"phases": [{"name": "pore", "prompt": "pore"}], "one_micrograph": False}
     unknown = {"start_from": None, "prompt": None, "sentences": None}
-    assert model.data == {**expected, "flatten_shading": False, **unknown}
+    values = {"values": LabelValues.of_pore(2).to_dict()}
+    assert model.data == {**expected, "flatten_shading": False, **phases, **values, **unknown}
+
+
+def test_a_model_of_several_phases_has_a_threshold_for_each(tmp_path):
+    phases = (Phase.of("pore"), Phase.of("silt grain", "a grain of silt"))
+    values = LabelValues(phases, ((2,), (1,)), (255,))
+    settings = {**SETTINGS, "phases": 2, "in_channels": 2}
+    text = build_text_store(build_text_source("random"), [phase.prompt for phase in phases])
+    metrics = {"val_dice": 0.7, "pore/val_threshold": 0.4}
+    data = DatasetIndex((tmp_path,), (), (values,))
+    asked = [phase.prompt for phase in phases]
+    content = model_content(build_network(**settings), settings, text, data, metrics, [], "both", None, asked, False)
+    torch.save(content, tmp_path / "best.pt")
+    model = load_model(str(tmp_path / "best.pt"))
+    assert (model.phases, model.thresholds, model.shading) == (phases, (0.4, 0.5), "both")
+    assert model.threshold == {"pore": 0.4, "silt grain": 0.5}
+    assert LabelValues.from_dict(model.data["values"]) == values
+    features = model.text.together(asked)
+    with torch.no_grad():
+        logits = model.network(torch.rand(1, 2, 32, 48), features.text[None], features.tokens[None])
+    assert logits.shape == (1, 2, 32, 48)
+    with pytest.raises(UserError, match="leave the option out"):
+        load_model(str(tmp_path / "best.pt"), flatten_shading=True)
 
 
 def test_shading_that_the_training_left_in_is_told(saved, caplog):
