@@ -115,12 +115,13 @@ def asked_prompts(phases: Sequence[Phase], prompt: str | None = None, sentences:
     return [clean_prompt(phase.prompt) for phase in phases]
 
 
-def usual_shading(phases: Sequence[Phase]) -> ShadingChoice:
-    """What a training does with shading where nothing is chosen: removed for pores, seen both ways for other phases.
+def usual_shading(phases: Sequence[Phase], chosen: ShadingChoice | None = None) -> ShadingChoice:
+    """What a training does with shading: as chosen, or else removed for pores, and seen both ways for other phases.
 
     Pores are small. A phase as large as a cell of the shading's map has its own grey there, which would be removed.
     """
-    return True if [phase.name for phase in phases] == [PORE] else BOTH
+    usual = True if [phase.name for phase in phases] == [PORE] else BOTH
+    return usual if chosen is None else chosen
 
 
 def sample_items(
