@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,28 +57,39 @@ def dice_rows(random: np.random.Generator, seeds: int, noise: bool = False) -> p
     return pd.DataFrame(rows)
 
 
-def evaluate(folder: Path, seed: int, noise: bool, checkpoint: str, shift: int = 0) -> None:
-    """The files of an evaluation, by the real thing; ``shift`` gives other data under the same names."""
+def evaluate(
+    folder: Path, seed: int, noise: bool, checkpoint: str, shift: int = 0, phases: Sequence[str] = ("pore",)
+) -> None:
+    """The files of an evaluation, by the real thing; ``shift`` gives other data under the same names.
+
+    Further phases lie as pores do, some rows below.
+    """
     random = np.random.default_rng(seed)
     luck = train(random)
 
     def infer(engine: Engine, name: str) -> list[dict[str, torch.Tensor]]:
-        truth = np.roll(truths()[name], shift, axis=1)
+        each = [of_phase(name, number) for number in range(len(phases))]
+        prompt = "pore" if len(phases) == 1 else list(phases)
+        engine.state.batch = [{"name": name, "source": name[0], "prompt": prompt}]
+        image = torch.from_numpy(1 - gaussian_filter(each[0]["label"].astype(np.float32), 1))
+        arrays = {key: np.stack([arrays[key] for arrays in each]) for key in each[0]}
+        return [{"image": image[None], **{key: torch.from_numpy(a).float() for key, a in arrays.items()}}]
+
+    def of_phase(name: str, number: int) -> dict[str, np.ndarray]:
+        truth = np.roll(truths()[name], (7 * number, shift), axis=(0, 1))
         truth[:, :shift] = False
         values = probability(truth, luck, random)
         predicted = values >= 0.5
         if noise:
             predicted = with_noise(predicted, random)
-        engine.state.batch = [{"name": name, "source": name[0], "prompt": "pore"}]
-        image = torch.from_numpy(1 - gaussian_filter(truth.astype(np.float32), 1))
-        arrays = {"pred": predicted, "label": truth, "probability": values}
-        return [{"image": image[None], **{key: torch.from_numpy(a)[None].float() for key, a in arrays.items()}}]
+        return {"pred": predicted, "label": truth, "probability": values}
 
-    about = {"checkpoint_sha256": checkpoint, "split": "val", "data_fingerprint": f"data{shift}"}
+    about: dict[str, Any] = {"checkpoint_sha256": checkpoint, "split": "val", "data_fingerprint": f"data{shift}"}
+    if len(phases) > 1:
+        about |= {"threshold": dict.fromkeys(phases, 0.4), "model_threshold": dict.fromkeys(phases, 0.5)}
     engine = Engine(infer)
-    EvaluationReport(str(folder), about, pixel_sizes={name: 10.0 * (1 + int(name[0]) % 2) for name in NAMES}).attach(
-        engine
-    )
+    sizes = {name: 10.0 * (1 + int(name[0]) % 2) for name in NAMES}
+    EvaluationReport(str(folder), about, pixel_sizes=sizes, phases=phases).attach(engine)
     engine.run(NAMES)
 
 

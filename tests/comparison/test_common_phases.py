@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import mlflow
@@ -17,38 +16,6 @@ from tests.comparison.simulated import evaluate, log_run
 PHASES = ("pore", "silt grain")
 
 
-def evaluate_phases(folder: Path, seed: int, noise: bool, phases: tuple[str, ...] = PHASES) -> None:
-    """The files of an evaluation of several phases, made of one evaluation for each."""
-    parts = {phase: folder / phase for phase in phases}
-    for number, part in enumerate(parts.values()):
-        evaluate(part, seed + 100 * number, noise, checkpoint=str(seed))
-    for table in ("per_image.csv", "per_pore.csv"):
-        rows = [pd.read_csv(part / table).assign(phase=phase) for phase, part in parts.items()]
-        named = pd.concat(rows).rename(columns=lambda name: name.replace("porosity", "area"))
-        named.to_csv(folder / table, index=False)
-    summaries = {phase: json.loads((part / "summary.json").read_text()) for phase, part in parts.items()}
-    for summary in summaries.values():
-        for kind in ("mean", "std", "pooled"):
-            summary[kind] = {name.replace("porosity", "area"): value for name, value in summary[kind].items()}
-    first = next(iter(summaries.values()))
-    means = {
-        kind: {
-            name: sum(one[kind][name] for one in summaries.values()) / len(phases) for name in ("dice", "area_error")
-        }
-        for kind in ("mean", "pooled")
-    }
-    thresholds = dict.fromkeys(phases, 0.4)
-    about = {key: first[key] for key in ("checkpoint_sha256", "split", "data_fingerprint", "tolerances")}
-    about |= {"threshold": thresholds, "model_threshold": dict.fromkeys(phases, 0.5), "prompt": list(phases)}
-    (folder / "summary.json").write_text(json.dumps({**about, **means, "phases": summaries}))
-    for phase, part in parts.items():
-        for pictures in ("overlays", "truth"):
-            (folder / pictures).mkdir(exist_ok=True)
-            for picture in (part / pictures).iterdir():
-                shutil.copy(picture, folder / pictures / f"{picture.stem}_{phase}.png")
-        shutil.rmtree(part)
-
-
 @pytest.fixture(scope="module")
 def store(make_store, tmp_path_factory) -> tuple[str, dict[str, str], Path]:
     """Two variants of two phases, one of pores alone, and one of another phase; their ids and files."""
@@ -56,9 +23,9 @@ def store(make_store, tmp_path_factory) -> tuple[str, dict[str, str], Path]:
     uri = make_store(folder)
     client = mlflow.MlflowClient(uri)
     experiment = str(client.create_experiment("rock", artifact_location=(folder / "files").as_uri()))
-    evaluate_phases(folder / "plain", 0, False)
-    evaluate_phases(folder / "noisy", 1, True)
-    evaluate_phases(folder / "cracks", 2, False, ("crack", "pyrite"))
+    evaluate(folder / "plain", 0, False, "0", phases=PHASES)
+    evaluate(folder / "noisy", 1, True, "1", phases=PHASES)
+    evaluate(folder / "cracks", 2, False, "2", phases=("crack", "pyrite"))
     evaluate(folder / "pores", 3, False, checkpoint="3")
     ids = {
         name: log_run(client, uri, experiment, folder / name, variant=name, seed="0")
