@@ -214,9 +214,9 @@ def slide(case: Case, ours: Path, sizes: dict[str, int]) -> dict[str, Any]:
     peak = resident_peak()
     del image
     seam = Seam.between(
-        torch.from_numpy(stored(ours, bare.windows.plan, PROBABILITY) / np.float32(255)),
-        (probability * 255).round() / 255,
-        load_model(str(case.model)).threshold,
+        torch.from_numpy(stored(ours, bare.windows.plan, PROBABILITY) / np.float32(255))[None],
+        (probability * 255).round()[None] / 255,
+        load_model(str(case.model)).thresholds,
     )
     return {"seconds": total, "before_mb": before, "peak_mb": peak, "window": side, **vars(seam)}
 

@@ -66,7 +66,7 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
         network = of_image if way == "micrograph" else model.network
         maps = [tiled(network, image, text, tile, halo, start) for start in (0, shift)]
         settings = {name: model.network_settings[name] for name in ("network", "norm")}
-        seam = Seam.between(*maps, model.threshold)
+        seam = Seam.between(*(one[None] for one in maps), model.thresholds)
         rows.append({"checkpoint": str(checkpoint), **settings, "statistics": way, "halo": halo, **vars(seam)})
     return rows
 

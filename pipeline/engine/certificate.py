@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from pipeline.engine.prediction import ChunkPredictor
 from pipeline.engine.store import PROBABILITY, ScanStore
 from pipeline.images.rectangles import Part
 from pipeline.networks.inputs import STRIDE
+from pipeline.phases import decided
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 
@@ -23,7 +24,7 @@ class Seam:
     Attributes:
         largest: largest absolute difference of probability.
         mean: mean absolute difference of probability.
-        flipped: share of pixels whose mask differs.
+        flipped: share of pixels whose mask, or phase, differs.
         pixels: how many pixels were compared.
     """
 
@@ -33,20 +34,20 @@ class Seam:
     pixels: int
 
     @classmethod
-    def between(cls, first: torch.Tensor, second: torch.Tensor, threshold: float) -> Seam:
-        """Compare two maps, of any one shape; pixels where either is NaN (not covered) are left out.
+    def between(cls, first: torch.Tensor, second: torch.Tensor, thresholds: Sequence[float]) -> Seam:
+        """Compare two maps of K phases, (K, ...); pixels where either is NaN (not covered) are left out.
 
         Raises:
             ValueError: different shapes, or no pixel that both cover.
         """
         if first.shape != second.shape:
             raise ValueError(f"two maps of the same pixels are needed, not {tuple(first.shape)}, {tuple(second.shape)}")
-        covered = ~(first.isnan() | second.isnan())
+        covered = ~(first.isnan() | second.isnan()).any(0)
         if not covered.any():
             raise ValueError("there is no pixel that both maps cover")
-        a, b = first[covered].double(), second[covered].double()
+        a, b = first[:, covered].double(), second[:, covered].double()
         difference = (a - b).abs()
-        flipped = ((a >= threshold) != (b >= threshold)).double().mean()
+        flipped = (decided(a.numpy(), thresholds) != decided(b.numpy(), thresholds)).mean()
         return cls(float(difference.max()), float(difference.mean()), float(flipped), int(covered.sum()))
 
 
@@ -54,7 +55,7 @@ _CROPS = 4
 _HALF_SIDE = 128
 
 
-def certify(predictor: ChunkPredictor, store: ScanStore, threshold: float, seed: int = 0) -> dict[str, Any]:
+def certify(predictor: ChunkPredictor, store: ScanStore, thresholds: Sequence[float], seed: int = 0) -> dict[str, Any]:
     """Compare what was written around corners of chunks, where four of them meet, with windows laid around the corner.
 
     There each pixel lies in the middle of the new window, and at the border of the old ones. Probabilities are
@@ -64,12 +65,12 @@ def certify(predictor: ChunkPredictor, store: ScanStore, threshold: float, seed:
     Args:
         predictor: that made the segmentation.
         store: finished.
-        threshold: probability from which a pixel is pore.
+        thresholds: of each phase, as for `decided`.
         seed: of the choice of corners.
 
     Returns:
         `crops` (how many corners), and of their pixels together: `largest` and `mean` difference of probability,
-        `flipped` (share of mask pixels that differ) and `pixels`. `crops` is 0 where no four chunks meet.
+        `flipped` (share of pixels whose mask, or phase, differs) and `pixels`. `crops` is 0 where no four chunks meet.
     """
     plan = store.plan
     crops: list[Part] = []
@@ -81,11 +82,14 @@ def certify(predictor: ChunkPredictor, store: ScanStore, threshold: float, seed:
     if not crops:
         return {"crops": 0}
     places = [(crop.slice, slice(crop.y, crop.y + crop.height), slice(crop.x, crop.x + crop.width)) for crop in crops]
-    stored = np.concatenate([store.read_area(0, PROBABILITY, *place).ravel() / 255 for place in places])
-    again = np.concatenate([predictor.predict(crop).ravel() for crop in crops])
+    phases = store.channels[PROBABILITY:]
+    stored = (
+        np.stack([np.concatenate([store.read_area(0, k, *place).ravel() for place in places]) for k in phases]) / 255
+    )
+    again = np.concatenate([predictor.predict(crop).reshape(len(phases), -1) for crop in crops], axis=1)
     # rounded as in the store, and divided in the same precision
     as_stored = np.rint(again * 255.0).astype(np.float64) / 255
-    seam = Seam.between(torch.from_numpy(stored), torch.from_numpy(as_stored), threshold)
+    seam = Seam.between(torch.from_numpy(stored), torch.from_numpy(as_stored), thresholds)
     return {"crops": len(crops), **asdict(seam)}
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle_files import flattened
-from pipeline.engine.store import BlockCounts
+from pipeline.engine.block_counts import BlockCounts
 from pipeline.errors import UserError
 from pipeline.files import make_folders, sync_folder, write_durably, write_error
 
@@ -161,7 +161,7 @@ class Journal:
                 raise write_error(self._path, error) from error
 
     def entries(self) -> dict[int, BlockCounts]:
-        """Pore and rock pixels in the blocks of the finished chunks of all processes, by number, in ascending order."""
+        """Pixels of the phases and of rock in the blocks of all processes' finished chunks, by number, ascending."""
         found: dict[int, BlockCounts] = {}
         for path in sorted(self.folder.glob("chunks-*.jsonl")):
             with path.open("rb") as lines:

@@ -1,9 +1,9 @@
-"""The mask as a single file: OME-TIFF or NIfTI, written a band at a time."""
+"""The mask, or the label image of several phases, as a single file: OME-TIFF or NIfTI, written a band at a time."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
@@ -11,12 +11,13 @@ import nibabel as nib
 import numpy as np
 import tifffile
 
-from pipeline.engine.store import CHANNELS, MASK, ScanStore
+from pipeline.engine.store import MASK, ScanStore
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_error
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 _NIFTI1_LARGEST = 32767  # its sizes are 16-bit integers
+_DESCRIPTION = 79  # bytes that NIfTI has for a text
 
 
 def write_nifti(
@@ -27,6 +28,7 @@ def write_nifti(
     *,
     pixel_size_nm: float | None = None,
     slice_spacing_nm: float | None = None,
+    phases: Sequence[str] = (),
 ) -> None:
     """Write the output of a plan, x first, with the pixel size in the affine: 3D Slicer and ITK-SNAP show it in scale.
 
@@ -40,6 +42,7 @@ def write_nifti(
         pixel_size_nm: nanometres; None where unknown: then a voxel is a cube of side 1, with no unit.
         slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place, as
             the header has one unit for all axes.
+        phases: names of the values from 1, for the header, of a label image.
 
     Raises:
         UserError: an unknown suffix, or the disk is full or refuses.
@@ -48,6 +51,9 @@ def write_nifti(
     if not path.name.endswith((".nii", ".nii.gz")):
         raise UserError(f"{path}: a NIfTI file name must end in .nii or .nii.gz")
     header = _header(plan, dtype, pixel_size_nm, slice_spacing_nm)
+    if phases:
+        header.set_intent("label", name="phases", allow_unknown=True)
+        header["descrip"] = _meaning(phases).encode()[:_DESCRIPTION].decode(errors="ignore").encode()
     try:
         with atomic_path(path) as partial, partial.open("wb") as raw:
             # no name and time in the gzip header: the same pixels give the same file
@@ -59,6 +65,11 @@ def write_nifti(
                 file.close()
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def _meaning(phases: Sequence[str]) -> str:
+    """What the values of a label image are."""
+    return ", ".join(["0 none", *(f"{number} {phase}" for number, phase in enumerate(phases, start=1))])
 
 
 def _header(
@@ -94,7 +105,7 @@ def export_tiff(
     slice_spacing_nm: float | None = None,
     identity: str = "",
 ) -> None:
-    """Write the mask (0, 255) as a tiled, compressed OME-TIFF with all levels of the store.
+    """Write the mask (0, 255), or the label image (0, 1 ...), as a tiled, compressed OME-TIFF with all levels.
 
     BigTIFF where the pixels take 2 GiB or more uncompressed. The coarser levels are SubIFDs, where QuPath, Fiji's
     Bio-Formats and tifffile look for them; deflate, as every reader has it. Read tile by tile.
@@ -112,9 +123,12 @@ def export_tiff(
     """
     path = Path(path)
     depth = store.shapes[0][0]
-    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": CHANNELS[MASK]}
+    name = "phases" if store.labelled else "mask"
+    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": name}
+    if store.labelled:
+        metadata["Description"] = _meaning(store.phases)
     if identity:
-        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {CHANNELS[MASK]}"))
+        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {name}"))
     if pixel_size_nm:
         for axis in "XY":
             metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
@@ -149,7 +163,9 @@ def export_nifti(
     pixel_size_nm: float | None = None,
     slice_spacing_nm: float | None = None,
 ) -> None:
-    """Write level 0 of the mask (0, 255) as NIfTI (`write_nifti`). A band of rows is held at a time, 64 MiB at most.
+    """Write level 0 of the mask (0, 255), or of the label image (0, 1 ...), as NIfTI (`write_nifti`).
+
+    A band of rows is held at a time, 64 MiB at most.
 
     Args:
         store: with level 0 finished.
@@ -160,8 +176,9 @@ def export_nifti(
     Raises:
         UserError: a chunk is missing or damaged, an unknown suffix, or the disk is full or refuses.
     """
-    bands = _bands(store)
-    write_nifti(path, store.plan, np.uint8, bands, pixel_size_nm=pixel_size_nm, slice_spacing_nm=slice_spacing_nm)
+    sides = {"pixel_size_nm": pixel_size_nm, "slice_spacing_nm": slice_spacing_nm}
+    phases = store.phases if store.labelled else ()
+    write_nifti(path, store.plan, np.uint8, _bands(store), **sides, phases=phases)
 
 
 def _is_big(store: ScanStore) -> bool:

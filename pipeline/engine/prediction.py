@@ -199,6 +199,7 @@ class ChunkPredictor:
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
         phases: K, the phases that it is asked for.
+        logits: which of the network's logits are theirs; None: all, in that order.
     """
 
     volume: ScanVolume
@@ -208,6 +209,7 @@ class ChunkPredictor:
     batch: int
     device: torch.device
     phases: int = 1
+    logits: Sequence[int] | None = None
 
     def __call__(self, indices: Sequence[int], sink: Sink) -> None:
         """Predict chunks; those without rock, which come first, are 0 and not sent through the network.
@@ -279,7 +281,9 @@ class ChunkPredictor:
         if count < self.batch:
             windows = torch.cat([windows, windows[-1:].expand(self.batch - count, -1, -1, -1)])
         with torch.no_grad():
-            return self.network(windows)[:count].float().sigmoid().cpu()
+            logits = self.network(windows)[:count]
+            chosen = logits if self.logits is None else logits[:, list(self.logits)]
+            return chosen.float().sigmoid().cpu()
 
 
 def predictor_for(
@@ -291,6 +295,7 @@ def predictor_for(
     settings: PredictionSettings,
     batch: int,
     device: torch.device,
+    logits: Sequence[int] | None = None,
 ) -> ChunkPredictor:
     """The predictor of a scan, in every command: the network with the scan's statistics, asked with a text.
 
@@ -303,13 +308,14 @@ def predictor_for(
         settings: how the network is applied.
         batch: windows in one forward pass.
         device: where the network runs.
+        logits: which of the network's are those of the phases, where it gives others too.
     """
     if settings.statistics == "micrograph":
         tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES)).to(device)
         is_image = len(tiles) == 1 and tuple(tiles.shape[2:]) == tuple(windows.shape)
         network = pinned(network, tiles, features, settings.precision, is_image)
     run = prompted(network, features, settings.precision, settings.mirror)
-    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases)
+    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits)
 
 
 def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
@@ -323,7 +329,7 @@ def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
 
 
 def write_chunks(
-    predictor: ChunkPredictor, store: ScanStore, journal: Journal, threshold: float, indices: Sequence[int]
+    predictor: ChunkPredictor, store: ScanStore, journal: Journal, thresholds: Sequence[float], indices: Sequence[int]
 ) -> None:
     """Predict chunks and write them; reading, network and writing overlap.
 
@@ -331,7 +337,7 @@ def write_chunks(
         predictor: of the chunks.
         store: where they go.
         journal: notes those that are on the disk.
-        threshold: probability from which a pixel is pore.
+        thresholds: of each phase, as for `decided`.
         indices: numbers of the chunks.
 
     Raises:
@@ -342,7 +348,7 @@ def write_chunks(
     def write(index: int, probability: np.ndarray) -> int:
         chunk = plan[index]
         rock = predictor.foreground.rock(plan, chunk)
-        journal.add(index, store.write_chunk(index, probability[0], threshold, rock))
+        journal.add(index, store.write_chunk(index, probability, thresholds, rock))
         return chunk.area
 
     total = sum(plan[index].area for index in indices)

@@ -1,56 +1,56 @@
-"""The segmentation of a scan on disk: mask and probability as one OME-Zarr."""
+"""The segmentation of a scan on disk, as one OME-Zarr: mask and probability, or of several phases label image and
+probabilities."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numcodecs import Blosc
 
-from pipeline.engine.ome_metadata import array_metadata, image_metadata, level_shapes
+from pipeline.engine.block_counts import BlockCounts, count_blocks
+from pipeline.engine.ome_metadata import LABELS, array_metadata, level_shapes, ome_groups
 from pipeline.errors import UserError
 from pipeline.files import make_folders, partial_path, sync_folder, write_durably, write_error
+from pipeline.phases import PORE, decided
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: to be part of the request: raised whenever the same model would write other bytes for the same scan
 FORMAT_VERSION = 5
-CHANNELS = ("mask", "probability")
+#: what is read and written: the mask of pores, or the label image of several phases; then the probability, or the first
+#: of those of several phases
 MASK, PROBABILITY = range(2)
 _MARK = "vlsenet"
 _ATTRIBUTES = ".zattrs"
 
 
-class BlockCounts(NamedTuple):
-    """Pixels of a chunk, counted in blocks.
-
-    Attributes:
-        pore: pore pixels of each block, (rows, columns).
-        rock: pixels of each block that show rock, its pores included, (rows, columns).
-    """
-
-    pore: np.ndarray
-    rock: np.ndarray
-
-
 class ScanStore:
     """Mask and 8-bit probability of a scan in a pyramid of levels, as napari, QuPath and Fiji open it.
 
-    One image of two channels, axes t, c, z, y, x: channel 0 the mask (0, or 255 in pores), channel 1 the probability
-    (0 to 255 for 0 to 1). A chunk is a file of its own. It is written beside its name, put onto the disk and renamed,
+    Where the one phase is pore, it is one image of two channels, axes t, c, z, y, x: channel 0 the mask (0, or 255 in
+    pores), channel 1 the probability (0 to 255 for 0 to 1). Of other phases, channel 0 is the label image, 0 for none
+    of them, or where there is no rock, and k for the phase with the number k, from 1; and channel k is the probability
+    of phase k. The label image is also in ``labels/phases``, with names and colours: napari shows it from there, while
+    readers of Bio-Formats leave that group out.
+
+    A chunk is a file of its own. It is written beside its name, put onto the disk and renamed,
     so that it is whole or not there, also after a power cut; the same probabilities give the same bytes, in whatever
     order and by however many writers. Each chunk must have one writer at a time.
 
     One process calls `create`; others call it after that one, or `ScanStore.open`.
     """
 
-    def __init__(self, path: Path, plan: ChunkPlan) -> None:
+    def __init__(self, path: Path, plan: ChunkPlan, phases: Sequence[str] = (PORE,)) -> None:
         self.path = path
         self.plan = plan
+        self.phases = tuple(phases)
+        #: whether it has a label image
+        self.labelled = self.phases != (PORE,)
         self.shapes = level_shapes(plan.shape, plan.chunk)
         # One block for a whole chunk: Blosc's threads place blocks in the order in which they finish, so that the bytes
         # of several would differ from run to run.
@@ -67,6 +67,7 @@ class ScanStore:
         pixel_size_nm: float | None = None,
         slice_spacing_nm: float | None = None,
         replace: bool = False,
+        phases: Sequence[str] = (PORE,),
     ) -> ScanStore:
         """Make the store, or go on with the one of the same request.
 
@@ -78,42 +79,43 @@ class ScanStore:
             pixel_size_nm: nanometres, if known.
             slice_spacing_nm: distance of slices, nanometres; where it is not known, the pixel size stands in its place.
             replace: remove an earlier store first (`Journal.replaces`).
+            phases: names of those that were asked for.
 
         Raises:
             UserError: something else lies at `path`, or the disk refuses.
         """
-        store = cls(Path(path), plan)
+        store = cls(Path(path), plan, phases)
         path = store.path
+        named = store.phases if store.labelled else ()
         corner = (plan.region.y, plan.region.x)
-        attributes = image_metadata(path.name, len(store.shapes), CHANNELS, corner, pixel_size_nm, slice_spacing_nm)
-        attributes[_MARK] = {"format": FORMAT_VERSION, "plan": plan.hash, "request": request}
+        groups = ome_groups(path.name, len(store.shapes), named, corner, pixel_size_nm, slice_spacing_nm)
+        mark = {"format": FORMAT_VERSION, "plan": plan.hash, "request": request}
+        groups[""][_MARK] = mark | ({"phases": list(named)} if named else {})
         removed = path.with_name(f".{path.name}.removed")
         if path.exists():
-            mark = _read_mark(path)
-            if mark is None and not _is_unborn(path):
+            there = _read_mark(path)
+            if there is None and not _is_unborn(path):
                 raise UserError(
                     f"{path} was not written by a segmentation: move it away, or choose another output folder"
                 )
-            if mark is not None and mark != attributes[_MARK] and not replace:
+            if there is not None and there != groups[""][_MARK] and not replace:
                 raise UserError(
                     f"{path} was made with other settings: choose another output folder, or give --overwrite"
                 )
-            if mark is not None and replace:
+            if there is not None and replace:
                 # renamed first: half removed under its own name, it would be nobody's
                 shutil.rmtree(removed, ignore_errors=True)
                 path.rename(removed)
                 sync_folder(path.parent)
         if removed.exists():
             shutil.rmtree(removed, ignore_errors=True)
-        compressor = store._codec.get_config()
-        write = store._write_json
-        make_folders(path)
         # the attributes first: they hold the mark, by which the next run knows its own store
-        write(_ATTRIBUTES, attributes)
-        write(".zgroup", {"zarr_format": 2})
+        for group, attributes in groups.items():
+            make_folders(path / group)
+            store._write_json(group, _ATTRIBUTES, attributes)
+            store._write_json(group, ".zgroup", {"zarr_format": 2})
         store._make_folders()
-        for level, shape in enumerate(store.shapes):
-            write(f"{level}/.zarray", array_metadata(shape, len(CHANNELS), plan.chunk, compressor))
+        store._write_arrays()
         return store
 
     @classmethod
@@ -126,18 +128,18 @@ class ScanStore:
         mark = _read_mark(Path(path))
         if mark is None or mark.get("plan") != plan.hash:
             raise UserError(f"{path} does not belong to this segmentation: its chunks are laid out differently")
-        return cls(Path(path), plan)
+        return cls(Path(path), plan, mark.get("phases", (PORE,)))
 
     def write_chunk(
-        self, index: int, probability: np.ndarray, threshold: float, rock: np.ndarray | None = None
+        self, index: int, probability: np.ndarray, thresholds: Sequence[float], rock: np.ndarray | None = None
     ) -> BlockCounts:
-        """Write mask and probability of a chunk; when this returns, both are on the disk.
+        """Write mask, or label image, and probabilities of a chunk; when this returns, all are on the disk.
 
         Args:
             index: number of the chunk in the plan.
-            probability: of pore, 0 to 1, (H, W) of the chunk.
-            threshold: a pixel is pore where its probability reaches it.
-            rock: where the scan shows rock (H, W), boolean; None: everywhere. Elsewhere both channels are 0.
+            probability: of each phase, 0 to 1, (K, H, W) of the chunk.
+            thresholds: of each phase; which one a pixel is: `pipeline.phases.decided`.
+            rock: where the scan shows rock (H, W), boolean; None: everywhere. Elsewhere all channels are 0.
 
         Returns:
             The counts for the journal.
@@ -148,24 +150,32 @@ class ScanStore:
         """
         chunk = self.plan[index]
         shape = (chunk.height, chunk.width)
-        if probability.shape != shape or (rock is not None and rock.shape != shape):
+        if probability.shape != (len(self.phases), *shape) or (rock is not None and rock.shape != shape):
             raise ValueError(f"chunk {index} is {shape}, the probability {probability.shape}")
         if np.isnan(probability).any():
             raise UserError(
                 f"the network produced NaN at x {chunk.x}, y {chunk.y} (chunk {index}): "
                 "look for damaged pixels there, or try --precision float32"
             )
-        mask = probability >= threshold
-        levels = np.clip(probability, 0, 1)
-        levels *= 255
-        grey = np.rint(levels, out=levels).astype(np.uint8)
+        codes = decided(probability, thresholds)
         counted = np.ones(shape, bool) if rock is None else rock.astype(bool)
-        mask &= counted
-        grey *= counted
+        codes *= counted
         at = (chunk.slice, chunk.row, chunk.column)
-        self.write(0, MASK, at, mask.astype(np.uint8) * 255)
-        self.write(0, PROBABILITY, at, grey)
-        return BlockCounts(_count(mask, self.plan.block), _count(counted, self.plan.block))
+        for number, phase in enumerate(probability):
+            levels = np.clip(phase, 0, 1)
+            levels *= 255
+            grey = np.rint(levels, out=levels).astype(np.uint8)
+            grey *= counted
+            self.write(0, PROBABILITY + number, at, grey)
+        self.write(0, MASK, at, codes if self.labelled else codes * np.uint8(255))
+        counts = [count_blocks(codes == number, self.plan.block) for number in range(1, len(probability) + 1)]
+        of_phases = np.stack(counts) if self.labelled else counts[0]
+        return BlockCounts(of_phases, count_blocks(counted, self.plan.block))
+
+    @property
+    def channels(self) -> range:
+        """Numbers of what is read and written of each chunk."""
+        return range(PROBABILITY + len(self.phases))
 
     def grid(self, level: int) -> tuple[int, int, int]:
         """Number of chunks of a level along slices, rows and columns."""
@@ -174,7 +184,8 @@ class ScanStore:
 
     def has(self, level: int, at: tuple[int, int, int]) -> bool:
         """Whether all channels of a chunk (slice, row, column) are there. What is there is whole."""
-        return all(self._file(level, channel, at).exists() for channel in range(len(CHANNELS)))
+        files = [file for channel in self.channels for file in self._files(level, channel, at)]
+        return all(file.exists() for file in files)
 
     def has_chunk(self, index: int) -> bool:
         """Whether a chunk of the plan is there, on level 0."""
@@ -186,7 +197,9 @@ class ScanStore:
         side = self.plan.chunk
         full = np.zeros((side, side), np.uint8)  # Zarr 2 stores chunks at the edge in full
         full[: pixels.shape[0], : pixels.shape[1]] = pixels
-        write_durably(self._file(level, channel, at), bytes(self._codec.encode(full)))
+        data = bytes(self._codec.encode(full))
+        for file in self._files(level, channel, at):
+            write_durably(file, data)
 
     def read(self, level: int, channel: int, at: tuple[int, int, int]) -> np.ndarray:
         """One channel (H, W), uint8, of a chunk (slice, row, column) of a level, cut at the image's edge.
@@ -215,7 +228,7 @@ class ScanStore:
 
         Args:
             level: of the pyramid, 0 the finest.
-            channel: `MASK` or `PROBABILITY`.
+            channel: of `channels`.
             slice_: number of the slice.
             rows: start and stop (px of the level); what lies beyond the image is cut off.
             columns: likewise.
@@ -242,33 +255,41 @@ class ScanStore:
             yield self.read_area(0, channel, slice_, slice(top, top + side))
 
     def _file(self, level: int, channel: int, at: tuple[int, int, int]) -> Path:
+        return self._files(level, channel, at)[0]
+
+    def _files(self, level: int, channel: int, at: tuple[int, int, int]) -> list[Path]:
+        """The file of a chunk; of a label image also the one in its group."""
         slice_, row, column = at
-        return self.path / f"{level}/0/{channel}/{slice_}/{row}/{column}"
+        place = f"{slice_}/{row}/{column}"
+        files = [self.path / f"{level}/0/{channel}/{place}"]
+        return [*files, self.path / LABELS / f"{level}/0/0/{place}"] if self.labelled and channel == MASK else files
 
     def _make_folders(self) -> None:
         for level in range(len(self.shapes)):
             depth, rows, _ = self.grid(level)
-            for channel in range(len(CHANNELS)):
+            for channel in self.channels:
                 for slice_ in range(depth):
                     for row in range(rows):
-                        make_folders(self._file(level, channel, (slice_, row, 0)).parent)
+                        for file in self._files(level, channel, (slice_, row, 0)):
+                            make_folders(file.parent)
 
-    def _write_json(self, name: str, content: dict[str, Any]) -> None:
+    def _write_arrays(self) -> None:
+        """The metadata of all levels."""
+        groups = {"": len(self.channels), **({LABELS: 1} if self.labelled else {})}
+        for group, channels in groups.items():
+            for level, shape in enumerate(self.shapes):
+                metadata = array_metadata(shape, channels, self.plan.chunk, self._codec.get_config())
+                self._write_json(f"{group}/{level}".lstrip("/"), ".zarray", metadata)
+
+    def _write_json(self, group: str, name: str, content: dict[str, Any]) -> None:
         data = (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
-        path = self.path / name
+        path = self.path / group / name
         try:
             same = path.exists() and path.read_bytes() == data
         except OSError as error:
             raise write_error(path, error) from error
         if not same:
             write_durably(path, data)
-
-
-def _count(pixels: np.ndarray, block: int) -> np.ndarray:
-    """True pixels of (H, W) in each block of the given side, (rows, columns); the last may be smaller."""
-    rows, columns = (range(0, length, block) for length in pixels.shape)
-    # 20 times as fast as a sum of booleans
-    return np.array([[np.count_nonzero(pixels[y : y + block, x : x + block]) for x in columns] for y in rows])
 
 
 def _check_sizes(data: bytes, pixels: int) -> None:

@@ -8,7 +8,7 @@ from math import ceil
 
 import numpy as np
 
-from pipeline.engine.store import BlockCounts
+from pipeline.engine.block_counts import BlockCounts
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 

@@ -60,8 +60,12 @@ def move_to_entries(config: dict[str, Any]) -> None:
 
     Args:
         config: changed in place. One that an earlier version resolved keeps its options at the top, and refers to them.
+            What its `command` takes itself is not moved into an entry that takes another command's option of that name.
     """
+    command = config.get("command")
     for option in OF_CONFIGS:
+        if command in BUNDLE and command not in option.commands:
+            continue
         taker = config.get(option.entry)
         if option.name in config and isinstance(taker, dict) and f"@{option.name}" not in str(taker.get(option.name)):
             taker[option.name] = config.pop(option.name)

@@ -240,6 +240,9 @@ OF_CONFIGS: tuple[Option, ...] = (
         "text built into the exported network for a single phase: one of the training's, or any other if CLIP's "
         "weights are available", otherwise="its phrase, such as pore",
         more="Several phases have their own phrases built in.", result=True),
+    Option("phases", Text(), ("scan",), "some of the model's phases, by name, as in \"pore, silt grain\"",
+        otherwise="all of them", more="Which phase a pixel is, is decided among those that are asked for.",
+        result=True, metavar="NAMES"),
     # ---- pixels to pores
     Option("threshold", NamedNumbers(Number(0, 1), alone=True), ("evaluate", "inference", "audit", "scan"),
         "pixels at or above this probability are pore", "$@model.threshold", otherwise="the model's",

@@ -147,7 +147,7 @@ class NamedNumbers(Kind):
     number: Number
     alone: bool = False
     metavar = "NAME=X,..."
-    read = named_numbers
+    read = staticmethod(named_numbers)
 
     def problem(self, value: Any) -> str | None:
         if self.alone and isinstance(value, (int, float)):

@@ -40,14 +40,19 @@ class KeyFigure:
 
 def key_figures(measures: Measures) -> tuple[KeyFigure, ...]:
     """Porosity, number, size, anisotropy, pixel size and area."""
-    return (
-        _porosity(measures),
-        _pores(measures),
-        _size(measures),
-        _anisotropy(measures),
-        _pixel(measures),
-        _area(measures),
-    )
+    return (*phase_figures(measures), *scan_figures(measures))
+
+
+def phase_figures(measures: Measures) -> tuple[KeyFigure, ...]:
+    """Those of a phase: its share of the rock, and of its objects number, size and anisotropy."""
+    if not measures.listed:
+        return (_porosity(measures),)
+    return _porosity(measures), _pores(measures), _size(measures), _anisotropy(measures)
+
+
+def scan_figures(measures: Measures) -> tuple[KeyFigure, ...]:
+    """Those of the scan: pixel size and area."""
+    return _pixel(measures), _area(measures)
 
 
 def summary(measures: Measures) -> tuple[str, ...]:
@@ -58,11 +63,15 @@ def summary(measures: Measures) -> tuple[str, ...]:
         interval = ""
         if np.isfinite(porosity.low):
             interval = f" ({_interval(measures)})"
-        sentences.append(f"Pores make up {percent(porosity.porosity)} of the analysed rock{interval}.")
+        make = "Pores make" if measures.terms.is_pore else "It makes"
+        sentences.append(f"{make} up {percent(porosity.porosity)} of the analysed rock{interval}.")
+    if measures.note is not None:
+        sentences.append(measures.note)
     if sizes is not None:
         low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
         sentences.append(
-            f"Half of the pore area is in {measures.rows_are} of up to {middle} in diameter (D10 {low}, D90 {high})."
+            f"Half of {measures.its_area} is in {measures.rows_are} of up to {middle} in diameter (D10 {low}, D90 "
+            f"{high})."
         )
     if rose is not None and np.isfinite(rose.mean_deg):
         axes = "The long axes of the sections" if measures.is_stack else "The long axes"
@@ -76,12 +85,14 @@ def summary(measures: Measures) -> tuple[str, ...]:
     side = measures.representative.representative_side
     if np.isfinite(side):
         sentences.append(
-            f"In fields of {length_text(side, measures.pixel_size_nm)} or more on a side, porosity varies from field "
+            f"In fields of {length_text(side, measures.pixel_size_nm)} or more on a side, {measures.terms.fraction} "
+            "varies from field "
             f"to field by less than {percent(REPRESENTATIVE, 2)} of its value."
         )
     elif len(measures.representative.side) and porosity.porosity > 0:
         sentences.append(
-            f"Porosity varies by {percent(REPRESENTATIVE, 2)} of its value or more even among the largest fields that "
+            f"{measures.terms.fraction.capitalize()} varies by {percent(REPRESENTATIVE, 2)} of its value or more even "
+            "among the largest fields that "
             "could be compared: the scan is too small for the heterogeneity of this rock."
         )
     return tuple(sentences)
@@ -97,30 +108,31 @@ def _porosity(measures: Measures) -> KeyFigure:
     note = "no interval: fewer than two fields with rock"
     if np.isfinite(porosity.low):
         note = _interval(measures)
-    return KeyFigure("Porosity", percent(porosity.porosity), note)
+    return KeyFigure(measures.terms.fraction.capitalize(), percent(porosity.porosity), note)
 
 
 def _pores(measures: Measures) -> KeyFigure:
     count = len(measures.table)
     if volume := measures.manifest.get("volume"):
-        sections = f"3-D pores; {whole(count)} sections through them in the slices"
-        return KeyFigure("Pores", whole(volume["connectivity"]["pores"]), sections)
+        sections = f"3-D {measures.terms.things}; {whole(count)} sections through them in the slices"
+        return KeyFigure(measures.terms.things.capitalize(), whole(volume["connectivity"]["pores"]), sections)
     note = ""
     if measures.pixel_size_nm is not None and measures.porosity.rock:
         per_mm2 = count / (measures.porosity.rock * (measures.pixel_size_nm / 1e6) ** 2)
         note = f"{with_unit(number(per_mm2), 'per mm²')} of rock"
     elif measures.porosity.rock:
         note = f"{number(1e6 * count / measures.porosity.rock)} per megapixel of rock"
-    return KeyFigure("Sections of pores" if measures.is_stack else "Pores", whole(count), note)
+    things = measures.terms.things
+    return KeyFigure(f"Sections of {things}" if measures.is_stack else things.capitalize(), whole(count), note)
 
 
 def _size(measures: Measures) -> KeyFigure:
     sizes = measures.sizes
-    name, what = "Median pore size", ""
+    name, what = f"Median {measures.terms.thing} size", ""
     if measures.is_stack:
         name, what = "Median size of sections", " of the sections in the slices"
     if sizes is None:
-        return KeyFigure(name, MISSING, "no whole pore in the scan")
+        return KeyFigure(name, MISSING, f"no whole {measures.terms.thing} in the scan")
     unit = measures.scale.unit
     by_area = with_unit(number(sizes.area_percentiles[1]), unit)
     by_number = with_unit(number(sizes.number_percentiles[1]), unit)
@@ -130,7 +142,7 @@ def _size(measures: Measures) -> KeyFigure:
 def _anisotropy(measures: Measures) -> KeyFigure:
     rose = measures.rose
     if rose is None:
-        return KeyFigure("Anisotropy", MISSING, f"no whole pore of {SHAPE_AREA_PX} px² or more")
+        return KeyFigure("Anisotropy", MISSING, f"no whole {measures.terms.thing} of {SHAPE_AREA_PX} px² or more")
     direction = f"along {number(rose.mean_deg)}° to x" if np.isfinite(rose.mean_deg) else "no direction"
     if rose.p_uniform >= NO_DIRECTION:
         direction = "not significant"

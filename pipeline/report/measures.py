@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,23 +21,28 @@ from pipeline.measure.pore_statistics import (
     size_distribution,
     survey,
 )
+from pipeline.measure.pores_2d.pore_table import COLUMNS
 from pipeline.measure.porosity import Porosity
+from pipeline.phase_colours import PORE_COLOUR, RGB
+from pipeline.report.terms import Terms
 from pipeline.report.units import Scale
 from pipeline.tiling.chunk_plan import ChunkPlan
 
+#: the table of a phase whose objects are not listed
+NO_OBJECTS = pd.DataFrame({column.name: pd.Series(dtype=column.kind) for column in COLUMNS})
 #: smaller pores (px²) have a shape and a direction that come from the pixel grid more than from the pore
 SHAPE_AREA_PX = 20
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured on a scan.
+    """What was measured of pores, or of another phase of a scan; what is said of pores here holds for any.
 
     Attributes:
-        store: finished, with its pyramid.
+        store: finished, with its pyramid; of several phases, as it is read for this one (`phase_view`).
         blocks: pore and rock pixels of each block (`block_counts`).
         porosity: of the scan.
-        table: of its pores, as in ``pores.parquet``; its columns in pixels are read.
+        table: of its pores, as in ``pores.parquet``; its columns in pixels are read. `NO_OBJECTS` where there is none.
         manifest: as in ``manifest.json``; missing entries are skipped. ``reads_prompt``: whether a prompt changes what
             the model says.
         pixel_size_nm: side of a pixel (nm), if known.
@@ -47,6 +52,9 @@ class Measures:
         bodies: of a stack, the table of its 3-D pores, as in ``pores_3d.parquet``; None: the largest sections are
             listed, of which a pore has several.
         shown_slice: number of the slice that pictures and map show, from 0.
+        terms: what the phase and its objects are called.
+        colour: of the phase in pictures.
+        note: why there is no table, as a sentence.
     """
 
     store: ScanStore
@@ -60,6 +68,9 @@ class Measures:
     acquisition: Mapping[str, Any] | None = None
     bodies: pd.DataFrame | None = None
     shown_slice: int = 0
+    terms: Terms = Terms()  # noqa: RUF009 - immutable
+    colour: RGB = PORE_COLOUR
+    note: str | None = None
 
     @property
     def plan(self) -> ChunkPlan:
@@ -76,7 +87,20 @@ class Measures:
         """Probability from which a pixel is pore, if known."""
         request = self.manifest.get("request")
         threshold = request.get("threshold") if isinstance(request, Mapping) else None
+        if isinstance(request, Mapping) and isinstance(threshold, Sequence):
+            threshold = threshold[list(request["phases"]).index(self.terms.phase)]
         return None if threshold is None else float(threshold)
+
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether pixels that reach the threshold may be of another phase."""
+        request = self.manifest.get("request")
+        return isinstance(request, Mapping) and len(request.get("phases", ())) > 1
+
+    @property
+    def listed(self) -> bool:
+        """Whether its objects were measured."""
+        return self.note is None
 
     @property
     def is_stack(self) -> bool:
@@ -86,7 +110,12 @@ class Measures:
     @property
     def rows_are(self) -> str:
         """What the rows of the table are called."""
-        return "sections" if self.is_stack else "pores"
+        return "sections" if self.is_stack else self.terms.things
+
+    @property
+    def its_area(self) -> str:
+        """The area of the phase, in words."""
+        return "the pore area" if self.terms.is_pore else "its area"
 
     @property
     def shown(self) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.foreground.shading import CELL
 from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
 from pipeline.measure.pore_statistics.representative_area import LEAST_ROCK
 from pipeline.measure.porosity import CONFIDENCE, DRAWS, FEW_FIELDS
+from pipeline.phases import PORE
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
 from pipeline.report.units import length_text, percent, whole
 
@@ -25,29 +28,35 @@ REFERENCES = (
 )
 
 
-def method(measures: Measures) -> tuple[tuple[str, str], ...]:
-    """Headings and paragraphs on how the numbers were obtained."""
-    threshold = "" if measures.threshold is None else f" of {measures.threshold:g}"
+def method(measures: Measures, phases: Sequence[str] = (PORE,)) -> tuple[tuple[str, str], ...]:
+    """Headings and paragraphs on how the numbers were obtained.
+
+    Args:
+        measures: of the phase, or of one of several, with the words for any of them.
+        phases: that were asked for.
+    """
+    terms = measures.terms
     field = length_text(measures.porosity.field, measures.pixel_size_nm)
     several = measures.rows_are
-    one = "section of a slice" if measures.is_stack else "pore"
+    one = "section of a slice" if measures.is_stack else terms.thing
+    phase = terms.phase
     return (
         (
             "Segmentation",
-            "A neural network gives each pixel a probability of being pore; pixels at or above the threshold"
-            f"{threshold} are pore. Unless the settings say otherwise, shading is removed from the scan first, so that "
-            f"the rock is equally bright everywhere (median grey level in cells of {CELL} px, without large pores and "
-            "bright grains). Porosity is pore area over rock area, pores included.",
+            f"{_decision(measures, phases)} Unless the settings say otherwise, shading is removed from the scan first, "
+            f"so that the rock is equally bright everywhere (median grey level in cells of {CELL} px, without large "
+            f"pores and bright grains). {terms.fraction.capitalize()} is {phase} area over rock area, pores included.",
         ),
         (
             "Interval",
             f"Whole fields of view (side {field}{_thick(measures)}; {whole(measures.porosity.drawn)} of them with "
             f"rock) are drawn with replacement {whole(DRAWS)} times; the middle {percent(CONFIDENCE, 2)} of the "
-            "porosities are the interval (block bootstrap; Efron and Tibshirani 1993).",
+            f"{terms.fractions} are the interval (block bootstrap; Efron and Tibshirani 1993).",
         ),
         (
-            "Pores",
-            f"Pore pixels that touch at sides or corners form one {one}. The equivalent diameter is that of a circle "
+            terms.things.capitalize(),
+            f"{'Pore pixels' if terms.is_pore else 'Pixels of a phase'} that touch at sides or corners form one {one}. "
+            "The equivalent diameter is that of a circle "
             f"of the same area. {several.capitalize()} below {whole(measures.min_area_px)} px² are not in the table. "
             f"Dx is the smallest diameter up to which {several} make up x\u00a0% of the number, or of the area "
             "(ISO 9276-1); P5 to P95 in the table are defined likewise, by number.",
@@ -62,27 +71,58 @@ def method(measures: Measures) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Two-point probability S₂",
-            "The share of pairs of rock pixels at a distance, along x or y, that are both pore: porosity at distance "
-            "0, porosity squared where pores are independent. The correlation length is the distance at which the "
+            f"The share of pairs of rock pixels at a distance, along x or y, that are both {phase}: {terms.fraction} "
+            f"at distance 0, {terms.fraction} squared where {terms.things} are independent. The correlation length is "
+            "the distance at which the "
             "covariance has fallen to 1/e of its value at 0 (Torquato 2002).",
         ),
         (
             "Chords",
-            "The lengths of pore crossed by each row and each column of pixels. The mean intercept length is pore "
-            "length over half the number of visible ends, so that chords cut by a border count correctly "
+            f"The lengths of {phase} crossed by each row and each column of pixels. The mean intercept length is "
+            f"{phase} length over half the number of visible ends, so that chords cut by a border count correctly "
             "(Underwood 1970).",
         ),
         (
             "Representative area",
-            f"Porosity in adjacent fields of increasing side{_as_thick(measures)}; fields of which at least "
+            f"{terms.fraction.capitalize()} in adjacent fields of increasing side{_as_thick(measures)}; fields of "
+            "which at least "
             f"{percent(LEAST_ROCK, 2)} is rock count (VandenBygaart and Protz 1999).",
         ),
     )
 
 
+def _decision(measures: Measures, phases: Sequence[str]) -> str:
+    """How a pixel came to its phase."""
+    if len(phases) == 1:
+        threshold = "" if measures.threshold is None else f" of {measures.threshold:g}"
+        phase = measures.terms.phase
+        return (
+            f"A neural network gives each pixel a probability of being {phase}; pixels at or above the threshold"
+            f"{threshold} are {phase}."
+        )
+    return (
+        f"A neural network gives each pixel a probability of each phase ({', '.join(phases)}). A pixel is the most "
+        "probable of those that reach their threshold, or none of them: so that phases exclude each other."
+    )
+
+
+#: those that are about the objects of a phase
+_OF_PHASE = ("Resolution", "Border")
+
+
+def phase_caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
+    """Of these, those that differ from phase to phase."""
+    return tuple(one for one in caveats(measures) if one[0] in _OF_PHASE) if measures.listed else ()
+
+
+def scan_caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
+    """Of these, those that hold for the whole scan; the measures are of any phase, with the words for all of them."""
+    return tuple(one for one in caveats(measures) if one[0] not in _OF_PHASE)
+
+
 def caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
     """What a reader has to know before using the numbers, headings and paragraphs."""
-    acquisition = measures.acquisition
+    acquisition, terms = measures.acquisition, measures.terms
     found = [
         *_dimensions(measures),
         ("Resolution", _resolution(measures)),
@@ -96,14 +136,16 @@ def caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
     if measures.cut_area_share > 0:
         cut = whole(len(measures.table) - len(measures.whole_pores))
         text = (
-            f"{cut} {measures.rows_are} with {percent(measures.cut_area_share)} of the table's pore area are cut by "
-            f"the border of the {'slices' if measures.is_stack else 'scan'}. They count in porosity and number, but "
+            f"{cut} {measures.rows_are} with {percent(measures.cut_area_share)} of the table's {terms.thing} area are "
+            "cut by "
+            f"the border of the {'slices' if measures.is_stack else 'scan'}. They count in {terms.fraction} and "
+            "number, but "
             "not in sizes, shapes and directions. Large ones are cut more often than small ones."
         )
         found.append(("Border", text))
     if measures.survey.share < 1:
         text = (
-            "The scan is large, so two-point probability, chords and porosity by threshold are measured on "
+            f"The scan is large, so two-point probability, chords and {terms.fraction} by threshold are measured on "
             f"{percent(measures.survey.share)} of it, in evenly spread bands; chords along y end at their borders. "
             "Everything else is measured on the whole scan."
         )
@@ -127,18 +169,22 @@ def caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
 
 
 def _dimensions(measures: Measures) -> list[tuple[str, str]]:
-    volume = measures.manifest.get("volume") or {}
+    volume, terms = measures.manifest.get("volume") or {}, measures.terms
+    things, area = terms.things, "Area porosity" if terms.is_pore else "Area fraction"
     if not measures.is_stack:
         text = (
-            "The scan is two-dimensional. Area porosity equals volume porosity only if the section is representative "
-            "of the rock. Sizes are those of sections through pores, not of pores. Connections between pores are not "
-            "visible."
+            f"The scan is two-dimensional. {area} equals volume {terms.fraction if terms.is_pore else 'fraction'} only "
+            "if "
+            f"the section is representative of the rock. Sizes are those of sections through {things}, not of "
+            f"{things}. "
+            f"Connections between {things} are not visible."
         )
         return [("Section", text)]
     text = (
-        "Sizes, shapes and directions are those of sections through pores in each slice. A pore has a section in every "
-        "slice that it crosses, so that those through many slices are counted more often. The 3-D pores are in "
-        "pores_3d.csv, and how they are connected is under Volume below."
+        f"Sizes, shapes and directions are those of sections through {things} in each slice. "
+        f"{terms.a_thing.capitalize()} has a section in every slice that it crosses, so that those through many slices "
+        f"are counted more often. The 3-D {things} are in {terms.table}_3d.csv, and how they are connected is under "
+        f"{'Volume below' if terms.is_pore else 'In space'}."
     )
     return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume.get("caveats", ()))]
 
@@ -148,13 +194,12 @@ def _resolution(measures: Measures) -> str:
     pixel, several = "" if size is None else f" ({length_text(1, size)})", measures.rows_are
     text = (
         f"Anything smaller than a pixel{pixel} is not visible. {several.capitalize()} below {whole(min_area_px)} px² "
-        f"({length_text(np.sqrt(4 * min_area_px / np.pi), size)} in diameter) count in porosity but not in the table"
-        + ("" if dropped is None else f" (here {whole(dropped)} of them)")
-        + "."
+        f"({length_text(np.sqrt(4 * min_area_px / np.pi), size)} in diameter) count in {measures.terms.fraction} but "
+        "not in the table" + ("" if dropped is None else f" (here {whole(dropped)} of them)") + "."
     )
     if np.isfinite(measures.small_area_share):
         text += (
-            f" {percent(measures.small_area_share)} of the table's pore area is in {several} below "
+            f" {percent(measures.small_area_share)} of the table's {measures.terms.thing} area is in {several} below "
             f"{SHAPE_AREA_PX} px², whose shape and direction reflect the pixel grid and are excluded."
         )
     return text
@@ -162,7 +207,8 @@ def _resolution(measures: Measures) -> str:
 
 def _interval(measures: Measures) -> str:
     text = (
-        "The interval shows how porosity varies over this scan. It does not include the network's errors, the choice "
+        f"The interval shows how {measures.terms.its_fraction} varies over this scan. It does not include the "
+        "network's errors, the choice "
         "of the threshold, or the choice of the place on the rock."
     )
     if measures.porosity.drawn < FEW_FIELDS:
@@ -186,4 +232,5 @@ def _divided(measures: Measures) -> str:
     if not measures.is_stack:
         return ""
     slices = whole(measures.porosity.thickness)
-    return f" (divided by {slices}, the slices that a field is thick, as neighbouring slices show the same pores)"
+    same = f"as neighbouring slices show the same {measures.terms.things}"
+    return f" (divided by {slices}, the slices that a field is thick, {same})"

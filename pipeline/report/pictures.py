@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import product
 from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
@@ -20,8 +21,11 @@ from pipeline.files import atomic_path
 from pipeline.images import ImageSource
 from pipeline.images.rectangles import Rows
 from pipeline.measure.porosity import Porosity
-from pipeline.visual import any_script, mask_overlay, plain, to_grey8
-from pipeline.visual.drawing import PORE
+from pipeline.phase_colours import RGB, as_hex, phase_colours
+from pipeline.phases import PORE
+from pipeline.report.units import percent
+from pipeline.visual import any_script, phase_overlay, plain, to_grey8
+from pipeline.visual.drawing import as_float
 
 #: longest side of what is read for a panel (px)
 _OVERVIEW_SIDE = 1500
@@ -29,69 +33,114 @@ _INCHES, _DPI = 12, 110
 
 
 def write_overview(
-    path: Path, source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: Rows | None = None
+    path: Path,
+    source: ImageSource,
+    store: ScanStore,
+    fractions: Mapping[str, Porosity],
+    *,
+    slice_: int = 0,
+    rows: Rows | None = None,
 ) -> None:
     """Write `overview_figure` as PNG."""
-    figure = overview_figure(source, store, porosity, slice_=slice_, rows=rows)
+    figure = overview_figure(source, store, fractions, slice_=slice_, rows=rows)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
 
 
 @any_script()
 def overview_figure(
-    source: ImageSource, store: ScanStore, porosity: Porosity, *, slice_: int = 0, rows: Rows | None = None
+    source: ImageSource,
+    store: ScanStore,
+    fractions: Mapping[str, Porosity],
+    *,
+    slice_: int = 0,
+    rows: Rows | None = None,
 ) -> Figure:
     """Scan, pores over the scan, probability and porosity of the fields, side by side.
 
-    Read from a coarse level of the output, and from the scan a row of chunks at a time.
+    Of several phases all are drawn over the scan, with the probability that decided and a legend with their fractions;
+    those of the fields are pores' if they were asked for, else the first phase's. Read from a coarse level of the
+    output, and from the scan a row of chunks at a time.
 
     Args:
         source: the scan, or the slice of a stack that is shown.
         store: with its pyramid.
-        porosity: of the same scan, all slices.
+        fractions: area fraction of each phase of the same scan, all slices.
         slice_: number of the slice.
         rows: rows of the scan that are imaged; a line is drawn where an info bar begins or ends.
     """
     level = level_within(store, _OVERVIEW_SIDE)
-    mask, probability = (store.read_area(level, channel, slice_) for channel in (MASK, PROBABILITY))
+    codes = store.read_area(level, MASK, slice_)
+    codes = codes if store.labelled else (codes > 0).astype(np.uint8)
+    probability = _highest(store, level, slice_)
     scan = to_grey8(coarse_scan(source, store, level))
     _, high, wide = store.plan.shape
     down, across = (4, 1) if wide >= 2 * high else (2, 2)  # panels of wide scans are stacked
     aspect = down * high / (across * wide)
     figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
     panels = figure.subplots(down, across).ravel()
-    figure.suptitle(plain(_title(source, porosity, slice_)))
+    mapped, porosity = _mapped(fractions)
+    figure.suptitle(plain(_title(source, fractions, slice_)))
 
     side = _INCHES * _DPI // across
     place = {"extent": (0, wide, high, 0)}
+    colours = phase_colours(store.phases)
     panels[0].imshow(_shrunk(scan, side), cmap="gray", vmin=0, vmax=255, **place)
-    panels[1].imshow(_shrunk(mask_overlay(scan, mask), side), **place)
+    panels[1].imshow(_shrunk(phase_overlay(scan, codes, colours), side), **place)
     shown = panels[2].imshow(_shrunk(probability, side) / 255, cmap="viridis", vmin=0, vmax=1, **place)
     figure.colorbar(shown, ax=panels[2], shrink=0.7)
     fields = porosity.fields[slice_]
     extent = (0, fields.shape[1] * porosity.field, fields.shape[0] * porosity.field, 0)
     shown = panels[3].imshow(fields, cmap="magma", vmin=0, extent=extent)
     figure.colorbar(shown, ax=panels[3], shrink=0.7)
-    field = f"porosity of fields of {porosity.field} px"
-    for panel, title in zip(panels, ("scan", "pores", "probability of pore", field), strict=True):
+    field = f"{'porosity' if mapped == PORE else plain(mapped)} of fields of {porosity.field} px"
+    names = ("phases", "probability of the likeliest phase") if store.labelled else ("pores", "probability of pore")
+    for panel, title in zip(panels, ("scan", *names, field), strict=True):
         # the last fields are cut, as the scan is
         panel.set(title=title, xlim=(0, wide), ylim=(high, 0), xticks=[], yticks=[], frame_on=False)
+    if store.labelled:
+        figure.legend(handles=_patches(fractions, colours), loc="outside lower center", ncols=4, frameon=False)
     edges = [] if rows is None else [row for row in rows if 0 < row < source.shape[0]]
-    for panel, row in product(panels[:2], edges):
-        panel.axhline(row - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
+    for row in edges:
+        for panel in panels[:2]:
+            panel.axhline(row - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
     return figure
 
 
-def _title(source: ImageSource, porosity: Porosity, slice_: int) -> str:
+def _highest(store: ScanStore, level: int, slice_: int) -> np.ndarray:
+    """Probability (H, W), uint8, of the likeliest phase at each pixel."""
+    highest = store.read_area(level, PROBABILITY, slice_)
+    for channel in store.channels[PROBABILITY + 1 :]:
+        np.maximum(highest, store.read_area(level, channel, slice_), out=highest)
+    return highest
+
+
+def _mapped(fractions: Mapping[str, Porosity]) -> tuple[str, Porosity]:
+    """The phase whose fractions of fields are shown."""
+    name = PORE if PORE in fractions else next(iter(fractions))
+    return name, fractions[name]
+
+
+def _patches(fractions: Mapping[str, Porosity], colours: Sequence[RGB]) -> list[Patch]:
+    """The legend: colour, name and fraction of each phase."""
+    return [
+        Patch(facecolor=as_float(colour), edgecolor="0.2", label=f"{plain(name)}: {percent(fraction.porosity)}")
+        for (name, fraction), colour in zip(fractions.items(), colours, strict=True)
+    ]
+
+
+def _title(source: ImageSource, fractions: Mapping[str, Porosity], slice_: int) -> str:
     """What the porosity is of; a stack has the name of its folder, or of the one file that holds all slices."""
-    path, slices = Path(source.path), porosity.fields.shape[0]
+    porosity = fractions.get(PORE)
+    path, slices = Path(source.path), next(iter(fractions.values())).fields.shape[0]
+    said = "" if porosity is None else f": porosity {porosity}"
     if slices == 1:
-        return f"{path.name}: porosity {porosity}"
+        return f"{path.name}{said}"
     is_file = source.page is not None
     folder = path.parent if path.parent.name not in ("", "..") else path.parent.resolve()
     stack = path.name if is_file else folder.name
     slice_name = "" if is_file else f", {path.name}"
-    return f"{stack}: porosity {porosity} of all {slices} slices\nshown: slice {slice_ + 1}{slice_name}"
+    return f"{stack}{said}{' of' if said else ':'} all {slices} slices\nshown: slice {slice_ + 1}{slice_name}"
 
 
 def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
@@ -109,8 +158,10 @@ class Pictures:
 
     Attributes:
         scan: grey.
-        overlay: pores, transparent elsewhere.
-        probability: of pore, in colour.
+        overlay: pores, or all phases, transparent elsewhere.
+        probability: of each phase, in colour.
+        phases: names of these.
+        colours: of these in the overlay, as in `#E69F00`.
         width: of the pictures, px.
         height: of the pictures, px.
         reduction: pixels of the scan for each pixel of the pictures, along a side.
@@ -122,7 +173,9 @@ class Pictures:
 
     scan: bytes
     overlay: bytes
-    probability: bytes
+    probability: tuple[bytes, ...]
+    phases: tuple[str, ...]
+    colours: tuple[str, ...]
     width: int
     height: int
     reduction: int
@@ -131,13 +184,20 @@ class Pictures:
     pixel_size_nm: float | None
     caption: str
 
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What the viewer calls the overlay and the probabilities."""
+        several = [f"probability-{number}" for number in range(1, len(self.phases) + 1)]
+        return ("overlay", *(several if len(several) > 1 else ["probability"]))
+
 
 #: longest side of the pictures (px)
 _SIDE = 2048
-#: most bytes of the scan's and the probability's picture; a third more in the page
-_MOST_BYTES = {"scan": 1_200_000, "probability": 500_000}
-#: opacity of a pore and of its outline, of 255; a pore of one or two pixels' width is all outline
-_FILL, _OUTLINE = 90, 255
+#: most bytes of the scan's picture, of each probability's, and of these together; a third more in the page
+_MOST_BYTES = {"scan": 1_200_000, "probability": 500_000, "probabilities": 2_000_000}
+#: opacity of a pore and of its outline, of 255; a pore of one or two pixels' width is all outline. With less, orange
+#: over a black pore would be brown
+_FILL, _OUTLINE = 190, 255
 
 
 def pictures_of(
@@ -153,17 +213,21 @@ def pictures_of(
         caption: below the pictures.
     """
     level = level_within(store, _SIDE)
-    mask = store.read_area(level, MASK, slice_) > 0
-    probability = store.read_area(level, PROBABILITY, slice_)
+    codes = store.read_area(level, MASK, slice_)
+    colours = phase_colours(store.phases)
     scan = to_grey8(coarse_scan(source, store, level))
     viridis = np.rint(255 * colormaps["viridis"](np.arange(256))[:, :3]).astype(np.uint8)
+    most = min(_MOST_BYTES["probability"], _MOST_BYTES["probabilities"] // len(colours))
+    channels = store.channels[PROBABILITY:]
     x, y, width, height = store.plan.region
     return Pictures(
         scan=_lossy(scan, _MOST_BYTES["scan"]),
-        overlay=_overlay(mask),
-        probability=_lossy(viridis[probability], _MOST_BYTES["probability"]),
-        width=mask.shape[1],
-        height=mask.shape[0],
+        overlay=_overlay(codes if store.labelled else (codes > 0).astype(np.uint8), colours),
+        probability=tuple(_lossy(viridis[store.read_area(level, channel, slice_)], most) for channel in channels),
+        phases=store.phases,
+        colours=tuple(f"#{as_hex(colour)}" for colour in colours),
+        width=codes.shape[1],
+        height=codes.shape[0],
         reduction=2**level,
         corner=(x, y),
         region=(width, height),
@@ -182,10 +246,12 @@ def _lossy(pixels: np.ndarray, most: int) -> bytes:
     return data
 
 
-def _overlay(mask: np.ndarray) -> bytes:
-    rgba = np.zeros((*mask.shape, 4), np.uint8)
-    rgba[mask] = (*PORE, _FILL)
-    rgba[find_boundaries(mask, mode="inner")] = (*PORE, _OUTLINE)
+def _overlay(codes: np.ndarray, colours: Sequence[RGB]) -> bytes:
+    rgba = np.zeros((*codes.shape, 4), np.uint8)
+    for number, colour in enumerate(colours, start=1):
+        there = codes == number
+        rgba[there] = (*colour, _FILL)
+        rgba[find_boundaries(there, mode="inner")] = (*colour, _OUTLINE)
     return _webp(Image.fromarray(rgba), lossless=True, quality=50, method=4)
 
 

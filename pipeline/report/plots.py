@@ -58,12 +58,13 @@ def _one_panel() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
+def threshold_figure(probabilities: np.ndarray, threshold: float, fraction: str = "porosity") -> Figure:
     """What porosity would be at other thresholds.
 
     Args:
         probabilities: rock pixels of each 8-bit probability, (256,), not all of them of probability 0.
         threshold: that was used.
+        fraction: what the share of the rock is called.
     """
     figure, axes = _one_panel()
     reaching = np.cumsum(probabilities[::-1])[::-1] / probabilities.sum()
@@ -72,17 +73,17 @@ def threshold_figure(probabilities: np.ndarray, threshold: float) -> Figure:
     axes.axvline(threshold, color=SECOND, linestyle=SECOND_LINE, linewidth=1.2, label=f"used: {threshold:g}")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 110 * (reaching[26] or reaching[1]))
-    label_axes(axes, "probability threshold", "porosity (%)")
+    label_axes(axes, "probability threshold", f"{fraction} (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
 
 
-def correlation_figure(along_x: TwoPoint, along_y: TwoPoint, scale: Scale) -> Figure:
+def correlation_figure(along_x: TwoPoint, along_y: TwoPoint, scale: Scale, fraction: str = "porosity") -> Figure:
     """S2 along x and y, with its value for pores whose places are independent."""
     figure, axes = _one_panel()
     for (name, colour, line), pairs in zip(_ALONG, (along_x, along_y), strict=True):
         axes.plot(scale.lengths(pairs.lags), pairs.s2, color=colour, linestyle=line, linewidth=1.6, label=name)
-    axes.axhline(along_x.s2[0] ** 2, color="0.45", linewidth=0.9, linestyle=":", label="porosity squared")
+    axes.axhline(along_x.s2[0] ** 2, color="0.45", linewidth=0.9, linestyle=":", label=f"{fraction} squared")
     axes.set_ylim(bottom=0)
     # farther out the curves are flat
     lengths = [pairs.correlation_length for pairs in (along_x, along_y)]
@@ -195,7 +196,9 @@ def rose_figure(rose: OrientationRose) -> Figure:
     return figure
 
 
-def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, scale: Scale, title: str = "") -> Figure:
+def porosity_map_figure(
+    fields: np.ndarray, side: int, region: Roi, scale: Scale, title: str = "", fraction: str = "porosity"
+) -> Figure:
     """Porosity of each field of view; fields without rock stay white.
 
     Args:
@@ -204,6 +207,7 @@ def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, scale: Scale
         region: the segmented region.
         scale: of the axes.
         title: which slice it is, of a stack.
+        fraction: what the share of the rock is called.
     """
     x, y, width, height = region
     per_px = scale.per_px
@@ -218,7 +222,7 @@ def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, scale: Scale
     label_axes(axes, f"x ({scale.unit})", f"y ({scale.unit})")
     axes.grid(visible=False)
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
-    bar.set_label("porosity (%)", fontsize=9)
+    bar.set_label(f"{fraction} (%)", fontsize=9)
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
     return figure
@@ -227,13 +231,16 @@ def porosity_map_figure(fields: np.ndarray, side: int, region: Roi, scale: Scale
 _APART = 1.6  # factor between labels
 
 
-def representative_area_figure(areas: RepresentativeArea, scale: Scale, porosity: float) -> Figure:
+def representative_area_figure(
+    areas: RepresentativeArea, scale: Scale, porosity: float, fraction: str = "porosity"
+) -> Figure:
     """Mean and spread of porosity among fields of each size.
 
     Args:
         areas: at least one size, and some pore.
         scale: of the sides.
         porosity: of the whole.
+        fraction: what it is called.
     """
     figure, axes = _one_panel()
     side = areas.side * scale.per_px
@@ -248,7 +255,7 @@ def representative_area_figure(areas: RepresentativeArea, scale: Scale, porosity
     axes.xaxis.set_minor_formatter(NullFormatter())
     # single small fields may be all pore: they leave the axis, so that the spread is seen
     axes.set_ylim(0, 100 * min(areas.high.max(), (areas.mean + 3 * areas.spread).max()) * 1.05)
-    label_axes(axes, f"side of the field ({scale.unit})", "porosity (%)")
+    label_axes(axes, f"side of the field ({scale.unit})", f"{fraction} (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
 
@@ -297,11 +304,14 @@ def _porosity_map(measures: Measures) -> Drawn | None:
     fields, side, shown = measures.porosity.fields[measures.shown_slice], measures.porosity.field, measures.shown
     if not np.isfinite(fields).any():
         return None
-    text = f"Porosity of square fields of {side} px." + (" White: no rock." if np.isnan(fields).any() else "")
+    fraction = measures.terms.fraction
+    text = f"{fraction.capitalize()} of square fields of {side} px." + (
+        " White: no rock." if np.isnan(fields).any() else ""
+    )
     if shown:
-        text = f"{shown.capitalize()}: p{text[1:]}"
-    figure = porosity_map_figure(fields, side, measures.plan.region, measures.field_scale, shown)
-    return "Porosity across the scan", text, figure
+        text = f"{shown.capitalize()}: {text[0].lower()}{text[1:]}"
+    figure = porosity_map_figure(fields, side, measures.plan.region, measures.field_scale, shown, fraction)
+    return f"{fraction.capitalize()} across the scan", text, figure
 
 
 def _representative_area(measures: Measures) -> Drawn | None:
@@ -309,12 +319,14 @@ def _representative_area(measures: Measures) -> Drawn | None:
     if len(areas.side) < 2 or not areas.mean.any():
         return None
     text = (
-        f"Porosity of adjacent fields{', as thick as wide or as the stack,' if measures.is_stack else ''} against "
+        f"{measures.terms.fraction.capitalize()} of adjacent "
+        f"fields{', as thick as wide or as the stack,' if measures.is_stack else ''} against "
         "their side. Where the band is narrow, a field of that size represents the scan. The largest size has "
         f"{whole(areas.count[-1])} fields, with a standard deviation of "
         f"{number(100 * areas.spread[-1], 2)} percentage points."
     )
-    figure = representative_area_figure(areas, measures.field_scale, measures.porosity.porosity)
+    fraction = measures.terms.fraction
+    figure = representative_area_figure(areas, measures.field_scale, measures.porosity.porosity, fraction)
     return "Representative field size", text, figure
 
 
@@ -322,15 +334,18 @@ def _two_point(measures: Measures) -> Drawn | None:
     survey = measures.survey
     if not survey.two_point_x.hits[0]:
         return None
-    text = "Probability that two points at a distance are both pore. A difference between the curves is anisotropy."
-    return "Two-point correlation", text, correlation_figure(survey.two_point_x, survey.two_point_y, measures.scale)
+    phase, scale, fraction = measures.terms.phase, measures.scale, measures.terms.fraction
+    text = f"Probability that two points at a distance are both {phase}. A difference between the curves is anisotropy."
+    figure = correlation_figure(survey.two_point_x, survey.two_point_y, scale, fraction)
+    return "Two-point correlation", text, figure
 
 
 def _chords(measures: Measures) -> Drawn | None:
     survey = measures.survey
     if not (survey.chords_x.counts.any() or survey.chords_y.counts.any()):
         return None
-    text = "Lengths of pore along rows and columns of pixels; those cut by a border are excluded from the curves."
+    phase = measures.terms.phase
+    text = f"Lengths of {phase} along rows and columns of pixels; those cut by a border are excluded from the curves."
     return "Chord lengths", text, chord_figure(survey.chords_x, survey.chords_y, measures.scale)
 
 
@@ -338,17 +353,20 @@ def _threshold(measures: Measures) -> Drawn | None:
     threshold, probabilities = measures.threshold, measures.survey.probabilities
     if threshold is None or not probabilities[1:].any():
         return None
+    fraction = measures.terms.fraction
     nearby = [one for one in (threshold - 0.1, threshold + 0.1) if 0 < one < 1]
     others = " and ".join(f"{percent(measures.porosity_at(one))} at {one:.2f}" for one in nearby)
     text = (
-        f"Porosity that another threshold would give: {others}. Where the curve is steep, the edges of the pores "
-        "are uncertain."
+        f"{fraction.capitalize()} that another threshold would give: {others}. Where the curve is steep, the edges of "
+        f"the {measures.terms.things} are uncertain."
     )
-    return "Porosity and the threshold", text, threshold_figure(probabilities, threshold)
+    if measures.is_one_of_several:
+        text += " Pixels that are more likely of another phase are counted here, too."
+    return f"{fraction.capitalize()} and the threshold", text, threshold_figure(probabilities, threshold, fraction)
 
 
 def _kind(measures: Measures) -> str:
-    return "Section" if measures.is_stack else "Pore"
+    return "Section" if measures.is_stack else measures.terms.thing.capitalize()
 
 
 #: by the names of their files, in the order of the report; each function gives None where there is nothing to draw

@@ -7,8 +7,8 @@ in print and the same whatever the reader's fonts; pictures are WebP of bounded 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
@@ -17,15 +17,55 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from pipeline.engine import ScanStore
 from pipeline.files import atomic_path, write_text
 from pipeline.images import ImageSource
-from pipeline.report.key_figures import KeyFigure, key_figures, summary
+from pipeline.phase_colours import as_hex
+from pipeline.report.key_figures import KeyFigure, key_figures, phase_figures, scan_figures, summary
 from pipeline.report.measures import Measures
-from pipeline.report.method import REFERENCES, caveats, method
+from pipeline.report.method import REFERENCES, caveats, method, phase_caveats, scan_caveats
 from pipeline.report.pictures import Pictures, pictures_of
 from pipeline.report.plots import Plot, plots_of
-from pipeline.report.tables import Facts, Table, facts, tables
+from pipeline.report.tables import Facts, Table, facts, phase_table, tables, volume_table
+from pipeline.report.terms import Terms
 from pipeline.visual.figure import data_uri, svg_uri
+
+
+@dataclass(frozen=True)
+class PhaseSection:
+    """What a report says of one of several phases.
+
+    Attributes:
+        name: of the phase.
+        colour: in the pictures, as in `#E69F00`.
+        key_figures: its most important numbers.
+        summary: sentences below them.
+        plots: in reading order.
+        tables: in reading order.
+        caveats: what its numbers don't say, headings and paragraphs.
+    """
+
+    name: str
+    colour: str
+    key_figures: tuple[KeyFigure, ...]
+    summary: tuple[str, ...]
+    plots: tuple[Plot, ...]
+    tables: tuple[Table, ...]
+    caveats: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, measures: Measures) -> PhaseSection:
+        """What was measured of a phase, in words, tables and figures."""
+        in_space = [volume_table(measures)] if measures.is_stack and measures.manifest.get("volume") else []
+        return cls(
+            measures.terms.phase,
+            f"#{as_hex(measures.colour)}",
+            phase_figures(measures),
+            summary(measures),
+            plots_of(measures),
+            (*tables(measures), *in_space),
+            phase_caveats(measures),
+        )
 
 
 @dataclass(frozen=True)
@@ -45,6 +85,8 @@ class Report:
         references: that they cite.
         caveats: what the numbers don't say, headings and paragraphs.
         facts: model, settings, image, versions.
+        phase_table: of several phases, the share of each.
+        sections: of several phases, one each; then `summary`, `plots` and `tables` are empty.
     """
 
     title: str
@@ -59,35 +101,68 @@ class Report:
     references: tuple[str, ...]
     caveats: tuple[tuple[str, str], ...]
     facts: tuple[Facts, ...]
+    phase_table: Table | None = None
+    sections: tuple[PhaseSection, ...] = ()
 
     @property
-    def figures(self) -> dict[str, Figure]:
-        """The drawings by their names, to be saved as files or logged."""
-        return {plot.name: plot.figure for plot in self.plots}
+    def subject(self) -> str:
+        """What it is about, for the page's title."""
+        return "Phases" if self.sections else "Pores"
+
+    @property
+    def figures(self) -> list[dict[str, Figure]]:
+        """The drawings of each phase by their names, to be saved as files or logged."""
+        plots = [section.plots for section in self.sections] or [self.plots]
+        return [{plot.name: plot.figure for plot in one} for one in plots]
 
 
-def report_of_scan(measures: Measures, source: ImageSource, path: str | None = None) -> Report:
+def report_of_scan(
+    phases: Sequence[Measures], store: ScanStore, source: ImageSource, path: str | None = None
+) -> Report:
     """Put what was measured into words, tables, pictures and figures.
 
     Args:
-        measures: of the scan.
+        phases: what was measured of each phase of the scan; there is at least one.
+        store: with all of them.
         source: the scan, or the slice of a stack that is shown.
         path: what the user gave, if `source` is a slice of it.
     """
+    measures = phases[0]
     caption = f"{measures.shown.capitalize()}." if measures.shown else ""
+    title = Path(path or source.path).name or source.path
+    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    pictures = pictures_of(source, store, measures.shown_slice, measures.pixel_size_nm, caption)
+    if not store.labelled:
+        return Report(
+            title=title,
+            source=path or source.name,
+            made=made,
+            key_figures=key_figures(measures),
+            summary=summary(measures),
+            pictures=pictures,
+            plots=plots_of(measures),
+            tables=tables(measures),
+            method=method(measures),
+            references=REFERENCES,
+            caveats=caveats(measures),
+            facts=facts(measures),
+        )
+    any_of_them = replace(measures, terms=Terms("the phase", measures.is_stack, "objects_*"))
     return Report(
-        title=Path(path or source.path).name or source.path,
+        title=title,
         source=path or source.name,
-        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        key_figures=key_figures(measures),
-        summary=summary(measures),
-        pictures=pictures_of(source, measures.store, measures.shown_slice, measures.pixel_size_nm, caption),
-        plots=plots_of(measures),
-        tables=tables(measures),
-        method=method(measures),
+        made=made,
+        key_figures=scan_figures(measures),
+        summary=(),
+        pictures=pictures,
+        plots=(),
+        tables=(),
+        method=method(any_of_them, store.phases),
         references=REFERENCES,
-        caveats=caveats(measures),
-        facts=facts(measures),
+        caveats=scan_caveats(any_of_them),
+        facts=facts(measures, alone=False),
+        phase_table=phase_table(phases),
+        sections=tuple(PhaseSection.of(one) for one in phases),
     )
 
 
@@ -103,6 +178,7 @@ def write_report(path: Path, report: Report) -> None:
         (folder / name).read_text(encoding="utf-8") for name in ("report.html.j2", "report.css", "viewer.js")
     )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["webp"] = lambda data: data_uri("image/webp", data)
     environment.filters["svg"] = svg_uri
     # style and script are this package's, not a user's text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.measure.pore_statistics import weighted_quantiles
+from pipeline.measure.porosity import CONFIDENCE
+from pipeline.phase_colours import as_hex
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.units import MISSING, number, percent, whole, with_unit
+from pipeline.report.terms import Terms
+from pipeline.report.units import MISSING, number, percent, percent_range, whole, with_unit
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Table:
         rows: one text for each column.
         boxes: for each row x, y, width and height in the scan (px) of what it is about, to be shown in the picture, or
             None where it is not in it; empty where rows have no place.
+        swatches: for each row the colour of what it is about, as in `#E69F00`, or an empty text; empty where rows have
+            none.
     """
 
     title: str
@@ -32,6 +37,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     boxes: tuple[tuple[int, int, int, int] | None, ...] = ()
+    swatches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,12 +92,14 @@ def _percentiles(measures: Measures) -> Table:
     for column, name in _SHAPES:
         pores = measures.whole_pores if column == "mean_probability" else measures.shaped_pores
         rows.append((name, *_row(pores[column].to_numpy(np.float64))))
-    counted = "a pore has one in every slice that it crosses" if measures.is_stack else "each counted once"
+    counted = (
+        f"{measures.terms.a_thing} has one in every slice that it crosses" if measures.is_stack else "each counted once"
+    )
     several = measures.rows_are
     caption = (
         f"Each measure over the {whole(len(measures.whole_pores))} {several} not cut by a border; {counted}. "
         f"Aspect ratio, circularity and solidity: over the {whole(len(measures.shaped_pores))} of them with at least "
-        f"{SHAPE_AREA_PX} px². The full table is in pores.csv and pores.parquet."
+        f"{SHAPE_AREA_PX} px². The full table is in {measures.terms.table}.csv and {measures.terms.table}.parquet."
     )
     columns = ("measure", "mean", *(f"P{percentile}" for percentile in _PERCENTILES), "largest")
     return Table(f"{several.capitalize()} in numbers", caption, columns, tuple(rows))
@@ -114,7 +122,7 @@ def _largest(measures: Measures) -> Table:
         number_and_slice = {"section": str(pore["pore"]), "slice": str(pore["slice"] + 1)}
         rows.append(
             {
-                **(number_and_slice if measures.is_stack else {"pore": str(pore["pore"])}),
+                **(number_and_slice if measures.is_stack else {measures.terms.thing: str(pore["pore"])}),
                 f"area ({unit})": number(pore["area_px"] * per_px),
                 f"diameter ({scale.unit})": number(pore["equivalent_diameter_px"] * scale.per_px),
                 f"Feret ({scale.unit})": number(pore["feret_max_px"] * scale.per_px),
@@ -127,11 +135,11 @@ def _largest(measures: Measures) -> Table:
         )
         boxes.append(_box(pore) if pore["slice"] == measures.shown_slice else None)
     share = pores["area_px"].sum() / measures.table["area_px"].sum()
-    caption = f"The {len(pores)} largest {measures.rows_are} hold {percent(share)} of the pore area in the table."
+    caption = f"The {len(pores)} largest {measures.rows_are} hold {percent(share)} of {measures.its_area} in the table."
     if measures.is_stack:
         caption += (
-            " A pore has a section in every slice that it crosses, and may be listed several times. Slices count from "
-            "1 (in pores.csv from 0)."
+            f" {measures.terms.a_thing.capitalize()} has a section in every slice that it crosses, and may be listed "
+            f"several times. Slices count from 1 (in {measures.terms.table}.csv from 0)."
         )
     return _listed(f"Largest {measures.rows_are}", caption, rows, boxes)
 
@@ -146,7 +154,7 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
         voxels = {"volume (voxels)": whole(pore["volume_voxels"])}
         rows.append(
             {
-                "pore": str(pore["pore"]),
+                measures.terms.thing: str(pore["pore"]),
                 "slices": f"{first + 1} to {last + 1}" if last > first else str(first + 1),
                 **({"volume (µm³)": number(pore["volume_um3"])} if "volume_um3" in pore else voxels),
                 f"diameter ({scale.unit})": number(pore["equivalent_diameter_px"] * scale.per_px),
@@ -156,13 +164,16 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
         )
         boxes.append(_box(pore) if first <= measures.shown_slice <= last else None)
     share = pores["volume_voxels"].sum() / bodies["volume_voxels"].sum()
+    things, file = measures.terms.things, f"{measures.terms.table}_3d.csv"
+    volume = "the pore volume" if measures.terms.is_pore else "its volume"
     caption = (
-        f"The {len(pores)} largest 3-D pores, each listed once, hold {percent(share)} of the pore volume; the "
+        f"The {len(pores)} largest 3-D {things}, each listed once, hold {percent(share)} of {volume}; the "
         "diameter is that of a sphere of the same volume. The first and the last slice are borders, too. The frame in "
-        "the picture encloses all slices of the pore. Numbers are those of pores_3d.csv. Slices count from 1 (in "
-        "pores_3d.csv from 0)."
+        f"the picture encloses all slices of the {measures.terms.thing}. Numbers are those of {file}. Slices count "
+        "from "
+        f"1 (in {file} from 0)."
     )
-    return _listed("Largest pores", caption, rows, boxes)
+    return _listed(f"Largest {things}", caption, rows, boxes)
 
 
 def _centroid(pore: Mapping[str, Any]) -> dict[str, str]:
@@ -201,6 +212,7 @@ def _directions(measures: Measures) -> Table:
 
 
 _SETTINGS = {
+    "phases": "Phases",
     "prompt": "Text prior",
     "threshold": "Threshold",
     "region": "Region (x, y, width, height; px)",
@@ -215,8 +227,43 @@ _SETTINGS = {
 }
 
 
-def facts(measures: Measures) -> tuple[Facts, ...]:
-    """Image, model, settings and versions; unknown values are skipped."""
+def phase_table(measures: Sequence[Measures]) -> Table:
+    """A row for each phase: its share of the rock with its interval, and how many objects it has."""
+    fraction = "volume fraction" if measures[0].is_stack else "area fraction"
+    rows = []
+    for one in measures:
+        share, space = one.porosity, one.manifest.get("volume")
+        interval = percent_range(share.low, share.high) if np.isfinite(share.low) else MISSING
+        count = space["connectivity"]["pores"] if space else len(one.table)
+        rows.append((one.terms.phase, percent(share.porosity), interval, whole(count) if one.listed else MISSING))
+    named = sum(one.porosity.pore for one in measures)
+    rock = measures[0].porosity.rock
+    rows.append(("none of these", percent(1 - named / rock if rock else float("nan")), MISSING, MISSING))
+    caption = "Shares of the analysed rock; a pixel belongs to one phase at most."
+    columns = (
+        "phase",
+        fraction,
+        f"{percent(CONFIDENCE, 2)} interval",
+        "3-D objects" if measures[0].is_stack else "objects",
+    )
+    swatches = (*(f"#{as_hex(one.colour)}" for one in measures), "")
+    return Table("Phases", caption, columns, tuple(rows), swatches=swatches)
+
+
+def volume_table(measures: Measures) -> Table:
+    """Of a phase of a stack, what was measured in space."""
+    found = _volume(_mapping(measures.manifest.get("volume")), measures.terms)
+    rows = tuple((name, _text(value)) for name, value in found.items() if value is not None)
+    return Table("In space", "How its voxels are connected from slice to slice.", ("measure", "value"), rows)
+
+
+def facts(measures: Measures, alone: bool = True) -> tuple[Facts, ...]:
+    """Image, model, settings and versions; unknown values are skipped.
+
+    Args:
+        measures: of the phase, or of one of several.
+        alone: whether it is the only phase; what is said of others' volumes has its place with them.
+    """
     manifest = measures.manifest
     request = _mapping(manifest.get("request"))
     model = {"Checkpoint": manifest.get("checkpoint"), "SHA-256 of the checkpoint": request.get("checkpoint_sha256")}
@@ -233,7 +280,7 @@ def facts(measures: Measures) -> tuple[Facts, ...]:
         settings["Seams: places compared"] = seam["crops"]
     groups = (
         ("Image", {**_taken(measures.acquisition), **_file(_mapping(request.get("scan")))}),
-        ("Volume", _volume(_mapping(manifest.get("volume")))),
+        ("Volume", _volume(_mapping(manifest.get("volume")), measures.terms) if alone else {}),
         ("Model", model),
         ("Settings", settings),
         ("Versions", dict(_mapping(manifest.get("versions")))),
@@ -270,16 +317,16 @@ def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
+def _volume(volume: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
     """What is measured on stacks only."""
     found = _mapping(volume.get("connectivity"))
     shares = {axis: _mapping(found.get(axis)).get("percolating_share") for axis in "xyz"}
     return {
         "Slices": volume.get("slices"),
         "Slice spacing": _quantity(volume.get("slice_spacing_nm"), "nm"),
-        "3-D pores": found.get("pores"),
-        "Pore volume": _quantity(volume.get("pore_volume_um3"), "µm³"),
-        "Share of the pore volume in the largest pore": _percent(found.get("largest_share")),
+        f"3-D {terms.things}": found.get("pores"),
+        f"{terms.thing.capitalize()} volume": _quantity(volume.get("pore_volume_um3"), "µm³"),
+        f"Share of the {terms.thing} volume in the largest {terms.thing}": _percent(found.get("largest_share")),
         **{f"Connected fraction along {axis}": _percent(share) for axis, share in shares.items()},
         "Shift of neighbouring slices, median": _quantity(_mapping(volume.get("shifts")).get("median_px"), "px"),
     }

@@ -12,15 +12,13 @@ from matplotlib.font_manager import fontManager
 from PIL import Image, ImageDraw, ImageFont
 
 from pipeline.files import atomic_path
-
-RGB = tuple[int, int, int]
+from pipeline.phase_colours import PORE_COLOUR, RGB
 
 BLUE: RGB = (0, 114, 178)
 VERMILLION: RGB = (213, 94, 0)
 YELLOW: RGB = (240, 228, 66)
-ORANGE: RGB = (230, 159, 0)
 
-PORE = ORANGE
+PORE = PORE_COLOUR
 TRUE_POSITIVE = BLUE
 FALSE_POSITIVE = VERMILLION
 FALSE_NEGATIVE = YELLOW

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.ndimage import map_coordinates
 from skimage.segmentation import find_boundaries
@@ -20,7 +22,8 @@ from pipeline.visual.drawing import (
 
 #: Share of the pixels that may saturate at either end of the grey scale, in percent.
 _SATURATED = 0.5
-_FILL = 0.35
+#: how far white is drawn towards white from the colour of its phase
+_PALEST = 0.6
 #: Opacity of correct and of wrong pixels: the picture is there to show the errors.
 _CORRECT = 0.65
 _ERROR = 1.0
@@ -59,15 +62,13 @@ def to_grey8(image: np.ndarray) -> np.ndarray:
     return np.rint(values, out=values).astype(np.uint8)
 
 
-def mask_overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image in grey with the pores in translucent colour.
-
-    The outermost pixels of a pore are drawn in full colour: a pore of one or two pixels' width, which a translucent
-    fill would hide, is seen as a bright line, and a wide one keeps its grey levels within a crisp contour.
+def mask_overlay(image: np.ndarray, mask: np.ndarray, colour: RGB = PORE) -> np.ndarray:
+    """The image in grey with the pores, or another phase, in colour; as `phase_overlay` of the one phase.
 
     Args:
         image: (H, W), any real type.
-        mask: (H, W), nonzero where there is pore.
+        mask: (H, W), nonzero in the phase.
+        colour: of the phase.
 
     Returns:
         (H, W, 3), uint8.
@@ -75,11 +76,41 @@ def mask_overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: sizes that do not agree.
     """
-    pore = _as_mask(mask, image.shape)
+    return phase_overlay(image, _as_mask(mask, image.shape).view(np.uint8), [colour])
+
+
+def phase_overlay(image: np.ndarray, codes: np.ndarray, colours: Sequence[RGB]) -> np.ndarray:
+    """The image in grey with each phase in its colour, paler where the image is brighter.
+
+    A translucent colour over black would be a dark brown or green that is hardly told from grey: here black becomes the
+    colour itself. The outermost pixels of a phase are drawn in full colour: a pore of one or two pixels' width is seen
+    as a bright line, and a wide one keeps its grey levels within a crisp contour.
+
+    Args:
+        image: (H, W), any real type.
+        codes: (H, W), uint8: the number of the phase from 1, 0 for none.
+        colours: of each phase.
+
+    Returns:
+        (H, W, 3), uint8.
+
+    Raises:
+        ValueError: sizes that do not agree.
+    """
+    _as_mask(codes, image.shape)
     rgb = _as_rgb(image)
-    _blend(rgb, pore, PORE, _FILL)
-    _blend(rgb, find_boundaries(pore, mode="inner"), PORE, 1.0)
+    for number, colour in enumerate(colours, start=1):
+        there = codes == number
+        _tint(rgb, there, colour)
+        _blend(rgb, find_boundaries(there, mode="inner"), colour, 1.0)
     return rgb
+
+
+def _tint(rgb: np.ndarray, where: np.ndarray, colour: RGB) -> None:
+    """Turn grey levels into shades from a colour, for black, to a pale one, for white, in place."""
+    for channel, value in enumerate(colour):
+        shades = np.rint(value + (255 - value) * _PALEST * np.arange(256) / 255).astype(np.uint8)
+        np.copyto(rgb[..., channel], shades[rgb[..., channel]], where=where)
 
 
 def error_overlay(image: np.ndarray, predicted: np.ndarray, truth: np.ndarray, *, legend: bool = True) -> np.ndarray:

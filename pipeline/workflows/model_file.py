@@ -94,6 +94,13 @@ class TrainedModel:
             return self.thresholds[0]
         return {phase.name: value for phase, value in zip(self.phases, self.thresholds, strict=True)}
 
+    def logits_of(self, phases: Sequence[Phase]) -> list[int] | None:
+        """Which of the network's logits are those of some of its phases; None: it gives those that it is asked for."""
+        if isinstance(self.network, VLSENet) or len(phases) == len(self.phases):
+            return None
+        names = [phase.name for phase in self.phases]
+        return [names.index(phase.name) for phase in phases]
+
     @property
     def reads_text(self) -> bool:
         """Whether text features change what the network says."""

@@ -31,7 +31,20 @@ def write_all(path: Path, plan: ChunkPlan = PLAN, order: list[int] | None = None
     store = ScanStore.create(path, plan, "request")
     probability = probability_of(plan)
     for index in order or range(len(plan)):
-        store.write_chunk(index, part(plan, probability, index), threshold)
+        store.write_chunk(index, part(plan, probability, index)[None], [threshold])
+    build_pyramid(store)
+    return store
+
+
+PHASES = ("pore", "silt grain")
+
+
+def write_phases(path: Path, plan: ChunkPlan = PLAN, thresholds: tuple[float, ...] = (0.5, 0.6)) -> ScanStore:
+    """A store of two phases, of `probability_of(plan)` with the seeds 0 and 1, with its pyramid."""
+    store = ScanStore.create(path, plan, "request", phases=PHASES)
+    maps = [probability_of(plan, seed) for seed in range(len(PHASES))]
+    for index in range(len(plan)):
+        store.write_chunk(index, np.stack([part(plan, one, index) for one in maps]), thresholds)
     build_pyramid(store)
     return store
 
@@ -50,7 +63,7 @@ def segment(folder: Path, pause: float = 0.0) -> None:
         done = journal.entries()
         for index in range(len(PLAN)):
             if index not in done:
-                journal.add(index, store.write_chunk(index, part(PLAN, probability, index), 0.5))
+                journal.add(index, store.write_chunk(index, part(PLAN, probability, index)[None], [0.5]))
                 time.sleep(pause)
         build_pyramid(store)
         journal.finish({})

@@ -9,11 +9,11 @@ import pytest
 import tifffile
 
 from pipeline.engine import ScanStore, export_nifti, export_tiff, mask_files
-from pipeline.engine.store import CHANNELS
+from pipeline.engine.store import MASK
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.tiling.chunk_plan import ChunkPlan
-from tests.engine.scans import write_all
+from tests.engine.scans import write_all, write_phases
 
 PLANS = [
     ChunkPlan(150, 117, chunk=32, block=16),
@@ -24,10 +24,9 @@ PLANS = [
 
 def level_of(store: ScanStore, level: int) -> np.ndarray:
     depth, rows, columns = store.grid(level)
-    mask = CHANNELS.index("mask")
     return np.stack(
         [
-            np.block([[store.read(level, mask, (z, y, x)) for x in range(columns)] for y in range(rows)])
+            np.block([[store.read(level, MASK, (z, y, x)) for x in range(columns)] for y in range(rows)])
             for z in range(depth)
         ]
     )
@@ -114,6 +113,21 @@ def test_full_disk_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         with pytest.raises(UserError, match="no space left"):
             write(store, tmp_path / name)
     assert [file.name for file in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+def test_files_of_several_phases_hold_their_numbers_and_names(tmp_path: Path) -> None:
+    store = write_phases(tmp_path / "a.ome.zarr", PLANS[1])
+    export_tiff(store, tmp_path / "a.ome.tif")
+    export_nifti(store, tmp_path / "a.nii")
+    expected = level_of(store, 0)
+    assert set(np.unique(expected)) == {0, 1, 2}
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        np.testing.assert_array_equal(file.asarray(), expected)
+        assert "0 none, 1 pore, 2 silt grain" in file.ome_metadata
+    image = nib.load(tmp_path / "a.nii")
+    np.testing.assert_array_equal(np.asarray(image.dataobj), expected.T)
+    assert bytes(image.header["descrip"].item()) == b"0 none, 1 pore, 2 silt grain"
+    assert image.header.get_intent()[0] == "label"
 
 
 def test_unknown_suffix(tmp_path: Path) -> None:

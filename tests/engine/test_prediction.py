@@ -137,7 +137,7 @@ def segmented(chunked: ChunkPredictor, path) -> ScanStore:
     store = ScanStore.create(path, chunked.windows.plan, "request")
 
     def write(index: int, probability: np.ndarray) -> None:
-        store.write_chunk(index, probability[0], 0.5)
+        store.write_chunk(index, probability, [0.5])
 
     chunked(range(len(chunked.windows.plan)), write)
     return store
@@ -146,20 +146,20 @@ def segmented(chunked: ChunkPredictor, path) -> ScanStore:
 def test_the_certificate_finds_a_seam_where_there_is_one_only(tmp_path) -> None:
     network = local_network()
     seamless = predictor(network)
-    clean = certify(seamless, segmented(seamless, tmp_path / "a.ome.zarr"), 0.5)
+    clean = certify(seamless, segmented(seamless, tmp_path / "a.ome.zarr"), [0.5])
     assert clean["crops"] == 4
     assert clean["pixels"] == 4 * 64**2
     assert clean["largest"] < 1.01 / 255
     # statistics of the window
     reading = predictor(lambda windows: 5 * network(windows) + 40 * windows.mean((1, 2, 3), keepdim=True))
-    seam = certify(reading, segmented(reading, tmp_path / "b.ome.zarr"), 0.5)
+    seam = certify(reading, segmented(reading, tmp_path / "b.ome.zarr"), [0.5])
     assert seam["largest"] > 10 / 255
 
 
 def test_the_certificate_compares_probabilities_as_they_are_stored(tmp_path) -> None:
     """Rounding to steps of 1/255 is no seam: only a pixel beside the middle of a step may fall to its other side."""
     seamless = predictor(local_network())
-    found = certify(seamless, segmented(seamless, tmp_path / "a.ome.zarr"), 0.5)
+    found = certify(seamless, segmented(seamless, tmp_path / "a.ome.zarr"), [0.5])
     assert found["mean"] < 0.01 / 255  # rounding alone makes 0.25 / 255
     assert found["largest"] * 255 == pytest.approx(round(found["largest"] * 255), abs=1e-4)
 
@@ -171,10 +171,10 @@ def test_the_certificate_is_of_corners_in_rock_alone(tmp_path, columns: slice, c
     empty[0, 0, columns] = False  # one cell of 128 pixels holds one corner of chunks of 64 with its surroundings
     store = segmented(chunked, tmp_path / "a.ome.zarr")
     chunked.foreground = Foreground(chunked.foreground.normalisation, (RockMask(empty[0], (300, 420)),))
-    found = certify(chunked, store, 0.5)
+    found = certify(chunked, store, [0.5])
     assert found["crops"] == crops
 
 
 def test_a_scan_of_one_chunk_has_no_seam_to_certify(tmp_path) -> None:
     chunked = predictor(local_network(), roi=Roi(0, 0, 64, 64))
-    assert certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), 0.5) == {"crops": 0}
+    assert certify(chunked, segmented(chunked, tmp_path / "a.ome.zarr"), [0.5]) == {"crops": 0}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pipeline.engine import ScanStore, build_pyramid
-from pipeline.engine.pyramid import halve_mask, halve_probability
+from pipeline.engine.pyramid import halve_codes, halve_mask, halve_probability
 from tests.engine.scans import PLAN, bytes_of, part, probability_of, write_all
 
 IMAGES = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)))
@@ -36,6 +37,25 @@ def test_mask_is_pore_from_half_the_area_on(pixels: np.ndarray) -> None:
     np.testing.assert_array_equal(halve_mask(mask), expected)
 
 
+@settings(max_examples=100)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 4)))
+def test_a_code_is_that_of_most_pixels_and_a_phase_where_as_many_are_none(codes: np.ndarray) -> None:
+    padded = np.pad(codes, ((0, codes.shape[0] % 2), (0, codes.shape[1] % 2)), mode="edge")
+    coarse = halve_codes(codes)
+    for y, row in enumerate(windows(padded)):
+        for x, window in enumerate(row):
+            counts = Counter(window.ravel().tolist())
+            most = [code for code, count in counts.items() if count == max(counts.values())]
+            assert coarse[y, x] == min(most, key=lambda code: (code == 0, code))
+
+
+@settings(max_examples=30)
+@given(IMAGES)
+def test_codes_of_one_phase_are_halved_as_its_mask(pixels: np.ndarray) -> None:
+    codes = (pixels > 127).astype(np.uint8)
+    np.testing.assert_array_equal(halve_codes(codes) * 255, halve_mask(codes * np.uint8(255)))
+
+
 def test_levels_by_chunks_are_those_of_the_whole_image(tmp_path: Path) -> None:
     store = write_all(tmp_path / "a.ome.zarr")
     group = zarr.open(str(tmp_path / "a.ome.zarr"), mode="r")
@@ -50,7 +70,7 @@ def test_goes_on_and_ends_with_the_same_bytes(tmp_path: Path, monkeypatch: pytes
     write_all(tmp_path / "a" / "x.ome.zarr")
     store = ScanStore.create(tmp_path / "b" / "x.ome.zarr", PLAN, "request")
     for index in range(len(PLAN)):
-        store.write_chunk(index, part(PLAN, probability_of(PLAN), index), 0.5)
+        store.write_chunk(index, part(PLAN, probability_of(PLAN), index)[None], [0.5])
     write = ScanStore.write
     written: list[tuple] = []
 

@@ -62,7 +62,7 @@ def test_large_chunks_are_one_block_of_blosc(tmp_path: Path) -> None:
     """Blosc's threads place several blocks in the order in which they finish: their bytes would differ between runs."""
     plan = ChunkPlan(1024, 1024)
     store = ScanStore.create(tmp_path / "a.ome.zarr", plan, "request")
-    store.write_chunk(0, probability_of(plan)[0], 0.5)
+    store.write_chunk(0, probability_of(plan), [0.5])
     header = (tmp_path / "a.ome.zarr/0/0/1/0/0/0").read_bytes()[:12]
     uncompressed, block = np.frombuffer(header, "<u4")[1:]
     assert uncompressed == block == 1024 * 1024
@@ -78,7 +78,7 @@ def test_two_writers_give_the_bytes_of_one(tmp_path: Path) -> None:
     def work(rank: int) -> None:
         store = ScanStore.open(path, PLAN)
         for index in range(rank, len(PLAN), 2):
-            store.write_chunk(index, part(PLAN, probability_of(PLAN), index), 0.5)
+            store.write_chunk(index, part(PLAN, probability_of(PLAN), index)[None], [0.5])
         barrier.wait()
         build_pyramid(store, rank, 2, barrier=barrier.wait)
 
@@ -96,7 +96,7 @@ def test_counts_and_ground_without_rock(tmp_path: Path) -> None:
     probability = probability_of(plan)[0]
     rock = np.zeros((40, 24), bool)
     rock[:20, :18] = True
-    counts = store.write_chunk(0, probability, 0.5, rock)
+    counts = store.write_chunk(0, probability[None], [0.5], rock)
     np.testing.assert_array_equal(counts.rock, [[256, 32], [64, 8], [0, 0]])
     assert counts.pore[1, 0] == (probability[16:20, :16] >= 0.5).sum()
     assert counts.pore.sum() == (store.read(0, 0, (0, 0, 0)) == 255).sum() == (probability[rock] >= 0.5).sum()
@@ -107,7 +107,7 @@ def test_full_disk_is_one_clear_error_and_what_is_done_stays(tmp_path: Path, mon
     path = tmp_path / "b" / "x.ome.zarr"
     store = ScanStore.create(path, PLAN, "request")
     probability = probability_of(PLAN)
-    store.write_chunk(0, part(PLAN, probability, 0), 0.5)
+    store.write_chunk(0, part(PLAN, probability, 0)[None], [0.5])
     before = bytes_of(path)
 
     def full(handle: int) -> None:
@@ -116,7 +116,7 @@ def test_full_disk_is_one_clear_error_and_what_is_done_stays(tmp_path: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(UserError, match="no space left"):
-            store.write_chunk(1, part(PLAN, probability, 1), 0.5)
+            store.write_chunk(1, part(PLAN, probability, 1)[None], [0.5])
     assert bytes_of(path) == before
     write_all(path)
     write_all(tmp_path / "a" / "x.ome.zarr")
@@ -126,13 +126,13 @@ def test_full_disk_is_one_clear_error_and_what_is_done_stays(tmp_path: Path, mon
 def test_nan_is_refused(tmp_path: Path) -> None:
     store = ScanStore.create(tmp_path / "a.ome.zarr", PLAN, "request")
     with pytest.raises(UserError, match="x 32, y 0"):
-        store.write_chunk(1, np.full((32, 32), np.nan, np.float32), 0.5)
+        store.write_chunk(1, np.full((1, 32, 32), np.nan, np.float32), [0.5])
     assert not store.has_chunk(1)
 
 
 def test_other_requests_and_other_folders_are_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.ome.zarr"
-    ScanStore.create(path, PLAN, "request").write_chunk(0, part(PLAN, probability_of(PLAN), 0), 0.5)
+    ScanStore.create(path, PLAN, "request").write_chunk(0, part(PLAN, probability_of(PLAN), 0)[None], [0.5])
     assert ScanStore.create(path, PLAN, "request").has_chunk(0)
     with pytest.raises(UserError, match="other settings"):
         ScanStore.create(path, PLAN, "another")

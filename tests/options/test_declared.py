@@ -17,7 +17,7 @@ from pipeline.networks import NETWORKS, Switches, VLSENet, build_network
 from pipeline.networks.blocks import NORMS
 from pipeline.networks.factory import PRESETS, preset_features
 from pipeline.networks.unet import UNet
-from pipeline.options import BUNDLE, default, options_of, result_options
+from pipeline.options import BUNDLE, default, move_to_entries, options_of, result_options
 from pipeline.options.configs import OF_CONFIGS
 from pipeline.text.sources import TEXT_SOURCES
 from pipeline.workflows.export import FORMATS as EXPORT_FORMATS
@@ -75,7 +75,8 @@ def test_settings_of_a_scan_are_its_options():
     settings = {field.name: field.default for kind in (ScanSettings, PredictionSettings) for field in fields(kind)}
     assert set(result_options("scan")) - {"input", "checkpoint", "text_weights"} <= set(settings)
     for name, value in settings.items():
-        if value is not MISSING and name != "prediction":
+        # those of the phases are the model's
+        if value is not MISSING and name not in ("prediction", "phases"):
             assert (list(value) if isinstance(value, tuple) else value) == default("scan", name), name
 
 
@@ -100,3 +101,19 @@ def test_defaults_in_python_are_those_declared():
     assert vars(Switches()) == default("train", "switches")
     split = signature(make_split_file).parameters
     assert all(split[name].default == default("prepare", name) for name in ("val", "test", "seed", "overwrite"))
+
+
+def test_an_option_of_two_commands_stays_with_the_one_that_runs():
+    """`phases` names those of a data set in a training, and those that are asked for in a scan."""
+    scan = {"command": "scan", "data": {"phases": None}, "phases": "pore"}
+    move_to_entries(scan)
+    assert (scan["phases"], scan["data"]["phases"]) == ("pore", None)
+    evaluation = {"command": "evaluate", "data": {"phases": None}, "phases": "pore=2"}
+    move_to_entries(evaluation)
+    assert evaluation == {"command": "evaluate", "data": {"phases": "pore=2"}}
+
+
+def test_thresholds_by_name_are_read_from_the_command_line():
+    kind = options_of("scan")["threshold"].kind
+    assert kind.read("pore=0.3, silt grain=0.6") == {"pore": 0.3, "silt grain": 0.6}
+    assert kind.read("0.4") == 0.4

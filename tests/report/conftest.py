@@ -99,7 +99,7 @@ def make_report(
             acquisition=acquisition,
             **options,
         )
-        return report_of_scan(measures, source, path)
+        return report_of_scan([measures], measures.store, source, path)
 
 
 @pytest.fixture(scope="session")

@@ -19,15 +19,15 @@ PLAN = ChunkPlan(*SCAN.shape, chunk=64, block=32, roi=ROI)
 
 
 @pytest.fixture
-def segmented(tmp_path: Path) -> tuple[ScanStore, Porosity]:
+def segmented(tmp_path: Path) -> tuple[ScanStore, dict[str, Porosity]]:
     store = write_all(tmp_path / "out.ome.zarr", PLAN)
     with Journal.open(tmp_path / "journal", {}) as journal:
         for index in range(len(PLAN)):
-            journal.add(index, store.write_chunk(index, part(PLAN, probability_of(PLAN), index), 0.5))
-        return store, measure_porosity(PLAN, journal.entries())
+            journal.add(index, store.write_chunk(index, part(PLAN, probability_of(PLAN), index)[None], [0.5]))
+        return store, {"pore": measure_porosity(PLAN, journal.entries())}
 
 
-def test_the_line_is_drawn_where_the_info_bar_begins(segmented: tuple[ScanStore, Porosity]) -> None:
+def test_the_line_is_drawn_where_the_info_bar_begins(segmented: tuple[ScanStore, dict[str, Porosity]]) -> None:
     source = ArraySource(SCAN)
     scan, pores, *others = overview_figure(source, *segmented, rows=Rows(0, 340)).axes[:4]
     for panel in (scan, pores):
@@ -36,21 +36,23 @@ def test_the_line_is_drawn_where_the_info_bar_begins(segmented: tuple[ScanStore,
     assert not any(panel.lines for panel in overview_figure(source, *segmented, rows=Rows(0, 400)).axes)
 
 
-def test_all_panels_show_the_region_in_its_place(segmented: tuple[ScanStore, Porosity]) -> None:
+def test_all_panels_show_the_region_in_its_place(segmented: tuple[ScanStore, dict[str, Porosity]]) -> None:
     panels = overview_figure(ArraySource(SCAN), *segmented).axes[:4]
     for panel in panels:
         assert panel.get_xlim() == (0, 250)
         assert panel.get_ylim() == (330, 0)
     for panel in panels[:3]:
         assert panel.images[0].get_extent() == [0, 250, 330, 0]
-    fields = segmented[1].fields[0]
+    fields = segmented[1]["pore"].fields[0]
     np.testing.assert_array_equal(panels[3].images[0].get_array(), fields)
     shown = panels[2].images[0].get_array()
     assert shown.mean() == pytest.approx(probability_of(PLAN).mean(), abs=0.01)
 
 
-def test_a_scan_is_named_by_its_file(segmented: tuple[ScanStore, Porosity]) -> None:
-    assert overview_figure(ArraySource(SCAN), *segmented).get_suptitle() == f"array.tif: porosity {segmented[1]}"
+def test_a_scan_is_named_by_its_file(segmented: tuple[ScanStore, dict[str, Porosity]]) -> None:
+    assert (
+        overview_figure(ArraySource(SCAN), *segmented).get_suptitle() == f"array.tif: porosity {segmented[1]['pore']}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,14 +74,14 @@ def test_a_stack_is_named_and_the_slice_that_is_shown(
     store = write_all(tmp_path / "out.ome.zarr", plan)
     with Journal.open(tmp_path / "journal", {}) as journal:
         for index in range(len(plan)):
-            journal.add(index, store.write_chunk(index, part(plan, probability_of(plan), index), 0.5))
+            journal.add(index, store.write_chunk(index, part(plan, probability_of(plan), index)[None], [0.5]))
         porosity = measure_porosity(plan, journal.entries())
     source = ArraySource(SCAN[:100, :80])
     source.path, source.page = path, page
-    assert overview_figure(source, store, porosity, slice_=1).get_suptitle() == title.format(porosity)
+    assert overview_figure(source, store, {"pore": porosity}, slice_=1).get_suptitle() == title.format(porosity)
 
 
-def test_it_is_written_as_a_picture(tmp_path: Path, segmented: tuple[ScanStore, Porosity]) -> None:
+def test_it_is_written_as_a_picture(tmp_path: Path, segmented: tuple[ScanStore, dict[str, Porosity]]) -> None:
     from PIL import Image
 
     write_overview(tmp_path / "overview.png", ArraySource(SCAN), *segmented)

@@ -31,7 +31,7 @@ def test_pictures_lie_over_each_other(tmp_path: Path) -> None:
         found = pictures_of(source, store, 0, 5.0, "")
     assert (found.width, found.height, found.reduction) == (170, 120, 1)
     assert (found.corner, found.region) == ((0, 0), (170, 120))
-    scan, overlay, probability = opened(found.scan), opened(found.overlay), opened(found.probability)
+    scan, overlay, probability = opened(found.scan), opened(found.overlay), opened(found.probability[0])
     assert ((scan[..., 0] < 128) == mask).mean() > 0.99
     np.testing.assert_array_equal(overlay[..., 3] > 0, mask)
     assert tuple(overlay[30, 40]) == (*PORE, 255)

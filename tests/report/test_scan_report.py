@@ -38,7 +38,7 @@ def test_key_figures_are_those_of_the_mask(
 
 def test_plots_and_figures_are_the_same(report: Report) -> None:
     names = [plot.name for plot in report.plots]
-    assert list(report.figures) == names
+    assert list(report.figures[0]) == names
     assert names == list(PLOTS)
     assert all(svg_uri(plot.figure).startswith("data:image/svg+xml;base64,") for plot in report.plots)
     assert all(plot.caption.endswith(".") for plot in report.plots)
@@ -114,7 +114,7 @@ def test_a_stack_shows_one_slice_and_measures_all(make: Maker) -> None:
     assert made.pictures.caption == "Slice 2 of 3."
     porosity_map = next(plot for plot in made.plots if plot.name == "porosity_map")
     assert porosity_map.caption.startswith("Slice 2 of 3: ")
-    assert made.figures["porosity_map"].axes[0].get_title() == "slice 2 of 3"
+    assert made.figures[0]["porosity_map"].axes[0].get_title() == "slice 2 of 3"
 
 
 def test_copies_of_a_slice_make_nothing_surer(make: Maker) -> None:

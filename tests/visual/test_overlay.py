@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.visual.drawing import FALSE_NEGATIVE, FALSE_POSITIVE, PORE, TRUE_POSITIVE
-from pipeline.visual.overlay import error_overlay, mask_overlay, to_grey8
+from pipeline.visual.overlay import error_overlay, mask_overlay, phase_overlay, to_grey8
 
 
 @pytest.fixture
@@ -65,9 +65,26 @@ def test_contour_is_full_colour_and_the_inside_lets_the_grey_through(image):
     inside = np.zeros_like(mask)
     inside[6:14, 11:29] = True
     assert (rgb[mask & ~inside] == PORE).all()
-    grey, red = to_grey8(image)[inside].astype(float), rgb[inside][:, 0].astype(float)
-    assert np.corrcoef(grey, red)[0, 1] > 0.99
-    assert red.std() > 0.5 * grey.std()
+    grey, blue = to_grey8(image)[inside].astype(float), rgb[inside][:, 2].astype(float)
+    assert np.corrcoef(grey, blue)[0, 1] > 0.99
+    assert blue.std() > 0.5 * grey.std()
+
+
+def test_a_large_pore_is_no_darker_than_its_colour():
+    """Orange over black would be brown, and hardly told from the grey around it."""
+    mask = np.zeros((30, 30), bool)
+    mask[5:25, 5:25] = True
+    rgb = mask_overlay(np.where(mask, 0, 150).astype(np.uint8), mask)
+    assert (rgb[mask] == PORE).all()
+
+
+def test_each_phase_has_its_colour(image):
+    codes = np.zeros(image.shape, np.uint8)
+    codes[:10], codes[20:25] = 1, 2
+    rgb = phase_overlay(image, codes, [PORE, (0, 114, 178)])
+    assert (rgb[9] == PORE).all()
+    assert (rgb[20] == (0, 114, 178)).all()
+    np.testing.assert_array_equal(rgb[codes == 0], np.repeat(to_grey8(image)[..., None], 3, axis=2)[codes == 0])
 
 
 def test_a_pore_of_one_pixel_width_is_drawn_in_full_colour(image):

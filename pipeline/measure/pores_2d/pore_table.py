@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.measure.object_files import PORE_FILES
 from pipeline.measure.pores_2d.hulls import feret, hull_pixels, hulls
 from pipeline.measure.pores_2d.moments import COLUMN, KINDS, LENGTHS, PROBABILITY, ROW, centroid, ellipses
 from pipeline.measure.pores_2d.pieces import Pieces, PoreTracker
@@ -128,8 +129,8 @@ def describe(pores: Pieces, slice_: int, shape: tuple[int, int], origin: tuple[i
     return rows
 
 
-CSV = "pores.csv"
-PARQUET = "pores.parquet"
+CSV = f"{PORE_FILES.table}.csv"
+PARQUET = f"{PORE_FILES.table}.parquet"
 
 #: pores below this are left out by default (px): with three pixels or fewer, shape is chance
 MIN_AREA_PX = 4
@@ -167,6 +168,7 @@ def write_pore_table(
     pixel_size_nm: float | None = None,
     min_area_px: int = MIN_AREA_PX,
     progress: Callable[[int], None] | None = None,
+    stem: str = PORE_FILES.table,
 ) -> PoreSummary:
     """Measure every pore of a segmented scan once, and write ``pores.csv`` and ``pores.parquet``.
 
@@ -183,6 +185,7 @@ def write_pore_table(
         pixel_size_nm: side of the square pixels (nm), if known; adds columns in micrometres.
         min_area_px: smaller pores are counted in the summary only (px); 1 keeps all.
         progress: called with the number of rows of pixels that are finished since the last call.
+        stem: name of both files without suffix.
 
     Raises:
         UserError: an impossible `min_area_px`, more than a million columns, or a disk that is full or refuses.
@@ -203,7 +206,7 @@ def write_pore_table(
     summary = PoreSummary(min_area_px)
     columns = table_columns(pixel_size_nm is not None)
     with (
-        open_table(folder / CSV, folder / PARQUET, columns, settings) as write,
+        open_table(folder / f"{stem}.csv", folder / f"{stem}.parquet", columns, settings) as write,
         TemporaryDirectory(prefix=".pores-", dir=folder) as waiting,
     ):
         for rows in in_groups(_sorted_rows(segmentation, summary, Path(waiting), progress)):

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.engine import ScanStore, write_nifti
 from pipeline.engine.store import MASK
+from pipeline.measure.object_files import PORE_FILES
 from pipeline.measure.pixel_runs import PlacedRuns, RunConnector, Runs, find_runs
 
 #: number of the first voxel in scan order (slices, rows, columns), voxels, sums of their columns, rows and slices, and
@@ -247,7 +248,7 @@ def label_volume(
     return records[order]
 
 
-LABELS = "labels.nii.gz"
+LABELS = PORE_FILES.labels
 
 
 def write_labels(

@@ -14,7 +14,9 @@ from pipeline.files import atomic_path
 from pipeline.images.rectangles import Roi, Rows
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_3d.pore_table_3d import Voxel
-from pipeline.visual import mask_overlay
+from pipeline.phase_colours import PORE_COLOUR, RGB
+from pipeline.phases import PORE
+from pipeline.visual import mask_overlay, plain
 from pipeline.visual.figure import new_figure
 
 #: longest side of a slice (px of the picture)
@@ -30,7 +32,14 @@ _MARGIN = 1.0  # inches, for titles and labels
 Plane = tuple[np.ndarray, np.ndarray]
 
 
-def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel: Voxel | None) -> None:
+def write_volume_figure(
+    path: Path,
+    volume: ScanVolume,
+    store: ScanStore,
+    voxel: Voxel | None,
+    phase: str = PORE,
+    colour: RGB = PORE_COLOUR,
+) -> None:
     """Draw the planes xy, xz and yz through the middle of a stack into a PNG.
 
     All is read from a coarse level: of the middle slice everything, of others a few rows and columns; of a deep
@@ -41,6 +50,8 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
         volume: the stack.
         store: its segmentation, with the pyramid.
         voxel: its sides, where known; else the axes are in pixels and slices.
+        phase: that is drawn, as the store shows it.
+        colour: of the phase.
     """
     region = Rows(0, volume.rows.stop).within(store.plan.region)  # a bar on top is shown, as part of the output
     width, height = region.width, region.height
@@ -57,7 +68,7 @@ def write_volume_figure(path: Path, volume: ScanVolume, store: ScanStore, voxel:
     along_columns = [_line(volume, store, slice_, level, column, region, 1) for slice_ in shown]
     side, step = (1.0, 1.0) if voxel is None else (voxel.pixel_nm / 1000, voxel.slice_nm / 1000)
     planes = {"xy": across, "xz": _stacked(along_rows), "yz": _stacked(along_columns)}
-    figure = _draw(planes, (width * side, height * side, depth * step), scaled=voxel is not None)
+    figure = _draw(planes, (width * side, height * side, depth * step), voxel is not None, phase, colour)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=130)
 
@@ -88,13 +99,15 @@ def _stacked(lines: list[Plane]) -> Plane:
     return np.stack([grey for grey, _ in lines]), np.stack([mask for _, mask in lines])
 
 
-def _draw(planes: dict[str, Plane], size: tuple[float, float, float], scaled: bool) -> Figure:
+def _draw(planes: dict[str, Plane], size: tuple[float, float, float], scaled: bool, phase: str, colour: RGB) -> Figure:
     """The xy plane with xz below and yz at its right, at one scale.
 
     Args:
         planes: by name; those across the slices with a row for each slice.
         size: of the stack along x, y and z, in the unit of the axes.
         scaled: whether that is micrometres.
+        phase: that is drawn.
+        colour: of the phase.
     """
     width, height, depth = size
     stretch = max(1, round(_THINNEST * max(width, height) / depth))
@@ -107,9 +120,9 @@ def _draw(planes: dict[str, Plane], size: tuple[float, float, float], scaled: bo
     )
     panels[1, 1].remove()
     views = {
-        "xy": (panels[0, 0], mask_overlay(*planes["xy"]), (0, width, height, 0)),
-        "xz": (panels[1, 0], mask_overlay(*planes["xz"]), (0, width, depth, 0)),
-        "yz": (panels[0, 1], mask_overlay(*planes["yz"]).swapaxes(0, 1), (0, depth, height, 0)),
+        "xy": (panels[0, 0], mask_overlay(*planes["xy"], colour), (0, width, height, 0)),
+        "xz": (panels[1, 0], mask_overlay(*planes["xz"], colour), (0, width, depth, 0)),
+        "yz": (panels[0, 1], mask_overlay(*planes["yz"], colour).swapaxes(0, 1), (0, depth, height, 0)),
     }
     for name, (panel, picture, extent) in views.items():
         panel.imshow(picture, extent=extent, aspect="auto", interpolation="nearest")
@@ -125,5 +138,6 @@ def _draw(planes: dict[str, Plane], size: tuple[float, float, float], scaled: bo
     panels[0, 1].set_xlabel(f"z ({step})")
     panels[0, 1].tick_params(labelbottom=True)
     note = f", z drawn {stretch} times as thick" if stretch > 1 else ""
-    figure.suptitle(f"pores in the middle of the stack{note}", fontsize=11)
+    shown = "pores" if phase == PORE else plain(phase)
+    figure.suptitle(f"{shown} in the middle of the stack{note}", fontsize=11)
     return figure

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
+from pipeline.measure.object_files import PORE_FILES
 from pipeline.measure.pores_3d.connectivity import FACES, touched
 from pipeline.measure.table_files import GROUP, Column, open_table
 
@@ -120,12 +121,17 @@ def described(
     return values
 
 
-VOLUME_CSV = "pores_3d.csv"
-VOLUME_PARQUET = "pores_3d.parquet"
+VOLUME_CSV = f"{PORE_FILES.bodies}.csv"
+VOLUME_PARQUET = f"{PORE_FILES.bodies}.parquet"
 
 
 def write_volume_table(
-    records: np.ndarray, folder: Path, region: Roi, voxel: Voxel | None, shape: tuple[int, int, int]
+    records: np.ndarray,
+    folder: Path,
+    region: Roi,
+    voxel: Voxel | None,
+    shape: tuple[int, int, int],
+    stem: str = PORE_FILES.bodies,
 ) -> None:
     """Write ``pores_3d.csv`` and ``pores_3d.parquet``; both hold the same.
 
@@ -137,6 +143,7 @@ def write_volume_table(
         region: what is imaged of each slice.
         voxel: its sides, where known; adds columns in micrometres.
         shape: slices, rows and columns of what is imaged, by which a pore reaches a face.
+        stem: name of both files without suffix.
 
     Raises:
         UserError: the disk is full or refuses.
@@ -149,7 +156,7 @@ def write_volume_table(
         "slices": shape[0],
     }
     columns = volume_columns(voxel is not None)
-    with open_table(folder / VOLUME_CSV, folder / VOLUME_PARQUET, columns, settings) as write:
+    with open_table(folder / f"{stem}.csv", folder / f"{stem}.parquet", columns, settings) as write:
         for first in range(0, len(records), GROUP):
             rows = records[first : first + GROUP]
             write(described(rows, first + 1, shape, (region.x, region.y), voxel))

@@ -12,15 +12,18 @@ from typing import Any
 from pipeline.engine import ScanStore
 from pipeline.files import write_error
 from pipeline.images.volume import ScanVolume
+from pipeline.measure.object_files import PORE_FILES, ObjectFiles
 from pipeline.measure.pores_3d.alignment import SliceShifts, imaged_region, slice_shifts
 from pipeline.measure.pores_3d.connectivity import Connectivity, connectivity
 from pipeline.measure.pores_3d.labelling import LABELS, counted_from, label_volume, write_labels
 from pipeline.measure.pores_3d.planes import write_volume_figure
 from pipeline.measure.pores_3d.pore_table_3d import VOLUME_CSV, VOLUME_PARQUET, Voxel, write_volume_table
+from pipeline.phase_colours import PORE_COLOUR, RGB
+from pipeline.phases import PORE
 
 logger = logging.getLogger("vlsenet")
 
-VOLUME_FIGURE = "figures/volume.png"
+VOLUME_FIGURE = PORE_FILES.volume
 #: all files that `measure_stack` may write, in the folder of the results
 VOLUME_FILES = (VOLUME_CSV, VOLUME_PARQUET, LABELS, VOLUME_FIGURE)
 
@@ -67,6 +70,10 @@ def measure_stack(
     slice_spacing_nm: float | None = None,
     labels: bool = False,
     progress: Callable[[int], None] | None = None,
+    phase: str = PORE,
+    files: ObjectFiles = PORE_FILES,
+    colour: RGB = PORE_COLOUR,
+    shifts: SliceShifts | None = None,
 ) -> StackSummary:
     """Measure the pores of a segmented stack in space, and write ``pores_3d.csv``, ``pores_3d.parquet``,
     ``figures/volume.png`` and, if asked, ``labels.nii.gz``.
@@ -82,6 +89,11 @@ def measure_stack(
         slice_spacing_nm: distance of slices (nm), if known; only with both there are volumes in cubic micrometres.
         labels: write the labelled volume too, which takes a second pass.
         progress: called with the number of slices that are finished since the last call.
+        phase: whose objects they are, for the picture.
+        files: names of the files.
+        colour: of the phase in the picture.
+        shifts: of neighbouring slices, where another phase of the stack was measured before; None: they are measured,
+            and what a reader must know is logged.
 
     Raises:
         UserError: an impossible size, a chunk or slice that can't be read, or the disk is full or refuses.
@@ -93,18 +105,18 @@ def measure_stack(
             records = label_volume(store, Path(waiting) if labels else None, progress=progress)
             if labels:
                 sides = {"pixel_size_nm": pixel_size_nm, "slice_spacing_nm": slice_spacing_nm}
-                write_labels(store, folder / LABELS, Path(waiting), **sides)
+                write_labels(store, folder / files.labels, Path(waiting), **sides)
     except OSError as error:
-        raise write_error(folder / LABELS if labels else folder, error) from error
+        raise write_error(folder / files.labels if labels else folder, error) from error
     region = imaged_region(store.plan, volume)
     shape = (volume.depth, region.height, region.width)
     records = counted_from(records, region.y - store.plan.region.y)
-    write_volume_table(records, folder, region, voxel, shape)
-    write_volume_figure(folder / VOLUME_FIGURE, volume, store, voxel)
+    write_volume_table(records, folder, region, voxel, shape, files.bodies)
+    write_volume_figure(folder / files.volume, volume, store, voxel, phase, colour)
     connected = connectivity(records, shape, rock_voxels)
-    shifts = slice_shifts(volume, region)
-    caveats = _caveats(shape, voxel, shifts)
-    for caveat in caveats:
+    found = slice_shifts(volume, region) if shifts is None else shifts
+    caveats = _caveats(shape, voxel, found)
+    for caveat in caveats if shifts is None else ():
         logger.warning("%s: %s", volume.path, caveat)
     return StackSummary(
         slices=volume.depth,
@@ -112,7 +124,7 @@ def measure_stack(
         slice_spacing_nm=slice_spacing_nm,
         pore_volume_um3=None if voxel is None else connected.pore_voxels * voxel.um3,
         connectivity=connected,
-        shifts=shifts,
+        shifts=found,
         caveats=caveats,
     )
 

@@ -164,10 +164,8 @@
     "=": () => zoomMiddle(STEP),
     "-": () => zoomMiddle(1 / STEP),
     0: fit,
-    1: () => choose("overlay"),
-    2: () => choose("probability"),
-    3: () => choose("none"),
   };
+  for (const [index, choice] of choices.slice(0, 9).entries()) keys[index + 1] = () => choose(choice.value);
   stage.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
     event.preventDefault();

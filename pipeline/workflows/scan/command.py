@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,27 @@ from pipeline.files import atomic_path, write_text
 from pipeline.images import inputs_of, scans_in
 from pipeline.images.formats import is_zarr
 from pipeline.measure.pores_2d import CSV
+from pipeline.phases import PORE, metric_of
 from pipeline.text import clean_prompt
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.stores import check_store, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.wording import printable
+from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, without_results
 from pipeline.workflows.scan.request import ScanSettings
-from pipeline.workflows.scan.results import FIGURES, MANIFEST, OVERVIEW, POROSITY, REPORT, TRACKED
+from pipeline.workflows.scan.results import (
+    FIGURES,
+    MANIFEST,
+    OVERVIEW,
+    PHASE_TABLE,
+    PHASES,
+    POROSITY,
+    REPORT,
+    TRACKED,
+)
 from pipeline.workflows.scan.segmentation import ScanSegmentation
 
 logger = logging.getLogger("vlsenet")
@@ -71,7 +82,7 @@ class ScanCommand:
         self._model, self._settings, self._text_weights = model, settings, text_weights
         self._ranks, self._overwrite = ranks, overwrite
         self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
-        self._prompts: dict[str, str] = {}
+        self._prompts: dict[str, Prompts] = {}
 
     def run(self) -> None:
         """Segment, or resume.
@@ -99,10 +110,9 @@ class ScanCommand:
 
     def _ask(self, scans: Sequence[str]) -> None:
         """Learn the text of each scan, before the first is read."""
-        given = clean_prompt(self._settings.prompt)
         for scan in scans:
             own = sentence_of(Path(scan)) if self._settings.sentences else None
-            self._prompts[scan] = clean_prompt(own) if own else given
+            self._prompts[scan] = clean_prompt(own) if own else self._settings.prompt
         self._model.ask(list(self._prompts.values()), self._settings.sentences, self._text_weights)
 
     def _segment(self, path: str, folder: Path) -> None:
@@ -140,7 +150,8 @@ class ScanCommand:
         if self._ranks.is_first:
             with atomic_path(self._folder / SUMMARY) as partial:
                 pd.DataFrame(rows).convert_dtypes().to_csv(partial, index=False, float_format="%.6f")
-            logger.info("porosity of %d scans: %s", len(rows) - len(problems), self._folder / SUMMARY)
+            shown = "porosity" if self._settings.names == (PORE,) else "area fractions"
+            logger.info("%s of %d scans: %s", shown, len(rows) - len(problems), self._folder / SUMMARY)
         return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
 
     def _check_folders(self, scans: list[Path], folders: list[str]) -> None:
@@ -177,8 +188,15 @@ def _is_summary(path: Path) -> bool:
 
 def _row(folder: Path) -> dict[str, Any]:
     """The table's row for a finished scan."""
-    summary = json.loads((folder / POROSITY).read_text())
     manifest = json.loads((folder / MANIFEST).read_text())
+    asked = {"prompt": manifest["request"]["prompt"], "results": folder.name}
+    if "phases" in manifest["request"]:
+        return {
+            **_phase_columns(json.loads((folder / PHASES).read_text())),
+            **asked,
+            "prompt": ", ".join(asked["prompt"]),
+        }
+    summary = json.loads((folder / POROSITY).read_text())
     pores = manifest["pores"] or {}
     low, high = summary["interval_95"] or (None, None)
     return {
@@ -188,9 +206,19 @@ def _row(folder: Path) -> dict[str, Any]:
         "rock_pixels": summary["rock_pixels"],
         "pores": pores.get("pores"),
         "pixel_size_nm": summary["pixel_size_nm"],
-        "prompt": manifest["request"]["prompt"],
-        "results": folder.name,
+        **asked,
     }
+
+
+def _phase_columns(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a row that says what was measured of several phases: columns for each, with its name."""
+    row: dict[str, Any] = {}
+    for phase in summary["phases"]:
+        low, high = phase["interval_95"] or (None, None)
+        name = phase["phase"]
+        row |= {name: phase["area_fraction"], f"{name}: interval_95_low": low, f"{name}: interval_95_high": high}
+        row[f"{name}: objects"] = phase["objects"]
+    return {**row, "rock_pixels": summary["rock_pixels"], "pixel_size_nm": summary["pixel_size_nm"]}
 
 
 def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> None:
@@ -211,15 +239,11 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
         Outbox(folder, tracking_uri, "").flush()
         return
     manifest = json.loads((folder / MANIFEST).read_text())
-    porosity = json.loads((folder / POROSITY).read_text())
     parameters = {**manifest["request"], "checkpoint": manifest["checkpoint"], "device": manifest["device"]}
     run = TrackedRun(tracking_uri, experiment_name, name, str(folder), parameters, {"vlsenet": "scan"})
     run.start({MANIFEST: manifest}, after_work=True)
-    low, high = porosity["interval_95"] or (None, None)
     numbers = {
-        "porosity": porosity["porosity"],
-        "porosity_low": low,
-        "porosity_high": high,
+        **_fractions(folder),
         "pixel_size_nm": manifest["pixel_size_nm"],
         "pores": (manifest["pores"] or {}).get("pores"),
         "skipped_share": manifest["skipped_share"],
@@ -227,10 +251,32 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
         "seconds": manifest["seconds_of_this_run"]["all"],
     }
     run.log_metrics({key: value for key, value in numbers.items() if value is not None})
-    run.log_files([folder / name for name in (REPORT, OVERVIEW, POROSITY, CSV)], "results")
+    run.log_files([folder / name for name in _RESULTS if (folder / name).exists()], "results")
     run.log_files(sorted((folder / FIGURES).glob("*.png")), FIGURES)
     run.finish("FINISHED")
     write_text(file, json.dumps([*runs, {**place, "run_id": run.run_id}], indent=2))
+
+
+#: files that a run gets
+_RESULTS = (REPORT, OVERVIEW, POROSITY, CSV, PHASES, PHASE_TABLE)
+
+
+def _fractions(folder: Path) -> dict[str, float | None]:
+    """The area fraction of each phase with its interval, by MLflow's names of metrics."""
+    found: dict[str, float | None] = {}
+    if (folder / POROSITY).exists():
+        found |= _named("porosity", json.loads((folder / POROSITY).read_text()), "porosity")
+    if (folder / PHASES).exists():
+        for phase in json.loads((folder / PHASES).read_text())["phases"]:
+            found |= _named(metric_of(phase["phase"], "area_fraction"), phase, "area_fraction")
+            if phase["objects"] is not None:
+                found[metric_of(phase["phase"], "objects")] = phase["objects"]
+    return found
+
+
+def _named(name: str, summary: Mapping[str, Any], key: str) -> dict[str, float | None]:
+    low, high = summary["interval_95"] or (None, None)
+    return {name: summary[key], f"{name}_low": low, f"{name}_high": high}
 
 
 def _in_earlier_form(run: dict[str, str]) -> tuple[str, str]:

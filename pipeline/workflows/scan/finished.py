@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from pipeline.data.pairs import is_part_of_data_set
 from pipeline.engine import Journal
 from pipeline.errors import UserError
 from pipeline.images.folders import subfolders_with_images
+from pipeline.phases import PORE
 from pipeline.wording import some_of
-from pipeline.workflows.scan.results import FIGURES, FILES, JOURNAL, MANIFEST, STORE, expected_files
+from pipeline.workflows.scan.results import FIGURES, FILES, JOURNAL, MANIFEST, STORE, expected_files, result_files
 
 logger = logging.getLogger("vlsenet")
 
@@ -39,7 +39,7 @@ def refuse_foreign(folder: Path, journal: Path) -> None:
     """
     if Journal.request_in(journal) is not None:
         return
-    if there := [name for name in FILES if os.path.lexists(folder / name)]:
+    if there := [str(path.relative_to(folder)) for path in result_files(folder)]:
         raise UserError(
             f"{folder} holds {some_of(there, 3)}, not written by a scan's segmentation: choose another --output_dir, "
             "or give --overwrite to replace these files"
@@ -144,7 +144,9 @@ def was_written(folder: Path, outputs: Mapping[str, Any], sizes: Mapping[str, fl
     written = manifest.get("outputs", outputs)
     further = [f"--{name}" for name, value in outputs.items() if not _is_in(value, written.get(name))]
     further += [f"--{name}" for name, size in sizes.items() if manifest and size not in (None, manifest.get(name))]
-    names = [*expected_files(outputs, is_stack=manifest.get("volume") is not None), STORE]
+    phases = (Journal.request_in(folder / JOURNAL) or {}).get("phases", [PORE])
+    is_stack = manifest.get("volume") is not None
+    names = [*expected_files(outputs, is_stack, phases), *manifest.get("tables", []), STORE]
     missing = [name for name in names if not (folder / name).exists()]
     if further:
         logger.info("%s: writing the results again from the finished mask, for %s", folder, ", ".join(further))

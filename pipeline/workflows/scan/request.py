@@ -18,7 +18,9 @@ from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_2d import MIN_AREA_PX
+from pipeline.phases import PORE, Phase
 from pipeline.tiling.windows import check_imaged
+from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")
@@ -29,9 +31,10 @@ class ScanSettings:
     """How a scan is segmented.
 
     Attributes:
-        prompt: text prior of a scan ...
-        threshold: probability from which a pixel is pore.
+        prompt: the text that a scan is asked with, or those of several phases ...
+        threshold: probability of each phase from which a pixel may be of it.
         prediction: how the network is applied.
+        phases: that are asked for.
         sentences: ... unless a sentence belongs to it (`sentence_of`), which is asked then.
         stack: whether the path, a folder or a file of several images, is one volume.
         page: which image of a file with several; None: it has one.
@@ -45,9 +48,10 @@ class ScanSettings:
         min_pore_area_px: smallest pore in the table (px); the mask and the porosity keep them all.
     """
 
-    prompt: str
-    threshold: float
+    prompt: Prompts
+    threshold: Sequence[float]
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
+    phases: Sequence[Phase] = (Phase.of(PORE),)
     sentences: bool = False
     stack: bool = False
     page: int | None = None
@@ -59,6 +63,19 @@ class ScanSettings:
     slice_spacing_nm: float | None = None
     report: bool = True
     min_pore_area_px: int = MIN_AREA_PX
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the phases."""
+        return tuple(phase.name for phase in self.phases)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, as the request has it; without other phases than pore, as earlier versions had it."""
+        if self.names == (PORE,):
+            return {"prompt": self.prompt, "threshold": self.threshold[0]}
+        prompts = [self.prompt] if isinstance(self.prompt, str) else list(self.prompt)
+        return {"phases": list(self.names), "prompt": prompts, "threshold": list(self.threshold)}
 
     @property
     def given_size_nm(self) -> float | None:
@@ -116,7 +133,7 @@ def scan_request(
     chunk_size, batch = prediction.chunk_size or earlier.get("chunk_size"), prediction.batch or earlier.get("batch")
     sizes = {"chunk_size": chunk_size, "batch": batch, "halo": prediction.halo, "scale": list(scale)}
     if any(earlier.get(name) != value for name, value in sizes.items()):
-        features = model.text.get(settings.prompt)
+        features = model.text.together(settings.prompt)
         need = memory_need(model.network, features, prediction.statistics, prediction.precision, model.device)
         height, width = (settings.region.height, settings.region.width) if settings.region else volume.shape
         region, imaged = (volume.depth, height, width), (volume.rows.stop, volume.shape[1])
@@ -127,8 +144,7 @@ def scan_request(
     return {
         "scan": volume.fingerprint(),
         "checkpoint_sha256": model.sha256,
-        "prompt": settings.prompt,
-        "threshold": settings.threshold,
+        **settings.asked,
         "region": list(settings.region or (0, 0, volume.shape[1], volume.shape[0])),
         **{name: value for name, value in asdict(prediction).items() if name != "rescale"},
         "flatten_shading": prediction.shading,

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
-from pipeline.engine import BlockCounts, ScanStore, export_nifti, export_tiff, request_hash
+from pipeline.engine import export_nifti, export_tiff, request_hash
 from pipeline.files import atomic_path, left_over, write_text
-from pipeline.foreground.normalisation import GreyNormalisation
-from pipeline.images import ChangedSource, ImageSource
-from pipeline.images.volume import ScanVolume
-from pipeline.measure.pores_2d import CSV, PARQUET, PoreSummary, StoredSegmentation, write_pore_table
-from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET, StackSummary, measure_stack
-from pipeline.measure.porosity import Porosity, block_counts
+from pipeline.measure.object_files import PATTERNS
+from pipeline.measure.pores_2d import CSV, PARQUET
+from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET
+from pipeline.measure.porosity import Porosity
 from pipeline.measure.table_files import read_table
+from pipeline.phase_colours import as_hex
+from pipeline.phases import PORE
 from pipeline.report import PLOTS, Measures, report_of_scan, write_figures, write_report
+from pipeline.report.measures import NO_OBJECTS
 from pipeline.report.pictures import write_overview
+from pipeline.report.terms import Terms
+from pipeline.workflows.scan.objects import PhaseObjects, measure_objects, written_tables
+from pipeline.workflows.scan.segmented import SegmentedPhase, SegmentedScan
 
 MANIFEST = "manifest.json"
 POROSITY = "porosity.json"
 FIELDS = "porosity_fields.csv"
+#: where phases other than pore are asked for: what is known of each, the same as a table, and their fractions in fields
+PHASES = "phases.json"
+PHASE_TABLE = "phases.csv"
+PHASE_FIELDS = "phase_fields.csv"
 OVERVIEW = "overview.png"
 #: the bar that gave the pixel size, as it was read
 SCALE_BAR_PICTURE = "scale_bar.png"
@@ -37,6 +43,8 @@ FIGURES = "figures"
 STORE = "segmentation.ome.zarr"
 TIFF = "mask.ome.tif"
 NIFTI = "mask.nii.gz"
+PHASES_TIFF = "phases.ome.tif"
+PHASES_NIFTI = "phases.nii.gz"
 JOURNAL = "journal"
 #: which MLflow stores have the results
 TRACKED = "mlflow_runs.json"
@@ -50,63 +58,46 @@ FILES = (
     CSV,
     PARQUET,
     REPORT,
+    PHASES,
+    PHASE_TABLE,
+    PHASE_FIELDS,
     TIFF,
     NIFTI,
+    PHASES_TIFF,
+    PHASES_NIFTI,
     TRACKED,
     *VOLUME_FILES,
     *(f"{FIGURES}/{name}.png" for name in PLOTS),
 )
+#: files whose names hold that of a phase
+_OF_PHASES = (*PATTERNS, *(f"{FIGURES}/*_{name}.png" for name in PLOTS))
 #: temporary folders in which the pore tables are made
 _BEGUN = (".pores-*", ".labels-*")
 #: further files of the mask, by the name of their format
 FORMATS = {"tiff": TIFF, "nifti": NIFTI}
-
-
-@dataclass(frozen=True)
-class SegmentedScan:
-    """A scan and its finished segmentation.
-
-    Attributes:
-        volume: the scan.
-        store: with its pyramid.
-        entries: of the journal, of all chunks.
-        porosity: of the scan.
-        pixel_size_nm: side of a pixel (nm), if known.
-        slice_spacing_nm: distance of slices (nm), if known.
-        normalisation: of the scan as it is stored, by which pictures show blank ground; None: as it is.
-    """
-
-    volume: ScanVolume
-    store: ScanStore
-    entries: Mapping[int, BlockCounts]
-    porosity: Porosity
-    pixel_size_nm: float | None
-    slice_spacing_nm: float | None
-    normalisation: GreyNormalisation | None = None
-
-    @contextmanager
-    def pictured(self, slice_: int) -> Iterator[ImageSource]:
-        """A slice as pictures show it, with blank ground clipped: next to a value of -9999, rock has no contrast."""
-        with self.volume.slice(slice_, as_stored=True) as source:
-            yield source if self.normalisation is None else ChangedSource(source, self.normalisation.clipped)
+#: of the label image of several phases
+FORMATS_OF_PHASES = {"tiff": PHASES_TIFF, "nifti": PHASES_NIFTI}
 
 
 def write_summary(folder: Path, scan: SegmentedScan) -> None:
-    """Write porosity and overview, which need no measurement of single pores."""
-    volume, porosity = scan.volume, scan.porosity
-    summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
-    write_text(folder / POROSITY, json.dumps(summary, indent=2, allow_nan=False))
-    with atomic_path(folder / FIELDS) as partial:
-        _fields(scan).to_csv(partial, index=False, float_format="%.6f")
+    """Write porosity, area fractions in fields of view and overview, which need no measurement of single objects."""
+    volume = scan.volume
+    if scan.pore is not None:
+        porosity = scan.pore.porosity
+        summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
+        write_text(folder / POROSITY, json.dumps(summary, indent=2, allow_nan=False))
+        _write_csv(folder / FIELDS, _fields(scan, {"porosity": porosity}))
+    if scan.store.labelled:
+        _write_csv(folder / PHASE_FIELDS, _fields(scan, {phase.name: phase.porosity for phase in scan.phases}))
     middle = volume.depth // 2
     with scan.pictured(middle) as source:
-        write_overview(folder / OVERVIEW, source, scan.store, porosity, slice_=middle, rows=volume.rows)
+        write_overview(folder / OVERVIEW, source, scan.store, _fractions(scan), slice_=middle, rows=volume.rows)
 
 
 def write_results(
     folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int | None, manifest: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write table of pores, report, and the formats asked for.
+    """Write tables of objects, report, and the formats asked for.
 
     Args:
         folder: of the results.
@@ -116,71 +107,125 @@ def write_results(
         manifest: what the report says of how it was made.
 
     Returns:
-        For the manifest: `pores`, what the table holds, and of a stack `volume`, what was measured in 3-D; None where
-        there is no report.
+        For the manifest: `pores`, what their table holds, and of a stack `volume`, what was measured in 3-D; None where
+        there is no report. Where there are other phases, the same of each in `phases`, and the files in `tables`.
     """
     store = scan.store
     measured: dict[str, Any] = {"pores": None, "volume": None}
+    objects: dict[str, PhaseObjects] = {}
     if min_area_px is not None:
-        if scan.volume.depth > 1:
-            measured["volume"] = _measure_volume(folder, scan, labels="nifti" in formats).to_dict()
-        pores = _write_table(folder, scan, min_area_px)
-        measured["pores"] = asdict(pores)
-        _write_report(folder, scan, pores, {**manifest, **measured})
-    size, spacing = scan.pixel_size_nm, scan.slice_spacing_nm
+        objects = measure_objects(folder, scan, min_area_px, labels="nifti" in formats)
+        if PORE in objects:
+            of_pores = objects[PORE].to_dict()
+            measured |= {"pores": of_pores["objects"], "volume": of_pores["volume"]}
+    if store.labelled:
+        found = _phase_summaries(scan, objects, manifest["request"])
+        write_text(folder / PHASES, json.dumps({**found, **scan.sizes}, indent=2, allow_nan=False))
+        _write_csv(folder / PHASE_TABLE, _phase_table(found["phases"]))
+        measured["phases"] = {name: one.to_dict() for name, one in objects.items()} or None
+        measured["tables"] = written_tables(folder, scan, objects)
+    if min_area_px is not None:
+        _write_report(folder, scan, objects, min_area_px, {**manifest, **measured})
+    names = FORMATS_OF_PHASES if store.labelled else FORMATS
     if "tiff" in formats:
         identity = request_hash(manifest["request"])
-        export_tiff(store, folder / TIFF, pixel_size_nm=size, slice_spacing_nm=spacing, identity=identity)
+        export_tiff(store, folder / names["tiff"], **scan.sizes, identity=identity)
     if "nifti" in formats:
-        export_nifti(store, folder / NIFTI, pixel_size_nm=size, slice_spacing_nm=spacing)
+        export_nifti(store, folder / names["nifti"], **scan.sizes)
     return measured
 
 
-def _write_table(folder: Path, scan: SegmentedScan, min_area_px: int) -> PoreSummary:
-    depth, height, _ = scan.store.plan.shape
-    with tqdm(total=depth * height, unit="row", desc="measuring pores", delay=2, mininterval=1) as bar:
-        return write_pore_table(
-            StoredSegmentation(scan.store, scan.volume.rows),
-            folder,
-            pixel_size_nm=scan.pixel_size_nm,
-            min_area_px=min_area_px,
-            progress=bar.update,
-        )
-
-
-def _measure_volume(folder: Path, scan: SegmentedScan, labels: bool) -> StackSummary:
-    with tqdm(total=scan.volume.depth, unit="slice", desc="measuring the volume", delay=2, mininterval=1) as bar:
-        return measure_stack(
-            folder,
-            scan.volume,
-            scan.store,
-            rock_voxels=scan.porosity.rock,
-            pixel_size_nm=scan.pixel_size_nm,
-            slice_spacing_nm=scan.slice_spacing_nm,
-            labels=labels,
-            progress=bar.update,
-        )
-
-
-def _write_report(folder: Path, scan: SegmentedScan, pores: PoreSummary, manifest: Mapping[str, Any]) -> None:
+def _write_report(
+    folder: Path,
+    scan: SegmentedScan,
+    objects: Mapping[str, PhaseObjects],
+    min_area_px: int,
+    manifest: Mapping[str, Any],
+) -> None:
     volume = scan.volume
-    measures = Measures(
-        store=scan.store,
-        blocks=block_counts(scan.store.plan, scan.entries),
-        porosity=scan.porosity,
-        table=read_table(folder / PARQUET),
-        manifest=manifest,
-        pixel_size_nm=scan.pixel_size_nm,
-        min_area_px=pores.min_area_px,
-        dropped=pores.dropped,
-        acquisition=volume.acquisition.to_dict(),
-        bodies=read_table(folder / VOLUME_PARQUET) if volume.depth > 1 else None,
-        shown_slice=volume.depth // 2,
-    )
-    with scan.pictured(measures.shown_slice) as source:
-        report = report_of_scan(measures, source, volume.path)
+    measures = [_measures(folder, scan, phase, objects[phase.name], min_area_px, manifest) for phase in scan.phases]
+    with scan.pictured(measures[0].shown_slice) as source:
+        report = report_of_scan(measures, scan.store, source, volume.path)
     write_report(folder / REPORT, report)
-    write_figures(folder / FIGURES, report.figures)
+    for phase, figures in zip(scan.phases, report.figures, strict=True):
+        write_figures(folder / FIGURES, {f"{phase.files.figures}{name}": figure for name, figure in figures.items()})
+
+
+def _measures(
+    folder: Path,
+    scan: SegmentedScan,
+    phase: SegmentedPhase,
+    objects: PhaseObjects,
+    min_area_px: int,
+    manifest: Mapping[str, Any],
+) -> Measures:
+    table, files, volume = objects.table, phase.files, scan.volume
+    bodies = table is not None and volume.depth > 1
+    return Measures(
+        store=phase.store,
+        blocks=phase.blocks,
+        porosity=phase.porosity,
+        table=NO_OBJECTS if table is None else read_table(folder / f"{files.table}.parquet"),
+        manifest={**manifest, "volume": objects.to_dict()["volume"]},
+        pixel_size_nm=scan.pixel_size_nm,
+        min_area_px=min_area_px,
+        dropped=None if table is None else table.dropped,
+        acquisition=volume.acquisition.to_dict(),
+        bodies=read_table(folder / f"{files.bodies}.parquet") if bodies else None,
+        shown_slice=volume.depth // 2,
+        terms=Terms(phase.name, volume.depth > 1, files.table),
+        colour=phase.colour,
+        note=objects.note,
+    )
+
+
+def _fractions(scan: SegmentedScan) -> dict[str, Porosity]:
+    return {phase.name: phase.porosity for phase in scan.phases}
+
+
+def _phase_summaries(
+    scan: SegmentedScan, objects: Mapping[str, PhaseObjects], request: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What `phases.json` says: of each phase its number in the label image, colour, how it was asked for, and area."""
+    prompts, thresholds = request["prompt"], request["threshold"]
+    found = []
+    for number, phase in enumerate(scan.phases):
+        summary = porosity_summary(phase.porosity)
+        measured = objects.get(phase.name)
+        table = None if measured is None else measured.table
+        volume = None if measured is None else measured.volume
+        found.append(
+            {
+                "phase": phase.name,
+                "value": number + 1,
+                "colour": f"#{as_hex(phase.colour)}",
+                "prompt": prompts[number],
+                "threshold": thresholds[number],
+                "area_fraction": summary["porosity"],
+                "interval_95": summary["interval_95"],
+                "pixels": summary["pore_pixels"],
+                "objects": None if table is None else table.pores,
+                "objects_3d": None if table is None or volume is None else volume.connectivity.pores,
+                "note": None if measured is None else measured.note,
+            }
+        )
+    return {"phases": found, "rock_pixels": scan.phases[0].porosity.rock, "field_px": scan.phases[0].porosity.field}
+
+
+def _phase_table(phases: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    rows = []
+    for phase in phases:
+        low, high = phase["interval_95"] or (None, None)
+        rows.append({**phase, "interval_95_low": low, "interval_95_high": high})
+    columns = ["phase", "value", "area_fraction", "interval_95_low", "interval_95_high", "pixels", "objects"]
+    if any(phase["objects_3d"] is not None for phase in phases):
+        columns.append("objects_3d")
+    return pd.DataFrame(rows)[[*columns, "note"]].convert_dtypes()
+
+
+def _write_csv(path: Path, table: pd.DataFrame) -> None:
+    with atomic_path(path) as partial:
+        table.to_csv(partial, index=False, float_format="%.6f")
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -190,31 +235,52 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
 
 def remove_earlier(folder: Path) -> None:
     """Remove all files but the store before segmenting again: pictures and numbers of two runs never mix."""
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
+    for path in result_files(folder):
+        path.unlink(missing_ok=True)
 
 
-def remove_left_over(folder: Path) -> None:
-    """Remove unfinished files of a killed run; no other run may be at work in the folder."""
-    begun = [path for name in FILES for path in left_over(folder / name)]
+def result_files(folder: Path) -> list[Path]:
+    """Files in the folder of results that are named as a segmentation names its own, but for the store."""
+    of_phases = [path for pattern in _OF_PHASES for path in folder.glob(pattern)]
+    return [*(path for name in FILES if os.path.lexists(path := folder / name)), *of_phases]
+
+
+def remove_left_over(folder: Path, of_phases: Sequence[str] = ()) -> None:
+    """Remove unfinished files of a killed run; no other run may be at work in the folder.
+
+    Args:
+        folder: of the results.
+        of_phases: names of files that depend on the names of phases.
+    """
+    begun = [path for name in (*FILES, *of_phases) for path in left_over(folder / name)]
     for path in [*begun, *(path for pattern in _BEGUN for path in folder.glob(pattern))]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def expected_files(outputs: Mapping[str, Any], is_stack: bool) -> list[str]:
-    """The files of a finished segmentation; figures are not among them, as they need something to draw.
+def expected_files(outputs: Mapping[str, Any], is_stack: bool, phases: Sequence[str] = (PORE,)) -> list[str]:
+    """The files of a finished segmentation; figures are not among them, as they need something to draw, and tables of
+    phases are in its manifest.
 
     Args:
         outputs: which are asked for (`ScanSettings.outputs`).
         is_stack: whether it is of several slices.
+        phases: that were asked for.
     """
-    names = [MANIFEST, POROSITY, FIELDS, OVERVIEW]
+    names = [MANIFEST, OVERVIEW]
     nifti = "nifti" in outputs["formats"]
+    if PORE in phases:
+        names += [POROSITY, FIELDS]
     if outputs["report"]:
-        names += [CSV, PARQUET, REPORT]
+        names.append(REPORT)
+    alone = tuple(phases) == (PORE,)
+    if alone and outputs["report"]:
+        names += [CSV, PARQUET]
         if is_stack:
             names += [VOLUME_CSV, VOLUME_PARQUET, *([LABELS] if nifti else [])]
-    return [*names, *(file for name, file in FORMATS.items() if name in outputs["formats"])]
+    if not alone:
+        names += [PHASES, PHASE_TABLE, PHASE_FIELDS]
+    formats = FORMATS if alone else FORMATS_OF_PHASES
+    return [*names, *(file for name, file in formats.items() if name in outputs["formats"])]
 
 
 def porosity_summary(porosity: Porosity) -> dict[str, Any]:
@@ -228,9 +294,9 @@ def porosity_summary(porosity: Porosity) -> dict[str, Any]:
     }
 
 
-def _fields(scan: SegmentedScan) -> pd.DataFrame:
-    """One row for each field of view: slice, upper left corner in the scan and size (px), rock pixels and porosity."""
-    porosity, plan = scan.porosity, scan.store.plan
+def _fields(scan: SegmentedScan, fractions: Mapping[str, Porosity]) -> pd.DataFrame:
+    """One row for each field of view: slice, upper left corner in the scan and size (px), rock pixels and fractions."""
+    porosity, plan = next(iter(fractions.values())), scan.store.plan
     slices, rows, columns = np.indices(porosity.fields.shape).reshape(3, -1)
     y, x = rows * porosity.field, columns * porosity.field
     return pd.DataFrame(
@@ -241,6 +307,6 @@ def _fields(scan: SegmentedScan) -> pd.DataFrame:
             "height_px": np.minimum(porosity.field, plan.region.height - y),
             "width_px": np.minimum(porosity.field, plan.region.width - x),
             "rock_px": porosity.field_rock.ravel(),
-            "porosity": porosity.fields.ravel(),
+            **{name: one.fields.ravel() for name, one in fractions.items()},
         }
     )

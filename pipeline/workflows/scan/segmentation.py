@@ -19,7 +19,8 @@ from pipeline.images.microscope.findings import square_side
 from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, write_scale_bar
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume, open_volume
-from pipeline.measure.porosity import Porosity, measure_porosity
+from pipeline.measure.porosity import Porosity
+from pipeline.phases import PORE
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from pipeline.tracking.provenance import versions
@@ -35,13 +36,13 @@ from pipeline.workflows.scan.results import (
     REPORT,
     SCALE_BAR_PICTURE,
     STORE,
-    SegmentedScan,
     remove_earlier,
     remove_left_over,
     write_manifest,
     write_results,
     write_summary,
 )
+from pipeline.workflows.scan.segmented import SegmentedScan, segmented_phases
 from pipeline.workflows.scan.voxel import log_voxel, offer_scale_bar, pixel_size_of, slice_spacing_of, take_scale_bar
 
 logger = logging.getLogger("vlsenet")
@@ -51,8 +52,9 @@ class ScanSegmentation:
     """Segments one scan, or one stack of slices, into ``output_dir``; started again, it resumes.
 
     Writes ``segmentation.ome.zarr`` (mask and 8-bit probability, with a pyramid), ``porosity.json`` and
-    ``porosity_fields.csv``, ``overview.png``, on request ``mask.ome.tif`` and ``mask.nii.gz``, and finally
-    ``manifest.json`` with the seam certificate. ``journal/`` records which chunks are finished.
+    ``porosity_fields.csv``, of other phases than pore ``phases.json``, ``phases.csv`` and ``phase_fields.csv``,
+    ``overview.png``, on request ``mask.ome.tif`` and ``mask.nii.gz``, and finally ``manifest.json`` with the seam
+    certificate. ``journal/`` records which chunks are finished.
 
     Processes started by ``torchrun`` share the chunks of one store; process 0 does what is done only once.
 
@@ -82,11 +84,12 @@ class ScanSegmentation:
         self._overwrite = overwrite
         self._scale_bar: ScaleBar | None = None
 
-    def run(self) -> Porosity | None:
+    def run(self) -> dict[str, Porosity] | None:
         """Segment, or resume.
 
         Returns:
-            The porosity, in process 0; None if the scan was already segmented.
+            The area fraction of each phase, of which that of pores is the porosity, in process 0; None if the scan was
+            already segmented.
 
         Raises:
             UserError: the scan can't be read, the folder holds results of other settings, or the disk can't be
@@ -118,10 +121,11 @@ class ScanSegmentation:
                     windows,
                     foreground,
                     self._model.network,
-                    self._model.text.get(self._settings.prompt),
+                    self._model.text.together(self._settings.prompt),
                     self._settings.prediction,
                     request["batch"],
                     self._model.device,
+                    self._model.logits_of(self._settings.phases),
                 )
                 before = time.monotonic()
                 self._segment(predictor, store, journal)
@@ -129,8 +133,8 @@ class ScanSegmentation:
                 build_pyramid(store, self._ranks.rank, self._ranks.count, threads=THREADS, barrier=self._ranks.wait)
                 if not self._ranks.is_first:
                     return None
-                porosity = self._finish(predictor, store, journal, seconds, started)
-        return porosity
+                fractions = self._finish(predictor, store, journal, seconds, started)
+        return fractions
 
     def _finish(
         self,
@@ -139,19 +143,16 @@ class ScanSegmentation:
         journal: Journal,
         seconds: dict[str, float],
         started: float,
-    ) -> Porosity:
+    ) -> dict[str, Porosity]:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
-        volume, foreground, entries = predictor.volume, predictor.foreground, journal.entries()
-        settings = self._settings
+        volume, foreground, settings = predictor.volume, predictor.foreground, self._settings
         refuse_changed(volume, journal.request)
-        remove_left_over(self._folder)
-        porosity = measure_porosity(store.plan, entries, spacing=self._spacing(volume))
+        phases = segmented_phases(store, journal.entries(), spacing=self._spacing(volume))
+        remove_left_over(self._folder, [name for phase in phases for name in phase.files.names])
         normalisation = (
             None if settings.invert else foreground.normalisation
         )  # its limits are those of the inverted scan
-        scan = SegmentedScan(
-            volume, store, entries, porosity, self._side(volume), self._slice_spacing(volume), normalisation
-        )
+        scan = SegmentedScan(volume, store, phases, self._side(volume), self._slice_spacing(volume), normalisation)
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as executor:
             # the one waits for the network, the other for Python
             certificate = executor.submit(certify, predictor, store, settings.threshold)
@@ -185,9 +186,13 @@ class ScanSegmentation:
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
         manifest["seconds_of_this_run"] = timing
         write_manifest(self._folder, manifest)
-        journal.finish({"porosity": porosity.porosity})
-        self._log_results(porosity, manifest)
-        return porosity
+        fractions = {phase.name: phase.porosity for phase in phases}
+        if store.labelled:
+            journal.finish({"area_fractions": {name: one.porosity for name, one in fractions.items()}})
+        else:
+            journal.finish({"porosity": fractions[PORE].porosity})
+        self._log_results(fractions, manifest)
+        return fractions
 
     @property
     def _journal_folder(self) -> Path:
@@ -252,6 +257,7 @@ class ScanSegmentation:
             pixel_size_nm=self._side(volume),
             slice_spacing_nm=self._slice_spacing(volume),
             replace=journal.replaces,
+            phases=self._settings.names,
         )
 
     def _measured(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Foreground:
@@ -287,12 +293,17 @@ class ScanSegmentation:
         """Distance of slices (nm)."""
         return slice_spacing_of(volume, self._settings)
 
-    def _log_results(self, porosity: Porosity, manifest: dict[str, Any]) -> None:
-        pores, space = manifest["pores"], manifest["volume"]
-        count = f", {pores['pores']} pores" if pores else ""
-        if space:
-            count = f", {space['connectivity']['pores']} 3-D pores"
-        print(f"porosity {porosity}{count}")
+    def _log_results(self, fractions: dict[str, Porosity], manifest: dict[str, Any]) -> None:
+        measured = manifest.get("phases") or {PORE: {"objects": manifest["pores"], "volume": manifest["volume"]}}
+        for name, fraction in fractions.items():
+            several = "pores" if name == PORE else "objects"
+            found = measured.get(name, {})
+            count = f", {found['objects']['pores']} {several}" if found.get("objects") else ""
+            if count and found["volume"]:
+                count = f", {found['volume']['connectivity']['pores']} 3-D {several}"
+            print(f"{'porosity' if name == PORE else name} {fraction}{count}")
+            if found.get("note"):
+                logger.info("%s: %s", name, found["note"])
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(
@@ -304,4 +315,4 @@ class ScanSegmentation:
             )
         if skipped:
             logger.info("%.1f %% of the region is empty and was not segmented", 100 * skipped)
-        logger.info("results: %s", self._folder / (REPORT if pores else OVERVIEW))
+        logger.info("results: %s", self._folder / (REPORT if self._settings.report else OVERVIEW))

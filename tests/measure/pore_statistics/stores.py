@@ -30,7 +30,7 @@ def store_of(
         at = plan[index]
         window = (slice(at.y, at.y + at.height), slice(at.x, at.x + at.width))
         grey = mask[at.slice][window].astype(np.float32) if probability is None else probability[window]
-        counts = store.write_chunk(index, grey, 0.5, None if rock is None else rock[window])
+        counts = store.write_chunk(index, grey[None], [0.5], None if rock is None else rock[window])
         entries[index] = BlockCounts(*counts)
     build_pyramid(store)
     return store, entries

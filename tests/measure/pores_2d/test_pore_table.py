@@ -97,7 +97,7 @@ def test_a_stored_segmentation_with_a_region(chunk: int, tmp_path: Path) -> None
         levels[slice_][masks[slice_]] += 128
     for chunk_ in (plan[index] for index in range(len(plan))):
         part = levels[chunk_.slice][chunk_.y : chunk_.y + chunk_.height, chunk_.x : chunk_.x + chunk_.width]
-        store.write_chunk(chunk_.index, part.astype(np.float32) / 255, 0.501)
+        store.write_chunk(chunk_.index, part[None].astype(np.float32) / 255, [0.501])
     summary = write_pore_table(StoredSegmentation(store), tmp_path, min_area_px=1)
     rows = read(tmp_path)
     assert summary.pores == len(rows["pore"])

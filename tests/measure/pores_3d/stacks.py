@@ -25,7 +25,7 @@ def stored(path: Path, mask: np.ndarray, roi: Roi | None = None, chunk: int = 16
     for index in range(len(plan)):
         part = plan[index]
         cut = mask[part.slice, part.y : part.y + part.height, part.x : part.x + part.width]
-        store.write_chunk(index, cut.astype(np.float32), 0.5)
+        store.write_chunk(index, cut[None].astype(np.float32), [0.5])
     build_pyramid(store)
     return store
 

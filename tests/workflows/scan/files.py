@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.workflows import PredictionSettings, ScanSettings
+from pipeline.workflows.items import Prompts
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -16,9 +17,10 @@ def files(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in content.items() if not name.endswith(".zattrs")}  # it holds the run's own mark
 
 
-def settings_of(prompt: str = "pore", threshold: float = 0.5, **given: Any) -> ScanSettings:
+def settings_of(prompt: Prompts = "pore", threshold: float | tuple[float, ...] = 0.5, **given: Any) -> ScanSettings:
     """Settings of a scan, those of the engine among them."""
     names = {field.name for field in fields(PredictionSettings)}
     engine = PredictionSettings(**{name: value for name, value in given.items() if name in names})
     others = {name: value for name, value in given.items() if name not in names}
-    return ScanSettings(prompt, threshold, engine, **others)
+    thresholds = (threshold,) if isinstance(threshold, float) else threshold
+    return ScanSettings(prompt, thresholds, engine, **others)

@@ -1,0 +1,99 @@
+"""A scan and its finished segmentation, with what was counted of each phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.engine import BlockCounts, ScanStore, phase_view
+from pipeline.foreground.normalisation import GreyNormalisation
+from pipeline.images import ChangedSource, ImageSource
+from pipeline.images.volume import ScanVolume
+from pipeline.measure.object_files import ObjectFiles, object_files
+from pipeline.measure.porosity import Porosity, block_counts, measure_porosity
+from pipeline.phase_colours import RGB, phase_colours
+from pipeline.phases import PORE
+
+
+@dataclass(frozen=True)
+class SegmentedPhase:
+    """One phase of a segmented scan.
+
+    Attributes:
+        name: of the phase.
+        store: in which it is the mask (`phase_view`).
+        blocks: its pixels, and those of rock, in each block.
+        porosity: its area fraction, which of pores is the porosity.
+        files: of its objects.
+        colour: in pictures.
+    """
+
+    name: str
+    store: ScanStore
+    blocks: BlockCounts
+    porosity: Porosity
+    files: ObjectFiles
+    colour: RGB
+
+    @property
+    def is_pore(self) -> bool:
+        """Whether its area fraction is the porosity."""
+        return self.name == PORE
+
+
+def segmented_phases(
+    store: ScanStore, entries: Mapping[int, BlockCounts], spacing: float
+) -> tuple[SegmentedPhase, ...]:
+    """The phases of a finished segmentation.
+
+    Args:
+        store: with its pyramid.
+        entries: of the journal, of all chunks.
+        spacing: distance of slices over the side of a pixel.
+    """
+    found = []
+    named = zip(store.phases, object_files(store.phases), phase_colours(store.phases), strict=True)
+    for number, (name, files, colour) in enumerate(named, start=1):
+        own = {index: one.of_phase(number) for index, one in entries.items()} if store.labelled else entries
+        blocks, porosity = block_counts(store.plan, own), measure_porosity(store.plan, own, spacing)
+        found.append(SegmentedPhase(name, phase_view(store, number), blocks, porosity, files, colour))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class SegmentedScan:
+    """A scan and its finished segmentation.
+
+    Attributes:
+        volume: the scan.
+        store: with its pyramid.
+        phases: that were asked for.
+        pixel_size_nm: side of a pixel (nm), if known.
+        slice_spacing_nm: distance of slices (nm), if known.
+        normalisation: of the scan as it is stored, by which pictures show blank ground; None: as it is.
+    """
+
+    volume: ScanVolume
+    store: ScanStore
+    phases: Sequence[SegmentedPhase]
+    pixel_size_nm: float | None
+    slice_spacing_nm: float | None
+    normalisation: GreyNormalisation | None = None
+
+    @property
+    def pore(self) -> SegmentedPhase | None:
+        """The phase pore, if it was asked for."""
+        return next((phase for phase in self.phases if phase.is_pore), None)
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Pixel size and distance of slices, as what writes files takes them."""
+        return {"pixel_size_nm": self.pixel_size_nm, "slice_spacing_nm": self.slice_spacing_nm}
+
+    @contextmanager
+    def pictured(self, slice_: int) -> Iterator[ImageSource]:
+        """A slice as pictures show it, with blank ground clipped: next to a value of -9999, rock has no contrast."""
+        with self.volume.slice(slice_, as_stored=True) as source:
+            yield source if self.normalisation is None else ChangedSource(source, self.normalisation.clipped)
