@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,18 +28,37 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
-def make_store(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], str]:
-    """Puts an empty MLflow store into a folder; MLflow itself takes seconds for each."""
-    import mlflow  # takes seconds too
+@pytest.fixture(scope="session", autouse=True)
+def _new_stores_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow makes the tables of an SQLite store for seconds: once in this process; other stores are copies.
 
-    empty = tmp_path_factory.mktemp("store") / "mlflow.db"
-    mlflow.MlflowClient(f"sqlite:///{empty}").search_experiments()
+    Where no test that was collected has imported it, nothing else does here: that takes seconds, too.
+    """
+    stores = sys.modules.get("pipeline.tracking.stores")
+    if stores is None:
+        yield
+        return
+    make, empty = stores._make, tmp_path_factory.mktemp("store") / "mlflow.db"
+
+    def copied(file: Path) -> None:
+        if not empty.exists():
+            make(empty)
+        shutil.copy(empty, file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stores, "_make", copied)
+        yield
+
+
+@pytest.fixture(scope="session")
+def make_store(_new_stores_are_copies: None) -> Callable[[Path], str]:
+    """Puts an empty MLflow store into a folder."""
+    from pipeline.tracking.stores import default_tracking_uri, open_client  # imports MLflow, which takes seconds
 
     def make(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(empty, folder / "mlflow.db")
-        return f"sqlite:///{folder}/mlflow.db"
+        open_client(default_tracking_uri(folder))
+        return default_tracking_uri(folder)
 
     return make
 
