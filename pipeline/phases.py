@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.wording import check_name, some_of
+from pipeline.wording import check_name, named_numbers, some_of
 
 #: the only phase where nothing else is said
 PORE = "pore"
@@ -173,21 +173,6 @@ def decided(probability: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
 def metric_of(phase: str, metric: str) -> str:
     """The name in MLflow of one phase's metric, as in `silt grain/val_dice`; odd characters become `_`."""
     return re.sub(r"[^\w.\- ]", "_", phase) + f"/{metric}"
-
-
-def named_numbers(text: str) -> float | dict[str, float]:
-    """Numbers by name, as in `pore=0.4, silt grain=0.6`, or one number alone.
-
-    Raises:
-        ValueError: the text is neither.
-    """
-    parts = [part.rpartition("=") for part in text.split(",")]
-    if len(parts) == 1 and not parts[0][1]:
-        return float(text)
-    found = {name.strip(): float(number) for name, sign, number in parts if sign}
-    if len(found) != len(parts) or not all(found):
-        raise ValueError(text)
-    return found
 
 
 def phase_thresholds(given: float | str | Mapping[str, float], phases: Sequence[Phase]) -> tuple[float, ...]:

@@ -75,3 +75,18 @@ def check_name(what: str, name: str, known: Iterable[str]) -> str:
     meant = nearest(name, known)
     hint = f"did you mean {meant}? " if meant else ""
     raise UserError(f"unknown {what} {name!r}: {hint}choose from {', '.join(known)}")
+
+
+def named_numbers(text: str) -> float | dict[str, float]:
+    """Numbers by name, as in `pore=0.4, silt grain=0.6`, or one number alone.
+
+    Raises:
+        ValueError: the text is neither.
+    """
+    parts = [part.rpartition("=") for part in text.split(",")]
+    if len(parts) == 1 and not parts[0][1]:
+        return float(text)
+    found = {name.strip(): float(number) for name, sign, number in parts if sign}
+    if len(found) != len(parts) or not all(found):
+        raise ValueError(text)
+    return found

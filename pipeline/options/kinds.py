@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from pipeline.errors import UserError
-from pipeline.phases import named_numbers
-from pipeline.wording import nearest, without_passwords
+from pipeline.wording import named_numbers, nearest, without_passwords
 
 if TYPE_CHECKING:
     from pipeline.options.option import Option

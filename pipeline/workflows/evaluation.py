@@ -17,9 +17,10 @@ from monai.engines import SupervisedEvaluator
 from pipeline.data import DatasetIndex, Sample
 from pipeline.files import atomic_path, name_that_fits, write_text
 from pipeline.metrics import Tolerances
-from pipeline.phases import PORE, named_numbers
+from pipeline.phases import PORE
 from pipeline.tracking.provenance import versions
 from pipeline.visual import error_overlay, mask_overlay, write_png
+from pipeline.wording import named_numbers
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.phase_evaluation import PhaseEvaluation, as_json
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.errors import UserError
-from pipeline.phases import Phase, named_numbers, phase_thresholds
-from pipeline.wording import nearest
+from pipeline.phases import Phase, phase_thresholds
+from pipeline.wording import named_numbers, nearest
 from pipeline.workflows.model_file import TrainedModel
 
 
