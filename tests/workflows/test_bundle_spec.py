@@ -59,7 +59,7 @@ def test_properties(rock, checkpoint, tmp_path, monkeypatch, config, kind, optio
 
 
 @pytest.mark.parametrize("network", ["vlsenet", "unet"])
-def test_the_network_takes_and_gives_what_the_metadata_says(network):
+def test_the_network_takes_and_gives_what_the_metadata_says(rock, network):
     verify_net_in_out(
         net_id="network_def",
         config_file=[str(CONFIGS / "common.yaml"), str(CONFIGS / "train.yaml")],
@@ -67,6 +67,7 @@ def test_the_network_takes_and_gives_what_the_metadata_says(network):
         device="cpu",
         n=37,
         network=network,
+        dataset_dir=str(rock),  # whose phases decide on the network's outputs
     )
 
 
