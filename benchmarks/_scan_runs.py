@@ -67,7 +67,7 @@ class Case:
         """Of the engine; a pixel is pore from `threshold` on."""
         return ScanSettings(
             DEFAULT_PROMPT,
-            threshold,
+            (threshold,),
             PredictionSettings(
                 chunk_size=self.chunk_size, precision=self.precision, flatten_shading=self.flatten_shading
             ),
