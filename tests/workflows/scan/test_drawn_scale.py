@@ -53,7 +53,7 @@ def with_tags(micrograph: Path, nm: float) -> Path:
 def segment(scan: Path, pixel_size_nm: float | str | None, **more: bool) -> dict:
     settings = ScanSettings(
         "pore",
-        0.5,
+        (0.5,),
         PredictionSettings(chunk_size=256, precision="float32"),
         report=False,
         pixel_size_nm=pixel_size_nm,
