@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import UserError
-from pipeline.wording import check_name, named_numbers, some_of
+from pipeline.files import name_that_fits
 
 #: the only phase where nothing else is said
 PORE = "pore"
@@ -175,23 +174,6 @@ def metric_of(phase: str, metric: str) -> str:
     return re.sub(r"[^\w.\- ]", "_", phase) + f"/{metric}"
 
 
-def phase_thresholds(given: float | str | Mapping[str, float], phases: Sequence[Phase]) -> tuple[float, ...]:
-    """The threshold of each phase: one for all, or by their names.
-
-    Args:
-        given: as the option `threshold` takes it: a number, `pore=0.4, silt grain=0.6`, or a mapping.
-        phases: K phases.
-
-    Raises:
-        UserError: a phase has none, or a name is that of no phase.
-    """
-    found = named_numbers(given) if isinstance(given, str) else given
-    if not isinstance(found, Mapping):
-        return (float(found),) * len(phases)
-    names = [phase.name for phase in phases]
-    for name in found:
-        check_name("--threshold", name, tuple(names))
-    missing = [name for name in names if name not in found]
-    if missing:
-        raise UserError(f"--threshold: {some_of(missing)} has none; give one for each phase, or one number for all")
-    return tuple(float(found[name]) for name in names)
+def picture_name(image: str, phase: str | None = None) -> str:
+    """The file of an image's picture, or of one of several phases in it: NAME.png, NAME_PHASE.png."""
+    return name_that_fits(image, after=".png" if phase is None else f"_{phase.replace('/', '_')}.png")

@@ -68,6 +68,7 @@ def _logs_reach_pytest():
     """The bundle's logging.conf, applied by tests that run it, keeps the package's log from pytest's caplog."""
     logger = logging.getLogger("vlsenet")
     logger.propagate, logger.disabled = True, False
+    logger.handlers.clear()  # its own, which writes to a stream that is gone
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from pipeline.errors import WRONG_USAGE
 from pipeline.options import BUNDLE, Option, options_of
 from pipeline.options.commands import OF_COMMANDS
-from pipeline.options.kinds import Choice, Flag, Folders
+from pipeline.options.domain_kinds import Folders
+from pipeline.options.kinds import Choice, Flag
 from pipeline.wording import nearest
 
 #: in argparse's words

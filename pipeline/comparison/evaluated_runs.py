@@ -128,7 +128,7 @@ class EvaluatedRun:
     def by_phase(self) -> Mapping[str, PhaseResults]:
         """The results of each phase, of one or several."""
         one = PhaseResults(self.images, self.summary.get("counts") or {})
-        return self.phases or {_only_phase(self.summary): one}
+        return self.phases or {str(self.summary.get("phase", PORE)): one}
 
     @property
     def labels(self) -> dict[str, str]:
@@ -229,11 +229,6 @@ def phase_results(images: pd.DataFrame, summary: Mapping[str, Any]) -> dict[str,
         str(name): PhaseResults(rows.drop(columns="phase"), kept.get(name, {}).get("counts") or {})
         for name, rows in images.groupby("phase", sort=False)
     }
-
-
-def _only_phase(summary: Mapping[str, Any]) -> str:
-    """The phase of a model with one: pore where a label value of it is known, or else as it was asked for."""
-    return PORE if summary.get("pore_label", 0) is not None else str(summary.get("prompt") or PORE)
 
 
 def read_curves(runs: Sequence[EvaluatedRun]) -> pd.DataFrame:

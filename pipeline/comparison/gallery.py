@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.comparison.differences import Comparison
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.errors import UserError
-from pipeline.files import name_that_fits
+from pipeline.phases import picture_name
 from pipeline.tracking.stores import EVALUATION_FOLDER
 from pipeline.visual.figure import data_uri
 
@@ -83,8 +83,7 @@ def _differing_phase(ours: EvaluatedRun, theirs: EvaluatedRun, image: str, measu
 
 def _file(run: EvaluatedRun, image: str, phase: str) -> str:
     """The file of an image's picture, of several phases that of one of them."""
-    several = "phases" in run.summary
-    return name_that_fits(image, after=f"_{phase.replace('/', '_')}.png") if several else f"{image}.png"
+    return picture_name(image, phase if "phases" in run.summary else None)
 
 
 def _titled(run: EvaluatedRun) -> str:

@@ -26,6 +26,17 @@ class Column(NamedTuple):
     definition: str
 
 
+#: of the box around an object in a slice, or in all slices together
+BOX_CORNER = (
+    Column("bbox_x_px", "int64", "px", "first column, in the scan"),
+    Column("bbox_y_px", "int64", "px", "first row, in the scan"),
+)
+BOX_SIZE = (
+    Column("bbox_width_px", "int64", "px", "number of columns"),
+    Column("bbox_height_px", "int64", "px", "number of rows"),
+)
+
+
 #: rows of a group in the Parquet file: fixed, so that the bytes don't depend on how the rows came
 GROUP = 1 << 16
 

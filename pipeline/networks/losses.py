@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import torch
+from monai.losses import DiceLoss
 from torch import nn
 from torch.nn import functional as F
 
 from pipeline.networks.inputs import SegmentationOutput
-
-#: keeps the Dice of a batch without pores defined, as in MONAI's DiceLoss
-SMOOTH = 1e-5
 
 
 class SegmentationLoss(nn.Module):
@@ -32,6 +30,7 @@ class SegmentationLoss(nn.Module):
             alignment_weight: weight of the region alignment loss (published: 0.07).
         """
         super().__init__()
+        self.dice = DiceLoss(batch=True, reduction="none")
         self.dice_weight, self.bce_weight, self.alignment_weight = dice_weight, bce_weight, alignment_weight
 
     def forward(self, prediction: torch.Tensor | SegmentationOutput, target: torch.Tensor) -> torch.Tensor:
@@ -62,9 +61,7 @@ class SegmentationLoss(nn.Module):
         target = target.clamp_min(0)
         pixels = known.sum((0, 2, 3))
         crossentropy = F.binary_cross_entropy_with_logits(logits, target, known, reduction="none")
-        probability = logits.sigmoid() * known
-        overlap, areas = (probability * target).sum((0, 2, 3)), (probability + target).sum((0, 2, 3))
-        dice = 1 - (2 * overlap + SMOOTH) / (areas + SMOOTH)
+        dice = self.dice(logits.sigmoid() * known, target).flatten()
         loss = self.dice_weight * dice + self.bce_weight * crossentropy.sum((0, 2, 3)) / pixels.clamp_min(1)
         # nothing of a phase known: no overlap and no area, a Dice loss of 0, no cross-entropy
         return loss.sum() / (pixels > 0).sum().clamp_min(1)

@@ -8,29 +8,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.options.kinds import (
-    Choice,
+from pipeline.options.domain_kinds import (
     Device,
     Existing,
-    Flag,
-    FlagOr,
     Folders,
-    Group,
     InfoBar,
     LabelValue,
+    OutputFolder,
+    Phases,
+    PixelSize,
+    Region,
+    Store,
+    Widths,
+)
+from pipeline.options.kinds import (
+    Choice,
+    Flag,
+    FlagOr,
+    Group,
     NamedNumbers,
     Names,
     Number,
-    OutputFolder,
     PathText,
-    Phases,
-    PixelSize,
     Regex,
-    Region,
-    Store,
     Text,
     Whole,
-    Widths,
 )
 from pipeline.options.option import Option
 

@@ -45,13 +45,15 @@ class RandPhaseCropd(RandSpatialCropd):
 
     So a phase that is rare in its image, or in its data set, comes as often as the sample's shares say
     (`pipeline.workflows.patch_draws.DrawPlan`). The other patches lie around any labelled pixel, or anywhere in an
-    image that is labelled as a whole.
+    image that is labelled as a whole. MONAI's `RandCropByLabelClassesd` has the same shares for all images, centres
+    patches on the pixel, and knows no unlabelled ones.
 
     Args:
         keys: image and codes (1, H, W), of equal size, neither side below the patch's.
         size: side of the patch (px).
         label_key: that of the codes.
-        shares_key: shares of the image's patches that hold each of the phases, (K,), together 1 at most.
+        shares_key: shares of the image's patches that hold each of the phases, (K,), together 1 at most; is taken out.
+            Without it the patch lies anywhere.
     """
 
     def __init__(
@@ -61,14 +63,17 @@ class RandPhaseCropd(RandSpatialCropd):
         self._size, self._label_key, self._shares_key = size, label_key, shares_key
 
     def __call__(self, data: Mapping[Hashable, Any], lazy: bool | None = None) -> dict[Hashable, Any]:
-        codes = convert_to_numpy(data[self._label_key])[0]
-        shares = np.asarray(data[self._shares_key], float)
-        wanted = self._wanted(codes, shares) if shares.any() or (codes == UNLABELLED).any() else None
+        out = dict(data)
+        shares = out.pop(self._shares_key, None)
+        if shares is None:
+            return dict(super().__call__(out, lazy))
+        codes = convert_to_numpy(out[self._label_key])[0]
+        wanted = self._wanted(codes, shares)
         if wanted is None or not len(wanted):
-            return dict(super().__call__(data, lazy))
+            return dict(super().__call__(out, lazy))
         pixel = divmod(int(wanted[self.R.randint(len(wanted))]), codes.shape[1])
         rows, columns = (self._holding(at, side) for at, side in zip(pixel, codes.shape, strict=True))
-        return {**data, **{key: data[key][:, rows, columns] for key in self.key_iterator(dict(data))}}
+        return {**out, **{key: out[key][:, rows, columns] for key in self.key_iterator(out)}}
 
     def _wanted(self, codes: np.ndarray, shares: np.ndarray) -> np.ndarray | None:
         """Places of the pixels one of which the patch is to hold; None where it may lie anywhere."""

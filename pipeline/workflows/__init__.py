@@ -30,6 +30,6 @@ from pipeline.workflows.patch_draws import DrawnPatches, DrawPlan, PatchSampler
 from pipeline.workflows.plain_masks import PlainMasks
 from pipeline.workflows.progress import ImageProgress, ValidationPictures
 from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statistics
-from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings, chosen_phases, chosen_thresholds
+from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings, chosen_phases
 from pipeline.workflows.starting_point import start_weights, training_parts, warn_of_known_images
 from pipeline.workflows.training import EpochMean, TrainingRun, validation_metrics, warmup_cosine

@@ -15,12 +15,11 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from pipeline.data import DatasetIndex, Sample
-from pipeline.files import atomic_path, name_that_fits, write_text
+from pipeline.files import atomic_path, write_text
 from pipeline.metrics import Tolerances
-from pipeline.phases import PORE
+from pipeline.phases import PORE, picture_name
 from pipeline.tracking.provenance import versions
 from pipeline.visual import error_overlay, mask_overlay, write_png
-from pipeline.wording import named_numbers
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.phase_evaluation import PhaseEvaluation, as_json
 
@@ -57,7 +56,7 @@ def evaluation_about(
         "dataset_dir": ", ".join(map(str, index.roots)),
         "data_fingerprint": index.fingerprint()["hash"],
         "split": split,
-        "threshold": named_numbers(threshold) if isinstance(threshold, str) else threshold,
+        "threshold": model.named(model.thresholds_for(threshold)),
         "model_threshold": model.threshold,
         **settings,
         "reads_prompt": model.reads_prompt,
@@ -137,12 +136,12 @@ class EvaluationReport:
         asked = prompt if isinstance(prompt, str) else prompt[number]
         further: dict[str, Any] = {"pixel_size_nm": self._pixel_sizes.get(name), "prompt": asked}
         phase.add(about, image, predicted, target, probability, further)
-        after = f"_{phase.phase}.png" if self._several else ".png"
+        file = picture_name(name, phase.phase if self._several else None)
         for folder, picture in {
             "overlays": error_overlay(image, predicted & (target >= 0), target > 0),
             "truth": mask_overlay(image, target > 0),
         }.items():
-            write_png(self._output_dir / folder / name_that_fits(name, after=after.replace("/", "_")), picture)
+            write_png(self._output_dir / folder / file, picture)
 
     def _write(self, _: SupervisedEvaluator) -> None:
         scored = [phase for phase in self._phases if len(phase)]
@@ -171,7 +170,7 @@ class EvaluationReport:
     def _summary(self, scored: Sequence[PhaseEvaluation]) -> dict[str, Any]:
         about = {**self._about, "tolerances": asdict(self._tolerances)}
         if not self._several:
-            return {**about, **scored[0].summary()}
+            return {**about, "phase": self._phases[0].phase, **scored[0].summary()}
         phases = {phase.phase: phase.summary() for phase in scored}
         means = {
             kind: {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,16 +42,14 @@ def open_dataset(
     skip_bad: bool = False,
     divide: bool = True,
     split_csv: str | None = None,
-    usual_pore_label: int | None = None,
     info_bar: str | int = "auto",
     phases: str | None = None,
     unlabelled: int | str | None = None,
-    usual_values: Mapping[str, Any] | None = None,
+    usual: LabelValues | None = None,
 ) -> DatasetIndex:
     """Check and index a data set, or several, and log what a user should know: splits, notes, skipped files.
 
-    The arguments are those of :func:`pipeline.data.index_dataset`; `usual_values` is what a checkpoint's data keeps of
-    the training's, `usual_pore_label` that of older ones.
+    The arguments are those of :func:`pipeline.data.index_dataset`.
 
     Raises:
         UserError: all problems, one per line.
@@ -59,7 +57,6 @@ def open_dataset(
     # the command line gives a folder or a pattern of digits as a number
     pattern = None if group_pattern is None else str(group_pattern)
     folders = [str(dataset_dir)] if isinstance(dataset_dir, (str, int, float)) else [*map(str, dataset_dir)]
-    usual = _usual(usual_values, usual_pore_label)
     index = index_datasets(
         folders,
         pore_label=pore_label,
@@ -86,13 +83,6 @@ def open_dataset(
     for problem in index.skipped:
         logger.warning("skipped: %s", problem)
     return index
-
-
-def _usual(values: Mapping[str, Any] | None, pore_label: int | None) -> LabelValues | None:
-    """What label values meant in a training."""
-    if values is not None:
-        return LabelValues.from_dict(values)
-    return None if pore_label is None else LabelValues.of_pore(pore_label)
 
 
 #: what images are asked with: the phrase of a single phase, or those of several

@@ -21,9 +21,9 @@ from pipeline.files import sha256_of
 from pipeline.foreground.measurement import BOTH, ShadingChoice
 from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.networks import VLSENet, build_network, memory_format
-from pipeline.phases import PORE, Phase, phases_from
+from pipeline.phases import PORE, LabelValues, Phase, phases_from
 from pipeline.text import DEFAULT_PROMPT, TextStore, extend_text_store
-from pipeline.wording import some_of
+from pipeline.wording import check_name, named_numbers, some_of
 from pipeline.workflows.items import Prompts
 
 logger = logging.getLogger("vlsenet")
@@ -82,6 +82,13 @@ class TrainedModel:
         return phases_from(self.data["phases"])
 
     @property
+    def values(self) -> LabelValues | None:
+        """What label values meant in its training, where that had one data set; files of earlier versions know pore."""
+        if self.data["values"] is not None:
+            return LabelValues.from_dict(self.data["values"])
+        return None if self.data["pore_label"] is None else LabelValues.of_pore(self.data["pore_label"])
+
+    @property
     def shading(self) -> ShadingChoice:
         """What the training did with shading: it was removed where the file does not say."""
         trained: ShadingChoice | None = self.data["flatten_shading"]
@@ -90,9 +97,34 @@ class TrainedModel:
     @property
     def threshold(self) -> float | dict[str, float]:
         """As the option `threshold` takes it: a number for one phase, numbers by name for several."""
-        if len(self.thresholds) == 1:
-            return self.thresholds[0]
-        return {phase.name: value for phase, value in zip(self.phases, self.thresholds, strict=True)}
+        return self.named(self.thresholds)
+
+    def named(self, thresholds: Sequence[float]) -> float | dict[str, float]:
+        """Thresholds of all its phases as the option takes them, and results keep them."""
+        if len(thresholds) == 1:
+            return thresholds[0]
+        return {phase.name: value for phase, value in zip(self.phases, thresholds, strict=True)}
+
+    def thresholds_for(
+        self, given: float | str | Mapping[str, float], phases: Sequence[Phase] | None = None
+    ) -> tuple[float, ...]:
+        """The threshold of each phase: as given, or else the model's own.
+
+        Args:
+            given: as the option `threshold` takes it: one number for all, or numbers by name.
+            phases: of the model; None: all.
+
+        Raises:
+            UserError: a name is that of no phase of the model.
+        """
+        asked = self.phases if phases is None else phases
+        found = named_numbers(given) if isinstance(given, str) else given
+        if not isinstance(found, Mapping):
+            return (float(found),) * len(asked)
+        own = {phase.name: value for phase, value in zip(self.phases, self.thresholds, strict=True)}
+        for name in found:
+            check_name("--threshold", name, tuple(own))
+        return tuple(float({**own, **found}[phase.name]) for phase in asked)
 
     def logits_of(self, phases: Sequence[Phase]) -> list[int] | None:
         """Which of the network's logits are those of some of its phases; None: it gives those that it is asked for."""

@@ -53,12 +53,13 @@ class DrawPlan:
     ) -> None:
         self._samples, self._phases = samples, tuple(phases)
         sets = dict.fromkeys(sample.dataset for sample in samples)
-        self._set_weights = _set_weights(tuple(sets), weights or {})
+        weights_of = _set_weights(tuple(sets), weights or {})
         whole = all(sample.labelled == sample.pixels for sample in samples)
         self._holding = np.zeros((len(samples), len(phases)))
         self._anywhere = np.array([float(sample.labelled) for sample in samples])
-        if len(sets) > 1 or len(phases) > 1 or not whole:
-            for name, weight in self._set_weights.items():
+        self._by_area = len(sets) == len(phases) == 1 and whole
+        if not self._by_area:
+            for name, weight in weights_of.items():
                 self._share_out(np.array([sample.dataset == name for sample in samples]), weight)
 
     def _share_out(self, members: np.ndarray, weight: float) -> None:
@@ -83,7 +84,9 @@ class DrawPlan:
         return list(np.divide(self._holding, weights, out=np.zeros_like(self._holding), where=weights > 0))
 
     def items(self, items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The samples' items, each with its `phase_shares`."""
+        """The samples' items, where they are not just drawn by area each with its `phase_shares`."""
+        if self._by_area:
+            return list(items)
         return [{**item, "phase_shares": shares} for item, shares in zip(items, self.phase_shares, strict=True)]
 
 

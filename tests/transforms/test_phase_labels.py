@@ -42,6 +42,7 @@ def test_an_image_drawn_by_area_and_labelled_as_a_whole_is_cut_as_monai_does_it(
     theirs = RandSpatialCropd(["image", "label"], (SIZE, SIZE), random_size=False)
     theirs.set_random_state(seed=3)
     item = sample()
+    del item["phase_shares"]
     assert all(
         torch.equal(torch.as_tensor(theirs(item)["image"]), torch.as_tensor(ours["image"])) for ours in crops(item, 20)
     )

@@ -25,7 +25,7 @@ def sample(dataset: str, phase_pixels: dict[str, int], labelled: int = 1000, sid
 def test_one_data_set_of_one_phase_is_drawn_by_area():
     plan = DrawPlan([sample("A", {"pore": 30}), sample("A", {"pore": 0}, 400, 20)], ["pore"])
     assert plan.image_weights == [1000, 400]
-    assert not np.any(plan.phase_shares)
+    assert plan.items([{}, {}]) == [{}, {}]  # their patches may lie anywhere
 
 
 def test_a_rare_phase_is_drawn_as_often_as_a_common_one():
@@ -38,6 +38,7 @@ def test_a_rare_phase_is_drawn_as_often_as_a_common_one():
     assert held[:, 0] == pytest.approx([0.25 * 0.25, 0.25 * 0.75])
     assert held[:, 1] == pytest.approx([0, 0.25])
     assert weights - held.sum(1) == pytest.approx([0.25, 0.25])  # the others by area
+    assert all(np.array_equal(item["phase_shares"], of) for item, of in zip(plan.items([{}, {}]), shares, strict=True))
 
 
 def test_data_sets_are_drawn_alike_or_by_their_weights():

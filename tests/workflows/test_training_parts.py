@@ -17,6 +17,6 @@ def test_what_decides_on_a_training_is_among_its_parts() -> None:
     assert parts["loss::bce_weight"] == "1.0"
     assert parts["optimizer::_target_"] == "torch.optim.AdamW"
     assert parts["train::handlers::0::momentum"] == "0.02"
-    assert parts["train::augmentation::1::roi_size::0"] == "@patch_size"
+    assert parts["train::augmentation::1::size"] == "@patch_size"
     # a longer training is no other one: its schedule names the option, and holds no number of epochs
     assert training_parts({**config, "max_epochs": 999}) == parts

@@ -15,7 +15,7 @@ from pipeline.measure.pores_2d.hulls import feret, hull_pixels, hulls
 from pipeline.measure.pores_2d.moments import COLUMN, KINDS, LENGTHS, PROBABILITY, ROW, centroid, ellipses
 from pipeline.measure.pores_2d.pieces import Pieces, PoreTracker
 from pipeline.measure.pores_2d.strips import Segmentation, strips
-from pipeline.measure.table_files import Column, SortedRows, in_groups, open_table
+from pipeline.measure.table_files import BOX_CORNER, BOX_SIZE, Column, SortedRows, in_groups, open_table
 
 #: in the order of the table; those in micrometres follow them
 COLUMNS = (
@@ -38,10 +38,8 @@ COLUMNS = (
     Column("feret_max_px", "float64", "px", "largest distance of two parallel lines around the pore"),
     Column("feret_min_px", "float64", "px", "smallest distance of two parallel lines around the pore"),
     Column("solidity", "float64", "1", "area over area of the convex hull, in pixels"),
-    Column("bbox_x_px", "int64", "px", "first column, in the scan"),
-    Column("bbox_y_px", "int64", "px", "first row, in the scan"),
-    Column("bbox_width_px", "int64", "px", "number of columns"),
-    Column("bbox_height_px", "int64", "px", "number of rows"),
+    *BOX_CORNER,
+    *BOX_SIZE,
     Column("centroid_x_px", "float64", "px", "mean column of the pixels' centres, in the scan"),
     Column("centroid_y_px", "float64", "px", "mean row of the pixels' centres, in the scan"),
     Column("mean_probability", "float64", "1", "mean probability of pore"),

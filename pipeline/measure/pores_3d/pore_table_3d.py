@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.images.rectangles import Roi
 from pipeline.measure.object_files import PORE_FILES
 from pipeline.measure.pores_3d.connectivity import FACES, touched
-from pipeline.measure.table_files import GROUP, Column, open_table
+from pipeline.measure.table_files import BOX_CORNER, BOX_SIZE, GROUP, Column, open_table
 
 
 class Voxel(NamedTuple):
@@ -50,11 +50,9 @@ COLUMNS = (
         "slices is unknown",
     ),
     Column("slices", "int32", "", "number of slices that it spans"),
-    Column("bbox_x_px", "int64", "px", "first column, in the scan"),
-    Column("bbox_y_px", "int64", "px", "first row, in the scan"),
+    *BOX_CORNER,
     Column("bbox_slice", "int64", "", "first slice, from 0"),
-    Column("bbox_width_px", "int64", "px", "number of columns"),
-    Column("bbox_height_px", "int64", "px", "number of rows"),
+    *BOX_SIZE,
     Column("centroid_x_px", "float64", "px", "mean column of the voxels' centres, in the scan"),
     Column("centroid_y_px", "float64", "px", "mean row of the voxels' centres, in the scan"),
     Column("centroid_slice", "float64", "", "mean slice of the voxels' centres"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ import torch
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import atomic_path, sha256_of, write_text
+from pipeline.foreground.measurement import BOTH
 from pipeline.networks import reads_tile
 from pipeline.networks.inputs import STRIDE
-from pipeline.phases import PORE, phase_thresholds
+from pipeline.phases import PORE
 from pipeline.tracking.provenance import versions
 from pipeline.workflows.export.export_formats import FORMATS, check_formats, write_text_features
 from pipeline.workflows.export.exported_graph import OUTPUT, ExportSource, Inputs
@@ -97,7 +98,7 @@ def export_model(
     chosen = check_formats(formats)
     source = ExportSource(model, model.text.together(asked), text_inputs)
     folder = Path(output_dir)
-    about = _about(source, asked, phase_thresholds(threshold, model.phases))
+    about = _about(source, asked, model.named(model.thresholds_for(threshold)))
     for name in (MANIFEST, TEXT_FILE, *(kind.file for kind in FORMATS.values())):
         (folder / name).unlink(missing_ok=True)  # an earlier export's files must not pass for this one's
     files: dict[str, Any] = {}
@@ -121,7 +122,16 @@ def export_model(
         print(f"{name:<14}{folder / file['file']}   largest difference from PyTorch {file['largest_difference']:.1e}")
 
 
-def _about(source: ExportSource, asked: Prompts, thresholds: Sequence[float]) -> dict[str, Any]:
+_BY = "(pipeline.transforms.NormaliseMicrographd)"
+#: what follows the normalisation of grey levels, by what the training did with shading
+_SHADING = {
+    False: "",
+    True: f", then shading taken out {_BY}",
+    BOTH: f"; channel 0 with shading then taken out, channel 1 with shading left in {_BY}",
+}
+
+
+def _about(source: ExportSource, asked: Prompts, threshold: float | dict[str, float]) -> dict[str, Any]:
     model = source.model
     names = [phase.name for phase in model.phases]
     shapes = {}
@@ -129,9 +139,7 @@ def _about(source: ExportSource, asked: Prompts, thresholds: Sequence[float]) ->
         axes = source.axes[name]
         shapes[name] = [axes.get(axis, size) for axis, size in enumerate(example.shape)]
     inputs: dict[str, Any] = {name: {"shape": shape, "dtype": "float32"} for name, shape in shapes.items()}
-    normalisation = "mean 0 and standard deviation 1 over the whole micrograph"
-    if model.data["flatten_shading"]:
-        normalisation += ", then shading taken out (pipeline.transforms.NormaliseMicrographd)"
+    normalisation = f"mean 0 and standard deviation 1 over the whole micrograph{_SHADING[model.shading]}"
     inputs["image"] |= {
         "normalisation": normalisation,
         "smallest_side": STRIDE,
@@ -144,7 +152,7 @@ def _about(source: ExportSource, asked: Prompts, thresholds: Sequence[float]) ->
             "meaning": "probability of pore" if names == [PORE] else "probability of each of the phases, in order",
         },
         "phases": names,
-        "threshold": thresholds[0] if len(names) == 1 else dict(zip(names, thresholds, strict=True)),
+        "threshold": threshold,
         "prompt": asked if source.reads_text and not source.text_inputs else None,
         "text": {**model.text.provenance, "file": TEXT_FILE if source.text_inputs else None},
         "statistics": "of each image given" if reads_tile(model.network) else "fixed",

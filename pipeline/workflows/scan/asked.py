@@ -1,12 +1,12 @@
-"""Which of a model's phases a scan is asked for, and from which probability on a pixel is of them."""
+"""Which of a model's phases a scan is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pipeline.errors import UserError
-from pipeline.phases import Phase, phase_thresholds
-from pipeline.wording import named_numbers, nearest
+from pipeline.phases import Phase
+from pipeline.wording import nearest
 from pipeline.workflows.model_file import TrainedModel
 
 
@@ -38,25 +38,3 @@ def _way_to_others(model: TrainedModel) -> str:
         first = model.phases[0].name
         return f"Any phrase can be asked for in place of one of them: --phases '{first}' --prompt PHRASE"
     return "A model that was trained with --text_source clip takes any phrase by --prompt"
-
-
-def chosen_thresholds(
-    model: TrainedModel, phases: Sequence[Phase], given: float | str | Mapping[str, float]
-) -> tuple[float, ...]:
-    """The threshold of each phase that is asked for: as given, else the model's own.
-
-    Args:
-        model: that is asked.
-        phases: of it.
-        given: as the option `threshold` takes it: one number for all, or by the names of phases of the model.
-
-    Raises:
-        UserError: a name is that of no phase of the model.
-    """
-    found = named_numbers(given) if isinstance(given, str) else given
-    if not isinstance(found, Mapping):
-        return (float(found),) * len(phases)
-    names = [phase.name for phase in model.phases]
-    own = dict(zip(names, model.thresholds, strict=True))
-    each = dict(zip(names, phase_thresholds({**own, **found}, model.phases), strict=True))
-    return tuple(each[phase.name] for phase in phases)

@@ -18,7 +18,7 @@ from skimage.measure import label
 
 from pipeline.errors import UserError
 from pipeline.phases import Phase
-from pipeline.workflows import Ranks, ScanCommand, ScanSegmentation, asked_prompts, chosen_phases, chosen_thresholds
+from pipeline.workflows import Ranks, ScanCommand, ScanSegmentation, asked_prompts, chosen_phases
 from pipeline.workflows.model_file import TrainedModel
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files, settings_of
@@ -61,7 +61,7 @@ def segmentation(
     others = {name: changes.pop(name) for name in ("overwrite",) if name in changes}
     settings = settings_of(
         asked_prompts(chosen),
-        chosen_thresholds(model, chosen, given),
+        model.thresholds_for(given, chosen),
         phases=chosen,
         **{**ENGINE, **changes},
     )
@@ -234,8 +234,8 @@ def test_unknown_phases_are_answered_with_the_known_ones(model: TrainedModel) ->
 
 def test_thresholds_that_are_not_given_are_the_models(model: TrainedModel) -> None:
     two = chosen_phases(model, "pore, clay")
-    assert chosen_thresholds(model, two, model.threshold) == (0.4, 0.25)
-    assert chosen_thresholds(model, two, "clay=0.9") == (0.4, 0.9)
-    assert chosen_thresholds(model, two, 0.3) == (0.3, 0.3)
+    assert model.thresholds_for(model.threshold, two) == (0.4, 0.25)
+    assert model.thresholds_for("clay=0.9", two) == (0.4, 0.9)
+    assert model.thresholds_for(0.3, two) == (0.3, 0.3)
     with pytest.raises(UserError, match="pyrite"):
-        chosen_thresholds(model, two, "pyrite=0.3")
+        model.thresholds_for("pyrite=0.3", two)
