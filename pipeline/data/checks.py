@@ -250,7 +250,8 @@ def _of_another_size(pair: Pair, label: np.ndarray, shape: tuple[int, int]) -> P
     remedy = "export both at the same size"
     missing = shape[0] - len(label)
     if label.shape[1] == shape[1] and missing > 0:
-        remedy += f", or give --info_bar {missing} if the image's lowest {missing} rows are an info bar"
+        remedy += f", or give --info_bar {missing} if the image's lowest {missing} rows are an info bar "
+        remedy += f"(top:{missing} for the uppermost)"
     what = f"it is {_size(label.shape)}, but its image {pair.image.name} is {_size(shape)}"
     return Problem(pair.label, what, remedy, (pair.name,))
 

@@ -167,13 +167,13 @@ class Device(Kind):
 class InfoBar(Kind):
     """What to do with the microscope's info bar."""
 
-    metavar = "auto|keep|PX"
+    metavar = "auto|keep|PX|top:PX"
     read = staticmethod(_number_or_word)
 
-    def problem(self, value: Any) -> str | None:
-        if value in ("auto", "keep") or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-            return None
-        return "give auto, keep, or the bar's height in whole pixels"
+    def check(self, name: str, value: Any) -> None:
+        from pipeline.images.microscope.bar_choice import bar_chosen
+
+        bar_chosen(value)
 
 
 @dataclass(frozen=True)

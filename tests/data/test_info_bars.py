@@ -53,9 +53,21 @@ def test_the_user_decides(tmp_path: Path) -> None:
         index_dataset(folder, info_bar=900)
 
 
+@pytest.mark.parametrize("barred_label", [False, True])
+def test_a_bar_on_top_that_the_user_names(tmp_path: Path, barred_label: bool) -> None:
+    bare = index_dataset(write(tmp_path / "bare", barred_image=False))
+    folder = write(tmp_path / "barred", barred_image=True, barred_label=barred_label)
+    for path in [*folder.glob("images/*"), *(folder.glob("labels/*") if barred_label else ())]:
+        Image.fromarray(np.roll(np.asarray(Image.open(path)), BAR, axis=0)).save(path)
+    barred = index_dataset(folder, info_bar=f"top:{BAR}")
+    for one, other in zip(bare.samples, barred.samples, strict=True):
+        np.testing.assert_array_equal(one.read_image(), other.read_image())
+        np.testing.assert_array_equal(one.read_label(), other.read_label())
+
+
 def test_a_label_without_the_bar_tells_what_to_give(tmp_path: Path) -> None:
     folder = write(tmp_path, barred_image=True, barred_label=False)
-    with pytest.raises(UserError, match="or give --info_bar 40 if the image's lowest 40 rows are an info bar"):
+    with pytest.raises(UserError, match="or give --info_bar 40 if the image's lowest 40 rows are an info bar \\(top:40 for"):
         index_dataset(folder, info_bar="keep")
     assert len(index_dataset(folder, info_bar=40).samples) == 4
 

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.errors import FileProblem, UserError
 from pipeline.images.microscope.acquisition import Acquisition
 from pipeline.images.microscope.bar_by_look import find_info_bar
+from pipeline.images.microscope.bar_choice import bar_chosen
 from pipeline.images.rectangles import Rows
 
 log = logging.getLogger("vlsenet")
@@ -30,7 +31,7 @@ def rows_without_bar(
     Args:
         choice: `keep` cuts nothing; `auto` takes the height below the image that the file states, where these rows do
             look drawn, or else what `find_info_bar` finds below and on top; a number is the height below the image
-            (px).
+            (px), `top:` and a number that of a bar on top.
         read: from (top, left, height, width) to grey values, as `ImageSource.read`; a third of the rows at most.
         shape: height and width of the image (px).
         acquisition: what the image's file says.
@@ -43,15 +44,11 @@ def rows_without_bar(
         UserError: the choice is not one of these, or leaves no image.
     """
     rows, width = shape
-    text = str(choice).strip().lower()
-    if text == "keep":
-        return Rows(0, rows)
-    if text != "auto":
-        if not (text.isascii() and text.isdigit()):
-            raise UserError(f"--info_bar {choice}: must be keep, auto or a height in whole pixels, such as 60")
-        if int(text) >= rows:
+    chosen = bar_chosen(choice)
+    if chosen is not None:
+        if sum(chosen) >= rows:
             raise UserError(f"--info_bar {choice} leaves nothing of an image of {rows} rows; give the bar's height")
-        return Rows(0, rows - int(text))
+        return Rows(chosen.on_top, rows - chosen.below)
     high = max(1, min(-(-rows // 3) + 1, _MOST_ROWS, max(64, _MOST_PIXELS // max(1, width)), rows))
     try:
         bottom = read(rows - high, 0, high, width)
@@ -65,7 +62,7 @@ def rows_without_bar(
     if stated and not (below or on_top):
         log.warning(
             "%s: its file states an info bar of %d rows, but the lowest rows do not look like one: nothing is cut off; "
-            "--info_bar PIXELS sets its height",
+            "--info_bar PIXELS (top:PIXELS for one on top) sets its height",
             name,
             stated,
         )

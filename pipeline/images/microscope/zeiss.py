@@ -26,7 +26,8 @@ def from_tag(metadata: Mapping[str, Any], shape: tuple[int, int]) -> Finding:
         if finding.pixel_size_nm is None and not finding.warnings:
             _take_display_pixel(finding, metadata, shape[1])
     finding.warn_if_without_size()
-    finding.take_image_width(store, shape[1])
+    columns, _, rows = (store or "").partition("*")
+    finding.take_recorded_size(rows, columns, shape)
     finding.take_field_width(width, shape[1])
     serial = _value(metadata, "sv_serial_number")
     finding.take_conditions(
@@ -72,8 +73,9 @@ def from_fibics(text: str, shape: tuple[int, int] | None = None) -> Finding:
         finding.take_pixel_size(_step(scan, "V"), _step(scan, "U"), "nm")
         if shape is not None:  # a length may be negative, as the mosaic's axes may point down or left
             image = first(root, "Image")
-            columns = quantity(None if image is None else text_at(image, "Width"))
-            finding.take_image_width(None if columns is None else columns[0], shape[1])
+            stored = [None if image is None else text_at(image, side) for side in ("Height", "Width")]
+            finding.take_recorded_size(*stored, shape)
+            columns = quantity(stored[1])
             finding.take_field_width(
                 (with_unit(first(scan, "FOV_X")) or "").lstrip("-"), int(columns[0]) if columns else shape[1], "um"
             )

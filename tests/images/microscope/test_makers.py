@@ -100,6 +100,17 @@ def test_hitachi_without_pixel_size_tells_what_it_may_be_and_takes_none(tmp_path
     assert warned(found, f"{127e6 / 10000 / 128:.4g} nm", "--pixel_size_nm")
 
 
+@pytest.mark.parametrize(
+    ("store", "bar"),
+    [("128 * 90", 6), ("128*90", 6), ("128 * 96", None), ("128 * 100", None), ("256 * 90", None), ("128", None)],
+)
+def test_zeiss_rows_below_those_that_were_stored_are_a_bar(tmp_path: Path, store: str, bar: int | None) -> None:
+    path = write(tmp_path / "a.tif", {34118: zeiss(more=f"DP_IMAGE_STORE\r\nStore resolution = {store}\r\n")})
+    found = read_acquisition(path)
+    assert found.bar_height == bar
+    assert any("scaled or cropped" in said for said in found.warnings) == store.startswith("256")
+
+
 OLD_ZEISS = zeiss().replace("AP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 4.000 nm\r\n", "")
 
 
