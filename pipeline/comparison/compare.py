@@ -108,9 +108,8 @@ def compare(
 
 def _how_far(run: EvaluatedRun) -> str:
     """A run that was stopped, with the epochs that it has of those that it was to have."""
-    steps = [step for step, _ in run.stored.history("train_loss")] if "train_loss" in run.stored.metrics else []
-    planned = run.stored.parameters.get("max_epochs", "?")
-    epochs = f", at epoch {max(steps)} of {planned}" if steps else ""
+    planned, trained = run.stored.parameters.get("max_epochs", "?"), run.epochs
+    epochs = "" if trained is None else f", at epoch {trained} of {planned}"
     return f"{run.name} ({run.stored.status.lower()}{epochs})"
 
 

@@ -144,6 +144,12 @@ class EvaluatedRun:
     def name(self) -> str:
         return self.stored.name
 
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs were trained; None where none was logged."""
+        logged = self.stored.history("train_loss") if "train_loss" in self.stored.metrics else []
+        return max((step for step, _ in logged), default=None)
+
 
 def read_runs(chosen: Sequence[StoredRun], folder: Path) -> tuple[list[EvaluatedRun], list[str]]:
     """Read the evaluations of runs.

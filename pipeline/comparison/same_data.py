@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
@@ -13,6 +13,8 @@ from pipeline.wording import some_of
 
 #: parameters of a run that don't make it another variant
 _NO_RECIPE = {"variant", "seed", "fold", "dataset_dir", "device", "processes"}
+#: parameters of a run: how many pixels a step of its training sees
+_PIXELS_OF_A_STEP = ("batch_size", "patch_size")
 #: of a summary: how the network was applied
 _SETTINGS = (
     "mirror",
@@ -56,7 +58,9 @@ def check_same_data(runs: Sequence[EvaluatedRun]) -> list[str]:
                 f"these are runs on different data: {column} of the image {name} is {low[column]:g} in "
                 f"{low['run']}, but {high[column]:g} in {high['run']}; compare runs on the same images and labels"
             )
-    return [*_missing_images(runs), *_other_ways(runs), *_other_shapes(runs), *_unlike(runs)]
+    return [
+        *_missing_images(runs), *_other_ways(runs), *_other_budgets(runs), *_other_shapes(runs), *_unlike(runs)
+    ]  # fmt: skip
 
 
 def _check_single(runs: Sequence[EvaluatedRun]) -> None:
@@ -86,21 +90,38 @@ def _missing_images(runs: Sequence[EvaluatedRun]) -> list[str]:
 
 def _other_ways(runs: Sequence[EvaluatedRun]) -> list[str]:
     """A note on how the evaluations differ; what a run does not say is no difference."""
+    if not (differing := _differing(runs, (*_SETTINGS, "threshold"), _setting)):
+        return []
+    return [
+        f"The runs were evaluated in different ways, which may be all that makes them differ ({differing}): "
+        "evaluate them in the same way."
+    ]
+
+
+def _other_budgets(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """A note on trainings that had more steps or pixels than others."""
+    if not (differing := _differing(runs, ("steps", *_PIXELS_OF_A_STEP), _budget)):
+        return []
+    return [
+        f"The trainings had different budgets, which may be all that makes them differ ({differing}): "
+        "give each the same --max_epochs and the same of these settings."
+    ]
+
+
+def _differing(
+    runs: Sequence[EvaluatedRun], names: Iterable[str], value_of: Callable[[EvaluatedRun, str], str | None]
+) -> str:
+    """Which of some things differ from run to run, and how; what has no value is no difference."""
     differing = []
-    for what in (*_SETTINGS, "threshold"):
+    for what in names:
         values: dict[str, list[EvaluatedRun]] = {}
         for run in runs:
-            if (value := _setting(run, what)) is not None:
+            if (value := value_of(run, what)) is not None:
                 values.setdefault(value, []).append(run)
         if len(values) > 1:
             groups = [f"{value} for {some_of(_names(own, runs))}" for value, own in sorted(values.items())]
             differing.append(f"{what}: {', '.join(groups)}")
-    if not differing:
-        return []
-    return [
-        f"The runs were evaluated in different ways, which may be all that makes them differ ({'; '.join(differing)}): "
-        "evaluate them in the same way."
-    ]
+    return "; ".join(differing)
 
 
 def _other_shapes(runs: Sequence[EvaluatedRun]) -> list[str]:
@@ -123,6 +144,20 @@ def _setting(run: EvaluatedRun, name: str) -> str | None:
     if used == own:
         return "the model's"
     return ", ".join(f"{name}={value:g}" for name, value in used.items()) if isinstance(used, dict) else f"{used:g}"
+
+
+def _budget(run: EvaluatedRun, name: str) -> str | None:
+    """What a training that ended by itself had of steps, or of pixels in each; None where it is not known."""
+    parameters = run.stored.parameters
+    if run.stored.status != "FINISHED":  # which is told on its own
+        return None
+    if name != "steps":
+        return parameters.get(name)
+    try:
+        planned, each = int(parameters["max_epochs"]), int(parameters["steps_per_epoch"])
+    except (KeyError, ValueError):  # no training of ours, or one of an earlier version
+        return None
+    return str(max(planned, run.epochs or 0) * each)  # one that was resumed for longer keeps its first plan
 
 
 def _names(own: Sequence[EvaluatedRun], runs: Sequence[EvaluatedRun]) -> list[str]:

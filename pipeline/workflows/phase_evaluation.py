@@ -21,6 +21,8 @@ logger = logging.getLogger("vlsenet")
 _FIRST, _LAST = 1 / BINS, 1 - 1 / BINS
 #: fewer say little about other images
 _ENOUGH_IMAGES = 10
+#: less of the images, where there is none, is no finding
+_SOME_AREA = 1e-3
 #: in the table on the screen
 _SHOWN = ("dice", "cl_dice", "iou", "precision", "recall", "porosity_true", "porosity_predicted", "otsu_dice")
 
@@ -201,10 +203,24 @@ class PhaseEvaluation:
                 )
 
     def warn_of_simpler(self) -> None:
-        """Say so where Otsu's threshold, which needs no training, has the better Dice."""
-        if self._pooled is None or self._pooled.pixels.porosity_true == 0:
+        """Say so where an answer that needs no training is better.
+
+        Otsu's threshold, or everything, by Dice; nothing, whose Dice is 0 wherever there is a pore, by its porosity.
+        """
+        if self._pooled is None:
             return
-        dice = self._pooled.pixels.dice
+        pixels = self._pooled.pixels
+        if pixels.porosity_predicted >= max(2 * pixels.porosity_true, _SOME_AREA):
+            logger.warning(
+                "on these images no %s anywhere is as near to the true %s (%.4f) as the model, which finds %.4f",
+                self.phase,
+                self._area,
+                pixels.porosity_true,
+                pixels.porosity_predicted,
+            )
+        if pixels.porosity_true == 0:
+            return
+        dice = pixels.dice
         otsu = self._pooled_other.get("otsu_dice")
         if otsu is not None and otsu.dice >= dice + CLEAR_GAIN:
             logger.warning(
@@ -212,11 +228,11 @@ class PhaseEvaluation:
                 otsu.dice,
                 dice,
             )
-        elif self._pooled.pixels.dice_of_all_pore >= dice + CLEAR_GAIN:
+        elif pixels.dice_of_all_pore >= dice + CLEAR_GAIN:
             logger.warning(
                 "on these images calling everything %s is better than the model so: Dice %.3f, and %.3f by the model",
                 self.phase,
-                self._pooled.pixels.dice_of_all_pore,
+                pixels.dice_of_all_pore,
                 dice,
             )
 

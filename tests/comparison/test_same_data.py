@@ -65,6 +65,31 @@ def test_a_threshold_of_the_training_is_no_difference_and_an_earlier_summary_non
     assert not ways(run("unet", 0, **_WAY), own, earlier)
 
 
+def budgets(*runs: EvaluatedRun) -> list[str]:
+    return [note for note in check_same_data(runs) if "budgets" in note]
+
+
+def test_trainings_of_other_lengths_are_named() -> None:
+    long, short = {"max_epochs": "40", "steps_per_epoch": "25"}, {"max_epochs": "10", "steps_per_epoch": "25"}
+    (note,) = budgets(run("unet", 0, long), run("unet", 1, long), run("mine", 0, short))
+    assert "(steps: 1000 for unet, 250 for mine)" in note
+    (note,) = budgets(run("unet", 0, long), run("unet", 1, short), run("mine", 0, long))
+    assert "(steps: 1000 for the run unet-0, mine, 250 for the run unet-1)" in note
+
+
+def test_the_same_steps_in_other_epochs_are_the_same_budget() -> None:
+    one, other = {"max_epochs": "40", "steps_per_epoch": "25"}, {"max_epochs": "20", "steps_per_epoch": "50"}
+    assert not budgets(run("unet", 0, one), run("mine", 0, other), run("earlier", 0))
+    (note,) = budgets(run("unet", 0, {**one, "batch_size": "8"}), run("mine", 0, {**other, "batch_size": "4"}))
+    assert "(batch_size: 4 for mine, 8 for unet)" in note
+
+
+def test_a_training_that_was_stopped_is_told_elsewhere() -> None:
+    killed = run("mine", 0, {"max_epochs": "10", "steps_per_epoch": "25"})
+    killed = replace(killed, stored=replace(killed.stored, status="KILLED"))
+    assert not budgets(run("unet", 0, {"max_epochs": "40", "steps_per_epoch": "25"}), killed)
+
+
 def test_several_seeds_of_trainings_alike_are_all_named():
     recipe = {"network.network": "unet", "learning_rate": "0.001"}
     first = [run("A", seed, recipe) for seed in (0, 1)]

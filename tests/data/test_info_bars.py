@@ -67,7 +67,9 @@ def test_a_bar_on_top_that_the_user_names(tmp_path: Path, barred_label: bool) ->
 
 def test_a_label_without_the_bar_tells_what_to_give(tmp_path: Path) -> None:
     folder = write(tmp_path, barred_image=True, barred_label=False)
-    with pytest.raises(UserError, match="or give --info_bar 40 if the image's lowest 40 rows are an info bar \\(top:40 for"):
+    with pytest.raises(
+        UserError, match="or give --info_bar 40 if the image's lowest 40 rows are an info bar \\(top:40 for"
+    ):
         index_dataset(folder, info_bar="keep")
     assert len(index_dataset(folder, info_bar=40).samples) == 4
 

@@ -217,6 +217,16 @@ def test_of_images_without_pores_no_threshold_is_recommended(tmp_path, caplog):
     said = told(tmp_path, caplog, torch.rand(32, 32, generator=rng) / 2, torch.zeros(32, 32), {"threshold": 0.3})
     assert "chosen on these" not in said
     assert "calling everything" not in said
+    assert "no pore anywhere is as near to the true porosity (0.0000) as the model, which finds 0.3984" in said
+
+
+@pytest.mark.parametrize(("found", "worse"), [(0, False), (12, False), (15, False), (16, True), (64, True)])
+def test_a_model_that_is_off_by_more_than_no_pore_at_all_is_told_so(tmp_path, caplog, found, worse):
+    truth, probability = torch.zeros(64, 64), torch.full((64, 64), 0.1)
+    truth[:8] = 1
+    probability[:found] = 0.9
+    said = told(tmp_path, caplog, probability, truth, {"threshold": 0.5})
+    assert ("no pore anywhere is as near to the true porosity (0.1250)" in said) == worse
 
 
 @pytest.mark.parametrize(

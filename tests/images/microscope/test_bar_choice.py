@@ -67,7 +67,9 @@ def test_a_bar_on_top_is_named() -> None:
     assert rows == rows_without_bar(" TOP:40", lambda *_: IMAGE, IMAGE.shape, Acquisition()) == (40, len(IMAGE))
 
 
-@pytest.mark.parametrize("choice", ["no", "-3", "4.5", "", "240", 1000, "٣", "top:", "top:-3", "top:240", "top:٣", "40:top", True])
+@pytest.mark.parametrize(
+    "choice", ["no", "-3", "4.5", "", "240", 1000, "٣", "top:", "top:-3", "top:240", "top:٣", "40:top", True]
+)
 def test_other_choices_are_refused(choice: str | int) -> None:
     with pytest.raises(UserError, match="--info_bar"):
         height(choice, IMAGE)
