@@ -8,23 +8,29 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
-from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, mistake_behind, print_mistake
+from pipeline.errors import INTERRUPTED, MISTAKE, SUCCESS, UserError, mistake_behind, print_mistake
 
 #: MONAI's loggers that repeat the command line
 _TALKATIVE = ("monai.bundle.scripts", "monai.bundle.workflows")
 
 
+#: from a message that names options as the configs do to one that names them as the running command takes them
+spelling: ContextVar[Callable[[str], str]] = ContextVar("spelling", default=str)
+
+
 class TerminalHandler(logging.StreamHandler):
-    """Writes messages to stderr, above progress bars and not into them."""
+    """Writes messages to stderr, above progress bars and not into them, with options as the command takes them."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
+        self._spelled = spelling.get()  # here, as other threads have other contexts
 
     def format(self, record: logging.LogRecord) -> str:
         """The message; its level where that is a warning or an error."""
         level = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
-        return level + super().format(record)
+        return level + self._spelled(super().format(record))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a message."""
@@ -80,6 +86,7 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
     Returns:
         The exit status. Errors that are not the user's mistake are raised.
     """
+    before = spelling.set(str)
     try:
         return command()
     except KeyboardInterrupt:
@@ -92,5 +99,7 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
         mistake = mistake_behind(error)
         if mistake is None:
             raise
-        print_mistake(mistake)
+        print_mistake(UserError(spelling.get()(str(mistake))))
         return MISTAKE
+    finally:
+        spelling.reset(before)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pipeline
 from pipeline.cli import bundle_commands, compare, experiment, info, prepare, prompts, rerun, send, synthetic
-from pipeline.cli.console import EXIT_STATUS, run_command
+from pipeline.cli.console import EXIT_STATUS, run_command, spelling
 from pipeline.cli.parser import Command, CommandParser
 from pipeline.errors import SUCCESS
 from pipeline.wording import nearest
@@ -84,4 +84,5 @@ def _run(words: list[str]) -> int:
     if unknown:
         options.parser.refuse(unknown)
     options.parser.check_needed(options)
+    spelling.set(options.parser.as_typed)
     return int(options.run(options))

@@ -18,6 +18,10 @@ from pipeline.wording import nearest
 #: in argparse's words
 _DECIMAL_COMMA = re.compile(r"invalid float value: '-?\d*,\d+'")
 _SET = "--set"
+#: an option in a message, with its part; behind it, the value that the line is about, or the one that it advises
+_NAMED = r"(?<![\w-])--({})((?:::\w+)*)(?![\w-])"
+_VALUE = r"(?:[ =](true|false|null|float32|[+-]?\d[\w.+-]*(?<!\.))(?=[\s,;:.)]|$))?"
+_GIVEN = r"^{} (.+?)(?=: )"
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class CommandParser(argparse.ArgumentParser):
         )
         self.needed: list[Option] = []
         self.settable: list[str] = []
+        self.positional: dict[str, str] = {}
 
     def add_arguments_of(self, command: Command) -> None:
         """Add what a command takes: its arguments, its options as they are declared, and `--set` for the others of its
@@ -81,6 +86,7 @@ class CommandParser(argparse.ArgumentParser):
                 metavar = name.upper() if option.placeholder == "DIR" else option.placeholder
                 folders = "+" if isinstance(option.kind, Folders) else None
                 self.add_argument(name, metavar=metavar, help=option.help, nargs=folders)
+                self.positional[name] = metavar
             elif option.has_flag(command.options):
                 self._add_option(option, command.options)
         if config:
@@ -114,6 +120,22 @@ class CommandParser(argparse.ArgumentParser):
             if not hasattr(given, option.name):
                 self.error(f"--{option.name} is missing: give {option.help}")
 
+    def as_typed(self, message: str) -> str:
+        """A message of the workflows, which name options as the configs do, with options as this command takes them.
+
+        Returns:
+            The message, with `--set NAME=VALUE` for what has no flag here, and without `--` what stands in front.
+        """
+        flags = {text.lstrip("-") for action in self._actions for text in action.option_strings}
+        for name, metavar in self.positional.items():
+            message = re.sub(_NAMED.format(name), metavar, message)
+        if not (names := [re.escape(name) for name in self.settable if name not in {*flags, *self.positional}]):
+            return message
+        named = _NAMED.format("|".join(names))
+        for pattern, flag in ((_GIVEN.format(named), re.MULTILINE), (named + _VALUE, 0)):
+            message = re.sub(pattern, _assignment, message, flags=flag)
+        return message
+
     def error(self, message: str) -> NoReturn:
         """End with `message`, and say where the help is."""
         if _DECIMAL_COMMA.search(message):
@@ -131,3 +153,9 @@ class CommandParser(argparse.ArgumentParser):
             self.error(f"unknown option {word}; give {_SET} {name}=VALUE")
         suggestion = nearest(f"--{name}", options)
         self.error(f"unknown option {word}" + (f"; did you mean {suggestion}?" if suggestion else ""))
+
+
+def _assignment(option: re.Match[str]) -> str:
+    """`--set NAME=VALUE` for an option in a message, with what there is of its value."""
+    name, part, value = option.groups()
+    return f"{_SET} {name}{part}={value or 'VALUE'}"

@@ -85,8 +85,7 @@ def scan_intensity(
         lowest, highest = min(lowest, float(pixels.min())), max(highest, float(pixels.max()))
     if not parts:
         raise NothingToSee(
-            f"{source.name}: no rock found, only uniform background; --skip_empty false (vlsenet: --set "
-            "skip_empty=false) segments it anyway"
+            f"{source.name}: no rock found, only uniform background; --skip_empty false segments it anyway"
         )
     if lowest == highest:
         pixels_read = sum(part.pixels for part in parts)

@@ -106,8 +106,8 @@ OF_CONFIGS: tuple[Option, ...] = (
         "file with sources and splits", otherwise="split.csv in dataset_dir", flag=False, shared=True, result=True,
         entry="data"),
     Option("info_bar", InfoBar(), (*_ON_IMAGES, *_DATA_SETS, "prompts"),
-        "the microscope's strip of text: auto (find it and cut it off), keep, its height below the image, or top: and that "
-        "of one on top (px)",
+        "the microscope's strip of text: auto (find it and cut it off), keep, its height below the image, or top: and "
+        "that of one on top (px)",
         "auto", shared=True, result=True),
     Option("skip_bad", Flag(), (*_WINDOWS, *_DATA_SETS), "continue without files that can't be used", False,
         shared=True, result=True),
