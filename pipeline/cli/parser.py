@@ -158,4 +158,6 @@ class CommandParser(argparse.ArgumentParser):
 def _assignment(option: re.Match[str]) -> str:
     """`--set NAME=VALUE` for an option in a message, with what there is of its value."""
     name, part, value = option.groups()
+    if value is None and option.string[option.end() :].startswith(": "):  # what the line is about
+        return f"{_SET} {name}{part}"
     return f"{_SET} {name}{part}={value or 'VALUE'}"

@@ -90,6 +90,7 @@ def test_messages_name_options_that_there_are() -> None:
         ("train", "--dataset_dir rok: no such folder", "DATASET_DIR rok: no such folder"),
         ("train", "give --early_stop_patience.", "give --set early_stop_patience=VALUE."),
         ("experiment", "--dataset_dir rok: no such folder", "--dataset_dir rok: no such folder"),
+        ("experiment", "--seed: is set already", "--set seed: is set already"),
         ("info", "--halo 3: odd", "--halo 3: odd"),
     ],
 )

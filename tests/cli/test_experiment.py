@@ -68,7 +68,7 @@ def test_runs_that_are_not_finished_are_named_too(plan, asked, capsys):
         (["--seeds", "\u00b2"], "--seeds"),
         (["--folds", "some"], "--folds some: give split"),
         (["--folds", "{"], "--folds {: give split"),
-        (["--set", "seed=3"], "--seed: is set by the experiment"),
+        (["--set", "seed=3"], "--set seed: is set by the experiment"),
         (["--set", "max_epoch=3"], "did you mean max_epochs?"),
         (["--report"], "holds no experiment"),
     ],
