@@ -73,9 +73,9 @@ def from_fibics(text: str, shape: tuple[int, int] | None = None) -> Finding:
         finding.take_pixel_size(_step(scan, "V"), _step(scan, "U"), "nm")
         if shape is not None:  # a length may be negative, as the mosaic's axes may point down or left
             image = first(root, "Image")
-            stored = [None if image is None else text_at(image, side) for side in ("Height", "Width")]
-            finding.take_recorded_size(*stored, shape)
-            columns = quantity(stored[1])
+            rows, width = (None if image is None else text_at(image, side) for side in ("Height", "Width"))
+            finding.take_recorded_size(rows, width, shape)
+            columns = quantity(width)
             finding.take_field_width(
                 (with_unit(first(scan, "FOV_X")) or "").lstrip("-"), int(columns[0]) if columns else shape[1], "um"
             )
