@@ -1,0 +1,50 @@
+"""An honest labeller, simulated: strokes of a brush inside the phases of a full mask; the rest is unlabelled."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.draw import disk
+
+UNLABELLED = 255
+_WIDTH = 3  # px, of a stroke
+_LENGTH = 40  # px, at most
+_TURN = 0.3  # standard deviation of the direction's change with each pixel, in radians
+
+
+def stroked(label: np.ndarray, share: float, generator: np.random.Generator) -> np.ndarray:
+    """The mask as strokes: thin polylines, each inside one value, all values alike often.
+
+    Args:
+        label: values (H, W), below `UNLABELLED`.
+        share: of the pixels to be labelled, between 0 and 1.
+        generator: of the strokes' places.
+
+    Returns:
+        (H, W), uint8: the mask's values in the strokes, `UNLABELLED` elsewhere.
+    """
+    found = np.full(label.shape, UNLABELLED, np.uint8)
+    places = {int(value): np.argwhere(label == value) for value in np.unique(label)}
+    wanted = round(share * label.size)
+    while (found != UNLABELLED).sum() < wanted:
+        value = int(generator.choice(list(places)))
+        start = places[value][generator.integers(len(places[value]))]
+        _draw(found, label, start.astype(float), wanted, generator)
+    return found
+
+
+def _draw(
+    found: np.ndarray, label: np.ndarray, place: np.ndarray, wanted: int, generator: np.random.Generator
+) -> None:
+    """One stroke from a place on: as long as it stays inside its value."""
+    value = label[tuple(place.astype(int))]
+    direction = generator.uniform(0, 2 * np.pi)
+    for _ in range(_LENGTH):
+        row, column = np.round(place).astype(int)
+        inside = 0 <= row < label.shape[0] and 0 <= column < label.shape[1] and label[row, column] == value
+        if not inside or (found != UNLABELLED).sum() >= wanted:
+            return
+        brush = disk((row, column), _WIDTH / 2, shape=label.shape)
+        painted = label[brush] == value  # a careful labeller keeps within the lines
+        found[brush[0][painted], brush[1][painted]] = value
+        direction += generator.normal(0, _TURN)
+        place = place + (np.sin(direction), np.cos(direction))
