@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
             given = dict(parse_assignments(options.set, "train"))
             given |= dataset_options(options)
             if hasattr(options, "dataset_dir"):
-                given["dataset_dir"] = str(Path(options.dataset_dir).absolute())
+                folders = [str(Path(folder).absolute()) for folder in options.dataset_dir]
+                given["dataset_dir"] = folders if len(folders) > 1 else folders[0]
             seeds = (
                 check_seeds("--seeds", [int(seed) if seed.isdecimal() else seed for seed in options.seeds])
                 if options.seeds
@@ -76,6 +77,9 @@ examples:
   # leave out one of two sources at a time; the other sources are used to train and to choose epoch and threshold
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/sources \\
       --folds '{leave_out: [11, 13]}' --only unet,vlsenet --seeds 0,1
+
+  # one network for the phases of two data sets, each with its own split
+  vlsenet experiment scripts/ablation.yaml --dataset_dir steel coating --output_dir runs/two --only unet,vlsenet
 
   # only the report of the runs finished so far
   vlsenet experiment scripts/ablation.yaml --output_dir runs/short --report

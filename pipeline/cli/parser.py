@@ -84,8 +84,7 @@ class CommandParser(argparse.ArgumentParser):
         for name, option in options_of(command.options).items():
             if name == command.in_front:
                 metavar = name.upper() if option.placeholder == "DIR" else option.placeholder
-                folders = "+" if isinstance(option.kind, Folders) else None
-                self.add_argument(name, metavar=metavar, help=option.help, nargs=folders)
+                self.add_argument(name, metavar=metavar, help=option.help, nargs=_count(option))
                 self.positional[name] = metavar
             elif option.has_flag(command.options):
                 self._add_option(option, command.options)
@@ -111,7 +110,7 @@ class CommandParser(argparse.ArgumentParser):
         elif isinstance(option.kind, Choice):
             settings["choices"] = option.kind.names
         else:
-            settings |= {"type": option.kind.read, "metavar": option.placeholder}
+            settings |= {"type": option.kind.read, "metavar": option.placeholder, "nargs": _count(option)}
         self.add_argument(f"--{option.name}", **settings)
 
     def check_needed(self, given: argparse.Namespace) -> None:
@@ -161,3 +160,8 @@ def _assignment(option: re.Match[str]) -> str:
     if value is None and option.string[option.end() :].startswith(": "):  # what the line is about
         return f"{_SET} {name}{part}"
     return f"{_SET} {name}{part}={value or 'VALUE'}"
+
+
+def _count(option: Option) -> str | None:
+    """How many values an option takes, in argparse's words."""
+    return "+" if isinstance(option.kind, Folders) else None

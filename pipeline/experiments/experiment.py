@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.data import DatasetIndex, index_dataset
+from pipeline.data import DatasetIndex, index_datasets
 from pipeline.data.folds import Fold, k_folds, leave_out_folds, source_sizes
 from pipeline.data.split_file import told_in, write_split_csv
 from pipeline.data.splits import SPLIT_FILE
@@ -23,6 +23,7 @@ from pipeline.experiments.runner import Runner, visible_gpus
 from pipeline.files import write_text
 from pipeline.options import options_of
 from pipeline.tracking.stores import COMPARISON_FOLDER
+from pipeline.wording import some_of
 
 logger = logging.getLogger("vlsenet")
 
@@ -162,7 +163,11 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
     data = {name: common[name] for name in DATA_OPTIONS if name in common}
     if data.get("group_pattern") is not None:  # a command line makes numbers of digits
         data["group_pattern"] = str(data["group_pattern"])
-    index = index_dataset(str(data.pop("dataset_dir")), divide=plan.kind == "split", **data)
+    given = data.pop("dataset_dir")
+    folders = [str(folder) for folder in given] if isinstance(given, (list, tuple)) else [str(given)]
+    if len(folders) > 1 and plan.kind != "split":
+        raise UserError(f"folds of several data sets ({some_of(folders)}): give --folds split, as each has its own split")
+    index = index_datasets(folders, divide=plan.kind == "split", **data)
     divided = [(fold, fold.divide(index)) for fold in _divide(plan, index)] if plan.kind != "split" else []
     folds = [
         RunFold(

@@ -65,12 +65,11 @@ def _switch(name: str, help: str, default: bool = True) -> Option:
 # fmt: off
 OF_CONFIGS: tuple[Option, ...] = (
     # ---- what goes in, and where results go
-    Option("dataset_dir", Folders("a folder with images/ and labels/", Path.is_dir, "data/my_rock"), _LABELLED,
-        f"{_DATA_SET}; or several such folders, each with phases of its own", shared=True, required=True, metavar="DIR",
-        result=True),
+    Option("dataset_dir", Folders("a folder with images/ and labels/", Path.is_dir, "data/my_rock"),
+        (*_LABELLED, "experiment"), f"{_DATA_SET}; or several such folders, each with phases of its own", shared=True,
+        required=True, fallback={"experiment": "the plan's"}, metavar="DIR", result=True),
     Option("dataset_dir", Existing("a folder with images/ and labels/", Path.is_dir, "data/my_rock"),
-        (*_DATA_SETS, "prompts"), _DATA_SET, required=True, fallback={"experiment": "the plan's"}, metavar="DIR",
-        result=True),
+        ("prepare", "prompts"), _DATA_SET, required=True, metavar="DIR", result=True),
     Option("input", PathText("a scan", "scan.tif"), ("scan",),
         "TIFF, OME-TIFF, OME-Zarr or Zarr (folder, zip or address), MRC, NIfTI, PNG, JPEG, BMP; or a folder "
         "of scans", required=True, metavar="FILE|DIR", result=True),

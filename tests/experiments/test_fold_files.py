@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data import index_dataset
+from pipeline.data import index_dataset, index_datasets
 from pipeline.errors import UserError
 from pipeline.experiments.experiment import prepare_folds
 from pipeline.experiments.plan import FoldPlan
@@ -38,6 +38,17 @@ def test_without_folds_the_split_is_the_data_sets_own(tmp_path, rock):
     assert (fold.name, fold.split_csv, fold.evaluated) == ("", None, "val")
     assert fold.fingerprint == index_dataset(rock).fingerprint()["hash"]
     assert not (tmp_path / "folds").exists()
+
+
+def test_several_data_sets_keep_their_own_splits_and_have_no_folds(tmp_path, rock):
+    write_dataset(tmp_path / "other", 3, shape=(64, 64), seed=1, val=1, test=0)
+    both = {"dataset_dir": [str(rock), str(tmp_path / "other")]}
+    (fold,) = prepare_folds(FoldPlan(), both, tmp_path / "out")
+    assert fold.fingerprint == index_datasets(both["dataset_dir"]).fingerprint()["hash"]
+    told = json.loads((tmp_path / "out" / "folds.json").read_text())["divisions"]
+    assert sum(map(len, told[0]["sources"].values())) == 8
+    with pytest.raises(UserError, match=r"rock.*other.*--folds split"):
+        prepare_folds(FoldPlan("k", 2), both, tmp_path / "folds")
 
 
 def test_validation_on_the_tested_images_is_told(tmp_path, rock, caplog):
