@@ -32,9 +32,7 @@ def stroked(label: np.ndarray, share: float, generator: np.random.Generator) -> 
     return found
 
 
-def _draw(
-    found: np.ndarray, label: np.ndarray, place: np.ndarray, wanted: int, generator: np.random.Generator
-) -> None:
+def _draw(found: np.ndarray, label: np.ndarray, place: np.ndarray, wanted: int, generator: np.random.Generator) -> None:
     """One stroke from a place on: as long as it stays inside its value."""
     value = label[tuple(place.astype(int))]
     direction = generator.uniform(0, 2 * np.pi)
@@ -47,4 +45,4 @@ def _draw(
         painted = label[brush] == value  # a careful labeller keeps within the lines
         found[brush[0][painted], brush[1][painted]] = value
         direction += generator.normal(0, _TURN)
-        place = place + (np.sin(direction), np.cos(direction))
+        place = place + np.array([np.sin(direction), np.cos(direction)])

@@ -166,7 +166,7 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
     given = data.pop("dataset_dir")
     folders = [str(folder) for folder in given] if isinstance(given, (list, tuple)) else [str(given)]
     if len(folders) > 1 and plan.kind != "split":
-        raise UserError(f"folds of several data sets ({some_of(folders)}): give --folds split, as each has its own split")
+        raise UserError(f"folds of several data sets ({some_of(folders)}): give --folds split: each has its own split")
     index = index_datasets(folders, divide=plan.kind == "split", **data)
     divided = [(fold, fold.divide(index)) for fold in _divide(plan, index)] if plan.kind != "split" else []
     folds = [
