@@ -26,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
         anisotropy=_range(options.anisotropy),
         orientation_deg=_range(options.orientation),
         scene=SceneSettings(info_bar=options.info_bar, pixel_size_nm=options.pixel_size_nm),
+        varied=options.varied,
     )
     # the delay keeps an empty bar from standing above an error
     with tqdm(total=options.count, unit="image", desc="synthetic SEM", delay=0.5) as bar:
@@ -57,6 +58,9 @@ value between them).
 examples:
   # 40 images of 256 x 256 pixels, 8 of them for validation and 8 for testing
   vlsenet synthetic my_synthetic
+
+  # every look that the generator knows, to train for rocks and microscopes that are not at hand
+  vlsenet synthetic my_synthetic --count 60 --size 512,512 --varied
 
   # 20 large images, thin pores in one direction
   vlsenet synthetic my_synthetic --count 20 --size 1024,1024 --anisotropy 0.9 --orientation 30

@@ -68,6 +68,9 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("pixel_size_nm", Number(), ("synthetic",), "side of a pixel", 20.0, unit="nanometres", metavar="NM"),
     Option("val", Number(ends="[)"), ("synthetic",), "validation images: a number, or a share below 1", 0.2),
     Option("test", Number(ends="[)"), ("synthetic",), "test images: a number, or a share below 1", 0.2),
+    Option("varied", Flag(), ("synthetic",),
+        "draw porosity, anisotropy, orientation, sizes, sharpness, noise and artefacts of each image from far wider ranges",
+        False),
     Option("info_bar", Flag(), ("synthetic",), "write the microscope's info bar below each image", False),
     Option("text", Flag(), ("synthetic",),
         "also write text/, made from the true masks: for tests of the text path only, as a score of a model "

@@ -183,6 +183,9 @@ OF_CONFIGS: tuple[Option, ...] = (
         result=False),
     Option("picture_interval", Whole(1), ("train",), "epochs between two sets of validation pictures", 5, flag=False,
         result=False),
+    Option("wide_augmentation", Flag(), ("train",),
+        "vary magnification, contrast, sharpness and noise of patches far more: for scans of other microscopes and "
+        "rocks", False, flag=False, result=True),
     Option("compile", Choice(("default", "reduce-overhead", "max-autotune")), ("train",),
         "torch.compile: default, reduce-overhead (CUDA graphs) or max-autotune. For GPUs; slower on a CPU",
         otherwise="off", more="The first step then takes minutes.", flag=False, result=False),

@@ -18,6 +18,7 @@ from skimage.measure import regionprops_table
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.synthetic.looks import any_look
 from pipeline.synthetic.sample import MIN_SIDE, SyntheticSample, generate
 from pipeline.synthetic.scene import MAX_POROSITY, SceneSettings
 
@@ -38,12 +39,14 @@ class DatasetSettings:
         anisotropy: alignment, 0 to 1.
         orientation_deg: preferred direction, degrees.
         scene: everything else; its grain and organic fractions vary by 40 % either way.
+        varied: draw everything but pixel size and info bar, from ranges far wider than those (`any_look`).
     """
 
     porosity: Range = (0.05, 0.15)
     anisotropy: Range = (0.2, 0.9)
     orientation_deg: Range = (0.0, 180.0)
     scene: SceneSettings = field(default_factory=SceneSettings)
+    varied: bool = False
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -61,6 +64,8 @@ class DatasetSettings:
 
     def draw(self, rng: np.random.Generator) -> SceneSettings:
         """Draw the settings of one image."""
+        if self.varied:
+            return any_look(self.scene, rng)
         return replace(
             self.scene,
             porosity=float(rng.uniform(*self.porosity)),
