@@ -1,4 +1,4 @@
-"""Where the bundle's configs lie, mappings that hold mappings, as configs do, and text as configs can hold it."""
+"""Where the bundle's configs and model lie, mappings that hold mappings as configs do, and text as they can hold it."""
 
 from __future__ import annotations
 
@@ -55,31 +55,50 @@ def text_of_config(value: Any) -> Any:
 
 
 #: as setup.cfg installs it; the path ends like this, whatever the place that pip chose
-_INSTALLED = "share/vlsenet/bundle/configs/common.yaml"
+_INSTALLED = "share/vlsenet/bundle/"
+#: the model that is used where none is given
+DEFAULT_MODEL = "models/pore.pt"
 
 
-def config_folder() -> Path:
-    """The folder of `common.yaml`, `train.yaml`, `scan.yaml` and the others.
+def bundle_file(name: str) -> Path | None:
+    """A file of the bundle, in a checkout or installed; None where it is in neither.
 
     Of an installed wheel its own list of files is asked, as the place differs between a virtual environment, `--user`
     and `--target`.
 
-    Raises:
-        UserError: the installation lacks it.
+    Args:
+        name: its path in the bundle, such as `configs/common.yaml`.
     """
-    checkout = Path(pipeline.__file__).resolve().parents[1] / "bundle" / "configs"
-    if (checkout / "common.yaml").is_file():
-        return checkout
+    checkout = Path(pipeline.__file__).resolve().parents[1] / "bundle"
+    if (checkout / "configs" / "common.yaml").is_file():
+        return checkout / name if (checkout / name).is_file() else None
     try:
         installed = distribution("vlsenet").files or []
     except PackageNotFoundError:
         installed = []
     for file in installed:
-        if file.as_posix().endswith(_INSTALLED):
+        if file.as_posix().endswith(_INSTALLED + name):
             found = Path(str(file.locate())).resolve()
             if found.is_file():
-                return found.parent
-    raise UserError("the bundle's configs are not installed with vlsenet; reinstall it: pip install vlsenet")
+                return found
+    return None
+
+
+def config_folder() -> Path:
+    """The folder of `common.yaml`, `train.yaml`, `scan.yaml` and the others.
+
+    Raises:
+        UserError: the installation lacks it.
+    """
+    found = bundle_file("configs/common.yaml")
+    if found is None:
+        raise UserError("the bundle's configs are not installed with vlsenet; reinstall it: pip install vlsenet")
+    return found.parent
+
+
+def default_model() -> Path | None:
+    """The model that comes with the package; None where it was left out."""
+    return bundle_file(DEFAULT_MODEL)
 
 
 def config_files(command: str) -> list[str]:

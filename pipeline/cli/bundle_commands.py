@@ -89,10 +89,13 @@ SEGMENT = Command(
     """\
 Writes report.html (open it in a browser), pores.csv, porosity.json and segmentation.ome.zarr; the images of a folder
 get a folder of results each. After an interrupt the same command resumes. The model is given by --checkpoint or the
-environment variable VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder.
+environment variable VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder, or else the default
+model, which comes with vlsenet.
 
 examples:
+  # with the model that comes with vlsenet, or best.pt in this folder
   vlsenet segment scan.tif
+
   vlsenet segment scan.tif --checkpoint runs/first/checkpoints/best.pt --output_dir results
 
   # every image of a folder, with the pixel size, which the files don't give
@@ -146,8 +149,9 @@ EVALUATE = Command(
     "score a model on labelled images",
     """\
 Prints the table of scores and writes per_image.csv, per_pore.csv, summary.json and overlays/. The model is given by
---checkpoint or the environment variable VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder. If
-best.pt is in the folder of its training, the scores also go to the training's MLflow run, for vlsenet compare.
+--checkpoint or the environment variable VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder, or
+else the default model, which comes with vlsenet. If best.pt is in the folder of its training, the scores also go to the
+training's MLflow run, for vlsenet compare.
 
 examples:
   vlsenet evaluate my_rock --checkpoint runs/first/checkpoints/best.pt
@@ -172,7 +176,8 @@ AUDIT = Command(
 Evaluates a model with its own prompts, with prompts exchanged among the images, with 'pore' for all, with an empty
 text, with random features and with zeros. Prints the table and writes audit.csv, audit.json and audit.png; the scores
 go to MLflow. Prompts of the training need no CLIP. The model is given by --checkpoint or the environment variable
-VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder.
+VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder, or else the default model, which comes with
+vlsenet.
 
 examples:
   vlsenet audit my_rock --checkpoint runs/first/checkpoints/best.pt
@@ -191,7 +196,7 @@ EXPORT = Command(
     """\
 Writes model.pt2, model.onnx and model.ts, each checked against PyTorch, and export.json, which says how to prepare
 images. The model is given by --checkpoint or the environment variable VLSENET_CHECKPOINT, or is best.pt (or the only
-.pt) in the current folder.
+.pt) in the current folder, or else the default model, which comes with vlsenet.
 
 examples:
   vlsenet export --checkpoint runs/first/checkpoints/best.pt

@@ -29,7 +29,7 @@ COMMANDS: dict[str, Command] = {
 }
 _EXAMPLES = f"""\
 examples:
-  vlsenet segment scan.tif                          # with best.pt in the current folder
+  vlsenet segment scan.tif                          # with best.pt in the current folder, or the default model
   vlsenet info scan.tif                             # pixel size, conditions, info bar
   vlsenet prepare my_rock                           # checks images/ and labels/, writes split.csv
   vlsenet train my_rock --output_dir runs/first

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.bundle_files import default_model
 from pipeline.errors import UserError
 from pipeline.files import name_that_fits
 from pipeline.wording import some_of
@@ -68,7 +69,7 @@ _HOW = f"give --checkpoint FILE, or set the environment variable {VARIABLE}"
 
 
 def find_checkpoint(given: str | None) -> tuple[str, str]:
-    """The model to use: the one given, the one in the environment variable, or the one in the current folder.
+    """The model to use: the one given, that in the environment variable, in the current folder, or in the package.
 
     In the current folder that is `best.pt`, or the only file that ends in .pt.
 
@@ -93,6 +94,9 @@ def find_checkpoint(given: str | None) -> tuple[str, str]:
         return there[0], " (in this folder)"
     if there:
         raise UserError(f"which model? This folder holds {', '.join(there)}; {_HOW}")
+    shipped = default_model()
+    if shipped is not None:
+        return str(shipped), " (the default model, which comes with vlsenet)"
     raise UserError(f"no model: there is no best.pt in this folder; {_HOW} (vlsenet train writes one)")
 
 

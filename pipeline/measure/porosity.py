@@ -9,6 +9,7 @@ from math import ceil
 import numpy as np
 
 from pipeline.engine.block_counts import BlockCounts
+from pipeline.measure.model_error import CONFIDENCE, ModelError
 from pipeline.tiling.chunk_plan import ChunkPlan
 
 
@@ -30,8 +31,10 @@ def slab_sums(counts: np.ndarray, thickness: int) -> np.ndarray:
 
 #: with fewer fields than this, the ends of an interval are rough estimates
 FEW_FIELDS = 30
-#: draws of the bootstrap, and the share of them that lies within the interval
-DRAWS, CONFIDENCE = 2000, 0.95
+#: draws of the bootstrap, of which `CONFIDENCE` lie within the interval
+DRAWS = 2000
+#: why there is no model's error, where a model says nothing of it
+NO_VALIDATION = "the model's own error is not known, as it was validated on fewer than two other micrographs"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Porosity:
 
     Attributes:
         porosity: pore pixels over rock pixels (rock includes its pores); NaN where there is no rock.
-        low: lower end of the 95 % interval; NaN with fewer than two fields that hold rock.
+        low: lower end of the 95 % interval from field to field; NaN with fewer than two fields that hold rock.
         high: its upper end.
         fields: porosity of each field of view (slices, rows, columns); NaN where a field holds no rock.
         field_rock: rock pixels of each field.
@@ -48,6 +51,8 @@ class Porosity:
         pore: pore pixels of the scan.
         rock: rock pixels of the scan.
         spacing: distance of slices over the side of a pixel.
+        model_error: the model's own, on micrographs that it had not seen; None where it is not known ...
+        why_none: ... for this reason.
     """
 
     porosity: float
@@ -59,6 +64,15 @@ class Porosity:
     pore: int
     rock: int
     spacing: float = 1.0
+    model_error: ModelError | None = None
+    why_none: str = NO_VALIDATION
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval: of sampling and model together where its error is known, or of sampling alone; NaN: none."""
+        if self.model_error is None or not np.isfinite(self.porosity):
+            return self.low, self.high
+        return self.model_error.interval(self.porosity, self.low, self.high)
 
     @property
     def thickness(self) -> int:
@@ -71,9 +85,14 @@ class Porosity:
         return int((slab_sums(np.isfinite(self.fields).astype(int), self.thickness) > 0).sum())
 
     def __str__(self) -> str:
-        if np.isfinite(self.low):
-            return f"{self.porosity:.4f} (95 % interval {self.low:.4f} to {self.high:.4f})"
-        return f"{self.porosity:.4f} (no interval: fewer than two fields hold rock)"
+        low, high = self.interval
+        fields = f"{self.low:.4f} to {self.high:.4f}" if np.isfinite(self.low) else ""
+        if not np.isfinite(low):
+            return f"{self.porosity:.4f} (no interval: fewer than two fields hold rock)"
+        if self.model_error is None:
+            return f"{self.porosity:.4f} (95 % interval of sampling alone {fields}: {self.why_none})"
+        parts = f"; from field to field {fields}" if fields else ""
+        return f"{self.porosity:.4f} (95 % interval {low:.4f} to {high:.4f} with the model's own error{parts})"
 
 
 def measure_porosity(plan: ChunkPlan, entries: Mapping[int, BlockCounts], spacing: float = 1.0) -> Porosity:

@@ -53,13 +53,17 @@ class PhaseMetrics(Metric):
     def reset(self) -> None:
         """Forget all images."""
         self._images: list[list[ProbabilityHistogram]] = [[] for _ in self._phases]
+        self._numbers: list[list[int]] = [[] for _ in self._phases]
+        self._count = 0
 
     def update(self, output: tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]) -> None:
         """Count images: their probabilities and their targets, (K, H, W) each; the latter below 0 where not known."""
         for probability, target in zip(*output, strict=True):
-            for images, p, t in zip(self._images, probability, target, strict=True):
+            for images, numbers, p, t in zip(self._images, self._numbers, probability, target, strict=True):
                 if bool((t >= 0).any()):
                     images.append(ProbabilityHistogram.of(p, t))
+                    numbers.append(self._count)
+            self._count += 1
 
     def compute(self) -> dict[str, float]:
         """All scores by their name; 0 where one is undefined for all images."""
@@ -72,6 +76,23 @@ class PhaseMetrics(Metric):
         means = {s: sum(scores[s] for scores in each.values()) / len(each) for s in together} if each else {}
         single = {metric_name(s, phase): v for phase, scores in each.items() for s, v in scores.items()}
         return {**{metric_name(s): v for s, v in means.items()}, **single}
+
+    def areas(self) -> dict[str, list[dict[str, float]]]:
+        """Area fractions of each image that was seen, by phase.
+
+        Returns:
+            The image's `number` from 0, what was `found` at the threshold that the model takes along, what is `true`,
+            and the `pixels` that they are of.
+        """
+        result: dict[str, list[dict[str, float]]] = {}
+        for phase, images, numbers in zip(self._phases, self._images, self._numbers, strict=True):
+            threshold = proven_threshold(images) if images else 0.5
+            counts = [image.counts_at(threshold) for image in images]
+            result[phase] = [
+                {"number": n, "found": one.porosity_predicted, "true": one.porosity_true, "pixels": one.pixels}
+                for n, one in zip(numbers, counts, strict=True)
+            ]
+        return result
 
     def completed(self, engine: Engine, name: str) -> None:
         """Write all scores into the evaluator's state.

@@ -69,7 +69,8 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("val", Number(ends="[)"), ("synthetic",), "validation images: a number, or a share below 1", 0.2),
     Option("test", Number(ends="[)"), ("synthetic",), "test images: a number, or a share below 1", 0.2),
     Option("varied", Flag(), ("synthetic",),
-        "draw porosity, anisotropy, orientation, sizes, sharpness, noise and artefacts of each image from far wider ranges",
+        "draw porosity, anisotropy, orientation, sizes, sharpness, noise and artefacts of each image from far wider "
+        "ranges",
         False),
     Option("info_bar", Flag(), ("synthetic",), "write the microscope's info bar below each image", False),
     Option("text", Flag(), ("synthetic",),

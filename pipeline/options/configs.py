@@ -54,7 +54,10 @@ _SIZE_READ_FROM = (
     "TIFF's tags."
 )
 _MODEL_FILE = Existing(what="a checkpoint file (.pt)", example="runs/my_rock/checkpoints/best.pt")
-_FOUND_MODEL = "the file in VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder"
+_FOUND_MODEL = (
+    "the file in VLSENET_CHECKPOINT, or best.pt (or the only .pt) in the current folder, or else the "
+    "default model, which comes with vlsenet"
+)
 
 
 def _switch(name: str, help: str, default: bool = True) -> Option:

@@ -61,10 +61,15 @@ def summary(measures: Measures) -> tuple[str, ...]:
     porosity, sizes, rose = measures.porosity, measures.sizes, measures.rose
     if np.isfinite(porosity.porosity):
         interval = ""
-        if np.isfinite(porosity.low):
+        if np.isfinite(porosity.interval[0]):
             interval = f" ({_interval(measures)})"
         make = "Pores make" if measures.terms.is_pore else "It makes"
         sentences.append(f"{make} up {percent(porosity.porosity)} of the analysed rock{interval}.")
+    if measures.otsu_porosity is not None:
+        sentences.append(
+            f"For comparison: Otsu's threshold, which knows grey levels only, would call "
+            f"{percent(measures.otsu_porosity)} pore."
+        )
     if measures.note is not None:
         sentences.append(measures.note)
     if sizes is not None:
@@ -99,14 +104,21 @@ def summary(measures: Measures) -> tuple[str, ...]:
 
 
 def _interval(measures: Measures) -> str:
-    low, high = measures.porosity.low, measures.porosity.high
-    return f"{percent(CONFIDENCE, 2)} interval {percent_range(low, high)}"
+    """The interval, what it is of, and the part that is from field to field."""
+    porosity = measures.porosity
+    confidence, ends = percent(CONFIDENCE, 2), percent_range(*porosity.interval)
+    if porosity.model_error is None:
+        return f"{confidence} interval of sampling alone {ends}: {porosity.why_none}"
+    fields = percent_range(porosity.low, porosity.high) if np.isfinite(porosity.low) else ""
+    return f"{confidence} interval {ends} with the model's own error" + (
+        f"; from field to field {fields}" if fields else ""
+    )
 
 
 def _porosity(measures: Measures) -> KeyFigure:
     porosity = measures.porosity
     note = "no interval: fewer than two fields with rock"
-    if np.isfinite(porosity.low):
+    if np.isfinite(porosity.interval[0]):
         note = _interval(measures)
     return KeyFigure(measures.terms.fraction.capitalize(), percent(porosity.porosity), note)
 

@@ -92,6 +92,12 @@ class Measures:
         return None if threshold is None else float(threshold)
 
     @property
+    def otsu_porosity(self) -> float | None:
+        """Of pores: porosity by Otsu's threshold, where it was taken."""
+        share = (self.manifest.get("familiarity") or {}).get("otsu_porosity")
+        return float(share) if self.terms.is_pore and share is not None else None
+
+    @property
     def is_one_of_several(self) -> bool:
         """Whether pixels that reach the threshold may be of another phase."""
         request = self.manifest.get("request")

@@ -51,7 +51,8 @@ def method(measures: Measures, phases: Sequence[str] = (PORE,)) -> tuple[tuple[s
             "Interval",
             f"Whole fields of view (side {field}{_thick(measures)}; {whole(measures.porosity.drawn)} of them with "
             f"rock) are drawn with replacement {whole(DRAWS)} times; the middle {percent(CONFIDENCE, 2)} of the "
-            f"{terms.fractions} are the interval (block bootstrap; Efron and Tibshirani 1993).",
+            f"{terms.fractions} are the interval from field to field (block bootstrap; Efron and Tibshirani 1993)."
+            f"{_model_part(measures)}",
         ),
         (
             terms.things.capitalize(),
@@ -205,14 +206,33 @@ def _resolution(measures: Measures) -> str:
     return text
 
 
-def _interval(measures: Measures) -> str:
-    text = (
-        f"The interval shows how {measures.terms.its_fraction} varies over this scan. It does not include the "
-        "network's errors, the choice "
-        "of the threshold, or the choice of the place on the rock."
+def _model_part(measures: Measures) -> str:
+    """How the model's own error comes into the interval."""
+    error = measures.porosity.model_error
+    if error is None:
+        return ""
+    return (
+        f" On {whole(error.sources)} micrographs that it was not trained on, the model's {measures.terms.fraction} was "
+        f"off by {percent(error.relative, 2)} of its value (root mean square). With Student's t, that is ±"
+        f"{percent(error.half_width, 2)} for another one; both half-widths are added as squares."
     )
-    if measures.porosity.drawn < FEW_FIELDS:
-        text += f" Only {whole(measures.porosity.drawn)} fields hold rock, so its ends are rough estimates."
+
+
+def _interval(measures: Measures) -> str:
+    porosity = measures.porosity
+    if porosity.model_error is None:
+        text = (
+            f"The interval is of sampling alone: it shows how {measures.terms.its_fraction} varies over this scan, not "
+            f"how wrong the network is: {porosity.why_none}. "
+        )
+    else:
+        text = (
+            f"The interval holds how {measures.terms.its_fraction} varies over this scan, and the error that the model "
+            f"had on {whole(porosity.model_error.sources)} other micrographs; on other rock it may be larger. "
+        )
+    text += "It does not include the choice of the place on the rock."
+    if porosity.drawn < FEW_FIELDS:
+        text += f" Only {whole(porosity.drawn)} fields hold rock, so its ends are rough estimates."
     return text
 
 

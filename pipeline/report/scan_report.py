@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -69,6 +70,30 @@ class PhaseSection:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Whether the scan is like the model's training images.
+
+    Attributes:
+        level: `like`, `unlike`, `far off` or `unknown`.
+        text: in a sentence, and what to do.
+    """
+
+    level: str
+    text: str
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Notice | None:
+        """As a manifest has it; None in those of earlier versions."""
+        found = manifest.get("familiarity")
+        return None if not found else cls(str(found["level"]), str(found["said"]))
+
+    @property
+    def style(self) -> str:
+        """Name of the style that the page shows it in."""
+        return self.level.replace(" ", "-")
+
+
+@dataclass(frozen=True)
 class Report:
     """What the report of a scan says, all of it text, pictures and figures.
 
@@ -87,6 +112,7 @@ class Report:
         facts: model, settings, image, versions.
         phase_table: of several phases, the share of each.
         sections: of several phases, one each; then `summary`, `plots` and `tables` are empty.
+        notice: above the numbers.
     """
 
     title: str
@@ -103,6 +129,7 @@ class Report:
     facts: tuple[Facts, ...]
     phase_table: Table | None = None
     sections: tuple[PhaseSection, ...] = ()
+    notice: Notice | None = None
 
     @property
     def subject(self) -> str:
@@ -146,6 +173,7 @@ def report_of_scan(
             references=REFERENCES,
             caveats=caveats(measures),
             facts=facts(measures),
+            notice=Notice.of(measures.manifest),
         )
     any_of_them = replace(measures, terms=Terms("the phase", measures.is_stack, "objects_*"))
     return Report(
@@ -163,6 +191,7 @@ def report_of_scan(
         facts=facts(measures, alone=False),
         phase_table=phase_table(phases),
         sections=tuple(PhaseSection.of(one) for one in phases),
+        notice=Notice.of(measures.manifest),
     )
 
 

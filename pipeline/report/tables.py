@@ -233,13 +233,16 @@ def phase_table(measures: Sequence[Measures]) -> Table:
     rows = []
     for one in measures:
         share, space = one.porosity, one.manifest.get("volume")
-        interval = percent_range(share.low, share.high) if np.isfinite(share.low) else MISSING
+        interval = percent_range(*share.interval) if np.isfinite(share.interval[0]) else MISSING
         count = space["connectivity"]["pores"] if space else len(one.table)
         rows.append((one.terms.phase, percent(share.porosity), interval, whole(count) if one.listed else MISSING))
     named = sum(one.porosity.pore for one in measures)
     rock = measures[0].porosity.rock
     rows.append(("none of these", percent(1 - named / rock if rock else float("nan")), MISSING, MISSING))
-    caption = "Shares of the analysed rock; a pixel belongs to one phase at most."
+    caption = "Shares of the analysed rock; a pixel belongs to one phase at most. Intervals are of sampling"
+    caption += (
+        " and model." if all(one.porosity.model_error for one in measures) else " alone where no validation is known."
+    )
     columns = (
         "phase",
         fraction,
@@ -266,7 +269,15 @@ def facts(measures: Measures, alone: bool = True) -> tuple[Facts, ...]:
     """
     manifest = measures.manifest
     request = _mapping(manifest.get("request"))
-    model = {"Checkpoint": manifest.get("checkpoint"), "SHA-256 of the checkpoint": request.get("checkpoint_sha256")}
+    about = _mapping(manifest.get("model"))
+    model = {
+        "Name": about.get("title"),
+        "Trained on": about.get("trained_on"),
+        "Licence": about.get("licence"),
+        "Checkpoint": manifest.get("checkpoint"),
+        "SHA-256 of the checkpoint": request.get("checkpoint_sha256"),
+        **_seen(_mapping(manifest.get("familiarity"))),
+    }
     settings = {name: request.get(key) for key, name in _SETTINGS.items()}
     if manifest.get("reads_prompt") is False:
         settings[_SETTINGS["prompt"]] = "none: this model reads no prompt"
@@ -290,6 +301,15 @@ def facts(measures: Measures, alone: bool = True) -> tuple[Facts, ...]:
         for title, values in groups
         if (items := tuple((name, _text(value)) for name, value in values.items() if value is not None))
     )
+
+
+def _seen(familiarity: Mapping[str, Any]) -> dict[str, Any]:
+    """How far the scan is from the training images."""
+    if familiarity.get("distance") is None:
+        return {}
+    numbers = (number(float(familiarity[name])) for name in ("distance", "like", "far"))
+    said = "{} ({}; up to {} is like, above {} far off)".format(familiarity["level"], *numbers)
+    return {"Distance from the training images": said}
 
 
 def _taken(acquisition: Mapping[str, Any] | None) -> dict[str, Any]:

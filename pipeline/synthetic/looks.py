@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,6 @@ def any_look(scene: SceneSettings, rng: np.random.Generator) -> SceneSettings:
         scene: gives what a look does not change: pixel size and info bar.
         rng: draws the others.
     """
-    drawn = {name: rng.uniform(*limits) for name, limits in UNIFORM.items()}
-    drawn |= {name: np.exp(rng.uniform(*np.log(limits))) for name, limits in PROPORTIONAL.items()}
-    return replace(scene, **{name: float(value) for name, value in drawn.items()})
+    drawn: dict[str, Any] = {name: float(rng.uniform(*limits)) for name, limits in UNIFORM.items()}
+    drawn |= {name: float(np.exp(rng.uniform(*np.log(limits)))) for name, limits in PROPORTIONAL.items()}
+    return replace(scene, **drawn)

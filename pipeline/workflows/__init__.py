@@ -33,3 +33,4 @@ from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statist
 from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings, chosen_phases
 from pipeline.workflows.starting_point import start_weights, training_parts, warn_of_known_images
 from pipeline.workflows.training import EpochMean, TrainingRun, validation_metrics, warmup_cosine
+from pipeline.workflows.training_look import describe_training

@@ -16,9 +16,11 @@ from torch import nn
 
 import pipeline
 from pipeline.data import DatasetIndex
+from pipeline.engine.familiarity import Familiarity
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from pipeline.foreground.measurement import BOTH, ShadingChoice
+from pipeline.measure.model_error import ModelError
 from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.networks import VLSENet, build_network, memory_format
 from pipeline.phases import PORE, LabelValues, Phase, phases_from
@@ -40,6 +42,9 @@ _UNKNOWN: dict[str, Any] = {
     "phases": [Phase.of(PORE).to_dict()],
     "values": None,
     "one_micrograph": False,
+    "about": None,
+    "held_out": {},
+    "familiarity": None,
 }
 
 
@@ -58,7 +63,9 @@ class TrainedModel:
             ``fingerprint``, ``pixel_sizes_nm`` (empty where not known),
             ``flatten_shading``, ``prompt`` and ``sentences`` (None where not known), ``train_images`` (their SHA-256,
             and those of the trainings before it) and ``start_from`` (SHA-256 of the model that it started from, or
-            None).
+            None); ``about``: of a published model, its `title`, what it was `trained_on` and `licence` in words;
+            ``held_out``: by phase, area fractions of images of other micrographs; ``familiarity``: what the training
+            images look like, or None.
         path: the file.
         sha256: hash of the file.
     """
@@ -75,6 +82,22 @@ class TrainedModel:
     def device(self) -> torch.device:
         """Where the network runs."""
         return next(self.network.parameters()).device
+
+    @property
+    def title(self) -> str:
+        """What it is called: its own name and what it was trained on, or its file."""
+        about = self.data["about"]
+        return f"{about['title']}, trained on {about['trained_on']}" if about else str(self.path)
+
+    @property
+    def familiarity(self) -> Familiarity | None:
+        """Of its training images; None where the file does not describe them."""
+        kept = self.data["familiarity"]
+        return None if kept is None else Familiarity.from_dict(kept)
+
+    def error_of(self, phase: str) -> ModelError | None:
+        """How far its area fraction of a phase is from the truth on micrographs that it had not seen, where known."""
+        return ModelError.of(self.data["held_out"].get(phase, ()))
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -194,6 +217,7 @@ def model_content(
     origin: TrainedModel | None = None,
     asked: Prompts | None = None,
     sentences: bool | None = None,
+    areas: Mapping[str, Sequence[Mapping[str, float]]] | None = None,
 ) -> dict[str, Any]:
     """The content of a model file, for ``torch.save``: tensors and plain values only.
 
@@ -201,6 +225,7 @@ def model_content(
     those of the training images, as far as they are known; ``flatten_shading``: whether shading was removed from them.
     ``origin``: the model whose weights the training started with; its training images count for this model, too.
     ``asked``: the phrase of each phase; ``sentences``: whether it was each image's own, where there was one.
+    ``areas``: area fractions of the validation images by phase (`PhaseMetrics.areas`).
     """
     own = [sample.image_sha256 for sample in data.samples if sample.split == "train"]
     return {
@@ -222,8 +247,25 @@ def model_content(
             "one_micrograph": data.one_micrograph,
             "train_images": list(dict.fromkeys([*own, *(origin.data["train_images"] if origin else ())])),
             "start_from": origin.sha256 if origin else None,
+            "held_out": _held_out(data, areas or {}),
         },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
+    }
+
+
+def _held_out(
+    data: DatasetIndex, areas: Mapping[str, Sequence[Mapping[str, float]]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Area fractions of validation images with their sources; parts of a micrograph that was trained on say nothing."""
+    if data.one_micrograph or not areas:
+        return {}
+    samples = data.select("val")
+    return {
+        phase: [
+            {"source": samples[int(image["number"])].source, **{k: v for k, v in image.items() if k != "number"}}
+            for image in images
+        ]
+        for phase, images in areas.items()
     }
 
 

@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from shlex import quote
 from types import FrameType
 from typing import Any
@@ -100,6 +101,7 @@ class TrainingRun:
         early_stop: watches the validation.
         max_epochs: epochs in all.
         ranks: the processes that train together.
+        describe: adds to the file of the best model what can be said at the end only.
     """
 
     def __init__(
@@ -111,7 +113,9 @@ class TrainingRun:
         early_stop: EarlyStopping,
         max_epochs: int,
         ranks: Ranks = _ALONE,
+        describe: Callable[[Path], None] | None = None,
     ) -> None:
+        self._describe = describe
         self._trainer = trainer
         self._evaluator = evaluator
         self._checkpoints = checkpoints
@@ -196,6 +200,8 @@ class TrainingRun:
             logger.info("compiling the network in the first step takes minutes")
         try:
             self._trainer.run()
+            if self._describe is not None and self._checkpoints.best.exists():
+                self._describe(self._checkpoints.best)
         except BaseException as error:
             self._progress.close()
             # an interrupt of all processes may appear as a connection closed by another process

@@ -127,3 +127,15 @@ def test_wrong_numbers_are_told_before_anything_is_written(tmp_path, arguments, 
 def test_a_wrong_range_is_told(porosity):
     with pytest.raises(UserError, match="porosity must be a range"):
         DatasetSettings(porosity=porosity)
+
+
+def test_varied_images_differ_more_than_the_others(tmp_path):
+    settings = {}
+    for varied in (False, True):
+        folder = tmp_path / str(varied)
+        write_dataset(folder, 8, SHAPE, settings=DatasetSettings(varied=varied), val=0, test=0)
+        settings[varied] = [json.loads(row["settings"]) for row in rows(folder / "truth.csv")]
+    for name in ("porosity", "noise", "blur", "pore_length", "organic_fraction"):
+        narrow, wide = (np.ptp([one[name] for one in settings[varied]]) for varied in (False, True))
+        assert wide > 2 * narrow, name
+    assert {one["pixel_size_nm"] for one in settings[True]} == {SceneSettings().pixel_size_nm}

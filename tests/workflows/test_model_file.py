@@ -41,7 +41,14 @@ def test_a_model_comes_back_with_its_text_and_gives_the_same_answer(saved):
     assert model.threshold == 0.375
     expected = {"pore_label": 2, "fingerprint": "f00d", "train_images": ["11"], "pixel_sizes_nm": [9.5]}
     phases = {"phases": [{"name": "pore", "prompt": "pore"}], "one_micrograph": False}
-    unknown = {"start_from": None, "prompt": None, "sentences": None}
+    unknown = {
+        "start_from": None,
+        "prompt": None,
+        "sentences": None,
+        "about": None,
+        "held_out": {},
+        "familiarity": None,
+    }
     values = {"values": LabelValues.of_pore(2).to_dict()}
     assert model.data == {**expected, "flatten_shading": False, **phases, **values, **unknown}
 

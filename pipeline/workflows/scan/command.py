@@ -93,6 +93,8 @@ class ScanCommand:
         """
         if self._ranks.is_first and self._tracking_uri is not None:
             check_store(self._tracking_uri)
+        if self._ranks.is_first and self._model.data["about"]:
+            logger.info("model: %s", self._model.title)
         with self._ranks.joined():
             scans = [] if self._settings.stack else without_results(scans_in(self._path))
             self._ask([str(scan) for scan in scans] or [self._path])
@@ -203,6 +205,9 @@ def _row(folder: Path) -> dict[str, Any]:
         "porosity": summary["porosity"],
         "interval_95_low": low,
         "interval_95_high": high,
+        "interval_95_is_of": summary.get("interval_95_is_of"),
+        "otsu_porosity": summary.get("otsu_porosity"),
+        "familiarity": (manifest.get("familiarity") or {}).get("level"),
         "rock_pixels": summary["rock_pixels"],
         "pores": pores.get("pores"),
         "pixel_size_nm": summary["pixel_size_nm"],

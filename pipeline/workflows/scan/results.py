@@ -79,12 +79,18 @@ FORMATS = {"tiff": TIFF, "nifti": NIFTI}
 FORMATS_OF_PHASES = {"tiff": PHASES_TIFF, "nifti": PHASES_NIFTI}
 
 
-def write_summary(folder: Path, scan: SegmentedScan) -> None:
-    """Write porosity, area fractions in fields of view and overview, which need no measurement of single objects."""
+def write_summary(folder: Path, scan: SegmentedScan, otsu: float | None = None) -> None:
+    """Write porosity, area fractions in fields of view and overview, which need no measurement of single objects.
+
+    Args:
+        folder: of the results.
+        scan: segmented.
+        otsu: porosity by Otsu's threshold, which stands beside as a check.
+    """
     volume = scan.volume
     if scan.pore is not None:
         porosity = scan.pore.porosity
-        summary = {**porosity_summary(porosity), "pixel_size_nm": scan.pixel_size_nm}
+        summary = {**porosity_summary(porosity), "otsu_porosity": otsu, "pixel_size_nm": scan.pixel_size_nm}
         write_text(folder / POROSITY, json.dumps(summary, indent=2, allow_nan=False))
         _write_csv(folder / FIELDS, _fields(scan, {"porosity": porosity}))
     if scan.store.labelled:
@@ -203,6 +209,8 @@ def _phase_summaries(
                 "threshold": thresholds[number],
                 "area_fraction": summary["porosity"],
                 "interval_95": summary["interval_95"],
+                "interval_95_is_of": summary["interval_95_is_of"],
+                "interval_95_field_to_field": summary["interval_95_field_to_field"],
                 "pixels": summary["pore_pixels"],
                 "objects": None if table is None else table.pores,
                 "objects_3d": None if table is None or volume is None else volume.connectivity.pores,
@@ -284,10 +292,16 @@ def expected_files(outputs: Mapping[str, Any], is_stack: bool, phases: Sequence[
 
 
 def porosity_summary(porosity: Porosity) -> dict[str, Any]:
-    """Porosity as JSON values; None where there is no rock, or no interval."""
+    """Porosity as JSON values; None where there is no rock, or no interval.
+
+    `interval_95` includes the model's own error where that is known, `interval_95_field_to_field` never does.
+    """
+    low, high = porosity.interval
     return {
         "porosity": porosity.porosity if porosity.rock else None,
-        "interval_95": [porosity.low, porosity.high] if np.isfinite(porosity.low) else None,
+        "interval_95": [low, high] if np.isfinite(low) else None,
+        "interval_95_is_of": "sampling and model" if porosity.model_error is not None else "sampling alone",
+        "interval_95_field_to_field": [porosity.low, porosity.high] if np.isfinite(porosity.low) else None,
         "pore_pixels": porosity.pore,
         "rock_pixels": porosity.rock,
         "field_px": porosity.field,

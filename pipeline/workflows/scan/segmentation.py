@@ -19,7 +19,7 @@ from pipeline.images.microscope.findings import square_side
 from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, write_scale_bar
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume, open_volume
-from pipeline.measure.porosity import Porosity
+from pipeline.measure.porosity import NO_VALIDATION, Porosity
 from pipeline.phases import PORE
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
@@ -28,6 +28,7 @@ from pipeline.wording import NAME_IS_NO_TEXT, printable
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
+from pipeline.workflows.scan.first_look import FirstLook
 from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request, with_sizes_apart
 from pipeline.workflows.scan.results import (
     JOURNAL,
@@ -46,6 +47,9 @@ from pipeline.workflows.scan.segmented import SegmentedScan, segmented_phases
 from pipeline.workflows.scan.voxel import log_voxel, offer_scale_bar, pixel_size_of, slice_spacing_of, take_scale_bar
 
 logger = logging.getLogger("vlsenet")
+
+#: why an interval is of sampling alone
+UNLIKE = "the scan is not like the training images, so how wrong the model is here is not known"
 
 
 class ScanSegmentation:
@@ -116,6 +120,7 @@ class ScanSegmentation:
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
                 foreground = self._ranks.first_does(lambda: self._measured(volume, windows, journal))
+                look = self._first_look(volume, windows, foreground) if self._ranks.is_first else None
                 predictor = predictor_for(
                     volume,
                     windows,
@@ -131,9 +136,9 @@ class ScanSegmentation:
                 self._segment(predictor, store, journal)
                 seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
                 build_pyramid(store, self._ranks.rank, self._ranks.count, threads=THREADS, barrier=self._ranks.wait)
-                if not self._ranks.is_first:
+                if look is None:
                     return None
-                fractions = self._finish(predictor, store, journal, seconds, started)
+                fractions = self._finish(predictor, store, journal, look, seconds, started)
         return fractions
 
     def _finish(
@@ -141,13 +146,18 @@ class ScanSegmentation:
         predictor: ChunkPredictor,
         store: ScanStore,
         journal: Journal,
+        look: FirstLook,
         seconds: dict[str, float],
         started: float,
     ) -> dict[str, Porosity]:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
         volume, foreground, settings = predictor.volume, predictor.foreground, self._settings
         refuse_changed(volume, journal.request)
-        phases = segmented_phases(store, journal.entries(), spacing=self._spacing(volume))
+        errors = {name: self._model.error_of(name) for name in store.phases}
+        why_none = NO_VALIDATION if look.is_known else UNLIKE
+        phases = segmented_phases(
+            store, journal.entries(), self._spacing(volume), errors if look.is_known else {}, why_none
+        )
         remove_left_over(self._folder, [name for phase in phases for name in phase.files.names])
         normalisation = (
             None if settings.invert else foreground.normalisation
@@ -156,12 +166,15 @@ class ScanSegmentation:
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as executor:
             # the one waits for the network, the other for Python
             certificate = executor.submit(certify, predictor, store, settings.threshold)
-            write_summary(self._folder, scan)
+            write_summary(self._folder, scan, look.otsu_porosity)
             seam = certificate.result()
         acquisition = volume.acquisition.to_dict()
         manifest: dict[str, Any] = {
             "request": journal.request,
             "checkpoint": str(self._model.path),
+            "model": self._model.data["about"],
+            "model_error": {name: error.to_dict() for name, error in errors.items() if error is not None},
+            "familiarity": look.to_dict(),
             "reads_prompt": self._model.reads_prompt,
             "acquisition": acquisition,
             "scale_bar": None if self._scale_bar is None else self._scale_bar.to_dict(),
@@ -191,8 +204,15 @@ class ScanSegmentation:
             journal.finish({"area_fractions": {name: one.porosity for name, one in fractions.items()}})
         else:
             journal.finish({"porosity": fractions[PORE].porosity})
-        self._log_results(fractions, manifest)
+        self._log_results(fractions, manifest, look)
         return fractions
+
+    def _first_look(self, volume: ScanVolume, windows: Windows, foreground: Foreground) -> FirstLook:
+        """Whether the model knows such scans, told before they are segmented."""
+        look = FirstLook.at(self._model, volume, windows, foreground)
+        log = logger.info if look.is_known else logger.warning
+        log("%s: %s", self._path, look.said)
+        return look
 
     @property
     def _journal_folder(self) -> Path:
@@ -293,7 +313,7 @@ class ScanSegmentation:
         """Distance of slices (nm)."""
         return slice_spacing_of(volume, self._settings)
 
-    def _log_results(self, fractions: dict[str, Porosity], manifest: dict[str, Any]) -> None:
+    def _log_results(self, fractions: dict[str, Porosity], manifest: dict[str, Any], look: FirstLook) -> None:
         measured = manifest.get("phases") or {PORE: {"objects": manifest["pores"], "volume": manifest["volume"]}}
         for name, fraction in fractions.items():
             several = "pores" if name == PORE else "objects"
@@ -302,8 +322,12 @@ class ScanSegmentation:
             if count and found["volume"]:
                 count = f", {found['volume']['connectivity']['pores']} 3-D {several}"
             print(f"{'porosity' if name == PORE else name} {fraction}{count}")
+            if name == PORE and look.otsu_porosity is not None:
+                print(f"  for comparison: by Otsu's threshold {look.otsu_porosity:.4f}")
             if found.get("note"):
                 logger.info("%s: %s", name, found["note"])
+        if not look.is_known:
+            print(f"  {look.said}")
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(

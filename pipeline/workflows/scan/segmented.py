@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.engine import BlockCounts, ScanStore, phase_view
 from pipeline.foreground.normalisation import GreyNormalisation
 from pipeline.images import ChangedSource, ImageSource
 from pipeline.images.volume import ScanVolume
+from pipeline.measure.model_error import ModelError
 from pipeline.measure.object_files import ObjectFiles, object_files
-from pipeline.measure.porosity import Porosity, block_counts, measure_porosity
+from pipeline.measure.porosity import NO_VALIDATION, Porosity, block_counts, measure_porosity
 from pipeline.phase_colours import RGB, phase_colours
 from pipeline.phases import PORE
 
@@ -44,7 +46,11 @@ class SegmentedPhase:
 
 
 def segmented_phases(
-    store: ScanStore, entries: Mapping[int, BlockCounts], spacing: float
+    store: ScanStore,
+    entries: Mapping[int, BlockCounts],
+    spacing: float,
+    errors: Mapping[str, ModelError | None] = MappingProxyType({}),
+    why_none: str = NO_VALIDATION,
 ) -> tuple[SegmentedPhase, ...]:
     """The phases of a finished segmentation.
 
@@ -52,12 +58,15 @@ def segmented_phases(
         store: with its pyramid.
         entries: of the journal, of all chunks.
         spacing: distance of slices over the side of a pixel.
+        errors: the model's own, of the phases' area fractions, where they are known ...
+        why_none: ... and otherwise why not.
     """
     found = []
     named = zip(store.phases, object_files(store.phases), phase_colours(store.phases), strict=True)
     for number, (name, files, colour) in enumerate(named, start=1):
         own = {index: one.of_phase(number) for index, one in entries.items()} if store.labelled else entries
         blocks, porosity = block_counts(store.plan, own), measure_porosity(store.plan, own, spacing)
+        porosity = replace(porosity, model_error=errors.get(name), why_none=why_none)
         found.append(SegmentedPhase(name, phase_view(store, number), blocks, porosity, files, colour))
     return tuple(found)
 

@@ -1,0 +1,95 @@
+"""What is seen of a scan before it is segmented: whether the model knows such scans, and Otsu's porosity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from skimage.filters import threshold_otsu
+
+from pipeline.engine.familiarity import window_features
+from pipeline.engine.pinned_network import SIDE, TILES, rock_tiles
+from pipeline.foreground.measurement import Foreground
+from pipeline.images.volume import ScanVolume
+from pipeline.networks.inputs import STRIDE
+from pipeline.tiling.windows import Windows
+from pipeline.workflows.model_file import TrainedModel
+
+UNKNOWN = "unknown"
+#: what to do about a scan that the model does not know
+_REMEDY = (
+    "To adapt the model, label a few fields or strokes of such scans, and train on them: vlsenet train my_rock "
+    "--start_from MODEL"
+)
+
+
+@dataclass(frozen=True)
+class FirstLook:
+    """Of a scan, on tiles that are spread over its rock.
+
+    Attributes:
+        level: `like` the training images, `unlike`, `far off`, or `unknown`: the model file does not describe them.
+        distance: of the scan from them (`FeatureDistance.of`); None where they are not known.
+        like: distance up to which a scan is like them; None likewise.
+        far: distance above which it is far off; None likewise.
+        otsu_porosity: share of pixels at or below Otsu's threshold, without shading; None for tiles of one grey.
+    """
+
+    level: str
+    distance: float | None
+    like: float | None
+    far: float | None
+    otsu_porosity: float | None
+
+    @classmethod
+    def at(cls, model: TrainedModel, volume: ScanVolume, windows: Windows, foreground: Foreground) -> FirstLook:
+        """Look at a scan.
+
+        Args:
+            model: that will segment it.
+            volume: the scan.
+            windows: of its plan.
+            foreground: measured of it.
+        """
+        tiles = rock_tiles(volume, windows, foreground, SIDE, TILES)
+        dark = otsu_share(tiles[:, 0])
+        known = model.familiarity
+        if known is None or min(tiles.shape[2:]) < STRIDE:
+            return cls(UNKNOWN, None, None, None, dark)
+        distance = known.distance.of(window_features(model.network, tiles, model.device))
+        return cls(known.level(distance), distance, known.like, known.far, dark)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what was measured of the model on other scans may hold for this one."""
+        return self.level in ("like", UNKNOWN)
+
+    @property
+    def said(self) -> str:
+        """Whether the scan is like the training images, in a sentence, and what to do."""
+        if self.level == UNKNOWN:
+            return "Nothing is known of whether this scan is like the training images: the model file says nothing of them."
+        numbers = f"distance {self.distance:.2f}; up to {self.like:.2f} is like them, above {self.far:.2f} far off"
+        if self.level == "like":
+            return f"This scan looks like the training images ({numbers})."
+        if self.level == "unlike":
+            return (
+                f"This scan looks unlike the training images ({numbers}): check the overlay before you use the "
+                f"numbers. {_REMEDY}"
+            )
+        return (
+            f"This scan is far off from all training images ({numbers}): don't use the numbers, unless labels of such "
+            f"scans confirm them. {_REMEDY}"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `manifest.json` has it."""
+        return {**vars(self), "said": self.said}
+
+
+def otsu_share(tiles: np.ndarray) -> float | None:
+    """Share of pixels at or below Otsu's threshold over all tiles; None where all have the same grey level."""
+    if tiles.min() == tiles.max():
+        return None
+    return float((tiles <= threshold_otsu(tiles)).mean())
