@@ -16,7 +16,7 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from pipeline.errors import UserError
 from pipeline.files import name_that_fits
-from pipeline.metrics.phase_metrics import BEST_THRESHOLD, THRESHOLD, metric_name
+from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.phases import PORE
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.visual import error_overlay, write_png
@@ -120,18 +120,14 @@ class TrainingProgress:
         validated = evaluator.state.epoch == trainer.state.epoch
         metrics = evaluator.state.metrics if validated else {}
         scores = {name: metrics[name] for name in map(metric_name, _SHOWN) if name in metrics}
-        # the scores are those at the threshold that suits these images best, of several phases at that of each
-        best_threshold = metrics.get(metric_name(BEST_THRESHOLD))
-        at = "" if best_threshold is None else f" at threshold {best_threshold:.2f}"
         best = " (best so far)" if evaluator.state.best_metric_epoch == trainer.state.epoch else ""
         with logging_redirect_tqdm([logger, logging.getLogger()]):
             logger.info(
-                "epoch %d/%d  train_loss %.4f  %s%s%s",
+                "epoch %d/%d  train_loss %.4f  %s%s",
                 trainer.state.epoch,
                 trainer.state.max_epochs,
                 trainer.state.metrics["train_loss"],
                 "  ".join(f"{name} {value:.4f}" for name, value in scores.items()),
-                at,
                 best,
             )
 

@@ -18,6 +18,7 @@ from monai.handlers import from_engine
 
 from pipeline.errors import INTERRUPTED, UserError, first_line
 from pipeline.metrics import PhaseMetrics
+from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.phases import Phase
 from pipeline.tracking.evaluations import write_training_link
 from pipeline.tracking.stores import kept_address
@@ -223,6 +224,13 @@ class TrainingRun:
         self._finish("FINISHED")
         state = self._evaluator.state
         logger.info("best %s %.4f in epoch %d", state.key_metric_name, state.best_metric, state.best_metric_epoch)
+        kept = {name: value for name, value in state.metrics.items() if name.endswith(metric_name(THRESHOLD))}
+        logger.info(
+            "%s is at the threshold that suits the validation images best; that carries over badly, so the model takes "
+            "along %s (of the last validation)",
+            state.key_metric_name,
+            ", ".join(f"{value:.2f}" for value in kept.values()),
+        )
         logger.info("model: %s", self._checkpoints.best)
         logger.info(
             "curves and pictures: mlflow ui --workers 1 --backend-store-uri %s",

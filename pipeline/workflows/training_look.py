@@ -21,7 +21,7 @@ from pipeline.images.volume import volume_of_array
 from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
-from pipeline.workflows.model_file import TrainedModel, load_model, read_model_file
+from pipeline.workflows.model_file import read_model_file
 
 logger = logging.getLogger("vlsenet")
 
@@ -29,47 +29,50 @@ logger = logging.getLogger("vlsenet")
 MOST_IMAGES = 300
 
 
-def image_features(model: TrainedModel, image: np.ndarray, settings: PredictionSettings, size: Any) -> np.ndarray:
+def image_features(
+    image: np.ndarray, settings: PredictionSettings, trained_nm: Sequence[float], size: Sequence[float]
+) -> np.ndarray:
     """Features (M, D) of the windows of an image (H, W), grey values as its file has them, as of a whole scan.
 
     Args:
-        model: whose encoder looks.
         image: without an info bar.
         settings: how the network is applied.
+        trained_nm: pixel sizes of its training (nm).
         size: pixel height and width (nm); NaN where not known.
 
     Raises:
         UserError: there is nothing to see in it.
     """
     known = (float(size[0]), float(size[1])) if np.isfinite(size).all() else None
-    scale = network_scale(known, model.data["pixel_sizes_nm"] if settings.rescale else [])
+    scale = network_scale(known, trained_nm if settings.rescale else [])
     windows = Windows(ChunkPlan(image.shape[0], image.shape[1], chunk=SIDE, block=SIDE), 0, scale)
     with volume_of_array(image, "image") as volume:
         foreground = Foreground.measured(volume, windows, settings.skip_empty, settings.shading)
-        tiles = rock_tiles(volume, windows, foreground, SIDE, TILES)
-    return window_features(model.network, tiles, model.device)
+        return window_features(rock_tiles(volume, windows, foreground, SIDE, TILES)[:, 0])
 
 
 def features_of_items(
-    model: TrainedModel, items: Sequence[Mapping[str, Any]], read: Callable[[Any], Any], settings: PredictionSettings
+    items: Sequence[Mapping[str, Any]],
+    read: Callable[[Any], Any],
+    settings: PredictionSettings,
+    trained_nm: Sequence[float],
 ) -> tuple[list[np.ndarray], list[str]]:
     """Features and source of each image of a data set that shows something.
 
     Args:
-        model: whose encoder looks.
         items: as `sample_items` makes them; of many, evenly spread ones are looked at.
         read: the transforms that load an item, without random ones.
         settings: how the network is applied.
+        trained_nm: pixel sizes of its training (nm).
     """
+    count = min(len(items), MOST_IMAGES)
     features, sources = [], []
-    for item in (
-        (items[i * len(items) // MOST_IMAGES] for i in range(MOST_IMAGES)) if len(items) > MOST_IMAGES else items
-    ):
+    for item in (items[i * len(items) // count] for i in range(count)):
         image = np.asarray(read(dict(item))["image"][0], np.float32)
         if min(image.shape) < STRIDE:
             continue
         try:
-            features.append(image_features(model, image, settings, item["pixel_size_nm"]))
+            features.append(image_features(image, settings, trained_nm, item["pixel_size_nm"]))
         except UserError as nothing:
             logger.debug("%s says nothing of the training: %s", item["name"], nothing)
             continue
@@ -83,7 +86,6 @@ def describe_training(
     others: Sequence[Mapping[str, Any]],
     read: Callable[[Any], Any],
     settings: PredictionSettings,
-    device: torch.device | str,
 ) -> None:
     """Add to a model file what its training images look like, for `segment` to compare scans with.
 
@@ -93,15 +95,13 @@ def describe_training(
         others: validation images of other micrographs.
         read: as for `features_of_items`.
         settings: how the network is applied.
-        device: where it runs.
     """
-    model = load_model(str(path), device)
-    settings = settings.with_shading(model.shading)
-    images, sources = features_of_items(model, items, read, settings)
+    trained_nm = read_model_file(str(path))["data"]["pixel_sizes_nm"]
+    images, sources = features_of_items(items, read, settings, trained_nm)
     if not images:
         logger.warning("%s: the training images show nothing that scans could be compared with", path)
         return
-    known = Familiarity.fitted(images, sources, features_of_items(model, others, read, settings)[0])
+    known = Familiarity.fitted(images, sources, features_of_items(others, read, settings, trained_nm)[0])
     add_to_model(path, familiarity=known.to_dict())
 
 

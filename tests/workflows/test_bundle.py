@@ -23,10 +23,12 @@ import pytest
 import torch
 from PIL import Image
 
+from pipeline.engine.familiarity import window_features
 from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
 from pipeline.synthetic import write_dataset
 from pipeline.workflows.bundle_workflow import run_config
+from pipeline.workflows.model_file import load_model
 from tests.images.microscope.bars import one_line
 from tests.paths import CONFIGS
 from tests.workflows.commands import bundle, words
@@ -70,6 +72,22 @@ def test_training_leaves_checkpoints_pictures_and_a_run(trained):
     assert sum(name.startswith("pictures/epoch_0001") for name in names) == 2
     best = torch.load(trained / "checkpoints" / "best.pt", weights_only=True)
     assert not any("clip" in key or "transformer" in key for key in best["network"])
+
+
+def test_a_training_describes_its_images_and_keeps_what_it_found_on_others(work, trained):
+    model = load_model(str(trained / "checkpoints" / "best.pt"))
+    images = [np.asarray(Image.open(file), float) for file in sorted((work / "rock" / "images").iterdir())]
+    known = model.familiarity
+    levels = [known.level(known.distance.of(window_features(((i - i.mean()) / i.std())[None]))) for i in images]
+    assert set(levels) == {"like"}
+    held_out = model.data["held_out"]["pore"]
+    truth = pd.read_csv(work / "rock" / "truth.csv").set_index("name")["porosity"]
+    split = pd.read_csv(work / "rock" / "split.csv").set_index("name")["split"]
+    assert {image["source"] for image in held_out} == set(split[split == "val"].index)
+    for image in held_out:
+        assert image["true"] == pytest.approx(truth[image["source"]])
+        assert image["pixels"] == 96 * 112
+    assert model.error_of("pore").sources == 2
 
 
 def test_mlflow_tells_what_was_done(trained):
@@ -193,7 +211,8 @@ def test_a_training_starts_from_another_model(work, trained):
     options = {"dataset_dir": "other", "output_dir": "adapted", "max_epochs": 1, "learning_rate": 1e-12, **QUICK}
     origin = trained / "checkpoints" / "best.pt"
     done = bundle(work, "train", start_from=origin, **options)
-    assert re.search(r"epoch 1/1 .*val_dice 0\.\d{4}  val_porosity_error 0\.\d{4} at threshold 0\.\d\d ", done)
+    assert re.search(r"epoch 1/1 .*val_dice 0\.\d{4}  val_porosity_error 0\.\d{4} \(best so far\)", done)
+    assert "the model takes along 0.50" in done
     before = torch.load(origin, weights_only=True)
     after = torch.load(work / "adapted" / "checkpoints" / "best.pt", weights_only=True)
     for name, value in before["network"].items():

@@ -12,7 +12,6 @@ from pipeline.engine.familiarity import window_features
 from pipeline.engine.pinned_network import SIDE, TILES, rock_tiles
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.volume import ScanVolume
-from pipeline.networks.inputs import STRIDE
 from pipeline.tiling.windows import Windows
 from pipeline.workflows.model_file import TrainedModel
 
@@ -55,9 +54,9 @@ class FirstLook:
         tiles = rock_tiles(volume, windows, foreground, SIDE, TILES)
         dark = otsu_share(tiles[:, 0])
         known = model.familiarity
-        if known is None or min(tiles.shape[2:]) < STRIDE:
+        if known is None:
             return cls(UNKNOWN, None, None, None, dark)
-        distance = known.distance.of(window_features(model.network, tiles, model.device))
+        distance = known.distance.of(window_features(tiles[:, 0]))
         return cls(known.level(distance), distance, known.like, known.far, dark)
 
     @property
@@ -69,7 +68,7 @@ class FirstLook:
     def said(self) -> str:
         """Whether the scan is like the training images, in a sentence, and what to do."""
         if self.level == UNKNOWN:
-            return "Nothing is known of whether this scan is like the training images: the model file says nothing of them."
+            return "Nothing is known of whether this scan is like the training images: the model says nothing of them."
         numbers = f"distance {self.distance:.2f}; up to {self.like:.2f} is like them, above {self.far:.2f} far off"
         if self.level == "like":
             return f"This scan looks like the training images ({numbers})."
