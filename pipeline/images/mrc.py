@@ -16,8 +16,8 @@ from pipeline.images.storage import RawSource
 _HEADER = 1024
 #: IMOD's mark in the bytes 152 to 155 of the header; the flags behind it have bit 0 set where bytes are signed
 _IMOD_STAMP, _STAMP_AT = 1146047817, 40  # in `extra2`, which begins at byte 112
-#: pixels that show whether numbers have a sign
-_SAMPLE = 1 << 20
+#: pixels that show whether numbers have a sign, and slices that they are of
+_SAMPLE, _SLICES = 1 << 20, 5
 #: by how much less neighbours must differ for that to be evidence
 _SMOOTHER = 0.8
 
@@ -32,11 +32,18 @@ class MrcFile(ImageFile):
             header = file.header
             self.count, *shape = int(header.nz), int(header.ny), int(header.nx)
             self._offset = _HEADER + int(header.nsymbt)
-            self._dtype = np.dtype(mrcfile.utils.dtype_from_mode(header.mode)).newbyteorder(header.nx.dtype.byteorder)
+        try:
+            said = np.dtype(mrcfile.utils.dtype_from_mode(header.mode))
+        except ValueError as error:
+            what = f"its pixels are of mode {int(header.mode)}, which is not read here"
+            raise FileProblem(
+                self.name, what, "save it with mode 1, 2 or 6 (16-bit or real numbers), or as TIFF"
+            ) from error
+        self._dtype = said.newbyteorder(header.nx.dtype.byteorder)
         if min(self.count, *shape) < 1 or self._offset < _HEADER:
             raise FileProblem(self.name, f"its header gives a size of {(self.count, *shape)}", COPY_AGAIN)
         self._shape, self.holds = tuple(shape), f"{self.count} slices"
-        self._doubts = self._settle_sign(header)
+        self._doubts = (*self._settle_sign(header), *_turned(header))
 
     def image(self, index: int, page: int | None) -> ImageSource:
         """One slice, from 0."""
@@ -60,20 +67,39 @@ class MrcFile(ImageFile):
         if said.kind not in "iu" or said.itemsize > 2:
             return ()
         other = np.dtype(("u" if said.kind == "i" else "i") + str(said.itemsize)).newbyteorder(said.byteorder)
-        with self.path.open("rb") as file:
-            file.seek(self._at(self.count // 2))
-            width = self._shape[1]
-            rows = max(1, min(self._shape[0], _SAMPLE // width))
-            data = file.read(rows * width * said.itemsize)
-        data = data[: len(data) // said.itemsize * said.itemsize]
-        if not data:
+        if not (data := self._sample()):
             return ()  # truncated, which opening an image reports
-        reason = _reason_for(other, said, data, header, width)
+        reason = _reason_for(other, said, data, header, self._shape[1])
+        if reason is None and self.stored and said.kind == "i" and np.frombuffer(data, said).min() < 0:
+            reason = "it is a mask, whose values are not negative"
         if reason is None:
             return ()
         self._dtype = other
         kinds = ("unsigned", "signed") if other.kind == "u" else ("signed", "unsigned")
         return (f"MRC header: its numbers are read as {kinds[0]}, for {reason}; its mode says {kinds[1]}",)
+
+    def _sample(self) -> bytes:
+        """Whole rows of some slices, as one of them may be empty."""
+        slices = np.unique(np.linspace(0, self.count - 1, _SLICES).round().astype(np.int64))
+        rows = max(1, min(self._shape[0], _SAMPLE // len(slices) // self._shape[1]))
+        wanted, data = rows * self._shape[1] * self._dtype.itemsize, b""
+        with self.path.open("rb") as file:
+            for index in slices:
+                file.seek(self._at(int(index)))
+                part = file.read(wanted)
+                data += part if len(part) == wanted else b""
+        return data
+
+
+def _turned(header: Any) -> tuple[str, ...]:
+    """A doubt where columns, rows and slices of the file are not x, y and z; 0 is left open."""
+    axes = [int(header[name]) for name in ("mapc", "mapr", "maps")]
+    if axes in ([1, 2, 3], [0, 0, 0]) or sorted(axes) != [1, 2, 3]:
+        return ()
+    lie = ", ".join(
+        f"{what} along {'xyz'[axis - 1]}" for what, axis in zip(("columns", "rows", "slices"), axes, strict=True)
+    )
+    return (f"MRC header: it has {lie} (MAPC, MAPR, MAPS); its images are read as they are stored",)
 
 
 def _reason_for(other: np.dtype, said: np.dtype, data: bytes, header: Any, width: int) -> str | None:
@@ -83,13 +109,10 @@ def _reason_for(other: np.dtype, said: np.dtype, data: bytes, header: Any, width
         fits = [_fits(np.frombuffer(data, dtype), low, high) for dtype in (said, other)]
         if fits[0] != fits[1]:
             return f"its minimum and maximum are {low:g} and {high:g}" if fits[1] else None
-    if said.itemsize > 1:
-        return None
-    extra = header.extra2.tobytes()
     stamp, flags = np.frombuffer(
-        extra[_STAMP_AT : _STAMP_AT + 8], np.dtype("i4").newbyteorder(header.nx.dtype.byteorder)
+        header.extra2.tobytes()[_STAMP_AT : _STAMP_AT + 8], np.dtype("i4").newbyteorder(header.nx.dtype.byteorder)
     )
-    if stamp == _IMOD_STAMP:
+    if said.itemsize == 1 and stamp == _IMOD_STAMP:
         return None if bool(flags & 1) == (said.kind == "i") else "IMOD's flags say so"
     rough = [_roughness(np.frombuffer(data, dtype), width) for dtype in (said, other)]
     return "neighbouring pixels are more alike so" if rough[1] < _SMOOTHER * rough[0] else None

@@ -95,7 +95,7 @@ class TiffFile(ImageFile):
             what = f"its pages are volumes of {depth} slices"
             raise FileProblem(self.name, what, "save the slices one file each")
         if key.dtype is None:
-            what = f"pixels of {key.bitspersample} bits are not supported"
+            what = f"pixels of {key.bitspersample} bits of sample format {int(key.sampleformat)} are not supported"
             raise FileProblem(self.name, what, "save it as 8 or 16 bit grey")
         dtype = key.dtype.newbyteorder(tiff.byteorder)
         offsets, counts = list(where.dataoffsets), list(where.databytecounts)
@@ -103,7 +103,7 @@ class TiffFile(ImageFile):
             "page": page,
             "encoding": _encoding(key, self.name),
             "stored": self.stored,
-            "doubts": _missing_parts(key, counts) if image.data_at is None else (),
+            "doubts": (*_lost_palette(key), *(_missing_parts(key, counts) if image.data_at is None else ())),
         }
         planar = samples > 1
         shape: tuple[int, ...] = (height, width) if samples == contiguous == 1 else (height, width, contiguous)
@@ -147,6 +147,11 @@ def _encoding(key: tifffile.TiffPage, name: str) -> Encoding:
 def _tag(key: tifffile.TiffPage, code: int) -> int | None:
     tag = key.tags.get(code)
     return None if tag is None else int(tag.value)
+
+
+def _lost_palette(key: tifffile.TiffPage) -> tuple[str, ...]:
+    lost = _tag(key, 262) == 3 and key.colormap is None
+    return ("its pixels are indices into a palette, which is missing; they are read as grey",) if lost else ()
 
 
 def _missing_parts(key: tifffile.TiffPage, counts: list[int]) -> tuple[str, ...]:

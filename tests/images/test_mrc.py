@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.images import open_image, open_stack
+from pipeline.images import open_image, open_stack, read_label
 from tests.images.cases import assert_reads, noise
 
 
@@ -101,3 +101,49 @@ def test_unsigned_numbers_of_16_bits_in_mode_1(tmp_path: Path) -> None:
     path.write_bytes(data)
     with open_image(path) as source:
         assert_reads(source, pixels)
+
+
+def test_an_empty_slice_says_nothing_on_signs(tmp_path: Path) -> None:
+    volume = np.stack([SMOOTH, np.zeros_like(SMOOTH), SMOOTH])
+    stack = open_stack(bytes_as(tmp_path / "a.mrc", volume, 0, 0, None))
+    for index in range(3):
+        assert_reads(stack[index], volume[index])
+
+
+def test_smooth_numbers_of_16_bits_in_mode_1_that_jump_where_they_change_sign(tmp_path: Path) -> None:
+    pixels = SMOOTH.astype(np.uint16) * 257
+    path = save(tmp_path / "a.mrc", pixels.view(np.int16))
+    data = bytearray(path.read_bytes())
+    data[76:84] = bytes(8)
+    path.write_bytes(data)
+    with open_image(path) as source:
+        assert_reads(source, pixels)
+
+
+@pytest.mark.parametrize("values", [(0, 255), (0, 1), (3, 200)])
+def test_masks_have_no_negative_values(tmp_path: Path, values: tuple[int, int]) -> None:
+    mask = np.where(noise((60, 70)) > 127, *values).astype(np.uint8)
+    np.testing.assert_array_equal(read_label(save(tmp_path / "a.mrc", mask.view(np.int8))), mask)
+
+
+@pytest.mark.parametrize("mode", [-1, 3, 5, 16, 99, 101])
+def test_modes_that_are_not_read_are_named(tmp_path: Path, mode: int) -> None:
+    data = bytearray(save(tmp_path / "a.mrc", noise((60, 70)).view(np.int8)).read_bytes())
+    data[12:16] = mode.to_bytes(4, "little", signed=True)
+    (tmp_path / "a.mrc").write_bytes(data)
+    with pytest.raises(UserError, match=f"mode {mode}, which is not read"):
+        open_image(tmp_path / "a.mrc")
+
+
+@pytest.mark.parametrize(
+    ("axes", "told"), [((1, 2, 3), False), ((0, 0, 0), False), ((2, 1, 3), True), ((3, 2, 1), True)]
+)
+def test_columns_that_are_not_x_are_told(tmp_path: Path, axes: tuple[int, ...], told: bool) -> None:
+    path = save(tmp_path / "a.mrc", noise((60, 70), "float32"))
+    data = bytearray(path.read_bytes())
+    data[64:76] = np.array(axes, "<i4").tobytes()
+    path.write_bytes(data)
+    with open_image(path) as source:
+        said = [warning for warning in source.acquisition.warnings if "MAPC" in warning]
+        assert bool(said) == told
+        assert not told or f"columns along {'xyz'[axes[0] - 1]}" in said[0]

@@ -89,3 +89,16 @@ def test_tiles_that_are_not_stored_are_named(tmp_path: Path) -> None:
     with open_image(tmp_path / "a.tif") as source:
         (warning,) = source.acquisition.warnings
         assert warning == f"1 of its {len(counts)} tiles are not stored; their pixels are read as 0"
+
+
+def test_a_palette_that_is_missing_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, PIXELS, metadata=None)
+    data = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as file:
+        at = file.pages[0].tags[262].valueoffset
+    data[at : at + 2] = (3).to_bytes(2, "little")
+    path.write_bytes(data)
+    with open_image(path) as source:
+        assert_reads(source, PIXELS)
+        assert any("palette, which is missing" in warning for warning in source.acquisition.warnings)
