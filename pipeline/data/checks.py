@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -42,6 +42,7 @@ class Record:
         black: Whether all of them are zero.
         coloured: Whether grey was made of channels that differ.
         from_jpeg: Whether the label was cut from a JPEG.
+        doubts: What is odd in how the two files store their pixels, with the file's name.
         strokes: Whether the label looks like strokes, not like a mask.
     """
 
@@ -58,6 +59,7 @@ class Record:
     black: bool
     coloured: bool
     from_jpeg: bool
+    doubts: tuple[str, ...]
     strokes: bool
 
 
@@ -121,6 +123,8 @@ def inspect_pairs(pairs: Sequence[Pair], info_bar: str | int = "auto") -> Inspec
             f"{len(cut)} label(s) are JPEG, which smears edges: black and white were separated at 128; "
             f"PNG is better for labels: {some_of(cut)}"
         )
+    if doubts := [doubt for record in records for doubt in record.doubts]:
+        notes.append(f"check how these are stored: {some_of(doubts)}")
     return Inspection(tuple(records), tuple(problems), tuple(notes))
 
 
@@ -157,12 +161,14 @@ class LoadedImage:
         rows: Those of the file that they are.
         height: Of the file's image, pixels.
         coloured: Whether grey was made of channels that differ.
+        doubts: What is odd in how they are stored.
     """
 
     pixels: np.ndarray
     rows: Rows
     height: int
     coloured: bool
+    doubts: tuple[str, ...]
 
     @property
     def info_bar(self) -> int:
@@ -179,14 +185,14 @@ def load_image(path: Path, info_bar: str | int = "auto") -> LoadedImage:
     """
     with open_only_image(path) as source:
         pixels, rows = source.read_all(), source.imaged_rows(info_bar)
-        return LoadedImage(pixels[slice(*rows)], rows, len(pixels), source.coloured)
+        return LoadedImage(pixels[slice(*rows)], rows, len(pixels), source.coloured, source.doubts)
 
 
 def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Problem], int]:
     """What is kept, what is wrong, and `_swapped_levels`."""
     problems: list[Problem] = []
     image = label = None
-    from_jpeg = False
+    from_jpeg, doubts = False, ()
     try:
         image = load_image(pair.image, info_bar)
         check_image(image.pixels, pair.image)
@@ -194,7 +200,7 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         problems.append(Problem.of(problem, pair.name))
     try:
         with open_only_image(pair.label, stored=True) as source:
-            label, from_jpeg = source.read_classes(), source.encoding.jpeg
+            label, from_jpeg, doubts = source.read_classes(), source.encoding.jpeg, source.doubts
     except FileProblem as problem:
         problems.append(Problem.of(problem, pair.name))
     if image is not None and label is not None:
@@ -229,9 +235,14 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
         black=not image.pixels.any(),
         coloured=image.coloured,
         from_jpeg=from_jpeg,
+        doubts=(*_named(pair.image, image.doubts), *_named(pair.label, doubts)),
         strokes=looks_like_strokes(image.pixels, label),
     )
     return record, problems, swapped
+
+
+def _named(path: Path, doubts: Iterable[str]) -> list[str]:
+    return [f"{path.name} ({doubt})" for doubt in doubts]
 
 
 def check_image(image: np.ndarray, path: Path) -> None:

@@ -88,7 +88,7 @@ def label_of(pixels: np.ndarray, encoding: Encoding, name: str) -> np.ndarray:
         (H, W) integers.
 
     Raises:
-        FileProblem: it is in colour, not of whole numbers, or a JPEG that is not black and white.
+        FileProblem: it is in colour, negative, not of whole numbers, or a JPEG that is not black and white.
     """
     if encoding.palette is not None and (encoding.palette == encoding.palette[:, :1]).all():
         pixels = _apply(encoding.palette, pixels, name)
@@ -105,6 +105,9 @@ def label_of(pixels: np.ndarray, encoding: Encoding, name: str) -> np.ndarray:
         return np.where((pixels != 0) != encoding.white_is_zero, 255, 0).astype(np.uint8)
     if encoding.jpeg:
         return _cut_jpeg(pixels, name)
+    if pixels.dtype.kind != "u" and pixels.min(initial=0) < 0:
+        what = f"its values go down to {pixels.min():g}, but the class numbers of a label begin with 0"
+        raise FileProblem(name, what, "save it as an unsigned 8-bit image")
     if pixels.dtype.kind in "iu":
         return pixels
     if not np.isfinite(pixels).all() or (pixels != np.round(pixels)).any():

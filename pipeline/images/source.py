@@ -68,7 +68,7 @@ class ImageSource(ABC):
     ) -> None:
         self.path, self.page, self.channels, self.block = path, page, channels, block
         self.shape = int(shape[0]), int(shape[1])
-        self.encoding, self.stored, self._doubts = encoding, stored, doubts
+        self.encoding, self.stored, self.doubts = encoding, stored, doubts
         if acquisition is not None:
             self.acquisition = acquisition
         narrow = encoding.palette is not None or (encoding.bits or 8) < 8
@@ -87,7 +87,7 @@ class ImageSource(ABC):
     def acquisition(self) -> Acquisition:
         """How the image was taken, as far as the file says; looked up when it is asked for."""
         found = read_acquisition(self.path, image=self.page or 0)
-        return replace(found, warnings=(*found.warnings, *self._doubts)) if self._doubts else found
+        return replace(found, warnings=(*found.warnings, *self.doubts)) if self.doubts else found
 
     @property
     def pixel_size_nm(self) -> tuple[float, float] | None:
@@ -205,7 +205,7 @@ class _View(ImageSource):
         self._source = source
         super().__init__(
             source.path, shape, source.dtype, page=source.page, channels=source.channels, block=source.block,
-            encoding=source.encoding, stored=source.stored,
+            encoding=source.encoding, stored=source.stored, doubts=source.doubts,
         )  # fmt: skip
         self.decoded_whole = source.decoded_whole
 

@@ -87,6 +87,15 @@ class TiffFile(ImageFile):
             unless_opened.pop_all()  # the source closes it
         return source
 
+    def _odd_values(self, key: tifffile.TiffPage) -> tuple[str, ...]:
+        """A doubt where numbers don't stand for what viewers show."""
+        photometric = _tag(key, 262)
+        if photometric == 3 and key.colormap is None:
+            return ("its pixels are indices into a palette, which is missing; they are read as they are stored",)
+        if self.stored and photometric == 0 and key.bitspersample > 1:
+            return ("it is 'white is zero': its values are taken as stored, the larger of which viewers show darker",)
+        return ()
+
     def _opened(
         self, tiff: tifffile.TiffFile, image: TiffImage, where: Page, key: tifffile.TiffPage, page: int | None
     ) -> ImageSource:
@@ -103,7 +112,7 @@ class TiffFile(ImageFile):
             "page": page,
             "encoding": _encoding(key, self.name),
             "stored": self.stored,
-            "doubts": (*_lost_palette(key), *(_missing_parts(key, counts) if image.data_at is None else ())),
+            "doubts": (*self._odd_values(key), *(_missing_parts(key, counts) if image.data_at is None else ())),
         }
         planar = samples > 1
         shape: tuple[int, ...] = (height, width) if samples == contiguous == 1 else (height, width, contiguous)
@@ -147,11 +156,6 @@ def _encoding(key: tifffile.TiffPage, name: str) -> Encoding:
 def _tag(key: tifffile.TiffPage, code: int) -> int | None:
     tag = key.tags.get(code)
     return None if tag is None else int(tag.value)
-
-
-def _lost_palette(key: tifffile.TiffPage) -> tuple[str, ...]:
-    lost = _tag(key, 262) == 3 and key.colormap is None
-    return ("its pixels are indices into a palette, which is missing; they are read as grey",) if lost else ()
 
 
 def _missing_parts(key: tifffile.TiffPage, counts: list[int]) -> tuple[str, ...]:

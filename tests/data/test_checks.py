@@ -188,3 +188,29 @@ def test_a_data_set_takes_every_format_that_scans_take(make_dataset: Callable[..
     assert len({record.image_sha256 for record in inspection.records}) == 4
     for record in inspection.records:
         assert record.counts == dict(zip(*np.unique(expected[record.pair.name], return_counts=True), strict=True))
+
+
+def test_what_is_odd_in_how_pixels_are_stored_is_told(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.25, "b": 0.25}, size=(64, 64))
+    mask, tiled = np.asarray(Image.open(root / "labels" / "a.png")), root / "labels" / "b.tif"
+    tifffile.imwrite(root / "labels" / "a.tif", mask, photometric="miniswhite", metadata=None)
+    tifffile.imwrite(tiled, mask, tile=(32, 32), metadata=None)
+    with tifffile.TiffFile(tiled) as file:
+        counts = file.pages[0].tags[325]
+    data = bytearray(tiled.read_bytes())
+    data[counts.valueoffset : counts.valueoffset + counts.valuebytecount // 4] = bytes(counts.valuebytecount // 4)
+    tiled.write_bytes(data)
+    for name in ("a.png", "b.png"):
+        (root / "labels" / name).unlink()
+    (note,) = [note for note in _inspect(root).notes if note.startswith("check how these are stored")]
+    assert "a.tif (it is 'white is zero'" in note
+    assert "b.tif (1 of its 4 tiles are not stored" in note
+
+
+def test_labels_below_zero_are_refused(make_dataset: Callable[..., Path]) -> None:
+    root = make_dataset({"a": 0.25, "b": 0.25})
+    mask = np.asarray(Image.open(root / "labels" / "a.png"))
+    (root / "labels" / "a.png").unlink()
+    tifffile.imwrite(root / "labels" / "a.tif", mask.view(np.int8), metadata=None)
+    (line,) = _lines(root)
+    assert "its values go down to -1" in line

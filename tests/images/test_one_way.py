@@ -162,8 +162,8 @@ def test_images(tmp_path: Path, case: str) -> None:
 
 LABELS: dict[str, tuple[str, Callable[[Path], None], np.ndarray]] = {
     **{case: CASES[case] for case in CASES if CASES[case][2] is GREY or CASES[case][2] is DEEP},
-    "signed": ("a.tif", tiff(DEEP.view(np.int16)), DEEP.view(np.int16)),
-    "32 bit": ("a.tif", tiff(DEEP.astype(np.int32) << 15), DEEP.astype(np.int32) << 15),
+    "signed": ("a.tif", tiff((DEEP >> 1).view(np.int16)), DEEP >> 1),
+    "32 bit": ("a.tif", tiff(DEEP.astype(np.int32) << 14), DEEP.astype(np.int32) << 14),
     "1 bit": ("a.tif", tiff(BITS, photometric="minisblack"), 255 * BITS),
     "1 bit, white is zero": ("a.tif", tiff(BITS, photometric="miniswhite"), 255 * ~BITS),
     "2 bits": ("a.tif", packed(TWO, 2), TWO),
