@@ -192,7 +192,8 @@ def _inspect(pair: Pair, info_bar: str | int) -> tuple[Record | None, list[Probl
     """What is kept, what is wrong, and `_swapped_levels`."""
     problems: list[Problem] = []
     image = label = None
-    from_jpeg, doubts = False, ()
+    from_jpeg = False
+    doubts: tuple[str, ...] = ()
     try:
         image = load_image(pair.image, info_bar)
         check_image(image.pixels, pair.image)
