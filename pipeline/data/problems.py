@@ -39,7 +39,8 @@ class Problem:
     def line(self, root: Path) -> str:
         """Return the problem as one line, its path relative to `root`."""
         path = self.path.relative_to(root) if self.path.is_relative_to(root) else self.path
-        return f"{path.as_posix()}: {self.what}; {self.remedy}"
+        # names may hold ends of lines
+        return f"{path.as_posix()}: {self.what}; {self.remedy}".replace("\n", "\\n").replace("\r", "\\r")
 
     def __str__(self) -> str:
         return f"{self.path}: {self.what}; {self.remedy}"

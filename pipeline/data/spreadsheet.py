@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 from collections.abc import Collection
@@ -10,12 +9,15 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.files import read_bytes
+from pipeline.images.microscope.side_files import unicode_of
 
 _DELIMITERS = ",;\t|"
 #: of Excel and its like without Unicode: Western Europe on Windows, macOS and DOS, China, Japan, Russia, Korea, Taiwan
 _OLD_ENCODINGS = ("cp1252", "mac_roman", "cp850", "gb18030", "cp932", "cp1251", "cp949", "big5")
 #: that strip() leaves, and that copying from other programs brings along
-_INVISIBLE = "\ufeff\u200b\u200e\u200f"
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\0\x1a"
+#: of archives, as Excel, LibreOffice and Numbers keep their own files
+_ARCHIVE = b"PK\x03\x04"
 
 
 def read_rows(path: Path, names: Collection[str]) -> list[tuple[list[str], int]]:
@@ -28,7 +30,10 @@ def read_rows(path: Path, names: Collection[str]) -> list[tuple[list[str], int]]
     Raises:
         UserError: it can't be read, or is no CSV.
     """
-    text = io.StringIO(_decoded(read_bytes(path), names), newline=None).read()  # with one kind of end of lines
+    data = read_bytes(path)
+    if data.startswith(_ARCHIVE):
+        raise UserError(f"{path}: it is a spreadsheet program's own file, not CSV; save it as 'CSV UTF-8' from there")
+    text = io.StringIO(_decoded(data, names), newline=None).read()  # with one kind of end of lines
     lines = text.split("\n")
     first = next((number for number, line in enumerate(lines) if line.strip()), 0)
     separator = lines[first].strip().strip('"').lower() if lines else ""
@@ -53,13 +58,8 @@ def _rows(path: Path, text: str, delimiter: str) -> list[tuple[list[str], int]]:
 
 
 def _decoded(data: bytes, names: Collection[str]) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    if data[:200].count(0) > len(data[:200]) // 4:  # ASCII in UTF-16 has a zero in every other byte
-        return data.decode("utf-16-le" if data[1:200:2].count(0) else "utf-16-be", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        telling = [name for name in names if not name.isascii()]
-        texts = [data.decode(encoding, "replace") for encoding in _OLD_ENCODINGS]
-        return max(texts, key=lambda text: sum(name in text for name in telling))
+    if (text := unicode_of(data)) is not None:
+        return text
+    telling = [name for name in names if not name.isascii()]
+    texts = [data.decode(encoding, "replace") for encoding in _OLD_ENCODINGS]
+    return max(texts, key=lambda text: sum(name in text for name in telling))

@@ -6,7 +6,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -146,13 +146,25 @@ def open_client(tracking_uri: str) -> mlflow.MlflowClient:
     file = sqlite_file(tracking_uri)
     if file is not None and not file.exists() and file.parent.is_dir():
         _make(file)
-    return mlflow.MlflowClient(full_address(tracking_uri))
+    return _client(full_address(tracking_uri))
+
+
+def _client(address: str) -> mlflow.MlflowClient:
+    """A client, without the empty folder that MLflow makes where the address of a file is not its path."""
+    folder = Path(address.removeprefix(_SQLITE)).parent if address.startswith(_SQLITE) else Path()
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        return mlflow.MlflowClient(address)
+    finally:
+        for path in missing:
+            with suppress(OSError):  # it is not there, or holds the file
+                path.rmdir()
 
 
 def _make(file: Path) -> None:
     new = file.with_name(f".{file.name}-{uuid4().hex[:12]}")
     try:
-        mlflow.MlflowClient(sqlite_address(new))
+        _client(sqlite_address(new))
         try:
             os.link(new, file)  # a rename would replace what another process has made and used meanwhile
         except FileExistsError:

@@ -111,6 +111,7 @@ def test_any_name_that_the_file_system_allows(relative: bool, tmp_path: Path, mo
         "$results:1/report.html",
         "$results:1/pores.parquet",
     } <= written
+    assert {path.name for path in odd.iterdir()} == {rock.name, runs.name, scan.name, "%compared", "$results:1"}
     config = next((odd / runs.name / "mlflow_artifacts").rglob("config.yaml"))
     assert config.is_file()
     manifest = json.loads((odd / "$results:1" / "manifest.json").read_text())

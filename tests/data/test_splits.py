@@ -58,7 +58,7 @@ def test_what_spreadsheets_write(tmp_path: Path, encoding: str, end: str, form: 
         "lines in quotes": ['"' + ",".join(row) + '"' for row in rows],
         "bar": [" | ".join(row) for row in rows],
     }[form]
-    table = _read(tmp_path, end.join([*lines, ""]).encode(encoding))
+    table = _read(tmp_path, end.join([*lines, "\0\x1a" if form == "plain" else ""]).encode(encoding))
     assert not table.problems
     assert table.rows == {"a_1": ("a", "train"), "b_1": ("b", "val")}
 
@@ -106,6 +106,7 @@ def test_wrong_rows(tmp_path: Path, rows: str, message: str, fatal: bool) -> Non
         ("", "name,source,split is missing|name, source, split is missing"),
         ("name,split\na_1,train\n", "source is missing"),
         ("name,source,split\n", "no rows"),
+        ("PK\3\4\0\0", "spreadsheet program's own file"),
         ("name,source,split\n" + "x" * 200_000, "line 2: it is not CSV"),
     ],
 )

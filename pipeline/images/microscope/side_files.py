@@ -39,7 +39,13 @@ def side_file(image: Path, suffix: str) -> str | None:
 
 
 def text_of(data: bytes) -> str:
-    """Decode text of an encoding that nobody named: UTF-8, UTF-16 with or without its mark, else Latin-1."""
+    """Decode text of an encoding that nobody named: Unicode, else Latin-1."""
+    text = unicode_of(data)
+    return data.decode("latin-1") if text is None else text
+
+
+def unicode_of(data: bytes) -> str | None:
+    """Decode UTF-8, or UTF-16 with or without its mark; None where it is another encoding."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     if data[:200].count(0) > len(data[:200]) // 4:
@@ -49,7 +55,7 @@ def text_of(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return None
 
 
 def pairs_of(text: str, separators: Sequence[str] = ("=",)) -> dict[str, str]:
