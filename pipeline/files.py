@@ -53,10 +53,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         path: where the file shall end up.
 
     Yields:
-        A path with the same suffix (writers choose the format by it) in the same folder (so that the rename stays
-        within one file system).
+        An absolute path with the same suffix (writers choose the format by it) in the same folder (so that the rename
+        stays within one file system).
     """
-    path = Path(path)
+    path = Path(path).absolute()  # libraries take a relative folder such as `http:` for an address
     path.parent.mkdir(parents=True, exist_ok=True)
     begin, suffix = _begin_and_suffix(path)
     temporary = path.with_name(f"{begin}{uuid4().hex[:_DRAWN]}{suffix}")

@@ -156,6 +156,8 @@ def _part_in(cell: str, path: Path, at: str) -> Roi | None:
 
 
 def _name_in(cell: str, names: Collection[str]) -> str:
+    if cell in names:  # which may hold a backslash
+        return cell
     file = PurePosixPath(cell.replace("\\", "/")).name
     return file if file in names else stem_of(file)
 

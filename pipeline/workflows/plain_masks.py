@@ -63,7 +63,9 @@ class PlainMasks:
             return set()
         try:
             earlier = json.loads(self._manifest.read_text())
-            self._rows = pd.read_csv(self._table, dtype={"name": str}, keep_default_na=False).to_dict("records")
+            self._rows = pd.read_csv(self._table.absolute(), dtype={"name": str}, keep_default_na=False).to_dict(
+                "records"
+            )
         except (OSError, ValueError) as error:
             raise UserError(
                 f"--resume: {self._output_dir} can't be resumed ({error}); --overwrite starts from scratch"

@@ -101,19 +101,19 @@ def test_any_name_that_the_file_system_allows(relative: bool, tmp_path: Path, mo
     model = str(runs / "checkpoints" / "best.pt")
     assert main(["evaluate", str(rock), "--checkpoint", model, "--output_dir", str(runs / "val#")]) == SUCCESS
     assert main(["compare", str(runs), "--output_dir", str(here / "%compared")]) == SUCCESS
-    results = str(here / "$results:1")
+    results = str(here / "http:")
     assert main(["segment", str(scan), "--checkpoint", model, "--output_dir", results]) == SUCCESS
     written = {path.relative_to(odd).as_posix() for path in odd.rglob("*") if path.is_file()}
     assert {
         "#run?a=b:c%20/mlflow.db",
         "#run?a=b:c%20/val#/per_image.csv",
         "%compared/report.html",
-        "$results:1/report.html",
-        "$results:1/pores.parquet",
+        "http:/report.html",
+        "http:/pores.parquet",
     } <= written
-    assert {path.name for path in odd.iterdir()} == {rock.name, runs.name, scan.name, "%compared", "$results:1"}
+    assert {path.name for path in odd.iterdir()} == {rock.name, runs.name, scan.name, "%compared", "http:"}
     config = next((odd / runs.name / "mlflow_artifacts").rglob("config.yaml"))
     assert config.is_file()
-    manifest = json.loads((odd / "$results:1" / "manifest.json").read_text())
-    with (odd / "$results:1" / "pores.csv").open() as file:
+    manifest = json.loads((odd / "http:" / "manifest.json").read_text())
+    with (odd / "http:" / "pores.csv").open() as file:
         assert len(list(csv.reader(file))) == 1 + manifest["pores"]["pores"]

@@ -83,6 +83,11 @@ def test_the_names_show_the_encoding(tmp_path: Path, name: str, encoding: str) -
     assert table.rows == {name: (name, "train")}
 
 
+def test_a_name_with_a_backslash_is_no_path(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("name,source,split\na\\b,s,train\nimages\\c.tif,t,val\n")
+    assert read_split_csv(tmp_path / "split.csv", {"a\\b", "c"}).rows == {"a\\b": ("s", "train"), "c": ("t", "val")}
+
+
 @pytest.mark.parametrize(
     ("rows", "message", "fatal"),
     [

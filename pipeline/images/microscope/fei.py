@@ -56,7 +56,7 @@ def xml_in(tag: bytes) -> str | None:
     data = tag.strip(b"\0 \r\n\t")
     if _BASE64.fullmatch(data):
         try:
-            data = base64.b64decode(data)
+            data = base64.b64decode(data + b"=" * 3)  # some leave out the filling at the end
         except binascii.Error:
             return None
     text = text_of(data)

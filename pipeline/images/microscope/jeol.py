@@ -77,6 +77,8 @@ def _take_size(finding: Finding, pairs: Mapping[str, str], sizes: list[str]) -> 
             return
         size = _PICTURE_NM / times / recorded[0]
         finding.take_pixel_size(size, size, "nm")
+        if finding.pixel_size_nm is None:  # of which a warning tells
+            return
         finding.warn(
             f"{lack}; by its magnification ({times:g}) of a picture 128 mm wide it is {size:.4g} nm, which is used; "
             "check it against the scale bar"

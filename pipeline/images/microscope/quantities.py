@@ -39,6 +39,8 @@ def nm_per(unit: str) -> float | None:
 
 
 _NUMBER = re.compile(r"\s*([+-]?(?:[0-9]{1,40}(?:[.,][0-9]{0,40})?|[.,][0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?)(.*)", re.S)
+#: a bare magnification such as 10,000, which is not 10 to three decimals
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(,[0-9]{3})+")
 _THOUSAND = ("k", "kx", "k x", "kv")
 
 
@@ -97,11 +99,12 @@ def volts(value: Any) -> float | None:
 
 
 def magnification(value: Any) -> float | None:
-    """A magnification: 2000, 2000x, x2000, 2.00 K X."""
-    found = quantity(str(value).lstrip(" xX×")) if isinstance(value, str) else quantity(value)
-    if found is None:
-        return None
-    return found[0] * (1e3 if found[1].lower() in _THOUSAND else 1.0)
+    """A magnification: 2000, 2000x, x2000, 2.00 K X, 10,000."""
+    if isinstance(value, str):
+        value = value.strip(" xX×")
+        value = value.replace(",", "") if _THOUSANDS.fullmatch(value) else value
+    found = quantity(value)
+    return None if found is None else found[0] * (1e3 if found[1].lower() in _THOUSAND else 1.0)
 
 
 def plain_text(value: Any, most: int = 80) -> str | None:

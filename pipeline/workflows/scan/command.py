@@ -182,7 +182,7 @@ def _folders(scans: list[Path]) -> list[str]:
 def _is_summary(path: Path) -> bool:
     """Whether a table is one of segmented scans."""
     try:
-        columns = set(pd.read_csv(path, nrows=0).columns)
+        columns = set(pd.read_csv(path.absolute(), nrows=0).columns)
     except (OSError, ValueError):  # no text, or no table
         return False
     return "scan" in columns and bool(columns & {"results", "problem"})

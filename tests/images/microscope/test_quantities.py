@@ -34,6 +34,7 @@ def test_length(value: str, unit: str | None, expected: float | None) -> None:
 
 def test_volts_and_magnification() -> None:
     assert [volts(v) for v in ("5000 Volt", "5 kV", 5000, "5 keV", "5 bar")] == [5000, 5000, 5000, 5000, None]
+    assert [magnification(m) for m in ("10,000", "x1,200,000 ", "1,5", "1,000 K X")] == [10_000, 1_200_000, 1.5, 1000]
     assert [magnification(m) for m in ("2.00 K X", "x2000", "2000x", 2000, "?")] == [2000, 2000, 2000, 2000, None]
 
 
