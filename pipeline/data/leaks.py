@@ -40,7 +40,8 @@ _LEAST_PEAK = 5.5  # in standard deviations, were neighbouring pixels independen
 _LEAST_CONTRAST = 6.0  # over the root mean square of all shifts
 _LEAST_CORRELATION = 0.4  # median over the blocks; unrelated SEM images reach 0.35 ...
 _SMALLEST_TURNED = 0.25  # an info bar that lies on another one's mirror image fills a narrow overlap
-_LEAST_TURNED = 0.5  # ... and more where there are seven more positions to try
+_NARROW = 0.25  # share of the smaller image, below which ...
+_LEAST_IN_DOUBT = 0.5  # ... chance reaches 0.44, as it does where there are seven more positions to try
 _PEAKS = 3  # the first may be an info bar at shift 0
 _BLOCKS = 4  # along each side of the overlap
 _TURNS = (
@@ -246,8 +247,8 @@ def _compare(first: Sample, second: Sample, turn: int, views: _Views) -> Leak | 
         shift = _refined(a, b, (dy * step, dx * step), reach=step + 1)
         part, other = _overlap(a, b, shift)
         correlation = _block_correlation(part, other)
-        if correlation >= (_LEAST_TURNED if turn else _LEAST_CORRELATION):
-            share = part.size / min(a.size, b.size)
+        share = part.size / min(a.size, b.size)
+        if correlation >= (_LEAST_IN_DOUBT if turn or share < _NARROW else _LEAST_CORRELATION):
             shift = (shift[0] * fine, shift[1] * fine)
             return Leak(first, second, share, shift, correlation, turn=_TURNS[turn])
     return None
