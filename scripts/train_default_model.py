@@ -1,0 +1,222 @@
+"""Train the model that comes with vlsenet, from public data, and measure it on sources that it has not seen.
+
+    python scripts/train_default_model.py ../shared/data --output_dir runs/default_model
+
+1. Synthetic images of every look are made, and the public ones are linked into data sets.
+2. Each of three sources is left out in turn: a model is trained without it, and scored on it. Nothing is chosen on it:
+   the weights are those of the last epoch, the threshold is 0.5.
+3. The model is trained on all sources, by the same recipe. What the three left-out sources showed goes into its file,
+   with a description of the real training images.
+
+Results lie in the output folder: `held_out.csv` and `model/checkpoints/best.pt`. `--publish` writes the model as
+`bundle/models/pore.pt`, in half precision. A training that was interrupted goes on where it stopped, a finished one is
+left alone. On two CPU cores a training takes some ten minutes.
+
+The data folder has `nankai` and `nankai_17` (images and labels NAME_TILE.png, 2 is pore) and `vlse` (patch_images,
+patch_mask); bundle/models/README.md says where they come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+#: left out in turn: the sources with more than one tile
+LEFT_OUT = ("11", "13", "17")
+#: sources of one tile each; they watch a training, and choose nothing
+WATCHING = ("12", "14")
+EPOCHS = 40
+#: of every training; the only validation is that of the last epoch, so that no epoch is chosen
+TRAINING = {"max_epochs": EPOCHS, "batch_size": 4, "patch_size": 128, "val_interval": EPOCHS}
+SYNTHETIC = {"--count": "64", "--size": "384,384", "--seed": "7", "--val": "0", "--test": "0"}
+SHARES = "nankai=0.65, varied=0.3, vlse=0.05"
+THRESHOLD = 0.5
+TITLE = "vlsenet's default model for pores (VLSE-Net, small)"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Attributes:
+        name: of its folder.
+        options: of `vlsenet train`.
+        further: whether synthetic images and those of the published method are added to Nankai's.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    further: bool
+
+
+USUAL = Recipe("usual", (), False)
+WIDE = Recipe("wide", ("--set", "wide_augmentation=true", "--set_weights", SHARES), True)
+
+
+def vlsenet(*words: object) -> None:
+    """Run a command of this checkout."""
+    subprocess.run([sys.executable, "-m", "pipeline.cli", *map(str, words)], check=True)
+
+
+def source_of(name: str) -> str:
+    """Tiles of Nankai are named SOURCE_TILE."""
+    return name.partition("_")[0]
+
+
+def linked(folder: Path, files: Iterable[Path]) -> list[str]:
+    """Links to files in a folder; their stems."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = []
+    for file in sorted(files):
+        link = folder / file.name
+        if not link.exists():
+            link.symlink_to(file.resolve())
+        stems.append(file.stem)
+    return stems
+
+
+def write_rows(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    with path.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def data_sets(data: Path, work: Path, left_out: str | None, further: bool) -> list[Path]:
+    """Make the data sets of a training: Nankai without a source, and if asked for synthetic and published images."""
+    folder = work / "data" / (left_out or "all")
+    nankai, vlse, varied = folder / "nankai", folder / "vlse", work / "varied"
+    for kind in ("images", "labels"):
+        names = linked(nankai / kind, [*(data / "nankai" / kind).iterdir(), *(data / "nankai_17" / kind).iterdir()])
+    split = {name: "test" if source_of(name) == left_out else "train" for name in names}
+    split |= {name: "val" for name in names if source_of(name) in WATCHING}
+    write_rows(nankai / "split.csv", [["name", "source", "split"], *([n, source_of(n), split[n]] for n in names)])
+    write_rows(nankai / "phases.csv", [["value", "phase"], ["2", "pore"]])
+    if not further:
+        return [nankai]
+    for kind in ("patch_images", "patch_mask"):
+        patches = linked(vlse / kind, (data / "vlse" / kind).iterdir())
+    write_rows(vlse / "split.csv", [["name", "source", "split"], *([n, n, "train"] for n in patches)])
+    if not (varied / "truth.csv").exists():
+        vlsenet("synthetic", varied, "--varied", "--overwrite", *(word for pair in SYNTHETIC.items() for word in pair))
+    return [nankai, varied, vlse]
+
+
+def trained(data: Path, work: Path, recipe: Recipe, left_out: str | None, seed: int) -> Path:
+    """Train without a source, or on all; the model's file."""
+    run = work / recipe.name / (left_out or "all") / f"seed{seed}"
+    best, last = run / "checkpoints" / "best.pt", run / "checkpoints" / "last.pt"
+    sets = data_sets(data, work, left_out, recipe.further)
+    if not finished(last):
+        options = [word for name, value in TRAINING.items() for word in ("--set", f"{name}={value}")]
+        go_on = "--resume" if last.exists() else "--overwrite"
+        vlsenet("train", *sets, "--output_dir", run, "--set", f"seed={seed}", *options, *recipe.options, go_on)
+    return best
+
+
+def finished(last: Path) -> bool:
+    from pipeline.workflows.checkpoints import read_training
+
+    return last.exists() and read_training(last, "remove it")["epoch"] >= EPOCHS
+
+
+def scored(data: Path, work: Path, recipe: Recipe, left_out: str, seed: int, mirror: bool = False) -> pd.DataFrame:
+    """Scores of a left-out source, a row for each of its tiles, by `vlsenet evaluate`."""
+    best = trained(data, work, recipe, left_out, seed)
+    folder = best.parents[1] / ("mirrored" if mirror else "held_out")
+    if not (folder / "summary.json").exists():
+        dataset = data_sets(data, work, left_out, False)[0]
+        words = "--split", "test", "--set", f"threshold={THRESHOLD}", "--set", f"mirror={str(mirror).lower()}"
+        vlsenet("evaluate", dataset, "--checkpoint", best, "--output_dir", folder, "--tracking_uri", "none", *words)
+    table = pd.read_csv(folder / "per_image.csv", dtype={"source": str})
+    return table.assign(recipe=recipe.name, seed=seed, left_out=left_out)
+
+
+def held_out(table: pd.DataFrame) -> list[dict[str, object]]:
+    """As a model file keeps the area fractions of images that it was not trained on."""
+    rows = table.to_dict("records")
+    return [
+        {
+            "source": row["source"],
+            "found": row["porosity_predicted"],
+            "true": row["porosity_true"],
+            "pixels": row["pixels"],
+        }
+        for row in rows
+    ]
+
+
+def publish(best: Path, table: pd.DataFrame, data: Path, work: Path, target: Path) -> None:
+    """Write the model's file as it is shipped: half precision, with what is said of it and what was measured."""
+    import torch
+
+    from pipeline.files import atomic_path
+    from pipeline.workflows.model_file import read_model_file
+
+    content = read_model_file(str(best))
+    content.pop("training", None)
+    content["network"] = {
+        name: value.half() if value.is_floating_point() else value for name, value in content["network"].items()
+    }
+    content["threshold"] = THRESHOLD
+    content["data"] |= {
+        "about": {
+            "title": TITLE,
+            "trained_on": "76 SEM tiles of mudrock from the Nankai Trough (four micrographs), three patches of shale, "
+            "and 64 synthetic images; pixel sizes not known",
+            "licence": "MIT (training data) and Apache-2.0 (this package); see bundle/models/README.md",
+        },
+        "held_out": {"pore": held_out(table)},
+        "familiarity": described(data, work),
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as partial, partial.open("wb") as file:
+        torch.save(content, file)
+
+
+def described(data: Path, work: Path) -> dict[str, object]:
+    """What Nankai's tiles look like, with limits from sources that are left out: on these the model was validated.
+
+    Synthetic images are left out of it: a scan that looks like these only is none that anything was measured on.
+    """
+    from PIL import Image
+
+    from pipeline.engine.familiarity import Familiarity
+    from pipeline.engine.prediction import PredictionSettings
+    from pipeline.workflows.training_look import image_features
+
+    folder = data_sets(data, work, None, False)[0] / "images"
+    files = sorted(folder.iterdir())
+    images = [np.asarray(Image.open(file), np.float32) for file in files]
+    features = [image_features(image, PredictionSettings(), (), (np.nan, np.nan)) for image in images]
+    return Familiarity.fitted(features, [source_of(file.stem) for file in files]).to_dict()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with nankai, nankai_17 and vlse")
+    parser.add_argument("--output_dir", type=Path, default=Path("runs/default_model"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--publish", action="store_true", help="write bundle/models/pore.pt")
+    given = parser.parse_args()
+    work = given.output_dir
+    tables = [scored(given.data, work, WIDE, source, given.seed) for source in LEFT_OUT]
+    table = pd.concat(tables, ignore_index=True)
+    table.to_csv(work / "held_out.csv", index=False)
+    best = trained(given.data, work, WIDE, None, given.seed)
+    target = (
+        Path(__file__).resolve().parents[1] / "bundle" / "models" / "pore.pt" if given.publish else work / "pore.pt"
+    )
+    publish(best, table, given.data, work, target)
+    print(json.dumps({"model": str(target), "bytes": target.stat().st_size}))
+
+
+if __name__ == "__main__":
+    main()
