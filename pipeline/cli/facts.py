@@ -15,8 +15,10 @@ from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, find_scale
 from pipeline.images.microscope.text_recognition import INSTALL, can_read_text
 from pipeline.images.rectangles import Rows
 from pipeline.images.volume import bars_in_words
+from pipeline.measure.model_error import ModelError
 from pipeline.networks import build_network, parameters_of
 from pipeline.networks.factory import preset_features
+from pipeline.phases import PORE
 from pipeline.text import PROMPTLESS_SOURCES, TextStore
 from pipeline.workflows.model_file import read_model_file
 
@@ -66,6 +68,9 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
         "pixel_sizes_nm": list(data["pixel_sizes_nm"]),
         "flatten_shading": data["flatten_shading"],
         "start_from": data["start_from"],
+        "about": data["about"],
+        "error_on_other_micrographs": _errors(data),
+        "tells_unlike_scans": data["familiarity"] is not None,
         "epoch": content.get("training", {}).get("epoch"),
         "versions": dict(content["versions"]),
         "sha256": sha256_of(path),
@@ -86,6 +91,28 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("pixel sizes", _pixel_sizes(facts["pixel_sizes_nm"])),
         ("shading", _SHADING[facts["flatten_shading"]]),
     ]
+    if about := facts["about"]:
+        lines = [
+            ("model", about["title"]),
+            ("data", about["trained_on"]),
+            ("licence", about["licence"]),
+            *lines,
+        ]
+    for phase, error in facts["error_on_other_micrographs"].items():
+        what = "porosity" if phase == PORE else phase
+        said = (
+            f"{what} was off by {100 * error['relative']:.0f} % of its value on {error['sources']} sources that it was "
+            f"not trained on (mean over {error['images']} images: {error['absolute']:.4f})"
+        )
+        lines.append(("elsewhere", said))
+    if not facts["error_on_other_micrographs"]:
+        lines.append(("elsewhere", "unknown: validated on fewer than two other micrographs"))
+    known = (
+        "those unlike its training are told"
+        if facts["tells_unlike_scans"]
+        else "those unlike its training are not told"
+    )
+    lines.append(("new scans", known))
     if facts["switched_off"]:
         lines.insert(1, ("without", ", ".join(facts["switched_off"])))
     if facts["start_from"]:
@@ -94,6 +121,12 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("epoch", f"{facts['epoch']}; also holds the state needed to resume"))
     lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))
     return [*lines, ("sha256", facts["sha256"])]
+
+
+def _errors(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By phase, how far area fractions were from the truth on other micrographs, where that is known."""
+    found = {phase: ModelError.of(images) for phase, images in data["held_out"].items()}
+    return {phase: error.to_dict() for phase, error in found.items() if error is not None}
 
 
 def _threshold(content: dict[str, Any]) -> float | dict[str, float]:

@@ -7,10 +7,14 @@ import json
 import zipfile
 from pathlib import Path
 
+from pipeline.bundle_files import default_model
 from pipeline.cli.console import own_messages
 from pipeline.cli.parser import Command
 from pipeline.cli.paths import existing_input
 from pipeline.errors import SUCCESS
+
+#: in place of a file: the model that comes with the package
+DEFAULT = "default"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,7 +23,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: the file is missing or can't be read.
     """
-    path = existing_input(options.path)
+    path = _default_model() if options.path == DEFAULT else existing_input(options.path)
     with own_messages():
         if is_checkpoint(path):
             from pipeline.cli.facts import checkpoint_facts, checkpoint_lines
@@ -41,6 +45,12 @@ def run(options: argparse.Namespace) -> int:
     return SUCCESS
 
 
+def _default_model() -> str:
+    """What `default` stands for: a file of that name, or the model that comes with vlsenet."""
+    shipped = default_model()
+    return DEFAULT if Path(DEFAULT).exists() or shipped is None else str(shipped)
+
+
 def is_checkpoint(path: str) -> bool:
     """Whether a file is one of PyTorch's; a damaged one by its name."""
     file = Path(path)
@@ -60,11 +70,14 @@ COMMAND = Command(
     """\
 For an image: size, type, pixel size and where it comes from, the microscope's conditions, info bar and scale bar, how
 the file can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images,
-versions.
+error on other micrographs, versions.
 
 examples:
   vlsenet info scan.tif
   vlsenet info runs/first/checkpoints/best.pt
+
+  # the model that comes with vlsenet
+  vlsenet info default
 
   # a JPEG without a pixel size: what its scale bar says, and the picture of what was read
   vlsenet info micrograph.jpg --scale_bar_png bar.png
@@ -74,5 +87,11 @@ examples:
 """,
     run,
     options="info",
-    arguments=(("path", "FILE|CHECKPOINT", "image, scan, folder of slices, or best.pt"),),
+    arguments=(
+        (
+            "path",
+            "FILE|CHECKPOINT",
+            "image, scan, folder of slices, best.pt, or default: the model that comes with vlsenet",
+        ),
+    ),
 )

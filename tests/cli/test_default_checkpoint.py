@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from importlib.metadata import PackagePath
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import pipeline
+from pipeline import bundle_files
+from pipeline.cli import paths
 from pipeline.cli.paths import VARIABLE, find_checkpoint
 from pipeline.errors import UserError
 
@@ -28,7 +33,27 @@ def test_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_checkpoint("last.pt") == ("last.pt", "")
 
 
+def test_the_model_that_comes_along_is_the_last_resort(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an installed wheel: packages in one place, the bundle's files in another."""
+    packages, there = folder / "site-packages", folder / "share" / "vlsenet" / "bundle"
+    for path in (packages / "pipeline", there / "models"):
+        path.mkdir(parents=True)
+    file = PackagePath("../share/vlsenet/bundle/models/pore.pt")
+    file.dist = SimpleNamespace(locate_file=lambda path: packages / path)
+    monkeypatch.setattr(pipeline, "__file__", str(packages / "pipeline" / "__init__.py"))
+    monkeypatch.setattr(bundle_files, "distribution", lambda name: SimpleNamespace(files=[file]))
+    with pytest.raises(UserError, match="no model"):
+        find_checkpoint(None)
+    (there / "models" / "pore.pt").touch()
+    found, where = find_checkpoint(None)
+    assert Path(found) == (there / "models" / "pore.pt").resolve()
+    assert "default model, which comes with vlsenet" in where
+    (folder / "only.pt").touch()
+    assert find_checkpoint(None) == ("only.pt", " (in this folder)")
+
+
 def test_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths, "default_model", lambda: None)
     (folder / "model.pt").mkdir()
     with pytest.raises(UserError, match=f"no best.pt in this folder.*--checkpoint.*{VARIABLE}"):
         find_checkpoint(None)

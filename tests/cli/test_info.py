@@ -13,8 +13,10 @@ from PIL import Image
 from pipeline.cli.facts import checkpoint_lines
 from pipeline.cli.info import is_checkpoint
 from pipeline.cli.main import main
+from pipeline.engine.familiarity import Familiarity
 from pipeline.errors import MISTAKE, SUCCESS
 from pipeline.networks import build_network
+from pipeline.workflows.training_look import add_to_model
 from tests.paths import SHARED
 from tests.workflows.export.cases import FEATURES, PROMPT, write_checkpoint
 
@@ -100,6 +102,24 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "without      alignment" in shown
     assert "0.375" in shown
     assert "shading      removed from the images" in shown
+    assert "elsewhere    unknown: validated on fewer than two other micrographs" in shown
+    assert "new scans    those unlike its training are not told" in shown
+
+
+def test_a_published_model_shows_its_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_checkpoint(tmp_path / "best.pt")
+    about = {"title": "A model", "trained_on": "two rocks", "licence": "MIT"}
+    areas = [{"source": name, "found": 0.1, "true": 0.11, "pixels": 10} for name in "ab"]
+    images = [np.random.default_rng(seed).normal(size=(4, 13)) for seed in range(3)]
+    known = Familiarity.fitted(images, ["a", "b", "c"]).to_dict()
+    add_to_model(tmp_path / "best.pt", about=about, held_out={"pore": areas}, familiarity=known)
+    found = facts(capsys, tmp_path / "best.pt")
+    assert (found["about"], found["tells_unlike_scans"]) == (about, True)
+    assert found["error_on_other_micrographs"]["pore"]["relative"] == pytest.approx(0.1)
+    assert main(["info", str(tmp_path / "best.pt")]) == SUCCESS
+    shown = capsys.readouterr().out
+    for told in ("A model", "two rocks", "MIT", "porosity was off by 10 % of its value on 2 sources"):
+        assert told in shown
 
 
 @pytest.mark.parametrize(
@@ -122,6 +142,7 @@ def test_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
     facts = {"network": "vlsenet", "preset": None, "widths": [8], "norm": "instance", "parameters": 1, "threshold": 0.5}
     facts |= {"phases": ["pore"], "one_micrograph": False}
+    facts |= {"about": None, "error_on_other_micrographs": {}, "tells_unlike_scans": False}
     facts |= {
         "train_images": 1,
         "pore_label": None,
