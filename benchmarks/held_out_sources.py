@@ -7,9 +7,9 @@ scored on all of its tiles: weights of the last epoch, threshold 0.5. Beside the
 would take without a network: a random forest on scikit-image's multiscale features, trained on the same tiles, with
 the grey levels of each source brought to the same mean and spread.
 
-usual      Nankai's other sources, the training's own augmentation
+usual      Nankai's other sources, the training's own augmentation: the recipe of the default model
+mirrored   the same model, averaged over four mirrorings
 wide       with `wide_augmentation`, synthetic images of every look, and the three patches of the published method
-mirrored   the model of `wide`, averaged over four mirrorings
 
 What is finished is left alone, so that the command goes on where it stopped.
 """
@@ -134,7 +134,7 @@ def main() -> None:
     parser.add_argument("--output_dir", type=Path, default=Path("runs/default_model"))
     parser.add_argument("--leave_out", nargs="+", default=LEFT_OUT)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--only", nargs="+", default=["forest", "usual", "wide", "mirrored"], help="ways to compare")
+    parser.add_argument("--only", nargs="+", default=["forest", "usual", "mirrored", "wide"], help="ways to compare")
     given = parser.parse_args()
     found = []
     for source in given.leave_out:
@@ -143,13 +143,13 @@ def main() -> None:
                 "forest": lambda s=source, k=seed: forest(given.data, given.output_dir, s, k),
                 "usual": lambda s=source, k=seed: scored(given.data, given.output_dir, USUAL, s, k),
                 "wide": lambda s=source, k=seed: scored(given.data, given.output_dir, WIDE, s, k),
-                "mirrored": lambda s=source, k=seed: scored(given.data, given.output_dir, WIDE, s, k, True).assign(
-                    recipe="wide, mirrored"
+                "mirrored": lambda s=source, k=seed: scored(given.data, given.output_dir, USUAL, s, k, True).assign(
+                    recipe="usual, mirrored"
                 ),
             }
             for name in given.only:
                 found.append(ways[name]())
-                if name == "wide":
+                if name == "usual":
                     found.append(otsu_of(found[-1]))
     table = pd.concat(found, ignore_index=True)
     shown = summary(table)

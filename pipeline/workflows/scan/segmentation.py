@@ -327,7 +327,7 @@ class ScanSegmentation:
             if found.get("note"):
                 logger.info("%s: %s", name, found["note"])
         if not look.is_known:
-            print(f"  {look.said}")
+            print(f"  {look.warned}")
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(
