@@ -9,8 +9,8 @@
    with a description of the training images.
 
 Results lie in the output folder: `held_out.csv`, and `usual/all/seed0/checkpoints/best.pt`. `--publish` writes the
-model as `bundle/models/pore.pt`, in half precision. A training that was interrupted goes on where it stopped, a finished one
-is left alone. On two free CPU cores a training takes some six minutes.
+model as `bundle/models/pore.pt`, in half precision. A training that was interrupted goes on where it stopped, a
+finished one is left alone. On one CPU core a training takes some seven minutes.
 
 The data folder has `nankai` and `nankai_17` (images and labels NAME_TILE.png, 2 is pore) and, for the recipe `wide` of
 benchmarks/held_out_sources.py, `vlse` (patch_images, patch_mask); bundle/models/README.md says where they come from.
@@ -172,8 +172,8 @@ def publish(best: Path, table: pd.DataFrame, data: Path, work: Path, target: Pat
     content["data"] |= {
         "about": {
             "title": TITLE,
-            "trained_on": "76 SEM tiles (398 x 343 pixels, pixel size not known) of four micrographs of mudrock from the "
-            "Nankai Trough",
+            "trained_on": "76 SEM tiles (398 x 343 pixels, pixel size not known) of four micrographs of mudrock from "
+            "the Nankai Trough",
             "licence": "MIT (training data) and Apache-2.0 (this package); see bundle/models/README.md",
         },
         "held_out": {"pore": held_out(table)},
