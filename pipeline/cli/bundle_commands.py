@@ -8,7 +8,7 @@ import sys
 from pipeline.cli.console import own_messages, quieten_monai
 from pipeline.cli.overrides import overrides
 from pipeline.cli.parser import Command
-from pipeline.cli.paths import existing_folders, existing_input, find_checkpoint, output_folder
+from pipeline.cli.paths import existing_folders, existing_input, find_checkpoint, model_named, output_folder
 from pipeline.errors import SUCCESS
 from pipeline.files import name_that_fits
 
@@ -21,6 +21,8 @@ def _segment(given: argparse.Namespace) -> int:
 
 def _train(given: argparse.Namespace) -> int:
     data = existing_folders(given.dataset_dir)
+    if getattr(given, "start_from", None) is not None:
+        given.start_from = model_named(given.start_from)
     return run_bundle("train", f"training on {data}; results in {given.output_dir}", given)
 
 
@@ -133,8 +135,8 @@ examples:
   # resume after an interrupt
   vlsenet train my_rock --output_dir runs/first --resume
 
-  # adapt a model to a few labelled images of another rock
-  vlsenet train new_rock --output_dir runs/adapted --start_from runs/first/checkpoints/best.pt
+  # adapt a model to a few labelled images of another rock; default is the model that comes with vlsenet
+  vlsenet train new_rock --output_dir runs/adapted --start_from default
 
   # any other option of train.yaml
   vlsenet train my_rock --output_dir runs/third --set learning_rate=1e-3 --set switches::alignment=false

@@ -7,14 +7,10 @@ import json
 import zipfile
 from pathlib import Path
 
-from pipeline.bundle_files import default_model
 from pipeline.cli.console import own_messages
 from pipeline.cli.parser import Command
-from pipeline.cli.paths import existing_input
+from pipeline.cli.paths import existing_input, model_named
 from pipeline.errors import SUCCESS
-
-#: in place of a file: the model that comes with the package
-DEFAULT = "default"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -23,7 +19,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: the file is missing or can't be read.
     """
-    path = _default_model() if options.path == DEFAULT else existing_input(options.path)
+    path = existing_input(model_named(options.path))
     with own_messages():
         if is_checkpoint(path):
             from pipeline.cli.facts import checkpoint_facts, checkpoint_lines
@@ -43,12 +39,6 @@ def run(options: argparse.Namespace) -> int:
         for name, value in lines:
             print(f"  {name:{width}}  {value}")
     return SUCCESS
-
-
-def _default_model() -> str:
-    """What `default` stands for: a file of that name, or the model that comes with vlsenet."""
-    shipped = default_model()
-    return DEFAULT if Path(DEFAULT).exists() or shipped is None else str(shipped)
 
 
 def is_checkpoint(path: str) -> bool:

@@ -65,6 +65,8 @@ def output_folder(path: str, suffix: str) -> str:
 
 
 VARIABLE = "VLSENET_CHECKPOINT"
+#: in place of a model's file: the one that comes with the package
+DEFAULT = "default"
 _HOW = f"give --checkpoint FILE, or set the environment variable {VARIABLE}"
 
 
@@ -83,7 +85,7 @@ def find_checkpoint(given: str | None) -> tuple[str, str]:
         UserError: there is no model, or several.
     """
     if given is not None:
-        return _existing(given, "--checkpoint"), ""
+        return _existing(model_named(given), "--checkpoint"), ""
     named = os.environ.get(VARIABLE)
     if named:
         return _existing(named, VARIABLE), f" ({VARIABLE})"
@@ -98,6 +100,12 @@ def find_checkpoint(given: str | None) -> tuple[str, str]:
     if shipped is not None:
         return str(shipped), " (the default model, which comes with vlsenet)"
     raise UserError(f"no model: there is no best.pt in this folder; {_HOW} (vlsenet train writes one)")
+
+
+def model_named(path: str) -> str:
+    """The path of a model's file; `default` is the model that comes with the package, where no file has that name."""
+    shipped = default_model() if path == DEFAULT and not Path(path).exists() else None
+    return path if shipped is None else str(shipped)
 
 
 def _existing(path: str, said_by: str) -> str:

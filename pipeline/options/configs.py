@@ -165,7 +165,7 @@ OF_CONFIGS: tuple[Option, ...] = (
         "start_from",
         _MODEL_FILE,
         ("train",),
-        "start with the weights of this model: best.pt of another training",
+        "start with the weights of this model: best.pt of another training, or default, the model that comes along",
         otherwise="random weights",
         more="See [below](#starting-from-another-model).",
         result=True,

@@ -9,7 +9,7 @@ import pytest
 import pipeline
 from pipeline import bundle_files
 from pipeline.cli import paths
-from pipeline.cli.paths import VARIABLE, find_checkpoint
+from pipeline.cli.paths import VARIABLE, find_checkpoint, model_named
 from pipeline.errors import UserError
 
 
@@ -50,6 +50,10 @@ def test_the_model_that_comes_along_is_the_last_resort(folder: Path, monkeypatch
     assert "default model, which comes with vlsenet" in where
     (folder / "only.pt").touch()
     assert find_checkpoint(None) == ("only.pt", " (in this folder)")
+    assert find_checkpoint("default") == (found, "")
+    assert model_named("default") == found
+    (folder / "default").touch()
+    assert model_named("default") == "default"
 
 
 def test_none(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
