@@ -22,6 +22,10 @@ from pipeline.images.whole import unless_one_large_block
 from pipeline.wording import some_of
 
 _SAMPLES = 16
+#: groups in groups in which images are looked for, as those of plates are, and images that are found at most
+_DEEPEST, _MOST = 4, 100
+#: groups that hold no images, but what was made of one, and metadata
+_NO_IMAGES = ("labels", "OME")
 
 
 class ZarrFile(ImageFile):
@@ -47,12 +51,22 @@ class ZarrFile(ImageFile):
         along_z = "z" in (names or ()) and 1 < self.count == self.array.shape[(names or []).index("z")]
         if not along_z:
             finding.slice_spacing_nm = None
-        self.acquisition = merged([finding], [])
+        self.acquisition = merged([finding], self._missing_chunks())
 
     def image(self, index: int, page: int | None) -> ImageSource:
         """One image, from 0."""
         block_bytes = math.prod(self.array.chunks) * self.array.dtype.itemsize
         return unless_one_large_block(ZarrSource(self, index, page), block_bytes, self.spill_dir)
+
+    def _missing_chunks(self) -> list[str]:
+        """A doubt where chunks of an image are not stored; masks leave out those without a pore."""
+        if self.stored or "://" in self.name:  # object stores would be listed
+            return []
+        chunks, there = math.prod(self.array.cdata_shape), int(self.array.nchunks_initialized)
+        if there >= chunks:
+            return []
+        missing = f"{chunks - there} of its {chunks} chunks are not stored"
+        return [f"OME-Zarr: {missing}; their pixels are read as {self.array.fill_value or 0:g}"]
 
     def _image_of(self, group: Any) -> tuple[Any, list[str] | None, Finding]:
         try:
@@ -62,17 +76,20 @@ class ZarrFile(ImageFile):
                 return array, axes or None, from_multiscale(multiscales[0])
             members = sorted(name for name, _ in group.arrays())
             others = sorted(name for name, _ in group.groups())
+            images = {} if members else _images_below(group)
         except Exception as error:  # missing keys, missing arrays, damaged metadata
             cause = on_one_line(error)
             what = f"its metadata and arrays do not match ({type(error).__name__}: {cause})"
             raise FileProblem(self.name, what, COPY_AGAIN) from error
         if len(members) == 1:
             return group[members[0]], None, Finding("OME-Zarr")
-        if not members and (images := [name for name in others if multiscales_of(dict(group[name].attrs))]):
-            if len(images) == 1:  # as converters write it: the image below the root
-                return self._image_of(group[images[0]])
-            what = f"it holds {len(images)} images: {some_of(images)}"
-            raise FileProblem(self.name, what, f"give one of them, such as {self.name.rstrip('/')}/{images[0]}")
+        if len(images) == 1:  # as converters write it: the image below the root
+            return self._image_of(next(iter(images.values())))
+        if images:
+            what = f"it holds {len(images)} images: {some_of(list(images))}"
+            raise FileProblem(
+                self.name, what, f"give one of them, such as {self.name.rstrip('/')}/{next(iter(images))}"
+            )
         listed = some_of(members + others) or "nothing"
         what = f"it is a Zarr group without OME metadata that holds {listed}"
         raise FileProblem(self.name, what, f"give an image inside, such as {self.name.rstrip('/')}/NAME")
@@ -155,6 +172,19 @@ class ZarrSource(BlockSource):
             fingerprint["bytes"] = sum(file.st_size for file in files)
             fingerprint["modified"] = max(file.st_mtime for file in files)
         return {**fingerprint, "sha256_of_samples": digest.hexdigest()}
+
+
+def _images_below(group: Any, deep: int = 1) -> dict[str, Any]:
+    """The groups of OME's images in a group, by their path in it."""
+    found: dict[str, Any] = {}
+    for name, inner in sorted(group.groups(), key=lambda one: one[0]):
+        if len(found) >= _MOST or name in _NO_IMAGES:
+            continue
+        if multiscales_of(dict(inner.attrs)):
+            found[name] = inner
+        elif deep < _DEEPEST:
+            found |= {f"{name}/{path}": image for path, image in _images_below(inner, deep + 1).items()}
+    return found
 
 
 def _opened(location: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from pipeline.errors import UserError
-from pipeline.images import open_image, open_stack
+from pipeline.images import open_image, open_stack, read_label
 from pipeline.images.source import ImageSource
 from tests.images.cases import assert_reads, noise
 
@@ -89,6 +89,30 @@ def test_an_image_in_a_group_of_the_root(tmp_path: Path, version: int) -> None:
         open_image(tmp_path / "a.zarr")
     with open_image(tmp_path / "a.zarr" / "1") as source:
         assert_reads(source, image)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_image_in_groups_of_groups(tmp_path: Path, version: int) -> None:
+    image, root = noise((70, 90)), tmp_path / "a.zarr"
+    for group in (root, root / "A", root / "A" / "1", root / "labels"):
+        group_at(str(group), version)
+    write_ome(str(root / "A" / "1" / "0"), image, "yx", version)
+    write_ome(str(root / "labels" / "pores"), image, "yx", version)
+    with open_image(root) as source:
+        assert_reads(source, image)
+    write_ome(str(root / "A" / "1" / "1"), image, "yx", version)
+    with pytest.raises(UserError, match=r"holds 2 images: A/1/0, A/1/1; give one of them, such as .*a\.zarr/A/1/0$"):
+        open_image(root)
+
+
+def test_chunks_that_are_not_stored_are_told(tmp_path: Path) -> None:
+    root = tmp_path / "a.zarr"
+    array = zarr.open_array(root, mode="w", shape=(80, 60), chunks=(40, 60), dtype="u1", fill_value=7)
+    array[:40] = image = noise((40, 60))
+    with open_image(root) as source:
+        assert_reads(source, np.vstack([image, np.full_like(image, 7)]))
+        assert "1 of its 2 chunks are not stored; their pixels are read as 7" in source.acquisition.warnings[0]
+    assert read_label(root).shape == (80, 60)
 
 
 def test_colour_and_planes(tmp_path: Path) -> None:
