@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline.foreground.measurement import normalised_image
+from pipeline.foreground.whole_image import normalised_image
 
 
 def normalised(raw: np.ndarray) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -25,8 +25,9 @@ logger = logging.getLogger("vlsenet")
 
 STATISTICS = ("micrograph", "network")
 
-#: windows (N, C, H, W), normalised -> logits (N, K, H, W), one for each phase that is asked for
-WindowNetwork = Callable[[torch.Tensor], torch.Tensor]
+#: windows (N, C, H, W), normalised, and where the network sees surroundings their views (N, 2, h, w)
+#: -> logits (N, K, H, W), one for each phase that is asked for
+WindowNetwork = Callable[..., torch.Tensor]
 
 #: tiles that stand for a micrograph, and their side (px): a megapixel in all
 TILES = 16
@@ -34,11 +35,15 @@ SIDE = 256
 
 
 def network_for_tiles(
-    network: nn.Module, image: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+    network: nn.Module,
+    image: torch.Tensor,
+    text: torch.Tensor | None = None,
+    tokens: torch.Tensor | None = None,
+    view: torch.Tensor | None = None,
 ) -> nn.Module:
     """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
     `pin_statistics`. For inference only."""
-    return inference_form(_pinned(network, _channels_last(image), text, tokens)[0])
+    return inference_form(_pinned(network, _channels_last(image), text, tokens, view)[0])
 
 
 class NetworkForImage(nn.Module):
@@ -52,6 +57,7 @@ class NetworkForImage(nn.Module):
         image: (1, C, H, W).
         text: global text feature (1, D), or of K phrases (1, K, D), the same in every call.
         tokens: text token features (1, L, D) or (1, K, L, D), likewise.
+        view: what lies around the image, where the network sees it.
     """
 
     def __init__(
@@ -60,42 +66,51 @@ class NetworkForImage(nn.Module):
         image: torch.Tensor,
         text: torch.Tensor | None = None,
         tokens: torch.Tensor | None = None,
+        view: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
         self._image = image
-        self._network, self._logits = _pinned(network, _channels_last(image), text, tokens)
+        self._network, self._logits = _pinned(network, _channels_last(image), text, tokens, view)
 
     @cached_property
     def _form(self) -> nn.Module:
         return inference_form(self._network)
 
     def forward(
-        self, windows: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+        self,
+        windows: torch.Tensor,
+        text: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+        **around: torch.Tensor,
     ) -> torch.Tensor:
-        """Logits (N, K, H, W) of windows (N, C, H, W) of the image."""
+        """Logits (N, K, H, W) of windows (N, C, H, W) of the image, with their `view` where the network sees it."""
         if torch.equal(windows, self._image):
             return self._logits
-        result: torch.Tensor = self._form(windows, text, tokens)
+        result: torch.Tensor = self._form(windows, text, tokens, **around)
         return result
 
 
 def _pinned(
-    network: nn.Module, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None
+    network: nn.Module,
+    image: torch.Tensor,
+    text: torch.Tensor | None,
+    tokens: torch.Tensor | None,
+    view: torch.Tensor | None,
 ) -> tuple[nn.Module, torch.Tensor]:
     """`pinned_with_answer` on the device of the images, or on the CPU if they don't fit into the device's memory."""
     device = image.device
     try:
-        return pinned_with_answer(network, image, text, tokens)
+        return pinned_with_answer(network, image, text, tokens, view)
     except torch.OutOfMemoryError:
         if device.type == "cpu":
             raise
     # outside of the handler, which keeps what the failed pass had allocated
     logger.warning("%s ran out of memory for a micrograph's statistics; they are computed on the CPU", device)
-    text, tokens = (None if feature is None else feature.cpu() for feature in (text, tokens))
+    text, tokens, view = (None if feature is None else feature.cpu() for feature in (text, tokens, view))
     lower = torch.is_autocast_enabled(device.type)
     try:
         with torch.autocast("cpu", torch.get_autocast_dtype(device.type), enabled=lower):
-            pinned, logits = pinned_with_answer(network.cpu(), image.cpu(), text, tokens)
+            pinned, logits = pinned_with_answer(network.cpu(), image.cpu(), text, tokens, view)
     finally:
         network.to(device)  # with the weights, which both networks share
     return pinned.to(device), logits.to(device)
@@ -112,14 +127,15 @@ def _channels_last(image: torch.Tensor) -> torch.Tensor:
 Place = tuple[int, int]
 
 
-def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int) -> np.ndarray:
-    """Up to `count` tiles (N, C, side, side), float32, normalised, at the network's scale, spread over a scan's rock.
+def rock_places(
+    volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int
+) -> list[tuple[int, Window]]:
+    """Up to `count` places of tiles of one size, at the network's scale, spread over a scan's rock: slice and window.
 
-    Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more. Rock
-    that is a rectangle in each slice, and all of it no larger than so many tiles, is taken as it is.
+    Rock that is a rectangle in each slice, and all of it no larger than so many tiles, is taken as it is.
     """
     if whole := _whole_rock(windows, foreground, count * side**2):
-        return np.stack([_tile(volume, windows, foreground, index, place) for index, place in enumerate(whole)])
+        return list(enumerate(whole))
     slices = [i * volume.depth // min(count, volume.depth) for i in range(min(count, volume.depth))]
     high, wide = (min(side, length) for length in windows.shape)
     rock: list[tuple[int, int, int]] = []
@@ -138,11 +154,21 @@ def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, sid
     if len(clean) >= count:
         places = clean
     chosen = places if len(places) <= count else [places[i * len(places) // count] for i in range(count)]
+    return [(index, Window(top, left, high, wide)) for index, top, left in chosen]
+
+
+def tiles_at(
+    volume: ScanVolume, windows: Windows, foreground: Foreground, places: Sequence[tuple[int, Window]]
+) -> np.ndarray:
+    """Tiles (N, C, H, W), float32, normalised, at places (`rock_places`).
+
+    Where the rock is too small for tiles without blank ground, the blank part of a tile shows its rock once more.
+    """
     tiles = []
-    for index, top, left in chosen:
-        tile = _tile(volume, windows, foreground, index, Window(top, left, high, wide))
-        shown = imaged[index, top, left]
-        tiles.append(tile if shown is None else _filled(tile, shown))
+    for index, place in places:
+        tile = _tile(volume, windows, foreground, index, place)
+        shown = foreground.masks[index].imaged_at(windows.scale, *place)
+        tiles.append(tile if shown is None or shown.all() else _filled(tile, shown))
     return np.stack(tiles)
 
 
@@ -213,7 +239,12 @@ def _filled(tile: np.ndarray, imaged: np.ndarray) -> np.ndarray:
 
 
 def pinned(
-    network: nn.Module, tiles: torch.Tensor, features: TextFeatures, precision: str, is_image: bool = False
+    network: nn.Module,
+    tiles: torch.Tensor,
+    features: TextFeatures,
+    precision: str,
+    is_image: bool = False,
+    view: torch.Tensor | None = None,
 ) -> nn.Module:
     """The network with its statistics fixed to tiles (N, C, H, W) of a scan, normalised.
 
@@ -223,12 +254,13 @@ def pinned(
         features: of the prompt, text (D,) and tokens (L, D), or of K phases' prompts, (K, D) and (K, L, D).
         precision: as in `autocast`; that in which it will run, so that the statistics are those of what it will see.
         is_image: the one tile is the whole scan, so that it may be asked for too; see `NetworkForImage`.
+        view: what lies around the tiles, where the network sees it.
     """
     text, tokens = features.text.to(tiles.device), features.tokens.to(tiles.device)
     count = len(tiles)
-    make = NetworkForImage if is_image else network_for_tiles
+    make: Callable[..., nn.Module] = NetworkForImage if is_image else network_for_tiles
     with autocast(precision, tiles.device):
-        return make(network, tiles, *_for_each(count, text, tokens))
+        return make(network, tiles, *_for_each(count, text, tokens), view)
 
 
 def _for_each(count: int, *features: torch.Tensor) -> list[torch.Tensor]:
@@ -237,7 +269,7 @@ def _for_each(count: int, *features: torch.Tensor) -> list[torch.Tensor]:
 
 
 def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror: bool = False) -> WindowNetwork:
-    """A function of windows (N, C, H, W), normalised, to logits (N, K, H, W).
+    """A function of windows (N, C, H, W), normalised, and what lies around them, to logits (N, K, H, W).
 
     Args:
         network: as trained, or pinned.
@@ -249,18 +281,19 @@ def prompted(network: nn.Module, features: TextFeatures, precision: str, mirror:
     device = next(network.parameters()).device
     text, tokens = features.text.to(device), features.tokens.to(device)
 
-    def once(windows: torch.Tensor) -> torch.Tensor:
-        count = len(windows)
+    def once(windows: torch.Tensor, view: torch.Tensor | None = None) -> torch.Tensor:
+        around = {} if view is None else {"view": view}
         with autocast(precision, windows.device):
-            logits: torch.Tensor = network(
-                windows, *(feature.expand(count, *feature.shape) for feature in (text, tokens))
-            )
+            logits: torch.Tensor = network(windows, *_for_each(len(windows), text, tokens), **around)
         return logits
 
-    def mirrored(windows: torch.Tensor) -> torch.Tensor:
-        # whole blocks of the poolings, so that a mirrored window pools the same pixels
+    def mirrored(windows: torch.Tensor, view: torch.Tensor | None = None) -> torch.Tensor:
+        # whole blocks of the poolings, so that a mirrored window pools the same pixels; the view is of these
         padded = pad_to_stride(windows)
-        logits = [once(padded.flip(axes)).flip(axes).float() for axes in ((), (2,), (3,), (2, 3))]
+        logits = [
+            once(padded.flip(axes), None if view is None else view.flip(axes)).flip(axes).float()
+            for axes in ((), (2,), (3,), (2, 3))
+        ]
         return crop_to(torch.stack(logits).mean(0), windows)
 
     return mirrored if mirror else once

@@ -17,13 +17,15 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from pipeline.engine.journal import Journal
-from pipeline.engine.pinned_network import SIDE, TILES, WindowNetwork, pinned, prompted, rock_tiles
+from pipeline.engine.pinned_network import SIDE, TILES, WindowNetwork, pinned, prompted, rock_places, tiles_at
 from pipeline.engine.store import ScanStore
 from pipeline.errors import UserError
+from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground, ShadingChoice
-from pipeline.images.rectangles import Part
+from pipeline.images.rectangles import Part, Window
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume
+from pipeline.networks.surroundings import reach_of_network
 from pipeline.text import TextFeatures
 from pipeline.tiling.windows import Windows, at_network_scale, axis_weights, resampled
 
@@ -31,6 +33,23 @@ logger = logging.getLogger("vlsenet")
 
 #: takes the number of a chunk and its probability of each phase (K, H, W), float32
 Sink = Callable[[int, np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What lies around the windows of a scan, as a network sees it.
+
+    Attributes:
+        coarse: the scan at an eighth of its resolution.
+        reach: of the network, beyond the window (px).
+    """
+
+    coarse: CoarseMicrograph
+    reach: int
+
+    def view(self, slice_: int, window: Window) -> torch.Tensor:
+        """The view (1, 2, h, w) of a window at the network's scale."""
+        return torch.from_numpy(self.coarse.view(slice_, window, self.reach))[None]
 
 
 @dataclass(frozen=True)
@@ -86,11 +105,25 @@ class WindowSplitter(Splitter):
         windows: where the network looks.
         foreground: of the scan.
         ahead: windows that are read ahead at most.
+        surroundings: what lies around windows, where the network sees it.
+
+    Attributes:
+        views: of the windows that were given out and not yet taken, in their order: MONAI's inferer passes on nothing
+            beside the windows.
     """
 
-    def __init__(self, volume: ScanVolume, windows: Windows, foreground: Foreground, ahead: int) -> None:
+    def __init__(
+        self,
+        volume: ScanVolume,
+        windows: Windows,
+        foreground: Foreground,
+        ahead: int,
+        surroundings: Surroundings | None = None,
+    ) -> None:
         super().__init__(patch_size=windows.plan.chunk)
         self._volume, self._windows, self._foreground, self._ahead = volume, windows, foreground, ahead
+        self._surroundings = surroundings
+        self.views: deque[torch.Tensor] = deque()
 
     def get_input_shape(self, inputs: Sequence[int]) -> tuple[int, ...]:
         """Height and width of the output."""
@@ -120,7 +153,11 @@ class WindowSplitter(Splitter):
                 while ahead:
                     index, reading = ahead.popleft()
                     read_ahead()
-                    yield reading.result(), (index,)
+                    window = reading.result()
+                    if self._surroundings is not None:
+                        part = self._windows.imaged(self._windows.plan[index])
+                        self.views.append(self._surroundings.view(part.slice, self._windows.around(part)))
+                    yield window, (index,)
             finally:
                 for _, reading in ahead:
                     reading.cancel()
@@ -194,12 +231,13 @@ class ChunkPredictor:
     Attributes:
         volume: the scan.
         windows: where the network looks.
-        network: called on windows (N, C, h, w), normalised, on the device; gives logits (N, K, h, w).
+        network: called on windows (N, C, h, w), normalised, on the device, and their views; gives logits (N, K, h, w).
         foreground: where the scan shows rock, and how it is normalised.
         batch: windows in one forward pass; halved where a GPU's memory does not hold them.
         device: where the network runs.
         phases: K, the phases that it is asked for.
         logits: which of the network's logits are theirs; None: all, in that order.
+        surroundings: what lies around windows; None: the network does not see it.
     """
 
     volume: ScanVolume
@@ -210,6 +248,7 @@ class ChunkPredictor:
     device: torch.device
     phases: int = 1
     logits: Sequence[int] | None = None
+    surroundings: Surroundings | None = None
 
     def __call__(self, indices: Sequence[int], sink: Sink) -> None:
         """Predict chunks; those without rock, which come first, are 0 and not sent through the network.
@@ -227,14 +266,17 @@ class ChunkPredictor:
         for index in empty:
             sink(index, np.zeros((self.phases, chunks[index].height, chunks[index].width), np.float32))
         if rock := [index for index in indices if index not in set(empty)]:
-            splitter = WindowSplitter(self.volume, self.windows, self.foreground, 2 * self.batch)
+            ahead = 2 * self.batch
+            splitter = WindowSplitter(self.volume, self.windows, self.foreground, ahead, self.surroundings)
             inferer = PatchInferer(splitter, ChunkMerger, self.batch, windows=self.windows, sink=sink)
-            inferer(rock, self._run)  # type: ignore[arg-type]
+            inferer(rock, lambda windows: self._run(windows, splitter.views))  # type: ignore[arg-type]
 
     def predict(self, part: Part) -> np.ndarray:
         """Probability (K, H, W), float32, of an imaged part no larger than a chunk, from a window around it alone."""
         window = WindowSplitter(self.volume, self.windows, self.foreground, 1).read(part)
-        return at_scan_scale(self._run(window)[0].numpy(), self.windows, part)
+        around = self.surroundings
+        views = deque() if around is None else deque([around.view(part.slice, self.windows.around(part))])
+        return at_scan_scale(self._run(window, views)[0].numpy(), self.windows, part)
 
     def probability(self) -> np.ndarray:
         """Probability of the whole region (K, slices, H, W), float32, in memory; 0 where there is no rock."""
@@ -249,15 +291,17 @@ class ChunkPredictor:
         self(range(len(plan)), keep)
         return result
 
-    def _run(self, windows: torch.Tensor) -> torch.Tensor:
+    def _run(self, windows: torch.Tensor, views: deque[torch.Tensor]) -> torch.Tensor:
         """Probability (N, K, h, w) of windows (N, C, h, w), on the CPU, in as many passes as the device's memory asks
-        for."""
+        for. Their views (1, 2, h, w), if the network sees any, are taken from the front of `views`."""
         windows = windows.to(self.device)
+        view = torch.cat([views.popleft() for _ in windows]).to(self.device) if views else None
         parts: list[torch.Tensor] = []
         first = 0
         while first < len(windows):
             try:
-                parts.append(self._pass(windows[first : first + self.batch]))
+                now = slice(first, first + self.batch)
+                parts.append(self._pass(windows[now], None if view is None else view[now]))
                 first += self.batch
             except torch.OutOfMemoryError as error:
                 if self.batch == 1:
@@ -271,19 +315,24 @@ class ChunkPredictor:
                 logger.warning("%s ran out of memory: continuing with batches of %d", self.device, self.batch)
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
-    def _pass(self, windows: torch.Tensor) -> torch.Tensor:
-        """Probability (N, K, h, w) of windows (N, C, h, w) in one pass, always of a full batch.
+    def _pass(self, windows: torch.Tensor, view: torch.Tensor | None) -> torch.Tensor:
+        """Probability (N, K, h, w) of windows (N, C, h, w), with their views, in one pass, always of a full batch.
 
         Convolutions of another batch size may be computed in another order: after an interrupt, when other chunks meet
         in a batch, the bytes of the result would differ.
         """
         count = len(windows)
-        if count < self.batch:
-            windows = torch.cat([windows, windows[-1:].expand(self.batch - count, -1, -1, -1)])
+        inputs = [_filled_up(given, self.batch) for given in (windows, view) if given is not None]
         with torch.no_grad():
-            logits = self.network(windows)[:count]
+            logits = self.network(*inputs)[:count]
             chosen = logits if self.logits is None else logits[:, list(self.logits)]
             return chosen.float().sigmoid().cpu()
+
+
+def _filled_up(batch: torch.Tensor, count: int) -> torch.Tensor:
+    """A batch (N, ...) of so many, its last one repeated."""
+    missing = count - len(batch)
+    return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing > 0 else batch
 
 
 def predictor_for(
@@ -296,6 +345,7 @@ def predictor_for(
     batch: int,
     device: torch.device,
     logits: Sequence[int] | None = None,
+    coarse: CoarseMicrograph | None = None,
 ) -> ChunkPredictor:
     """The predictor of a scan, in every command: the network with the scan's statistics, asked with a text.
 
@@ -309,13 +359,20 @@ def predictor_for(
         batch: windows in one forward pass.
         device: where the network runs.
         logits: which of the network's are those of the phases, where it gives others too.
+        coarse: the scan at an eighth of its resolution, for a network that sees surroundings; None: it is made here.
     """
+    reach = reach_of_network(network)
+    around = None
+    if reach is not None:
+        around = Surroundings(coarse or CoarseMicrograph.of(volume, windows, foreground), reach)
     if settings.statistics == "micrograph":
-        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES)).to(device)
+        places = rock_places(volume, windows, foreground, SIDE, TILES)
+        tiles = torch.from_numpy(tiles_at(volume, windows, foreground, places)).to(device)
         is_image = len(tiles) == 1 and tuple(tiles.shape[2:]) == tuple(windows.shape)
-        network = pinned(network, tiles, features, settings.precision, is_image)
+        view = None if around is None else torch.cat([around.view(*place) for place in places]).to(device)
+        network = pinned(network, tiles, features, settings.precision, is_image, view)
     run = prompted(network, features, settings.precision, settings.mirror)
-    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits)
+    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits, around)
 
 
 def chunks_left(store: ScanStore, journal: Journal) -> list[int]:

@@ -18,6 +18,7 @@ from pipeline.engine.pinned_network import SIDE, WindowNetwork, pinned, prompted
 from pipeline.errors import UserError
 from pipeline.images.microscope.findings import mean_side
 from pipeline.memory import peak_bytes
+from pipeline.networks.surroundings import no_view, reach_of_network
 from pipeline.text import TextFeatures
 
 logger = logging.getLogger("vlsenet")
@@ -45,10 +46,14 @@ class MemoryNeed(NamedTuple):
     per_pixel: float
 
     @classmethod
-    def of(cls, network: WindowNetwork, device: torch.device, channels: int = 1) -> MemoryNeed:
-        """Measure a function of windows (N, C, H, W) on the device where it runs."""
+    def of(
+        cls, network: WindowNetwork, device: torch.device, channels: int = 1, reach: int | None = None
+    ) -> MemoryNeed:
+        """Measure a function of windows (N, C, H, W), and of what lies within reach, on the device where it runs."""
+        windows = [torch.zeros(1, channels, side, side, device=device) for side in _SIDES]
+        views = [[] if reach is None else [no_view(window, reach)] for window in windows]
         small, large = (
-            peak_bytes(partial(network, torch.zeros(1, channels, side, side, device=device))) for side in _SIDES
+            peak_bytes(partial(network, window, *view)) for window, view in zip(windows, views, strict=True)
         )
         per_pixel = (large - small) / (_SIDES[1] ** 2 - _SIDES[0] ** 2)
         return cls(small - per_pixel * _SIDES[0] ** 2, per_pixel)
@@ -70,13 +75,14 @@ def memory_need(
         device: where it runs.
     """
     form = statistics, precision, str(device), features.text.shape
-    channels = int(getattr(network, "in_channels", 1))
+    channels, reach = int(getattr(network, "in_channels", 1)), reach_of_network(network)
     known = _measured.setdefault(network, {})
     if form not in known:
         runs = network
         if statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
-            runs = pinned(network, torch.zeros(1, channels, SIDE, SIDE, device=device), features, precision)
-        known[form] = MemoryNeed.of(prompted(runs, features, precision), device, channels)
+            tile = torch.zeros(1, channels, SIDE, SIDE, device=device)
+            runs = pinned(network, tile, features, precision, view=no_view(tile, reach))
+        known[form] = MemoryNeed.of(prompted(runs, features, precision), device, channels, reach)
     return known[form]
 
 

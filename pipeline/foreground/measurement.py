@@ -29,7 +29,7 @@ from pipeline.foreground.rock_mask import RockMask, find_empty_cells
 from pipeline.foreground.shading import CELL, Shading, grouped_medians
 from pipeline.images import ImageSource
 from pipeline.images.rectangles import Part, Window
-from pipeline.images.volume import ScanVolume, volume_of_array
+from pipeline.images.volume import ScanVolume
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows, at_network_scale
 
@@ -304,34 +304,3 @@ def _limits(looks: Sequence[SliceMeasurement]) -> tuple[float, float] | None:
     if not found or all(look.mask.blank is None for look in looks):
         return None
     return min(low for low, _ in found), max(high for _, high in found)
-
-
-def network_image(
-    pixels: np.ndarray, name: str, skip_empty: bool = True, flatten_shading: ShadingChoice = True
-) -> np.ndarray:
-    """A whole image (H, W) as the network sees it, at its own pixel size; 0 everywhere if it has no contrast.
-
-    Args:
-        pixels: grey values, without an info bar.
-        name: for messages.
-        skip_empty: leave empty ground out of the statistics.
-        flatten_shading: remove slow changes of brightness, or show the image with and without them.
-
-    Returns:
-        (C, H, W), float32, C = 2 for both.
-
-    Raises:
-        UserError: NaN or infinite values.
-    """
-    with volume_of_array(pixels, name) as volume:
-        try:
-            measured = Foreground.measured(volume, Windows(ChunkPlan(*volume.shape), 0), skip_empty, flatten_shading)
-        except NothingToSee:
-            return np.zeros((2 if flatten_shading == BOTH else 1, *pixels.shape), np.float32)
-        return measured.normalisation.network_input(pixels, 0, 0, 0)
-
-
-def normalised_image(pixels: np.ndarray, name: str) -> np.ndarray:
-    """A whole image (H, W), float32, with its shading removed: as `network_image`."""
-    (image,) = network_image(pixels, name)
-    return image

@@ -63,7 +63,7 @@ class GreyNormalisation:
         Returns:
             (H, W), float32.
         """
-        grey = self._relative(pixels)
+        grey = self.with_shading(pixels)
         return self.shading[slice_].flatten(grey, top, left, scale) if self.shading else grey
 
     def network_input(
@@ -78,11 +78,11 @@ class GreyNormalisation:
         """
         channels = [self.normalised(pixels, slice_, top, left, scale)]
         if self.both:
-            channels.append(self._relative(pixels))
+            channels.append(self.with_shading(pixels))
         return np.stack(channels)
 
-    def _relative(self, pixels: np.ndarray) -> np.ndarray:
-        """Mean 0 and spread 1 over the scan, (H, W), float32."""
+    def with_shading(self, pixels: np.ndarray) -> np.ndarray:
+        """Mean 0 and spread 1 over the scan, its shading left in, of pixels (H, W), float32."""
         grey = self.clipped(pixels).astype(np.float32)
         grey -= np.float32(self.intensity.mean)
         grey /= np.float32(self.intensity.std)

@@ -21,5 +21,6 @@ from pipeline.networks.inference import fuse_norms, inference_form
 from pipeline.networks.inputs import SegmentationOutput
 from pipeline.networks.losses import SegmentationLoss
 from pipeline.networks.pinning import pin_statistics, pinned_with_answer, reads_tile
+from pipeline.networks.surroundings import reach_of
 from pipeline.networks.switches import Switches, changed_switches
 from pipeline.networks.vlsenet import VLSENet

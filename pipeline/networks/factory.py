@@ -13,6 +13,7 @@ from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.networks.blocks import NORMS
+from pipeline.networks.surroundings import REACHES
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet
 from pipeline.networks.vlsenet import VLSENet
@@ -126,6 +127,7 @@ def build_network(
     learned_text: bool = False,
     switches: Mapping[str, bool] | None = None,
     features: Sequence[int] | None = None,
+    reach: int | None = None,
 ) -> nn.Module:
     """Build a network.
 
@@ -140,13 +142,16 @@ def build_network(
         learned_text: add a learned text prior (`vlsenet` only).
         switches: parts of VLSE-Net to set on or off; see `Switches.from_mapping`.
         features: widths of the four levels and the bottleneck, in place of the preset's.
+        reach: how far it sees beyond its window (px), at an eighth of the resolution; None: not at all.
 
     Returns:
-        A network that is called as `network(image, text, tokens, mask)`.
+        A network that is called as `network(image, text, tokens, mask, view)`.
 
     Raises:
-        UserError: an unknown network, preset, norm or switch, switches for the U-Net, or widths that are none.
+        UserError: an unknown network, preset, norm, switch or reach, switches for the U-Net, or widths that are none.
     """
+    if reach is not None and reach not in REACHES:
+        raise UserError(f"a reach of {reach} px: choose {', '.join(map(str, REACHES))}")
     check_name("network", network, NETWORKS)
     check_name("norm", norm, NORMS)
     widths = preset_features(preset) if features is None else check_features(features)
@@ -154,7 +159,7 @@ def build_network(
         parts = [name for name in switches or () if name not in MODE_SWITCHES]
         if parts:
             raise UserError(f"the U-Net has no parts to switch off: remove {', '.join(parts)}, or use vlsenet")
-        return UNet(in_channels, phases, widths, norm)
+        return UNet(in_channels, phases, widths, norm, reach)
     return VLSENet(
         in_channels,
         phases,
@@ -163,6 +168,7 @@ def build_network(
         norm=norm,
         learned_text=learned_text,
         switches=Switches.from_mapping(switches),
+        reach=reach,
     )
 
 

@@ -32,11 +32,13 @@ class Encoded(NamedTuple):
         skips: features (N, C, H', W') of the four levels, from full resolution; H' and W' are multiples of 16.
         bottleneck: features (N, C, H' / 16, W' / 16).
         image: (N, C, H, W), as given; its size is that of the logits.
+        around: what the surroundings add to the last features of the decoder, (N, D, H' / 16, W' / 16); None: nothing.
     """
 
     skips: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
     bottleneck: torch.Tensor
     image: torch.Tensor
+    around: torch.Tensor | None = None
 
 
 def check_image(image: torch.Tensor, in_channels: int) -> None:
@@ -124,7 +126,7 @@ def pad_to_stride(x: torch.Tensor, mode: str = "replicate") -> torch.Tensor:
     The image's border is replicated, as MONAI's `UpCat` does for odd sizes; a mask is padded with zeros
     (`mode="constant"`), as what lies outside of the image belongs to no region.
     """
-    bottom, right = (_padded(side) - side for side in x.shape[2:])
+    bottom, right = (padded_side(side) - side for side in x.shape[2:])
     if not is_recording() and bottom == right == 0:
         return x
     return F.pad(x, (0, right, 0, bottom), mode=mode)
@@ -147,7 +149,7 @@ def _places(line: torch.Tensor) -> torch.Tensor:
     return (line.isnan().long() * 0 + 1).cumsum(0) - 1
 
 
-def _padded(side: int) -> int:
+def padded_side(side: int) -> int:
     """The next multiple of 16 pixels from 32 on, for a side of 16 or more.
 
     One of 16 would leave one value at the bottleneck, on which batch and instance norm can't train. Written without

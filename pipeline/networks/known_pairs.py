@@ -27,7 +27,8 @@ class Pairs:
     def encoded(self, encoded: Encoded) -> Encoded:
         """Each sample's features, once for each of its pairs."""
         first, second, third, fourth = map(self._repeated, encoded.skips)
-        return Encoded((first, second, third, fourth), self._repeated(encoded.bottleneck), encoded.image)
+        around = None if encoded.around is None else self._repeated(encoded.around)
+        return Encoded((first, second, third, fourth), self._repeated(encoded.bottleneck), encoded.image, around)
 
     def of(self, values: torch.Tensor) -> torch.Tensor:
         """Those (P, ...) of the values (N, K, ...) that belong to the pairs."""

@@ -50,6 +50,7 @@ def pin_statistics(
     image: torch.Tensor,
     text: torch.Tensor | None = None,
     tokens: torch.Tensor | None = None,
+    view: torch.Tensor | None = None,
 ) -> nn.Module:
     """Fix all statistics that a network normalises by to those of a batch of tiles.
 
@@ -67,6 +68,7 @@ def pin_statistics(
         image: tiles that stand for the scan (N, C, H, W), all in one batch.
         text: global text feature (N, D), or of K phrases (N, K, D), as for the network's forward pass.
         tokens: text token features (N, L, D), or of K phrases (N, K, L, D).
+        view: what lies around the tiles, as for the network's forward pass.
 
     Returns:
         A copy of the network, in evaluation mode, that shares its weights; for several phrases a `PinnedPhrases`.
@@ -74,7 +76,7 @@ def pin_statistics(
     Raises:
         ValueError: the network is pinned already; pin the one that it was made of.
     """
-    return pinned_with_answer(network, image, text, tokens)[0]
+    return pinned_with_answer(network, image, text, tokens, view)[0]
 
 
 def pinned_with_answer(
@@ -82,6 +84,7 @@ def pinned_with_answer(
     image: torch.Tensor,
     text: torch.Tensor | None = None,
     tokens: torch.Tensor | None = None,
+    view: torch.Tensor | None = None,
 ) -> tuple[nn.Module, torch.Tensor]:
     """What `pin_statistics` returns, and the logits (N, K, H, W) that it gives to the tiles themselves.
 
@@ -90,9 +93,10 @@ def pinned_with_answer(
     if any(isinstance(module, (PinnedMean, PinnedNorm)) for module in network.modules()):
         raise ValueError("the network's statistics are pinned already: pin the network that it was made of")
     if isinstance(network, UNet) and network.BY_PHRASE and (count := phrase_count(text, tokens)) is not None:
-        return _pinned_phrases(network, image, text, tokens, count)
+        return _pinned_phrases(network, image, text, tokens, view, count)
     copied = _copy(network)
-    logits = _pin(copied, lambda: copied(image, text, tokens))
+    around = {} if view is None else {"view": view}
+    logits = _pin(copied, lambda: copied(image, text, tokens, **around))
     return copied, logits
 
 
@@ -112,10 +116,15 @@ class PinnedPhrases(nn.Module):
         self.decoders = nn.ModuleList(decoders)
 
     def forward(
-        self, image: torch.Tensor, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+        self,
+        image: torch.Tensor,
+        text: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        view: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Logits (N, K, H, W) of images (N, C, H, W) for text (N, K, D) and tokens (N, K, L, D)."""
-        encoded = cast(UNet, self.encoder).encode(image)
+        """Logits (N, K, H, W) of images (N, C, H, W) for text (N, K, D) and tokens (N, K, L, D); no mask is read."""
+        encoded = cast(UNet, self.encoder).encode(image, view)
         # phrase after phrase, in the memory of one
         return torch.cat(
             [
@@ -127,12 +136,17 @@ class PinnedPhrases(nn.Module):
 
 
 def _pinned_phrases(
-    network: UNet, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None, count: int
+    network: UNet,
+    image: torch.Tensor,
+    text: torch.Tensor | None,
+    tokens: torch.Tensor | None,
+    view: torch.Tensor | None,
+    count: int,
 ) -> tuple[PinnedPhrases, torch.Tensor]:
     encoder, decoder = _copy(network), _copy(network)
     for name, _ in list(network.named_children()):
         delattr(decoder if name in network.ENCODER else encoder, name)
-    encoded = _pin(encoder, lambda: encoder.encode(image))
+    encoded = _pin(encoder, lambda: encoder.encode(image, view))
     decoders = [_copy(decoder) for _ in range(count)]
     logits = [
         _pin(own, partial(own.decode, encoded, *_of_phrase(phrase, text, tokens)))

@@ -11,6 +11,7 @@ from torch import nn
 
 from pipeline.networks.blocks import ACTIVATION, norm_spec
 from pipeline.networks.inputs import Encoded, check_image, crop_to, pad_to_stride
+from pipeline.networks.surroundings import Surroundings, with_surroundings
 
 
 class DecoderStage(nn.Module):
@@ -41,7 +42,7 @@ class UNet(BasicUNet):
     """
 
     #: the parts that `encode` runs; all others are those of `decode`
-    ENCODER: tuple[str, ...] = ("conv_0", "down_1", "down_2", "down_3", "down_4")
+    ENCODER: tuple[str, ...] = ("conv_0", "down_1", "down_2", "down_3", "down_4", "surroundings")
     #: whether `decode` answers one phrase at a time, or all phases in one pass
     BY_PHRASE = False
 
@@ -51,6 +52,7 @@ class UNet(BasicUNet):
         out_channels: int = 1,
         features: Sequence[int] = (16, 32, 64, 128, 256),
         norm: str = "instance",
+        reach: int | None = None,
     ) -> None:
         """
         Args:
@@ -58,6 +60,7 @@ class UNet(BasicUNet):
             out_channels: logits per pixel, one for each phase.
             features: widths of the four levels and the bottleneck.
             norm: `batch`, `instance` or `group`.
+            reach: how far it sees beyond the image (px), one of `surroundings.REACHES`; None: not at all.
 
         Raises:
             ValueError: not five widths, or an unknown norm.
@@ -75,6 +78,8 @@ class UNet(BasicUNet):
             upsample="nontrainable",
         )
         self.in_channels = in_channels
+        self.reach = reach
+        self.surroundings = None if reach is None else Surroundings(reach, features[-1], features[0])
         for level, skip_channels in enumerate(features[:-1], start=1):
             name = f"upcat_{level}"
             setattr(self, name, DecoderStage(cast(UpCat, self.get_submodule(name)), skip_channels))
@@ -88,6 +93,7 @@ class UNet(BasicUNet):
         text: torch.Tensor | None = None,
         tokens: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
+        view: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """
         Args:
@@ -95,6 +101,7 @@ class UNet(BasicUNet):
             text: not read; here so that all networks are called alike.
             tokens: not read.
             mask: not read.
+            view: what lies around the image, as for `Surroundings`; not read by a network without them.
 
         Returns:
             Logits (N, out_channels, H, W).
@@ -102,10 +109,10 @@ class UNet(BasicUNet):
         Raises:
             ValueError: an image that does not fit the network.
         """
-        return self.decode(self.encode(image))
+        return self.decode(self.encode(image, view))
 
-    def encode(self, image: torch.Tensor) -> Encoded:
-        """The first half of the network: features of images (N, C, H, W).
+    def encode(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoded:
+        """The first half of the network: features of images (N, C, H, W), and of what lies around them.
 
         Raises:
             ValueError: an image that does not fit the network.
@@ -115,7 +122,20 @@ class UNet(BasicUNet):
         x2 = self.down_1(x1)
         x3 = self.down_2(x2)
         x4 = self.down_3(x3)
-        return Encoded((x1, x2, x3, x4), self.down_4(x4), image)
+        return self._encoded((x1, x2, x3, x4), self.down_4(x4), image, view)
+
+    def _encoded(
+        self,
+        skips: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
+        bottleneck: torch.Tensor,
+        image: torch.Tensor,
+        view: torch.Tensor | None,
+    ) -> Encoded:
+        """With what the surroundings add, where the network sees them."""
+        if self.surroundings is None:
+            return Encoded(skips, bottleneck, image)
+        around = self.surroundings(view, image, bottleneck)
+        return Encoded(skips, bottleneck + around.bottleneck.to(bottleneck.dtype), image, around.last)
 
     def decode(
         self, encoded: Encoded, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
@@ -126,4 +146,4 @@ class UNet(BasicUNet):
         x = self.upcat_3(x, x3)
         x = self.upcat_2(x, x2)
         x = self.upcat_1(x, x1)
-        return crop_to(self.final_conv(x), encoded.image)
+        return crop_to(self.final_conv(with_surroundings(x, encoded.around)), encoded.image)

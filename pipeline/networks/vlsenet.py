@@ -25,6 +25,7 @@ from pipeline.networks.known_pairs import Pairs
 from pipeline.networks.learned_text import LearnedText
 from pipeline.networks.lscm import LSCM
 from pipeline.networks.skip_gate import SkipGate
+from pipeline.networks.surroundings import with_surroundings
 from pipeline.networks.switches import Switches
 from pipeline.networks.unet import UNet
 
@@ -52,6 +53,7 @@ class VLSENet(UNet):
         norm: str = "instance",
         learned_text: bool = False,
         switches: Switches = DEFAULT,
+        reach: int | None = None,
     ) -> None:
         """
         Args:
@@ -64,11 +66,12 @@ class VLSENet(UNet):
                 U-Net, group for the additions).
             learned_text: add a learned text prior, or use it alone where no text is given.
             switches: which parts to build.
+            reach: as for `UNet`.
 
         Raises:
             ValueError: not five widths, an unknown norm, or more phases than learned text has room for.
         """
-        super().__init__(in_channels, 1, features, norm)
+        super().__init__(in_channels, 1, features, norm, reach)
         self.text_dim = text_dim
         self.switches = switches = switches.of(phases)
         *levels, bottleneck = features
@@ -93,6 +96,7 @@ class VLSENet(UNet):
         text: torch.Tensor | None = None,
         tokens: torch.Tensor | None = None,
         mask: torch.Tensor | None = None,
+        view: torch.Tensor | None = None,
     ) -> torch.Tensor | SegmentationOutput:
         """
         Args:
@@ -103,6 +107,7 @@ class VLSENet(UNet):
                 learned.
             mask: true mask (N, K, H, W) in [0, 1], negative where nothing is known. Read in training: for the alignment
                 loss, and phrases of which nothing is known in a sample are not decoded for it.
+            view: what lies around the image, as for `UNet`.
 
         Returns:
             Logits (N, K, H, W), K = 1 for one phrase. In training, with a mask and the alignment part:
@@ -111,7 +116,7 @@ class VLSENet(UNet):
         Raises:
             ValueError: an input that is missing, or that does not fit the network or the image.
         """
-        encoded = self.encode(image)
+        encoded = self.encode(image, view)
         if mask is None or not self.training:
             return self.decode(encoded, text, tokens)
         text, tokens, count = self._asked(encoded, text, tokens, self.switches.alignment)
@@ -138,8 +143,8 @@ class VLSENet(UNet):
         of_pairs = self.lscm.alignment(bottleneck, own_text, pairs.of(region).unsqueeze(1))
         return SegmentationOutput(logits, pairs.mean(of_pairs))
 
-    def encode(self, image: torch.Tensor) -> Encoded:
-        """The first half of the network, which reads no text: features of images (N, C, H, W).
+    def encode(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoded:
+        """The first half of the network, which reads no text: features of images (N, C, H, W), and around them.
 
         Raises:
             ValueError: an image that does not fit the network.
@@ -150,7 +155,7 @@ class VLSENet(UNet):
         x3 = self.down_2(x2)
         x4 = self.down_3(x3)
         skips = x1, x2, x3, self.asrm_skip(x4)
-        return Encoded(skips, self.down_4(x4), image)
+        return self._encoded(skips, self.down_4(x4), image, view)
 
     def decode(
         self, encoded: Encoded, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
@@ -199,7 +204,7 @@ class VLSENet(UNet):
         x = self.lscm.calibrate_decoder(1, x, text)
 
         x = self.upcat_1(x, self.skip_gates[0](skips[0], x))
-        x = self.lscm.calibrate_decoder(0, x, text)
+        x = with_surroundings(self.lscm.calibrate_decoder(0, x, text), encoded.around)
 
         logits = self.lscm.calibrate_logits(self.final_conv(x), x, text)
         return crop_to(logits, encoded.image), bottleneck

@@ -1,10 +1,10 @@
 """Transforms of images for training and inference: arrays in, arrays out.
 
 `artifacts.py` holds the maths of SEM artefacts in plain NumPy, `augment.py` makes random MONAI transforms of them (a
-new one goes into these two, and into `train.yaml`), `reader.py` loads, `normalise.py` normalises, and
-`phase_labels.py` makes targets of labels. Random numbers come from MONAI's `self.R` only, which each patch seeds. The
-names are imported when first used, so that `pipeline.transforms.artifacts`, which is plain NumPy, does not pay for the
-import of MONAI.
+new one goes into these two, and into `train.yaml`), `reader.py` loads, `normalise.py` normalises, `phase_labels.py`
+makes targets of labels, and `view.py` shows what lies around a patch. Random numbers come from MONAI's `self.R` only,
+which each patch seeds. The names are imported when first used, so that `pipeline.transforms.artifacts`, which is plain
+NumPy, does not pay for the import of MONAI.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ _MODULE_OF = {
     "CropPartd": "reader",
     "DecidedPhasesd": "phase_labels",
     "NormaliseMicrographd": "normalise",
+    "PatchViewd": "view",
     "PhaseCodesd": "phase_labels",
     "PhaseTargetsd": "phase_labels",
     "RandBrightMineralsd": "augment",
@@ -25,6 +26,7 @@ _MODULE_OF = {
     "RandPhaseCropd": "phase_labels",
     "RandShadingd": "augment",
     "RandShotNoised": "augment",
+    "RandViewGreysd": "view",
     "SEMReader": "reader",
     "TextFeaturesd": "normalise",
 }

@@ -10,7 +10,8 @@ from monai.config import KeysCollection
 from monai.transforms import MapTransform
 from monai.utils import convert_to_dst_type, convert_to_numpy
 
-from pipeline.foreground.measurement import ShadingChoice, network_image
+from pipeline.foreground.measurement import ShadingChoice
+from pipeline.foreground.whole_image import seen_image
 from pipeline.text import TextStore
 
 
@@ -27,6 +28,8 @@ class NormaliseMicrographd(MapTransform):
             with them.
         name_key: key of the image's name, for messages.
         allow_missing_keys: whether images may be missing.
+        coarse_key: is added: the whole image at an eighth of its resolution (2, H / 8, W / 8), as the surroundings of
+            its parts are shown, with the image's affine (`CoarseMicrograph`); None: it is not needed.
     """
 
     def __init__(
@@ -36,18 +39,22 @@ class NormaliseMicrographd(MapTransform):
         flatten_shading: ShadingChoice = True,
         name_key: str = "name",
         allow_missing_keys: bool = False,
+        coarse_key: str | None = None,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self._how = skip_empty, flatten_shading
-        self._name_key = name_key
+        self._name_key, self._coarse_key = name_key, coarse_key
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Normalise each channel by itself; the values that were given are not written into."""
         out = dict(data)
         name = str(out.get(self._name_key, "image"))
         for key in self.key_iterator(out):
-            channels = [network_image(channel, name, *self._how) for channel in convert_to_numpy(out[key])]
-            out[key] = convert_to_dst_type(np.concatenate(channels), out[key], dtype=np.float32)[0]
+            given = out[key]
+            channels = [seen_image(channel, name, *self._how) for channel in convert_to_numpy(given)]
+            out[key] = convert_to_dst_type(np.concatenate([seen.fine for seen in channels]), given, dtype=np.float32)[0]
+            if self._coarse_key is not None:
+                out[self._coarse_key] = convert_to_dst_type(channels[0].coarse, given, dtype=np.float32)[0]
         return out
 
 

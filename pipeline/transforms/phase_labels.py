@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.transforms import MapTransform, RandSpatialCropd
+from monai.transforms import Crop, MapTransform, RandSpatialCropd
 from monai.utils import convert_to_dst_type, convert_to_numpy
 
 from pipeline.phases import UNLABELLED, LabelValues, decided, targets
@@ -73,7 +73,8 @@ class RandPhaseCropd(RandSpatialCropd):
             return dict(super().__call__(out, lazy))
         pixel = divmod(int(wanted[self.R.randint(len(wanted))]), codes.shape[1])
         rows, columns = (self._holding(at, side) for at, side in zip(pixel, codes.shape, strict=True))
-        return {**out, **{key: out[key][:, rows, columns] for key in self.key_iterator(out)}}
+        # not an index: of a `MetaTensor` it would leave the place where it was
+        return {**out, **{key: Crop()(out[key], slices=(rows, columns)) for key in self.key_iterator(out)}}
 
     def _wanted(self, codes: np.ndarray, shares: np.ndarray) -> np.ndarray | None:
         """Places of the pixels one of which the patch is to hold; None where it may lie anywhere."""

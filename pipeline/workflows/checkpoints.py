@@ -19,7 +19,7 @@ from pipeline.workflows.model_file import load_tensors
 logger = logging.getLogger("vlsenet")
 
 #: what trainings of earlier versions don't say of their network
-_EARLIER_NETWORK = {"phases": 1, "in_channels": 1}
+_EARLIER_NETWORK = {"phases": 1, "in_channels": 1, "reach": None}
 
 
 class Stateful(Protocol):

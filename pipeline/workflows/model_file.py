@@ -30,8 +30,8 @@ from pipeline.workflows.items import Prompts
 
 logger = logging.getLogger("vlsenet")
 
-#: of a model file with several phases; with one, 1, which earlier versions read
-_FORMAT = 2
+#: of a model file whose network sees surroundings; with several phases, 2, and with one, 1, which earlier versions read
+_FORMAT = 3
 #: of the training data, where a model file does not say
 _UNKNOWN: dict[str, Any] = {
     "pixel_sizes_nm": [],
@@ -157,6 +157,12 @@ class TrainedModel:
         return [names.index(phase.name) for phase in phases]
 
     @property
+    def reach(self) -> int | None:
+        """How far the network sees beyond its window (px); None: not at all."""
+        reach: int | None = self.network_settings.get("reach")
+        return reach
+
+    @property
     def reads_text(self) -> bool:
         """Whether text features change what the network says."""
         return isinstance(self.network, VLSENet) and self.network.switches.read_text
@@ -228,10 +234,12 @@ def model_content(
     ``areas``: area fractions of the validation images by phase (`PhaseMetrics.areas`).
     """
     own = [sample.image_sha256 for sample in data.samples if sample.split == "train"]
+    settings = dict(network_settings)
+    reach = settings.pop("reach", None)  # earlier versions do not know it
     return {
-        "vlsenet_format": 1 if len(data.phases) == 1 else _FORMAT,
+        "vlsenet_format": _FORMAT if reach is not None else 1 if len(data.phases) == 1 else 2,
         "network": network.state_dict(),
-        "network_settings": dict(network_settings),
+        "network_settings": settings if reach is None else {**settings, "reach": reach},
         "text": text.state_dict(),
         **_kept_thresholds(data.phases, metrics),
         "data": {

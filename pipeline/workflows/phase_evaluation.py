@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from pipeline.foreground.measurement import normalised_image
+from pipeline.foreground.whole_image import normalised_image
 from pipeline.metrics import PoreCounts, PoreScores, ProbabilityHistogram, Tolerances, TruePores, otsu_mask
 from pipeline.metrics.threshold import BINS, CLEAR_GAIN
 from pipeline.phases import PORE

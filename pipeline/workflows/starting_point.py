@@ -12,6 +12,7 @@ from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.networks import Switches
 from pipeline.networks.factory import preset_features
+from pipeline.networks.surroundings import surroundings_of
 from pipeline.text import TextStore
 from pipeline.wording import some_of
 from pipeline.workflows.bundle_workflow import running_config
@@ -110,6 +111,7 @@ def _options(settings: Mapping[str, Any], text: TextStore) -> dict[str, str]:
         "network": settings["network"],
         "features": f'"[{",".join(map(str, widths))}]"',
         "norm": settings.get("norm", "batch"),
+        "surroundings": surroundings_of(settings.get("reach")),
     }
     if settings["network"] == "unet":
         return options

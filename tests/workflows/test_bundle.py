@@ -326,3 +326,35 @@ def test_a_config_without_the_common_file_finds_it(work, trained):
     told = process.communicate(timeout=600)[1]
     assert process.returncode == 0, told[-3000:]
     assert len(pd.read_csv(work / "alone" / "porosity.csv")) == 5
+
+
+def test_a_training_with_surroundings_and_what_follows_it(work):
+    options = {"dataset_dir": "rock", "network": "unet", "surroundings": "240px", **QUICK}
+    bundle(work, "train", output_dir="around", max_epochs=1, **options)
+    best = torch.load(work / "around" / "checkpoints" / "best.pt", weights_only=True)
+    assert best["vlsenet_format"] == 3
+    assert best["network_settings"]["reach"] == 240
+    bundle(work, "train", output_dir="around", max_epochs=2, resume=True, **options)
+    refused = bundle(
+        work, "train", status=1, output_dir="around", max_epochs=3, resume=True, **{**options, "surroundings": "none"}
+    )
+    assert "'reach': 240" in refused
+    checkpoint = "around/checkpoints/best.pt"
+    bundle(work, "evaluate", dataset_dir="rock", output_dir="around_scores", checkpoint=checkpoint, device="cpu")
+    assert json.loads((work / "around_scores" / "summary.json").read_text())["network"]["reach"] == 240
+    refused = bundle(
+        work,
+        "train",
+        status=1,
+        output_dir="no",
+        max_epochs=1,
+        start_from=checkpoint,
+        **{**options, "surroundings": "none"},
+    )
+    assert "give --surroundings 240px" in refused
+
+
+def test_earlier_versions_read_models_without_surroundings(trained):
+    best = torch.load(trained / "checkpoints" / "best.pt", weights_only=True)
+    assert best["vlsenet_format"] == 1
+    assert "reach" not in best["network_settings"]

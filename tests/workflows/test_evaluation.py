@@ -14,7 +14,7 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import skeletonize
 from sklearn.metrics import f1_score
 
-from pipeline.foreground.measurement import normalised_image
+from pipeline.foreground.whole_image import normalised_image
 from pipeline.metrics import PoreScores, Tolerances
 from pipeline.workflows import EvaluationReport, evaluation_about, evaluation_samples
 

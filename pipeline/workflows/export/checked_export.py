@@ -16,6 +16,7 @@ from pipeline.files import atomic_path, sha256_of, write_text
 from pipeline.foreground.measurement import BOTH
 from pipeline.networks import reads_tile
 from pipeline.networks.inputs import STRIDE
+from pipeline.networks.surroundings import FACTOR, view_margin
 from pipeline.phases import PORE
 from pipeline.tracking.provenance import versions
 from pipeline.workflows.export.export_formats import FORMATS, check_formats, write_text_features
@@ -131,6 +132,15 @@ _SHADING = {
 }
 
 
+#: what the second input of a network with surroundings is
+_VIEW = (
+    "the micrograph around the image (pipeline.foreground.coarse.CoarseMicrograph), each pixel the mean of {factor} x "
+    "{factor} of the image's: channel 0 the grey level, normalised as the image, with shading left in, channel 1 the "
+    "share that lies inside of the micrograph; both 0 outside. The image, padded below and to the right to a multiple "
+    "of {stride} and at least 32 px, and {margin} pixels of the view beyond it on each side"
+)
+
+
 def _about(source: ExportSource, asked: Prompts, threshold: float | dict[str, float]) -> dict[str, Any]:
     model = source.model
     names = [phase.name for phase in model.phases]
@@ -144,6 +154,12 @@ def _about(source: ExportSource, asked: Prompts, threshold: float | dict[str, fl
         "normalisation": normalisation,
         "smallest_side": STRIDE,
     }
+    if model.reach is not None:
+        inputs["view"] |= {
+            "factor": FACTOR,
+            "margin": view_margin(model.reach),
+            "meaning": _VIEW.format(factor=FACTOR, margin=view_margin(model.reach), stride=STRIDE),
+        }
     return {
         "inputs": inputs,
         "output": {

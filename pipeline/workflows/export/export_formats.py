@@ -83,14 +83,14 @@ def write_torchscript(source: ExportSource, path: Path, about: str) -> None:
     """Write a traced graph with `about` (JSON) as its metadata, as MONAI's `load_net_with_metadata` reads it.
 
     Traced, as scripting fails on the networks. MONAI's `ckpt_export` does it, where it can: it makes up only one input,
-    the image. With text inputs, the functions that it is made of do it. PyTorch phases TorchScript out.
+    the image. With others, the functions that it is made of do it. PyTorch phases TorchScript out.
     """
     with _quiet():
         _write(source, path, about)
 
 
 def _write(source: ExportSource, path: Path, about: str) -> None:
-    if source.text_inputs:
+    if len(source.axes) > 1:
         inputs = list(source.inputs(*TRACED_SIZE).values())
         traced = convert_to_torchscript(source.graph, inputs=inputs, use_trace=True, check_trace=False)
         save_net_with_metadata(traced, str(path), meta_values=json.loads(about), include_config_vals=False)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
+from pipeline.networks.surroundings import no_view, view_side
 from pipeline.text import TextFeatures
 from pipeline.workflows.model_file import TrainedModel
 
@@ -53,13 +54,41 @@ class PhaseProbability(nn.Module):
         Returns:
             Probability of each phase (N, K, H, W).
         """
+        return self._probability(image, text, tokens)
+
+    def _probability(
+        self, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None, **around: torch.Tensor
+    ) -> torch.Tensor:
         batch = image.shape[0]
         if self.text is not None:
             text = self.text.expand(batch, *self.text.shape)
         if self.tokens is not None:
             tokens = self.tokens.expand(batch, *self.tokens.shape)
-        logits: torch.Tensor = self.network(image, text, tokens)
+        logits: torch.Tensor = self.network(image, text, tokens, **around)
         return logits.sigmoid()
+
+
+class PhaseProbabilityInView(PhaseProbability):
+    """The same of a network that sees what lies around the image."""
+
+    def forward(  # type: ignore[override]  # the second input is needed, those of texts may be missing
+        self,
+        image: torch.Tensor,
+        view: torch.Tensor,
+        text: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """
+        Args:
+            image: as for `PhaseProbability`.
+            view: around the image (N, 2, H', W'), as for the network.
+            text: as for `PhaseProbability`.
+            tokens: likewise.
+
+        Returns:
+            Probability of each phase (N, K, H, W).
+        """
+        return self._probability(image, text, tokens, view=view)
 
 
 class ExportSource:
@@ -82,24 +111,31 @@ class ExportSource:
         self.reads_text = model.reads_text
         self.text_inputs = text_inputs
         network = model.network.to("cpu", torch.float32).to(memory_format=torch.contiguous_format)
-        self.graph = PhaseProbability(network, features if model.reads_text and not text_inputs else None)
+        kind = PhaseProbability if model.reach is None else PhaseProbabilityInView
+        self.graph = kind(network, features if model.reads_text and not text_inputs else None)
 
     @property
     def axes(self) -> dict[str, Axes]:
         """Each input's axes of free size, by name."""
         axes: dict[str, Axes] = {"image": {0: "batch", 2: "height", 3: "width"}}
+        if self.model.reach is not None:
+            axes["view"] = {0: "batch", 2: "view_height", 3: "view_width"}
         if self.text_inputs:
             axes |= {"text": {0: "batch"}, "tokens": {0: "batch"}}
         return axes
 
     def inputs(self, batch: int, height: int, width: int) -> Inputs:
-        """Noise of mean 0 and spread 1 as images (N, C, H, W), and where texts are inputs a text of its own for each.
+        """Noise of mean 0 and spread 1 as images (N, C, H, W), and where texts are inputs a text of its own for each;
+        noise as what lies around them, where the network sees it.
 
         Random ones of the features' sizes and lengths: a graph that reads the wrong text, or none, must be seen.
         """
         generator = torch.Generator().manual_seed(height * width)
         channels = int(self.model.network_settings.get("in_channels", 1))
         inputs = {"image": torch.randn(batch, channels, height, width, generator=generator)}
+        view = no_view(inputs["image"], self.model.reach)
+        if view is not None:
+            inputs["view"] = torch.randn(view.shape, generator=generator)
         if self.text_inputs:
             for name, own in (("text", self.features.text), ("tokens", self.features.tokens)):
                 inputs[name] = F.normalize(torch.randn(batch, *own.shape, generator=generator), dim=-1)
@@ -109,6 +145,8 @@ class ExportSource:
     def program(self) -> ExportedProgram:
         """The graph by `torch.export`, which the ONNX file is made from too."""
         smallest = {"batch": 1, "height": STRIDE, "width": STRIDE}
+        if self.model.reach is not None:
+            smallest |= dict.fromkeys(("view_height", "view_width"), view_side(STRIDE, self.model.reach))
         free = {
             name: {axis: Dim.DYNAMIC(min=smallest[size]) for axis, size in axes.items()}
             for name, axes in self.axes.items()

@@ -14,6 +14,7 @@ from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
 from pipeline.engine.prediction import ChunkPredictor, chunks_left, predictor_for, write_chunks
 from pipeline.errors import INTERRUPTED, UserError
+from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import BOTH, Foreground
 from pipeline.images.microscope.findings import square_side
 from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, write_scale_bar
@@ -121,6 +122,7 @@ class ScanSegmentation:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
                 foreground = self._ranks.first_does(lambda: self._measured(volume, windows, journal))
                 look = self._first_look(volume, windows, foreground) if self._ranks.is_first else None
+                coarse = self._ranks.first_does(lambda: self._coarse(volume, windows, foreground, journal))
                 predictor = predictor_for(
                     volume,
                     windows,
@@ -131,6 +133,7 @@ class ScanSegmentation:
                     request["batch"],
                     self._model.device,
                     self._model.logits_of(self._settings.phases),
+                    coarse,
                 )
                 before = time.monotonic()
                 self._segment(predictor, store, journal)
@@ -204,6 +207,7 @@ class ScanSegmentation:
             journal.finish({"area_fractions": {name: one.porosity for name, one in fractions.items()}})
         else:
             journal.finish({"porosity": fractions[PORE].porosity})
+        self._coarse_file(journal).unlink(missing_ok=True)
         self._log_results(fractions, manifest, look)
         return fractions
 
@@ -289,6 +293,17 @@ class ScanSegmentation:
         if drift := foreground.normalisation.drift:
             logger.info("shading removed: the rock was %+.2f to %+.2f standard deviations from the mean", *drift)
         return foreground
+
+    def _coarse(
+        self, volume: ScanVolume, windows: Windows, foreground: Foreground, journal: Journal
+    ) -> CoarseMicrograph | None:
+        """What a network that sees surroundings is shown of them, from a file: it may be larger than the memory."""
+        if self._model.reach is None:
+            return None
+        return CoarseMicrograph.kept(self._coarse_file(journal), volume, windows, foreground)
+
+    def _coarse_file(self, journal: Journal) -> Path:
+        return self._journal_folder / f"surroundings-{journal.hash[:16]}.npy"
 
     def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal) -> None:
         """Write this process's share of the chunks that are not in the journal."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from pipeline.data import DatasetIndex
 from pipeline.networks import Switches, build_network
+from pipeline.networks.surroundings import no_view
 from pipeline.phases import LabelValues, Phase
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
@@ -46,7 +47,9 @@ def write_checkpoint(
         if "to_gamma_beta" in name or "to_channel_delta" in name:
             nn.init.normal_(parameter, std=0.3)
     with torch.no_grad():
-        made(torch.randn(4, 1, 64, 64), torch.zeros(4, source.dim), torch.zeros(4, 3, source.dim))
+        image = torch.randn(4, 1, 64, 64)
+        view = no_view(image, settings.get("reach"))
+        made(image, torch.zeros(4, source.dim), torch.zeros(4, 3, source.dim), view=view)
     data = DatasetIndex((path.parent,), (), (values,))
     store = build_text_store(source, prompts if len(prompts) > 1 else ["pore", PROMPT])
     thresholds = {"val_threshold": 0.375, "large pore/val_threshold": 0.25}

@@ -30,7 +30,12 @@ def check_format(source: ExportSource, kind: str, folder: Path) -> Path:
     run = FORMATS[kind].load(path)
     for size in OTHER_SIZES:
         inputs = source.inputs(*size)
-        assert tuple(inputs) == (("image", "text", "tokens") if source.text_inputs else ("image",))
+        names = [
+            "image",
+            *(["view"] if source.model.reach else []),
+            *(["text", "tokens"] if source.text_inputs else []),
+        ]
+        assert list(inputs) == names
         with torch.no_grad():
             torch.testing.assert_close(run(inputs), probability(source.model, inputs, PROMPT), rtol=0, atol=1e-4)
     if source.text_inputs:
@@ -54,6 +59,27 @@ def test_unet_by_torch_export(unet: ExportSource, tmp_path: Path) -> None:
     extra = {"about.json": ""}
     torch.export.load(path, extra_files=extra)
     assert extra["about.json"] == ABOUT
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "torch_export", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_surroundings_are_a_second_input(tmp_path: Path, kind: str) -> None:
+    source = source_of(tmp_path, network="unet", reach=240)
+    assert source.model.network.surroundings is not None
+    for joint in (source.model.network.surroundings.to_bottleneck, source.model.network.surroundings.to_last):
+        torch.nn.init.normal_(joint.conv.weight, std=0.3)
+    check_format(source, kind, tmp_path)
+
+
+def test_surroundings_and_texts_are_inputs_side_by_side(tmp_path: Path) -> None:
+    source = source_of(tmp_path, text_inputs=True, reach=240, switches=FEW_PARTS)
+    for size in OTHER_SIZES[:1]:
+        inputs = source.inputs(*size)
+        assert list(inputs) == ["image", "view", "text", "tokens"]
+    path = tmp_path / "model.ts"
+    FORMATS["torchscript"].write(source, path, ABOUT)
+    with torch.no_grad():
+        found = FORMATS["torchscript"].load(path)(inputs)
+    torch.testing.assert_close(found, probability(source.model, inputs, PROMPT), rtol=0, atol=1e-4)
 
 
 def test_unet_as_onnx(unet: ExportSource, tmp_path: Path) -> None:

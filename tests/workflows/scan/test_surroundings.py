@@ -1,0 +1,108 @@
+"""Scans by a network that sees beyond its windows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+import zarr
+from torch import nn
+
+from pipeline.engine.inferer import MicrographInferer
+from pipeline.engine.prediction import ChunkMerger, PredictionSettings
+from pipeline.synthetic import generate
+from pipeline.workflows import ScanSegmentation
+from pipeline.workflows.model_file import TrainedModel
+from tests.images.microscope.bars import boxes
+from tests.workflows.export.cases import trained_model
+from tests.workflows.scan.files import files, settings_of
+
+REACH = 240
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    found = trained_model(tmp_path_factory.mktemp("model"), network="unet", reach=REACH)
+    branch = found.network.surroundings
+    torch.manual_seed(1)
+    for joint in (branch.to_bottleneck, branch.to_last):
+        nn.init.normal_(joint.conv.weight, std=0.5)
+    return found
+
+
+@pytest.fixture(scope="module")
+def image() -> np.ndarray:
+    return generate((600, 900), seed=0).image
+
+
+def segmented(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> Path:
+    others = {name: changes.pop(name) for name in ("overwrite",) if name in changes}
+    settings = settings_of(**{"chunk_size": 256, "precision": "float32", "report": False, **changes})
+    ScanSegmentation(str(scan), folder, model, settings, **others).run()
+    return folder
+
+
+def written(image: np.ndarray, path: Path) -> Path:
+    tifffile.imwrite(path, image, tile=(128, 128))
+    return path
+
+
+def test_the_seam_is_no_wider_and_what_was_killed_goes_on_to_the_same_bytes(
+    image: np.ndarray, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = written(image, tmp_path / "scan.tif")
+    whole = segmented(scan, tmp_path / "whole", model)
+    seam = json.loads((whole / "manifest.json").read_text())["seam_certificate"]
+    assert seam["crops"] > 0
+    assert seam["largest"] in (0.0, pytest.approx(1 / 255))
+    aggregate, left = ChunkMerger.aggregate, iter(range(5))
+
+    def broken(self, values, location):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        aggregate(self, values, location)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkMerger, "aggregate", broken)
+        with pytest.raises(SystemExit):
+            segmented(scan, tmp_path / "parts", model)
+    (kept,) = (tmp_path / "parts" / "journal").glob("surroundings-*.npy")
+    assert np.load(kept).shape == (1, 75, 113, 2)
+    segmented(scan, tmp_path / "parts", model)
+    assert files(tmp_path / "parts") == files(whole)
+    assert not kept.exists()  # of no use any more
+
+
+def test_as_the_same_image_in_an_evaluation(image: np.ndarray, model: TrainedModel, tmp_path: Path) -> None:
+    folder = segmented(written(image, tmp_path / "scan.tif"), tmp_path / "out", model, batch=2)
+    stored = np.asarray(zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0]) / 255
+    features = model.text.together("pore")
+    settings = PredictionSettings(precision="float32", flatten_shading=True)
+    inferer = MicrographInferer(settings)
+    whole = inferer(
+        torch.from_numpy(image)[None, None].float(),
+        model.network,
+        text=features.text[None],
+        tokens=features.tokens[None],
+    )
+    np.testing.assert_allclose(whole[0, 0].numpy(), stored, atol=0.02)
+    assert np.abs(whole[0, 0].numpy() - stored).mean() < 0.003
+
+
+def test_an_image_smaller_than_the_view_and_one_above_an_info_bar(
+    image: np.ndarray, model: TrainedModel, tmp_path: Path
+) -> None:
+    small = image[:64, :80]
+    barred = np.vstack([image[:200, :400], boxes(60, 400, 0, 255)])
+    for name, pixels in {"small": small, "barred": barred}.items():
+        folder = segmented(written(pixels, tmp_path / f"{name}.tif"), tmp_path / name, model)
+        assert json.loads((folder / "porosity.json").read_text())["rock_pixels"] > 0
+    alone = segmented(written(image[:200, :400], tmp_path / "alone.tif"), tmp_path / "alone", model)
+    values = [json.loads((tmp_path / name / "porosity.json").read_text()) for name in ("barred", "alone")]
+    assert values[0]["porosity"] == pytest.approx(values[1]["porosity"], abs=1e-3)
+    assert alone
