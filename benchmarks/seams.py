@@ -19,7 +19,7 @@ from _micrograph import normalised
 from torch import nn
 
 from pipeline.engine.certificate import Seam
-from pipeline.engine.pinned_network import SIDE, STATISTICS, TILES, pinned, rock_places, tiles_at
+from pipeline.engine.pinned_network import SIDE, STATISTICS, TILES, pinned, rock_tiles
 from pipeline.foreground.measurement import Foreground
 from pipeline.images import read_image
 from pipeline.images.volume import volume_of_array
@@ -58,9 +58,7 @@ def measure(checkpoint: Path, image_path: Path, tile: int, halos: list[int], shi
     with volume_of_array(raw, str(image_path)) as volume:
         windows = Windows(ChunkPlan(*volume.shape), 0)
         foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=True)
-        tiles = torch.from_numpy(
-            tiles_at(volume, windows, foreground, rock_places(volume, windows, foreground, SIDE, TILES))
-        )
+        tiles = torch.from_numpy(rock_tiles(volume, windows, foreground, SIDE, TILES))
     of_image = pinned(model.network, tiles, features, "float32")
     text = {"text": features.text[None], "tokens": features.tokens[None]}
     rows: list[dict[str, object]] = []

@@ -157,6 +157,11 @@ def rock_places(
     return [(index, Window(top, left, high, wide)) for index, top, left in chosen]
 
 
+def rock_tiles(volume: ScanVolume, windows: Windows, foreground: Foreground, side: int, count: int) -> np.ndarray:
+    """Up to `count` tiles (N, C, side, side) spread over a scan's rock: `tiles_at` at `rock_places`."""
+    return tiles_at(volume, windows, foreground, rock_places(volume, windows, foreground, side, count))
+
+
 def tiles_at(
     volume: ScanVolume, windows: Windows, foreground: Foreground, places: Sequence[tuple[int, Window]]
 ) -> np.ndarray:

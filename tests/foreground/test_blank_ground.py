@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from pipeline.engine.pinned_network import rock_tiles
 from pipeline.foreground.blank_edge import touched_cells, trace_blank_ground
 from pipeline.foreground.blank_ground import SQUARE, BlankGround
 from pipeline.foreground.cell_statistics import measure_cells
@@ -15,7 +16,6 @@ from pipeline.foreground.shading import CELL
 from pipeline.images.rectangles import Part
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
-from tests.foreground.tiles import rock_tiles
 from tests.images.arrays import ArraySource, volume_of
 
 RANDOM = np.random.default_rng(0)

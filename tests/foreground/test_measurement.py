@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.engine.pinned_network import rock_tiles
 from pipeline.foreground.intensity import Intensity, NothingToSee
 from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.normalisation import GreyNormalisation
@@ -13,7 +14,6 @@ from pipeline.foreground.shading import CELL
 from pipeline.images.rectangles import Part, Roi
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
-from tests.foreground.tiles import rock_tiles
 from tests.images.arrays import volume_of
 
 RANDOM = np.random.default_rng(0)

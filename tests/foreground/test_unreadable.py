@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.engine.pinned_network import rock_tiles
 from pipeline.engine.prediction import ChunkPredictor
 from pipeline.errors import UserError
 from pipeline.foreground.cell_statistics import needed_window
@@ -19,7 +20,6 @@ from pipeline.images.rectangles import Roi, Window
 from pipeline.images.volume import ScanVolume
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
-from tests.foreground.tiles import rock_tiles
 from tests.images.arrays import ArraySource, volume_of
 
 ROCK = np.random.default_rng(0).integers(60, 250, (9 * CELL + 40, 8 * CELL + 9)).astype(np.float32)
