@@ -20,7 +20,7 @@ setup: .venv/installed ## install everything into .venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --compile-bytecode --editable '.[dev]'
 	@touch $@
 
-demo: .venv/installed ## synthetic rock: train, evaluate, segment a scan (under 10 minutes on 2 cores)
+demo: .venv/installed ## synthetic rock: segment a scan, train, evaluate, segment it again (under 10 minutes on 2 cores)
 	@$(BIN)/python scripts/demo.py --output_dir demo
 
 # a file's tests stay together: they share what is slow to make

@@ -143,9 +143,9 @@ def main() -> None:
                 "forest": lambda s=source, k=seed: forest(given.data, given.output_dir, s, k),
                 "usual": lambda s=source, k=seed: scored(given.data, given.output_dir, USUAL, s, k),
                 "wide": lambda s=source, k=seed: scored(given.data, given.output_dir, WIDE, s, k),
-                "mirrored": lambda s=source, k=seed: scored(given.data, given.output_dir, USUAL, s, k, True).assign(
-                    recipe="usual, mirrored"
-                ),
+                "mirrored": lambda s=source, k=seed: scored(
+                    given.data, given.output_dir, USUAL, s, k, mirror=True
+                ).assign(recipe="usual, mirrored"),
             }
             for name in given.only:
                 found.append(ways[name]())

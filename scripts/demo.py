@@ -1,4 +1,4 @@
-"""The main job on a synthetic rock: make images, train, evaluate, segment a scan.
+"""The main job on a synthetic rock: segment a scan with the model that comes along, train, evaluate, segment again.
 
 Example:
     python scripts/demo.py --output_dir demo
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from pipeline.bundle_files import default_model
 
 # small enough for two cores, large enough to learn
 TRAIN_IMAGES, VALIDATION_IMAGES, HELD_OUT_IMAGES, IMAGE_SIDE, SCAN_SIDE = 24, 4, 8, 384, 2048
@@ -31,29 +33,32 @@ def main() -> int:
     started = time.monotonic()
 
     data, scan = out / "data", out / "scan"
-    step(1, "making synthetic SEM images")
-    images = TRAIN_IMAGES + VALIDATION_IMAGES + HELD_OUT_IMAGES
-    synthesise(data, images, IMAGE_SIDE, seed=1, val=VALIDATION_IMAGES, test=HELD_OUT_IMAGES)
+    step(1, "making a synthetic SEM scan")
     synthesise(scan, 1, SCAN_SIDE, seed=1000, val=0, test=0)
 
-    step(2, "training VLSE-Net (small)")
+    (image,) = (scan / "images").iterdir()
+    cut = "--pixel_size_nm", PIXEL_SIZE_NM, "--set", f"chunk_size={SCAN_SIDE // 2}", "--overwrite"
+    step(2, f"segmenting it, {SCAN_SIDE} x {SCAN_SIDE} pixels, with the model that comes with vlsenet")
+    vlsenet("segment", image, "--output_dir", out / "first_answer", "--checkpoint", default_model(), *cut)
+
+    step(3, "training VLSE-Net (small) on images like it")
+    images = TRAIN_IMAGES + VALIDATION_IMAGES + HELD_OUT_IMAGES
+    synthesise(data, images, IMAGE_SIDE, seed=1, val=VALIDATION_IMAGES, test=HELD_OUT_IMAGES)
     settings = [word for name, value in TRAINING.items() for word in ("--set", f"{name}={value}")]
     vlsenet("train", data, "--output_dir", out / "training", "--overwrite", *settings)
-    model = "--checkpoint", out / "training" / "checkpoints" / "best.pt", "--overwrite"
+    model = "--checkpoint", out / "training" / "checkpoints" / "best.pt"
 
-    step(3, "evaluating it on held-out images")
-    vlsenet("evaluate", data, "--output_dir", out / "evaluation", "--split", "test", *model)
+    step(4, "evaluating it on held-out images")
+    vlsenet("evaluate", data, "--output_dir", out / "evaluation", "--split", "test", "--overwrite", *model)
 
-    step(4, f"segmenting a scan of {SCAN_SIDE} x {SCAN_SIDE} pixels")
-    (image,) = (scan / "images").iterdir()
-    cut = "--set", f"chunk_size={SCAN_SIDE // 2}"
-    vlsenet("segment", image, "--output_dir", out / "segmentation", "--pixel_size_nm", PIXEL_SIZE_NM, *model, *cut)
+    step(5, "segmenting the scan with it")
+    vlsenet("segment", image, "--output_dir", out / "segmentation", *model, *cut)
     draw(out, scan)
     return report(out, scan, time.monotonic() - started)
 
 
 def step(number: int, what: str) -> None:
-    print(f"\n[{number}/4] {what}", flush=True)
+    print(f"\n[{number}/5] {what}", flush=True)
 
 
 def synthesise(folder: Path, count: int, side: int, seed: int, val: int, test: int) -> None:
@@ -84,6 +89,8 @@ def report(out: Path, scan: Path, seconds: float) -> int:
     summary = json.loads((out / "evaluation" / "summary.json").read_text())
     network, otsu = summary["pooled"]["dice"], summary["pooled"]["otsu_dice"]
     measured = json.loads((out / "segmentation" / "porosity.json").read_text())
+    first = json.loads((out / "first_answer" / "porosity.json").read_text())
+    known = json.loads((out / "first_answer" / "manifest.json").read_text())["familiarity"]["level"]
     with (scan / "truth.csv").open(newline="") as file:
         (truth,) = csv.DictReader(file)
     print(f"""
@@ -91,9 +98,11 @@ Done in {seconds / 60:.1f} minutes.
 
 Dice on {summary["images"]} held-out images    VLSE-Net {network:.3f}    Otsu's threshold {otsu:.3f}
 Porosity of the scan          VLSE-Net {measured["porosity"]:.4f}   truth {float(truth["porosity"]):.4f}
+by the model that comes along {first["porosity"]:.4f} (trained on real mudrock; it calls this scan {known!r})
 
 Look at
   a part of it, with errors   {out / "picture.png"}
+  the first report            {out / "first_answer" / "report.html"}
   the report on the scan      {out / "segmentation" / "report.html"}
   held-out images, errors     {out / "evaluation" / "overlays"}
   the run in MLflow           {sys.executable} -m mlflow ui --workers 1 --backend-store-uri sqlite:///{out}/training/mlflow.db

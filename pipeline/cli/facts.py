@@ -101,8 +101,8 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     for phase, error in facts["error_on_other_micrographs"].items():
         what = "porosity" if phase == PORE else phase
         said = (
-            f"{what} was off by {100 * error['relative']:.0f} % of its value on {error['sources']} sources that it was "
-            f"not trained on (mean over {error['images']} images: {error['absolute']:.4f})"
+            f"{what} was off by {error['absolute']:.4f} on average over {error['images']} images of {error['sources']} "
+            "micrographs that it was not trained on"
         )
         lines.append(("elsewhere", said))
     if not facts["error_on_other_micrographs"]:

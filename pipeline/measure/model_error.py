@@ -10,8 +10,6 @@ from typing import Any
 
 from scipy.stats import t as student
 
-#: below this area fraction, errors are counted as if it were this: relative ones mean nothing there
-LEAST = 0.005
 #: with fewer sources, nothing is known of how micrographs differ
 LEAST_SOURCES = 2
 CONFIDENCE = 0.95
@@ -21,14 +19,18 @@ CONFIDENCE = 0.95
 class ModelError:
     """Of the area fraction of one phase.
 
+    Area fractions p are compared as angles a(p) = asin(sqrt(p)), whose spread hardly depends on p (the usual
+    variance-stabilising transform of proportions; M. S. Bartlett, Biometrics 3 (1947) 39), and which keep intervals
+    within 0 and 1.
+
     Attributes:
-        relative: root mean square over the sources of (true - found) / found.
+        spread: root mean square over the sources of a(true) - a(found), radians.
         sources: number of micrographs that it comes from.
         absolute: mean over the images of |true - found|.
         images: their number.
     """
 
-    relative: float
+    spread: float
     sources: int
     absolute: float
     images: int
@@ -39,7 +41,7 @@ class ModelError:
 
         With the pixels of all images of a source s together, found is F_s and true is T_s, and
 
-            e_s = (T_s - F_s) / max(F_s, 0.005),    r = sqrt(sum_s e_s² / n) over n sources.
+            e_s = a(T_s) - a(F_s),    r = sqrt(sum_s e_s² / n) over n sources.
 
         Images of a source are no independent samples of how micrographs differ, so each source counts once.
 
@@ -61,36 +63,41 @@ class ModelError:
             off.append(abs(float(image["true"]) - float(image["found"])))
         if len(pixels) < LEAST_SOURCES:
             return None
-        errors = [
-            (true[source] - found[source]) / max(found[source], LEAST * weight) for source, weight in pixels.items()
-        ]
-        relative = math.sqrt(math.fsum(error**2 for error in errors) / len(errors))
-        return cls(relative, len(errors), math.fsum(off) / len(off), len(off))
+        errors = [_angle(true[source] / area) - _angle(found[source] / area) for source, area in pixels.items()]
+        spread = math.sqrt(math.fsum(error**2 for error in errors) / len(errors))
+        return cls(spread, len(errors), math.fsum(off) / len(off), len(off))
 
     @property
     def half_width(self) -> float:
-        """Half of the 95 % interval of a further source's error, relative: t r, with Student's t for n degrees of
-        freedom, as r is about zero and not about the sources' mean."""
-        return float(student.ppf((1 + CONFIDENCE) / 2, self.sources)) * self.relative
+        """Half of the 95 % interval of a further source's error, radians.
+
+        It is t r, with Student's t for n degrees of freedom, as r is about zero and not about the sources' mean.
+        """
+        return float(student.ppf((1 + CONFIDENCE) / 2, self.sources)) * self.spread
 
     def interval(self, fraction: float, low: float, high: float) -> tuple[float, float]:
         """95 % interval of an area fraction, of sampling and model together.
 
         Both errors are independent, so their half-widths add as squares:
 
-            low'  = p - sqrt((p - low)² + m²),    high' = p + sqrt((high - p)² + m²),    m = t r max(p, 0.005),
-
-        cut to 0..1.
+            a(low') = a(p) - sqrt((a(p) - a(low))² + m²),    a(high') = a(p) + sqrt((a(high) - a(p))² + m²),    m = t r.
 
         Args:
             fraction: p, as it was found.
             low: lower end of the interval from field to field; NaN: of the model's error alone.
             high: upper end, likewise.
         """
-        model = self.half_width * max(fraction, LEAST)
-        below, above = (0.0 if math.isnan(end) else abs(fraction - end) for end in (low, high))
-        return max(0.0, fraction - math.hypot(below, model)), min(1.0, fraction + math.hypot(above, model))
+        middle = _angle(fraction)
+        below, above = (0.0 if math.isnan(end) else middle - _angle(end) for end in (low, high))
+        first = max(0.0, middle - math.hypot(below, self.half_width))
+        last = min(math.pi / 2, middle + math.hypot(above, self.half_width))
+        return math.sin(first) ** 2, math.sin(last) ** 2
 
     def to_dict(self) -> dict[str, Any]:
         """As manifests have it."""
-        return {**vars(self), "relative_half_width_95": self.half_width}
+        return {**vars(self), "half_width_95": self.half_width}
+
+
+def _angle(fraction: float) -> float:
+    """a(p), radians."""
+    return math.asin(math.sqrt(min(1.0, max(0.0, fraction))))

@@ -12,7 +12,7 @@ from pipeline.measure.pore_statistics.representative_area import LEAST_ROCK
 from pipeline.measure.porosity import CONFIDENCE, DRAWS, FEW_FIELDS
 from pipeline.phases import PORE
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.units import length_text, percent, whole
+from pipeline.report.units import length_text, number, percent, whole
 
 #: smallest relative difference of a pixel's width and height that is mentioned
 _SQUARE = 0.01
@@ -212,9 +212,10 @@ def _model_part(measures: Measures) -> str:
     if error is None:
         return ""
     return (
-        f" On {whole(error.sources)} micrographs that it was not trained on, the model's {measures.terms.fraction} was "
-        f"off by {percent(error.relative, 2)} of its value (root mean square). With Student's t, that is ±"
-        f"{percent(error.half_width, 2)} for another one; both half-widths are added as squares."
+        f" On {whole(error.images)} images of {whole(error.sources)} micrographs that it was not trained on, the "
+        f"model's {measures.terms.fraction} was off by {percent(error.absolute, 2)} of the area on average. The root "
+        f"mean square over these micrographs ({number(error.spread)} rad, of asin √φ) and Student's t give its part; "
+        "both half-widths are added as squares."
     )
 
 

@@ -115,10 +115,10 @@ def test_a_published_model_shows_its_card(tmp_path: Path, capsys: pytest.Capture
     add_to_model(tmp_path / "best.pt", about=about, held_out={"pore": areas}, familiarity=known)
     found = facts(capsys, tmp_path / "best.pt")
     assert (found["about"], found["tells_unlike_scans"]) == (about, True)
-    assert found["error_on_other_micrographs"]["pore"]["relative"] == pytest.approx(0.1)
+    assert found["error_on_other_micrographs"]["pore"]["absolute"] == pytest.approx(0.01)
     assert main(["info", str(tmp_path / "best.pt")]) == SUCCESS
     shown = capsys.readouterr().out
-    for told in ("A model", "two rocks", "MIT", "porosity was off by 10 % of its value on 2 sources"):
+    for told in ("A model", "two rocks", "MIT", "porosity was off by 0.0100 on average over 2 images of 2"):
         assert told in shown
 
 

@@ -73,7 +73,7 @@ def test_a_known_scan_has_an_interval_with_the_models_error(model: TrainedModel,
     manifest, porosity = segmented(tmp_path, generate((512, 512), 100).image, model)
     assert manifest["familiarity"]["level"] == "like"
     assert manifest["model"]["trained_on"] == "synthetic rock"
-    assert manifest["model_error"]["pore"]["relative"] == pytest.approx(0.1)
+    assert manifest["model_error"]["pore"]["absolute"] == pytest.approx(0.01)
     expected = model.error_of("pore").interval(porosity["porosity"], *porosity["interval_95_field_to_field"])
     assert porosity["interval_95"] == pytest.approx(expected)
     assert porosity["interval_95_is_of"] == "sampling and model"
