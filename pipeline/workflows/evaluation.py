@@ -51,6 +51,7 @@ def evaluation_about(
     """How the numbers of a summary were obtained; ``settings`` are those of the prediction, and the text asked."""
     return {
         "checkpoint": str(model.path),
+        "model": model.about,
         "checkpoint_sha256": model.sha256,
         "network": model.network_settings,
         "dataset_dir": ", ".join(map(str, index.roots)),

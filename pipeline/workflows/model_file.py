@@ -84,10 +84,15 @@ class TrainedModel:
         return next(self.network.parameters()).device
 
     @property
+    def about(self) -> dict[str, str] | None:
+        """Of a published model, its `title`, what it was `trained_on`, and `licence`."""
+        about: dict[str, str] | None = self.data["about"]
+        return about
+
+    @property
     def title(self) -> str:
         """What it is called: its own name and what it was trained on, or its file."""
-        about = self.data["about"]
-        return f"{about['title']}, trained on {about['trained_on']}" if about else str(self.path)
+        return f"{self.about['title']}, trained on {self.about['trained_on']}" if self.about else str(self.path)
 
     @property
     def familiarity(self) -> Familiarity | None:
@@ -385,7 +390,7 @@ def load_model(
     network.load_state_dict(content["network"])
     text = TextStore()
     text.load_state_dict(content["text"])
-    return TrainedModel(
+    model = TrainedModel(
         network.to(device).to(memory_format=memory_format(content["network_settings"]["norm"])).eval(),
         content["network_settings"],
         text,
@@ -394,3 +399,6 @@ def load_model(
         Path(path),
         sha256_of(path),
     )
+    if model.about:
+        logger.info("model: %s", model.title)
+    return model

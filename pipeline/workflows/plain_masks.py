@@ -50,7 +50,12 @@ class PlainMasks:
         self._manifest = self._output_dir / "manifest.json"
         self._threshold = threshold
         self._made_by = {"checkpoint_sha256": model.sha256, "prompt": prompt, "threshold": threshold, **settings}
-        self._about = {"checkpoint": str(model.path), **self._made_by, "versions": versions()}
+        self._about = {
+            "checkpoint": str(model.path),
+            "model": model.about,
+            **self._made_by,
+            "versions": versions(),
+        }
         self._rows: list[dict[str, Any]] = []
 
     def finished(self, resume: bool) -> set[str]:

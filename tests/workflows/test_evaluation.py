@@ -250,7 +250,9 @@ def test_the_threshold_in_use_is_told(tmp_path, caplog, about, said):
 
 
 def test_the_summary_knows_the_model_s_own_threshold(tmp_path):
-    model = SimpleNamespace(path=tmp_path, sha256="ab", network_settings={}, threshold=0.7, reads_prompt=True)
+    model = SimpleNamespace(
+        path=tmp_path, sha256="ab", network_settings={}, threshold=0.7, reads_prompt=True, about=None
+    )
     model.thresholds_for, model.named = lambda given: (given,), lambda thresholds: thresholds[0]
     index = SimpleNamespace(roots=(tmp_path,), fingerprint=lambda: {"hash": "cd"}, pore_label=1)
     about = evaluation_about(model, index, "val", 0.4, {"mirror": True})

@@ -16,7 +16,7 @@ from PIL import Image
 from pipeline.errors import UserError
 from pipeline.workflows import PlainMasks
 
-MODEL = SimpleNamespace(sha256="abc", path="best.pt")
+MODEL = SimpleNamespace(sha256="abc", path="best.pt", about=None)
 SETTINGS = {"halo": 128, "mirror": True}
 
 
@@ -80,7 +80,7 @@ def test_a_nifti_mask_lies_in_the_image(tmp_path):
 def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
     segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a", "NA"], tmp_path)
     assert PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=True) == {"a", "NA"}
-    other = PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS)
+    other = PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", about=None), "pore", 0.5, SETTINGS)
     killed = Engine(lambda engine, name: sys.exit())  # --overwrite, killed before the first image
     other.attach(killed)
     with pytest.raises(SystemExit):
@@ -100,4 +100,6 @@ def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
     with pytest.raises(UserError, match=r"another halo .128, now 64"):
         PlainMasks(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "halo": 64}).finished(resume=True)
     with pytest.raises(UserError, match="another checkpoint"):
-        PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b"), "pore", 0.5, SETTINGS).finished(resume=True)
+        PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", about=None), "pore", 0.5, SETTINGS).finished(
+            resume=True
+        )

@@ -118,7 +118,10 @@ def export_model(
         }
     if text_inputs:
         write_text_features(model.text, folder / TEXT_FILE)
-    write_text(folder / MANIFEST, json.dumps({**about, "checkpoint": str(model.path), "files": files}, indent=2))
+    write_text(
+        folder / MANIFEST,
+        json.dumps({**about, "checkpoint": str(model.path), "model": model.about, "files": files}, indent=2),
+    )
     for name, file in files.items():
         print(f"{name:<14}{folder / file['file']}   largest difference from PyTorch {file['largest_difference']:.1e}")
 

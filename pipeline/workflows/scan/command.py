@@ -93,8 +93,6 @@ class ScanCommand:
         """
         if self._ranks.is_first and self._tracking_uri is not None:
             check_store(self._tracking_uri)
-        if self._ranks.is_first and self._model.data["about"]:
-            logger.info("model: %s", self._model.title)
         with self._ranks.joined():
             scans = [] if self._settings.stack else without_results(scans_in(self._path))
             self._ask([str(scan) for scan in scans] or [self._path])
@@ -245,6 +243,8 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
         return
     manifest = json.loads((folder / MANIFEST).read_text())
     parameters = {**manifest["request"], "checkpoint": manifest["checkpoint"], "device": manifest["device"]}
+    if about := manifest.get("model"):
+        parameters |= {"model": about["title"], "trained_on": about["trained_on"]}
     run = TrackedRun(tracking_uri, experiment_name, name, str(folder), parameters, {"vlsenet": "scan"})
     run.start({MANIFEST: manifest}, after_work=True)
     numbers = {

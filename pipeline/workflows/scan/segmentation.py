@@ -175,7 +175,7 @@ class ScanSegmentation:
         manifest: dict[str, Any] = {
             "request": journal.request,
             "checkpoint": str(self._model.path),
-            "model": self._model.data["about"],
+            "model": self._model.about,
             "model_error": {name: error.to_dict() for name, error in errors.items() if error is not None},
             "familiarity": look.to_dict(),
             "reads_prompt": self._model.reads_prompt,
