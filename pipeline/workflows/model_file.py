@@ -328,10 +328,19 @@ def load_tensors(path: str | Path, remedy: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's warnings on other files are for programmers
+            _check_sums(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of every type for foreign files
         reason = _why_unreadable(str(path), error)
         raise UserError(f"{path} can't be read as a checkpoint ({reason}); {remedy}") from error
+
+
+def _check_sums(path: str | Path) -> None:
+    """Refuse a file with a changed byte, which PyTorch would read as another weight."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:  # the first part whose sum is wrong
+                raise zipfile.BadZipFile
 
 
 def _why_unreadable(path: str, error: Exception) -> str:
@@ -346,7 +355,7 @@ def _why_unreadable(path: str, error: Exception) -> str:
     with file.open("rb") as stream:
         start = stream.read(200)
     if start.startswith(b"PK"):
-        if not zipfile.is_zipfile(file):
+        if isinstance(error, zipfile.BadZipFile) or not zipfile.is_zipfile(file):
             return "it is truncated or damaged; copy it again"
         with zipfile.ZipFile(file) as archive:
             names = [name.rpartition("/")[2] for name in archive.namelist()]

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -85,10 +86,18 @@ FOREIGN = {
     "damaged": lambda path: path.write_bytes(b"\x80\x02" + bytes(300)),
     "code in it": lambda path: torch.save({"training": Code()}, path),
     "cut off": lambda path: (torch.save({"training": {}}, path), path.write_bytes(path.read_bytes()[:-200])),
+    "a byte changed": lambda path: (torch.save({"training": {"weights": torch.ones(999)}}, path), change_a_byte(path)),
     "a model only": lambda path: torch.save({"vlsenet_format": 1}, path),
     "another program's": lambda path: torch.save({"training": {"epoch": 3}}, path),
     "no mapping": lambda path: torch.save([1, 2], path),
 }
+
+
+def change_a_byte(path: Path) -> None:
+    """In the numbers of its tensor, which PyTorch reads as another weight."""
+    data = bytearray(path.read_bytes())
+    data[data.index(np.ones(9, np.float32).tobytes()) + 20] ^= 255
+    path.write_bytes(data)
 
 
 class Code:
