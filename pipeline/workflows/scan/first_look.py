@@ -19,7 +19,7 @@ UNKNOWN = "unknown"
 #: what to do about a scan that the model does not know
 _REMEDY = (
     "To adapt the model, label a few fields or strokes of such scans, and train on them: vlsenet train my_rock "
-    "--start_from MODEL"
+    "--output_dir runs/adapted --start_from MODEL"
 )
 
 
