@@ -260,23 +260,28 @@ def model_content(
             "one_micrograph": data.one_micrograph,
             "train_images": list(dict.fromkeys([*own, *(origin.data["train_images"] if origin else ())])),
             "start_from": origin.sha256 if origin else None,
-            "held_out": _held_out(data, areas or {}),
+            "held_out": _held_out(data, areas or {}, origin.data["train_images"] if origin else ()),
         },
         "versions": {"vlsenet": pipeline.__version__, "torch": str(torch.__version__), "monai": monai.__version__},
     }
 
 
 def _held_out(
-    data: DatasetIndex, areas: Mapping[str, Sequence[Mapping[str, float]]]
+    data: DatasetIndex, areas: Mapping[str, Sequence[Mapping[str, float]]], known: Iterable[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Area fractions of validation images with their sources; parts of a micrograph that was trained on say nothing."""
+    """Area fractions of validation images with their sources, by phase.
+
+    Parts of a micrograph that was trained on say nothing, nor do images that the model before was trained on (`known`,
+    their SHA-256).
+    """
     if data.one_micrograph or not areas:
         return {}
-    samples = data.select("val")
+    samples, seen = data.select("val"), set(known)
     return {
         phase: [
             {"source": samples[int(image["number"])].source, **{k: v for k, v in image.items() if k != "number"}}
             for image in images
+            if samples[int(image["number"])].image_sha256 not in seen
         ]
         for phase, images in areas.items()
     }

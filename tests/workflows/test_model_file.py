@@ -75,6 +75,26 @@ def test_a_model_of_several_phases_has_a_threshold_for_each(tmp_path):
         load_model(str(tmp_path / "best.pt"), flatten_shading=True)
 
 
+def test_validation_images_that_an_earlier_training_knew_are_no_evidence(saved, tmp_path):
+    _, network = saved
+    samples = [SimpleNamespace(source=name, image_sha256=name * 2, split="val") for name in "ab"]
+    values = LabelValues.of_pore(2)
+    known = {"phases": values.phases, "values": (values,), "one_micrograph": False, "pore_label": 2}
+    data = SimpleNamespace(samples=samples, select=lambda split: samples, fingerprint=lambda: {"hash": "f00d"}, **known)
+    text = build_text_store(build_text_source("random"), ["pore"])
+    areas = {"pore": [{"number": n, "found": 0.1, "true": 0.2, "pixels": 9} for n in (0, 1)]}
+
+    def sources(**of_data) -> list[str]:
+        origin = SimpleNamespace(data={"train_images": of_data.pop("before", [])}, sha256="0")
+        of = SimpleNamespace(**{**vars(data), **of_data})
+        kept = model_content(network, SETTINGS, text, of, {}, origin=origin, areas=areas)["data"]["held_out"]
+        return [image["source"] for image in kept.get("pore", [])]
+
+    assert sources() == ["a", "b"]
+    assert sources(before=["aa"]) == ["b"]
+    assert sources(one_micrograph=True) == []
+
+
 def test_shading_that_the_training_left_in_is_told(saved, caplog):
     load_model(str(saved[0]), flatten_shading=False)
     assert not caplog.records
