@@ -113,6 +113,7 @@ def test_mistakes_are_told_at_once(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("VLSENET_CHECKPOINT", raising=False)
+    monkeypatch.setattr("pipeline.cli.paths.default_model", lambda: None)  # as where the package was built without it
     (tmp_path / "a.tif").write_bytes(b"II*\0")
     assert main(arguments) == MISTAKE
     captured = capsys.readouterr()
