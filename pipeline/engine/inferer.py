@@ -51,10 +51,13 @@ class MicrographInferer(Inferer):
         text: torch.Tensor,
         tokens: torch.Tensor,
         pixel_size_nm: torch.Tensor | None = None,
+        named: torch.Tensor | None = None,
         name: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> torch.Tensor:
         """Probability of each phase (N, K, H, W), float32, 0 to 1; 0 where there is no rock.
+
+        A network that takes a pass of its decoder for each phrase is asked for the named phases only.
 
         Args:
             inputs: images (N, 1, H, W), grey values as their files have them, without info bars.
@@ -63,6 +66,8 @@ class MicrographInferer(Inferer):
             text: feature of each image's prompt (N, D), or of those of K phases (N, K, D).
             tokens: features of its tokens (N, L, D), or (N, K, L, D).
             pixel_size_nm: pixel height and width of each image (N, 2), nanometres; NaN or None: not known.
+            named: which phases are wanted of each image (N, K), truth values; None: all. Where a network takes a pass
+                for each, the others are 0.
             name: of each image, for messages.
             kwargs: none; they belong to the interface.
 
@@ -72,11 +77,20 @@ class MicrographInferer(Inferer):
         images = torch.as_tensor(inputs).detach().cpu().numpy()
         names = name or [f"image {number}" for number in range(len(images))]
         sizes = [None] * len(images) if pixel_size_nm is None else pixel_size_nm.cpu().tolist()
-        maps = [
-            self._predict(image, cast(nn.Module, network), TextFeatures(*features), size, called, inputs.device)
-            for (image,), *features, size, called in zip(images, text, tokens, sizes, names, strict=True)
-        ]
-        return torch.from_numpy(np.stack(maps)).to(inputs.device)
+        every = torch.ones(len(images), text.shape[1] if text.dim() == 3 else 1, dtype=torch.bool)
+        asked = named.cpu().bool() if named is not None and getattr(network, "BY_PHRASE", False) else every
+        result = torch.zeros(*every.shape, *images.shape[2:])
+        for place, (image,), *features, which, size, called in zip(
+            result, images, text, tokens, asked, sizes, names, strict=True
+        ):
+            if not which.all():
+                features = [feature[which.to(feature.device)] for feature in features]
+            if which.any():
+                found = self._predict(
+                    image, cast(nn.Module, network), TextFeatures(*features), size, called, inputs.device
+                )
+                place[which] = torch.from_numpy(found)
+        return result.to(inputs.device)
 
     def _predict(
         self,

@@ -96,7 +96,7 @@ class PhaseTargetsd(MapTransform):
 
     Args:
         keys: of the codes.
-        named_key: which phases the sample's data set has labels for; is taken out.
+        named_key: which phases the sample's data set has labels for.
     """
 
     def __init__(self, keys: KeysCollection, named_key: str = "named") -> None:
@@ -105,7 +105,7 @@ class PhaseTargetsd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         out = dict(data)
-        named = np.asarray(out.pop(self._named_key), bool)
+        named = np.asarray(out[self._named_key], bool)
         for key in self.key_iterator(out):
             (codes,) = convert_to_numpy(out[key])
             out[key] = torch.from_numpy(targets(codes, named))
