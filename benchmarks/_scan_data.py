@@ -55,12 +55,14 @@ def write_scan(path: Path, side: int, seed: int = 0) -> None:
     )
 
 
-def write_model(path: Path, network: str = "vlsenet", features: Sequence[int] | None = None) -> None:
+def write_model(
+    path: Path, network: str = "vlsenet", features: Sequence[int] | None = None, reach: int | None = None
+) -> None:
     """Write a model file with untrained weights: the small preset, or of the widths given."""
     torch.manual_seed(0)
     source = build_text_source("learned")
     learned = network == "vlsenet"
-    settings = {"network": network, "text_dim": source.dim, "norm": "instance", "learned_text": learned}
+    settings = {"network": network, "text_dim": source.dim, "norm": "instance", "learned_text": learned, "reach": reach}
     if features is not None:
         settings["features"] = list(features)
     made = build_network(**settings)

@@ -36,7 +36,7 @@ CHOICES: dict[str, int | None] = {"none": None, **{f"{reach}px": reach for reach
 _WIDTH = 32
 _EMBEDDED = 16
 #: what is added to the fine features starts near zero: the network starts near the one without surroundings
-_START = 1e-3
+_START = 0.01
 #: pixels of the view beyond the cells that the dilated convolutions reach, for the first 3 x 3 convolution
 _BORDER = 1
 
@@ -90,24 +90,6 @@ class Around(NamedTuple):
     last: torch.Tensor
 
 
-class DilatedStep(nn.Module):
-    """`x + conv1x1(act(conv3x3(x)))`, the latter dilated and not padded: (N, C, H, W) -> (N, C, H - 2 d, W - 2 d)."""
-
-    def __init__(self, channels: int, dilation: int) -> None:
-        super().__init__()
-        self.dilation = dilation
-        self.look = Convolution(
-            2, channels, channels, kernel_size=3, dilation=dilation, padding=0, act=ACTIVATION, norm=None
-        )
-        self.mix = Convolution(2, channels, channels, kernel_size=1, conv_only=True)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """One step further into the surroundings."""
-        d = self.dilation
-        result: torch.Tensor = x[:, :, d:-d, d:-d] + self.mix(self.look(x))
-        return result
-
-
 class Surroundings(nn.Module):
     """The branch that reads the view, and where it joins a U-Net: at the bottleneck, and before the last convolution.
 
@@ -124,16 +106,21 @@ class Surroundings(nn.Module):
     def __init__(self, reach: int, bottleneck: int, last: int) -> None:
         super().__init__()
         self.reach = reach
-        self.embed = nn.Sequential(
-            Convolution(2, CHANNELS, _EMBEDDED, kernel_size=3, padding=0, act=ACTIVATION, norm=None),
-            Convolution(2, _EMBEDDED, _WIDTH, strides=2, kernel_size=2, padding=0, act=ACTIVATION, norm=None),
+
+        def convolution(inputs: int, outputs: int, **size: int) -> nn.Module:
+            return Convolution(2, inputs, outputs, padding=0, act=ACTIVATION, norm=None, **size)
+
+        self.branch = nn.Sequential(
+            convolution(CHANNELS, _EMBEDDED, kernel_size=3),
+            convolution(_EMBEDDED, _WIDTH, strides=2, kernel_size=2),
+            *(convolution(_WIDTH, _WIDTH, kernel_size=3, dilation=dilation) for dilation in DILATIONS[reach]),
         )
-        self.steps = nn.Sequential(*(DilatedStep(_WIDTH, dilation) for dilation in DILATIONS[reach]))
         self.to_bottleneck, self.to_last = (
             Convolution(2, _WIDTH, channels, kernel_size=1, conv_only=True) for channels in (bottleneck, last)
         )
-        for name, values in (*self.to_bottleneck.named_parameters(), *self.to_last.named_parameters()):
-            nn.init.zeros_(values) if name.endswith("bias") else nn.init.normal_(values, std=_START)
+        self.apply(_as_without_norm)
+        for joint in (self.to_bottleneck, self.to_last):
+            nn.init.normal_(next(joint.parameters()), std=_START)
 
     def forward(self, view: torch.Tensor | None, image: torch.Tensor, bottleneck: torch.Tensor) -> Around:
         """
@@ -145,11 +132,18 @@ class Surroundings(nn.Module):
         Raises:
             ValueError: no view, or one that does not fit the window.
         """
-        features = F.leaky_relu(
-            self.steps(self.embed(check_view(view, image, self.reach))), ACTIVATION[1]["negative_slope"]
-        )
+        features = self.branch(check_view(view, image, self.reach))
         features = crop_to(features, bottleneck)  # they have its size, which a recorded graph would not know
         return Around(self.to_bottleneck(features), self.to_last(features))
+
+
+def _as_without_norm(module: nn.Module) -> None:
+    """Weights that keep the spread of features from layer to layer, where no norm does: with PyTorch's own, which
+    halve it each time, the branch learns half as fast."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, ACTIVATION[1]["negative_slope"])
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def check_view(view: torch.Tensor | None, image: torch.Tensor, reach: int) -> torch.Tensor:
