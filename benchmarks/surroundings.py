@@ -46,7 +46,9 @@ def network_ratios(reach: int, size: int, device: torch.device, repeats: int, no
             made.to(device, memory_format=memory_format(norm))
             patch, window = (torch.randn(n, 1, side, side, device=device) for n, side in ((PATCHES, PATCH), (1, size)))
 
-            def step(network=made, patch=patch, view=no_view(patch, own)) -> None:
+            around = no_view(patch, own)
+
+            def step(network=made, patch=patch, view=around) -> None:
                 with autocast("auto", patch.device):
                     logits = network(patch, view=view)
                 logits.float().square().mean().backward()

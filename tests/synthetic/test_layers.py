@@ -35,7 +35,7 @@ def test_pores_of_both_phases_look_alike() -> None:
     for phase in (1, 2):
         labels = [ndimage.label(sample.label == phase)[0] for sample in SAMPLES]
         areas.append(np.concatenate([np.bincount(found.ravel())[1:] for found in labels]))
-    assert np.median(areas[0]) == pytest.approx(np.median(areas[1]), rel=0.15)
+    assert np.median(areas[0]) == pytest.approx(np.median(areas[1]), rel=0.25)
 
 
 def test_the_layer_holds_one_of_them_and_the_rest_the_other() -> None:
