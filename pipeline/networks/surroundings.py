@@ -10,7 +10,7 @@ that would have to be pinned. The view is as much larger than the window as the 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from monai.networks.blocks import Convolution
@@ -107,7 +107,7 @@ class Surroundings(nn.Module):
         super().__init__()
         self.reach = reach
 
-        def convolution(inputs: int, outputs: int, **size: int) -> nn.Module:
+        def convolution(inputs: int, outputs: int, **size: Any) -> nn.Module:
             return Convolution(2, inputs, outputs, padding=0, act=ACTIVATION, norm=None, **size)
 
         self.branch = nn.Sequential(
