@@ -10,6 +10,7 @@ that would have to be pinned. The view is as much larger than the window as the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -162,9 +163,22 @@ def check_view(view: torch.Tensor | None, image: torch.Tensor, reach: int) -> to
     return view
 
 
-def with_surroundings(x: torch.Tensor, last: torch.Tensor | None) -> torch.Tensor:
-    """The last features (N, D, H, W) with what the surroundings add (N, D, H / 16, W / 16); None: nothing."""
+def with_surroundings(
+    head: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor, last: torch.Tensor | None
+) -> torch.Tensor:
+    """Logits (N, K, H, W) of the last features (N, D, H, W) and what the surroundings add to them.
+
+    The head is linear, and so is enlarging: a few maps of logits are enlarged in place of all features, which at full
+    resolution would cost as much as a convolution.
+
+    Args:
+        head: from features to logits, linear but for a bias.
+        x: the last features.
+        last: what is added to them, (N, D, H / 16, W / 16); None: nothing.
+    """
+    logits = head(x)
     if last is None:
-        return x
-    # sixteen times as large: in a recorded graph, the size of the features says so
-    return x + F.interpolate(last, x.shape[2:], mode="bilinear", align_corners=False).to(x.dtype)
+        return logits
+    added = head(last) - head(torch.zeros_like(last))
+    # sixteen times as large: in a recorded graph, the size of the logits says so
+    return logits + F.interpolate(added, logits.shape[2:], mode="bilinear", align_corners=False).to(logits.dtype)

@@ -146,4 +146,4 @@ class UNet(BasicUNet):
         x = self.upcat_3(x, x3)
         x = self.upcat_2(x, x2)
         x = self.upcat_1(x, x1)
-        return crop_to(self.final_conv(with_surroundings(x, encoded.around)), encoded.image)
+        return crop_to(with_surroundings(self.final_conv, x, encoded.around), encoded.image)

@@ -204,9 +204,12 @@ class VLSENet(UNet):
         x = self.lscm.calibrate_decoder(1, x, text)
 
         x = self.upcat_1(x, self.skip_gates[0](skips[0], x))
-        x = with_surroundings(self.lscm.calibrate_decoder(0, x, text), encoded.around)
+        x = self.lscm.calibrate_decoder(0, x, text)
 
-        logits = self.lscm.calibrate_logits(self.final_conv(x), x, text)
+        def head(features: torch.Tensor) -> torch.Tensor:
+            return self.lscm.calibrate_logits(self.final_conv(features), features, text)
+
+        logits = with_surroundings(head, x, encoded.around)
         return crop_to(logits, encoded.image), bottleneck
 
     def _asked(

@@ -9,7 +9,16 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.networks import SegmentationLoss, VLSENet, build_network, inference_form, pin_statistics, reach_of
-from pipeline.networks.surroundings import CHOICES, FACTOR, REACHES, Surroundings, no_view, surroundings_of, view_side
+from pipeline.networks.surroundings import (
+    CHOICES,
+    FACTOR,
+    REACHES,
+    Surroundings,
+    no_view,
+    surroundings_of,
+    view_side,
+    with_surroundings,
+)
 from pipeline.networks.unet import UNet
 from pipeline.options.configs import SURROUNDINGS
 from tests.networks.cases import ALL_ON, FEATURES, TEXT_DIM, batch
@@ -118,6 +127,14 @@ def test_the_whole_window_may_lie_inside_of_a_layer(network: str) -> None:
         low, high = (trained(**{**inputs, "view": view}) for view in flat)
     shift = high - low
     assert shift.mean().abs() > 2 * shift.std()
+
+
+def test_logits_enlarged_are_those_of_features_enlarged() -> None:
+    torch.manual_seed(0)
+    head, x, last = torch.nn.Conv2d(6, 2, 1), torch.randn(2, 6, 48, 32), torch.randn(2, 6, 3, 2)
+    enlarged = torch.nn.functional.interpolate(last, scale_factor=16, mode="bilinear")
+    torch.testing.assert_close(with_surroundings(head, x, last), head(x + enlarged), rtol=1e-4, atol=1e-5)
+    assert torch.equal(with_surroundings(head, x, None), head(x))
 
 
 @pytest.mark.parametrize("network", NETWORKS)
