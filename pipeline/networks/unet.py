@@ -122,20 +122,11 @@ class UNet(BasicUNet):
         x2 = self.down_1(x1)
         x3 = self.down_2(x2)
         x4 = self.down_3(x3)
-        return self._encoded((x1, x2, x3, x4), self.down_4(x4), image, view)
-
-    def _encoded(
-        self,
-        skips: tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor],
-        bottleneck: torch.Tensor,
-        image: torch.Tensor,
-        view: torch.Tensor | None,
-    ) -> Encoded:
-        """With what the surroundings add, where the network sees them."""
+        bottleneck = self.down_4(x4)
         if self.surroundings is None:
-            return Encoded(skips, bottleneck, image)
+            return Encoded((x1, x2, x3, x4), bottleneck, image)
         around = self.surroundings(view, image, bottleneck)
-        return Encoded(skips, bottleneck + around.bottleneck.to(bottleneck.dtype), image, around.last)
+        return Encoded((x1, x2, x3, x4), bottleneck + around.bottleneck.to(bottleneck.dtype), image, around.last)
 
     def decode(
         self, encoded: Encoded, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None

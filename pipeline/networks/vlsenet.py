@@ -14,7 +14,6 @@ from pipeline.networks.context import ContextBlock
 from pipeline.networks.inputs import (
     Encoded,
     SegmentationOutput,
-    check_image,
     check_mask,
     check_text,
     crop_to,
@@ -149,13 +148,9 @@ class VLSENet(UNet):
         Raises:
             ValueError: an image that does not fit the network.
         """
-        check_image(image, self.in_channels)
-        x1 = self.conv_0(pad_to_stride(image))
-        x2 = self.down_1(x1)
-        x3 = self.down_2(x2)
-        x4 = self.down_3(x3)
-        skips = x1, x2, x3, self.asrm_skip(x4)
-        return self._encoded(skips, self.down_4(x4), image, view)
+        encoded = super().encode(image, view)
+        *skips, deepest = encoded.skips
+        return encoded._replace(skips=(*skips, self.asrm_skip(deepest)))
 
     def decode(
         self, encoded: Encoded, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
