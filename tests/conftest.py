@@ -65,9 +65,10 @@ def make_store(_new_stores_are_copies: None) -> Callable[[Path], str]:
 
 @pytest.fixture(autouse=True)
 def _logs_reach_pytest():
-    """The bundle's logging.conf, applied by tests that run it, keeps the package's log from pytest's caplog."""
+    """The bundle's logging.conf, applied by tests that run it, changes the package's log for all later tests."""
     logger = logging.getLogger("vlsenet")
     logger.propagate, logger.disabled = True, False
+    logger.setLevel(logging.NOTSET)
     logger.handlers.clear()  # its own, which writes to a stream that is gone
 
 
