@@ -119,6 +119,7 @@ def test_more_epochs_go_on_in_the_same_run(work, trained):
     assert [value.step for value in client.get_metric_history(run.info.run_id, "val_dice")] == [1, 2, 3]
 
 
+@pytest.mark.slow  # that networks compile to one graph is tested of each
 def test_a_compiled_training_is_the_same(work, trained):
     behind = work / "quick.yaml"  # PyTorch's code generator takes minutes, on one core
     behind.write_text("train::trainer::compile_kwargs: {mode: '@compile', backend: eager}")

@@ -61,7 +61,9 @@ def test_unet_by_torch_export(unet: ExportSource, tmp_path: Path) -> None:
     assert extra["about.json"] == ABOUT
 
 
-@pytest.mark.parametrize("kind", ["torchscript", "torch_export", pytest.param("onnx", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "kind", ["torchscript", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("torch_export", "onnx"))]
+)
 def test_surroundings_are_a_second_input(tmp_path: Path, kind: str) -> None:
     source = source_of(tmp_path, network="unet", reach=240)
     assert source.model.network.surroundings is not None
