@@ -144,7 +144,7 @@ def test_a_compiler_that_fails_is_told_in_one_line(work):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_weights(work):
-    options = {"dataset_dir": "rock", "max_epochs": 3, **QUICK}
+    options = {"dataset_dir": "rock", "max_epochs": 5, **QUICK}  # enough for the signal to come in time
     bundle(work, "train", output_dir="whole", **options)
     process = started(work, words("train", output_dir="stopped", **options))
     last = work / "stopped" / "checkpoints" / "last.pt"
