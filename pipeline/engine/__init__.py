@@ -2,8 +2,8 @@
 
 Comes in: a volume (`images`), the network with its text, `PredictionSettings`. Goes out: probabilities in memory
 (`inferer.MicrographInferer`, for any MONAI evaluator) or a store of mask and probability with its journal
-(`prediction.write_chunks`). Both are `prediction.ChunkPredictor`, whose loop is MONAI's `PatchInferer` between our own
-splitter and merger; docs/guide/evaluation.md says where that goes beyond MONAI's sliding window.
+(`chunk_writer.write_chunks`). Both are `prediction.ChunkPredictor`, whose loop is MONAI's `PatchInferer` between our
+own splitter and merger; docs/guide/evaluation.md says where that goes beyond MONAI's sliding window.
 
 What changes the bytes of a segmentation belongs to the journal's request, or raises `FORMAT_VERSION`.
 """

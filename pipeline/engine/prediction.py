@@ -1,4 +1,4 @@
-"""The prediction engine: the probability of each phase, window by window, into memory or onto the disk."""
+"""The prediction engine: the probability of each phase, window by window."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ import numpy as np
 import torch
 from monai.inferers import Merger, PatchInferer, Splitter
 from torch import nn
-from tqdm.auto import tqdm
 
-from pipeline.engine.journal import Journal
 from pipeline.engine.pinned_network import SIDE, TILES, WindowNetwork, pinned, prompted, rock_places, tiles_at
-from pipeline.engine.store import ScanStore
 from pipeline.errors import UserError
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground, ShadingChoice
@@ -373,58 +370,3 @@ def predictor_for(
         network = pinned(network, tiles, features, settings.precision, is_image, view)
     run = prompted(network, features, settings.precision, settings.mirror)
     return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits, around)
-
-
-def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
-    """Numbers of the chunks that are still to be written, in order."""
-    plan = store.plan
-    done = {index for index in journal.entries() if store.has_chunk(index)}
-    if done:
-        megapixels = sum(plan[index].area for index in done) / 1e6
-        logger.info("%d of %d chunks (%.1f megapixels) are already finished", len(done), len(plan), megapixels)
-    return [index for index in range(len(plan)) if index not in done]
-
-
-def write_chunks(
-    predictor: ChunkPredictor, store: ScanStore, journal: Journal, thresholds: Sequence[float], indices: Sequence[int]
-) -> None:
-    """Predict chunks and write them; reading, network and writing overlap.
-
-    Args:
-        predictor: of the chunks.
-        store: where they go.
-        journal: notes those that are on the disk.
-        thresholds: of each phase, as for `decided`.
-        indices: numbers of the chunks.
-
-    Raises:
-        UserError: a part of the scan can't be read, or the disk refuses. What is in the journal stays.
-    """
-    plan = store.plan
-
-    def write(index: int, probability: np.ndarray) -> int:
-        chunk = plan[index]
-        rock = predictor.foreground.rock(plan, chunk)
-        journal.add(index, store.write_chunk(index, probability, thresholds, rock))
-        return chunk.area
-
-    total = sum(plan[index].area for index in indices)
-    with (
-        tqdm(total=total, unit="px", unit_scale=True, desc="segmenting", mininterval=1, disable=not indices) as bar,
-        ThreadPoolExecutor(THREADS, thread_name_prefix="writer") as writers,
-    ):
-        writing: deque[Future[int]] = deque()
-
-        def submit(index: int, probability: np.ndarray) -> None:
-            writing.append(writers.submit(write, index, probability))
-            # bounded: a slow disk holds the network up, and memory does not fill
-            while writing and (writing[0].done() or len(writing) > 2 * THREADS):
-                bar.update(writing.popleft().result())
-
-        try:
-            predictor(indices, submit)
-            while writing:
-                bar.update(writing.popleft().result())
-        finally:
-            for future in writing:
-                future.cancel()

@@ -14,7 +14,7 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
-from pipeline.workflows.model_file import load_tensors
+from pipeline.workflows.tensor_file import load_tensors
 
 logger = logging.getLogger("vlsenet")
 

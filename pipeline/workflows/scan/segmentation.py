@@ -12,7 +12,8 @@ import torch
 
 from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
-from pipeline.engine.prediction import ChunkPredictor, chunks_left, predictor_for, write_chunks
+from pipeline.engine.chunk_writer import chunks_left, write_chunks
+from pipeline.engine.prediction import ChunkPredictor, predictor_for
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import BOTH, Foreground
