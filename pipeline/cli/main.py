@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import pipeline
-from pipeline.cli import bundle_commands, compare, experiment, info, prepare, prompts, rerun, send, synthetic
+from pipeline.cli import bundle_commands, compare, convert, experiment, info, prepare, prompts, rerun, send, synthetic
 from pipeline.cli.console import EXIT_STATUS, run_command, spelling
 from pipeline.cli.parser import Command, CommandParser
 from pipeline.errors import SUCCESS
@@ -14,6 +14,7 @@ from pipeline.wording import nearest
 
 COMMANDS: dict[str, Command] = {
     "segment": bundle_commands.SEGMENT,
+    "convert": convert.COMMAND,
     "info": info.COMMAND,
     "prepare": prepare.COMMAND,
     "prompts": prompts.COMMAND,

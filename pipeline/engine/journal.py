@@ -99,6 +99,15 @@ class Journal:
         return begun is not None and same and _is_finished(Path(folder), begun)
 
     @staticmethod
+    def finished_in(folder: str | Path) -> tuple[dict[str, Any], dict[int, BlockCounts]] | None:
+        """Request and entries of the finished segmentation in a folder, which nothing is written to; None where there
+        is none, or it is not finished."""
+        begun = _read(Path(folder) / _REQUEST)
+        if begun is None or not _is_finished(Path(folder), begun):
+            return None
+        return begun["request"], _entries(Path(folder), begun["key"])
+
+    @staticmethod
     def reopen(folder: str | Path) -> None:
         """Mark a finished segmentation as unfinished, so that it resumes: some of its results were removed.
 
@@ -162,14 +171,7 @@ class Journal:
 
     def entries(self) -> dict[int, BlockCounts]:
         """Pixels of the phases and of rock in the blocks of all processes' finished chunks, by number, ascending."""
-        found: dict[int, BlockCounts] = {}
-        for path in sorted(self.folder.glob("chunks-*.jsonl")):
-            with path.open("rb") as lines:
-                for line in lines:
-                    record = self._parse(line)
-                    if record is not None:
-                        found[record["chunk"]] = BlockCounts(np.array(record["pore"]), np.array(record["rock"]))
-        return dict(sorted(found.items()))
+        return _entries(self.folder, self._key)
 
     def finish(self, summary: Mapping[str, Any]) -> None:
         """Mark the whole segmentation as finished: the same request is then refused without `overwrite`.
@@ -190,13 +192,26 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _parse(self, line: bytes) -> dict[str, Any] | None:
-        """The record of a line, or None where it is torn, damaged or of another run."""
-        checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if checksum != b"%08x" % zlib.crc32(text):
-            return None
-        key, record = json.loads(text)
-        return record if key == self._key else None
+
+def _entries(folder: Path, key: str) -> dict[int, BlockCounts]:
+    """The counts of all chunks that the run with this key has finished, by number, ascending."""
+    found: dict[int, BlockCounts] = {}
+    for path in sorted(folder.glob("chunks-*.jsonl")):
+        with path.open("rb") as lines:
+            for line in lines:
+                record = _parse(line, key)
+                if record is not None:
+                    found[record["chunk"]] = BlockCounts(np.array(record["pore"]), np.array(record["rock"]))
+    return dict(sorted(found.items()))
+
+
+def _parse(line: bytes, own_key: str) -> dict[str, Any] | None:
+    """The record of a line, or None where it is torn, damaged or of another run."""
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if checksum != b"%08x" % zlib.crc32(text):
+        return None
+    key, record = json.loads(text)
+    return record if key == own_key else None
 
 
 def _is_finished(folder: Path, begun: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
 import nibabel as nib
@@ -123,22 +124,13 @@ def export_tiff(
     """
     path = Path(path)
     depth = store.shapes[0][0]
-    name = "phases" if store.labelled else "mask"
-    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": name}
+    metadata = _ome_metadata("phases" if store.labelled else "mask", depth, pixel_size_nm, slice_spacing_nm, identity)
     if store.labelled:
         metadata["Description"] = _meaning(store.phases)
-    if identity:
-        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {name}"))
-    if pixel_size_nm:
-        for axis in "XY":
-            metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
-    if slice_spacing_nm and depth > 1:
-        metadata |= {"PhysicalSizeZ": slice_spacing_nm, "PhysicalSizeZUnit": "nm"}
     side = store.plan.chunk
     try:
         with atomic_path(path) as partial, tifffile.TiffWriter(partial, bigtiff=_is_big(store), ome=True) as tiff:
             for level, shape in enumerate(store.shapes):
-                per_cm = 1e7 / (pixel_size_nm * 2**level) if pixel_size_nm else 1.0
                 tiff.write(
                     _tiles(store, level),
                     shape=shape if depth > 1 else shape[1:],
@@ -146,14 +138,87 @@ def export_tiff(
                     tile=(side, side),
                     compression="zlib",
                     photometric="minisblack",
-                    resolution=(per_cm, per_cm),
-                    resolutionunit="CENTIMETER" if pixel_size_nm else "NONE",
+                    **_resolution(pixel_size_nm and pixel_size_nm * 2**level),
                     subifds=len(store.shapes) - 1 if level == 0 else None,
                     subfiletype=1 if level else 0,
                     metadata=metadata if level == 0 else None,
                 )
     except OSError as error:
         raise write_error(path, error) from error
+
+
+def write_label_tiff(
+    path: str | Path,
+    plan: ChunkPlan,
+    dtype: type[np.generic],
+    bands: Iterable[np.ndarray],
+    *,
+    name: str,
+    pixel_size_nm: float | None = None,
+    slice_spacing_nm: float | None = None,
+    identity: str = "",
+) -> None:
+    """Write a label image of the output of a plan as a tiled, compressed OME-TIFF of one level.
+
+    Args:
+        path: by custom ``*.ome.tif``; it appears when it is whole.
+        plan: whose output it is.
+        dtype: of the pixels.
+        bands: of the rows of each row of chunks (h, W), from the top of the first slice on.
+        name: of the image.
+        pixel_size_nm: nanometres, if known.
+        slice_spacing_nm: distance of slices, nanometres, if known.
+        identity: as for `export_tiff`.
+
+    Raises:
+        UserError: the disk is full or refuses.
+    """
+    path = Path(path)
+    depth, height, width = plan.shape
+    side = plan.chunk
+    try:
+        big = depth * height * width * np.dtype(dtype).itemsize >= _BIGTIFF_FROM
+        with atomic_path(path) as partial, tifffile.TiffWriter(partial, bigtiff=big, ome=True) as tiff:
+            tiff.write(
+                _cut(bands, side, dtype),
+                shape=plan.shape if depth > 1 else (height, width),
+                dtype=dtype,
+                tile=(side, side),
+                compression="zlib",
+                photometric="minisblack",
+                **_resolution(pixel_size_nm),
+                metadata=_ome_metadata(name, depth, pixel_size_nm, slice_spacing_nm, identity),
+            )
+    except OSError as error:
+        raise write_error(path, error) from error
+
+
+def _cut(bands: Iterable[np.ndarray], side: int, dtype: type[np.generic]) -> Iterator[np.ndarray]:
+    """Tiles of bands, from left to right; one at an edge is stored in full."""
+    for band in bands:
+        for left in range(0, band.shape[1], side):
+            pixels = band[:, left : left + side].astype(dtype)
+            yield np.pad(pixels, [(0, side - length) for length in pixels.shape])
+
+
+def _ome_metadata(
+    name: str, depth: int, pixel_size_nm: float | None, slice_spacing_nm: float | None, identity: str
+) -> dict[str, object]:
+    metadata: dict[str, object] = {"axes": "ZYX" if depth > 1 else "YX", "Name": name}
+    if identity:
+        metadata["UUID"] = str(uuid5(NAMESPACE_OID, f"{identity} {name}"))
+    if pixel_size_nm:
+        for axis in "XY":
+            metadata |= {f"PhysicalSize{axis}": pixel_size_nm, f"PhysicalSize{axis}Unit": "nm"}
+    if slice_spacing_nm and depth > 1:
+        metadata |= {"PhysicalSizeZ": slice_spacing_nm, "PhysicalSizeZUnit": "nm"}
+    return metadata
+
+
+def _resolution(pixel_size_nm: float | None) -> dict[str, Any]:
+    """The pixel size in the TIFF's own tags."""
+    per_cm = 1e7 / pixel_size_nm if pixel_size_nm else 1.0
+    return {"resolution": (per_cm, per_cm), "resolutionunit": "CENTIMETER" if pixel_size_nm else "NONE"}
 
 
 def export_nifti(

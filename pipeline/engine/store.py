@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ import numpy as np
 from numcodecs import Blosc
 
 from pipeline.engine.block_counts import BlockCounts, count_blocks
+from pipeline.engine.journal import request_hash
 from pipeline.engine.ome_metadata import LABELS, array_metadata, level_shapes, ome_groups
 from pipeline.errors import UserError
 from pipeline.files import make_folders, partial_path, sync_folder, write_durably, write_error
+from pipeline.images.rectangles import Roi
 from pipeline.phases import PORE, decided
 from pipeline.tiling.chunk_plan import ChunkPlan
 
@@ -128,6 +130,26 @@ class ScanStore:
         mark = _read_mark(Path(path))
         if mark is None or mark.get("plan") != plan.hash:
             raise UserError(f"{path} does not belong to this segmentation: its chunks are laid out differently")
+        return cls(Path(path), plan, mark.get("phases", (PORE,)))
+
+    @classmethod
+    def finished(cls, path: str | Path, request: Mapping[str, Any]) -> ScanStore:
+        """The store of a finished segmentation, without its scan.
+
+        Args:
+            path: of the store.
+            request: of its journal.
+
+        Raises:
+            UserError: there is no such store, or it is of another request.
+        """
+        mark = _read_mark(Path(path))
+        if mark is None or mark.get("request") != request_hash(request):
+            raise UserError(f"{path} is missing, or not of this segmentation: segment the scan again with --overwrite")
+        x, y, width, height = request["region"]
+        depth = json.loads((Path(path) / "0" / ".zarray").read_text())["shape"][-3]
+        # what lies beyond the region is not known, and not needed: chunks are laid out from the region's corner
+        plan = ChunkPlan(y + height, x + width, depth, request["chunk_size"], roi=Roi(x, y, width, height))
         return cls(Path(path), plan, mark.get("phases", (PORE,)))
 
     def write_chunk(

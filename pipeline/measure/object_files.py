@@ -20,6 +20,9 @@ class ObjectFiles:
         labels: NIfTI of a stack, the number of its object in each voxel.
         volume: picture of a stack.
         figures: what the names of figures begin with.
+
+    The files of `vlsenet convert` follow from the table's name: `numbered`, a label image of the table's numbers, and
+    the outlines `geojson` and `rois`.
     """
 
     table: str = "pores"
@@ -27,6 +30,21 @@ class ObjectFiles:
     labels: str = "labels.nii.gz"
     volume: str = "figures/volume.png"
     figures: str = ""
+
+    @property
+    def numbered(self) -> str:
+        """Label image in which a pixel has the number of its object's row in the table."""
+        return f"{self.table}_numbered.ome.tif"
+
+    @property
+    def geojson(self) -> str:
+        """Outlines for QuPath."""
+        return f"{self.table}.geojson"
+
+    @property
+    def rois(self) -> str:
+        """Outlines for ImageJ and Fiji."""
+        return f"{self.table}_rois.zip"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -40,7 +58,15 @@ _LONGEST = 100
 #: of pores
 PORE_FILES = ObjectFiles()
 #: what the files of the other phases are called, whatever their names
-PATTERNS = ("objects_*.csv", "objects_*.parquet", "labels_*.nii.gz", "figures/*_volume.png")
+PATTERNS = (
+    "objects_*.csv",
+    "objects_*.parquet",
+    "objects_*_numbered.ome.tif",
+    "objects_*.geojson",
+    "objects_*_rois.zip",
+    "labels_*.nii.gz",
+    "figures/*_volume.png",
+)
 
 
 def object_files(phases: Sequence[str]) -> list[ObjectFiles]:

@@ -52,6 +52,14 @@ OF_COMMANDS: tuple[Option, ...] = (
         0.005,  # half a point of Dice; on the processor of the first run the numbers are the same to the last bit
         metavar="T",
     ),
+    # ---- convert
+    Option("formats", Names(("tiff", "nifti", "instances", "geojson", "roi", "csv"), least=1), ("convert",),
+        "what to write: the mask as OME-TIFF or NIfTI, numbered objects, outlines for QuPath or Fiji, figures' data",
+        required=True, metavar="tiff,nifti,instances,geojson,roi,csv"),
+    Option("output_dir", Text(), ("convert",), "folder of the files", otherwise="that of the results", metavar="DIR"),
+    Option("most_outlines", Whole(1), ("convert",), "outlined objects of each phase, the largest first", 20000),
+    Option("tolerance", Number(ends="[)"), ("convert",), "how far an outline may leave the true one", 0.5,
+        unit="pixels", metavar="PX"),
     # ---- info
     Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
     Option("scale_bar_png", PathText(), ("info",), "write a picture of the scale bar as it was read", metavar="FILE"),

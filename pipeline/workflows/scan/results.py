@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.engine import export_nifti, export_tiff, request_hash
 from pipeline.files import atomic_path, left_over, write_text
-from pipeline.measure.object_files import PATTERNS
+from pipeline.measure.object_files import PATTERNS, PORE_FILES
 from pipeline.measure.pores_2d import CSV, PARQUET
 from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET
 from pipeline.measure.porosity import Porosity
@@ -66,11 +66,14 @@ FILES = (
     PHASES_TIFF,
     PHASES_NIFTI,
     TRACKED,
+    PORE_FILES.numbered,
+    PORE_FILES.geojson,
+    PORE_FILES.rois,
     *VOLUME_FILES,
-    *(f"{FIGURES}/{name}.png" for name in PLOTS),
+    *(f"{FIGURES}/{name}.{suffix}" for name in PLOTS for suffix in ("png", "csv")),
 )
 #: files whose names hold that of a phase
-_OF_PHASES = (*PATTERNS, *(f"{FIGURES}/*_{name}.png" for name in PLOTS))
+_OF_PHASES = (*PATTERNS, *(f"{FIGURES}/*_{name}.{suffix}" for name in PLOTS for suffix in ("png", "csv")))
 #: temporary folders in which the pore tables are made
 _BEGUN = (".pores-*", ".labels-*")
 #: further files of the mask, by the name of their format
