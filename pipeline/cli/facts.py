@@ -18,6 +18,7 @@ from pipeline.images.volume import bars_in_words
 from pipeline.measure.model_error import ModelError
 from pipeline.networks import build_network, parameters_of
 from pipeline.networks.factory import preset_features
+from pipeline.networks.surroundings import surroundings_of
 from pipeline.phases import PORE
 from pipeline.text import PROMPTLESS_SOURCES, TextStore
 from pipeline.workflows.model_file import read_model_file
@@ -56,6 +57,7 @@ def checkpoint_facts(path: str) -> dict[str, Any]:
         "preset": None if settings.get("features") else settings.get("preset", "small"),
         "widths": list(widths),
         "norm": settings.get("norm"),
+        "surroundings": surroundings_of(settings.get("reach")),
         "switched_off": sorted(name for name, on in (settings.get("switches") or {}).items() if not on),
         "parameters": parameters_of(lambda: build_network(**settings)),
         "text": dict(text.provenance),
@@ -84,6 +86,7 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
     lines = [
         ("network", f"{facts['network']}, {preset}widths {', '.join(map(str, facts['widths']))}, {facts['norm']} norm"),
         ("parameters", f"{facts['parameters'] / 1e6:.2f} million"),
+        *_surroundings(facts["surroundings"]),
         ("text prior", "none, as a U-Net reads no text" if is_unet else _text_prior(facts["text"])),
         ("prompts", "not read by this model" if is_unet else _prompts(facts["text"], facts["prompts"])),
         *_threshold_lines(facts["phases"], facts["threshold"]),
@@ -121,6 +124,12 @@ def checkpoint_lines(facts: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append(("epoch", f"{facts['epoch']}; also holds the state needed to resume"))
     lines.append(("made with", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())))
     return [*lines, ("sha256", facts["sha256"])]
+
+
+def _surroundings(surroundings: str) -> list[tuple[str, str]]:
+    """How far the network sees beyond its window, if it does."""
+    seen = f"seen, {surroundings.removesuffix('px')} px beyond the window to every side"
+    return [] if surroundings == "none" else [("surroundings", seen)]
 
 
 def _errors(data: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,7 @@ from pipeline.experiments.parent_run import MlflowExperiment, read_mlflow
 from pipeline.experiments.record import Run
 from pipeline.memory import peak_memory
 from pipeline.networks import build_network, parameter_count
+from pipeline.networks.surroundings import no_view
 from pipeline.tracking.provenance import code_version, versions
 from pipeline.workflows.bundle_workflow import run_config
 from pipeline.workflows.checkpoints import read_training
@@ -47,7 +48,7 @@ def network_costs(settings: Mapping[str, Any], patch_size: int) -> tuple[int, fl
     image = torch.zeros(1, settings.get("in_channels", 1), patch_size, patch_size)
     inputs = (image, torch.ones(*asked, width), torch.ones(*asked, _TEXT_LENGTH, width))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(*inputs)
+        network(*inputs, view=no_view(image, settings.get("reach")))
     return parameter_count(network), counter.get_total_flops() / 1e9
 
 

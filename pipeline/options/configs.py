@@ -37,7 +37,7 @@ from pipeline.options.kinds import (
 from pipeline.options.option import Option
 
 #: what may be chosen for the surroundings (`pipeline.networks.surroundings`, which takes seconds to import)
-SURROUNDINGS = ("none", "240px", "496px", "1008px")
+SURROUNDINGS = ("auto", "none", "240px", "496px", "1008px")
 #: the commands that run a config
 BUNDLE = ("train", "evaluate", "inference", "audit", "scan", "export")
 _LABELLED = ("train", "evaluate", "audit")
@@ -151,8 +151,9 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("features", Widths(), ("train",), "widths of four levels and the bottleneck, as in \"[24,48,96,192,384]\"",
         otherwise="the preset's", flag=False, result=True),
     Option("surroundings", Choice(SURROUNDINGS), ("train",),
-        "how far the network sees beyond its window, at an eighth of the resolution: none, 240px, 496px or 1008px",
-        "none", flag=False, more="See [surroundings](#surroundings).", result=True),
+        "how far the network sees beyond its window, at an eighth of the resolution: none, 240px, 496px, 1008px, or "
+        "auto: as thick phases and large images ask for", "auto", flag=False,
+        more="See [surroundings](#surroundings).", result=True),
     Option("norm", Choice(("batch", "instance", "group")), ("train",),
         "instance, group (statistics of the image) or batch (of the training data)", "instance", flag=False,
         result=True),

@@ -10,6 +10,7 @@ from pipeline.workflows.audit import TextAudit
 from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
 from pipeline.workflows.bundle_workflow import CheckedWorkflow, running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
+from pipeline.workflows.chosen_reach import chosen_reach
 from pipeline.workflows.command_line import begin
 from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
 from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples

@@ -150,6 +150,7 @@ def test_the_text_prior_in_words(text: dict, prior: str, prompts: str) -> None:
         "flatten_shading": None,
         "start_from": None,
         "switched_off": [],
+        "surroundings": "none",
         "epoch": None,
     }
     facts |= {"versions": {}, "sha256": "0", "text": {"dim": 256, "length": 8, **text}}

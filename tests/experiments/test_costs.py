@@ -42,3 +42,8 @@ def test_several_phases_cost_one_encoder_and_a_decoder_for_each():
     assert three - two == pytest.approx(two - one, rel=1e-3)
     with_shading = network_costs({**settings, "in_channels": 2}, 32)[1]
     assert with_shading == pytest.approx(one + 2 * 8 * 9 * 32 * 32 / 1e9)  # 8 kernels of 3 by 3 px more
+
+
+def test_a_network_with_surroundings_is_shown_some():
+    settings = {"network": "unet", "features": [8, 8, 8, 8, 8], "text_dim": 16, "norm": "instance"}
+    assert network_costs({**settings, "reach": 240}, 32)[1] > network_costs(settings, 32)[1]
