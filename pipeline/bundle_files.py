@@ -58,6 +58,8 @@ def text_of_config(value: Any) -> Any:
 _INSTALLED = "share/vlsenet/bundle/"
 #: the model that is used where none is given
 DEFAULT_MODEL = "models/pore.pt"
+#: in place of a model's file: the one that comes with the package
+DEFAULT = "default"
 
 
 def bundle_file(name: str) -> Path | None:

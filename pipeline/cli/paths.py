@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.bundle_files import default_model
+from pipeline.bundle_files import DEFAULT, default_model
 from pipeline.errors import UserError
 from pipeline.files import name_that_fits
 from pipeline.wording import some_of
@@ -65,8 +65,6 @@ def output_folder(path: str, suffix: str) -> str:
 
 
 VARIABLE = "VLSENET_CHECKPOINT"
-#: in place of a model's file: the one that comes with the package
-DEFAULT = "default"
 _HOW = f"give --checkpoint FILE, or set the environment variable {VARIABLE}"
 
 

@@ -14,8 +14,9 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from pipeline.images.rectangles import Roi
 from pipeline.measure.pore_statistics import Chords, OrientationRose, RepresentativeArea, SizeDistribution, TwoPoint
 from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
+from pipeline.measure.pore_statistics.representative_area import REPRESENTATIVE
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.units import Scale, number, percent, whole
+from pipeline.report.units import Scale, length_text, number, percent, whole
 from pipeline.visual.drawing import BLUE, VERMILLION, as_float
 from pipeline.visual.figure import label_axes, log_ticks, new_figure
 
@@ -58,6 +59,10 @@ def _one_panel() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+#: of the curve of thresholds, as 8-bit probability
+_LEAST_THRESHOLD = 26
+
+
 def threshold_figure(probabilities: np.ndarray, threshold: float, fraction: str = "porosity") -> Figure:
     """What porosity would be at other thresholds.
 
@@ -68,11 +73,12 @@ def threshold_figure(probabilities: np.ndarray, threshold: float, fraction: str 
     """
     figure, axes = _one_panel()
     reaching = np.cumsum(probabilities[::-1])[::-1] / probabilities.sum()
-    # at 0 all is pore, which would set the scale of the axis
-    axes.plot(np.arange(1, 256) / 255, 100 * reaching[1:], color=FIRST, linewidth=1.6)
+    # at 0 all is pore, which would set the scale of the axis: the curve is drawn from where thresholds are in use
+    first = min(_LEAST_THRESHOLD, max(1, int(threshold * 255)))
+    axes.plot(np.arange(first, 256) / 255, 100 * reaching[first:], color=FIRST, linewidth=1.6)
     axes.axvline(threshold, color=SECOND, linestyle=SECOND_LINE, linewidth=1.2, label=f"used: {threshold:g}")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 110 * (reaching[26] or reaching[1]))
+    axes.set_xlim(first / 255, 1)
+    axes.set_ylim(0, 105 * (reaching[first] or 1))
     label_axes(axes, "probability threshold", f"{fraction} (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
@@ -253,8 +259,7 @@ def representative_area_figure(
     axes.set_xticks(_apart(side))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
-    # single small fields may be all pore: they leave the axis, so that the spread is seen
-    axes.set_ylim(0, 100 * min(areas.high.max(), (areas.mean + 3 * areas.spread).max()) * 1.05)
+    axes.set_ylim(0, 100 * areas.high.max() * 1.05)
     label_axes(axes, f"side of the field ({scale.unit})", f"{fraction} (%)")
     axes.legend(fontsize=8, frameon=False)
     return figure
@@ -321,13 +326,23 @@ def _representative_area(measures: Measures) -> Drawn | None:
     text = (
         f"{measures.terms.fraction.capitalize()} of adjacent "
         f"fields{', as thick as wide or as the stack,' if measures.is_stack else ''} against "
-        "their side. Where the band is narrow, a field of that size represents the scan. The largest size has "
-        f"{whole(areas.count[-1])} fields, with a standard deviation of "
-        f"{number(100 * areas.spread[-1], 2)} percentage points."
+        f"their side. {_representative(measures)} The largest size has {whole(areas.count[-1])} fields, with a "
+        f"standard deviation of {number(100 * areas.spread[-1], 2)} percentage points."
     )
     fraction = measures.terms.fraction
     figure = representative_area_figure(areas, measures.field_scale, measures.porosity.porosity, fraction)
     return "Representative field size", text, figure
+
+
+def _representative(measures: Measures) -> str:
+    """What the figure of the representative area answers."""
+    side, within = measures.representative.representative_side, percent(REPRESENTATIVE, 2)
+    if np.isfinite(side):
+        return (
+            f"Answer: a field of {length_text(side, measures.pixel_size_nm)} on a side represents the scan (spread "
+            f"below {within} of the mean)."
+        )
+    return f"Answer: no field that fits into the scan represents it (spread of {within} of the mean or more)."
 
 
 def _two_point(measures: Measures) -> Drawn | None:

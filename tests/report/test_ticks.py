@@ -58,3 +58,26 @@ def test_two_sizes_of_fields_are_both_told() -> None:
     figure = plots.representative_area_figure(two, Scale("px", 1.0), 0.1)
     figure.draw_without_rendering()
     assert labels(figure.axes[0].xaxis) == [64, 128]
+
+
+def test_the_band_of_fields_is_not_cut_off() -> None:
+    wide = RepresentativeArea(
+        np.array([32, 64]),
+        np.array([16, 4]),
+        mean=np.array([0.1, 0.1]),
+        spread=np.array([0.05, 0.01]),
+        low=np.array([0.0, 0.05]),
+        high=np.array([1.0, 0.2]),
+    )
+    assert plots.representative_area_figure(wide, Scale("px", 1.0), 0.1).axes[0].get_ylim()[1] >= 100
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.5, 0.99])
+def test_the_curve_of_thresholds_is_not_cut_off(threshold: float) -> None:
+    axes = plots.threshold_figure(np.bincount(np.arange(256) // 4 * 4, minlength=256), threshold).axes[0]
+    curve = axes.lines[0]
+    low, high = axes.get_xlim()
+    assert low <= min(curve.get_xdata())
+    assert max(curve.get_xdata()) <= high
+    assert max(curve.get_ydata()) <= axes.get_ylim()[1]
+    assert low <= threshold <= high

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from skimage.filters import threshold_otsu
 
+from pipeline.bundle_files import DEFAULT, default_model
 from pipeline.engine.familiarity import window_features
 from pipeline.engine.pinned_network import SIDE, TILES, rock_tiles
 from pipeline.foreground.measurement import Foreground
@@ -19,7 +20,7 @@ UNKNOWN = "unknown"
 #: what to do about a scan that the model does not know
 _REMEDY = (
     "To adapt the model, label a few fields or strokes of such scans, and train on them: vlsenet train my_rock "
-    "--output_dir runs/adapted --start_from MODEL"
+    "--output_dir runs/adapted --start_from {model}"
 )
 
 
@@ -33,6 +34,7 @@ class FirstLook:
         like: distance up to which a scan is like them; None likewise.
         far: distance above which it is far off; None likewise.
         otsu_porosity: share of pixels at or below Otsu's threshold, without shading; None for tiles of one grey.
+        model: as `--start_from` takes it.
     """
 
     level: str
@@ -40,6 +42,7 @@ class FirstLook:
     like: float | None
     far: float | None
     otsu_porosity: float | None
+    model: str
 
     @classmethod
     def at(cls, model: TrainedModel, volume: ScanVolume, windows: Windows, foreground: Foreground) -> FirstLook:
@@ -54,10 +57,11 @@ class FirstLook:
         tiles = rock_tiles(volume, windows, foreground, SIDE, TILES)
         dark = otsu_share(tiles[:, 0])
         known = model.familiarity
+        named = DEFAULT if model.path == default_model() else str(model.path)
         if known is None:
-            return cls(UNKNOWN, None, None, None, dark)
+            return cls(UNKNOWN, None, None, None, dark, named)
         distance = known.distance.of(window_features(tiles[:, 0]))
-        return cls(known.level(distance), distance, known.like, known.far, dark)
+        return cls(known.level(distance), distance, known.like, known.far, dark, named)
 
     @property
     def is_known(self) -> bool:
@@ -75,11 +79,11 @@ class FirstLook:
         if self.level == "unlike":
             return (
                 f"This scan looks unlike the training images ({numbers}): check the overlay before you use the "
-                f"numbers. {_REMEDY}"
+                f"numbers. {_REMEDY.format(model=self.model)}"
             )
         return (
             f"This scan is far off from all training images ({numbers}): don't use the numbers, unless labels of such "
-            f"scans confirm them. {_REMEDY}"
+            f"scans confirm them. {_REMEDY.format(model=self.model)}"
         )
 
     @property

@@ -85,7 +85,8 @@ def test_noise_is_far_off_without_the_models_error(model: TrainedModel, tmp_path
     assert manifest["familiarity"]["level"] == "far off"
     assert porosity["interval_95_is_of"] == "sampling alone"
     (told,) = [record.getMessage() for record in caplog.records if "far off from all" in record.getMessage()]
-    assert "label a few fields or strokes" in told
+    assert "label a few fields or strokes of such scans, and train on them: vlsenet train my_rock --output_dir " in told
+    assert told.endswith(f"--start_from {model.path}")
     printed = capsys.readouterr().out
     assert "the scan is not like the training images" in printed
     assert "don't use the numbers" in printed
