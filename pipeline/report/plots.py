@@ -251,7 +251,7 @@ def representative_area_figure(
     figure, axes = _one_panel()
     side = areas.side * scale.per_px
     axes.fill_between(side, 100 * areas.low, 100 * areas.high, color=FIRST, alpha=0.1, label="lowest to highest field")
-    low, high = np.maximum(areas.mean - areas.spread, 0), areas.mean + areas.spread
+    low, high = np.maximum(areas.mean - areas.spread, 0), np.minimum(areas.mean + areas.spread, 1)
     axes.fill_between(side, 100 * low, 100 * high, color=FIRST, alpha=0.25, label="mean ± standard deviation")
     axes.plot(side, 100 * areas.mean, ".-", color=FIRST, linewidth=1.4, label="mean of the fields")
     axes.axhline(100 * porosity, color=SECOND, linestyle=SECOND_LINE, linewidth=1, label="whole scan")
