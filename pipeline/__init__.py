@@ -1,3 +1,51 @@
-"""VLSE-Net for rock SEM: pores, porosity and their evidence, built on MONAI."""
+"""VLSE-Net for rock SEM: pores, porosity and their evidence, built on MONAI.
+
+The commands are `vlsenet ...`. In Python:
+
+    import pipeline as vlsenet
+
+    model = vlsenet.load()                                  # the default model, or load("best.pt")
+    result = model.segment("scan.tif")                      # or model.predict(array, pixel_size_nm=10)
+    result.porosity, result.mask, result.probability, result.pores
+    vlsenet.measure(mask, pixel_size_nm=10)                 # the pores of a mask from anywhere
+
+Everything is loaded when it is first used: `import pipeline` itself takes no time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.api.loading import load
+    from pipeline.api.measured import Measured, measure
+    from pipeline.api.model import Model
+    from pipeline.api.segmentation_result import Segmentation
+    from pipeline.errors import FileProblem, UserError
 
 __version__ = "0.1.0"
+
+#: each public name, and the module that has it; `measure` is the package of that name, which can be called
+_HOME = {
+    "load": "pipeline.api.loading",
+    "Model": "pipeline.api.model",
+    "Segmentation": "pipeline.api.segmentation_result",
+    "measure": "pipeline",
+    "Measured": "pipeline.api.measured",
+    "UserError": "pipeline.errors",
+    "FileProblem": "pipeline.errors",
+}
+__all__ = ["FileProblem", "Measured", "Model", "Segmentation", "UserError", "__version__", "load", "measure"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "measure":
+        return import_module("pipeline.measure")
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,16 +6,25 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from pipeline.engine.block_counts import BlockCounts
 from pipeline.engine.journal import Journal
 from pipeline.engine.prediction import ChunkPredictor
 from pipeline.engine.store import ScanStore
 from pipeline.images.storage import THREADS
+from pipeline.progress_bars import progress_bar
 
 logger = logging.getLogger("vlsenet")
+
+
+class FinishedChunks(Protocol):
+    """Notes which chunks are finished, as `Journal` does."""
+
+    def add(self, index: int, counts: BlockCounts) -> None:
+        """Note a chunk and what was counted in it. Threads may call it at once."""
 
 
 def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
@@ -29,7 +38,11 @@ def chunks_left(store: ScanStore, journal: Journal) -> list[int]:
 
 
 def write_chunks(
-    predictor: ChunkPredictor, store: ScanStore, journal: Journal, thresholds: Sequence[float], indices: Sequence[int]
+    predictor: ChunkPredictor,
+    store: ScanStore,
+    journal: FinishedChunks,
+    thresholds: Sequence[float],
+    indices: Sequence[int],
 ) -> None:
     """Predict chunks and write them; reading, network and writing overlap.
 
@@ -53,7 +66,7 @@ def write_chunks(
 
     total = sum(plan[index].area for index in indices)
     with (
-        tqdm(total=total, unit="px", unit_scale=True, desc="segmenting", mininterval=1, disable=not indices) as bar,
+        progress_bar(total=total, unit="px", unit_scale=True, desc="segmenting", disable=not indices) as bar,
         ThreadPoolExecutor(THREADS, thread_name_prefix="writer") as writers,
     ):
         writing: deque[Future[int]] = deque()

@@ -207,7 +207,7 @@ class ScanStore:
     def has(self, level: int, at: tuple[int, int, int]) -> bool:
         """Whether all channels of a chunk (slice, row, column) are there. What is there is whole."""
         files = [file for channel in self.channels for file in self._files(level, channel, at)]
-        return all(file.exists() for file in files)
+        return all(map(self._is_there, files))
 
     def has_chunk(self, index: int) -> bool:
         """Whether a chunk of the plan is there, on level 0."""
@@ -221,7 +221,7 @@ class ScanStore:
         full[: pixels.shape[0], : pixels.shape[1]] = pixels
         data = bytes(self._codec.encode(full))
         for file in self._files(level, channel, at):
-            write_durably(file, data)
+            self._put(file, data)
 
     def read(self, level: int, channel: int, at: tuple[int, int, int]) -> np.ndarray:
         """One channel (H, W), uint8, of a chunk (slice, row, column) of a level, cut at the image's edge.
@@ -233,7 +233,7 @@ class ScanStore:
         _, height, width = self.shapes[level]
         file = self._file(level, channel, at)
         try:
-            data = file.read_bytes()
+            data = self._get(file)
             _check_sizes(data, side**2)
             full = np.frombuffer(self._codec.decode(data), np.uint8).reshape(side, side)
         except (OSError, RuntimeError, ValueError) as error:
@@ -275,6 +275,15 @@ class ScanStore:
         side = self.plan.chunk
         for top in range(0, self.plan.shape[1], side):
             yield self.read_area(0, channel, slice_, slice(top, top + side))
+
+    def _put(self, file: Path, data: bytes) -> None:
+        write_durably(file, data)
+
+    def _get(self, file: Path) -> bytes:
+        return file.read_bytes()
+
+    def _is_there(self, file: Path) -> bool:
+        return file.exists()
 
     def _file(self, level: int, channel: int, at: tuple[int, int, int]) -> Path:
         return self._files(level, channel, at)[0]

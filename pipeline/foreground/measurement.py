@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
@@ -30,6 +29,7 @@ from pipeline.foreground.shading import CELL, Shading, grouped_medians
 from pipeline.images import ImageSource
 from pipeline.images.rectangles import Part, Window
 from pipeline.images.volume import ScanVolume
+from pipeline.progress_bars import progress_bar
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows, at_network_scale
 
@@ -161,7 +161,7 @@ class Foreground:
         parts: list[Intensity] = []
         nothing: NothingToSee | None = None
         needed, share = needed_window(windows), max(1, _PIXELS // volume.depth)
-        for index in tqdm(
+        for index in progress_bar(
             range(volume.depth), unit="slice", desc="measuring grey levels", disable=volume.depth == 1, delay=2
         ):
             with volume.slice(index) as source:

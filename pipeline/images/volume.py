@@ -314,17 +314,19 @@ def open_volume(
     return ScanVolume(ScanStack(path, [opened]), info_bar, invert)
 
 
-def volume_of_array(pixels: np.ndarray, name: str) -> ScanVolume:
-    """An image in memory (H, W) as a volume of one slice.
+def volume_of_array(pixels: np.ndarray, name: str, info_bar: str | int = "keep", invert: bool = False) -> ScanVolume:
+    """An image in memory (H, W), or the slices of a stack (D, H, W), as a volume.
 
     Args:
-        pixels: grey values, without an info bar.
+        pixels: grey values.
         name: for messages.
+        info_bar: as for `ScanVolume`.
+        invert: as for `ScanVolume`.
 
     Raises:
         UserError: it has no pixels, or a type of pixels that is not known.
     """
-    stored = np.ascontiguousarray(pixels)
-    identity = {"name": name, "bytes": stored.nbytes, "modified": None, "sha256_of_samples": ""}
-    opened = partial(RawSource, name, stored, stored.shape, stored.dtype, stored_fingerprint=identity)
-    return ScanVolume(ScanStack(name, [opened]))
+    slices = [np.ascontiguousarray(one) for one in (pixels if pixels.ndim == 3 else pixels[None])]
+    identity = {"name": name, "bytes": int(pixels.nbytes), "modified": None, "sha256_of_samples": ""}
+    opens = [partial(RawSource, name, one, one.shape, one.dtype, stored_fingerprint=identity) for one in slices]
+    return ScanVolume(ScanStack(name, opens), info_bar, invert)

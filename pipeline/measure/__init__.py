@@ -10,3 +10,22 @@ slices and the figure of a stack.
 - `pore_statistics/`: sizes, directions, chords, two-point correlation, representative area.
 - `pixel_runs.py`: which runs of pixels are connected, in 2-D and 3-D. `table_files.py`: CSV and Parquet.
 """
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _Callable(ModuleType):
+    """The package as the function `vlsenet.measure`: both have the name that fits them best."""
+
+    def __call__(self, mask: Any, **options: Any) -> Any:
+        """As `pipeline.api.measured.measure`."""
+        from importlib import import_module
+
+        return import_module("pipeline.api.measured").measure(mask, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

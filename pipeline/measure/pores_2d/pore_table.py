@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.measure.object_files import PORE_FILES
@@ -188,10 +189,6 @@ def write_pore_table(
     Raises:
         UserError: an impossible `min_area_px`, more than a million columns, or a disk that is full or refuses.
     """
-    if min_area_px < 1:
-        raise UserError(f"--min_pore_area_px {min_area_px}: give at least 1 pixel; 1 keeps all pores")
-    if segmentation.shape[2] > _WIDEST:
-        raise UserError(f"the scan has {segmentation.shape[2]} columns: pores can be measured in at most {_WIDEST}")
     folder = Path(output_dir)
     x, y = segmentation.origin
     _, height, width = segmentation.shape
@@ -203,20 +200,59 @@ def write_pore_table(
     }
     summary = PoreSummary(min_area_px)
     columns = table_columns(pixel_size_nm is not None)
+    _check(segmentation, min_area_px)
     with (
         open_table(folder / f"{stem}.csv", folder / f"{stem}.parquet", columns, settings) as write,
         TemporaryDirectory(prefix=".pores-", dir=folder) as waiting,
     ):
-        for rows in in_groups(_sorted_rows(segmentation, summary, Path(waiting), progress)):
-            summary.pores += len(rows)
-            summary.area_px += int(rows["area_px"].sum())
-            summary.touching_border += int(rows["touches_border"].sum())
-            values = {column.name: rows[column.name] for column in COLUMNS[1:]}
-            values["pore"] = np.arange(summary.pores - len(rows), summary.pores) + 1
-            if pixel_size_nm is not None:
-                values.update(scaled_columns(rows, pixel_size_nm))
+        for values in _groups(segmentation, summary, pixel_size_nm, Path(waiting), progress):
             write(values)
     return summary
+
+
+def pore_table(
+    segmentation: Segmentation,
+    *,
+    pixel_size_nm: float | None = None,
+    min_area_px: int = MIN_AREA_PX,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[pd.DataFrame, PoreSummary]:
+    """The rows that `write_pore_table` writes, in memory; its arguments and errors."""
+    _check(segmentation, min_area_px)
+    summary, columns = PoreSummary(min_area_px), table_columns(pixel_size_nm is not None)
+    with TemporaryDirectory(prefix="vlsenet-pores-") as waiting:
+        groups = [
+            pd.DataFrame({one.name: pd.Series(values[one.name], dtype=one.kind) for one in columns})
+            for values in _groups(segmentation, summary, pixel_size_nm, Path(waiting), progress)
+        ]
+    empty = pd.DataFrame({one.name: pd.Series(dtype=one.kind) for one in columns})
+    return (pd.concat(groups, ignore_index=True) if groups else empty), summary
+
+
+def _check(segmentation: Segmentation, min_area_px: int) -> None:
+    if min_area_px < 1:
+        raise UserError(f"--min_pore_area_px {min_area_px}: give at least 1 pixel; 1 keeps all pores")
+    if segmentation.shape[2] > _WIDEST:
+        raise UserError(f"the scan has {segmentation.shape[2]} columns: pores can be measured in at most {_WIDEST}")
+
+
+def _groups(
+    segmentation: Segmentation,
+    summary: PoreSummary,
+    pixel_size_nm: float | None,
+    waiting: Path,
+    progress: Callable[[int], None] | None,
+) -> Iterator[dict[str, np.ndarray]]:
+    """The values of each column for groups of rows, in the order of the table; they are counted in the summary."""
+    for rows in in_groups(_sorted_rows(segmentation, summary, waiting, progress)):
+        summary.pores += len(rows)
+        summary.area_px += int(rows["area_px"].sum())
+        summary.touching_border += int(rows["touches_border"].sum())
+        values = {column.name: rows[column.name] for column in COLUMNS[1:]}
+        values["pore"] = np.arange(summary.pores - len(rows), summary.pores) + 1
+        if pixel_size_nm is not None:
+            values.update(scaled_columns(rows, pixel_size_nm))
+        yield values
 
 
 def _sorted_rows(

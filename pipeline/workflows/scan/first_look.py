@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,11 @@ class FirstLook:
     def to_dict(self) -> dict[str, Any]:
         """As `manifest.json` has it."""
         return {**vars(self), "said": self.said}
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> FirstLook:
+        """As `to_dict` wrote it."""
+        return cls(**{field.name: kept[field.name] for field in fields(cls)})
 
 
 def otsu_share(tiles: np.ndarray) -> float | None:

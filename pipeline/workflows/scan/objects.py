@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from pipeline.measure.pores_2d import PoreSummary, StoredSegmentation, write_pore_table
 from pipeline.measure.pores_3d import StackSummary, measure_stack
 from pipeline.measure.pores_3d.alignment import SliceShifts
 from pipeline.measure.table_files import read_table
+from pipeline.progress_bars import progress_bar
 from pipeline.report.units import percent
 from pipeline.workflows.scan.segmented import SegmentedPhase, SegmentedScan
 
@@ -89,7 +89,7 @@ def _with_table(
 
 def _write_table(folder: Path, scan: SegmentedScan, phase: SegmentedPhase, min_area_px: int) -> PoreSummary:
     depth, height, _ = scan.store.plan.shape
-    with tqdm(total=depth * height, unit="row", desc=f"measuring {_called(phase)}", delay=2, mininterval=1) as bar:
+    with progress_bar(total=depth * height, unit="row", desc=f"measuring {_called(phase)}", delay=2) as bar:
         return write_pore_table(
             StoredSegmentation(phase.store, scan.volume.rows),
             folder,
@@ -108,7 +108,7 @@ def _measure_volume(
     folder: Path, scan: SegmentedScan, phase: SegmentedPhase, labels: bool, shifts: SliceShifts | None
 ) -> StackSummary:
     of = "" if phase.is_pore else f" of {phase.name}"
-    with tqdm(total=scan.volume.depth, unit="slice", desc=f"measuring the volume{of}", delay=2, mininterval=1) as bar:
+    with progress_bar(total=scan.volume.depth, unit="slice", desc=f"measuring the volume{of}", delay=2) as bar:
         return measure_stack(
             folder,
             scan.volume,

@@ -15,11 +15,13 @@ from pipeline.engine import FORMAT_VERSION, request_differences
 from pipeline.engine.prediction import PredictionSettings
 from pipeline.engine.sizes import fitting_sizes, log_scale, memory_need, network_scale
 from pipeline.errors import UserError
+from pipeline.foreground.measurement import BOTH
 from pipeline.images.rectangles import Roi
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.pores_2d import MIN_AREA_PX
 from pipeline.phases import PORE, Phase
-from pipeline.tiling.windows import check_imaged
+from pipeline.tiling.chunk_plan import ChunkPlan
+from pipeline.tiling.windows import Windows, check_imaged
 from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
 
@@ -159,6 +161,28 @@ def scan_request(
         "device": model.device.type,
         "format": {"version": FORMAT_VERSION, "numcodecs": numcodecs.__version__},
     }
+
+
+def refuse_channels(model: TrainedModel) -> None:
+    """Refuse a model that does not take grey images.
+
+    Raises:
+        UserError: its network has more channels than a scan gives it.
+    """
+    channels = model.network_settings.get("in_channels", 1)
+    if channels != (2 if model.shading == BOTH else 1):
+        raise UserError(
+            f"{model.path}: this model takes images with {channels} channels, but scans have one (grey); "
+            "give a checkpoint that was trained on one channel"
+        )
+
+
+def planned(volume: ScanVolume, settings: ScanSettings, request: Mapping[str, Any]) -> tuple[ChunkPlan, Windows]:
+    """The chunks of a request, and where the network looks for each."""
+    plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=settings.region)
+    scale = request["scale"][0], request["scale"][1]
+    uniform = request["batch"] > 1
+    return plan, Windows(plan, settings.prediction.halo, scale, uniform=uniform, rows=volume.rows.stop)
 
 
 #: in a request: lengths in the tables, which are none of the network's where it sees the scan as it is

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from pipeline.engine.chunk_writer import chunks_left, write_chunks
 from pipeline.engine.prediction import ChunkPredictor, predictor_for
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.foreground.coarse import CoarseMicrograph
-from pipeline.foreground.measurement import BOTH, Foreground
+from pipeline.foreground.measurement import Foreground
 from pipeline.images.microscope.findings import square_side
 from pipeline.images.microscope.scale_bar import SCALE_BAR, ScaleBar, write_scale_bar
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume, open_volume
-from pipeline.measure.porosity import NO_VALIDATION, Porosity
+from pipeline.measure.porosity import Porosity
 from pipeline.phases import PORE
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
@@ -31,7 +32,14 @@ from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks
 from pipeline.workflows.scan.finished import refuse_foreign, was_written
 from pipeline.workflows.scan.first_look import FirstLook
-from pipeline.workflows.scan.request import ScanSettings, refuse_changed, scan_request, with_sizes_apart
+from pipeline.workflows.scan.request import (
+    ScanSettings,
+    planned,
+    refuse_changed,
+    refuse_channels,
+    scan_request,
+    with_sizes_apart,
+)
 from pipeline.workflows.scan.results import (
     JOURNAL,
     MANIFEST,
@@ -45,13 +53,13 @@ from pipeline.workflows.scan.results import (
     write_results,
     write_summary,
 )
-from pipeline.workflows.scan.segmented import SegmentedScan, segmented_phases
+from pipeline.workflows.scan.segmented import segmented_scan
 from pipeline.workflows.scan.voxel import log_voxel, offer_scale_bar, pixel_size_of, slice_spacing_of, take_scale_bar
 
 logger = logging.getLogger("vlsenet")
 
-#: why an interval is of sampling alone
-UNLIKE = "the scan is not like the training images, so how wrong the model is here is not known"
+#: in the folder of the journal: what was measured of the scan before
+FOREGROUND = "foreground.npz"
 
 
 class ScanSegmentation:
@@ -71,6 +79,7 @@ class ScanSegmentation:
         settings: how.
         ranks: the processes, already joined.
         overwrite: replace a finished segmentation, or one of other settings.
+        say: takes each line of the result.
     """
 
     def __init__(
@@ -81,8 +90,10 @@ class ScanSegmentation:
         settings: ScanSettings,
         ranks: Ranks = Ranks(),  # noqa: B008 - immutable
         overwrite: bool = False,
+        say: Callable[[str], object] = print,
     ) -> None:
         self._path = path
+        self._say = say
         self._folder = Path(output_dir)
         self._model = model
         self._settings = settings
@@ -102,23 +113,14 @@ class ScanSegmentation:
                 written. Finished chunks are kept.
         """
         started = time.monotonic()
-        channels = self._model.network_settings.get("in_channels", 1)
-        if channels != (2 if self._model.shading == BOTH else 1):
-            raise UserError(
-                f"{self._model.path}: this model takes images with {channels} channels, but scans have one (grey); "
-                "give a checkpoint that was trained on one channel"
-            )
+        refuse_channels(self._model)
         if not self._overwrite:
             self._ranks.first_does(lambda: refuse_foreign(self._folder, self._journal_folder))
         with self._ranks.one_then_others(self._open) as volume:
             request = self._ranks.first_does(lambda: self._request(volume))
             if self._ranks.first_does(lambda: not self._overwrite and self._was_done(request, volume)):
                 return None
-            plan = ChunkPlan(*volume.shape, depth=volume.depth, chunk=request["chunk_size"], roi=self._settings.region)
-            scale = request["scale"][0], request["scale"][1]
-            windows = Windows(
-                plan, self._settings.prediction.halo, scale, uniform=request["batch"] > 1, rows=volume.rows.stop
-            )
+            plan, windows = planned(volume, self._settings, request)
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
                 foreground = self._ranks.first_does(lambda: self._measured(volume, windows, journal))
@@ -157,16 +159,10 @@ class ScanSegmentation:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
         volume, foreground, settings = predictor.volume, predictor.foreground, self._settings
         refuse_changed(volume, journal.request)
+        scan = segmented_scan(self._model, settings, volume, store, journal.entries(), foreground, look)
+        phases = scan.phases
         errors = {name: self._model.error_of(name) for name in store.phases}
-        why_none = NO_VALIDATION if look.is_known else UNLIKE
-        phases = segmented_phases(
-            store, journal.entries(), self._spacing(volume), errors if look.is_known else {}, why_none
-        )
         remove_left_over(self._folder, [name for phase in phases for name in phase.files.names])
-        normalisation = (
-            None if settings.invert else foreground.normalisation
-        )  # its limits are those of the inverted scan
-        scan = SegmentedScan(volume, store, phases, self._side(volume), self._slice_spacing(volume), normalisation)
         with ThreadPoolExecutor(1, thread_name_prefix="certificate") as executor:
             # the one waits for the network, the other for Python
             certificate = executor.submit(certify, predictor, store, settings.threshold)
@@ -286,7 +282,7 @@ class ScanSegmentation:
         )
 
     def _measured(self, volume: ScanVolume, windows: Windows, journal: Journal) -> Foreground:
-        file = self._journal_folder / "foreground.npz"
+        file = self._journal_folder / FOREGROUND
         settings = self._settings.prediction
         foreground = Foreground.kept(file, volume, windows, settings.skip_empty, settings.shading, journal.hash)
         if share := foreground.empty_share:
@@ -316,11 +312,6 @@ class ScanSegmentation:
             raise SystemExit(INTERRUPTED) from None
         self._ranks.wait()
 
-    def _spacing(self, volume: ScanVolume) -> float:
-        """Distance of slices over the side of a pixel; 1, as in the file formats, if one of them is not known."""
-        side, distance = self._side(volume), self._slice_spacing(volume)
-        return 1.0 if side is None or distance is None else distance / side
-
     def _side(self, volume: ScanVolume) -> float | None:
         """Side of a pixel (nm)."""
         return square_side(pixel_size_of(volume, self._settings))
@@ -337,13 +328,13 @@ class ScanSegmentation:
             count = f", {found['objects']['pores']} {several}" if found.get("objects") else ""
             if count and found["volume"]:
                 count = f", {found['volume']['connectivity']['pores']} 3-D {several}"
-            print(f"{'porosity' if name == PORE else name} {fraction}{count}")
+            self._say(f"{'porosity' if name == PORE else name} {fraction}{count}")
             if name == PORE and look.otsu_porosity is not None:
-                print(f"  for comparison: by Otsu's threshold {look.otsu_porosity:.4f}")
+                self._say(f"  for comparison: by Otsu's threshold {look.otsu_porosity:.4f}")
             if found.get("note"):
                 logger.info("%s: %s", name, found["note"])
         if not look.is_known:
-            print(f"  {look.warned}")
+            self._say(f"  {look.warned}")
         seam, skipped = manifest["seam_certificate"], manifest["skipped_share"]
         if seam["crops"]:
             logger.info(

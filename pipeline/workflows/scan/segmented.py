@@ -9,14 +9,23 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.engine import BlockCounts, ScanStore, phase_view
+from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.normalisation import GreyNormalisation
 from pipeline.images import ChangedSource, ImageSource
+from pipeline.images.microscope.findings import square_side
 from pipeline.images.volume import ScanVolume
 from pipeline.measure.model_error import ModelError
 from pipeline.measure.object_files import ObjectFiles, object_files
 from pipeline.measure.porosity import NO_VALIDATION, Porosity, block_counts, measure_porosity
 from pipeline.phase_colours import RGB, phase_colours
 from pipeline.phases import PORE
+from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.scan.first_look import FirstLook
+from pipeline.workflows.scan.request import ScanSettings
+from pipeline.workflows.scan.voxel import pixel_size_of, slice_spacing_of
+
+#: why an interval is of sampling alone
+UNLIKE = "the scan is not like the training images, so how wrong the model is here is not known"
 
 
 @dataclass(frozen=True)
@@ -106,3 +115,33 @@ class SegmentedScan:
         """A slice as pictures show it, with blank ground clipped: next to a value of -9999, rock has no contrast."""
         with self.volume.slice(slice_, as_stored=True) as source:
             yield source if self.normalisation is None else ChangedSource(source, self.normalisation.clipped)
+
+
+def segmented_scan(
+    model: TrainedModel,
+    settings: ScanSettings,
+    volume: ScanVolume,
+    store: ScanStore,
+    entries: Mapping[int, BlockCounts],
+    foreground: Foreground,
+    look: FirstLook,
+) -> SegmentedScan:
+    """A scan with its finished segmentation.
+
+    Args:
+        model: that segmented it.
+        settings: how.
+        volume: the scan.
+        store: with its pyramid.
+        entries: counts of all chunks.
+        foreground: measured of the scan.
+        look: whether the model knows such scans; its own error holds for these only.
+    """
+    side, distance = square_side(pixel_size_of(volume, settings)), slice_spacing_of(volume, settings)
+    # as in the file formats, if one of them is not known
+    spacing = 1.0 if side is None or distance is None else distance / side
+    errors = {name: model.error_of(name) for name in store.phases} if look.is_known else {}
+    phases = segmented_phases(store, entries, spacing, errors, NO_VALIDATION if look.is_known else UNLIKE)
+    # its limits are those of the inverted scan
+    normalisation = None if settings.invert else foreground.normalisation
+    return SegmentedScan(volume, store, phases, side, distance, normalisation)

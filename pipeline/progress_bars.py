@@ -1,0 +1,27 @@
+"""Progress bars of long work: shown by the commands, and in Python where they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from tqdm.auto import tqdm
+
+_SHOWN: ContextVar[bool] = ContextVar("progress bars are shown", default=True)
+
+
+@contextmanager
+def bars_shown(shown: bool) -> Iterator[None]:
+    """Show the bars that are made in this context, or don't."""
+    before = _SHOWN.set(shown)
+    try:
+        yield
+    finally:
+        _SHOWN.reset(before)
+
+
+def progress_bar(*arguments: Any, disable: bool = False, **options: Any) -> tqdm:
+    """A bar of tqdm, in a notebook or a terminal; arguments as for `tqdm.tqdm`."""
+    return tqdm(*arguments, disable=disable or not _SHOWN.get(), **{"mininterval": 1, **options})
