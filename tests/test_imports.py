@@ -21,6 +21,7 @@ ALLOWED: dict[str, set[str]] = {
     "tiling": {"images", "networks"},
     "foreground": {"images", "networks", "tiling"},
     "data": {"images", "foreground"},
+    "annotations": {"images", "data"},
     "text": {"images", "data"},
     "transforms": {"images", "networks", "foreground", "text"},
     "synthetic": {"transforms"},

@@ -6,7 +6,19 @@ import sys
 from collections.abc import Sequence
 
 import pipeline
-from pipeline.cli import bundle_commands, compare, convert, experiment, info, prepare, prompts, rerun, send, synthetic
+from pipeline.cli import (
+    bundle_commands,
+    compare,
+    convert,
+    experiment,
+    import_labels,
+    info,
+    prepare,
+    prompts,
+    rerun,
+    send,
+    synthetic,
+)
 from pipeline.cli.console import EXIT_STATUS, run_command, spelling
 from pipeline.cli.parser import Command, CommandParser
 from pipeline.errors import SUCCESS
@@ -16,6 +28,7 @@ COMMANDS: dict[str, Command] = {
     "segment": bundle_commands.SEGMENT,
     "convert": convert.COMMAND,
     "info": info.COMMAND,
+    "import-labels": import_labels.COMMAND,
     "prepare": prepare.COMMAND,
     "prompts": prompts.COMMAND,
     "train": bundle_commands.TRAIN,

@@ -35,7 +35,7 @@ class Command:
         options: whose declared options it takes (`pipeline.options`): those of a config, or its own.
         in_front: the option that is given without its name, in front.
         arguments: further arguments without a name, as `(name, placeholder, help)`; one that may be given several
-            times has a `+` after its placeholder.
+            times has a `+` after its placeholder, and a `*` if it may be missing, too.
         set_of: the config whose entries `--set` takes; by default that of `options`, if it is a config.
         set_example: of `--set`.
     """
@@ -78,8 +78,10 @@ class CommandParser(argparse.ArgumentParser):
         """Add what a command takes: its arguments, its options as they are declared, and `--set` for the others of its
         config."""
         for name, placeholder, help in command.arguments:
-            several: dict[str, Any] = {"nargs": "+"} if placeholder.endswith("+") else {}
-            self.add_argument(name, metavar=placeholder.rstrip("+"), help=help, **several)
+            several: dict[str, Any] = {"nargs": placeholder[-1]} if placeholder[-1] in "+*" else {}
+            if placeholder.endswith("*"):
+                several["default"] = []
+            self.add_argument(name, metavar=placeholder.rstrip("+*"), help=help, **several)
         config = command.set_of or (command.options if command.options in BUNDLE else "")
         for name, option in options_of(command.options).items():
             if name == command.in_front:

@@ -235,7 +235,8 @@ def pair_files(root: Path) -> Pairing:
             what, remedy = "this image has no label", f"add {label_folder.name}/{name}.png, or remove the image"
             if found := [*_of_stem(name, no_masks, label_folder), *_of_stem(name, beside, image_folder)]:
                 what = f"this image has no label: {some_of(found, 2)} {'is' if len(found) == 1 else 'are'} no mask"
-                remedy = f"export the annotation as an image, {label_folder.name}/{name}.png, or remove the image"
+                remedy = f"let vlsenet import-labels {root} make masks of annotations, or export an image, "
+                remedy += f"{label_folder.name}/{name}.png"
             problems.append(Problem(own[0], what, remedy, (name,)))
         elif not own:
             remedy = f"add the image of the same stem to {image_folder.name}/, or remove the label"

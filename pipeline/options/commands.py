@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.options.domain_kinds import Phases
 from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, PathText, Text, Whole
 from pipeline.options.option import Option
 
@@ -60,6 +61,23 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("most_outlines", Whole(1), ("convert",), "outlined objects of each phase, the largest first", 20000),
     Option("tolerance", Number(ends="[)"), ("convert",), "how far an outline may leave the true one", 0.5,
         unit="pixels", metavar="PX"),
+    # ---- import-labels
+    Option("phases", Phases(), ("import-labels",), "what the values of label images mean, as in 'pore=1, rest=2'",
+        otherwise="as phases.csv or the file says", metavar="NAME=K,..."),
+    Option("rename", Text(), ("import-labels",), "classes, and the phases that they are, as in 'Pore_v2=pore'",
+        otherwise="classes are phases", metavar="CLASS=PHASE,..."),
+    Option("unnamed", Text(), ("import-labels",), "the phase of shapes that have no class",
+        otherwise="they are refused", metavar="PHASE"),
+    Option("background", Choice(("unlabelled", "rest")), ("import-labels",),
+        "what pixels are that nothing marks: nothing is known of them, or none of the phases",
+        otherwise="unlabelled, where more than one class is marked"),
+    Option("colours", Text(), ("import-labels",),
+        "what the colours of masks mean: 'pore=#ff0000, rest=#000000', or a CSV file of colour,phase",
+        otherwise="images hold label values", metavar="NAME=#RRGGBB,...|FILE"),
+    Option("line_width", Number(), ("import-labels",), "of strokes and points without a width", 3.0, unit="pixels",
+        metavar="PX"),
+    Option("new_phases", Flag(), ("import-labels",), "add phases that phases.csv does not name", False),
+    Option("overwrite", Flag(), ("import-labels",), "replace labels that are there", False),
     # ---- info
     Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
     Option("scale_bar_png", PathText(), ("info",), "write a picture of the scale bar as it was read", metavar="FILE"),

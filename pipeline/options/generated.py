@@ -22,7 +22,7 @@ _TOP_OF_CONFIG = re.compile(rf"(?<={re.escape(_TOP)})(-+\n).*?(?=\n# ----)", re.
 _ARGUMENTS = "  # options (declared and written in the same way):\n"
 _ARGUMENTS_OF_ENTRY = re.compile(rf"(^(\w+):.*\n(?:  .*\n)*?{re.escape(_ARGUMENTS)})(?:  .*\n)*", re.MULTILINE)
 #: in a guide, what stands between these
-_TABLE = re.compile(r"(?<=<!-- options of )([\w ]+)( -->\n).*?(?=<!-- end of options -->)", re.DOTALL)
+_TABLE = re.compile(r"(?<=<!-- options of )([\w -]+?)( -->\n).*?(?=<!-- end of options -->)", re.DOTALL)
 _WIDTH, _COMMENTS_AT = 120, 27
 
 

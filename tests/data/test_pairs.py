@@ -61,7 +61,9 @@ def test_annotations_that_are_no_masks_are_named_as_such(
     (root / folder / file).write_bytes(b"{}")
     (problem,) = pair_files(root).problems
     line = problem.line(root)
-    assert line.startswith(f"images/a.png: this image has no label: {folder}/{file} is no mask; export the annotation")
+    assert line.startswith(
+        f"images/a.png: this image has no label: {folder}/{file} is no mask; let vlsenet import-labels"
+    )
 
 
 def test_layout_errors(tmp_path: Path) -> None:

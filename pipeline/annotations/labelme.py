@@ -1,0 +1,59 @@
+"""JSON of LabelMe: an image's shapes."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pipeline.annotations.drawn import Annotation, Area, Drawing, Line, Pixels
+
+_CIRCLE = 64  # corners
+
+
+def is_labelme(content: Any) -> bool:
+    """Whether JSON is LabelMe's."""
+    return isinstance(content, dict) and isinstance(content.get("shapes"), list)
+
+
+def read_labelme(path: Path, content: dict[str, Any]) -> list[Annotation]:
+    """The shapes of a file, of one image.
+
+    Raises:
+        KeyError, ValueError, TypeError: it is not as LabelMe writes it.
+    """
+    shape = content.get("imageHeight"), content.get("imageWidth")
+    return [
+        Annotation(
+            path,
+            Path(str(content["imagePath"]).replace("\\", "/")).name if content.get("imagePath") else None,
+            (int(shape[0]), int(shape[1])) if shape[0] and shape[1] else None,
+            [_drawing(one) for one in content["shapes"]],
+        )
+    ]
+
+
+def _drawing(shape: dict[str, Any]) -> Drawing:
+    name, kind = str(shape["label"]), shape.get("shape_type") or "polygon"
+    points = np.array(shape["points"], float).reshape(-1, 2)
+    if kind == "polygon":
+        return Area(name, [points])
+    if kind == "rectangle":
+        (left, top), (right, bottom) = points.min(axis=0), points.max(axis=0)
+        return Area(name, [np.array([[left, top], [right, top], [right, bottom], [left, bottom]])])
+    if kind == "circle":
+        angles = np.linspace(0, 2 * np.pi, _CIRCLE, endpoint=False)
+        radius = float(np.hypot(*(points[1] - points[0])))
+        return Area(name, [points[0] + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)])
+    if kind in ("line", "linestrip", "point", "points"):
+        return Line(name, points)
+    if kind == "mask":
+        mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"])))) != 0
+        rows, columns = np.nonzero(mask)
+        left, top = points.min(axis=0).astype(int)
+        return Pixels(name, rows + top, columns + left)
+    raise ValueError(f"shapes of type {kind} are not known")

@@ -1,0 +1,99 @@
+"""A file of annotations, by its content, to what it says of each image."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.annotations.coco import is_coco, read_coco
+from pipeline.annotations.coloured_masks import RGB, read_coloured
+from pipeline.annotations.drawn import Annotation
+from pipeline.annotations.imagej import is_roi_set, read_rois
+from pipeline.annotations.labelme import is_labelme, read_labelme
+from pipeline.annotations.labkit import is_labkit, names_beside, read_labkit
+from pipeline.annotations.own_results import read_own_result, request_beside
+from pipeline.annotations.qupath import features_of, read_qupath
+from pipeline.errors import FileProblem, UserError, on_one_line
+from pipeline.images import is_image, read_label
+from pipeline.images.formats import is_zarr
+
+#: of files that hold annotations and no image
+SUFFIXES = (".json", ".geojson", ".labeling", ".roi", ".zip")
+#: files that other programs keep, and how they give what is read here
+_OTHERS = {
+    ".h5": "in ilastik, export as TIFF or PNG (Choose Export Image Settings)",
+    ".hdf5": "in ilastik, export as TIFF or PNG (Choose Export Image Settings)",
+    ".ilp": "it is an ilastik project; in ilastik, export the labels or the Simple Segmentation as TIFF or PNG",
+    ".qpdata": "it is QuPath's own; in QuPath: File, Export objects as GeoJSON",
+    ".xml": "export it as COCO JSON, LabelMe JSON, GeoJSON or a label image",
+    ".nrrd": "save it as TIFF or NIfTI",
+    ".npy": "save it as TIFF",
+    ".csv": "save the labels layer as TIFF (napari: File, Save selected layers)",
+}
+
+
+def is_annotation(path: Path) -> bool:
+    """Whether the name of a file is that of annotations that are no image."""
+    return path.name.lower().endswith(SUFFIXES) and not path.name.lower().endswith(".zarr.zip")
+
+
+def read_annotations(path: Path, colours: Mapping[RGB, str] | None = None) -> list[Annotation]:
+    """What a file says, for each of its images.
+
+    Args:
+        path: JSON of LabelMe, COCO, QuPath or Labkit, ROIs, a label image, or a corrected result.
+        colours: what the colours of images mean; None: images hold label values.
+
+    Raises:
+        FileProblem: it is damaged, or of a kind that is not read.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix in (".json", ".geojson", ".labeling"):
+            return _of_json(path)
+        if suffix == ".roi" or (suffix == ".zip" and is_roi_set(path)):
+            return read_rois(path)
+    except UserError:
+        raise
+    except Exception as error:  # other programs' files may hold anything
+        raise FileProblem(path, f"it can't be read ({on_one_line(error)})", "export it again") from error
+    if (request := request_beside(path)) is not None and colours is None:
+        return read_own_result(path, request)
+    if path.is_file() and suffix in _OTHERS:
+        raise FileProblem(path, "files of this kind are not read", _OTHERS[suffix])
+    if not (is_image(path) or is_zarr(path)):
+        raise FileProblem(path, "it is neither an image nor a file of annotations that is known", _known())
+    if colours is not None:
+        values, names = read_coloured(path, dict(colours))
+        return [Annotation(path, values=values, names=names)]
+    try:
+        names = names_beside(path)
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileProblem(
+            Path(f"{path}.labels"), f"it can't be read ({on_one_line(error)})", "export it again"
+        ) from error
+    return [Annotation(path, values=read_label(path), names=names)]
+
+
+def _of_json(path: Path) -> list[Annotation]:
+    try:
+        content: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise FileProblem(path, f"it is no JSON ({on_one_line(error)})", "export it again") from error
+    if is_labelme(content):
+        return read_labelme(path, content)
+    if is_coco(content):
+        return read_coco(path, content)
+    if is_labkit(content):
+        return read_labkit(path, content)
+    if (features := features_of(content)) is not None:
+        return read_qupath(path, features)
+    raise FileProblem(path, "it is JSON of no kind that is known", _known())
+
+
+def _known() -> str:
+    return (
+        "give LabelMe or COCO JSON, GeoJSON of QuPath, ROIs of ImageJ (.roi, .zip), a Labkit labeling, or a label image"
+    )
