@@ -40,7 +40,7 @@ def _name(feature: dict[str, Any]) -> str:
 def _drawings(geometry: dict[str, Any], name: str) -> Iterator[Drawing]:
     if (geometry.get("plane") or {}).get("z"):
         raise ValueError(f"it belongs to slice {geometry['plane']['z']}: images of a data set are single slices")
-    kind, coordinates = geometry["type"], geometry.get("coordinates")
+    kind, coordinates = geometry["type"], geometry.get("coordinates", [])
     if kind == "GeometryCollection":
         for one in geometry["geometries"]:
             yield from _drawings(one, name)
