@@ -19,14 +19,18 @@ from pipeline.errors import INTERRUPTED
 _IMPORTING = "<frozen importlib._bootstrap>"
 
 
-def end_at_once_while_loading() -> None:
-    """From now on, Ctrl-C during an import ends the process with one line.
+def end_in_order() -> None:
+    """From now on, a `kill` stops a command as Ctrl-C does, and either of them ends an import with one line.
 
-    An exception in the middle of an import is no way out: PyTorch's C++ code aborts, and other libraries take it for
+    Schedulers of clusters send SIGTERM some time before they kill: results are left as they can be resumed. An
+    exception in the middle of an import is no way out: PyTorch's C++ code aborts, and other libraries take it for
     a missing package. Elsewhere it stays the exception that workflows and `run_command` know.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise ignored, as by nohup, or a program's
+    # otherwise ignored, as by nohup, or a program's
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _interrupt)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -41,4 +45,4 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 # here, before the modules of the commands are loaded, and only for the command itself
 if Path(sys.argv[0]).stem == "vlsenet" or "pipeline.cli" in sys.orig_argv:
-    end_at_once_while_loading()
+    end_in_order()

@@ -72,7 +72,7 @@ def quieten_monai() -> None:
 #: for the help of every command
 EXIT_STATUS = """\
 exit status: 0 success; 1 a mistake in the input, reported in one line, or a check that found something; 2 wrong usage;
-130 interrupted
+130 interrupted, by Ctrl-C or a kill (SIGTERM): the same command goes on, a training with --resume
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from pipeline.bundle_files import flattened
 from pipeline.engine.block_counts import BlockCounts
 from pipeline.errors import UserError
 from pipeline.files import make_folders, sync_folder, write_durably, write_error
+from pipeline.locks import take_lock
 
 _REQUEST = "request.json"
 _FINISHED = "finished.json"
@@ -229,11 +229,9 @@ def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
         sync_folder(folder)
     except OSError as error:
         raise write_error(path, error) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not take_lock(file, str(folder.parent)):
         os.close(file)
-        raise UserError(f"another process is writing this segmentation ({path}): wait for it, or stop it") from error
+        raise UserError(f"another process is writing this segmentation ({path}): wait for it, or stop it")
     return file, path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
+from pipeline.locks import take_lock
 
 FILE = "run.json"
 TABLE_FILE = "runs.csv"
@@ -133,12 +133,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError:
-            yield None
-        else:
-            yield file.fileno()
+        yield file.fileno() if take_lock(file.fileno(), str(path.parent), wait) else None
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from PIL import Image
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import write_text
+from pipeline.locks import take_lock
 from pipeline.tracking.run_start import run_in_store, start_run
 from pipeline.tracking.stores import (
     KEY,
@@ -365,10 +365,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder, so that no two processes send the same messages."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:  # a file system without locks for folders
-            logger.debug("%s can't be locked", folder)
+        take_lock(descriptor, None, wait=True)  # NFS locks no folders
         yield
     finally:
         os.close(descriptor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -14,9 +12,8 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.locks import take_lock
 from pipeline.workflows.tensor_file import load_tensors
-
-logger = logging.getLogger("vlsenet")
 
 #: what trainings of earlier versions don't say of their network
 _EARLIER_NETWORK = {"phases": 1, "in_channels": 1, "reach": None}
@@ -68,15 +65,11 @@ class TrainingCheckpoints:
         """
         self.last.parent.mkdir(parents=True, exist_ok=True)
         self._lock = (self.last.parent / ".lock").open("a")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not take_lock(self._lock.fileno(), str(self.last.parent.parent)):
             raise UserError(
                 f"another training is writing into {self.last.parent.parent}: wait for it, stop it, or choose another "
                 "--output_dir"
-            ) from error
-        except OSError as error:  # some network file systems have no locks
-            logger.warning("%s can't be locked (%s): start no other training into it", self.last.parent, error.strerror)
+            )
 
     def unlock(self) -> None:
         """Let other trainings into the folder."""

@@ -8,6 +8,7 @@ config, reads the command line again and runs it by `CheckedWorkflow`; then MONA
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -48,6 +49,8 @@ def run_command_line(words: Sequence[str]) -> int:
     Args:
         words: `run --config_file FILE --name value ...`.
     """
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # a `kill` stops as Ctrl-C does
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         arguments = read_command_line(words)
         monai.bundle.run(**{**arguments, "workflow_name": CheckedWorkflow})

@@ -46,6 +46,24 @@ def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Pat
     assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
 
 
+def test_a_kill_is_as_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text(SWALLOWS.replace("SIGINT", "SIGTERM"))
+    (tmp_path / "scan.png").write_bytes(b"x" * 100)
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "info", "scan.png"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
+
+
 def test_ctrl_c_is_left_to_a_program_that_imports_the_commands() -> None:
-    code = "import signal, pipeline.cli.main as m; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
+    code = """
+import signal, pipeline.cli.main
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+"""
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60, preexec_fn=_heed_interrupts)
