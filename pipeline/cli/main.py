@@ -17,6 +17,7 @@ from pipeline.cli import (
     prompts,
     rerun,
     send,
+    suggest,
     synthetic,
 )
 from pipeline.cli.console import EXIT_STATUS, run_command, spelling
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "convert": convert.COMMAND,
     "info": info.COMMAND,
     "import-labels": import_labels.COMMAND,
+    "suggest": suggest.COMMAND,
     "prepare": prepare.COMMAND,
     "prompts": prompts.COMMAND,
     "train": bundle_commands.TRAIN,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.options.domain_kinds import Phases
+from pipeline.options.domain_kinds import InfoBar, Phases
 from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, PathText, Text, Whole
 from pipeline.options.option import Option
 
@@ -78,6 +78,14 @@ OF_COMMANDS: tuple[Option, ...] = (
         metavar="PX"),
     Option("new_phases", Flag(), ("import-labels",), "add phases that phases.csv does not name", False),
     Option("overwrite", Flag(), ("import-labels",), "replace labels that are there", False),
+    # ---- suggest
+    Option("checkpoint", PathText(), ("suggest",), "the model that is asked, best.pt of a training",
+        otherwise="as for vlsenet segment: in the end the default model"),
+    Option("output_dir", Text(), ("suggest",), "folder of the tables and pictures",
+        otherwise="NAME_suggestions in the current folder", metavar="DIR"),
+    Option("count", Whole(1), ("suggest",), "regions at most", 20),
+    Option("side", Whole(64), ("suggest",), "of a region, up to 512", 256, unit="pixels", metavar="PX"),
+    Option("info_bar", InfoBar(), ("suggest",), "the microscope's strip of text, as for vlsenet segment", "auto"),
     # ---- info
     Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
     Option("scale_bar_png", PathText(), ("info",), "write a picture of the scale bar as it was read", metavar="FILE"),
