@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
         import torch
 
         from pipeline.workflows import load_model
-        from pipeline.workflows.labelling.suggestion import suggest
+        from pipeline.workflows.label_loop.suggestion import suggest
 
         model = load_model(checkpoint, "cuda:0" if torch.cuda.is_available() else "cpu")
         print(f"asking {checkpoint}{where} what to label next")

@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.cli.main import main
 from pipeline.errors import MISTAKE
-from pipeline.workflows.labelling.seen_image import SeenImage
-from pipeline.workflows.labelling.suggestion import LabelledParts, Region, entropy, ranked, suggest
+from pipeline.workflows.label_loop.seen_image import SeenImage
+from pipeline.workflows.label_loop.suggestion import LabelledParts, Region, entropy, ranked, suggest
 from pipeline.workflows.model_file import TrainedModel
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.phase_models import ByGrey

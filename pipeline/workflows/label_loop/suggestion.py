@@ -31,7 +31,7 @@ from pipeline.phases import LabelValues, decided
 from pipeline.visual import write_png
 from pipeline.visual.overlay import phase_overlay
 from pipeline.wording import some_of
-from pipeline.workflows.labelling.seen_image import SeenImage
+from pipeline.workflows.label_loop.seen_image import SeenImage
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")
@@ -133,7 +133,8 @@ def ranked(regions: Sequence[Region], count: int) -> list[Region]:
     apart = np.full(len(regions), np.inf)
     for place in np.flatnonzero(done > 0):
         apart = np.minimum(apart, np.linalg.norm(looks - looks[place], axis=1) / usual)
-    left, chosen = done < _DONE, []
+    left = done < _DONE
+    chosen: list[Region] = []
     unsure = np.array([region.uncertainty for region in regions])
     while left.any() and len(chosen) < count:
         # beyond the usual distance, being unlike is no merit of its own: it may be an artefact
