@@ -57,7 +57,7 @@ def text_of_config(value: Any) -> Any:
 #: as setup.cfg installs it; the path ends like this, whatever the place that pip chose
 _INSTALLED = "share/vlsenet/bundle/"
 #: the model that is used where none is given
-DEFAULT_MODEL = "models/pore.pt"
+DEFAULT_MODEL = "models/model.pt"
 #: in place of a model's file: the one that comes with the package
 DEFAULT = "default"
 
@@ -101,6 +101,22 @@ def config_folder() -> Path:
 def default_model() -> Path | None:
     """The model that comes with the package; None where it was left out."""
     return bundle_file(DEFAULT_MODEL)
+
+
+def bundle_model(root: str) -> str:
+    """The model of a bundle: `models/model.pt` in its folder, or else the one that comes with the package.
+
+    Args:
+        root: folder of the bundle.
+
+    Raises:
+        UserError: there is neither.
+    """
+    own = Path(root) / DEFAULT_MODEL
+    found = own if own.is_file() else default_model()
+    if found is None:
+        raise UserError(f"--checkpoint is missing: there is no {own}; give best.pt of a training")
+    return str(found)
 
 
 def config_files(command: str) -> list[str]:

@@ -9,7 +9,7 @@
    into the model's file, as the error of such a model on another micrograph, with a description of the training images,
    whose limits come from left-out sources.
 
-Results lie in the output folder: `held_out.csv`, and `pore.pt`, in half precision; `--publish` writes that into
+Results lie in the output folder: `held_out.csv`, and `model.pt`, in half precision; `--publish` writes that into
 `bundle/models`. A training that was interrupted goes on where it stopped, a finished one is left alone. On one CPU core
 each of the four takes some twenty minutes.
 
@@ -227,14 +227,14 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder with nankai, nankai_17 and vlse")
     parser.add_argument("--output_dir", type=Path, default=Path("runs/default_model"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--publish", action="store_true", help="write bundle/models/pore.pt")
+    parser.add_argument("--publish", action="store_true", help="write bundle/models/model.pt")
     given = parser.parse_args()
     data, work = given.data, given.output_dir
     tables = [scored(data, work, DEFAULT, left_out, given.seed) for left_out in LEFT_OUT]
     table = pd.concat([*tables, scored(data, work, DEFAULT, None, given.seed, "val")], ignore_index=True)
     table.to_csv(work / "held_out.csv", index=False)
     models = Path(__file__).resolve().parents[1] / "bundle" / "models"
-    target = (models if given.publish else work) / "pore.pt"
+    target = (models if given.publish else work) / "model.pt"
     best = trained(data, work, DEFAULT, None, given.seed)
     publish(best, table, described(data, work), in_words(data, work), target)
     print(json.dumps({"model": str(target), "bytes": target.stat().st_size}))

@@ -23,6 +23,10 @@ _ARGUMENTS = "  # options (declared and written in the same way):\n"
 _ARGUMENTS_OF_ENTRY = re.compile(rf"(^(\w+):.*\n(?:  .*\n)*?{re.escape(_ARGUMENTS)})(?:  .*\n)*", re.MULTILINE)
 #: in a guide, what stands between these
 _TABLE = re.compile(r"(?<=<!-- options of )([\w -]+?)( -->\n).*?(?=<!-- end of options -->)", re.DOTALL)
+#: in a config that stands on its own, what follows this line is that of common.yaml
+_COPIED = "# ---- the same as in common.yaml (written by `make generated`) "
+#: configs that programs read alone, without common.yaml
+_ALONE = ("inference",)
 _WIDTH, _COMMENTS_AT = 120, 27
 
 
@@ -40,6 +44,19 @@ def config_text(command: str, text: str) -> str:
 
     text = _TOP_OF_CONFIG.sub(lambda found: f"{found[1]}{lines('', '')}", text)
     return _ARGUMENTS_OF_ENTRY.sub(lambda found: f"{found[1]}{lines(found[2], '  ')}", text)
+
+
+def with_common(text: str, common: str) -> str:
+    """A config that stands on its own: with a copy of the shared one at its end.
+
+    Args:
+        text: the config.
+        common: content of common.yaml.
+    """
+    own, mark, copy = text.partition(_COPIED)
+    shared = common[common.index("imports:\n") :]
+    shared = shared.replace(_TOP, "# ---- options of all commands ").replace(_ARGUMENTS, "  # options:\n")
+    return f"{own}{mark}{copy.partition(chr(10))[0]}\n{shared}"
 
 
 def _is_own(option: Option, command: str) -> bool:
@@ -100,6 +117,10 @@ def generated_files() -> dict[Path, str]:
     configs, guides = config_folder(), config_folder().parents[1] / "docs" / "guide"
     files = {configs / f"{name}.yaml": name for name in ("common", *BUNDLE)}
     content = {file: config_text(name, file.read_text(encoding="utf-8")) for file, name in files.items()}
+    for name in _ALONE:
+        content[configs / f"{name}.yaml"] = with_common(
+            content[configs / f"{name}.yaml"], content[configs / "common.yaml"]
+        )
     return content | {file: guide_text(file.read_text(encoding="utf-8")) for file in sorted(guides.glob("*.md"))}
 
 

@@ -1,5 +1,6 @@
 """Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
 
+from pipeline.bundle_files import bundle_model
 from pipeline.engine.inferer import MicrographInferer
 from pipeline.engine.precision import MixedPrecisionInferer
 from pipeline.engine.prediction import PredictionSettings
@@ -8,6 +9,7 @@ from pipeline.tracking.provenance import environment, run_parameters, versions
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.audit import TextAudit
 from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
+from pipeline.workflows.bundle_network import BundleNetwork
 from pipeline.workflows.bundle_workflow import CheckedWorkflow, running_config
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.chosen_reach import chosen_reach

@@ -38,15 +38,15 @@ def test_the_model_that_comes_along_is_the_last_resort(folder: Path, monkeypatch
     packages, there = folder / "site-packages", folder / "share" / "vlsenet" / "bundle"
     for path in (packages / "pipeline", there / "models"):
         path.mkdir(parents=True)
-    file = PackagePath("../share/vlsenet/bundle/models/pore.pt")
+    file = PackagePath("../share/vlsenet/bundle/models/model.pt")
     file.dist = SimpleNamespace(locate_file=lambda path: packages / path)
     monkeypatch.setattr(pipeline, "__file__", str(packages / "pipeline" / "__init__.py"))
     monkeypatch.setattr(bundle_files, "distribution", lambda name: SimpleNamespace(files=[file]))
     with pytest.raises(UserError, match="no model"):
         find_checkpoint(None)
-    (there / "models" / "pore.pt").touch()
+    (there / "models" / "model.pt").touch()
     found, where = find_checkpoint(None)
-    assert Path(found) == (there / "models" / "pore.pt").resolve()
+    assert Path(found) == (there / "models" / "model.pt").resolve()
     assert "default model, which comes with vlsenet" in where
     (folder / "only.pt").touch()
     assert find_checkpoint(None) == ("only.pt", " (in this folder)")

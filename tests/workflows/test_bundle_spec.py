@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
-from monai.bundle import ConfigParser, ConfigWorkflow, verify_net_in_out
+from monai.bundle import ConfigParser, ConfigWorkflow, ckpt_export, verify_net_in_out
+from monai.data import load_net_with_metadata
+from PIL import Image
 
+import pipeline
 from pipeline.networks import build_network
 from pipeline.options import move_to_entries
 from pipeline.synthetic import write_dataset
 from pipeline.text import build_text_source, build_text_store
-from pipeline.workflows import CheckedWorkflow, model_content, open_dataset
-from tests.paths import CONFIGS
+from pipeline.workflows import BundleNetwork, CheckedWorkflow, bundle_model, load_model, model_content, open_dataset
+from tests.paths import CONFIGS, ROOT
+
+INFERENCE, METADATA = str(CONFIGS / "inference.yaml"), str(CONFIGS / "metadata.json")
+MODEL = str(CONFIGS.parent / "models" / "model.pt")
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +112,80 @@ def test_overlays_set_only_what_train_declares(overlay):
     assert {name.partition("::")[0] for name in over} <= set(common) | set(train)
     for switch in (name.partition("::")[2] for name in over if name.startswith("switches::")):
         assert switch in train["switches"]
+
+
+def test_inference_alone_has_the_network_that_the_metadata_describes(monkeypatch):
+    monkeypatch.chdir(ROOT / "bundle")
+    verify_net_in_out(net_id="network_def", meta_file=METADATA, config_file=INFERENCE, device="cpu")
+    verify_net_in_out(net_id="network_def", meta_file=METADATA, config_file=INFERENCE, device="cpu", n=3)
+
+
+def test_the_model_is_the_bundles_or_the_one_that_comes_along(tmp_path):
+    assert bundle_model(str(ROOT / "bundle")) == MODEL
+    assert bundle_model(str(tmp_path)) == MODEL
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "model.pt").touch()
+    assert bundle_model(str(tmp_path)) == str(tmp_path / "models" / "model.pt")
+
+
+def test_monais_own_export_takes_the_model_file_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT / "bundle")
+    changed = torch.load(MODEL, weights_only=True)
+    last = list(changed["network"])[-1]
+    changed["network"][last] += 1
+    torch.save(changed, tmp_path / "changed.pt")
+    image = torch.randn(3, 1, 33, 47, generator=torch.Generator().manual_seed(0))
+    ckpt_export(
+        net_id="network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(tmp_path / "changed.pt"),
+        meta_file=METADATA,
+        config_file=INFERENCE,
+        device="cpu",
+    )
+    exported, about, _ = load_net_with_metadata(str(tmp_path / "model.ts"))
+    assert about["network_data_format"]["outputs"]["pred"]["num_channels"] == 1
+    with torch.no_grad():
+        expected = BundleNetwork(load_model(str(tmp_path / "changed.pt")), "pore")(image)
+        torch.testing.assert_close(exported(image), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_inference_alone_runs_in_monais_own_workflow(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pixels = torch.randint(0, 256, (64, 80), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    Image.fromarray(pixels.numpy()).save(tmp_path / "rock.png")
+    workflow = ConfigWorkflow(
+        config_file=INFERENCE,
+        meta_file=METADATA,
+        workflow_type="infer",
+        logging_file=False,
+        bundle_root=str(ROOT / "bundle"),
+        input=str(tmp_path / "rock.png"),
+        output_dir=str(tmp_path / "out"),
+        device="cpu",
+    )
+    workflow.initialize()
+    assert not workflow.check_properties()
+    workflow.run()
+    workflow.finalize()
+    assert Image.open(tmp_path / "out" / "masks" / "rock.png").size == (80, 64)
+
+
+def test_the_metadata_has_what_monais_schema_needs_and_the_measured_scores():
+    """The schema of 2024-07-25; `verify_metadata` itself downloads it, or takes it from the file that it is given."""
+    metadata = json.loads(Path(METADATA).read_text())
+    texts = ("schema", "version", "monai_version", "pytorch_version", "numpy_version", "task", "description", "authors")
+    assert all(isinstance(metadata[name], str) and metadata[name] for name in (*texts, "copyright"))
+    assert all(isinstance(metadata[name], dict) for name in ("required_packages_version", "supported_apps"))
+    assert metadata["version"] in metadata["changelog"]
+    assert metadata["version"] == metadata["required_packages_version"]["vlsenet"] == pipeline.__version__
+    tensors = [one for kind in metadata["network_data_format"].values() for one in kind.values()]
+    needed = {"type", "format", "num_channels", "spatial_shape", "dtype", "value_range"}
+    assert len(tensors) == 2
+    assert all(needed <= tensor.keys() and isinstance(tensor["value_range"], list) for tensor in tensors)
+    card = (CONFIGS.parent / "models" / "README.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| \d+ \| ([\d.]+)[^|]*\| ([\d.]+) \|", card, re.MULTILINE)
+    expected = {f"mean_dice_source_{source}": float(dice) for source, dice, _ in rows}
+    expected |= {f"mean_porosity_error_source_{source}": float(error) for source, _, error in rows}
+    assert len(expected) >= 4
+    assert metadata["eval_metrics"] == expected
