@@ -24,6 +24,9 @@ class PromptedNetwork(nn.Module):
         features: of the prompt, or of those of K phases.
     """
 
+    text: torch.Tensor
+    tokens: torch.Tensor
+
     def __init__(self, network: nn.Module, features: TextFeatures) -> None:
         super().__init__()
         self.network = network
@@ -32,8 +35,9 @@ class PromptedNetwork(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Logits (N, K, H, W) of images (N, C, H, W)."""
-        features = (feature.expand(image.shape[0], *feature.shape) for feature in (self.text, self.tokens))
-        logits: torch.Tensor = self.network(image, *features)
+        count = image.shape[0]
+        text, tokens = (feature.expand(count, *feature.shape) for feature in (self.text, self.tokens))
+        logits: torch.Tensor = self.network(image, text, tokens)
         return logits
 
     def __prepare_scriptable__(self) -> nn.Module:
@@ -43,7 +47,7 @@ class PromptedNetwork(nn.Module):
             warnings.simplefilter("ignore")
             channels = int(getattr(self.network, "in_channels", 1))
             batch, *size = TRACED_SIZE
-            example = torch.zeros(batch, channels, *size, device=self.get_buffer("text").device)
+            example = torch.zeros(batch, channels, *size, device=self.text.device)
             traced: nn.Module = torch.jit.trace(self.eval(), example, check_trace=False)
         return traced
 
@@ -91,6 +95,6 @@ class BundleNetwork(nn.Module):
         text = TextStore()
         text.load_state_dict(state_dict["text"])
         features = text.together(self._asked)
-        self.graph.get_buffer("text").copy_(features.text)
-        self.graph.get_buffer("tokens").copy_(features.tokens)
+        self.graph.text.copy_(features.text)
+        self.graph.tokens.copy_(features.tokens)
         return self.graph.network.load_state_dict(state_dict["network"], strict, assign)
