@@ -29,6 +29,15 @@ def _no_waiting_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _freed_memory_is_kept() -> None:
+    """As the commands do; clearing the same pages again and again took a third of the tests of the engine."""
+    if "torch" in sys.modules:  # imported by a test that was collected
+        from pipeline.memory import keep_freed_memory
+
+        keep_freed_memory()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _new_stores_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """MLflow makes the tables of an SQLite store for seconds: once in this process; other stores are copies.
 

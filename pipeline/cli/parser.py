@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from pipeline.errors import WRONG_USAGE
 from pipeline.options import BUNDLE, Option, options_of
 from pipeline.options.commands import OF_COMMANDS
-from pipeline.options.domain_kinds import Folders
+from pipeline.options.domain_kinds import OneOrMore
 from pipeline.options.kinds import Choice, Flag
 from pipeline.wording import nearest
 
@@ -166,4 +166,4 @@ def _assignment(option: re.Match[str]) -> str:
 
 def _count(option: Option) -> str | None:
     """How many values an option takes, in argparse's words."""
-    return "+" if isinstance(option.kind, Folders) else None
+    return "+" if isinstance(option.kind, OneOrMore) else None

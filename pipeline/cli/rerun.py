@@ -39,6 +39,9 @@ examples:
 
   # a run on a server; the data have moved
   vlsenet rerun RUN_ID http://localhost:5000 --dataset_dir nankai --output_dir runs/again
+
+  # a training on two data sets
+  vlsenet rerun RUN_ID runs/both --dataset_dir shale steel --output_dir runs/again
 """,
     run,
     options="rerun",

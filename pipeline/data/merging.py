@@ -16,7 +16,9 @@ from pipeline.phases import MOST_PHASES
 from pipeline.wording import some_of
 
 
-def index_datasets(folders: Sequence[str | Path], **reading: Any) -> DatasetIndex:
+def index_datasets(
+    folders: Sequence[str | Path], *, split_csv: str | Path | Sequence[str | Path] | None = None, **reading: Any
+) -> DatasetIndex:
     """Check one or several data sets and list their samples with sources and splits.
 
     What several data sets remember of their labels (`phases.csv`, or the value of pore in `split.csv`) decides before
@@ -24,20 +26,34 @@ def index_datasets(folders: Sequence[str | Path], **reading: Any) -> DatasetInde
 
     Args:
         folders: Of the data sets; a phase that one of them does not name is not known in its images.
+        split_csv: A file to read in place of the folder's `split.csv`; of several data sets, one for each.
         reading: As for `index_dataset`.
 
     Raises:
         UserError: As there; or a folder is given twice, or phases of two sets differ in upper and lower case only.
     """
+    splits = [None] * len(folders) if split_csv is None else _listed(split_csv)
+    if len(splits) != len(folders):
+        raise UserError(
+            f"--split_csv {', '.join(map(str, splits))}: {len(splits)} for {len(folders)} data sets; give one for "
+            "each, in their order, or none"
+        )
     if len(folders) == 1:
-        return index_dataset(folders[0], **reading)
-    if reading.get("split_csv") is not None:
-        raise UserError("--split_csv is for one data set; of several, each needs its own split.csv, or none")
+        return index_dataset(folders[0], split_csv=splits[0], **reading)
     real = [os.path.realpath(Path(folder).expanduser()) for folder in folders]
     twice = [str(folder) for folder, path in zip(folders, real, strict=True) if real.count(path) > 1]
     if twice:
         raise UserError(f"--dataset_dir: {twice[0]} is given twice; give each data set once")
-    return merged([index_dataset(folder, **reading, own_first=True) for folder in folders])
+    return merged(
+        [
+            index_dataset(folder, split_csv=split, **reading, own_first=True)
+            for folder, split in zip(folders, splits, strict=True)
+        ]
+    )
+
+
+def _listed(paths: str | Path | Sequence[str | Path]) -> list[str | Path | None]:
+    return [paths] if isinstance(paths, (str, Path)) else [*paths]
 
 
 def merged(indices: Sequence[DatasetIndex]) -> DatasetIndex:
@@ -47,7 +63,7 @@ def merged(indices: Sequence[DatasetIndex]) -> DatasetIndex:
         UserError: Phases of two sets differ in upper and lower case only, or there are too many.
     """
     roots = [index.roots[0] for index in indices]
-    titles = _titles(roots)
+    titles = titles_of(roots)
     names = Counter(sample.name for index in indices for sample in index.samples)
     of_source = Counter(source for index in indices for source in {sample.source for sample in index.samples})
 
@@ -83,8 +99,8 @@ def _shared_images(samples: Sequence[Sample]) -> list[str]:
     return [f"{len(shared)} image(s) are in two data sets, so they count twice: {some_of(shared)}"] if shared else []
 
 
-def _titles(roots: Sequence[Path]) -> list[str]:
-    """The folders' names, with those of the folders above where they don't tell them apart."""
+def titles_of(roots: Sequence[Path]) -> list[str]:
+    """What tells data sets apart: the folders' names, with those of the folders above where these alone don't."""
     for depth in range(1, max(len(root.parts) for root in roots)):
         titles = ["_".join(root.parts[-depth:]) for root in roots]
         if len(set(titles)) == len(titles):

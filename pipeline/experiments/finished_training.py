@@ -109,7 +109,7 @@ class FinishedTraining:
     Attributes:
         config: of the training, as it was resolved.
         data: fingerprint of the data set; see :meth:`pipeline.data.DatasetIndex.fingerprint`.
-        dataset_dir: where the data set was.
+        folders: where the data set was, or each of several.
         environment: see :func:`pipeline.tracking.provenance.environment`; of older runs the versions only.
         evaluation: config of the evaluation; None where there is none of the same data.
         histories: the values of every metric by epoch.
@@ -120,7 +120,7 @@ class FinishedTraining:
     experiment_name: str
     config: dict[str, Any]
     data: dict[str, Any]
-    dataset_dir: str
+    folders: tuple[str, ...]
     environment: dict[str, Any]
     evaluation: dict[str, Any] | None
     histories: Histories
@@ -147,11 +147,19 @@ def read_training(store: Store, run_id: str) -> FinishedTraining:
         next(name for name, key in store.experiments().items() if key == run.experiment),
         config,
         data,
-        run.parameters.get("dataset_dir", str(text_of_config(config["dataset_dir"]))),
+        _folders(config, run.parameters.get("dataset_dir")),
         environment,
         _artifact(run, f"{EVALUATION_FOLDER}/config.yaml") if same_data else None,
         read_histories(run),
     )
+
+
+def _folders(config: Mapping[str, Any], logged: str | None) -> tuple[str, ...]:
+    """The data sets' folders: absolute, as they were logged, where that tells them apart."""
+    named = text_of_config(config["dataset_dir"])
+    given = tuple(map(str, named)) if isinstance(named, list) else (str(named),)
+    absolute = (logged or "").split(", ") if len(given) > 1 else [logged or ""]
+    return tuple(absolute) if all(absolute) and len(absolute) == len(given) else given
 
 
 def _find(store: Store, run_id: str) -> StoredRun:

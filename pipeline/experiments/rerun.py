@@ -1,7 +1,6 @@
 """A training run again from what MLflow keeps of it: do the numbers agree?
 
-It rests on the run's resolved config, not on today's defaults, and on the logged list of files, of which the split is
-written again: neither the data set's `split.csv` nor the experiment's folder is needed.
+It rests on the run's resolved config, not on today's defaults, and on the logged list of files (`repeated_data`).
 """
 
 from __future__ import annotations
@@ -11,18 +10,14 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 
 from pipeline.bundle_files import config_files, text_in_config
-from pipeline.data import index_dataset
-from pipeline.data.split_file import split_row, told_in, write_split_csv
-from pipeline.data.splits import SPLIT_FILE
 from pipeline.errors import UserError
 from pipeline.experiments.finished_training import (
     Agreement,
@@ -31,61 +26,15 @@ from pipeline.experiments.finished_training import (
     read_histories,
     read_training,
 )
+from pipeline.experiments.repeated_data import RepeatedData
 from pipeline.files import write_text
-from pipeline.label_values import NONE_UNLABELLED
 from pipeline.options import default, options_of
-from pipeline.phases import LabelValues
 from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
 from pipeline.tracking.stores import RERUNS, Store, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 
 logger = logging.getLogger("vlsenet")
-
-
-def _meaning(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that say what label values meant in a training.
-
-    Raises:
-        UserError: it was a training on several data sets.
-    """
-    kept = data.get("values")
-    if kept is None:
-        return {"pore_label": data["pore_label"], "phases": None, "unlabelled": None}
-    if len(kept) > 1:
-        raise UserError("a training on several data sets can't be repeated: only its first run kept their splits")
-    values = LabelValues.from_dict(kept[0])
-    unlabelled = ",".join(map(str, values.unlabelled)) or NONE_UNLABELLED
-    return {"pore_label": None, "phases": str(replace(values, unlabelled=())), "unlabelled": unlabelled}
-
-
-def check_data(first: FinishedTraining, dataset_dir: str, split_csv: Path) -> None:
-    """Refuse data that are not those of the training.
-
-    Raises:
-        UserError: naming the first file that differs.
-    """
-    try:
-        # trainings of versions without this option left info bars in the images
-        bar = first.config.get("info_bar", "keep")
-        index = index_dataset(dataset_dir, **_meaning(first.data), split_csv=split_csv, info_bar=bar)
-    except UserError as error:
-        reason = str(error).replace(str(split_csv), "the run's split.csv")
-        raise UserError(
-            f"{dataset_dir} is not the data set that {first.name} was trained on: restore it, or give its folder as "
-            f"--dataset_dir\n{reason}"
-        ) from error
-    found = index.fingerprint()
-    if found["hash"] == first.data["hash"]:
-        return
-    then = {file["name"]: file for file in first.data["files"]}
-    now = {file["name"]: file for file in found["files"]}
-    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    which = f"{len(changed)} of {len(then)} images differ, such as {changed[0]}" if changed else "the totals differ"
-    raise UserError(
-        f"{dataset_dir} is not the data set that {first.name} was trained on (fingerprint {found['hash']}, was "
-        f"{first.data['hash']}; {which}): restore it, or give --dataset_dir"
-    )
 
 
 def changes(then: Mapping[str, Any]) -> list[str]:
@@ -122,7 +71,7 @@ def rerun(
     run_id: str,
     tracking_uri: str,
     output_dir: Path,
-    dataset_dir: str | None = None,
+    dataset_dir: str | Sequence[str] | None = None,
     tolerance: float = default("rerun", "tolerance"),
 ) -> Rerun:
     """Train again, evaluate again where the run was evaluated on the same data set, and compare all metrics.
@@ -133,7 +82,7 @@ def rerun(
         run_id: of a finished training, or its name where that is the only one.
         tracking_uri: MLflow store that holds it.
         output_dir: a new folder.
-        dataset_dir: where the data set is now; None for where it was.
+        dataset_dir: where the data set is now, or each of several; None for where they were.
         tolerance: largest difference of a metric that is taken as agreement.
 
     Raises:
@@ -144,16 +93,9 @@ def rerun(
     options_of("train")["output_dir"].check(output_dir)
     store = Store(tracking_uri)
     first = read_training(store, run_id)
-    dataset_dir = dataset_dir or first.dataset_dir
-    split_csv = output_dir / "split.csv"
-    meaning = _meaning(first.data)
-    rows = [split_row(file) for file in first.data["files"]]
-    told = told_in(Path(dataset_dir) / SPLIT_FILE, {name for name, *_ in rows})
-    with TemporaryDirectory() as folder:  # the output folder stays new until all is well
-        write_split_csv(Path(folder) / split_csv.name, rows, told)
-        check_data(first, dataset_dir, Path(folder) / split_csv.name)
+    found = RepeatedData.of(first, [dataset_dir] if isinstance(dataset_dir, str) else dataset_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
-    write_split_csv(split_csv, rows, told)
+    data = found.options(found.write_splits(output_dir))
     warnings = changes(first.environment)
     for warning in warnings:
         logger.warning("%s", warning)
@@ -162,11 +104,6 @@ def rerun(
     run = TrackedRun(tracking_uri, first.experiment_name + RERUNS, f"{first.name} again", str(output_dir), {}, tags)
     run.start({})
     made = str(run.run_id)
-    data = {
-        "dataset_dir": text_in_config(dataset_dir),
-        "split_csv": text_in_config(str(split_csv)),
-        **meaning,
-    }
     data |= {"tracking_uri": kept_address(tracking_uri), "overwrite": False}
     config = {**first.config, **data, "output_dir": text_in_config(str(output_dir)), "resume": False}
     config["mlflow_run"] = {**config["mlflow_run"], "run_id": made}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.options.domain_kinds import InfoBar, Phases
+from pathlib import Path
+
+from pipeline.options.domain_kinds import InfoBar, OneOrMore, Phases
 from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, PathText, Text, Whole
 from pipeline.options.option import Option
 
@@ -44,7 +46,9 @@ OF_COMMANDS: tuple[Option, ...] = (
         metavar="NAME"),
     # ---- rerun
     Option("output_dir", Text(), ("rerun",), "a new folder", required=True, metavar="DIR"),
-    Option("dataset_dir", Text(), ("rerun",), "where the data are now", otherwise="where they were", metavar="DIR"),
+    Option("dataset_dir", OneOrMore("a folder with images/ and labels/", Path.is_dir), ("rerun",),
+        "where the data are now; of several data sets, each of them in the order of the training",
+        otherwise="where they were", metavar="DIR"),
     Option(
         "tolerance",
         Number(0, ends="[)"),

@@ -11,9 +11,9 @@ from pathlib import Path
 from pipeline.options.domain_kinds import (
     Device,
     Existing,
-    Folders,
     InfoBar,
     LabelValue,
+    OneOrMore,
     OutputFolder,
     Phases,
     PixelSize,
@@ -70,7 +70,7 @@ def _switch(name: str, help: str, default: bool = True) -> Option:
 # fmt: off
 OF_CONFIGS: tuple[Option, ...] = (
     # ---- what goes in, and where results go
-    Option("dataset_dir", Folders("a folder with images/ and labels/", Path.is_dir, "data/my_rock"),
+    Option("dataset_dir", OneOrMore("a folder with images/ and labels/", Path.is_dir, "data/my_rock"),
         (*_LABELLED, "experiment"), f"{_DATA_SET}; or several such folders, each with phases of its own", shared=True,
         required=True, fallback={"experiment": "the plan's"}, metavar="DIR", result=True),
     Option("dataset_dir", Existing("a folder with images/ and labels/", Path.is_dir, "data/my_rock"),
@@ -108,8 +108,9 @@ OF_CONFIGS: tuple[Option, ...] = (
         otherwise="as phases.csv says, or none", shared=True, result=True, entry="data"),
     Option("group_pattern", Regex(), (*_LABELLED, *_DATA_SETS), "finds the micrograph in a file name: its first group",
         otherwise="each file is one", flag=(*_LABELLED, *_DATA_SETS), shared=True, result=True, entry="data"),
-    Option("split_csv", Existing("a file with the columns name,source,split"), _LABELLED,
-        "file with sources and splits", otherwise="split.csv in dataset_dir", flag=False, shared=True, result=True,
+    Option("split_csv", OneOrMore("a file with the columns name,source,split"), _LABELLED,
+        "file with sources and splits; of several data sets, one for each", otherwise="split.csv in dataset_dir",
+        flag=False, shared=True, result=True,
         entry="data"),
     Option("info_bar", InfoBar(), (*_ON_IMAGES, *_DATA_SETS, "prompts"),
         "the microscope's strip of text: auto (find it and cut it off), keep, its height below the image, or top: and "

@@ -68,7 +68,7 @@ def _number_or_word(text: str) -> int | str:
 
 
 @dataclass(frozen=True)
-class Folders(Existing):
+class OneOrMore(Existing):
     """One path as `Existing` takes it, or a list of them."""
 
     def check(self, name: str, value: Any) -> None:

@@ -98,5 +98,5 @@ def test_mistakes(write: Write):
         index_datasets([first, second])
     with pytest.raises(UserError, match="given twice"):
         index_datasets([first, first / ".." / "one"])
-    with pytest.raises(UserError, match="--split_csv is for one data set"):
+    with pytest.raises(UserError, match="1 for 2 data sets; give one for each"):
         index_datasets([first, second], split_csv=first / "split.csv")

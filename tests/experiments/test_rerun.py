@@ -11,7 +11,7 @@ import mlflow
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.data import index_dataset
+from pipeline.data import index_dataset, index_datasets
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, rerun, run_experiment
 from pipeline.experiments.finished_training import read_training
@@ -157,6 +157,38 @@ def test_runs_that_cannot_be_repeated_are_told(tmp_path, store, finished):
     with pytest.raises(UserError, match="used is not empty"):
         run_again(finished, store, tmp_path / "used")
 
+
+@pytest.fixture
+def two_sets(store: str, rock: Path, tmp_path: Path) -> tuple[str, list[Path]]:
+    """A training on two data sets, of which both have images of the same names, as MLflow keeps it."""
+    other = tmp_path / "other"
+    write_dataset(other, 4, shape=(64, 64), seed=5, val=2, test=0)
+    sets = [rock, other]
+    data = index_datasets(sets).fingerprint()
+    client = mlflow.MlflowClient(store)
+    run_id = client.create_run(client.create_experiment("two sets"), run_name="both").info.run_id
+    client.log_param(run_id, "dataset_dir", ", ".join(map(str, sets)))
+    client.log_dict(run_id, CONFIG | {"dataset_dir": ["rock", "other"], "data": {"phases": None}}, "config.yaml")
+    client.log_dict(run_id, data, "data.json")
+    log(client, run_id, DICE)
+    client.set_terminated(run_id)
+    return run_id, sets
+
+
+def test_several_data_sets_keep_their_splits(tmp_path, store, two_sets, commands):
+    run_id, sets = two_sets
+    before = index_datasets(sets).fingerprint()
+    (sets[1] / "split.csv").unlink()  # it would be divided otherwise
+    assert index_datasets(sets).fingerprint()["hash"] != before["hash"]
+    assert run_again(run_id, store, tmp_path / "again").agreement.agrees
+    ((_, trained, _),) = commands
+    assert trained["dataset_dir"] == [*map(str, sets)]
+    again = index_datasets(trained["dataset_dir"], split_csv=trained["split_csv"])
+    assert again.fingerprint() == before
+    with pytest.raises(UserError, match=r"both was trained on 2 data set\(s\); give as many folders"):
+        run_again(run_id, store, tmp_path / "one", str(sets[0]))
+    with pytest.raises(UserError, match="are not the data sets that both was trained on"):
+        run_again(run_id, store, tmp_path / "swapped", [str(path) for path in reversed(sets)])
 
 @pytest.mark.slow
 def test_a_real_training_is_the_same_to_the_last_bit(tmp_path: Path, rock: Path, make_short: Callable[[Plan], Plan]):
