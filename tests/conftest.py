@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,25 @@ def _logs_reach_pytest():
     logger.propagate, logger.disabled = True, False
     logger.setLevel(logging.NOTSET)
     logger.handlers.clear()  # its own, which writes to a stream that is gone
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made but not drawn, which takes half the time of a small scan: their files hold a single pixel."""
+    from matplotlib.figure import Figure  # takes long where no test needs it
+
+    def savefig(figure: Figure, file: Path | StringIO, format: str = "png", **_: object) -> None:
+        if isinstance(file, StringIO):
+            file.write("<svg/>")
+        else:
+            Image.new("L", (1, 1)).save(file, format)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+
+
+@pytest.fixture
+def drawn() -> None:
+    """For tests that look at figures, where those of their folder are not drawn."""
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.cli.paths import model_in
 from pipeline.errors import UserError
 from pipeline.files import sha256_of
 from pipeline.images import ImageSource, ScanStack, ScanVolume, open_image, open_stack
@@ -214,11 +213,8 @@ def image_facts(path: str, page: int | None = None, scale_bar_png: str | None = 
         Plain values, for JSON.
 
     Raises:
-        UserError: it can't be read, or is the folder of a training; or a picture is asked for, and there is no scale
-            bar that can be read.
+        UserError: it can't be read; or a picture is asked for, and there is no scale bar that can be read.
     """
-    if (model := model_in(path)) is not None:
-        raise UserError(f"{path}: it is the folder of a training, not an image; for its model give {model}")
     stack = open_stack(path) if page is None else ScanStack(path, [lambda: open_image(path, page=page)])
     with ScanVolume(stack, "auto") as volume, volume.slice(0, as_stored=True) as source:
         acquisition = volume.acquisition

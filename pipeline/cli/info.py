@@ -1,4 +1,4 @@
-"""`vlsenet info`: what the file of an image or a model says."""
+"""`vlsenet info`: what the file of an image or a model says, and what a folder of results is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from pipeline.cli.console import own_messages
+from pipeline.cli.folder_facts import folder_facts, folder_lines, kind_of
 from pipeline.cli.parser import Command
 from pipeline.cli.paths import existing_input, model_named
 from pipeline.errors import SUCCESS
@@ -26,6 +27,9 @@ def run(options: argparse.Namespace) -> int:
 
             facts = checkpoint_facts(path)
             lines = checkpoint_lines(facts)
+        elif (kind := kind_of(path)) is not None:
+            facts = folder_facts(path, kind)
+            lines = folder_lines(facts, kind)
         else:
             from pipeline.cli.facts import image_facts, image_lines
 
@@ -56,15 +60,19 @@ def is_checkpoint(path: str) -> bool:
 
 
 COMMAND = Command(
-    "show what the file of an image or a model says",
+    "show what the file of an image or a model says, or what a folder of results is",
     """\
 For an image: size, type, pixel size and where it comes from, the microscope's conditions, info bar and scale bar, how
 the file can be read, and anything unusual. For a model: network, parameters, text prior, threshold, training images,
-error on other micrographs, versions.
+error on other micrographs, versions. For a folder of results (training, segmented scan or scans, evaluation, audit,
+experiment, comparison, export) or a data set: what it is, and its main figures.
 
 examples:
   vlsenet info scan.tif
   vlsenet info runs/first/checkpoints/best.pt
+
+  # what is in this folder?
+  vlsenet info scan_pores
 
   # the model that comes with vlsenet
   vlsenet info default
@@ -80,8 +88,8 @@ examples:
     arguments=(
         (
             "path",
-            "FILE|CHECKPOINT",
-            "image, scan, folder of slices, best.pt, or default: the model that comes with vlsenet",
+            "FILE|CHECKPOINT|FOLDER",
+            "image, scan, folder of slices, best.pt, folder of results, or default: the model that comes with vlsenet",
         ),
     ),
 )

@@ -177,12 +177,6 @@ def test_folders_that_hold_no_images_themselves(tmp_path: Path, capsys: pytest.C
     Image.new("L", (40, 50)).save(tmp_path / "images" / "a.png")
     assert main(["info", str(tmp_path)]) == MISTAKE
     assert f"holds no images, but {tmp_path}/images does; give that folder" in capsys.readouterr().err
-    (tmp_path / "checkpoints" / "best.pt").touch()
-    Image.new("L", (40, 50)).save(tmp_path / "label_check.png")
-    assert main(["info", str(tmp_path)]) == MISTAKE
-    assert f"folder of a training, not an image; for its model give {tmp_path}/checkpoints/best.pt" in (
-        capsys.readouterr().err
-    )
 
 
 def test_what_is_neither(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

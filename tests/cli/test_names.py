@@ -82,7 +82,9 @@ QUICK = ["max_epochs=1", "steps_per_epoch=1", "batch_size=2", "patch_size=64", "
 
 
 @pytest.mark.parametrize("relative", [True, False])
-def test_any_name_that_the_file_system_allows(relative: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_name_that_the_file_system_allows(
+    relative: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undrawn: None
+) -> None:
     """From images to a model, scores, a comparison and a report, in folders that libraries take for addresses."""
     odd = tmp_path / ("%Ca $1" if relative else "30%Ca")
     odd.mkdir()

@@ -28,6 +28,7 @@ from tests.images.microscope.bars import one_line
 from tests.workflows.export.cases import trained_model, write_checkpoint
 from tests.workflows.scan.files import settings_of
 
+pytestmark = pytest.mark.usefixtures("undrawn")
 CPU = torch.device("cpu")
 ENGINE = {"precision": "float32", "chunk_size": 256, "halo": 128}
 #: a step of the store, which holds 8 bits

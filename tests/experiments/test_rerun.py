@@ -190,6 +190,7 @@ def test_several_data_sets_keep_their_splits(tmp_path, store, two_sets, commands
     with pytest.raises(UserError, match="are not the data sets that both was trained on"):
         run_again(run_id, store, tmp_path / "swapped", [str(path) for path in reversed(sets)])
 
+
 @pytest.mark.slow
 def test_a_real_training_is_the_same_to_the_last_bit(tmp_path: Path, rock: Path, make_short: Callable[[Plan], Plan]):
     plan = make_short(Plan({"vlsenet": {"switches::context": False}}, "vlsenet", common={"dataset_dir": str(rock)}))

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import multiprocessing
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -37,3 +42,32 @@ def bundle(folder: Path, config: str, *further: Path, status: int = 0, **options
     finally:
         torch.set_num_threads(threads)
     return told.getvalue()
+
+
+def started(folder: Path, line: Sequence[str], told: Path, environment: Mapping[str, str] | None = None) -> BaseProcess:
+    """Run a command from ``folder`` in a process of its own, with one thread; what it says goes into the file ``told``.
+
+    It is forked, as a new one would load the libraries again.
+    """
+
+    def work() -> None:
+        os.chdir(folder)
+        os.environ.update(environment or {})
+        torch.set_num_threads(1)  # OpenMP's other threads are not there after a fork
+        with told.open("w", buffering=1) as file:
+            sys.stdout = sys.stderr = file
+            raise SystemExit(run_command_line(line))
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    return process
+
+
+def ended(process: BaseProcess, seconds: float = 300) -> int | None:
+    """The exit status of a process; None if it had to be killed."""
+    process.join(seconds)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+        return None
+    return process.exitcode

@@ -11,8 +11,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -31,21 +29,9 @@ from pipeline.workflows.bundle_workflow import run_config
 from pipeline.workflows.model_file import load_model
 from tests.images.microscope.bars import one_line
 from tests.paths import CONFIGS
-from tests.workflows.commands import bundle, words
+from tests.workflows.commands import bundle, ended, started, words
 
 QUICK = {"steps_per_epoch": 2, "batch_size": 2, "patch_size": 64, "text_source": "untrained", "picture_interval": 2}
-
-
-def started(folder: Path, line: list[str]) -> subprocess.Popen[str]:
-    """A process of its own at work in ``folder``, with one thread, so that numbers repeat to the bit."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "monai.bundle", *line],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -146,14 +132,14 @@ def test_a_compiler_that_fails_is_told_in_one_line(work):
 def test_an_interrupted_training_goes_on_to_the_same_weights(work):
     options = {"dataset_dir": "rock", "max_epochs": 5, **QUICK}  # enough for the signal to come in time
     bundle(work, "train", output_dir="whole", **options)
-    process = started(work, words("train", output_dir="stopped", **options))
+    process = started(work, words("train", output_dir="stopped", **options), work / "told.txt")
     last = work / "stopped" / "checkpoints" / "last.pt"
     deadline = time.monotonic() + 300
     while not last.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    process.send_signal(signal.SIGTERM)
-    told = process.communicate(timeout=300)[1]
-    assert process.returncode == 130, told[-3000:]
+    os.kill(process.pid, signal.SIGTERM)
+    status, told = ended(process), (work / "told.txt").read_text()
+    assert status == 130, told[-3000:]
     assert "--resume" in told
     assert "exception" not in told
     client = mlflow.MlflowClient(f"sqlite:///{work}/stopped/mlflow.db")

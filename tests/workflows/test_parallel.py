@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
+from socket import socket
 
 import mlflow
 import numpy as np
@@ -22,7 +20,7 @@ from pipeline.synthetic import write_dataset
 from pipeline.workflows import GlobalBatchLoss, Ranks, share_batch_statistics
 from pipeline.workflows.ranks import distributed
 from tests.paths import CONFIGS
-from tests.workflows.commands import bundle, words
+from tests.workflows.commands import bundle, ended, started, words
 
 ROUNDING = 1e-4  # relative, of the loss after some steps: sums in another order
 
@@ -125,24 +123,23 @@ def train(folder: Path, output_dir: str, processes: int) -> str:
     }
     if processes == 1:
         return bundle(folder, "train", **settings)
-    launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "monai.bundle"]
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore",
-            "-m",
-            *launcher,
-            *words("train", CONFIGS / "multi_gpu_train.yaml", **settings),
-        ],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stderr
+    line = words("train", CONFIGS / "multi_gpu_train.yaml", **settings)
+    with socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    started_by_torchrun = [
+        started(folder, line, folder / f"told_{rank}.txt", torchrun(rank, processes, port)) for rank in range(processes)
+    ]
+    for rank, process in enumerate(started_by_torchrun):
+        assert ended(process) == 0, (folder / f"told_{rank}.txt").read_text()[-3000:]
+    return "".join((folder / f"told_{rank}.txt").read_text() for rank in range(processes))
+
+
+def torchrun(rank: int, processes: int, port: int) -> dict[str, str]:
+    """What torchrun tells each process; that it starts them is tested with a scan, `scan/test_command.py`."""
+    own, all_of_them = str(rank), str(processes)
+    numbers = {"RANK": own, "LOCAL_RANK": own, "WORLD_SIZE": all_of_them, "LOCAL_WORLD_SIZE": all_of_them}
+    return {**numbers, "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
 
 
 def curve(folder: Path, name: str) -> list[float]:

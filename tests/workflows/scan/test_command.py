@@ -115,7 +115,7 @@ def test_what_a_folder_holds_besides_scans_is_told(slices: Path, tmp_path: Path,
         command(scans, scans, model, stack=True).run()
 
 
-def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
+def test_a_stack_is_one_volume(slices: Path, tmp_path: Path, model: TrainedModel, caplog, drawn: None) -> None:
     settings = {"report": True, "formats": ("nifti",), "slice_spacing_nm": 20.0, "pixel_size_nm": 10.0}
     command(slices, tmp_path, model, stack=True, **settings).run()
     caplog.set_level("INFO", logger="vlsenet")
@@ -277,7 +277,7 @@ def _nm(volume: object) -> float:
 
 def test_two_processes_give_the_bytes_of_one(tmp_path: Path, model: TrainedModel) -> None:
     scan = tmp_path / "scan.tif"
-    tifffile.imwrite(scan, generate((700, 600), seed=3).image, tile=(128, 128))
+    tifffile.imwrite(scan, generate((500, 300), seed=3).image, tile=(128, 128))
     configs = [str(CONFIGS / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     options = {

@@ -76,7 +76,9 @@ def probabilities_in(folder: Path) -> np.ndarray:
     return zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, 1:]
 
 
-def test_all_phases_of_a_scan(scan: tuple[Path, np.ndarray], tmp_path: Path, model: TrainedModel, capsys) -> None:
+def test_all_phases_of_a_scan(
+    scan: tuple[Path, np.ndarray], tmp_path: Path, model: TrainedModel, capsys, drawn: None
+) -> None:
     path, codes = scan
     segmentation(path, tmp_path, model, formats="tiff, nifti", pixel_size_nm=20.0).run()
     labels = labels_in(tmp_path)[0]

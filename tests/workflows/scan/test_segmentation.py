@@ -61,7 +61,9 @@ def interrupted_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ChunkMerger, "aggregate", broken)
 
 
-def test_mask_porosity_certificate_and_pictures(scan: Path, tmp_path: Path, model: TrainedModel, capsys) -> None:
+def test_mask_porosity_certificate_and_pictures(
+    scan: Path, tmp_path: Path, model: TrainedModel, capsys, drawn: None
+) -> None:
     segmentation(scan, tmp_path, model, formats="tiff, nifti", report=True, pixel_size_nm=10.0).run()
     written = zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"]
     mask, probability = (np.asarray(written[0, channel, 0]) for channel in (0, 1))
