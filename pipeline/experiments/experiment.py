@@ -168,6 +168,11 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
     if len(folders) > 1 and plan.kind != "split":
         raise UserError(f"folds of several data sets ({some_of(folders)}): give --folds split: each has its own split")
     index = index_datasets(folders, divide=plan.kind == "split", **data)
+    if plan.kind != "split" and len(of_one := {sample.source for sample in index.samples}) == 1:
+        raise UserError(
+            f"{index.place}: all images are of one micrograph ({of_one.pop()}), and what folds test on is another one: "
+            "give --folds split, which validates on a part of the same micrograph, or add images of others"
+        )
     divided = [(fold, fold.divide(index)) for fold in _divide(plan, index)] if plan.kind != "split" else []
     folds = [
         RunFold(

@@ -66,3 +66,14 @@ def test_sources_that_are_not_there_and_damaged_files_are_told(tmp_path, rock):
     (tmp_path / "folds.json").write_text("{")
     with pytest.raises(UserError, match=r"folds\.json can't be read"):
         prepare_folds(FoldPlan(), {"dataset_dir": str(rock)}, tmp_path)
+
+
+@pytest.mark.parametrize("plan", [FoldPlan("k", 2), FoldPlan("leave_out")])
+def test_parts_of_one_micrograph_are_no_folds(tmp_path: Path, plan: FoldPlan) -> None:
+    """It is cut into training and validation, which an experiment compares variants on."""
+    write_dataset(tmp_path / "one", 1, shape=(512, 512), seed=0, val=0, test=0)
+    (tmp_path / "one" / "split.csv").unlink()
+    with pytest.raises(UserError, match=r"all images are of one micrograph \(\w+\).* give --folds split"):
+        prepare_folds(plan, {"dataset_dir": str(tmp_path / "one")}, tmp_path / "out")
+    (fold,) = prepare_folds(FoldPlan(), {"dataset_dir": str(tmp_path / "one")}, tmp_path / "out")
+    assert fold.split_csv is None
