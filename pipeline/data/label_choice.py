@@ -59,11 +59,6 @@ class LabelChoice:
         values = None if unlabelled is None else parse_unlabelled(unlabelled)
         return cls(phases, label, values, **others)  # type: ignore[arg-type]
 
-    @property
-    def is_given(self) -> bool:
-        """Whether an option says more than the value of pore, which `phases.csv` remembers."""
-        return self.phases is not None or self.unlabelled is not None
-
     def among(self, counts: Counts, root: Path, remembered: int | None = None) -> tuple[LabelValues, tuple[str, ...]]:
         """The meaning of a data set's label values, and notes on it.
 

@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from monai.inferers import SimpleInferer
 
-PRECISIONS = ("auto", "float32", "bfloat16")
-
 
 def has_fast_bfloat16(device: torch.device | str) -> bool:
     """Whether convolutions of bfloat16 run faster than those of float32, and not in an emulation."""

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -59,13 +58,13 @@ class MemoryNeed(NamedTuple):
         return cls(small - per_pixel * _SIDES[0] ** 2, per_pixel)
 
 
-_measured: WeakKeyDictionary[nn.Module, dict[tuple[object, ...], MemoryNeed]] = WeakKeyDictionary()
+_measured: dict[tuple[object, ...], MemoryNeed] = {}
 
 
 def memory_need(
     network: nn.Module, features: TextFeatures, statistics: str, precision: str, device: torch.device
 ) -> MemoryNeed:
-    """What a network takes in the form in which it will run; measured once for each form.
+    """What a network takes in the form in which it will run; measured once for each form of each architecture.
 
     Args:
         network: as trained, on the device.
@@ -74,16 +73,16 @@ def memory_need(
         precision: as in `autocast`.
         device: where it runs.
     """
-    form = statistics, precision, str(device), features.text.shape
     channels, reach = int(getattr(network, "in_channels", 1)), reach_of_network(network)
-    known = _measured.setdefault(network, {})
-    if form not in known:
+    # the modules with their sizes, whatever their weights
+    form = (type(network), repr(network), reach, statistics, precision, str(device), features.text.shape)
+    if form not in _measured:
         runs = network
         if statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
             tile = torch.zeros(1, channels, SIDE, SIDE, device=device)
             runs = pinned(network, tile, features, precision, view=no_view(tile, reach))
-        known[form] = MemoryNeed.of(prompted(runs, features, precision), device, channels, reach)
-    return known[form]
+        _measured[form] = MemoryNeed.of(prompted(runs, features, precision), device, channels, reach)
+    return _measured[form]
 
 
 def fitting_sizes(

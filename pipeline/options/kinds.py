@@ -23,8 +23,6 @@ class Kind:
     metavar = "VALUE"
     #: whether a value is text, and never a number or a list, whatever it looks like
     is_text = False
-    #: whether a value is the path of a file or folder
-    is_path = False
     #: makes a value of what a user typed; argparse names it in its errors
     read: ClassVar[Any] = str
 

@@ -31,6 +31,8 @@ def test_memory_is_measured_for_each_pixel_and_once_for_a_form(monkeypatch: pyte
     assert 0 < pinned.per_pixel <= plain.per_pixel
     monkeypatch.setattr(MemoryNeed, "of", None)
     assert memory_need(network, features, "micrograph", "float32", CPU) is pinned
+    other = UNet(1, 1, (4, 4, 4, 4, 4), "instance").eval()  # with weights of its own
+    assert memory_need(other, features, "micrograph", "float32", CPU) is pinned
 
 
 @pytest.mark.parametrize("statistics", ["micrograph", "network"])
