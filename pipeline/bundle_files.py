@@ -55,24 +55,24 @@ def text_of_config(value: Any) -> Any:
 
 
 #: as setup.cfg installs it; the path ends like this, whatever the place that pip chose
-_INSTALLED = "share/vlsenet/bundle/"
+_INSTALLED = "share/vlsenet/"
 #: the model that is used where none is given
 DEFAULT_MODEL = "models/model.pt"
 #: in place of a model's file: the one that comes with the package
 DEFAULT = "default"
 
 
-def bundle_file(name: str) -> Path | None:
-    """A file of the bundle, in a checkout or installed; None where it is in neither.
+def data_file(name: str) -> Path | None:
+    """A file that comes with the package, in a checkout or installed; None where it is in neither.
 
     Of an installed wheel its own list of files is asked, as the place differs between a virtual environment, `--user`
     and `--target`.
 
     Args:
-        name: its path in the bundle, such as `configs/common.yaml`.
+        name: its path in the repository, such as `scripts/ablation.yaml`.
     """
-    checkout = Path(pipeline.__file__).resolve().parents[1] / "bundle"
-    if (checkout / "configs" / "common.yaml").is_file():
+    checkout = Path(pipeline.__file__).resolve().parents[1]
+    if (checkout / "bundle" / "configs" / "common.yaml").is_file():
         return checkout / name if (checkout / name).is_file() else None
     try:
         installed = distribution("vlsenet").files or []
@@ -84,6 +84,11 @@ def bundle_file(name: str) -> Path | None:
             if found.is_file():
                 return found
     return None
+
+
+def bundle_file(name: str) -> Path | None:
+    """A file of the bundle, such as `configs/common.yaml`, as `data_file` finds it."""
+    return data_file(f"bundle/{name}")
 
 
 def config_folder() -> Path:

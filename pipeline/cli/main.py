@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import pipeline
 from pipeline.cli import (
+    bundle,
     bundle_commands,
     compare,
     convert,
     experiment,
     import_labels,
     info,
+    installed,
     prepare,
     prompts,
     rerun,
@@ -40,8 +42,10 @@ COMMANDS: dict[str, Command] = {
     "rerun": rerun.COMMAND,
     "audit": bundle_commands.AUDIT,
     "export": bundle_commands.EXPORT,
+    "bundle": bundle.COMMAND,
     "send": send.COMMAND,
     "synthetic": synthetic.COMMAND,
+    "paths": installed.COMMAND,
 }
 _EXAMPLES = f"""\
 examples:

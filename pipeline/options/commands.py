@@ -90,6 +90,19 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("count", Whole(1), ("suggest",), "regions at most", 20),
     Option("side", Whole(64), ("suggest",), "of a region, up to 512", 256, unit="pixels", metavar="PX"),
     Option("info_bar", InfoBar(), ("suggest",), "the microscope's strip of text, as for vlsenet segment", "auto"),
+    # ---- bundle
+    Option("output_dir", Text(), ("bundle",), "folder of the zip file", required=True, metavar="DIR"),
+    Option("checkpoint", PathText("a model", "best.pt"), ("bundle",), "model: best.pt of a training",
+        otherwise="as for vlsenet segment", metavar="FILE"),
+    Option("name", Text(), ("bundle",), "of the bundle: letters, digits, _ and -", "vlsenet_model"),
+    Option("scores", PathText("an evaluation", "runs/first/val"), ("bundle",),
+        "folder that vlsenet evaluate wrote for this model", otherwise="the card states no scores", metavar="DIR"),
+    Option("authors", Text(), ("bundle",), "of the model", "not stated"),
+    Option("licence", Text(), ("bundle",), "of the weights", "not stated"),
+    Option("data_source", Text(), ("bundle",), "where the training images come from", "not stated"),
+    # ---- paths
+    Option("which", Choice(("configs", "model", "card", "bundle", "ablation", "licence")), ("paths",),
+        "print this path alone", otherwise="all, with their names"),
     # ---- info
     Option("page", Whole(), ("info",), "which image of a file with several, from 0", metavar="K"),
     Option("scale_bar_png", PathText(), ("info",), "write a picture of the scale bar as it was read", metavar="FILE"),

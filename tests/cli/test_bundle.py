@@ -1,0 +1,108 @@
+"""`vlsenet bundle` and `vlsenet paths`: the zip file has all that its commands need."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import verify_net_in_out
+
+import pipeline as vlsenet
+from pipeline.cli.main import main
+from pipeline.errors import MISTAKE, SUCCESS
+from pipeline.files import sha256_of
+from tests.paths import ROOT
+from tests.workflows.export.cases import TWO_PHASES, write_checkpoint
+
+
+@pytest.fixture
+def packed(tmp_path: Path) -> Path:
+    write_checkpoint(tmp_path / "best.pt", values=TWO_PHASES)
+    scores = {"checkpoint_sha256": sha256_of(tmp_path / "best.pt"), "images": 3, "split": "val"}
+    scores |= {"mean": {"dice": 0.71234, "porosity_error": None}, "pooled": {"dice": 0.75}}
+    (tmp_path / "summary.json").write_text(json.dumps(scores))
+    words = ["--checkpoint", str(tmp_path / "best.pt"), "--output_dir", str(tmp_path / "out"), "--name", "shale"]
+    facts = ["--authors", "R. Miller", "--licence", "CC-BY-4.0", "--data_source", "own micrographs"]
+    assert main(["bundle", *words, *facts, "--scores", str(tmp_path)]) == SUCCESS
+    return tmp_path / "out" / f"shale_v{vlsenet.__version__}.zip"
+
+
+def test_the_zip_file_is_a_bundle_that_runs(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(packed) as bundle:
+        assert {name.partition("/")[0] for name in bundle.namelist()} == {"shale"}
+        bundle.extractall(tmp_path)
+    folder = tmp_path / "shale"
+    assert (folder / "models" / "model.pt").read_bytes() == (tmp_path / "best.pt").read_bytes()
+    for file in ("LICENSE", "configs/inference.yaml", "configs/common.yaml", "configs/logging.conf"):
+        assert (folder / file).read_bytes() == (ROOT / "bundle" / file).read_bytes()
+    monkeypatch.chdir(folder)
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file="configs/metadata.json",
+        config_file="configs/inference.yaml",
+        device="cpu",
+        n=2,
+    )
+    model = vlsenet.load(packed, device="cpu")
+    image = np.random.default_rng(0).integers(0, 256, (64, 80), np.uint8)
+    assert list(model.predict(image).phases) == ["large pore", "clay"]
+
+
+def test_metadata_and_card_say_what_is_known(packed: Path) -> None:
+    with zipfile.ZipFile(packed) as bundle:
+        metadata = json.loads(bundle.read("shale/configs/metadata.json"))
+        card = bundle.read("shale/docs/README.md").decode()
+    assert metadata["eval_metrics"] == {"mean_dice": 0.7123, "pooled_dice": 0.75}
+    assert metadata["network_data_format"]["outputs"]["pred"]["channel_def"] == {
+        "0": "logit of large pore",
+        "1": "logit of clay",
+    }
+    assert metadata["authors"] == "R. Miller"
+    assert metadata["data_source"] == "own micrographs"
+    assert metadata["version"] in metadata["changelog"]
+    headings = ("Model Description", "Data", "Performance", "Additional Usage Steps", "Limitations")
+    assert all(f"## **{heading}**" in card for heading in headings)
+    assert "| dice | 0.7123 | 0.7500 |" in card
+    assert "large pore 0.25, clay 0.5" in card
+    assert "CC-BY-4.0" in card
+
+
+def test_the_same_model_gives_the_same_bytes_and_no_state_of_a_training(packed: Path, tmp_path: Path) -> None:
+    content = torch.load(tmp_path / "best.pt", weights_only=True)
+    torch.save({**content, "training": {"epoch": 3}}, tmp_path / "last.pt")
+    sums = []
+    for folder in ("first", "second"):
+        words = ["--checkpoint", str(tmp_path / "last.pt"), "--output_dir", str(tmp_path / folder)]
+        assert main(["bundle", *words]) == SUCCESS
+        sums.append(sha256_of(next((tmp_path / folder).glob("*.zip"))))
+    assert sums[0] == sums[1]
+    with (
+        zipfile.ZipFile(next((tmp_path / "first").glob("*.zip"))) as bundle,
+        bundle.open("vlsenet_model/models/model.pt") as file,
+    ):
+        assert "training" not in torch.load(file, weights_only=True)
+
+
+def test_mistakes(packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_checkpoint(tmp_path / "other.pt")
+    words = ["bundle", "--checkpoint", str(tmp_path / "other.pt"), "--output_dir", str(tmp_path / "no")]
+    assert main([*words, "--scores", str(tmp_path)]) == MISTAKE
+    assert "scores of another model" in capsys.readouterr().err
+    assert main([*words, "--scores", str(tmp_path / "none")]) == MISTAKE
+    assert "no summary.json of vlsenet evaluate there" in capsys.readouterr().err
+    assert main([*words, "--name", "my pores"]) == MISTAKE
+    assert "give letters, digits, _ and -" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
+def test_paths_are_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["paths"]) == SUCCESS
+    found = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert set(found) == {"configs", "model", "card", "bundle", "ablation", "licence"}
+    assert all(Path(path).exists() for path in found.values())
+    assert main(["paths", "--which", "model"]) == SUCCESS
+    assert capsys.readouterr().out.strip() == found["model"]
