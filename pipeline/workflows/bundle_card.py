@@ -99,7 +99,7 @@ def _performance(model: TrainedModel, evaluation: Mapping[str, Any] | None) -> s
         if (error := model.error_of(phase.name)) is not None:
             lines.append(
                 f"\nArea fraction of {phase.name} on {error.images} images of {error.sources} micrographs that it was "
-                f"not trained on: off by {error.absolute:.4f} on average, which `vlsenet segment` adds to its intervals."
+                f"not trained on: off by {error.absolute:.4f} on average, which `vlsenet segment` adds to intervals."
             )
     return "\n".join(lines)
 
