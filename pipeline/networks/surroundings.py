@@ -133,9 +133,14 @@ class Surroundings(nn.Module):
         Raises:
             ValueError: no view, or one that does not fit the window.
         """
-        features = self.branch(check_view(view, image, self.reach))
+        features = self.branch(_channels_last(check_view(view, image, self.reach)))
         features = crop_to(features, bottleneck)  # they have its size, which a recorded graph would not know
         return Around(self.to_bottleneck(features), self.to_last(features))
+
+
+def _channels_last(view: torch.Tensor) -> torch.Tensor:
+    """In the memory layout in which a CPU takes two thirds of the time for the branch, whatever that of the network."""
+    return view if is_recording() else view.contiguous(memory_format=torch.channels_last)
 
 
 def _as_without_norm(module: nn.Module) -> None:

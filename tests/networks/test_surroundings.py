@@ -155,7 +155,7 @@ def test_a_view_of_nothing_fits_any_window() -> None:
 
 
 def test_reaches_are_chosen_by_name() -> None:
-    assert tuple(CHOICES) == SURROUNDINGS
+    assert ("auto", *CHOICES) == SURROUNDINGS
     assert [surroundings_of(reach_of(choice)) for choice in CHOICES] == list(CHOICES)
     with pytest.raises(UserError, match="surroundings '500px'"):
         reach_of("500px")
