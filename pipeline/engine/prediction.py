@@ -358,6 +358,29 @@ def predictor_for(
         logits: which of the network's are those of the phases, where it gives others too.
         coarse: the scan at an eighth of its resolution, for a network that sees surroundings; None: it is made here.
     """
+    network, around = pinned_for(volume, windows, foreground, network, features, settings, device, coarse)
+    run = prompted(network, features, settings.precision, settings.mirror)
+    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits, around)
+
+
+def pinned_for(
+    volume: ScanVolume,
+    windows: Windows,
+    foreground: Foreground,
+    network: nn.Module,
+    features: TextFeatures,
+    settings: PredictionSettings,
+    device: torch.device,
+    coarse: CoarseMicrograph | None = None,
+    *,
+    answers: bool = True,
+) -> tuple[nn.Module, Surroundings | None]:
+    """The network with the statistics of a scan, unless each norm keeps its own way, and what it sees around windows.
+
+    Args:
+        volume, windows, foreground, network, features, settings, device, coarse: as for `predictor_for`.
+        answers: whether it may keep its answer on an image that is a window of its own, and not run for it again.
+    """
     reach = reach_of_network(network)
     around = None
     if reach is not None:
@@ -365,8 +388,7 @@ def predictor_for(
     if settings.statistics == "micrograph":
         places = rock_places(volume, windows, foreground, SIDE, TILES)
         tiles = torch.from_numpy(tiles_at(volume, windows, foreground, places)).to(device)
-        is_image = len(tiles) == 1 and tuple(tiles.shape[2:]) == tuple(windows.shape)
+        is_image = answers and len(tiles) == 1 and tuple(tiles.shape[2:]) == tuple(windows.shape)
         view = None if around is None else torch.cat([around.view(*place) for place in places]).to(device)
         network = pinned(network, tiles, features, settings.precision, is_image, view)
-    run = prompted(network, features, settings.precision, settings.mirror)
-    return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits, around)
+    return network, around
