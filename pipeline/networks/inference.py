@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from pipeline.networks.activated_convolution import ActivatedConvolution
 from pipeline.networks.asrm import ASRM
 from pipeline.networks.unet import DecoderStage
 
@@ -117,7 +118,7 @@ def inference_form(network: nn.Module) -> nn.Module:
     """A copy for inference on the device where the network is: norms with fixed statistics folded away, channels last.
 
     On a CPU, which waits for memory more than for arithmetic, decoder stages convolve before they upsample
-    (`LowResolutionStage`).
+    (`LowResolutionStage`), and convolutions end with their activation (`ActivatedConvolution`).
 
     Args:
         network: any network of this package; it is left as it is.
@@ -136,4 +137,22 @@ def inference_form(network: nn.Module) -> nn.Module:
         if isinstance(module, ASRM) and module.gate is not None:  # snakes sample map by map
             module.branches.to(memory_format=torch.contiguous_format)
             module.gate.to(memory_format=torch.contiguous_format)
+    _fuse_activations(network)
     return network
+
+
+#: nothing, in evaluation mode
+_DROPOUTS = (nn.Dropout, nn.Dropout2d, nn.Identity)
+
+
+def _fuse_activations(network: nn.Module) -> None:
+    """Put `ActivatedConvolution` in the place of convolutions that have nothing but a leaky ReLU after them."""
+    for parent in list(network.modules()):
+        for name, block in list(parent.named_children()):
+            if not isinstance(block, Convolution) or (isinstance(parent, LowResolutionStage) and block is parent.first):
+                continue
+            layers = dict(block.named_children())
+            after = [one for one in layers.get("adn", nn.Sequential()).children() if not isinstance(one, _DROPOUTS)]
+            if len(after) == 1 and isinstance(after[0], nn.LeakyReLU):
+                convolution = cast(nn.Conv2d, layers["conv"])
+                setattr(parent, name, ActivatedConvolution(convolution, after[0].negative_slope))

@@ -71,7 +71,7 @@ def scale_shift(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
     Returns:
         (N, C, H, W), of the features' type.
     """
-    if _runs_now(features) and len(features) == 1:
+    if runs_now(features) and len(features) == 1:
         # the kernel of batch norm, which knows every layout (3 ms for 28 on 16 x 1280 x 1280 bfloat16, channels last);
         # it has one set of numbers for all of the batch. Some releases of PyTorch refuse eps = 0: a variance of 0 and
         # eps = 1 divide by exactly 1 too
@@ -96,7 +96,7 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
         (N, C, H, W), of the features' type.
     """
     factors = factors.to(features.dtype)
-    if not _runs_now(features):
+    if not runs_now(features):
         return features * scale.to(features.dtype) * factors
     if features.dtype != torch.float32 and not features.is_contiguous():
         # all factors as a product of matrices, pixels by channels, which lie in memory as the features do
@@ -105,6 +105,6 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
     return scale_shift(features, scale, torch.zeros_like(scale)).mul_(factors)
 
 
-def _runs_now(features: torch.Tensor) -> bool:
+def runs_now(features: torch.Tensor) -> bool:
     """Whether this is inference on a CPU, and not the recording of a graph that is to hold for any batch."""
     return features.device.type == "cpu" and not torch.is_grad_enabled() and not is_recording()
