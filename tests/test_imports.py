@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "networks": set(),
     "metrics": set(),
     "visual": set(),
+    "cluster": set(),
     "tiling": {"images", "networks"},
     "foreground": {"images", "networks", "tiling"},
     "data": {"images", "foreground"},

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.cli.console import own_messages
 from pipeline.cli.overrides import dataset_options, parse_assignments
 from pipeline.cli.parser import Command
+from pipeline.cluster import Pool
 from pipeline.errors import MISTAKE, SUCCESS
 
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
                 output_dir,
                 only=options.only,
                 seeds=seeds,
-                jobs=options.jobs,
+                pool=_pool(options),
                 threads=options.threads,
                 retry_failed=options.retry_failed,
                 tracking_uri=options.tracking_uri,
@@ -59,6 +60,14 @@ def run(options: argparse.Namespace) -> int:
     return MISTAKE if outcome.failed or outcome.unfinished else SUCCESS
 
 
+def _pool(options: argparse.Namespace) -> Pool:
+    names = ("workers", "scheduler", "cluster", "dashboard")
+    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    if options.jobs is not None:
+        given.setdefault("workers", options.jobs)
+    return Pool(**given)
+
+
 COMMAND = Command(
     "train variants on several folds and seeds, and compare them",
     """\
@@ -72,7 +81,7 @@ examples:
 
   # two variants, one seed, a short schedule, two at a time
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/short \\
-      --only unet,vlsenet --seeds 0 --set max_epochs=5 --jobs 2
+      --only unet,vlsenet --seeds 0 --set max_epochs=5 --workers 2
 
   # leave out one of two sources at a time; the other sources are used to train and to choose epoch and threshold
   vlsenet experiment scripts/ablation.yaml --dataset_dir nankai --pore_label 2 --output_dir runs/sources \\

@@ -25,6 +25,10 @@ _FINISHED = "finished.json"
 _NEEDED = {_REQUEST: {"request", "key"}, _FINISHED: {"key"}}
 
 
+class TakenError(UserError):
+    """Another process is writing the same segmentation."""
+
+
 class Journal:
     """The finished chunks of one request, one file for each process and one line for each chunk.
 
@@ -231,7 +235,7 @@ def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
         raise write_error(path, error) from error
     if not take_lock(file, str(folder.parent)):
         os.close(file)
-        raise UserError(f"another process is writing this segmentation ({path}): wait for it, or stop it")
+        raise TakenError(f"another process is writing this segmentation ({path}): wait for it, or stop it")
     return file, path
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from pipeline.cluster import Pool
 from pipeline.data import DatasetIndex, index_datasets
 from pipeline.data.folds import Fold, k_folds, leave_out_folds, source_sizes
 from pipeline.data.split_file import told_in, write_split_csv
@@ -19,7 +20,7 @@ from pipeline.errors import UserError
 from pipeline.experiments.plan import DATA_OPTIONS, FoldPlan, Plan, RunFold
 from pipeline.experiments.plan_file import check_runs, read_plan
 from pipeline.experiments.record import TABLE_FILE, Run, write_run_table
-from pipeline.experiments.runner import Runner, visible_gpus
+from pipeline.experiments.runner import Runner
 from pipeline.files import write_text
 from pipeline.options import options_of
 from pipeline.tracking.stores import COMPARISON_FOLDER
@@ -54,7 +55,7 @@ def run_experiment(
     *,
     only: Sequence[str] = (),
     seeds: Sequence[int] = (),
-    jobs: int = 1,
+    pool: Pool = Pool(),  # noqa: B008 - immutable
     threads: int | None = None,
     retry_failed: bool = False,
     tracking_uri: str | None = None,
@@ -70,8 +71,8 @@ def run_experiment(
         output_dir: folder of the experiment.
         only: names of the variants to run; empty for all.
         seeds: in place of the plan's.
-        jobs: runs at a time.
-        threads: CPU threads of each run; None for its share of the cores.
+        pool: what works on the runs; by default one after the other.
+        threads: CPU threads of each run; None for its share of the cores, or as the workers of a cluster have them.
         retry_failed: run again what failed before.
         tracking_uri: MLflow store; None for ``mlflow.db`` in the folder.
         experiment_name: MLflow experiment; None for the folder's name.
@@ -82,8 +83,8 @@ def run_experiment(
     """
     if "dataset_dir" not in plan.common:
         raise UserError("--dataset_dir is missing: give the folder with images/ and labels/")
-    if jobs < 1 or (threads is not None and threads < 1):
-        raise UserError(f"--jobs {jobs} --threads {threads}: give 1 or more")
+    if threads is not None and threads < 1:
+        raise UserError(f"--threads {threads}: give 1 or more")
     options_of("train")["output_dir"].check(output_dir)
     plan.runs(output_dir, only=only)  # a wrong name is reported before the data are read
     for difference in plan.unequal():
@@ -107,7 +108,7 @@ def run_experiment(
             run.write()
         write_run_table(output_dir)
 
-    runner = Runner(runs, output_dir, jobs, threads, retry_failed, visible_gpus(), after_each)
+    runner = Runner(runs, output_dir, pool, threads, retry_failed, after_each)
     status = "FAILED"
     try:
         failed = runner.run()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -57,8 +59,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of the run, with run.json")
     parser.add_argument("--experiment", type=Path, required=True, help="folder of the experiment, with experiment.json")
+    parser.add_argument("--end_with_stdin", action="store_true", help="end when standard input is closed")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a `kill` stops as Ctrl-C does
+
+    if options.end_with_stdin:
+        threading.Thread(target=_wait_for_the_end, daemon=True).start()
 
     run, experiment = Run.read(options.folder), read_mlflow(options.experiment)
     if run is None or experiment is None:
@@ -77,6 +83,13 @@ def main() -> int:
     run.write()
     experiment.end_child(run)
     return status
+
+
+def _wait_for_the_end() -> None:
+    """End in order when the process at the other end of standard input is gone: its task is repeated elsewhere."""
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def begin(run: Run, experiment: MlflowExperiment) -> None:

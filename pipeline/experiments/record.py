@@ -132,7 +132,7 @@ def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     that came about.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("a") as file:  # who holds it may have written something into it
         yield file.fileno() if take_lock(file.fileno(), str(path.parent), wait) else None
 
 

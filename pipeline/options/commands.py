@@ -37,7 +37,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("seeds", Names(), ("experiment",), "random seeds", [], otherwise="the plan's", metavar="K,..."),
     Option("folds", Text(), ("experiment",), "split, 5, leave_one_source_out, {leave_out: [11]}",
         otherwise="the plan's", metavar="FOLDS"),
-    Option("jobs", Whole(1), ("experiment",), "runs at a time, spread over the GPUs", 1),
+    Option("jobs", Whole(1), ("experiment",), "earlier name of --workers", otherwise="as --workers says"),
     Option("threads", Whole(1), ("experiment",), "CPU threads of each run", otherwise="its share", metavar="T"),
     Option("retry_failed", Flag(), ("experiment",), "run again what failed before", False),
     Option("report", Flag(), ("experiment",), "only write the report of the finished runs", False),

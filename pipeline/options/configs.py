@@ -344,6 +344,18 @@ OF_CONFIGS: tuple[Option, ...] = (
         flag=False, result=False, metavar="ID"),
     Option("mlflow_run_id", Text(), ("evaluate",), "MLflow run of the scores",
         otherwise="that of the training if it is in the store, or a new one", result=False, metavar="ID"),
+    # ---- many tasks at once
+    Option("workers", Whole(1), ("scan", "experiment"),
+        "processes on this machine, spread over its GPUs, that share the scans of a folder or the trainings",
+        otherwise="one after the other", result=False, entry="pool"),
+    Option("scheduler", Text(), ("scan", "experiment"),
+        "a running Dask cluster whose workers do so: the address of its scheduler, or the file that it wrote",
+        result=False, metavar="ADDRESS", entry="pool"),
+    Option("cluster", PathText(), ("scan", "experiment"),
+        "YAML file with settings of dask-jobqueue: jobs of Slurm, PBS, SGE or LSF do so",
+        more="See [on a cluster](cluster.md).", result=False, metavar="FILE", entry="pool"),
+    Option("dashboard", Text(), ("scan", "experiment"), "where Dask's dashboard listens", "127.0.0.1:0",
+        result=False, metavar="HOST:PORT", entry="pool"),
     # ---- earlier results, and where to run
     Option("resume", Flag(), ("train", "inference"), "resume from earlier results in output_dir", False, shared=True,
         result=False),

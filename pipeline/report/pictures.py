@@ -30,6 +30,8 @@ from pipeline.visual.drawing import as_float
 #: longest side of what is read for a panel (px)
 _OVERVIEW_SIDE = 1500
 _INCHES, _DPI = 12, 110
+#: number of the panel with the pores over the scan, and longest side of the thumbnail that is made of it (px)
+_OVERLAID, _THUMBNAIL_SIDE = 1, 240
 
 
 def write_overview(
@@ -40,11 +42,18 @@ def write_overview(
     *,
     slice_: int = 0,
     rows: Rows | None = None,
+    thumbnail: Path | None = None,
 ) -> None:
-    """Write `overview_figure` as PNG."""
+    """Write `overview_figure` as PNG, and its pores over the scan as a small WebP, for a page of many scans."""
     figure = overview_figure(source, store, fractions, slice_=slice_, rows=rows)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
+    if thumbnail is None:
+        return
+    small = Image.fromarray(np.asarray(figure.axes[_OVERLAID].images[0].get_array()))
+    small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
+    with atomic_path(thumbnail) as partial:
+        small.save(partial, "WEBP", quality=75)
 
 
 @any_script()
@@ -86,7 +95,7 @@ def overview_figure(
     place = {"extent": (0, wide, high, 0)}
     colours = phase_colours(store.phases)
     panels[0].imshow(_shrunk(scan, side), cmap="gray", vmin=0, vmax=255, **place)
-    panels[1].imshow(_shrunk(phase_overlay(scan, codes, colours), side), **place)
+    panels[_OVERLAID].imshow(_shrunk(phase_overlay(scan, codes, colours), side), **place)
     shown = panels[2].imshow(_shrunk(probability, side) / 255, cmap="viridis", vmin=0, vmax=1, **place)
     figure.colorbar(shown, ax=panels[2], shrink=0.7)
     fields = porosity.fields[slice_]

@@ -1,6 +1,7 @@
 """Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
 
 from pipeline.bundle_files import bundle_model
+from pipeline.cluster import Pool
 from pipeline.engine.inferer import MicrographInferer
 from pipeline.engine.precision import MixedPrecisionInferer
 from pipeline.engine.prediction import PredictionSettings

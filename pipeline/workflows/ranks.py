@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, on_one_line
 from pipeline.networks import SegmentationOutput
 
 T = TypeVar("T")
@@ -29,6 +29,15 @@ _PATIENCE = timedelta(days=30)
 
 class OtherProcessFailed(SystemExit):
     """Process 0 failed and has reported why; the others end without a message of their own."""
+
+
+class ToldFailure(OtherProcessFailed):
+    """Another process failed at what all were about, and all know it: they may go on together with something else."""
+
+
+def is_known_to_all(error: BaseException) -> bool:
+    """Whether the other processes raised `ToldFailure` when this one raised an error."""
+    return getattr(error, "known_to_all", False)
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,8 @@ class Ranks:
         try:
             yield
         except UserError as error:
-            if not self.is_first:  # process 0 reports what happens to all of them (`begin`)
+            # process 0 reports what happens to all of them (`begin`)
+            if not self.is_first and not is_known_to_all(error):
                 print(f"error: {error}", file=sys.stderr)
             raise
         finally:
@@ -114,7 +124,7 @@ class Ranks:
             What `work` returned, in all processes.
 
         Raises:
-            OtherProcessFailed: in the others, when `work` fails in process 0.
+            ToldFailure: in the others, when `work` fails in process 0.
         """
         if self.count == 1:
             return work()
@@ -122,10 +132,13 @@ class Ranks:
         try:
             if self.is_first:
                 answer = [(work(),)]
+        except Exception as error:
+            _make_known(error)
+            raise
         finally:
             self._together(lambda: dist.broadcast_object_list(answer, src=0))
         if answer[0] is None:
-            raise OtherProcessFailed(1)
+            raise ToldFailure(1)
         result: T = answer[0][0]
         return result
 
@@ -136,11 +149,38 @@ class Ranks:
             What `work` returned in this process.
 
         Raises:
-            OtherProcessFailed: in the others, when `work` fails in process 0.
+            ToldFailure: in the others, when `work` fails in process 0.
         """
         mine: list[T] = []
         self.first_does(lambda: mine.append(work()))
         return mine[0] if mine else work()
+
+    def each_does(self, work: Callable[[], object]) -> None:
+        """Let every process do its part; when this returns, all are done.
+
+        Raises:
+            UserError: in process 0, when `work` fails in another.
+            ToldFailure: in those where it did not fail.
+        """
+        if self.count == 1:
+            work()
+            return
+        failure: Exception | None = None
+        try:
+            work()
+        except Exception as error:
+            failure = error
+        problems: list[str | None] = [None] * self.count
+        mine = None if failure is None else on_one_line(failure)
+        self._together(lambda: dist.all_gather_object(problems, mine))
+        said = [f"process {rank}: {problem}" for rank, problem in enumerate(problems) if problem is not None]
+        if failure is None and not said:
+            return
+        if failure is None and not self.is_first:
+            raise ToldFailure(1)
+        failure = failure or UserError(said[0])
+        _make_known(failure)
+        raise failure
 
     def has_lost_another(self, error: BaseException) -> bool:
         """Whether an error says that the connection to another process broke."""
@@ -157,6 +197,10 @@ class Ranks:
         except RuntimeError as error:  # raised by gloo when the connection to a process breaks
             logger.error("another process has ended; finished work is kept: run the same command again to resume")
             raise OtherProcessFailed(1) from error
+
+
+def _make_known(error: Exception) -> None:
+    error.known_to_all = True  # type: ignore[attr-defined]
 
 
 def share_batch_statistics(network: nn.Module, device: torch.device | str) -> nn.Module:

@@ -6,6 +6,7 @@ import pytest
 
 from pipeline import experiments
 from pipeline.cli.main import main
+from pipeline.cluster import Pool
 from pipeline.experiments import FoldPlan, Outcome, Plan
 
 
@@ -47,7 +48,7 @@ def test_options_reach_the_experiment(plan, asked, tmp_path, monkeypatch, capsys
         "skip_bad": True,
         "dataset_dir": str(tmp_path / "rock"),
     }
-    assert (options["only"], options["seeds"], options["jobs"]) == (["a"], (4, 5), 2)
+    assert (options["only"], options["seeds"], options["pool"]) == (["a"], (4, 5), Pool(workers=2))
     assert capsys.readouterr().out.splitlines() == ["the table", "report: out/report.html"]
 
 

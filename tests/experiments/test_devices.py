@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.experiments.runner import least_used, visible_gpus
+from pipeline.experiments.training_task import visible_gpus
 
 
 def test_the_gpus_are_those_that_the_user_allows(monkeypatch):
@@ -9,10 +9,3 @@ def test_the_gpus_are_those_that_the_user_allows(monkeypatch):
     for none in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
         assert visible_gpus() == []
-
-
-def test_the_gpu_with_the_fewest_runs_is_next():
-    assert least_used(["0", "1"], []) == "0"
-    assert least_used(["0", "1"], ["0"]) == "1"
-    assert least_used(["0", "1", "2"], ["0", "1", "2", "0", "1"]) == "2"
-    assert least_used([], []) is None

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from pipeline.cluster import Pool
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, Run, experiment, report_experiment, run_experiment
-from pipeline.experiments import runner as worker
+from pipeline.experiments import training_task as worker
 from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.plan import FoldPlan
 from pipeline.synthetic import write_dataset
@@ -124,7 +125,6 @@ def test_an_experiment_with_a_stopped_run_is_not_finished(tmp_path, rock, make_s
     ("change", "told"),
     [
         ({"only": ["b"]}, "unknown variant b; choose from a"),
-        ({"jobs": 0}, "--jobs 0"),
         ({"threads": 0}, "--threads 0"),
     ],
 )
@@ -146,7 +146,7 @@ def test_two_variants_on_two_folds_end_in_a_report(tmp_path: Path, rock: Path, m
     variants = {"small": {"network": "unet"}, "none": {"text_source": "none", "switches::context": False}}
     asked = make_short(Plan(variants, "small", (0,), FoldPlan("k", 2), {"dataset_dir": str(rock)}))
     out = tmp_path / "out"
-    outcome = run_experiment(asked, out, jobs=2)
+    outcome = run_experiment(asked, out, pool=Pool(workers=2))
     assert outcome.failed == []
     assert "small" in outcome.markdown
     assert outcome.report.is_file()

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cluster import Pool
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, Run
-from pipeline.experiments import runner as worker
+from pipeline.experiments import training_task as worker
 from pipeline.experiments.record import locked
 from pipeline.experiments.runner import Runner
 
@@ -28,6 +29,12 @@ if record["variant"] == "dies":
 if record["variant"] == "stopped":
     (folder / "run.json").write_text(json.dumps(record | {"state": "interrupted"}))
     sys.exit(130)
+if record["variant"] == "meets":  # ends when the other seed has begun
+    while len((folder.parents[1] / "order").read_text().split()) < 2:
+        time.sleep(0.01)
+if record["variant"] == "killed" and not (folder / "once").exists():
+    (folder / "once").touch()
+    os.kill(os.getpid(), 9)
 if record["variant"] == "slow":
     (folder / "sleeping").write_text(str(os.getpid()))
     time.sleep(60)
@@ -99,7 +106,7 @@ def test_no_training_is_left_behind_after_an_interrupt_or_an_error(tmp_path, err
         raise error
 
     with pytest.raises(error):
-        make(tmp_path, "slow", "a", "b", jobs=2, after_each=fail).run()
+        make(tmp_path, "slow", "a", "b", pool=Pool(workers=2), after_each=fail).run()
     with pytest.raises(ProcessLookupError):
         os.kill(int(sleeping.read_text()), 0)
     assert sorted(order(tmp_path)) == ["a0", "slow0"]
@@ -114,13 +121,19 @@ def test_a_run_that_was_stopped_is_not_finished(tmp_path):
     assert runner.unfinished == ["stopped seed 0"]
 
 
+def test_a_training_whose_process_is_killed_goes_on(tmp_path):
+    assert make(tmp_path, "killed").run() == []
+    assert order(tmp_path) == ["killed0", "killed0"]
+
+
 def test_runs_under_way_together_take_different_gpus(tmp_path, monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    make(tmp_path, "a", "b", "c", jobs=3, gpus=["4", "7"]).run()
-    assert ["gpu 4" in log(tmp_path, name) for name in "abc"] == [True, False, True]
-    assert "gpu 7" in log(tmp_path, "b")
-    make(tmp_path, "d", gpus=["0"]).run()
-    assert "gpu None" in log(tmp_path, "d")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    make(tmp_path, "meets", seeds=(0, 1), pool=Pool(workers=2)).run()
+    logs = [(tmp_path / "meets" / f"seed{seed}" / "log.txt").read_text() for seed in (0, 1)]
+    assert sorted(text.split()[3] for text in logs) == ["4", "7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5")
+    make(tmp_path, "d").run()
+    assert "gpu 5" in log(tmp_path, "d")
 
 
 def test_a_run_of_another_process_is_left_to_it(tmp_path, caplog):

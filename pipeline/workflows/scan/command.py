@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from pipeline.cluster import Done, Pool, in_tasks
+from pipeline.cluster.tasks import problem_of
+from pipeline.cluster.time_left import TimeLeft, duration
 from pipeline.data.pairs import sentence_of
-from pipeline.errors import UserError
-from pipeline.files import atomic_path, write_text
+from pipeline.errors import INTERRUPTED, UserError, mistake_behind
+from pipeline.files import write_text
 from pipeline.images import inputs_of, scans_in
 from pipeline.images.formats import is_zarr
 from pipeline.measure.pores_2d import CSV
@@ -27,7 +28,7 @@ from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.wording import printable
 from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
-from pipeline.workflows.ranks import Ranks
+from pipeline.workflows.ranks import Ranks, ToldFailure, is_known_to_all
 from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, without_results
 from pipeline.workflows.scan.request import ScanSettings
 from pipeline.workflows.scan.results import (
@@ -40,19 +41,19 @@ from pipeline.workflows.scan.results import (
     REPORT,
     TRACKED,
 )
+from pipeline.workflows.scan.scan_task import ModelPlace, ScanTask, run_scan_task
+from pipeline.workflows.scan.scans_table import PAGE, SUMMARY, ScansTable
 from pipeline.workflows.scan.segmentation import ScanSegmentation
 
 logger = logging.getLogger("vlsenet")
-
-SUMMARY = "scans.csv"
 
 
 class ScanCommand:
     """Segments what ``input`` names into ``output_dir``.
 
-    A folder of scans gives a folder of results for each, and ``scans.csv``. Finished scans are left alone, and a scan
-    that can't be segmented does not stop the others. MLflow is sent the results that it does not have yet, including
-    those of scans finished earlier.
+    A folder of scans gives a folder of results for each, and ``scans.csv`` and ``scans.html`` of all, one after the
+    other or on the workers of a pool. Finished scans are left alone, and a scan that can't be segmented does not stop
+    the others. MLflow is sent the results that it does not have yet, including those of scans finished earlier.
 
     Args:
         path: a scan, a Zarr, or a folder.
@@ -64,6 +65,7 @@ class ScanCommand:
         overwrite: replace finished segmentations, and those of other settings.
         tracking_uri: MLflow store for a run of each scan; None: none.
         experiment_name: of these runs.
+        pool: workers that the scans of a folder are spread over.
     """
 
     def __init__(
@@ -77,10 +79,11 @@ class ScanCommand:
         overwrite: bool,
         tracking_uri: str | None = None,
         experiment_name: str = "scans",
+        pool: Pool = Pool(),  # noqa: B008 - immutable
     ) -> None:
         self._path, self._folder = path, Path(output_dir)
         self._model, self._settings, self._text_weights = model, settings, text_weights
-        self._ranks, self._overwrite = ranks, overwrite
+        self._ranks, self._overwrite, self._pool = ranks, overwrite, pool
         self._tracking_uri, self._experiment_name = tracking_uri, experiment_name
         self._prompts: dict[str, Prompts] = {}
 
@@ -91,6 +94,8 @@ class ScanCommand:
             UserError: a scan can't be segmented, which is raised after all others were; or the MLflow store can't be
                 right. One that is away is sent the results later.
         """
+        if self._pool and self._ranks.count > 1:
+            raise UserError("torchrun and --workers, --scheduler or --cluster: give only one of them")
         if self._ranks.is_first and self._tracking_uri is not None:
             check_store(self._tracking_uri)
         with self._ranks.joined():
@@ -102,8 +107,11 @@ class ScanCommand:
             if scans:
                 problems = self._folder_of(scans)
             else:
+                if self._pool:
+                    logger.warning("%s is one scan, which one process segments: workers are for a folder", self._path)
                 self._ranks.first_does(lambda: refuse_own_input(inputs_of(self._path), [self._folder]))
                 self._segment(self._path, self._folder)
+                self._track(self._folder, self._path)
                 problems = []
         if problems:
             raise UserError("\n".join(problems))
@@ -116,112 +124,96 @@ class ScanCommand:
         self._model.ask(list(self._prompts.values()), self._settings.sentences, self._text_weights)
 
     def _segment(self, path: str, folder: Path) -> None:
-        ScanSegmentation(
-            path,
-            folder,
-            self._model,
-            replace(self._settings, prompt=self._prompts[path]),
-            self._ranks,
-            self._overwrite,
-        ).run()
+        ScanSegmentation(path, folder, self._model, self._settings_of(path), self._ranks, self._overwrite).run()
+
+    def _settings_of(self, path: str) -> ScanSettings:
+        return replace(self._settings, prompt=self._prompts[path])
+
+    def _track(self, folder: Path, path: str) -> None:
         if self._ranks.is_first and self._tracking_uri is not None:
             track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
 
     def _folder_of(self, scans: list[Path]) -> list[str]:
         """Segment each scan; returns the problems, one line each."""
-        folders = _folders(scans)
-        self._ranks.first_does(lambda: self._check_folders(scans, folders))
-        rows: list[dict[str, object]] = []
-        problems: list[str] = []
-        for number, (scan, name) in enumerate(zip(scans, folders, strict=True)):
-            folder = self._folder / name
-            logger.info("scan %d of %d: %s", number + 1, len(scans), printable(str(scan)))
-            try:
-                self._segment(str(scan), folder)
-            except UserError as error:
-                if self._ranks.count > 1:  # the others wait where this one failed
-                    raise
-                logger.error("%s", error)
-                problems.append(str(error))
-                rows.append({"scan": printable(scan.name), "problem": str(error)})
-                continue
+        table = ScansTable(self._folder, scans)
+        self._ranks.first_does(lambda: self._check_folders(scans, table))
+        try:
+            for done in self._by_workers(scans, table) if self._pool else self._one_after_the_other(scans, table):
+                self._ended(done, scans, table)
+        finally:
             if self._ranks.is_first:
-                rows.append({"scan": scan.name, **_row(folder)})
-        if self._ranks.is_first:
-            with atomic_path(self._folder / SUMMARY) as partial:
-                pd.DataFrame(rows).convert_dtypes().to_csv(partial, index=False, float_format="%.6f")
-            shown = "porosity" if self._settings.names == (PORE,) else "area fractions"
-            logger.info("%s of %d scans: %s", shown, len(rows) - len(problems), self._folder / SUMMARY)
+                table.write()
+        if not self._ranks.is_first:
+            return []
+        problems = table.problems
+        shown = "porosity" if self._settings.names == (PORE,) else "area fractions"
+        there = f"{self._folder / SUMMARY}, {self._folder / PAGE}"
+        logger.info("%s of %d scans: %s", shown, len(scans) - len(problems), there)
         return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
 
-    def _check_folders(self, scans: list[Path], folders: list[str]) -> None:
-        refuse_own_input(scans, [self._folder / name for name in folders])
-        summary = self._folder / SUMMARY
-        if summary.exists() and not self._overwrite and not _is_summary(summary):
-            raise UserError(
-                f"{summary} was not written by vlsenet: choose another --output_dir, or give --overwrite to replace it"
+    def _ended(self, done: Done[None], scans: list[Path], table: ScansTable) -> None:
+        problem = done.problem
+        if problem is None:
+            try:
+                self._track(table.results[done.index], str(scans[done.index]))
+            except UserError as error:
+                problem = str(error)
+        if problem is not None:
+            logger.error("%s", problem)
+        table.add(done.index, problem)
+
+    def _check_folders(self, scans: list[Path], table: ScansTable) -> None:
+        refuse_own_input(scans, table.results)
+        table.check(self._overwrite)
+
+    def _one_after_the_other(self, scans: list[Path], table: ScansTable) -> Iterator[Done[None]]:
+        """Segment them in this process, or with the others of `ranks`; process 0 tells how each ended."""
+        for number, scan in enumerate(scans):
+            logger.info("scan %d of %d: %s", number + 1, len(scans), printable(str(scan)))
+            problem = None
+            try:
+                self._segment(str(scan), table.results[number])
+            except ToldFailure:
+                continue
+            except Exception as error:
+                if self._ranks.count > 1 and not is_known_to_all(error):  # the others wait where this one failed
+                    raise
+                if mistake_behind(error) is None:
+                    logger.exception("%s: not segmented", printable(str(scan)))
+                problem = problem_of(error)
+            if self._ranks.is_first:
+                yield Done(number, None, problem)
+
+    def _by_workers(self, scans: list[Path], table: ScansTable) -> Iterator[Done[None]]:
+        """Segment them on the workers of the pool; tells how each ended."""
+        about = ModelPlace.of(self._model, self._prompts.values(), self._text_weights)
+        tasks = [
+            ScanTask(
+                path=str(scan.absolute()),
+                folder=str(results.absolute()),
+                model=about,
+                settings=self._settings_of(str(scan)),
+                overwrite=self._overwrite,
+                neighbours=self._pool.workers or 1,
             )
-
-
-def _folders(scans: list[Path]) -> list[str]:
-    """A folder for each scan: its stem, or its whole name if another scan has the same stem.
-
-    Names that differ only in case are the same on some disks.
-    """
-    names = [re.sub(r"(\.ome)?\.[^.]+$", "", scan.name) or scan.name for scan in scans]
-    while True:
-        counts = Counter([*(name.casefold() for name in names), SUMMARY])
-        unique = [name if counts[name.casefold()] == 1 else scan.name for name, scan in zip(names, scans, strict=True)]
-        if unique == names:
-            return names
-        names = unique
-
-
-def _is_summary(path: Path) -> bool:
-    """Whether a table is one of segmented scans."""
-    try:
-        columns = set(pd.read_csv(path.absolute(), nrows=0).columns)
-    except (OSError, ValueError):  # no text, or no table
-        return False
-    return "scan" in columns and bool(columns & {"results", "problem"})
-
-
-def _row(folder: Path) -> dict[str, Any]:
-    """The table's row for a finished scan."""
-    manifest = json.loads((folder / MANIFEST).read_text())
-    asked = {"prompt": manifest["request"]["prompt"], "results": folder.name}
-    if "phases" in manifest["request"]:
-        return {
-            **_phase_columns(json.loads((folder / PHASES).read_text())),
-            **asked,
-            "prompt": ", ".join(asked["prompt"]),
-        }
-    summary = json.loads((folder / POROSITY).read_text())
-    pores = manifest["pores"] or {}
-    low, high = summary["interval_95"] or (None, None)
-    return {
-        "porosity": summary["porosity"],
-        "interval_95_low": low,
-        "interval_95_high": high,
-        "interval_95_is_of": summary.get("interval_95_is_of"),
-        "otsu_porosity": summary.get("otsu_porosity"),
-        "familiarity": (manifest.get("familiarity") or {}).get("level"),
-        "rock_pixels": summary["rock_pixels"],
-        "pores": pores.get("pores"),
-        "pixel_size_nm": summary["pixel_size_nm"],
-        **asked,
-    }
-
-
-def _phase_columns(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a row that says what was measured of several phases: columns for each, with its name."""
-    row: dict[str, Any] = {}
-    for phase in summary["phases"]:
-        low, high = phase["interval_95"] or (None, None)
-        name = phase["phase"]
-        row |= {name: phase["area_fraction"], f"{name}: interval_95_low": low, f"{name}: interval_95_high": high}
-        row[f"{name}: objects"] = phase["objects"]
-    return {**row, "rock_pixels": summary["rock_pixels"], "pixel_size_nm": summary["pixel_size_nm"]}
+            for scan, results in zip(scans, table.results, strict=True)
+        ]
+        time_left = TimeLeft()
+        try:
+            with (
+                self._pool.opened() as client,
+                closing(in_tasks(client, "scan", run_scan_task, tasks)) as ended,
+            ):
+                for count, done in enumerate(ended, start=1):
+                    yield done
+                    time_left.note("scan", done.seconds)
+                    left = time_left.estimate(["scan"] * (len(tasks) - count), len(client.nthreads()))
+                    how = "failed" if done.problem else "done"
+                    name = printable(scans[done.index].name)
+                    logger.info("%s: %s in %s; %d of %d%s", name, how, duration(done.seconds), count, len(tasks), left)
+        except KeyboardInterrupt:
+            logger.warning("interrupted; run the same command again to resume")
+            raise SystemExit(INTERRUPTED) from None
 
 
 def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> None:

@@ -36,6 +36,7 @@ PHASES = "phases.json"
 PHASE_TABLE = "phases.csv"
 PHASE_FIELDS = "phase_fields.csv"
 OVERVIEW = "overview.png"
+THUMBNAIL = "thumbnail.webp"
 #: the bar that gave the pixel size, as it was read
 SCALE_BAR_PICTURE = "scale_bar.png"
 REPORT = "report.html"
@@ -54,6 +55,7 @@ FILES = (
     POROSITY,
     FIELDS,
     OVERVIEW,
+    THUMBNAIL,
     SCALE_BAR_PICTURE,
     CSV,
     PARQUET,
@@ -100,7 +102,15 @@ def write_summary(folder: Path, scan: SegmentedScan, otsu: float | None = None) 
         _write_csv(folder / PHASE_FIELDS, _fields(scan, {phase.name: phase.porosity for phase in scan.phases}))
     middle = volume.depth // 2
     with scan.pictured(middle) as source:
-        write_overview(folder / OVERVIEW, source, scan.store, _fractions(scan), slice_=middle, rows=volume.rows)
+        write_overview(
+            folder / OVERVIEW,
+            source,
+            scan.store,
+            _fractions(scan),
+            slice_=middle,
+            rows=volume.rows,
+            thumbnail=folder / THUMBNAIL,
+        )
 
 
 def write_results(

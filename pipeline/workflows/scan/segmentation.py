@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -80,6 +81,7 @@ class ScanSegmentation:
         ranks: the processes, already joined.
         overwrite: replace a finished segmentation, or one of other settings.
         say: takes each line of the result.
+        worker: for the manifest, where it was segmented; None: the name of this machine.
     """
 
     def __init__(
@@ -91,9 +93,11 @@ class ScanSegmentation:
         ranks: Ranks = Ranks(),  # noqa: B008 - immutable
         overwrite: bool = False,
         say: Callable[[str], object] = print,
+        worker: str | None = None,
     ) -> None:
         self._path = path
         self._say = say
+        self._worker = worker or platform.node()
         self._folder = Path(output_dir)
         self._model = model
         self._settings = settings
@@ -124,7 +128,7 @@ class ScanSegmentation:
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
                 foreground = self._ranks.first_does(lambda: self._measured(volume, windows, journal))
-                look = self._first_look(volume, windows, foreground) if self._ranks.is_first else None
+                look = self._ranks.first_does(lambda: self._first_look(volume, windows, foreground))
                 coarse = self._ranks.first_does(lambda: self._coarse(volume, windows, foreground, journal))
                 predictor = predictor_for(
                     volume,
@@ -142,10 +146,11 @@ class ScanSegmentation:
                 self._segment(predictor, store, journal)
                 seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
                 build_pyramid(store, self._ranks.rank, self._ranks.count, threads=THREADS, barrier=self._ranks.wait)
-                if look is None:
-                    return None
-                fractions = self._finish(predictor, store, journal, look, seconds, started)
-        return fractions
+                ended: list[dict[str, Porosity]] = []
+                self._ranks.first_does(
+                    lambda: ended.append(self._finish(predictor, store, journal, look, seconds, started))
+                )
+        return ended[0] if ended else None
 
     def _finish(
         self,
@@ -185,6 +190,7 @@ class ScanSegmentation:
             "skipped_share": foreground.skipped_share(store.plan),
             "seam_certificate": seam,
             "device": str(self._model.device),
+            "worker": self._worker,
             "processes": self._ranks.count,
             "threads_of_a_process": torch.get_num_threads(),
             "batch": predictor.batch,
@@ -305,12 +311,12 @@ class ScanSegmentation:
     def _segment(self, predictor: ChunkPredictor, store: ScanStore, journal: Journal) -> None:
         """Write this process's share of the chunks that are not in the journal."""
         left = self._ranks.first_does(lambda: chunks_left(store, journal))
+        share = self._ranks.share(left)
         try:
-            write_chunks(predictor, store, journal, self._settings.threshold, self._ranks.share(left))
+            self._ranks.each_does(lambda: write_chunks(predictor, store, journal, self._settings.threshold, share))
         except KeyboardInterrupt:
             logger.warning("interrupted; run the same command again to resume after the last finished chunk")
             raise SystemExit(INTERRUPTED) from None
-        self._ranks.wait()
 
     def _side(self, volume: ScanVolume) -> float | None:
         """Side of a pixel (nm)."""
