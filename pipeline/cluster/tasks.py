@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -47,7 +47,7 @@ def in_tasks(
     function: Callable[[A], R],
     arguments: Sequence[A],
     stop: Callable[[], object] | None = None,
-) -> Iterator[Done[R]]:
+) -> Generator[Done[R], None, None]:
     """Call a function for each of several arguments on the workers, in their order; gives each as it ends.
 
     A call is repeated if its worker dies, up to ten times: it must find what was finished before. If the caller stops
