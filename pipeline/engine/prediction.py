@@ -17,7 +17,7 @@ from torch import nn
 
 from pipeline.engine.pinned_network import SIDE, TILES, WindowNetwork, pinned, prompted, rock_places, tiles_at
 from pipeline.errors import UserError
-from pipeline.foreground.coarse import CoarseMicrograph
+from pipeline.foreground.coarse import CoarseMicrograph, Seen
 from pipeline.foreground.measurement import Foreground, ShadingChoice
 from pipeline.images.rectangles import Part, Window
 from pipeline.images.storage import THREADS
@@ -332,6 +332,19 @@ def _filled_up(batch: torch.Tensor, count: int) -> torch.Tensor:
     return torch.cat([batch, batch[-1:].expand(missing, *batch.shape[1:])]) if missing > 0 else batch
 
 
+def seen_around(volume: ScanVolume, windows: Windows, foreground: Foreground, reach: int) -> Seen | None:
+    """Where a network looks for a region of interest: there, and at the tiles that its statistics are taken from.
+
+    None: everywhere.
+    """
+    plan = windows.plan
+    if plan.roi is None:
+        return None
+    parts = [windows.imaged(plan[index]) for index in range(len(plan))]
+    there = [(part.slice, windows.around(part)) for part in parts if part.height]
+    return Seen(there + rock_places(volume, windows, foreground, SIDE, TILES), reach)
+
+
 def predictor_for(
     volume: ScanVolume,
     windows: Windows,
@@ -384,7 +397,8 @@ def pinned_for(
     reach = reach_of_network(network)
     around = None
     if reach is not None:
-        around = Surroundings(coarse or CoarseMicrograph.of(volume, windows, foreground), reach)
+        seen = seen_around(volume, windows, foreground, reach)
+        around = Surroundings(coarse or CoarseMicrograph.of(volume, windows, foreground, seen), reach)
     if settings.statistics == "micrograph":
         places = rock_places(volume, windows, foreground, SIDE, TILES)
         tiles = torch.from_numpy(tiles_at(volume, windows, foreground, places)).to(device)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +20,37 @@ from pipeline.images import ImageSource
 from pipeline.images.rectangles import Window
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume
+from pipeline.networks.inputs import padded_side
 from pipeline.networks.surroundings import CHANNELS, FACTOR, view_margin, view_side
 from pipeline.tiling.windows import Windows, at_network_scale
 
 #: side of the squares that are read at a time (px, at the network's scale)
 _SIDE = 128 * FACTOR
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Where a network looks that sees more than its windows.
+
+    Attributes:
+        windows: at the network's scale, each with its slice.
+        reach: of the network, beyond a window (px).
+    """
+
+    windows: Sequence[tuple[int, Window]]
+    reach: int
+
+    def corners(self, slice_: int, corners: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Those of squares of `_SIDE` (px), by their upper left corners, that are seen in a slice."""
+        margin = view_margin(self.reach) * FACTOR
+        seen: set[tuple[int, int]] = set()
+        for _, window in (one for one in self.windows if one[0] == slice_):
+            rows, columns = (
+                range((start - margin) // _SIDE, (start + padded_side(side) + margin) // _SIDE + 1)
+                for start, side in zip(window[:2], window[2:], strict=True)
+            )
+            seen |= {(row * _SIDE, column * _SIDE) for row in rows for column in columns}
+        return [corner for corner in corners if corner in seen]
 
 
 @dataclass(frozen=True)
@@ -33,6 +61,9 @@ class CoarseMicrograph:
     pixel is imaged. Outside of the image, in an info bar and in blank ground both are 0, and so is what can't be read:
     the network may look at what lies far from the region of interest, but it does not need it.
 
+    Of a region of interest, only what lies around it is read, and 0 elsewhere. What is read does not depend on the
+    region: statistics are those of the whole scan, and squares of it are read whole.
+
     Attributes:
         values: (slices, H, W, 2), float16; or the file that holds them, of which only what is looked at is read.
     """
@@ -40,13 +71,22 @@ class CoarseMicrograph:
     values: np.ndarray | Path
 
     @classmethod
-    def of(cls, volume: ScanVolume, windows: Windows, foreground: Foreground) -> CoarseMicrograph:
-        """Of a scan, in memory."""
-        return cls(np.concatenate(list(_bands(volume, windows, foreground))).reshape(_shape(volume, windows)))
+    def of(
+        cls, volume: ScanVolume, windows: Windows, foreground: Foreground, seen: Seen | None = None
+    ) -> CoarseMicrograph:
+        """Of a scan, in memory; of what is seen around some windows only, or all of it."""
+        values = np.zeros(_shape(volume, windows), np.float16)
+        for index, top, band in _bands(volume, windows, foreground, seen):
+            values[index, top : top + len(band)] = band
+        return cls(values)
 
     @classmethod
-    def kept(cls, file: Path, volume: ScanVolume, windows: Windows, foreground: Foreground) -> CoarseMicrograph:
+    def kept(
+        cls, file: Path, volume: ScanVolume, windows: Windows, foreground: Foreground, seen: Seen | None = None
+    ) -> CoarseMicrograph:
         """Of a scan that may be larger than the memory, in a file; one that is there already is taken as it is.
+
+        What is not seen is a hole in the file.
 
         Raises:
             UserError: the disk refuses.
@@ -54,12 +94,16 @@ class CoarseMicrograph:
         if not file.exists():
             for stale in left_over(file):
                 stale.unlink(missing_ok=True)
-            header = {"descr": "<f2", "fortran_order": False, "shape": _shape(volume, windows)}
+            shape = _shape(volume, windows)
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
             try:
                 with atomic_path(file) as partial_file, partial_file.open("wb") as stream:
                     np.lib.format.write_array_header_1_0(stream, header)
-                    for band in _bands(volume, windows, foreground):
+                    first, row = stream.tell(), prod(shape[2:]) * 2
+                    for index, top, band in _bands(volume, windows, foreground, seen):
+                        stream.seek(first + (index * shape[1] + top) * row)
                         stream.write(band.astype("<f2", copy=False).tobytes())
+                    stream.truncate(first + prod(shape[:2]) * row)
             except OSError as error:
                 raise write_error(file, error) from error
         return cls(file)
@@ -94,17 +138,24 @@ def _shape(volume: ScanVolume, windows: Windows) -> tuple[int, int, int, int]:
     return volume.depth, high, wide, CHANNELS
 
 
-def _bands(volume: ScanVolume, windows: Windows, foreground: Foreground) -> Iterator[np.ndarray]:
-    """Rows of coarse pixels (h, W, 2), float16, of one slice after the other; one band is in memory at a time."""
+def _bands(
+    volume: ScanVolume, windows: Windows, foreground: Foreground, seen: Seen | None
+) -> Iterator[tuple[int, int, np.ndarray]]:
+    """Rows of coarse pixels (h, W, 2), float16, each with its slice and its first row; one is in memory at a time."""
     high, wide = windows.shape
+    corners = [(top, left) for top in range(0, high, _SIDE) for left in range(0, wide, _SIDE)]
     with ThreadPoolExecutor(THREADS, thread_name_prefix="reader") as readers:
         for index in range(volume.depth):
+            wanted = corners if seen is None else seen.corners(index, corners)
             with volume.slice(index) as source:
                 means = partial(_means, at_network_scale(source, windows), windows, foreground, index)
-                for top in range(0, high, _SIDE):
-                    height = min(_SIDE, high - top)
-                    squares = [Window(top, left, height, min(_SIDE, wide - left)) for left in range(0, wide, _SIDE)]
-                    yield np.concatenate(list(readers.map(means, squares)), axis=1)
+                for top, row in groupby(wanted, lambda corner: corner[0]):
+                    squares = [Window(top, x, min(_SIDE, high - top), min(_SIDE, wide - x)) for _, x in row]
+                    band = np.zeros((-(-squares[0].height // FACTOR), -(-wide // FACTOR), CHANNELS), np.float16)
+                    for square, found in zip(squares, readers.map(means, squares), strict=True):
+                        left = square.left // FACTOR
+                        band[:, left : left + found.shape[1]] = found
+                    yield index, top // FACTOR, band
 
 
 def _means(source: ImageSource, windows: Windows, foreground: Foreground, slice_: int, square: Window) -> np.ndarray:

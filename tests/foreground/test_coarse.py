@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.engine.pinned_network import rock_places, tiles_at
+from pipeline.engine.prediction import seen_around
 from pipeline.foreground import coarse
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground
@@ -125,6 +126,34 @@ def test_what_can_not_be_read_and_need_not_be_is_outside(monkeypatch: pytest.Mon
     found = CoarseMicrograph.of(*measured(image, roi=Roi(400, 300, 64, 64)))
     assert (found.values[0, :16, :16] == 0).all()
     assert (found.values[0, 16:-1, 16:-1, 1] == 1).all()
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_of_a_region_only_what_the_network_sees_is_read_and_is_the_same(
+    scale: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.tile(ROCK, (8, 5))
+    volume, windows, foreground = measured(image, image[::-1], scale=scale, roi=Roi(1300, 1500, 100, 90))
+    whole = CoarseMicrograph.of(volume, windows, foreground)
+    monkeypatch.setattr("pipeline.engine.prediction.TILES", 2)
+    seen = seen_around(volume, windows, foreground, REACH)
+    read, pixels = ArraySource._read, []
+
+    def counted(self: ArraySource, top: int, left: int, height: int, width: int) -> np.ndarray:
+        pixels.append(height * width)
+        return read(self, top, left, height, width)
+
+    monkeypatch.setattr(ArraySource, "_read", counted)
+    part = CoarseMicrograph.of(volume, windows, foreground, seen)
+    kept = CoarseMicrograph.kept(tmp_path / "coarse.npy", volume, windows, foreground, seen)
+    if scale == 1:  # else the tiles for the statistics see most of it
+        assert sum(pixels) < 1.5 * image.size  # of two passes over two slices
+    np.testing.assert_array_equal(np.load(kept.values), part.values)
+    assert not part.values.all(-1).all()
+    places = [(0, Window(1488, 1296, 112, 112)), *seen.windows]
+    assert {index for index, _ in places} == {0, 1}
+    for place in places:
+        np.testing.assert_array_equal(part.view(*place, REACH), whole.view(*place, REACH))
 
 
 def test_a_whole_image_in_training_is_shown_as_in_a_scan() -> None:

@@ -15,7 +15,7 @@ import torch
 from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
 from pipeline.engine.chunk_writer import chunks_left, write_chunks
-from pipeline.engine.prediction import ChunkPredictor, predictor_for
+from pipeline.engine.prediction import ChunkPredictor, predictor_for, seen_around
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground
@@ -303,7 +303,8 @@ class ScanSegmentation:
         """What a network that sees surroundings is shown of them, from a file: it may be larger than the memory."""
         if self._model.reach is None:
             return None
-        return CoarseMicrograph.kept(self._coarse_file(journal), volume, windows, foreground)
+        seen = seen_around(volume, windows, foreground, self._model.reach)
+        return CoarseMicrograph.kept(self._coarse_file(journal), volume, windows, foreground, seen)
 
     def _coarse_file(self, journal: Journal) -> Path:
         return self._journal_folder / f"surroundings-{journal.hash[:16]}.npy"

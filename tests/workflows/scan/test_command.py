@@ -275,7 +275,8 @@ def _nm(volume: object) -> float:
     return {"mm": 1e6, "micron": 1e3}[volume.header.get_xyzt_units()[0]]
 
 
-def test_two_processes_give_the_bytes_of_one(tmp_path: Path, model: TrainedModel) -> None:
+def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
+    model = trained_model(tmp_path, reach=240)  # that sees surroundings has more to share
     scan = tmp_path / "scan.tif"
     tifffile.imwrite(scan, generate((500, 300), seed=3).image, tile=(128, 128))
     configs = [str(CONFIGS / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]

@@ -13,8 +13,11 @@ import torch
 import zarr
 from torch import nn
 
+from pipeline.engine import prediction
 from pipeline.engine.inferer import MicrographInferer
 from pipeline.engine.prediction import ChunkMerger, PredictionSettings
+from pipeline.foreground import coarse
+from pipeline.images.rectangles import Roi
 from pipeline.synthetic import generate
 from pipeline.workflows import ScanSegmentation
 from pipeline.workflows.model_file import TrainedModel
@@ -52,6 +55,11 @@ def written(image: np.ndarray, path: Path) -> Path:
     return path
 
 
+def stored(folder: Path) -> np.ndarray:
+    """Probability (H, W), in steps of 1/255."""
+    return np.asarray(zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0])
+
+
 def test_the_seam_is_no_wider_and_what_was_killed_goes_on_to_the_same_bytes(
     image: np.ndarray, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +88,7 @@ def test_the_seam_is_no_wider_and_what_was_killed_goes_on_to_the_same_bytes(
 
 def test_as_the_same_image_in_an_evaluation(image: np.ndarray, model: TrainedModel, tmp_path: Path) -> None:
     folder = segmented(written(image, tmp_path / "scan.tif"), tmp_path / "out", model, batch=2)
-    stored = np.asarray(zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0]) / 255
+    found = stored(folder) / 255
     features = model.text.together("pore")
     settings = PredictionSettings(precision="float32", flatten_shading=True)
     inferer = MicrographInferer(settings)
@@ -90,8 +98,39 @@ def test_as_the_same_image_in_an_evaluation(image: np.ndarray, model: TrainedMod
         text=features.text[None],
         tokens=features.tokens[None],
     )
-    np.testing.assert_allclose(whole[0, 0].numpy(), stored, atol=0.02)
-    assert np.abs(whole[0, 0].numpy() - stored).mean() < 0.003
+    np.testing.assert_allclose(whole[0, 0].numpy(), found, atol=0.02)
+    assert np.abs(whole[0, 0].numpy() - found).mean() < 0.003
+
+
+def test_a_region_has_the_answer_of_the_whole_scan(
+    image: np.ndarray, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coarse, "_SIDE", 64)
+    monkeypatch.setattr(prediction, "TILES", 1)
+    scan, region = written(image, tmp_path / "scan.tif"), Roi(620, 320, 250, 250)
+    whole = stored(segmented(scan, tmp_path / "whole", model))[320:570, 620:870]
+    squares, means = [], coarse._means
+    monkeypatch.setattr(coarse, "_means", lambda *given: squares.append(given[-1]) or means(*given))
+    part = stored(segmented(scan, tmp_path / "part", model, roi=region))
+    assert 0 < len(squares) < 10 * 15  # squares of 64 px of the whole scan
+    assert np.abs(part.astype(int) - whole).max() <= 1
+
+
+def test_levels_of_a_pyramid_are_not_read(image: np.ndarray, model: TrainedModel, tmp_path: Path) -> None:
+    """They may be made in any way, and damaged: what is seen are means of the scan itself."""
+    plain, levels = written(image, tmp_path / "plain.tif"), tmp_path / "levels.ome.tif"
+    with tifffile.TiffWriter(levels, ome=True) as writer:
+        writer.write(image, subifds=1, tile=(128, 128))
+        writer.write(image[::8, ::8], subfiletype=1, tile=(16, 16), compression="zlib")
+    with tifffile.TiffFile(levels) as file:
+        (smaller,) = file.series[0].levels[1:]
+        offsets = smaller.pages[0].dataoffsets
+    content = bytearray(levels.read_bytes())
+    for offset in offsets:
+        content[offset : offset + 8] = b"damaged!"
+    levels.write_bytes(content)
+    found = [stored(segmented(scan, tmp_path / scan.stem, model)) for scan in (plain, levels)]
+    np.testing.assert_array_equal(*found)
 
 
 def test_an_image_smaller_than_the_view_and_one_above_an_info_bar(
