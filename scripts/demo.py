@@ -105,7 +105,7 @@ Look at
   the first report            {out / "first_answer" / "report.html"}
   the report on the scan      {out / "segmentation" / "report.html"}
   held-out images, errors     {out / "evaluation" / "overlays"}
-  the run in MLflow           {sys.executable} -m mlflow ui --workers 1 --backend-store-uri sqlite:///{out}/training/mlflow.db
+  the run in MLflow           {sys.executable} -m pipeline.cli mlflow {out / "training"}
                               then http://127.0.0.1:5000
 
 These are synthetic images: see the README for your own.""")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.cli.console import own_messages
@@ -19,15 +20,17 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a store, experiment, run, baseline or score does not exist, or the runs can't be compared.
     """
-    addresses = [address for store in options.store for address in store_addresses(store)]
+    named = [stores_and_runs(store) for store in options.store]
+    addresses = [address for found, _ in named for address in found]
     with own_messages():
         from pipeline.comparison.compare import compare
 
+        runs = options.runs or _runs(named, options.experiment)
         compared = compare(
             addresses,
             options.output_dir,
             options.experiment,
-            options.runs,
+            runs,
             options.baseline,
             options.metric,
             options.split,
@@ -59,6 +62,43 @@ def store_addresses(store: str) -> list[str]:
     return [sqlite_address(file) for file in files]
 
 
+def stores_and_runs(place: str) -> tuple[list[str], list[str]]:
+    """The addresses of stores, and ids of runs in them, as `store_addresses` takes them.
+
+    Args:
+        place: also the folder of a training, or one of such folders, whose stores lie elsewhere.
+
+    Returns:
+        The ids are those of the trainings in these folders; none where the whole store is meant.
+
+    Raises:
+        UserError: nothing of this is there.
+    """
+    folder = Path(place)
+    if "://" in place or not folder.is_dir() or (folder / _STORE).is_file():
+        return store_addresses(place), []
+    from pipeline.tracking.evaluations import read_training_link
+
+    best = [folder / "checkpoints" / "best.pt", *sorted(folder.glob("*/checkpoints/best.pt"))]
+    links = [link for file in best if (link := read_training_link(file)) is not None]
+    if not links:
+        return store_addresses(place), []
+    return list(dict.fromkeys(link.tracking_uri for link in links)), [link.run_id for link in links]
+
+
+def _runs(named: Sequence[tuple[list[str], list[str]]], experiment: str | None) -> list[str]:
+    """Ids of the runs that are meant; none where all runs of all stores are."""
+    if not any(runs for _, runs in named):
+        return []
+    from pipeline.comparison.choice import choose_runs
+    from pipeline.tracking.stores import Store
+
+    found: list[str] = []
+    for addresses, runs in named:
+        found += runs or [run.run_id for run in choose_runs([Store(one) for one in addresses], experiment).runs]
+    return list(dict.fromkeys(found))
+
+
 def store_address(store: str) -> str:
     """The address of one store, given as for `store_addresses`.
 
@@ -75,9 +115,9 @@ COMMAND = Command(
     "compare evaluated runs from MLflow stores",
     f"""\
 Prints the table and the verdicts, and writes report.html and the tables as CSV. STORE is the address of an MLflow
-store, a file {_STORE}, a folder that holds one, or a folder of such folders. Only evaluated runs are compared: runs of
-vlsenet experiment already are, and vlsenet evaluate evaluates any other. Where a run is left out, the
-exit status is 1.
+store, a file {_STORE}, the folder of a training, a folder that holds a store, or a folder of such folders. Only
+evaluated runs are compared: runs of vlsenet experiment already are, and vlsenet evaluate evaluates any other. Where a
+run is left out, the exit status is 1.
 
 examples:
   # train and evaluate two networks, each called by its folder's name

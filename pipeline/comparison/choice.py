@@ -46,6 +46,8 @@ def choose_runs(
         chosen = [run for store, _, key in experiments for run in store.runs([key])]
         title = ", ".join(dict.fromkeys(name for store, name, key in experiments if store.runs([key])))
     if split is not None:
+        if run_ids:  # further evaluations of these trainings
+            chosen += [one for run in chosen for one in run.store.runs([run.experiment], {TRAINING: run.run_id})]
         return Choice(title, _of_split(chosen, split), [])
     if run_ids:
         return Choice(title, chosen, [])

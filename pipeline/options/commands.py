@@ -128,6 +128,8 @@ OF_COMMANDS: tuple[Option, ...] = (
         "also write text/, made from the true masks: for tests of the text path only, as a score of a model "
         "that reads it is worth nothing", False),
     Option("overwrite", Flag(), ("synthetic",), "replace an earlier synthetic set in the folder", False),
+    # ---- mlflow
+    Option("port", Whole(1), ("mlflow",), "of the pages on this machine", 5000, metavar="N"),
     # ---- send
     Option("tracking_uri", Text(), ("send",), "MLflow store", otherwise="the one that was named before", metavar="URI"),
 )

@@ -317,7 +317,10 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("variant", Text(), ("evaluate",), "what vlsenet compare calls this model", otherwise="the training's folder",
         result=False, metavar="NAME"),
     # ---- MLflow
-    Option("tracking_uri", Store(), ("train", "audit"), "MLflow store: sqlite:///FILE.db or a server's address",
+    Option("tracking_uri", Store(), ("train",), "MLflow store: sqlite:///FILE.db or a server's address",
+        otherwise="mlflow.db in the folder around output_dir, which trainings side by side share", result=False,
+        entry="mlflow_run"),
+    Option("tracking_uri", Store(), ("audit",), "MLflow store: sqlite:///FILE.db or a server's address",
         otherwise="mlflow.db in output_dir", result=False, entry="mlflow_run"),
     Option("tracking_uri", Store(or_none=True), ("evaluate",),
         "MLflow store of the scores: sqlite:///FILE.db, a server's address, or none",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.tracking.stores import (
     STORE_ERRORS,
     VARIANT,
     check_store,
+    default_tracking_uri,
     find_run,
     is_away,
     is_key,
@@ -59,7 +61,8 @@ def write_training_link(directory: Path, run: TrackedRun) -> None:
 def read_training_link(checkpoint: Path) -> TrainingLink | None:
     """The training of a `best.pt`; None if no file names it, or for another checkpoint.
 
-    An SQLite store that is not where it was is looked for in the training's output folder, which may have been moved.
+    An SQLite store that is not where it was is looked for in the training's folder, which may have been moved, and in
+    the one around it.
     """
     path = checkpoint.absolute().with_name(FILE)
     if checkpoint.name != "best.pt" or not path.is_file():
@@ -70,9 +73,29 @@ def read_training_link(checkpoint: Path) -> TrainingLink | None:
         return None
     store = sqlite_file(link.tracking_uri)
     if store is not None and not store.is_file():
-        moved = path.parent.parent / store.name
-        return TrainingLink(sqlite_address(moved), link.run_id) if moved.is_file() else None
+        training = path.parent.parent
+        moved = next((file for file in (training / store.name, training.parent / store.name) if file.is_file()), None)
+        return None if moved is None else TrainingLink(sqlite_address(moved), link.run_id)
     return link
+
+
+def training_store(output_dir: str, resume: bool) -> str:
+    """The store of a training for which none is named.
+
+    That is the one in the folder around the training's: trainings in folders side by side stand in one table. A resumed
+    training goes on in the store that it began in. Where the folder around can't be written, it is the training's own.
+
+    Args:
+        output_dir: of the training.
+        resume: whether it goes on.
+    """
+    folder = Path(output_dir).absolute()
+    link = read_training_link(folder / "checkpoints" / "best.pt") if resume else None
+    if link is not None:
+        return link.tracking_uri
+    store = sqlite_file(default_tracking_uri(folder.parent)) or folder.parent
+    there = next(place for place in (store, *store.parents) if place.exists())
+    return default_tracking_uri(folder.parent if os.access(there, os.W_OK) else folder)
 
 
 class EvaluationLog:

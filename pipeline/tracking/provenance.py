@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -85,3 +86,21 @@ def run_parameters(
         "images": {split: totals["images"] for split, totals in splits.items()},
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
+
+
+def dataset_inputs(index: DatasetIndex) -> list[dict[str, str]]:
+    """The parts of a data set as MLflow's data set tracking takes them: `name`, `digest`, `source_type`, `source`,
+    `profile` (JSON: images and pixels) and `context`, which is the part: train, val or test."""
+    found, places = index.fingerprint(), [str(root) for root in index.roots]
+    name = ", ".join(root.name for root in index.roots)
+    return [
+        {
+            "name": name,
+            "digest": found["hash"][:16],
+            "source_type": "local",
+            "source": json.dumps({"uri": ", ".join(places)}),
+            "profile": json.dumps({"split": split, **totals}),
+            "context": split,
+        }
+        for split, totals in found["splits"].items()
+    ]

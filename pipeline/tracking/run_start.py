@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import mlflow
-from mlflow.entities import Param, Run
+from mlflow.entities import Dataset, DatasetInput, InputTag, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
@@ -40,9 +40,9 @@ def start_run(client: mlflow.MlflowClient, tracking_uri: str, wanted: Mapping[st
         client: of the store.
         tracking_uri: the store's address.
         wanted: ``run_id`` (of a run that is there, or the key of a new one), ``experiment``, ``name``, ``tags`` and
-            ``parameters``; ``given`` (whether ``run_id`` is that of a run made elsewhere); ``parent`` (id or key of
-            the parent run); ``evaluation`` (of which weights and images; then the run's status stays as it is) and
-            ``training`` (id or key of the training's run).
+            ``parameters``; ``datasets`` (as `provenance.dataset_inputs` gives them); ``given`` (whether ``run_id`` is
+            that of a run made elsewhere); ``parent`` (id or key of the parent run); ``evaluation`` (of which weights
+            and images; then the run's status stays as it is) and ``training`` (id or key of the training's run).
 
     Returns:
         The run's id.
@@ -65,6 +65,8 @@ def start_run(client: mlflow.MlflowClient, tracking_uri: str, wanted: Mapping[st
     parameters = [Param(name, value) for name, value in wanted["parameters"].items() if name not in run.data.params]
     for first in range(0, len(parameters), _MOST_PARAMETERS):
         client.log_batch(run.info.run_id, params=parameters[first : first + _MOST_PARAMETERS])
+    if inputs := [_input(one) for one in wanted.get("datasets", ())]:
+        client.log_inputs(run.info.run_id, inputs)  # the same again is one
     return str(run.info.run_id)
 
 
@@ -109,3 +111,9 @@ def _new_run(client: mlflow.MlflowClient, tracking_uri: str, wanted: Mapping[str
         tags |= {VARIANT: title, **{tag: held[tag] for tag in (VARIANT, SEED, FOLD) if tag in held}}
         tags[TRAINING], name = training.info.run_id, f"{title} on {name}"
     return client.create_run(experiment, run_name=name, tags=tags)
+
+
+def _input(dataset: Mapping[str, str]) -> DatasetInput:
+    """A data set as MLflow keeps it, with what it was used for."""
+    described = {name: value for name, value in dataset.items() if name != "context"}
+    return DatasetInput(Dataset(**described), [InputTag("mlflow.data.context", dataset["context"])])

@@ -36,6 +36,8 @@ KEY = "vlsenet.key"
 EVALUATION_FOLDER = "evaluation"
 #: folder of the parent run's artifacts with the report
 COMPARISON_FOLDER = "comparison"
+#: tag of an experiment by which MLflow's pages show trainings, and not traces of language models
+KIND = {"mlflow.experimentKind": "custom_model_development"}
 #: what the name of an experiment with repeated runs ends with
 RERUNS = " reruns"
 
@@ -214,7 +216,7 @@ def open_experiment(client: mlflow.MlflowClient, tracking_uri: str, name: str) -
     file = sqlite_file(tracking_uri)
     location = None if file is None else (file.absolute().parent / "mlflow_artifacts").as_uri()
     try:
-        return str(client.create_experiment(name, artifact_location=location))
+        return str(client.create_experiment(name, artifact_location=location, tags=KIND))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":  # made by another process meanwhile
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class TrackedRun:
         parent: id of the parent run.
         evaluation: which weights and images were evaluated; the run may then be that of the training ...
         training: ... with this id.
+        datasets: that the work reads (`pipeline.tracking.provenance.dataset_inputs`).
+        default_uri: in place of SQLite in ``output_dir``.
     """
 
     def __init__(
@@ -71,9 +73,11 @@ class TrackedRun:
         parent: str | None = None,
         evaluation: str | None = None,
         training: str | None = None,
+        datasets: Sequence[Mapping[str, str]] = (),
+        default_uri: str | None = None,
     ) -> None:
         self.output_dir = Path(output_dir)
-        self.tracking_uri = tracking_uri or default_tracking_uri(output_dir)
+        self.tracking_uri = tracking_uri or default_uri or default_tracking_uri(output_dir)
         self._wanted: dict[str, Any] = {
             "experiment": experiment_name,
             "name": run_name or self.output_dir.absolute().name,
@@ -83,6 +87,7 @@ class TrackedRun:
             "evaluation": evaluation,
             "training": training,
             "given": run_id is not None,
+            "datasets": [dict(one) for one in datasets],
         }
         self._given = run_id
         self._key = new_key()

@@ -21,11 +21,11 @@ from pipeline.metrics import PhaseMetrics
 from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.phases import Phase
 from pipeline.tracking.evaluations import write_training_link
-from pipeline.tracking.stores import kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.progress import TrainingProgress
 from pipeline.workflows.ranks import OtherProcessFailed, Ranks, distributed
+from pipeline.workflows.training_log import TrainingLog
 
 logger = logging.getLogger("vlsenet")
 
@@ -126,6 +126,7 @@ class TrainingRun:
         self._ranks = ranks
         self._interrupted = False
         self._progress = TrainingProgress()
+        self._log = TrainingLog(checkpoints.best.parent.parent)
 
     def prepare(self, resume: bool, files: Mapping[str, Any]) -> None:
         """Load what is to be resumed, open the MLflow run, attach everything.
@@ -169,6 +170,8 @@ class TrainingRun:
             write_training_link(self._checkpoints.best.parent, self._run)
             self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
             self._run.attach(self._trainer, self._evaluator)
+            self._log.begin(self._trainer.state.epoch if resume else 0)
+            self._log.attach(self._trainer, self._evaluator)
             self._progress.attach(self._trainer, self._evaluator)
             self._checkpoints.attach(self._trainer, self._evaluator)
         if self._ranks.count > 1:
@@ -232,10 +235,7 @@ class TrainingRun:
             ", ".join(f"{value:.2f}" for value in kept.values()),
         )
         logger.info("model: %s", self._checkpoints.best)
-        logger.info(
-            "curves and pictures: mlflow ui --workers 1 --backend-store-uri %s",
-            quote(kept_address(self._run.tracking_uri)),
-        )
+        logger.info("curves and pictures: vlsenet mlflow %s", quote(str(self._log.table.parent)))
 
     def _report_interrupt(self) -> None:
         if self._checkpoints.last.exists():
@@ -253,4 +253,6 @@ class TrainingRun:
         raise KeyboardInterrupt
 
     def _finish(self, status: str, error: str = "") -> None:
+        self._log.draw()
+        self._run.log_files([self._log.table, self._log.curves], "curves")
         self._run.finish(status, (self._checkpoints.best,), error)

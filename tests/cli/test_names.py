@@ -107,14 +107,18 @@ def test_any_name_that_the_file_system_allows(
     assert main(["segment", str(scan), "--checkpoint", model, "--output_dir", results]) == SUCCESS
     written = {path.relative_to(odd).as_posix() for path in odd.rglob("*") if path.is_file()}
     assert {
-        "#run?a=b:c%20/mlflow.db",
+        "mlflow.db",
+        "#run?a=b:c%20/training_log.csv",
         "#run?a=b:c%20/val#/per_image.csv",
         "%compared/report.html",
         "http:/report.html",
         "http:/pores.parquet",
     } <= written
-    assert {path.name for path in odd.iterdir()} == {rock.name, runs.name, scan.name, "%compared", "http:"}
-    config = next((odd / runs.name / "mlflow_artifacts").rglob("config.yaml"))
+    assert {path.name for path in odd.iterdir()} == {
+        *(rock.name, runs.name, scan.name, "%compared", "http:"),
+        *("mlflow.db", "mlflow_artifacts"),
+    }
+    config = next((odd / "mlflow_artifacts").rglob("config.yaml"))
     assert config.is_file()
     manifest = json.loads((odd / "http:" / "manifest.json").read_text())
     with (odd / "http:" / "pores.csv").open() as file:

@@ -58,13 +58,26 @@ def trained(work) -> Path:
     return work / "run"
 
 
+def run_of(training: Path) -> tuple[mlflow.MlflowClient, mlflow.entities.Run]:
+    """The run of a training, in the store of the folder around it."""
+    client = mlflow.MlflowClient(f"sqlite:///{training.parent}/mlflow.db")
+    experiment = client.get_experiment_by_name("vlsenet")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.mlflow.runName = '{training.name}'")
+    return client, run
+
+
 def weights(path: Path) -> dict[str, torch.Tensor]:
     return torch.load(path, weights_only=True)["network"]
 
 
 def test_training_leaves_checkpoints_pictures_and_a_run(trained):
     names = {path.relative_to(trained).as_posix() for path in trained.rglob("*") if path.is_file()}
-    assert {"checkpoints/best.pt", "checkpoints/last.pt", "mlflow.db"} <= names
+    assert {"checkpoints/best.pt", "checkpoints/last.pt", "training_log.csv", "training_curves.png"} <= names
+    assert "mlflow.db" not in names
+    log = pd.read_csv(trained / "training_log.csv")
+    assert list(log["epoch"]) == [1, 2]
+    assert log[["train_loss", "learning_rate", "val_dice", "val_porosity_error"]].notna().all(axis=None)
     assert sum(name.startswith("pictures/epoch_0001") for name in names) == 2
     best = torch.load(trained / "checkpoints" / "best.pt", weights_only=True)
     assert not any("clip" in key or "transformer" in key for key in best["network"])
@@ -87,9 +100,11 @@ def test_a_training_describes_its_images_and_keeps_what_it_found_on_others(work,
 
 
 def test_mlflow_tells_what_was_done(trained):
-    client = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+    client, run = run_of(trained)
     assert run.info.status == "FINISHED"
+    parts = {one.tags[0].value: json.loads(one.dataset.profile) for one in run.inputs.dataset_inputs}
+    assert {part: one["images"] for part, one in parts.items()} == {"train": 2, "val": 2}
+    assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"rock"}
     assert run.data.params["network.network"] == "vlsenet"
     assert run.data.params["text.source"] == "random"
     for name in (
@@ -109,9 +124,9 @@ def test_mlflow_tells_what_was_done(trained):
 
 def test_more_epochs_go_on_in_the_same_run(work, trained):
     bundle(work, "train", dataset_dir="rock", output_dir="run", max_epochs=3, resume=True, **QUICK)
-    client = mlflow.MlflowClient(f"sqlite:///{trained}/mlflow.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+    client, run = run_of(trained)
     assert run.info.status == "FINISHED"
+    assert list(pd.read_csv(trained / "training_log.csv")["epoch"]) == [1, 2, 3]
     assert [value.step for value in client.get_metric_history(run.info.run_id, "val_dice")] == [1, 2, 3]
 
 
@@ -122,8 +137,7 @@ def test_a_compiled_training_is_the_same(work, trained):
     bundle(work, "train", behind, dataset_dir="rock", output_dir="compiled", max_epochs=1, compile="default", **QUICK)
     losses = []
     for folder in (trained, work / "compiled"):
-        client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
-        (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+        client, run = run_of(folder)
         losses.append(client.get_metric_history(run.info.run_id, "train_loss")[0].value)
     assert losses[1] == pytest.approx(losses[0], rel=1e-3)
     assert weights(work / "compiled/checkpoints/best.pt").keys() == weights(trained / "checkpoints/best.pt").keys()
@@ -152,13 +166,11 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(work):
     assert status == 130, told[-3000:]
     assert "--resume" in told
     assert "exception" not in told
-    client = mlflow.MlflowClient(f"sqlite:///{work}/stopped/mlflow.db")
-    experiment = client.get_experiment_by_name("vlsenet").experiment_id
-    assert client.search_runs([experiment])[0].info.status == "KILLED"
+    assert run_of(work / "stopped")[1].info.status == "KILLED"
 
     # random numbers follow from seed and epoch: a loader process draws the same
     bundle(work, "train", output_dir="stopped", resume=True, num_workers=1, **options)
-    assert client.search_runs([experiment])[0].info.status == "FINISHED"
+    assert run_of(work / "stopped")[1].info.status == "FINISHED"
     whole, resumed = weights(work / "whole/checkpoints/last.pt"), weights(last)
     for name, value in whole.items():
         torch.testing.assert_close(resumed[name], value, rtol=0, atol=0, msg=name)

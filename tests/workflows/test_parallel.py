@@ -143,8 +143,9 @@ def torchrun(rank: int, processes: int, port: int) -> dict[str, str]:
 
 
 def curve(folder: Path, name: str) -> list[float]:
-    client = mlflow.MlflowClient(f"sqlite:///{folder}/mlflow.db")
-    (run,) = client.search_runs([client.get_experiment_by_name("vlsenet").experiment_id])
+    client = mlflow.MlflowClient(f"sqlite:///{folder.parent}/mlflow.db")
+    experiment = client.get_experiment_by_name("vlsenet").experiment_id
+    (run,) = client.search_runs([experiment], f"tags.mlflow.runName = '{folder.name}'")
     assert run.info.status == "FINISHED"
     return [value.value for value in client.get_metric_history(run.info.run_id, name)]
 

@@ -1,0 +1,45 @@
+"""`vlsenet mlflow`: MLflow's pages on the store of some trainings, on this machine alone."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from pipeline.cli.compare import stores_and_runs
+from pipeline.cli.parser import Command
+from pipeline.errors import UserError
+from pipeline.options import options_of
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the pages until Ctrl-C; returns the exit status of MLflow.
+
+    Raises:
+        UserError: there is no store, or there are several.
+    """
+    options_of("mlflow")["port"].check(options.port)
+    places = options.store or ["."]
+    found = [address for place in places for address in stores_and_runs(place)[0]]
+    addresses = list(dict.fromkeys(found))
+    if len(addresses) > 1:
+        raise UserError(f"{', '.join(places)}: {len(addresses)} stores ({', '.join(addresses)}); give one of them")
+    print(f"{addresses[0]}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    words = ["ui", "--host", "127.0.0.1", "--port", str(options.port), "--workers", "1"]
+    return subprocess.call([sys.executable, "-m", "mlflow", *words, "--backend-store-uri", addresses[0]])
+
+
+COMMAND = Command(
+    "open MLflow's pages on the trainings of a folder: http://127.0.0.1:5000",
+    """\
+STORE is the folder of a training, a folder of trainings, or an MLflow store; by default the current folder. Only this
+machine can see the pages.
+
+examples:
+  vlsenet mlflow runs
+  vlsenet mlflow runs/first --port 5001
+""",
+    run,
+    options="mlflow",
+    arguments=(("store", "STORE*", "folder of a training or of trainings, or sqlite:///FILE.db"),),
+)
