@@ -177,6 +177,7 @@ class Measured:
             shown_slice=self._scan.volume.depth // 2,
             terms=Terms(self.name, self._is_stack),
             colour=self._phase.colour,
+            imaged_height=self._scan.volume.rows.within(self._scan.store.plan.region).height,
         )
 
     @property
@@ -184,6 +185,12 @@ class Measured:
         """Distribution of the equivalent diameters of whole pores (px), by number and by area; None without a pore."""
         measures = self._measures
         return replace(measures, pixel_size_nm=None).sizes if len(measures.whole_pores) else None
+
+    @property
+    def corrected_sizes(self) -> SizeDistribution | None:
+        """As `sizes`, with the border's effect taken out: each whole pore counts for as many as it stands for
+        (Miles-Lantuéjoul). None where the border cuts none, or all."""
+        return replace(self._measures, pixel_size_nm=None).corrected_sizes
 
     @property
     def orientation(self) -> OrientationRose | None:

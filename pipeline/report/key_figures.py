@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.measure.pore_statistics import SizeDistribution
 from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
 from pipeline.measure.pore_statistics.representative_area import REPRESENTATIVE
 from pipeline.measure.porosity import CONFIDENCE
@@ -73,11 +74,7 @@ def summary(measures: Measures) -> tuple[str, ...]:
     if measures.note is not None:
         sentences.append(measures.note)
     if sizes is not None:
-        low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
-        sentences.append(
-            f"Half of {measures.its_area} is in {measures.rows_are} of up to {middle} in diameter (D10 {low}, D90 "
-            f"{high})."
-        )
+        sentences.append(_half_of_the_area(measures, sizes))
     if rose is not None and np.isfinite(rose.mean_deg):
         axes = "The long axes of the sections" if measures.is_stack else "The long axes"
         if rose.p_uniform < NO_DIRECTION:
@@ -101,6 +98,21 @@ def summary(measures: Measures) -> tuple[str, ...]:
             "could be compared: the scan is too small for the heterogeneity of this rock."
         )
     return tuple(sentences)
+
+
+def _half_of_the_area(measures: Measures, sizes: SizeDistribution) -> str:
+    """In which sizes the area lies, and what these sizes leave out."""
+    low, middle, high = (with_unit(number(size), measures.scale.unit) for size in sizes.area_percentiles)
+    half = f"is in {measures.rows_are} of up to {middle} in diameter (D10 {low}, D90 {high})"
+    corrected = measures.corrected_sizes
+    if corrected is None:
+        return f"Half of {measures.its_area} {half}."
+    by_area = with_unit(number(corrected.area_percentiles[1]), measures.scale.unit)
+    return (
+        f"{percent(measures.cut_area_share)} of {measures.its_area} is in {measures.rows_are} that the border cuts, "
+        f"whose size is not known. Half of the rest {half}; corrected for the border (Miles-Lantuéjoul) up to "
+        f"{by_area}."
+    )
 
 
 def _interval(measures: Measures) -> str:
@@ -148,7 +160,15 @@ def _size(measures: Measures) -> KeyFigure:
     unit = measures.scale.unit
     by_area = with_unit(number(sizes.area_percentiles[1]), unit)
     by_number = with_unit(number(sizes.number_percentiles[1]), unit)
-    return KeyFigure(name, by_number, f"equivalent diameter{what}, by number; by area {by_area}")
+    note = f"equivalent diameter{what}, by number; by area {by_area}"
+    corrected = measures.corrected_sizes
+    if corrected is not None:
+        of = [with_unit(number(one[1]), unit) for one in (corrected.number_percentiles, corrected.area_percentiles)]
+        note += (
+            f"; without those that the border cuts ({percent(measures.cut_area_share)} of {measures.its_area}); "
+            f"corrected for it {of[0]} and {of[1]}"
+        )
+    return KeyFigure(name, by_number, note)
 
 
 def _anisotropy(measures: Measures) -> KeyFigure:

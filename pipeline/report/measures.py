@@ -16,6 +16,7 @@ from pipeline.measure.pore_statistics import (
     RepresentativeArea,
     SizeDistribution,
     Survey,
+    border_weights,
     orientation_rose,
     representative_area,
     size_distribution,
@@ -55,6 +56,7 @@ class Measures:
         terms: what the phase and its objects are called.
         colour: of the phase in pictures.
         note: why there is no table, as a sentence.
+        imaged_height: rows of the segmented region that are imaged (px); None: all.
     """
 
     store: ScanStore
@@ -71,6 +73,7 @@ class Measures:
     terms: Terms = Terms()  # noqa: RUF009 - immutable
     colour: RGB = PORE_COLOUR
     note: str | None = None
+    imaged_height: int | None = None
 
     @property
     def plan(self) -> ChunkPlan:
@@ -158,6 +161,22 @@ class Measures:
         return size_distribution(
             self.scale.lengths(pores["equivalent_diameter_px"].to_numpy()), pores["area_px"].to_numpy()
         )
+
+    @cached_property
+    def border_weights(self) -> np.ndarray:
+        """How many pores each whole pore stands for, as the border cuts others of its size."""
+        pores, (_, height, width) = self.whole_pores, self.plan.shape
+        sides = (pores[f"bbox_{side}_px"].to_numpy() for side in ("width", "height"))
+        return border_weights(*sides, (self.imaged_height or height, width))
+
+    @cached_property
+    def corrected_sizes(self) -> SizeDistribution | None:
+        """As `sizes`, with the border's effect taken out; None where the border cuts no pore, or all."""
+        pores = self.whole_pores
+        if not len(pores) or len(pores) == len(self.table):
+            return None
+        diameters = self.scale.lengths(pores["equivalent_diameter_px"].to_numpy())
+        return size_distribution(diameters, pores["area_px"].to_numpy(), self.border_weights)
 
     @cached_property
     def rose(self) -> OrientationRose | None:

@@ -19,6 +19,8 @@ _SQUARE = 0.01
 
 REFERENCES = (
     "B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap, Chapman & Hall (1993).",
+    "C. Lantuéjoul, On the estimation of mean values in individual analysis of particles, Microscopica Acta S4 (1980) "
+    "266–273.",
     "ISO 9276-1: Representation of results of particle size analysis – Part 1: Graphical representation.",
     "K. V. Mardia and P. E. Jupp, Directional Statistics, Wiley (2000).",
     "S. Torquato, Random Heterogeneous Materials, Springer (2002), chapter 2.",
@@ -141,7 +143,9 @@ def caveats(measures: Measures) -> tuple[tuple[str, str], ...]:
             "cut by "
             f"the border of the {'slices' if measures.is_stack else 'scan'}. They count in {terms.fraction} and "
             "number, but "
-            "not in sizes, shapes and directions. Large ones are cut more often than small ones."
+            "not in sizes, shapes and directions. Large ones are cut more often than small ones: corrected sizes count "
+            "each whole one for as many as it stands for (Miles-Lantuéjoul). Of those that are too large to lie whole "
+            "in such a field, nothing is known."
         )
         found.append(("Border", text))
     if measures.survey.share < 1:

@@ -277,7 +277,8 @@ def _apart(values: np.ndarray) -> list[float]:
 def _sizes(measures: Measures) -> Drawn | None:
     if measures.sizes is None:
         return None
-    text = f"Equivalent diameters of the {measures.rows_are} that are not cut by a border. Lines are the medians."
+    cut = f", which is {percent(1 - measures.cut_area_share)} of {measures.its_area}" if measures.cut_area_share else ""
+    text = f"Equivalent diameters of the {measures.rows_are} that are not cut by a border{cut}. Lines are the medians."
     return f"{_kind(measures)} sizes", text, size_figure(measures.sizes, measures.scale.unit)
 
 

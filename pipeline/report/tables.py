@@ -89,6 +89,9 @@ def _percentiles(measures: Measures) -> Table:
     for column, name in _LENGTHS:
         values = measures.whole_pores[f"{column}_px"].to_numpy(np.float64)
         rows.append((f"{name} ({scale.unit})", *_row(values * scale.per_px)))
+        if column == "equivalent_diameter" and measures.corrected_sizes is not None:
+            corrected = _row(values * scale.per_px, measures.border_weights)
+            rows.append((f"{name}, corrected for the border ({scale.unit})", *corrected))
     for column, name in _SHAPES:
         pores = measures.whole_pores if column == "mean_probability" else measures.shaped_pores
         rows.append((name, *_row(pores[column].to_numpy(np.float64))))
@@ -105,13 +108,15 @@ def _percentiles(measures: Measures) -> Table:
     return Table(f"{several.capitalize()} in numbers", caption, columns, tuple(rows))
 
 
-def _row(values: np.ndarray) -> tuple[str, ...]:
-    values = values[np.isfinite(values)]
+def _row(values: np.ndarray, weights: np.ndarray | None = None) -> tuple[str, ...]:
+    there = np.isfinite(values)
+    weights = np.ones_like(values) if weights is None else weights
+    values, weights = values[there], weights[there]
     if not len(values):
         return (MISSING,) * (len(_PERCENTILES) + 2)
     # as D50 is defined: the same median must not be two numbers
-    percentiles = weighted_quantiles(values, np.ones_like(values), [one / 100 for one in _PERCENTILES])
-    return tuple(number(value) for value in (values.mean(), *percentiles, values.max()))
+    percentiles = weighted_quantiles(values, weights, [one / 100 for one in _PERCENTILES])
+    return tuple(number(value) for value in (np.average(values, weights=weights), *percentiles, values.max()))
 
 
 def _largest(measures: Measures) -> Table:

@@ -103,7 +103,7 @@ def test_mlflow_tells_what_was_done(trained):
     client, run = run_of(trained)
     assert run.info.status == "FINISHED"
     parts = {one.tags[0].value: json.loads(one.dataset.profile) for one in run.inputs.dataset_inputs}
-    assert {part: one["images"] for part, one in parts.items()} == {"train": 2, "val": 2}
+    assert {part: one["images"] for part, one in parts.items()} == {"train": 3, "val": 2}
     assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"rock"}
     assert run.data.params["network.network"] == "vlsenet"
     assert run.data.params["text.source"] == "random"

@@ -34,7 +34,7 @@ class SizeDistribution:
     count: int
 
 
-def size_distribution(diameter: np.ndarray, area: np.ndarray) -> SizeDistribution:
+def size_distribution(diameter: np.ndarray, area: np.ndarray, weight: np.ndarray | None = None) -> SizeDistribution:
     """Distribution of the equivalent diameters of pores.
 
     Dx is the smallest diameter for which the pores up to it hold at least x % of the number, or of the area, as in
@@ -43,6 +43,7 @@ def size_distribution(diameter: np.ndarray, area: np.ndarray) -> SizeDistributio
     Args:
         diameter: equivalent diameter of each pore, (pores,), positive.
         area: of each pore, (pores,).
+        weight: how many pores each stands for (`border_weights`), (pores,); None: itself.
 
     Raises:
         ValueError: no pore.
@@ -50,18 +51,19 @@ def size_distribution(diameter: np.ndarray, area: np.ndarray) -> SizeDistributio
     diameter, area = np.asarray(diameter, np.float64), np.asarray(area, np.float64)
     if not len(diameter):
         raise ValueError("there is no pore to measure")
+    each = np.ones_like(diameter) if weight is None else np.asarray(weight, np.float64)
     low = np.floor(np.log10(diameter.min()) * BINS_PER_DECADE)
     high = np.floor(np.log10(diameter.max()) * BINS_PER_DECADE) + 1
     edges = 10 ** (np.arange(low, high + 1) / BINS_PER_DECADE)
     edges[0], edges[-1] = min(edges[0], diameter.min()), max(edges[-1], diameter.max())  # rounding of powers
-    number, _ = np.histogram(diameter, edges)
-    by_area, _ = np.histogram(diameter, edges, weights=area)
+    number, _ = np.histogram(diameter, edges, weights=each)
+    by_area, _ = np.histogram(diameter, edges, weights=each * area)
     return SizeDistribution(
         edges,
         number / number.sum(),
         by_area / by_area.sum(),
-        _percentiles(diameter, np.ones_like(diameter)),
-        _percentiles(diameter, area),
+        _percentiles(diameter, each),
+        _percentiles(diameter, each * area),
         len(diameter),
     )
 

@@ -195,6 +195,7 @@ def _measures(
         terms=Terms(phase.name, volume.depth > 1, files.table),
         colour=phase.colour,
         note=objects.note,
+        imaged_height=volume.rows.within(scan.store.plan.region).height,
     )
 
 
