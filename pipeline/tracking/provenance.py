@@ -96,7 +96,7 @@ def dataset_inputs(index: DatasetIndex) -> list[dict[str, str]]:
     return [
         {
             "name": name,
-            "digest": found["hash"][:16],
+            "digest": f"{found['hash'][:16]}-{split}",  # MLflow takes the same name and digest for one data set
             "source_type": "local",
             "source": json.dumps({"uri": ", ".join(places)}),
             "profile": json.dumps({"split": split, **totals}),
