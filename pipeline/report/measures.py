@@ -165,9 +165,9 @@ class Measures:
     @cached_property
     def border_weights(self) -> np.ndarray:
         """How many pores each whole pore stands for, as the border cuts others of its size."""
-        pores, (_, height, width) = self.whole_pores, self.plan.shape
-        sides = (pores[f"bbox_{side}_px"].to_numpy() for side in ("width", "height"))
-        return border_weights(*sides, (self.imaged_height or height, width))
+        pores, (_, high, wide) = self.whole_pores, self.plan.shape
+        field = self.imaged_height or high, wide
+        return border_weights(pores["bbox_width_px"].to_numpy(), pores["bbox_height_px"].to_numpy(), field)
 
     @cached_property
     def corrected_sizes(self) -> SizeDistribution | None:
