@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sqlite3
@@ -21,7 +22,10 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from pipeline.errors import UserError, first_line
+from pipeline.shared_folders import shared_file_system
 from pipeline.wording import without_passwords
+
+logger = logging.getLogger("vlsenet")
 
 #: tags that name a run in comparisons
 VARIANT, SEED, FOLD = "variant", "seed", "fold"
@@ -146,9 +150,23 @@ def open_client(tracking_uri: str) -> mlflow.MlflowClient:
     """
     logging.getLogger("mlflow").setLevel(logging.WARNING)  # it logs a lot about its database
     file = sqlite_file(tracking_uri)
-    if file is not None and not file.exists() and file.parent.is_dir():
-        _make(file)
+    if file is not None:
+        _warn_if_shared(file)
+        if not file.exists() and file.parent.is_dir():
+            _make(file)
     return _client(full_address(tracking_uri))
+
+
+@functools.cache
+def _warn_if_shared(file: Path) -> None:
+    """Once for each file."""
+    if (kind := shared_file_system(file)) is not None:
+        logger.warning(
+            "%s is an SQLite file on a shared file system (%s), where several machines can damage it: start "
+            "`mlflow server` on one of them, and give its address by --tracking_uri (docs/guide/cluster.md)",
+            file,
+            kind,
+        )
 
 
 def _client(address: str) -> mlflow.MlflowClient:

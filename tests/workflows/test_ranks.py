@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from pipeline.errors import UserError
 from pipeline.workflows import Ranks
+from pipeline.workflows.ranks import ToldFailure, is_known_to_all
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -23,6 +25,28 @@ def test_one_process_does_everything_itself() -> None:
         ranks.wait()
         with pytest.raises(ZeroDivisionError):
             ranks.first_does(lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_an_error_of_one_process_is_told_to_all(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here of process 1 of three, whose messages are stood in for."""
+
+    def gathered(problems: list, mine: str | None) -> None:
+        problems[:] = [None, "the disk is full", None]
+        problems[rank] = mine
+
+    def work() -> None:
+        if rank == 1:
+            raise UserError("the disk is full")
+
+    monkeypatch.setattr(dist, "all_gather_object", gathered)
+    with pytest.raises((UserError, ToldFailure)) as caught:
+        Ranks(rank, 3).each_does(work)
+    assert isinstance(caught.value, ToldFailure) == (rank == 2)
+    assert is_known_to_all(caught.value) == (rank != 2)
+    assert str(caught.value) == {0: "process 1: the disk is full", 1: "the disk is full", 2: "1"}[rank]
+    monkeypatch.setattr(dist, "all_gather_object", lambda problems, mine: None)
+    Ranks(rank, 3).each_does(lambda: None)
 
 
 def test_the_environment_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:

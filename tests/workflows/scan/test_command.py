@@ -275,14 +275,16 @@ def _nm(volume: object) -> float:
     return {"mm": 1e6, "micron": 1e3}[volume.header.get_xyzt_units()[0]]
 
 
-def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
+def test_two_processes_give_the_bytes_of_one_and_a_bad_scan_ends_neither(tmp_path: Path) -> None:
     model = trained_model(tmp_path, reach=240)  # that sees surroundings has more to share
-    scan = tmp_path / "scan.tif"
+    scan = tmp_path / "scans" / "scan.tif"
+    scan.parent.mkdir()
+    (tmp_path / "scans" / "broken.tif").write_bytes(b"II*\0" + bytes(20))
     tifffile.imwrite(scan, generate((500, 300), seed=3).image, tile=(128, 128))
     configs = [str(CONFIGS / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     options = {
-        "--input": scan,
+        "--input": scan.parent,
         "--output_dir": tmp_path / "two",
         "--checkpoint": model.path,
         "--chunk_size": 256,
@@ -292,7 +294,9 @@ def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
     words = [sys.executable, *launcher, *bundle, *(str(word) for pair in options.items() for word in pair)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     two = subprocess.run(words, timeout=240, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert two.returncode == 0, two.stderr[-3000:]
+    assert two.returncode == 1, two.stderr[-3000:]
+    assert two.stderr.count("error: 1 of 2 scans were not segmented") == 1, two.stderr[-3000:]
+    assert pd.read_csv(tmp_path / "two" / "scans.csv").status.to_list() == ["failed", "segmented"]
     assert two.stdout.count("porosity") == 1
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -300,8 +304,8 @@ def test_two_processes_give_the_bytes_of_one(tmp_path: Path) -> None:
         command(scan, tmp_path / "one", model, stack=False, precision="auto", threshold=model.threshold).run()
     finally:
         torch.set_num_threads(threads)
-    assert files(tmp_path / "two") == files(tmp_path / "one")
-    assert len(list((tmp_path / "two" / "journal").glob("chunks-*.jsonl"))) == 2
+    assert files(tmp_path / "two" / "scan") == files(tmp_path / "one")
+    assert len(list((tmp_path / "two" / "scan" / "journal").glob("chunks-*.jsonl"))) == 2
 
 
 def test_a_name_that_is_no_text_does_not_stop_the_others(slices: Path, tmp_path: Path, model: TrainedModel) -> None:

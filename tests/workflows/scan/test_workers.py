@@ -20,6 +20,7 @@ from pipeline.cluster import Pool
 from pipeline.errors import UserError
 from pipeline.synthetic import generate
 from pipeline.workflows import Ranks, ScanCommand
+from tests.cluster import slurm_on_loopback
 from tests.paths import ROOT
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files, settings_of
@@ -49,13 +50,17 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Path, dict[str, subprocess.Popen[b
             process.wait()
 
 
+def scans_in(folder: Path) -> Path:
+    folder.mkdir()
+    for number in range(4):
+        Image.fromarray(generate((300, 280), seed=number).image).save(folder / f"s{number}.png")
+    return folder
+
+
 def test_a_killed_worker_and_a_bad_scan_change_no_byte_of_the_others(tmp_path: Path, cluster) -> None:
     file, workers = cluster
     model, out = trained_model(tmp_path), tmp_path / "out"
-    scans = tmp_path / "scans"
-    scans.mkdir()
-    for number in range(4):
-        Image.fromarray(generate((300, 280), seed=number).image).save(scans / f"s{number}.png")
+    scans = scans_in(tmp_path / "scans")
     (scans / "broken.tif").write_bytes(b"II*\0" + bytes(20))
     settings = settings_of(chunk_size=256, batch=1, precision="float32", report=False)
 
@@ -106,3 +111,49 @@ def test_a_killed_worker_and_a_bad_scan_change_no_byte_of_the_others(tmp_path: P
     for number in range(4):
         assert f'<a href="s{number}/overview.png">s{number}.png</a>' in page
         assert Image.open(out / f"s{number}" / "thumbnail.webp").size == (224, 240)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(slurm_on_loopback.why_not() is not None, reason=str(slurm_on_loopback.why_not()))
+def test_jobs_of_slurm_one_of_which_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another job follows, and all scans are segmented."""
+    model, out = trained_model(tmp_path), tmp_path / "out"
+    scans = scans_in(tmp_path / "scans")
+    settings = settings_of(chunk_size=256, batch=1, precision="float32", report=False)
+    file = tmp_path / "slurm.yaml"
+    content = {
+        "cores": 1,
+        "memory": "2GB",
+        "walltime": "00:20:00",
+        "interface": "lo",
+        "python": sys.executable,
+        "log_directory": str(tmp_path / "jobs"),
+        "job_script_prologue": [f"export PYTHONPATH={ROOT}"],
+    }
+    file.write_text(json.dumps({"jobs": 2, "jobqueue": {"slurm": content}}))
+    cancelled: list[str] = []
+    ended = threading.Event()
+
+    def cancel_one() -> None:
+        while not ended.is_set():
+            if any(out.glob("s*/journal/request.json")):
+                jobs = subprocess.run(["squeue", "-h", "-t", "R", "-o", "%i"], capture_output=True, text=True)
+                cancelled.extend(jobs.stdout.split()[:1])
+                subprocess.run(["scancel", *cancelled], check=True)
+                return
+            time.sleep(0.02)
+
+    with slurm_on_loopback.slurm(tmp_path / "slurm") as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        canceller = threading.Thread(target=cancel_one)
+        canceller.start()
+        try:
+            ScanCommand(str(scans), str(out), model, settings, None, Ranks(), False, pool=Pool(cluster=str(file))).run()
+        finally:
+            ended.set()
+            canceller.join()
+    assert len(cancelled) == 1
+    table = pd.read_csv(out / "scans.csv")
+    assert table.status.to_list() == ["segmented"] * 4
+    assert table.worker.str.contains("SLURMCluster").all()
