@@ -150,10 +150,10 @@ examples:
 EVALUATE = Command(
     "score a model on labelled images",
     """\
-Prints the table of scores and writes per_image.csv, per_pore.csv, summary.json and overlays/. The model is given by
---checkpoint or the environment variable VLSENET_CHECKPOINT, or is best.pt (or the only .pt) in the current folder, or
-else the default model, which comes with vlsenet. If best.pt is in the folder of its training, the scores also go to the
-training's MLflow run, for vlsenet compare.
+Prints the table of scores and writes report.html (open it in a browser), per_image.csv, per_pore.csv, summary.json and
+overlays/. The model is given by --checkpoint or the environment variable VLSENET_CHECKPOINT, or is best.pt (or the only
+.pt) in the current folder, or else the default model, which comes with vlsenet. If best.pt is in the folder of its
+training, the scores also go to the training's MLflow run, for vlsenet compare.
 
 examples:
   vlsenet evaluate my_rock --checkpoint runs/first/checkpoints/best.pt

@@ -92,10 +92,17 @@ def _titled(run: EvaluatedRun) -> str:
 
 def _picture(run: EvaluatedRun, name: str, folder: Path) -> str | None:
     try:
-        path = run.stored.download(f"{EVALUATION_FOLDER}/{name}", folder / run.run_id)
+        return thumbnail(run.stored.download(f"{EVALUATION_FOLDER}/{name}", folder / run.run_id))
+    except UserError:  # a gallery with a gap is better than no report
+        return None
+
+
+def thumbnail(path: Path) -> str | None:
+    """A picture within a page, small, as a data URI; None where it can't be read."""
+    try:
         with Image.open(path) as picture:
             small = picture.convert("RGB")
-    except (UserError, OSError):  # a gallery with a gap is better than no report
+    except OSError:
         return None
     small.thumbnail((_LONGEST, _LONGEST))
     content = io.BytesIO()

@@ -183,7 +183,8 @@ class EvaluationLog:
             metrics |= {metric_of(phase, name): value for name, value in _metrics(scores).items()}
         run.log_metrics(metrics)
         run.set_tags({**self._tags, EVALUATED: str(summary["split"]), EVALUATION: evaluation})
-        run.log_files((folder / name for name in ("per_image.csv", "per_pore.csv", "summary.json")), EVALUATION_FOLDER)
+        files = ("report.html", "per_image.csv", "per_pore.csv", "summary.json")
+        run.log_files((folder / name for name in files), EVALUATION_FOLDER)
         for name in ("overlays", "truth"):
             run.log_files([folder / name], f"{EVALUATION_FOLDER}/{name}")
         run.finish("FINISHED")

@@ -14,6 +14,7 @@ import pandas as pd
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
+from pipeline.comparison.evaluation_page import PAGE, write_evaluation_page
 from pipeline.data import DatasetIndex, Sample
 from pipeline.files import atomic_path, write_text
 from pipeline.metrics import Tolerances
@@ -71,6 +72,7 @@ class EvaluationReport:
 
     Writes to ``output_dir``:
 
+    - ``report.html``: all of it on one page.
     - ``per_image.csv``: the scores of :class:`pipeline.metrics.PoreScores`, and the text asked; ``otsu_dice`` is the
       Dice of Otsu's threshold on the same image without its shading, and ``dice_at_half`` that of a probability of
       0.5, where the evaluator's output has a ``probability``;
@@ -146,12 +148,14 @@ class EvaluationReport:
 
     def _write(self, _: SupervisedEvaluator) -> None:
         scored = [phase for phase in self._phases if len(phase)]
-        write_text(self._output_dir / "summary.json", json.dumps(self._summary(scored), indent=2, allow_nan=False))
+        summary = self._summary(scored)
+        write_text(self._output_dir / "summary.json", json.dumps(summary, indent=2, allow_nan=False))
         tables = pd.concat([phase.table for phase in scored], ignore_index=True)
         objects = pd.concat([phase.objects for phase in scored], ignore_index=True)
         for name, rows, form in (("per_image.csv", tables, "%.6f"), ("per_pore.csv", objects, "%.4g")):
             with atomic_path(self._output_dir / name) as partial:
                 rows.to_csv(partial, index=False, float_format=form)
+        write_evaluation_page(self._output_dir, summary, {phase.phase: phase.table for phase in scored})
         for number, phase in enumerate(self._phases):
             if not len(phase):
                 logger.warning("no image has labels for the phase %s", phase.phase)
@@ -161,7 +165,7 @@ class EvaluationReport:
             print(phase.printed())
             phase.log_thresholds(self._threshold("threshold", number), self._threshold("model_threshold", number))
             phase.warn_of_simpler()
-        logger.info("scores and overlays: %s", self._output_dir)
+        logger.info("scores and pictures: %s", self._output_dir / PAGE)
 
     def _threshold(self, name: str, number: int) -> float | None:
         """A phase's threshold of those in `about`: one number for all, or a mapping by name."""

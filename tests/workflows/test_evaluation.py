@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import html
 import json
 import logging
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -304,3 +306,20 @@ def test_each_phase_is_scored_where_an_image_s_labels_name_it(tmp_path, caplog):
     assert "threshold 0.5 (the model's: 0.4)" in caplog.text
     assert (tmp_path / "overlays" / "a_silt.png").exists()
     assert not (tmp_path / "overlays" / "b_silt.png").exists()
+
+
+def test_the_page_has_the_scores_the_worst_images_and_no_link(tmp_path):
+    names = ["b1", "a1", "<a2>"]
+    evaluate(tmp_path, names)
+    page = (tmp_path / "report.html").read_text()
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    table = pd.read_csv(tmp_path / "per_image.csv").sort_values("dice")
+    assert f"Dice {summary['mean']['dice']:.4f} on average over 3 images" in page
+    assert f"<td>{summary['pooled']['cl_dice']:.4f}</td>" in page
+    assert "<a2>" not in page
+    assert "&lt;a2&gt;" in page
+    assert page.index(f">{html.escape(table['name'].iloc[0])}: Dice") < page.index(
+        f">{html.escape(table['name'].iloc[-1])}: Dice"
+    )
+    assert page.count("data:image/jpeg;base64,") == 2 * 3
+    assert not re.search(r"(?:src|href)=.(?!data:)", page)
