@@ -151,7 +151,7 @@ class ScanCommand:
         logger.info("%s of %d scans: %s", shown, len(scans) - len(problems), there)
         return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
 
-    def _ended(self, done: Done[None], scans: list[Path], table: ScansTable) -> None:
+    def _ended(self, done: Done, scans: list[Path], table: ScansTable) -> None:
         problem = done.problem
         if problem is None:
             try:
@@ -184,7 +184,7 @@ class ScanCommand:
             if self._ranks.is_first:
                 yield Done(number, None, problem)
 
-    def _by_workers(self, scans: list[Path], table: ScansTable) -> Iterator[Done[None]]:
+    def _by_workers(self, scans: list[Path], table: ScansTable) -> Iterator[Done[bool]]:
         """Segment them on the workers of the pool; tells how each ended."""
         about = ModelPlace.of(self._model, self._prompts.values(), self._text_weights)
         tasks = [
@@ -206,7 +206,8 @@ class ScanCommand:
             ):
                 for count, done in enumerate(ended, start=1):
                     yield done
-                    time_left.note("scan", done.seconds)
+                    if done.value:
+                        time_left.note("scan", done.seconds)
                     left = time_left.estimate(["scan"] * (len(tasks) - count), len(client.nthreads()))
                     how = "failed" if done.problem else "done"
                     name = printable(scans[done.index].name)

@@ -92,8 +92,11 @@ class ScanTask:
     neighbours: int = 1
 
 
-def run_scan_task(task: ScanTask) -> None:
+def run_scan_task(task: ScanTask) -> bool:
     """Segment the scan of a task, or go on with it; what is said of it goes to ``journal/log.txt`` of its results.
+
+    Returns:
+        Whether there was anything to do; otherwise it was finished before.
 
     Raises:
         UserError: the scan can't be segmented.
@@ -113,8 +116,7 @@ def run_scan_task(task: ScanTask) -> None:
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                segmentation.run()
-                return
+                return segmentation.run() is not None
             except TakenError:
                 if time.monotonic() > deadline:
                     raise
