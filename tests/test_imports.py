@@ -36,6 +36,7 @@ PACKAGES = {path.name for path in PIPELINE.iterdir() if (path / "__init__.py").i
 ALLOWED["workflows"] = set(ALLOWED)
 ALLOWED["experiments"] = set(ALLOWED)
 ALLOWED["api"] = set(ALLOWED)
+ALLOWED["label"] = set(ALLOWED)
 ALLOWED["cli"] = set(ALLOWED)
 #: the package itself gives its public names
 OF_MODULES = {"__init__.py": {"api"}}

@@ -1,0 +1,7 @@
+"""The window of `vlsenet label`: napari with a dock that leads from strokes to a model. Only this package needs Qt.
+
+A folder of images enters; the labels of a data set, and a model, leave. `levels.py` shows images of any size to napari,
+`window_layers.py` makes the layers, `jobs.py` runs what takes time beside the window, and `dock.py` is the dock. What
+is done with strokes is in `pipeline/annotations` and `pipeline/workflows/label_loop`, which know no window.
+`napari.yaml` makes the dock known to napari as a plugin.
+"""

@@ -1,0 +1,57 @@
+"""What takes time, beside the window: one job at a time, and what it gave, in the window's own thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from qtpy.QtCore import QObject, QTimer
+
+#: between two looks whether a job is done (ms)
+_LOOK = 100
+
+
+class Jobs(QObject):
+    """A thread for jobs.
+
+    Args:
+        parent: whose end ends it.
+        failed: told of errors, in the window's thread.
+    """
+
+    def __init__(self, parent: QObject, failed: Callable[[BaseException], None]) -> None:
+        super().__init__(parent)
+        self._failed = failed
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="label")
+        self._running: list[tuple[Future[Any], Callable[[Any], None]]] = []
+        self._timer = QTimer(self)
+        self._timer.timeout.connect(self._look)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job is running or waiting."""
+        return bool(self._running)
+
+    def start(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Run a function in the thread, and give its result to another one in the window's thread."""
+        self._running.append((self._executor.submit(work), then))
+        self._timer.start(_LOOK)
+
+    def _look(self) -> None:
+        for entry in [one for one in self._running if one[0].done()]:
+            self._running.remove(entry)
+            future, then = entry
+            error = future.exception()
+            if error is not None:
+                self._failed(error)
+            else:
+                then(future.result())
+        if not self._running:
+            self._timer.stop()
+
+    def close(self) -> None:
+        """No further job; the one that runs is left to end by itself."""
+        self._timer.stop()
+        self._running.clear()
+        self._executor.shutdown(wait=False, cancel_futures=True)

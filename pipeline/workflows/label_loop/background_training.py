@@ -1,0 +1,230 @@
+"""A training in the background, on the strokes so far, and whether its model is better than the one before."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.annotations.session import LabelSession
+from pipeline.annotations.stroke_store import NOTHING, REST, StrokeStore, names_of_codes, values_of
+from pipeline.bundle_files import DEFAULT, default_model
+from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
+from pipeline.errors import UserError
+from pipeline.files import atomic_path
+from pipeline.images.rectangles import Window
+from pipeline.workflows.label_loop.held_out import NO_AGREEMENT, Agreement, agreement, held_out
+from pipeline.workflows.label_loop.seen_image import SeenImage
+from pipeline.workflows.model_file import load_model
+
+#: in the data set's folder: trainings, and the model that was taken over, which `vlsenet segment` finds there
+TRAININGS, MODEL = "trainings", "best.pt"
+_EPOCH = re.compile(r"epoch (\d+)/(\d+)")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a trained model is better than the one that it started from.
+
+    Attributes:
+        model: that was trained.
+        before: Dice of the earlier model on held-out strokes; NaN where there are none, or no earlier model knows them.
+        after: of the trained one.
+        pixels: of the phases in the held-out strokes.
+    """
+
+    model: Path
+    before: float
+    after: float
+    pixels: int
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it is to be taken over: a tie is not worse."""
+        return not self.after < self.before
+
+    def __str__(self) -> str:
+        if not self.pixels:
+            return "no stroke was held out: paint three or more of each phase, so that models can be compared"
+        word = "better" if self.after > self.before else "as good" if self.is_better else "worse"
+        return f"{word} than before: Dice {self.after:.3f} on {self.pixels} held-out pixels, before {self.before:.3f}"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image that was painted on.
+
+    Attributes:
+        image: its file.
+        codes: (H, W), its strokes.
+        held: (H, W), which of them are held out.
+    """
+
+    image: Path
+    codes: np.ndarray
+    held: np.ndarray
+
+
+def labelled_images(session: LabelSession) -> list[Labelled]:
+    """The images with strokes, and which of these are held out."""
+    found = []
+    for number, (stem, path) in enumerate(session.images.items()):
+        store: StrokeStore = session.store(stem)
+        codes = store.read(Window(0, 0, *store.shape))
+        if codes.any():
+            found.append(Labelled(path, codes, held_out(codes, number)))
+    return found
+
+
+def write_training_set(folder: Path, images: Sequence[Labelled], session: LabelSession) -> None:
+    """Write a data set of the images with strokes, without those that are held out.
+
+    Raises:
+        UserError: fewer than two classes were painted, the phases among them.
+    """
+    names = names_of_codes(session.meaning)
+    painted = {int(code) for one in images for code in np.unique(one.codes[~one.held])} - {NOTHING}
+    if not painted - {REST}:
+        raise UserError("no phase was painted: paint some strokes in one, and in the rest of the rock")
+    if len(painted) < 2:
+        (only,) = painted
+        raise UserError(f"only {names[only]} was painted: paint some strokes in the rest of the rock, too")
+    if folder.exists():
+        shutil.rmtree(folder)
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    for one in images:
+        (folder / "images" / one.image.name).symlink_to(one.image.resolve())
+        codes = np.where(one.held, NOTHING, one.codes)
+        stem = next(stem for stem, path in session.images.items() if path == one.image)
+        with atomic_path(folder / "labels" / f"{stem}.png") as partial:
+            Image.fromarray(values_of(codes, session.meaning)).save(partial, compress_level=1)
+    write_phases_csv(folder / PHASES_FILE, session.meaning.values)
+
+
+class BackgroundTraining:
+    """`vlsenet train` in a process of its own.
+
+    Args:
+        session: whose strokes are learned.
+        settings: further options of the command, such as `--max_epochs`.
+
+    Attributes:
+        folder: of the training.
+        start: the model that it starts from; None: none fits.
+
+    Raises:
+        UserError: too little was painted.
+    """
+
+    def __init__(self, session: LabelSession, settings: Mapping[str, object] | None = None) -> None:
+        self.root = session.root
+        number = 1 + len(list((self.root / TRAININGS).glob("run_*"))) if (self.root / TRAININGS).is_dir() else 1
+        self.folder = self.root / TRAININGS / f"run_{number:03d}"
+        self._data = self.root / TRAININGS / "strokes"
+        self.names = names_of_codes(session.meaning)
+        self.images = labelled_images(session)
+        write_training_set(self._data, self.images, session)
+        self.start = start_model(self.root, list(session.meaning.values.names))
+        command = [sys.executable, "-m", "pipeline.cli", "train", str(self._data), "--output_dir", str(self.folder)]
+        if self.start is not None:
+            shipped = self.start == default_model()
+            command += ["--start_from", DEFAULT if shipped else str(self.start)]
+        for name, value in (settings or {}).items():
+            command += [f"--{name}", str(value)]
+        self.epoch, self.epochs = 0, 0
+        self.lines: list[str] = []
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            for piece in filter(None, (one.strip() for one in line.split("\r"))):
+                if found := _EPOCH.search(piece):
+                    self.epoch, self.epochs = int(found[1]), int(found[2])
+                self.lines.append(piece)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it as Ctrl-C would; what it has written stays."""
+        if self.is_running:
+            self._process.send_signal(signal.SIGINT)
+
+    def wait(self, seconds: float) -> int:
+        """Wait for its end; returns its exit status."""
+        status = self._process.wait(seconds)
+        self._reader.join(5)
+        return status
+
+    @property
+    def problem(self) -> str | None:
+        """Why it failed, in a line; None where it did not, or was stopped."""
+        if self.is_running or self._process.returncode in (0, 130, -signal.SIGINT):
+            return None
+        errors = [line for line in self.lines if line.startswith("error:")]
+        return (errors or self.lines or ["the training ended"])[-1].removeprefix("error: ")
+
+    def verdict(self) -> Verdict:
+        """Compare its best model with the one before, on the strokes that neither learned from.
+
+        Raises:
+            UserError: it has no model yet.
+        """
+        best = self.folder / "checkpoints" / "best.pt"
+        if not best.is_file():
+            raise UserError(f"{self.folder}: the training has no model yet; let it run for longer")
+        before = NO_AGREEMENT if self.start is None else self._score(self.start)
+        after = self._score(best)
+        pixels = after.pixels
+        return Verdict(best, before.dice if pixels else float("nan"), after.dice if pixels else float("nan"), pixels)
+
+    def _score(self, path: Path) -> Agreement:
+        model, total = load_model(str(path)), NO_AGREEMENT
+        for one in self.images:
+            if one.held.any():
+                with SeenImage.opened(one.image, model) as image:
+                    total += agreement(image, one.codes, self.names, one.held)
+        return total
+
+
+def start_model(root: Path, phases: Sequence[str]) -> Path | None:
+    """The model that a training starts from: the one taken over before, or the default one; None where neither is of
+    these phases."""
+    for path in (root / MODEL, default_model()):
+        if path is not None and path.is_file():
+            known = [phase.name for phase in load_model(str(path)).phases]
+            if known == list(phases):
+                return path
+    return None
+
+
+def take_over(root: Path, verdict: Verdict) -> Path:
+    """Make a trained model the one of the data set's folder, and note by how much it was better.
+
+    Returns:
+        Its path.
+    """
+    with atomic_path(root / MODEL) as partial:
+        shutil.copyfile(verdict.model, partial)
+    note = {"from": str(verdict.model), "dice_before": verdict.before, "dice": verdict.after, "pixels": verdict.pixels}
+    with atomic_path(root / "best.json") as partial:
+        partial.write_text(json.dumps({k: None if v != v else v for k, v in note.items()}, indent=1), encoding="utf-8")
+    return root / MODEL
