@@ -56,6 +56,8 @@ logger = logging.getLogger("vlsenet")
 
 #: between two savings of strokes (ms), and between two looks at a training
 _SAVE, _WATCH = 1000, 500
+#: epochs from one validation to the next
+_INTERVAL = 2
 
 
 class LabelDock(QWidget):
@@ -346,7 +348,8 @@ class LabelDock(QWidget):
 
     def training_settings(self) -> dict[str, object]:
         """Options of `vlsenet train`."""
-        return {"max_epochs": self.epochs.value()}
+        epochs = self.epochs.value()
+        return {"max_epochs": epochs, "set": f"val_interval={min(epochs, _INTERVAL)}"}
 
     def stop(self) -> None:
         """Stop the training; its best model so far may still be taken over."""

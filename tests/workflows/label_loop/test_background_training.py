@@ -1,0 +1,124 @@
+"""What a training in the background learns from, and by what its model is judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from scipy.ndimage import gaussian_filter
+from scipy.ndimage import label as connected
+from skimage.draw import line
+
+from pipeline.annotations.session import LabelSession
+from pipeline.annotations.stroke_store import REST
+from pipeline.bundle_files import default_model
+from pipeline.data import index_dataset
+from pipeline.errors import UserError
+from pipeline.images import read_label
+from pipeline.images.rectangles import Window
+from pipeline.workflows.label_loop.background_training import (
+    MODEL,
+    BackgroundTraining,
+    Verdict,
+    labelled_images,
+    start_model,
+    take_over,
+    write_training_set,
+)
+from pipeline.workflows.label_loop.held_out import Agreement, held_out
+
+SHAPE = (300, 320)
+PORE = REST + 1
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> LabelSession:
+    (tmp_path / "rock" / "images").mkdir(parents=True)
+    for number, name in enumerate("abc"):
+        field = gaussian_filter(np.random.default_rng(number).normal(size=SHAPE), 6)
+        grey = np.where(field < -0.02, 60, 170) + np.random.default_rng(9).normal(0, 6, SHAPE)
+        tifffile.imwrite(tmp_path / "rock" / "images" / f"{name}.tif", grey.astype(np.uint8))
+    return LabelSession(tmp_path / "rock")
+
+
+def strokes(count: int = 10) -> np.ndarray:
+    """Strokes of the rest and of pore by turns, apart from each other."""
+    codes = np.zeros(SHAPE, np.uint8)
+    for number in range(count):
+        codes[line(10 + 25 * number, 10, 15 + 25 * number, 200)] = REST + number % 2
+    return codes
+
+
+def test_whole_strokes_are_held_out() -> None:
+    codes = strokes()
+    held = held_out(codes)
+    parts, count = connected(codes > 0, np.ones((3, 3)))
+    shares = [held[parts == number].mean() for number in range(1, count + 1)]
+    assert set(shares) == {0, 1}
+    assert {int(code) for code in np.unique(codes[held])} == {REST, PORE}
+    assert not held_out(strokes(4)).any()  # two of each are too few
+
+
+def test_the_training_set_lacks_what_is_held_out(session: LabelSession, tmp_path: Path) -> None:
+    codes = strokes()
+    for stem in "ab":
+        session.store(stem).write(Window(0, 0, *SHAPE), codes)
+    images = labelled_images(session)
+    assert [one.image.name for one in images] == ["a.tif", "b.tif"]
+    write_training_set(tmp_path / "set", images, session)
+    index = index_dataset(tmp_path / "set", divide=False)
+    for sample, one in zip(index.samples, images, strict=True):
+        assert sample.labelled == ((codes > 0) & ~one.held).sum()
+    label = read_label(tmp_path / "set" / "labels" / "a.png")
+    assert not label[images[0].held].any()
+
+
+def test_too_little_is_refused(session: LabelSession, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no phase was painted"):
+        write_training_set(tmp_path / "set", labelled_images(session), session)
+    session.store("a").write(Window(0, 0, *SHAPE), np.where(strokes() == PORE, PORE, 0).astype(np.uint8))
+    with pytest.raises(UserError, match="only pore was painted"):
+        write_training_set(tmp_path / "set", labelled_images(session), session)
+
+
+def test_agreement_adds_up() -> None:
+    both = Agreement({"pore": (6, 8, 10)}) + Agreement({"pore": (2, 2, 2), "clay": (0, 5, 0)})
+    assert both.counts == {"pore": (8, 10, 12), "clay": (0, 5, 0)}
+    assert both.dice == pytest.approx(16 / 22)
+    assert both.pixels == 12
+    assert np.isnan(Agreement({}).dice)
+
+
+def test_verdicts() -> None:
+    nan = float("nan")
+    assert Verdict(Path(), 0.8, 0.8, 9).is_better
+    assert "as good" in str(Verdict(Path(), 0.8, 0.8, 9))
+    assert not Verdict(Path(), 0.8, 0.7, 9).is_better
+    assert "no stroke was held out" in str(Verdict(Path(), nan, nan, 0))
+
+
+def test_where_a_training_starts(session: LabelSession, tmp_path: Path) -> None:
+    assert start_model(session.root, ["pore"]) == default_model()
+    assert start_model(session.root, ["pore", "clay"]) is None
+    trained = tmp_path / "trained.pt"
+    trained.write_bytes(default_model().read_bytes())  # type: ignore[union-attr]
+    assert take_over(session.root, Verdict(trained, 0.5, 0.75, 100)) == session.root / MODEL
+    assert start_model(session.root, ["pore"]) == session.root / MODEL
+    assert '"dice": 0.75' in (session.root / "best.json").read_text()
+
+
+@pytest.mark.slow
+def test_a_training_of_one_epoch(session: LabelSession) -> None:
+    """It takes a process that loads PyTorch and trains."""
+    for stem in "abc":
+        session.store(stem).write(Window(0, 0, *SHAPE), strokes())
+    settings = {"max_epochs": 1, "set": "val_interval=1"}
+    training = BackgroundTraining(session, settings)
+    assert training.wait(400) == 0, training.lines
+    assert training.problem is None
+    assert (training.epoch, training.epochs) == (1, 1)
+    verdict = training.verdict()
+    assert verdict.pixels > 0
+    assert 0 <= verdict.after <= 1
