@@ -56,8 +56,6 @@ logger = logging.getLogger("vlsenet")
 
 #: between two savings of strokes (ms), and between two looks at a training
 _SAVE, _WATCH = 1000, 500
-#: epochs from one validation to the next
-_INTERVAL = 2
 
 
 class LabelDock(QWidget):
@@ -348,8 +346,7 @@ class LabelDock(QWidget):
 
     def training_settings(self) -> dict[str, object]:
         """Options of `vlsenet train`."""
-        epochs = self.epochs.value()
-        return {"max_epochs": epochs, "set": f"val_interval={min(epochs, _INTERVAL)}"}
+        return {"max_epochs": self.epochs.value()}
 
     def stop(self) -> None:
         """Stop the training; its best model so far may still be taken over."""
