@@ -4,7 +4,7 @@ BIN := .venv/bin
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint generated benchmark constraints clean
+.PHONY: help setup demo test lint generated docs benchmark constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,11 @@ lint: .venv/installed ## style, types
 generated: .venv/installed ## write the options, as declared, into configs and guides
 	$(BIN)/python -m pipeline.options.generated
 
+docs: .venv/installed ## the documentation site in build/docs, from the guides and docstrings; a warning is an error
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	@echo "open build/docs/index.html"
+
 benchmark: .venv/installed ## VLSE-Net against U-Net, and the ways to run inference (some minutes)
 	@$(BIN)/python benchmarks/networks.py
 	@$(BIN)/python benchmarks/inference_modes.py
@@ -43,4 +48,4 @@ constraints: .venv/installed ## pin the newest set of packages that fits setup.c
 	sed -i '1i # A tested set for Python 3.10 to 3.13, made by `make constraints`; `make` installs these.' constraints.txt
 
 clean: ## remove the environment and the demo's results
-	rm -rf .venv demo .coverage
+	rm -rf .venv demo build .coverage
