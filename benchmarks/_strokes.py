@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 from skimage.draw import disk
 
 UNLABELLED = 255
@@ -29,6 +30,37 @@ def stroked(label: np.ndarray, share: float, generator: np.random.Generator) -> 
         value = int(generator.choice(list(places)))
         start = places[value][generator.integers(len(places[value]))]
         _draw(found, label, start.astype(float), wanted, generator)
+    return found
+
+
+def corrected(
+    label: np.ndarray, strokes: np.ndarray, wrong: np.ndarray, share: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Strokes with further ones where a model is wrong, its largest mistakes first.
+
+    Args:
+        label: values (H, W) of the full mask.
+        strokes: (H, W), so far.
+        wrong: (H, W), truth values.
+        share: of the pixels to be labelled in all.
+        generator: of the strokes' directions, and of further places where no mistake is left.
+
+    Returns:
+        (H, W), uint8, as `stroked`.
+    """
+    found = strokes.copy()
+    wanted = round(share * label.size)
+    depth = distance_transform_edt(wrong & (found == UNLABELLED))
+    while (found != UNLABELLED).sum() < wanted and depth.max() > 0:
+        start = np.unravel_index(depth.argmax(), depth.shape)
+        _draw(found, label, np.array(start, float), wanted, generator)
+        found[start] = label[start]
+        depth[max(0, start[0] - _LENGTH) : start[0] + _LENGTH, max(0, start[1] - _LENGTH) : start[1] + _LENGTH] = 0
+    if (found != UNLABELLED).sum() < wanted:
+        further = stroked(label, share, generator)
+        left = (found == UNLABELLED) & (further != UNLABELLED)
+        places = np.flatnonzero(left)[: max(0, wanted - int((found != UNLABELLED).sum()))]
+        found.ravel()[places] = further.ravel()[places]
     return found
 
 

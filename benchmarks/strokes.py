@@ -1,0 +1,272 @@
+"""What do strokes buy? An honest labeller, simulated, and Dice on other micrographs against labelled pixels.
+
+    python benchmarks/strokes.py runs/strokes --data ../shared/data/nankai --pore_label 2 --tiles 11_1 11_2 11_3 \\
+        --score_on '^13_' --start_from runs/without_13/best.pt --seeds 0 1 2
+
+Thin strokes (`_strokes.py`) are painted on some tiles, a share of their pixels, and more in each round: at random, or
+where the arm's own model is most wrong. What is scored are tiles of other micrographs, pooled Dice at the models' own
+threshold.
+
+arm          what learns from the strokes
+forest       a random forest on scikit-image's multiscale features
+features     a random forest on the features of `vlsenet label`'s preview, of the model of --start_from
+scratch      VLSE-Net, from random weights
+start        VLSE-Net, from the model of --start_from
+all          as `start`, from the full masks: what the strokes are held against
+
+The model of --start_from must not know the tiles that are scored: its file lists what it was trained on, and such a
+model is refused (`benchmarks/held_out_sources.py` trains models without a source). What is finished is left alone, so
+that the command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from _strokes import UNLABELLED, corrected, stroked
+from PIL import Image
+from skimage.feature import multiscale_basic_features
+from sklearn.ensemble import RandomForestClassifier
+
+from pipeline.errors import UserError
+from pipeline.files import sha256_of, write_text
+from pipeline.images.rectangles import Part
+from pipeline.phases import decided
+from pipeline.workflows import load_model
+from pipeline.workflows.label_loop.pixel_features import PixelFeatures
+from pipeline.workflows.label_loop.seen_image import SeenImage
+from pipeline.workflows.model_file import TrainedModel
+
+ARMS = ("forest", "features", "scratch", "start", "all")
+FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
+
+#: where a tile's pixels are pore, by the tile's file: (H, W), truth values
+Predict = Callable[[Path], np.ndarray]
+
+
+class Tiles:
+    """The tiles of a data set with full masks."""
+
+    def __init__(self, data: Path, pore_label: int) -> None:
+        self._data, self._pore = data, pore_label
+
+    def image(self, name: str) -> Path:
+        """Its file."""
+        return self._data / "images" / f"{name}.png"
+
+    def truth(self, name: str) -> np.ndarray:
+        """1 in pores, 0 elsewhere, (H, W), uint8."""
+        label = np.asarray(Image.open(self._data / "labels" / f"{name}.png"))
+        return (label == self._pore).astype(np.uint8)
+
+    def names(self, pattern: str) -> list[str]:
+        """Those whose names a regular expression finds."""
+        return sorted(path.stem for path in (self._data / "images").glob("*.png") if re.search(pattern, path.stem))
+
+
+def dice(predict: Predict, tiles: Tiles, names: Sequence[str]) -> float:
+    """Pooled over tiles."""
+    both = found = there = 0
+    for name in names:
+        predicted, truth = predict(tiles.image(name)), tiles.truth(name) == 1
+        both, found, there = both + (predicted & truth).sum(), found + predicted.sum(), there + truth.sum()
+    return float(2 * both / max(1, found + there))
+
+
+def network_of(model: TrainedModel) -> Predict:
+    """A trained network."""
+
+    def predict(path: Path) -> np.ndarray:
+        with SeenImage.opened(path, model, info_bar="keep") as image:
+            return decided(image.probability(Part(0, 0, 0, *image.volume.shape)), model.thresholds) == 1
+
+    return predict
+
+
+def forest_of(strokes: dict[Path, np.ndarray], features: Callable[[Path], np.ndarray], seed: int) -> Predict:
+    """A random forest on features (H, W, D) of the pixels with strokes."""
+    samples, classes = [], []
+    for path, label in strokes.items():
+        known = label != UNLABELLED
+        samples.append(features(path)[known])
+        classes.append(label[known])
+    forest = RandomForestClassifier(**FOREST, random_state=seed).fit(np.concatenate(samples), np.concatenate(classes))
+    pore = list(forest.classes_).index(1)
+
+    def predict(path: Path) -> np.ndarray:
+        own = features(path)
+        probability = forest.predict_proba(own.reshape(-1, own.shape[-1]))[:, pore]
+        return probability.reshape(own.shape[:2]) >= 0.5
+
+    return predict
+
+
+def plain_features(path: Path) -> np.ndarray:
+    """Of each pixel (H, W, D), of an image of mean 0 and spread 1."""
+    grey = np.asarray(Image.open(path), np.float32)
+    return multiscale_basic_features((grey - grey.mean()) / grey.std(), sigma_min=0.5, sigma_max=16)
+
+
+def network_features(model: TrainedModel) -> Callable[[Path], np.ndarray]:
+    """Of each pixel (H, W, D), from inside a network."""
+
+    def features(path: Path) -> np.ndarray:
+        with SeenImage.opened(path, model, info_bar="keep") as image:
+            height, width = image.volume.shape
+            rows, columns = (place.ravel() for place in np.mgrid[:height, :width])
+            maps = PixelFeatures(image).of(Part(0, 0, 0, height, width))
+            return maps.at(rows, columns).reshape(height, width, -1)
+
+    return features
+
+
+def write_set(folder: Path, labels: dict[Path, np.ndarray]) -> None:
+    """A data set of tiles with strokes."""
+    for name in ("images", "labels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for path, label in labels.items():
+        link = folder / "images" / path.name
+        if not link.exists():
+            link.symlink_to(path.resolve())
+        Image.fromarray(label).save(folder / "labels" / path.name)
+    write_text(folder / "phases.csv", f"value,phase\n1,pore\n0,rest\n{UNLABELLED},unlabelled\n")
+
+
+def trained(
+    folder: Path, labels: dict[Path, np.ndarray], start: Path | None, seed: int, given: Sequence[str]
+) -> Predict:
+    """A network that `vlsenet train` makes of labels."""
+    best = folder / "run" / "checkpoints" / "best.pt"
+    if not best.is_file():
+        write_set(folder / "set", labels)
+        command = [
+            sys.executable,
+            "-m",
+            "pipeline.cli",
+            "train",
+            str(folder / "set"),
+            "--output_dir",
+            str(folder / "run"),
+        ]
+        command += ["--set", f"seed={seed}", *given, *(["--start_from", str(start)] if start else [])]
+        command += ["--resume"] if (folder / "run").is_dir() else []
+        subprocess.run(command, check=True)
+    return network_of(load_model(str(best)))
+
+
+class Benchmark:
+    """All arms on the same tiles."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._given = options
+        self._tiles = Tiles(options.data, options.pore_label)
+        self._scored = self._tiles.names(options.score_on)
+        self._start = load_model(str(options.start_from))
+        known = set(self._start.data["train_images"])
+        leaked = [name for name in self._scored if sha256_of(self._tiles.image(name)) in known]
+        if leaked:
+            raise UserError(
+                f"--start_from {options.start_from}: it was trained on {leaked[0]} and {len(leaked) - 1} more of the "
+                "tiles that are scored; give a model that was trained without them"
+            )
+
+    def _full(self) -> dict[Path, np.ndarray]:
+        return {self._tiles.image(name): self._tiles.truth(name) for name in self._given.tiles}
+
+    def _learn(self, arm: str, folder: Path, labels: dict[Path, np.ndarray], seed: int) -> Predict:
+        if arm == "forest":
+            return forest_of(labels, plain_features, seed)
+        if arm == "features":
+            return forest_of(labels, network_features(self._start), seed)
+        start = None if arm == "scratch" else self._start.path
+        return trained(folder, labels, start, seed, self._given.train)
+
+    def _rounds(self, arm: str, way: str, seed: int) -> Iterator[dict[str, object]]:
+        """One row for each share."""
+        draw = np.random.default_rng(seed)
+        labels: dict[Path, np.ndarray] = {}
+        predict: Predict | None = None
+        for share in self._given.shares:
+            folder = self._given.output / f"{arm}_{way}_{seed}_{share:g}"
+            for path, truth in self._full().items():
+                if way == "random" or predict is None:
+                    own = np.random.default_rng([seed, *path.name.encode()])  # the same beginning: strokes add up
+                    labels[path] = stroked(truth, share, own)
+                else:
+                    labels[path] = corrected(truth, labels[path], predict(path) != (truth == 1), share, draw)
+            predict = self._learn(arm, folder, labels, seed)
+            yield self._row(folder, predict, arm, way, seed, share)
+
+    def _row(self, folder: Path, predict: Predict, arm: str, way: str, seed: int, share: float) -> dict[str, object]:
+        file = folder / "score.json"
+        if not file.is_file():
+            score = dice(predict, self._tiles, self._scored)
+            write_text(file, json.dumps({"arm": arm, "way": way, "seed": seed, "share": share, "dice": score}))
+        return json.loads(file.read_text())
+
+    def rows(self) -> Iterator[dict[str, object]]:
+        """Of all arms, ways and seeds."""
+        for seed in self._given.seeds:
+            for arm in self._given.arms:
+                if arm == "all":
+                    folder = self._given.output / f"all_{seed}"
+                    yield self._row(folder, self._learn(arm, folder, self._full(), seed), arm, "all", seed, 1.0)
+                    continue
+                for way in self._given.ways:
+                    yield from self._rounds(arm, way, seed)
+
+
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """The curves: mean over the seeds, and their range."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(6, 4))
+    for (arm, way), rows in table[table["arm"] != "all"].groupby(["arm", "way"], sort=False):
+        shares = rows.groupby("share")["dice"].agg(["mean", "min", "max"])
+        line = "-" if way == "ranked" else "--"
+        (drawn,) = axes.plot(100 * shares.index, shares["mean"], line, marker=".", label=f"{arm}, {way}")
+        axes.fill_between(100 * shares.index, shares["min"], shares["max"], color=drawn.get_color(), alpha=0.15)
+    if (whole := table[table["arm"] == "all"]["dice"]).size:
+        axes.axhline(whole.mean(), color="0.4", linestyle=":", label="all labels")
+    axes.set(xlabel="labelled pixels (%)", ylabel="Dice on other micrographs", xscale="log")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+
+
+def main() -> None:
+    """Run what is left, and write the table and the curves."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="data set with full masks, PNG")
+    parser.add_argument("--pore_label", type=int, default=2)
+    parser.add_argument("--tiles", nargs="+", required=True, help="names of the tiles that are painted on")
+    parser.add_argument("--score_on", required=True, help="regular expression for the tiles that are scored")
+    parser.add_argument("--start_from", type=Path, required=True, help="model that knows none of the scored tiles")
+    parser.add_argument("--shares", type=float, nargs="+", default=[0.0025, 0.005, 0.01, 0.02])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--ways", nargs="+", choices=("random", "ranked"), default=["random", "ranked"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--train", nargs=argparse.REMAINDER, default=[], help="last: further options of vlsenet train")
+    options = parser.parse_args()
+    options.output.mkdir(parents=True, exist_ok=True)
+    try:
+        table = pd.DataFrame(Benchmark(options).rows())
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    table.to_csv(options.output / "strokes.csv", index=False)
+    draw(table, options.output / "strokes.png")
+    print(table.pivot_table("dice", ["arm", "way"], "share").round(3).to_string())
+
+
+if __name__ == "__main__":
+    main()
