@@ -104,9 +104,7 @@ class Pool:
 
         count = self.workers or 1
         share = str(threads or max(1, len(_own_cores()) // count))
-        # bars of several processes would overwrite each other
-        variables = {**dict.fromkeys(_THREADS, share), "TQDM_DISABLE": "1"}
-        own = {} if in_process else {"host": LOOPBACK, "env": variables}
+        own = {} if in_process else {"host": LOOPBACK, "env": dict.fromkeys(_THREADS, share)}
         return LocalCluster(
             n_workers=count,
             threads_per_worker=1,

@@ -18,6 +18,7 @@ from pipeline.engine import TakenError
 from pipeline.errors import UserError
 from pipeline.foreground.measurement import ShadingChoice
 from pipeline.memory import keep_freed_memory
+from pipeline.progress_bars import bars_shown
 from pipeline.workflows.bundle_workflow import is_checked, running_config
 from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel, load_model
@@ -102,7 +103,8 @@ def run_scan_task(task: ScanTask) -> bool:
         UserError: the scan can't be segmented.
     """
     keep_freed_memory()
-    with _ONE_AT_A_TIME, _logged(Path(task.folder) / JOURNAL / LOG):
+    # bars of several processes would overwrite each other
+    with _ONE_AT_A_TIME, bars_shown(False), _logged(Path(task.folder) / JOURNAL / LOG):
         segmentation = ScanSegmentation(
             task.path,
             task.folder,
