@@ -37,6 +37,7 @@ from PIL import Image
 from skimage.feature import multiscale_basic_features
 from sklearn.ensemble import RandomForestClassifier
 
+from pipeline.cli.paths import model_named
 from pipeline.errors import UserError
 from pipeline.files import sha256_of, write_text
 from pipeline.images.rectangles import Part
@@ -170,7 +171,7 @@ class Benchmark:
         self._given = options
         self._tiles = Tiles(options.data, options.pore_label)
         self._scored = self._tiles.names(options.score_on)
-        self._start = load_model(str(options.start_from))
+        self._start = load_model(model_named(str(options.start_from)))
         known = set(self._start.data["train_images"])
         leaked = [name for name in self._scored if sha256_of(self._tiles.image(name)) in known]
         if leaked:
