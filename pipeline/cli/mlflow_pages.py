@@ -11,6 +11,9 @@ from pipeline.cli.parser import Command
 from pipeline.errors import UserError
 from pipeline.options import options_of
 
+#: MLflow's pages begin with those on language models, whatever an experiment says of itself
+_PAGE = "http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
+
 
 def run(options: argparse.Namespace) -> int:
     """Serve the pages until Ctrl-C; returns the exit status of MLflow.
@@ -24,7 +27,7 @@ def run(options: argparse.Namespace) -> int:
     addresses = list(dict.fromkeys(found))
     if len(addresses) > 1:
         raise UserError(f"{', '.join(places)}: {len(addresses)} stores ({', '.join(addresses)}); give one of them")
-    print(f"{addresses[0]}: http://127.0.0.1:{options.port} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    print(f"{addresses[0]}: {_PAGE.format(port=options.port)} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     words = ["ui", "--host", "127.0.0.1", "--port", str(options.port), "--workers", "1"]
     return subprocess.call([sys.executable, "-m", "mlflow", *words, "--backend-store-uri", addresses[0]])
 
