@@ -33,7 +33,7 @@ from tests.images.microscope.bars import one_line
 from tests.paths import CONFIGS
 from tests.workflows.commands import bundle, ended, started, words
 
-NARROW = {"features": "[8,8,16,16,32]"}
+NARROW = {"features": [8, 8, 16, 16, 32]}
 QUICK = {
     "steps_per_epoch": 2,
     "batch_size": 2,
