@@ -115,7 +115,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=4096, help="of the scan (px); 0: none")
     parser.add_argument("--scans", type=int, default=3, help="turns of whole scans")
     parser.add_argument("--train", action="store_true", help="train on layered images, with 240px")
-    parser.add_argument("--epochs", type=int, default=12, help="of 25 steps, for --train")
+    parser.add_argument("--epochs", type=int, default=24, help="of 25 steps, for --train")
     parser.add_argument("--seed", type=int, default=0, help="for --train")
     arguments = parser.parse_args()
     device, reach = chosen_device(arguments), reach_of(arguments.surroundings)
