@@ -46,7 +46,7 @@ def test_it_is_a_console_script() -> None:
 
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    assert "vlsenet = pipeline.cli.main:main" in setup["options.entry_points"]["console_scripts"]
+    assert "vlsenet = vlsenet:main" in setup["options.entry_points"]["console_scripts"]
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
