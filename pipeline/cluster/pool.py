@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -96,8 +97,16 @@ class Pool:
                 cluster = self._queue() if self.cluster is not None else self._local(threads, in_process)
                 client = opened.enter_context(Client(opened.enter_context(cluster)))
             if find_spec("bokeh") is not None:
-                logger.info("dashboard: %s", client.dashboard_link)
+                logger.info("dashboard: %s", self._dashboard_link(client))
             yield client
+
+    def _dashboard_link(self, client: Client) -> str:
+        """Where the dashboard is seen; Dask names the scheduler's host, on which it need not listen."""
+        port = client.scheduler_info()["services"].get("dashboard")
+        if self.scheduler is not None or port is None:
+            return str(client.dashboard_link)
+        host = self.dashboard.rpartition(":")[0]
+        return f"http://{platform.node() if host in ('', '0.0.0.0') else host}:{port}/status"
 
     def _local(self, threads: int | None, in_process: bool) -> Any:
         from distributed import LocalCluster

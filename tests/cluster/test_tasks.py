@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
+import psutil
 import pytest
 
 from pipeline.cluster import Pool, in_tasks
@@ -22,14 +24,25 @@ def _halved(number: int) -> int:
     return number // 2
 
 
+def _listening() -> list[tuple[str, int]]:
+    found = psutil.Process().net_connections("inet")
+    return [tuple(one.laddr) for one in found if one.status == psutil.CONN_LISTEN]
+
+
 def _waits(number: int) -> None:
     _BEGUN.append(number)
     _RELEASED.wait(30)
 
 
-def test_tasks_keep_their_order_and_one_that_fails_stops_no_other() -> None:
+def test_tasks_keep_their_order_and_one_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
     _BEGUN.clear()
+    caplog.set_level("INFO", logger="vlsenet")
+    before = set(_listening())
     with Pool(workers=1).opened(in_process=True) as client:
+        hosts, ports = zip(*set(_listening()) - before, strict=True)
+        assert set(hosts) == {"127.0.0.1"}  # nothing listens to the network
+        link = re.search(r"dashboard: http://127\.0\.0\.1:(\d+)/status", caplog.text)
+        assert int(link[1]) in ports
         done = list(in_tasks(client, "number", _halved, range(12)))
         assert client.scheduler.address.startswith("inproc://")
         assert [one.index for one in done] == list(range(12)) == _BEGUN
