@@ -280,7 +280,7 @@ def test_two_processes_give_the_bytes_of_one_and_a_bad_scan_ends_neither(tmp_pat
     scan = tmp_path / "scans" / "scan.tif"
     scan.parent.mkdir()
     (tmp_path / "scans" / "broken.tif").write_bytes(b"II*\0" + bytes(20))
-    tifffile.imwrite(scan, generate((700, 600), seed=3).image, tile=(128, 128))
+    tifffile.imwrite(scan, generate((500, 300), seed=3).image, tile=(128, 128))
     configs = [str(CONFIGS / name) for name in ("common.yaml", "scan.yaml", "multi_gpu_scan.yaml")]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     options = {
