@@ -1,6 +1,8 @@
 # `make help` lists the targets. PYTHON chooses the interpreter: make test PYTHON=python3.12
 PYTHON ?= python3
 BIN := .venv/bin
+# or another program that runs pytest, such as one that measures coverage
+PYTEST ?= -m pytest
 export MLFLOW_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
@@ -25,7 +27,7 @@ demo: .venv/installed ## synthetic rock: segment a scan, train, evaluate, segmen
 
 # a file's tests stay together: they share what is slow to make
 test: .venv/installed ## run the tests, as many at a time as there are cores (4 at most)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(TEST_OPTIONS)
+	OMP_NUM_THREADS=1 $(BIN)/python $(PYTEST) --numprocesses logical --maxprocesses 4 --dist loadfile $(TEST_OPTIONS)
 
 lint: .venv/installed ## style, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -48,4 +50,4 @@ constraints: .venv/installed ## pin the newest set of packages that fits setup.c
 	sed -i '1i # A tested set for Python 3.10 to 3.13, made by `make constraints`; `make` installs these.' constraints.txt
 
 clean: ## remove the environment and the demo's results
-	rm -rf .venv demo build .coverage
+	rm -rf .venv demo build .coverage.json
