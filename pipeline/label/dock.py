@@ -335,12 +335,10 @@ class LabelDock(QWidget):
             raise UserError("a training is running; stop it first")
         self.save()
         self.training = BackgroundTraining(self.session, self.training_settings())
-        start = (
-            "from the weights of the model before"
-            if self.training.start
-            else "from scratch, as no model has these phases"
-        )
-        self.tell(f"training {start}; you can go on painting")
+        start = "the model before" if self.training.start else "scratch, as no model knows these phases"
+        left_out = ", ".join(self.training.left_out)
+        without = f" (without {left_out}, where nothing was painted)" if left_out else ""
+        self.tell(f"training from {start}{without}; you can go on painting")
         self.progress.setRange(0, 0)
         self._watcher.start(_WATCH)
 

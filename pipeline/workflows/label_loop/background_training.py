@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.images.rectangles import Window
+from pipeline.phases import LabelValues
 from pipeline.workflows.label_loop.held_out import NO_AGREEMENT, Agreement, agreement, held_out
 from pipeline.workflows.label_loop.seen_image import SeenImage
 from pipeline.workflows.model_file import load_model
@@ -109,7 +110,19 @@ def write_training_set(folder: Path, images: Sequence[Labelled], session: LabelS
         stem = next(stem for stem, path in session.images.items() if path == one.image)
         with atomic_path(folder / "labels" / f"{stem}.png") as partial:
             Image.fromarray(values_of(codes, session.meaning)).save(partial, compress_level=1)
-    write_phases_csv(folder / PHASES_FILE, session.meaning.values)
+    write_phases_csv(folder / PHASES_FILE, painted_phases(images, session))
+
+
+def painted_phases(images: Sequence[Labelled], session: LabelSession) -> LabelValues:
+    """The values of the phases that were painted: of one without a stroke nothing can be learned."""
+    values = session.meaning.values
+    there = {int(code) for one in images for code in np.unique(one.codes[~one.held])}
+    kept = [number for number in range(len(values.phases)) if number + REST + 1 in there]
+    return replace(
+        values,
+        phases=tuple(values.phases[number] for number in kept),
+        values=tuple(values.values[number] for number in kept),
+    )
 
 
 class BackgroundTraining:
@@ -122,6 +135,7 @@ class BackgroundTraining:
     Attributes:
         folder: of the training.
         start: the model that it starts from; None: none fits.
+        left_out: phases in which nothing was painted.
 
     Raises:
         UserError: too little was painted.
@@ -135,7 +149,9 @@ class BackgroundTraining:
         self.names = names_of_codes(session.meaning)
         self.images = labelled_images(session)
         write_training_set(self._data, self.images, session)
-        self.start = start_model(self.root, list(session.meaning.values.names))
+        phases = painted_phases(self.images, session).names
+        self.left_out = [name for name in session.meaning.values.names if name not in phases]
+        self.start = start_model(self.root, phases)
         command = [sys.executable, "-m", "pipeline.cli", "train", str(self._data), "--output_dir", str(self.folder)]
         if self.start is not None:
             shipped = self.start == default_model()

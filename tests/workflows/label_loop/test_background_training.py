@@ -15,6 +15,7 @@ from pipeline.annotations.session import LabelSession
 from pipeline.annotations.stroke_store import REST
 from pipeline.bundle_files import default_model
 from pipeline.data import index_dataset
+from pipeline.data.phases_file import read_phases_csv
 from pipeline.errors import UserError
 from pipeline.images import read_label
 from pipeline.images.rectangles import Window
@@ -73,6 +74,14 @@ def test_the_training_set_lacks_what_is_held_out(session: LabelSession, tmp_path
         assert sample.labelled == ((codes > 0) & ~one.held).sum()
     label = read_label(tmp_path / "set" / "labels" / "a.png")
     assert not label[images[0].held].any()
+
+
+def test_a_phase_without_strokes_is_left_out(session: LabelSession, tmp_path: Path) -> None:
+    session.add_phase("clay")
+    session.store("a").write(Window(0, 0, *SHAPE), strokes())
+    write_training_set(tmp_path / "set", labelled_images(session), session)
+    assert read_phases_csv(tmp_path / "set" / "phases.csv").names == ("pore",)
+    assert read_phases_csv(session.root / "phases.csv").names == ("pore", "clay")
 
 
 def test_too_little_is_refused(session: LabelSession, tmp_path: Path) -> None:
