@@ -65,6 +65,18 @@ def test_only_one_package_speaks_with_mlflow() -> None:
     assert not outside
 
 
+def test_only_the_window_needs_qt() -> None:
+    outside = [
+        file
+        for file in PIPELINE.rglob("*.py")
+        if re.search(
+            r"^\s*(import|from) (napari|qtpy|PyQt\d|PySide\d)\b", file.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        and file.relative_to(PIPELINE).parts[0] != "label"
+    ]
+    assert not outside
+
+
 def test_the_map_names_every_package_and_has_no_cycle() -> None:
     assert set(ALLOWED) == PACKAGES
     TopologicalSorter(ALLOWED).prepare()  # raises CycleError
