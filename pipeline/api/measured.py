@@ -21,7 +21,7 @@ from pipeline.engine.store import MASK, PROBABILITY
 from pipeline.errors import UserError
 from pipeline.images.volume import volume_of_array
 from pipeline.measure.pore_statistics import Chords, OrientationRose, RepresentativeArea, SizeDistribution, TwoPoint
-from pipeline.measure.pores_2d import MIN_AREA_PX, StoredSegmentation, pore_table
+from pipeline.measure.pores_2d import MIN_AREA_PX, StoredSegmentation, measured_pores
 from pipeline.measure.pores_3d import VOLUME_PARQUET, measure_stack
 from pipeline.measure.table_files import read_table
 from pipeline.options import options_of
@@ -122,7 +122,7 @@ class Measured:
     @cached_property
     def _table(self) -> tuple[pd.DataFrame, int]:
         stored = StoredSegmentation(self._phase.store, self._scan.volume.rows)
-        table, summary = pore_table(stored, pixel_size_nm=self.pixel_size_nm, min_area_px=self._min_area_px)
+        table, summary = measured_pores(stored, pixel_size_nm=self.pixel_size_nm, min_area_px=self._min_area_px)
         return (table if self._has_probability else table.drop(columns=list(_NOT_OF_MASKS))), summary.dropped
 
     @property

@@ -6,6 +6,7 @@ import logging
 import math
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from types import FrameType
@@ -126,7 +127,10 @@ class TrainingRun:
         self._ranks = ranks
         self._interrupted = False
         self._progress = TrainingProgress()
-        self._log = TrainingLog(checkpoints.best.parent.parent)
+
+    @cached_property
+    def _log(self) -> TrainingLog:
+        return TrainingLog(self._checkpoints.best.parent.parent)
 
     def prepare(self, resume: bool, files: Mapping[str, Any]) -> None:
         """Load what is to be resumed, open the MLflow run, attach everything.

@@ -7,5 +7,12 @@ their hulls are kept, so that one pore that spans the scan costs no more than an
 quantities for a labelled image in memory; the tests compare every column with it.
 """
 
-from pipeline.measure.pores_2d.pore_table import CSV, MIN_AREA_PX, PARQUET, PoreSummary, pore_table, write_pore_table
+from pipeline.measure.pores_2d.pore_table import (
+    CSV,
+    MIN_AREA_PX,
+    PARQUET,
+    PoreSummary,
+    measured_pores,
+    write_pore_table,
+)
 from pipeline.measure.pores_2d.strips import StoredSegmentation

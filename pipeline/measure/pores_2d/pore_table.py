@@ -210,7 +210,7 @@ def write_pore_table(
     return summary
 
 
-def pore_table(
+def measured_pores(
     segmentation: Segmentation,
     *,
     pixel_size_nm: float | None = None,
