@@ -23,7 +23,8 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,6 +37,7 @@ from _timing import machine, write_json
 from PIL import Image
 
 from pipeline.cluster import Pool, in_tasks
+from pipeline.progress_bars import bars_shown
 from pipeline.synthetic import generate
 from pipeline.workflows import PredictionSettings, Ranks, ScanCommand, ScanSettings, load_model
 from pipeline.workflows.scan.results import JOURNAL
@@ -141,9 +143,10 @@ class Benchmark:
         settings = ScanSettings("pore", (0.5,), prediction, report=self._options.report)
         model = load_model(str(self._folder / "model.pt"))
         started = time.perf_counter()
-        ScanCommand(
-            str(scans or self._scans), str(self._folder / name), model, settings, None, Ranks(), False, pool=pool
-        ).run()
+        out = self._folder / name
+        command = ScanCommand(str(scans or self._scans), str(out), model, settings, None, Ranks(), False, pool=pool)
+        with bars_shown(False), redirect_stdout(StringIO()):
+            command.run()
         return time.perf_counter() - started
 
     def _bytes(self, name: str) -> dict[str, str]:

@@ -73,7 +73,9 @@ def in_tasks(
     try:
         for future in as_completed(futures, raise_errors=False):
             left.discard(future)
-            yield _how_it_ended(future, places[future.key])
+            done = _how_it_ended(future, places[future.key])
+            future.release()  # otherwise it is done again when the worker that has its value dies
+            yield done
     finally:
         _give_up(client, left, stop)
 
