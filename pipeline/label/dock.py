@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from napari import Viewer
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QListWidget,
-    QListWidgetItem,
-    QProgressBar,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import QFileDialog, QListWidgetItem
 
 from pipeline.annotations.session import LabelSession, data_set_of
 from pipeline.annotations.stroke_store import REST, StrokeStore
 from pipeline.bundle_files import default_model
-from pipeline.errors import UserError, mistake_behind
+from pipeline.errors import UserError
 from pipeline.images.rectangles import Part, Window
-from pipeline.label.jobs import Jobs
+from pipeline.label.dock_form import DockForm
+from pipeline.label.jobs import Jobs, segmented
 from pipeline.label.levels import ImageLevels
 from pipeline.label.window_layers import (
     STROKES,
@@ -52,13 +39,11 @@ from pipeline.workflows.label_loop.seen_image import SeenImage
 from pipeline.workflows.label_loop.suggestion import Region, all_regions, ranked
 from pipeline.workflows.model_file import TrainedModel, load_model
 
-logger = logging.getLogger("vlsenet")
-
 #: between two savings of strokes (ms), and between two looks at a training
 _SAVE, _WATCH = 1000, 500
 
 
-class LabelDock(QWidget):
+class LabelDock(DockForm):
     """Leads through the loop on one data set.
 
     Args:
@@ -79,87 +64,33 @@ class LabelDock(QWidget):
         self._previews: Previews | None = None
         self._suggestions: list[Region] = []
         self._dirty = False
-        self._jobs = Jobs(self, self._failed)
-        self._build()
+        self._jobs = Jobs(self, self.failed)
+        self._connect()
         self._saver, self._watcher = QTimer(self), QTimer(self)
         self._saver.timeout.connect(self.save)
         self._watcher.timeout.connect(self._watch)
         if path is not None:
             self.open(path)
 
-    # ---- what is seen
-
-    def _build(self) -> None:
-        layout = QVBoxLayout(self)
-        self.open_button = self._button(layout, "Open a folder ...", self._ask_folder)
-        self.images = QComboBox()
+    def _connect(self) -> None:
         self.images.currentTextChanged.connect(self._chosen)
-        layout.addWidget(self.images)
-        layout.addWidget(QLabel("1. Paint a few strokes in each phase, and in the rest"))
-        self.phases = QListWidget()
-        self.phases.setMaximumHeight(120)
         self.phases.currentItemChanged.connect(lambda item, _: self._choose_phase(item))
-        layout.addWidget(self.phases)
-        row = QHBoxLayout()
-        self.new_phase = QLineEdit()
-        self.new_phase.setPlaceholderText("another phase, such as silt grain")
         self.new_phase.returnPressed.connect(self._add_phase)
-        row.addWidget(self.new_phase)
-        self._button(row, "Add", self._add_phase)
-        layout.addLayout(row)
-        self.paint_here = self._button(layout, "Paint in this view", self._move_field)
-        layout.addWidget(QLabel("2. Preview, and correct it"))
-        row = QHBoxLayout()
-        self.preview_button = self._button(row, "Preview", self.preview)
-        self.live = QCheckBox("follow the strokes")
-        row.addWidget(self.live)
-        layout.addLayout(row)
-        layout.addWidget(QLabel("3. Train, on all strokes of all images"))
-        row = QHBoxLayout()
-        self.epochs = QSpinBox()
-        self.epochs.setRange(1, 1000)
-        self.epochs.setValue(20)
-        self.epochs.setSuffix(" epochs")
-        row.addWidget(self.epochs)
-        self.train_button = self._button(row, "Train", self.train)
-        self.stop_button = self._button(row, "Stop", self.stop)
-        layout.addLayout(row)
-        self.progress = QProgressBar()
-        layout.addWidget(self.progress)
-        layout.addWidget(QLabel("4. Where the model is unsure"))
-        self.next_button = self._button(layout, "Next", self.next)
-        layout.addWidget(QLabel("5. Segment, with report"))
-        self.segment_button = self._button(layout, "Segment this image", self.segment)
-        self.told = QLabel()
-        self.told.setWordWrap(True)
-        self.told.setMinimumHeight(90)
-        self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(self.told)
-        layout.addStretch()
+        actions = {
+            self.open_button: self._ask_folder,
+            self.add_button: self._add_phase,
+            self.paint_here: self._move_field,
+            self.preview_button: self.preview,
+            self.train_button: self.train,
+            self.stop_button: self.stop,
+            self.next_button: self.next,
+            self.segment_button: self.segment,
+        }
+        for button, action in actions.items():
+            button.clicked.connect(partial(self._clicked, action))
 
-    def _button(self, layout: Any, text: str, action: Any) -> QPushButton:
-        button = QPushButton(text)
-        button.clicked.connect(lambda *_: self._guarded(action))
-        layout.addWidget(button)
-        return button
-
-    def tell(self, text: str) -> None:
-        """Say something, in the dock and in the log."""
-        self.told.setText(text)
-        logger.info("%s", text)
-
-    def _guarded(self, action: Any) -> None:
-        """Do something; a mistake is told, and ends nothing."""
-        try:
-            action()
-        except Exception as error:
-            self._failed(error)
-
-    def _failed(self, error: BaseException) -> None:
-        mistake = mistake_behind(error)
-        if mistake is None:
-            logger.error("%s", error, exc_info=error)
-        self.told.setText(f"<b>{mistake or error}</b>")
+    def _clicked(self, action: Callable[[], None], *_: Any) -> None:
+        self.guarded(action)
 
     # ---- data set and images
 
@@ -187,7 +118,7 @@ class LabelDock(QWidget):
 
     def _chosen(self, stem: str) -> None:
         if stem and stem != self._stem:
-            self._guarded(lambda: self.show_image(stem))
+            self.guarded(lambda: self.show_image(stem))
 
     def show_image(self, stem: str, centre: tuple[float, float] | None = None) -> None:
         """Show another image of the data set, and what was painted on it.
@@ -234,28 +165,23 @@ class LabelDock(QWidget):
         try:
             changed = self._store.write(self._field, np.asarray(self.viewer.layers[STROKES].data).astype(np.uint8))
         except UserError as error:
-            self._failed(error)
+            self.failed(error)
             return
         self._dirty = False
         if changed and self.live.isChecked() and not self._jobs.is_busy:
-            self._guarded(self.preview)
+            self.guarded(self.preview)
 
     def _move_field(self) -> None:
         """In a large image, paint where the view is."""
-        self.save()
         if self._store is None or self._image is None:
             return
         view = self._view()
-        self._field = field_around(self._store, (view.y + view.height / 2, view.x + view.width / 2))
-        self.viewer.layers.remove(STROKES)
-        self._add_strokes()
+        self._move_field_to((view.y + view.height / 2, view.x + view.width / 2))
 
     # ---- phases
 
     def _show_phases(self) -> None:
         assert self.session is not None
-        from qtpy.QtGui import QColor, QIcon, QPixmap
-
         self.phases.clear()
         colours = colours_of(self.session)
         for code, name in names_text(self.session):
@@ -365,7 +291,7 @@ class LabelDock(QWidget):
         self.progress.setRange(0, 1)
         self.progress.setValue(0)
         if training.problem is not None:
-            self._failed(UserError(training.problem))
+            self.failed(UserError(training.problem))
             return
         self.told.setText("comparing with the model before, on held-out strokes ...")
         self._jobs.start(training.verdict, self._judged)
@@ -376,7 +302,7 @@ class LabelDock(QWidget):
             path = take_over(self.session.root, verdict)
             self.tell(f"{verdict}. It is {path} now")
             self._model = None
-            self._guarded(self.show_model)
+            self.guarded(self.show_model)
         else:
             self.tell(f"{verdict}. The model before stays; the new one is {verdict.model}")
 
@@ -472,18 +398,11 @@ class LabelDock(QWidget):
         image, folder = self.session.images[self._stem], self.session.root / "segmented" / self._stem
         model = self._loaded_model().path
 
-        def work() -> Any:
-            command = [sys.executable, "-m", "pipeline.cli", "segment", str(image), "--checkpoint", str(model)]
-            done = subprocess.run(
-                [*command, "--output_dir", str(folder), "--overwrite"], capture_output=True, text=True, errors="replace"
-            )
-            if done.returncode:
-                lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-                raise UserError((lines or done.stderr.splitlines() or ["it failed"])[-1].removeprefix("error: "))
-            return done.stdout.strip().splitlines()
-
         self.told.setText("segmenting ...")
-        self._jobs.start(work, lambda lines: self.tell("; ".join([*lines[:2], f"report: {folder / 'report.html'}"])))
+        self._jobs.start(
+            partial(segmented, image, model, folder),
+            lambda lines: self.tell("; ".join([*lines[:2], f"report: {folder / 'report.html'}"])),
+        )
 
     # ---- the end
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
+
+from pipeline.errors import UserError
 
 #: between two looks whether a job is done (ms)
 _LOOK = 100
@@ -55,3 +60,19 @@ class Jobs(QObject):
         self._timer.stop()
         self._running.clear()
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def segmented(image: Path, model: Path, folder: Path) -> list[str]:
+    """Run `vlsenet segment` on an image, with its report; what it prints, line by line.
+
+    Raises:
+        UserError: it failed.
+    """
+    command = [sys.executable, "-m", "pipeline.cli", "segment", str(image), "--checkpoint", str(model)]
+    done = subprocess.run(
+        [*command, "--output_dir", str(folder), "--overwrite"], capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+        raise UserError((lines or done.stderr.splitlines() or ["it failed"])[-1].removeprefix("error: "))
+    return done.stdout.strip().splitlines()

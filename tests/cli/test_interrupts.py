@@ -29,15 +29,14 @@ def _heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-@pytest.mark.parametrize("library", ["argparse", "logging", "torch", "numpy", "PIL"])
-@pytest.mark.parametrize("code", [ABORTS, SWALLOWS])
-def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Path) -> None:
-    (tmp_path / f"{library}.py").write_text(code)
-    (tmp_path / "scan.png").write_bytes(b"x" * 100)
+def _ends_at_once(folder: Path, library: str, code: str) -> None:
+    """A command that loads this library, which stops the process, ends with one line."""
+    (folder / f"{library}.py").write_text(code)
+    (folder / "scan.png").write_bytes(b"x" * 100)
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.cli", "info", "scan.png"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -46,18 +45,14 @@ def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Pat
     assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
 
 
+@pytest.mark.parametrize("library", ["argparse", "logging", "torch", "numpy", "PIL"])
+@pytest.mark.parametrize("code", [ABORTS, SWALLOWS])
+def test_ctrl_c_while_a_library_is_loaded(library: str, code: str, tmp_path: Path) -> None:
+    _ends_at_once(tmp_path, library, code)
+
+
 def test_a_kill_is_as_ctrl_c(tmp_path: Path) -> None:
-    (tmp_path / "numpy.py").write_text(SWALLOWS.replace("SIGINT", "SIGTERM"))
-    (tmp_path / "scan.png").write_bytes(b"x" * 100)
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "info", "scan.png"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
+    _ends_at_once(tmp_path, "numpy", SWALLOWS.replace("SIGINT", "SIGTERM"))
 
 
 def test_ctrl_c_is_left_to_a_program_that_imports_the_commands() -> None:

@@ -92,7 +92,7 @@ def test_a_phase_is_added_by_name(dock: LabelDock, rock: Path) -> None:
     assert dock.viewer.layers[STROKES].selected_label == 3
     assert "silt grain" in (rock / "phases.csv").read_text()
     dock.new_phase.setText("Silt grain")
-    dock._guarded(dock._add_phase)
+    dock.guarded(dock._add_phase)
     assert "is there already" in dock.told.text()
 
 

@@ -1,0 +1,103 @@
+"""What the dock shows: its buttons and fields, and what it says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QBoxLayout,
+    QCheckBox,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QProgressBar,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from pipeline.errors import mistake_behind
+
+logger = logging.getLogger("vlsenet")
+
+
+class DockForm(QWidget):
+    """The steps of the loop from top to bottom; `LabelDock` gives them their actions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._build()
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        self.open_button = self._button(layout, "Open a folder ...")
+        self.images = QComboBox()
+        layout.addWidget(self.images)
+        layout.addWidget(QLabel("1. Paint a few strokes in each phase, and in the rest"))
+        self.phases = QListWidget()
+        self.phases.setMaximumHeight(120)
+        layout.addWidget(self.phases)
+        row = QHBoxLayout()
+        self.new_phase = QLineEdit()
+        self.new_phase.setPlaceholderText("another phase, such as silt grain")
+        row.addWidget(self.new_phase)
+        self.add_button = self._button(row, "Add")
+        layout.addLayout(row)
+        self.paint_here = self._button(layout, "Paint in this view")
+        layout.addWidget(QLabel("2. Preview, and correct it"))
+        row = QHBoxLayout()
+        self.preview_button = self._button(row, "Preview")
+        self.live = QCheckBox("follow the strokes")
+        row.addWidget(self.live)
+        layout.addLayout(row)
+        layout.addWidget(QLabel("3. Train, on all strokes of all images"))
+        row = QHBoxLayout()
+        self.epochs = QSpinBox()
+        self.epochs.setRange(1, 1000)
+        self.epochs.setValue(20)
+        self.epochs.setSuffix(" epochs")
+        row.addWidget(self.epochs)
+        self.train_button = self._button(row, "Train")
+        self.stop_button = self._button(row, "Stop")
+        layout.addLayout(row)
+        self.progress = QProgressBar()
+        layout.addWidget(self.progress)
+        layout.addWidget(QLabel("4. Where the model is unsure"))
+        self.next_button = self._button(layout, "Next")
+        layout.addWidget(QLabel("5. Segment, with report"))
+        self.segment_button = self._button(layout, "Segment this image")
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.told.setMinimumHeight(90)
+        self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self.told)
+        layout.addStretch()
+
+    def _button(self, layout: QBoxLayout, text: str) -> QPushButton:
+        button = QPushButton(text)
+        layout.addWidget(button)
+        return button
+
+    def tell(self, text: str) -> None:
+        """Say something, in the dock and in the log."""
+        self.told.setText(text)
+        logger.info("%s", text)
+
+    def guarded(self, action: Callable[[], None]) -> None:
+        """Do something; a mistake is told, and ends nothing."""
+        try:
+            action()
+        except Exception as error:
+            self.failed(error)
+
+    def failed(self, error: BaseException) -> None:
+        """Say what went wrong; what is no mistake of the user goes to the log with its trace."""
+        mistake = mistake_behind(error)
+        if mistake is None:
+            logger.error("%s", error, exc_info=error)
+        self.told.setText(f"<b>{mistake or error}</b>")
