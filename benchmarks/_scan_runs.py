@@ -21,7 +21,8 @@ from monai.inferers import SlidingWindowInferer
 
 from pipeline.engine import ScanStore
 from pipeline.engine.certificate import Seam
-from pipeline.engine.prediction import PredictionSettings, predictor_for
+from pipeline.engine.prediction import PredictionSettings
+from pipeline.engine.scan_predictor import predictor_for
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Window
 from pipeline.images.volume import ScanVolume, open_volume

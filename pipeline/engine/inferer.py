@@ -12,7 +12,8 @@ import torch
 from monai.inferers import Inferer
 from torch import nn
 
-from pipeline.engine.prediction import PredictionSettings, predictor_for
+from pipeline.engine.prediction import PredictionSettings
+from pipeline.engine.scan_predictor import predictor_for
 from pipeline.engine.sizes import fitting_sizes, memory_need, network_scale
 from pipeline.foreground.intensity import NothingToSee
 from pipeline.foreground.measurement import Foreground

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pipeline.engine.pinned_network import rock_places, tiles_at
-from pipeline.engine.prediction import seen_around
+from pipeline.engine.scan_predictor import seen_around
 from pipeline.foreground import coarse
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground
@@ -135,7 +135,7 @@ def test_of_a_region_only_what_the_network_sees_is_read_and_is_the_same(
     image = np.tile(ROCK, (8, 5))
     volume, windows, foreground = measured(image, image[::-1], scale=scale, roi=Roi(1300, 1500, 100, 90))
     whole = CoarseMicrograph.of(volume, windows, foreground)
-    monkeypatch.setattr("pipeline.engine.prediction.TILES", 2)
+    monkeypatch.setattr("pipeline.engine.scan_predictor.TILES", 2)
     seen = seen_around(volume, windows, foreground, REACH)
     read, pixels = ArraySource._read, []
 

@@ -18,7 +18,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.engine.pinned_network import prompted
-from pipeline.engine.prediction import Surroundings, at_scan_scale, pinned_for
+from pipeline.engine.prediction import Surroundings, at_scan_scale
+from pipeline.engine.scan_predictor import pinned_for
 from pipeline.images.rectangles import Part
 from pipeline.tiling.windows import Windows
 from pipeline.workflows.label_loop.seen_image import SeenImage, text_of

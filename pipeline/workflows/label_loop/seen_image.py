@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pipeline.engine.prediction import ChunkPredictor, PredictionSettings, WindowSplitter, predictor_for
+from pipeline.engine.prediction import ChunkPredictor, PredictionSettings, WindowSplitter
+from pipeline.engine.scan_predictor import predictor_for
 from pipeline.engine.sizes import network_scale
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Part

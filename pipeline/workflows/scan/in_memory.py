@@ -8,7 +8,7 @@ import threading
 from pipeline.engine import BlockCounts, build_pyramid
 from pipeline.engine.chunk_writer import write_chunks
 from pipeline.engine.memory_store import MemoryStore
-from pipeline.engine.prediction import predictor_for
+from pipeline.engine.scan_predictor import predictor_for
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.storage import THREADS
 from pipeline.images.volume import ScanVolume

@@ -15,7 +15,8 @@ import torch
 from pipeline.engine import Journal, ScanStore, build_pyramid
 from pipeline.engine.certificate import certify
 from pipeline.engine.chunk_writer import chunks_left, write_chunks
-from pipeline.engine.prediction import ChunkPredictor, predictor_for, seen_around
+from pipeline.engine.prediction import ChunkPredictor
+from pipeline.engine.scan_predictor import predictor_for, seen_around
 from pipeline.errors import INTERRUPTED, UserError
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground

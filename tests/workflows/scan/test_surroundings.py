@@ -13,7 +13,7 @@ import torch
 import zarr
 from torch import nn
 
-from pipeline.engine import prediction
+from pipeline.engine import scan_predictor
 from pipeline.engine.inferer import MicrographInferer
 from pipeline.engine.prediction import ChunkMerger, PredictionSettings
 from pipeline.foreground import coarse
@@ -106,7 +106,7 @@ def test_a_region_has_the_answer_of_the_whole_scan(
     image: np.ndarray, model: TrainedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(coarse, "_SIDE", 64)
-    monkeypatch.setattr(prediction, "TILES", 1)
+    monkeypatch.setattr(scan_predictor, "TILES", 1)
     scan, region = written(image, tmp_path / "scan.tif"), Roi(620, 320, 250, 250)
     whole = stored(segmented(scan, tmp_path / "whole", model))[320:570, 620:870]
     squares, means = [], coarse._means
