@@ -12,6 +12,7 @@ _DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # a server that is down would take minutes, at every call
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # one for each of many small files
+    "MLFLOW_UV_AUTO_DETECT": "false",  # a project that the user happens to be in is not the model's
 }
 # here, since MLflow decides about telemetry when it is imported
 for _name, _value in _DEFAULTS.items():

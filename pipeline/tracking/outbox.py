@@ -21,6 +21,7 @@ from PIL import Image
 from pipeline.errors import UserError, first_line
 from pipeline.files import write_text
 from pipeline.locks import take_lock
+from pipeline.tracking.logged_model import ModelToLog, log_model
 from pipeline.tracking.run_start import run_in_store, start_run
 from pipeline.tracking.stores import (
     KEY,
@@ -101,6 +102,10 @@ class Outbox:
     def send_file(self, file: Path, folder: str) -> None:
         """Send a file, or all that is in a folder, into a folder of the run's artifacts."""
         self._send({"kind": "file", "file": str(file.absolute()), "folder": folder})
+
+    def send_model(self, model: ModelToLog) -> None:
+        """Send a trained model."""
+        self._send({"kind": "model", **model.message()})
 
     def send_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the run."""
@@ -248,6 +253,8 @@ class Outbox:
         elif kind == "file":
             send = client.log_artifacts if Path(message["file"]).is_dir() else client.log_artifact
             send(run_id, message["file"], message["folder"] or None)
+        elif kind == "model":
+            log_model(client, run_id, message)
         elif kind == "text":
             client.log_text(run_id, message["text"], message["name"])
         elif kind == "tags":

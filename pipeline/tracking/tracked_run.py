@@ -16,6 +16,7 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.bundle_files import flattened
 from pipeline.files import name_that_fits
+from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.outbox import Outbox, unsent_messages
 from pipeline.tracking.stores import (
     STORE_ERRORS,
@@ -171,17 +172,18 @@ class TrackedRun:
             return None
         return Store(self.tracking_uri).find(self.run_id)
 
-    def finish(self, status: str, files: tuple[Path, ...] = (), error: str = "") -> None:
+    def finish(self, status: str, model: ModelToLog | None = None, error: str = "") -> None:
         """Upload the model and close the run; that of a training which was only evaluated stays as it was.
 
         Args:
             status: ``FINISHED``, ``FAILED`` or ``KILLED`` (interrupted).
-            files: uploaded where they exist.
+            model: that was trained, if there is one.
             error: what went wrong, as a tag.
         """
         if not self._started:
             return
-        self.log_files(files, "model")
+        if model is not None:
+            self._outbox.send_model(model)
         if error:
             self._outbox.send_error(error)
         self._outbox.send_end(status, self._key if self._wanted["evaluation"] else None)

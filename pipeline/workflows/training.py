@@ -22,8 +22,10 @@ from pipeline.metrics import PhaseMetrics
 from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.phases import Phase
 from pipeline.tracking.evaluations import write_training_link
+from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.workflows.checkpoints import TrainingCheckpoints
+from pipeline.workflows.model_file import read_model_file
 from pipeline.workflows.progress import TrainingProgress
 from pipeline.workflows.ranks import OtherProcessFailed, Ranks, distributed
 from pipeline.workflows.training_log import TrainingLog
@@ -259,4 +261,15 @@ class TrainingRun:
     def _finish(self, status: str, error: str = "") -> None:
         self._log.draw()
         self._run.log_files([self._log.table, self._log.curves], "curves")
-        self._run.finish(status, (self._checkpoints.best,), error)
+        self._run.finish(status, self._model(), error)
+
+    def _model(self) -> ModelToLog | None:
+        """The best model, where an epoch has been validated."""
+        best = self._checkpoints.best
+        if not best.exists():
+            return None
+        content = read_model_file(str(best))
+        state = self._evaluator.state
+        scores = {f"best_{state.key_metric_name}": float(state.best_metric)}
+        phases = tuple(str(phase["name"]) for phase in content["data"]["phases"])
+        return ModelToLog(best, str(content["network_settings"]["network"]), phases, scores, state.best_metric_epoch)

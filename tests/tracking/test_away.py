@@ -19,6 +19,7 @@ from pipeline.experiments.parent_run import open_mlflow, read_mlflow
 from pipeline.tracking import outbox as outbox_module
 from pipeline.tracking import stores
 from pipeline.tracking.evaluations import EvaluationLog, read_training_link, write_training_link
+from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.outbox import FILE_NAME, send_unsent, unsent_messages
 from pipeline.tracking.stores import ADDRESS_VARIABLE, Store, check_store, full_address, is_key, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
@@ -75,7 +76,7 @@ def test_a_training_begun_while_the_store_is_away_reaches_it_whole(server, tmp_p
         for epoch in (1, 2):
             run.log_metrics({"loss": 3.0 - epoch}, epoch)
             run.log_picture(np.zeros((4, 5, 3), np.uint8), "val", epoch)
-        run.finish("FINISHED", (model,))
+        run.finish("FINISHED", ModelToLog(model, "vlsenet", ("pore",), {}, 2))
     assert len(caplog.messages) == 1
     assert f"kept in {out / FILE_NAME}" in caplog.text
     assert f"vlsenet send {out}" in caplog.text
@@ -90,7 +91,7 @@ def test_a_training_begun_while_the_store_is_away_reaches_it_whole(server, tmp_p
     assert (found.info.run_name, found.data.params, found.data.tags["torch"]) == ("out", {"seed": "0"}, "2")
     history = server.client.get_metric_history(found.info.run_id, "loss")
     assert [(one.step, one.value) for one in history] == [(1, 2.0), (2, 1.0)]
-    assert server.files(found.info.run_id) == {"config.yaml", "images", "model"}
+    assert server.files(found.info.run_id) == {"config.yaml", "images"}
     assert sorted(path.name for path in out.iterdir()) == ["checkpoints"]
     assert send_unsent(out) == (0, 0)
     # the folder of checkpoints still names it by its key

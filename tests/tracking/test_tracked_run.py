@@ -31,24 +31,16 @@ def only_run(folder):
 
 
 def test_parameters_files_and_pictures_reach_the_store(tmp_path):
-    model = tmp_path / "best.pt"
-    model.write_bytes(b"weights")
     run = make(tmp_path / "out")
     run.start({"config.yaml": {"seed": 0}, "data.json": {"hash": "abc"}})
     run.log_picture(np.zeros((4, 5, 3), np.uint8), "val", 3)
-    run.finish("FINISHED", (model, tmp_path / "missing.pt"))
+    run.finish("FINISHED")
     client, found = only_run(tmp_path / "out")
     assert found.info.run_name == "out"
     assert found.info.status == "FINISHED"
     assert found.data.params == {"network.preset": "small", "network.depth.levels": "4", "seed": "0"}
     assert found.data.tags["torch"] == "2.0"
-    assert {item.path for item in client.list_artifacts(found.info.run_id)} == {
-        "config.yaml",
-        "data.json",
-        "model",
-        "images",
-    }
-    assert [item.path for item in client.list_artifacts(found.info.run_id, "model")] == ["model/best.pt"]
+    assert {item.path for item in client.list_artifacts(found.info.run_id)} == {"config.yaml", "data.json", "images"}
 
 
 def test_a_resumed_run_goes_on_and_a_new_one_does_not(tmp_path):

@@ -17,6 +17,7 @@ import mlflow
 import numpy as np
 import pytest
 
+from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.tracked_run import TrackedRun
 
 pytestmark = pytest.mark.slow  # the server takes its time to start
@@ -82,14 +83,14 @@ def test_nothing_is_lost_when_the_server_goes_away_and_comes_back(server, tmp_pa
     assert "did not accept metrics" in caplog.text
     server.start()
     run.log_metrics({"loss": 1.0}, 3)
-    run.finish("FINISHED", (model,))
+    run.finish("FINISHED", ModelToLog(model, "vlsenet", ("pore",), {}, 2))
 
     client = mlflow.MlflowClient(server.address)
     found = client.get_run(run.run_id)
     assert found.info.status == "FINISHED"
     assert found.data.params == {"seed": "0"}
     assert [(m.step, m.value) for m in client.get_metric_history(run.run_id, "loss")] == [(1, 3.0), (2, 2.0), (3, 1.0)]
-    assert {item.path for item in client.list_artifacts(run.run_id)} == {"config.yaml", "images", "model"}
+    assert {item.path for item in client.list_artifacts(run.run_id)} == {"config.yaml", "images"}
     stored = list((server.folder / "artifacts").rglob("best.pt"))
     assert [file.read_bytes() for file in stored] == [b"weights"]  # with the server, not here
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
