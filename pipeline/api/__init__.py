@@ -8,5 +8,6 @@ nothing of the process is changed: no logging, seeds, hooks or environment. `pip
 - `model.py`: `Model`: `predict` arrays, `segment` files. `scan_options.py`: the options of both.
 - `segmentation_result.py`: `Segmentation`, what both give. `measured.py`: `measure`, and what is known of one phase.
 - `stored_array.py`: masks too large for memory. `notebook.py`: results as a notebook shows them.
+- `mlflow_loader.py`: a model that a training logged, as `mlflow.pyfunc` loads it.
 - `python_wording.py`: messages that name arguments where those of the commands name options.
 """

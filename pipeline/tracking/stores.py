@@ -40,7 +40,8 @@ KEY = "vlsenet.key"
 EVALUATION_FOLDER = "evaluation"
 #: folder of the parent run's artifacts with the report
 COMPARISON_FOLDER = "comparison"
-#: tag of an experiment by which MLflow's pages show trainings, and not traces of language models
+#: tag of an experiment that says that it holds trainings; MLflow's pages have gone by their own switch since 3.9, which
+#: `vlsenet mlflow` sets by the address that it prints
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 #: what the name of an experiment with repeated runs ends with
 RERUNS = " reruns"

@@ -23,6 +23,7 @@ import pytest
 import torch
 from PIL import Image
 
+import pipeline as vlsenet
 from pipeline.engine.familiarity import window_features
 from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
@@ -119,7 +120,25 @@ def test_mlflow_tells_what_was_done(trained):
         history = client.get_metric_history(run.info.run_id, name)
         assert [value.step for value in history] == [1, 2], name
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
-    assert {"config.yaml", "data.json", "model", "images"} <= files
+    assert {"config.yaml", "data.json", "images"} <= files
+
+
+def test_mlflow_loads_the_model_and_says_what_the_package_says(work, trained):
+    client, run = run_of(trained)
+    image = np.asarray(Image.open(next((work / "rock" / "images").iterdir())))
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(client.tracking_uri)
+    try:
+        loaded = mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
+    finally:
+        mlflow.set_tracking_uri(before)
+    found = loaded.predict(image[None].astype(np.float32), params={"pixel_size_nm": 7.5})
+    expected = vlsenet.load(trained).predict(image, pixel_size_nm=7.5)
+    assert found["probability"].tobytes() == expected.probability.tobytes()
+    assert found["mask"].tobytes() == expected.mask.astype(np.uint8).tobytes()
+    assert found["mask"].shape == (1, 96, 112)
+    example = loaded.predict(loaded.input_example)
+    assert example["probability"].shape == (1, 1, 32, 32)
 
 
 def test_more_epochs_go_on_in_the_same_run(work, trained):
