@@ -18,7 +18,7 @@ import mlflow
 import numpy as np
 from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
 from mlflow.exceptions import MlflowException
-from mlflow.types import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
 import pipeline
 from pipeline.files import sha256_of
@@ -129,7 +129,7 @@ def _described(file: Path, phases: Sequence[str], model_id: str | None, run_id: 
 def _schemas(phases: int) -> tuple[Schema, Schema, ParamSchema]:
     """What it takes, gives, and may be told besides; see `pipeline.api.mlflow_loader`."""
     images = Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1))])
-    found = [
+    found: list[ColSpec | TensorSpec] = [
         TensorSpec(np.dtype(np.float32), (-1, phases, -1, -1), "probability"),
         TensorSpec(np.dtype(np.uint8), (-1, -1, -1), "mask"),
     ]

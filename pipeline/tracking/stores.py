@@ -40,8 +40,8 @@ KEY = "vlsenet.key"
 EVALUATION_FOLDER = "evaluation"
 #: folder of the parent run's artifacts with the report
 COMPARISON_FOLDER = "comparison"
-#: tag of an experiment that says that it holds trainings; MLflow's pages have gone by their own switch since 3.9, which
-#: `vlsenet mlflow` sets by the address that it prints
+#: tag of an experiment that says that it holds trainings, for MLflow's pages until early in 2026; those of 3.17 go by a
+#: switch of their own, which the address that `vlsenet mlflow` prints sets
 KIND = {"mlflow.experimentKind": "custom_model_development"}
 #: what the name of an experiment with repeated runs ends with
 RERUNS = " reruns"
