@@ -139,5 +139,4 @@ class Segmentation:
             UserError: the disk is full or refuses.
         """
         measures = [one._measures for one in self.phases.values()]
-        with self._scan.pictured(measures[0].shown_slice) as source:
-            write_report(Path(path), report_of_scan(measures, self._scan.store, source, self.name))
+        write_report(Path(path), report_of_scan(measures, self._scan.store, self._scan.pictured, self.name))

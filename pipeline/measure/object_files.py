@@ -18,7 +18,8 @@ class ObjectFiles:
         table: without suffix: a CSV and a Parquet file of all objects of every slice.
         bodies: without suffix: the same of the objects of a stack in space.
         labels: NIfTI of a stack, the number of its object in each voxel.
-        volume: picture of a stack.
+        volume: picture of a stack, its middle planes.
+        surface: picture of a stack in space.
         figures: what the names of figures begin with.
 
     The files of `vlsenet convert` follow from the table's name: `numbered`, a label image of the table's numbers, and
@@ -29,6 +30,7 @@ class ObjectFiles:
     bodies: str = "pores_3d"
     labels: str = "labels.nii.gz"
     volume: str = "figures/volume.png"
+    surface: str = "figures/volume_surface.png"
     figures: str = ""
 
     @property
@@ -50,7 +52,7 @@ class ObjectFiles:
     def names(self) -> tuple[str, ...]:
         """All that may be written, but for the figures of a report."""
         tables = (f"{stem}.{suffix}" for stem in (self.table, self.bodies) for suffix in ("csv", "parquet"))
-        return (*tables, self.labels, self.volume)
+        return (*tables, self.labels, self.volume, self.surface)
 
 
 #: bytes of a phase's name in those of its files, which add some twenty
@@ -66,6 +68,7 @@ PATTERNS = (
     "objects_*_rois.zip",
     "labels_*.nii.gz",
     "figures/*_volume.png",
+    "figures/*_volume_surface.png",
 )
 
 
@@ -86,7 +89,6 @@ def object_files(phases: Sequence[str]) -> list[ObjectFiles]:
             name, number = f"{plain}_{number}", number + 1
         taken.add(name.casefold())
         table = f"objects_{name}"
-        found.append(
-            ObjectFiles(table, f"{table}_3d", f"labels_{name}.nii.gz", f"figures/{name}_volume.png", f"{name}_")
-        )
+        planes, surface = (f"figures/{name}_{what}.png" for what in ("volume", "volume_surface"))
+        found.append(ObjectFiles(table, f"{table}_3d", f"labels_{name}.nii.gz", planes, surface, f"{name}_"))
     return found

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.measure.pore_statistics import SizeDistribution
 from pipeline.report.measures import Measures
 
 
@@ -21,22 +23,31 @@ def figure_tables(measures: Measures) -> dict[str, pd.DataFrame]:
 
 def _sizes(measures: Measures) -> pd.DataFrame | None:
     """Bins of the equivalent diameter, and below them D10, D50 and D90."""
-    sizes, unit = measures.sizes, measures.scale.unit
+    return _distribution(measures.sizes, measures.corrected_sizes, measures.scale.unit, "area")
+
+
+def _body_sizes(measures: Measures) -> pd.DataFrame | None:
+    """The same of 3-D objects, by number and volume."""
+    return _distribution(measures.body_sizes(), measures.body_sizes(corrected=True), measures.scale.unit, "volume")
+
+
+def _distribution(
+    sizes: SizeDistribution | None, corrected: SizeDistribution | None, unit: str, extent: str
+) -> pd.DataFrame | None:
     if sizes is None:
         return None
-    low, high = f"from_{unit}", f"to_{unit}"
-    bins = pd.DataFrame(
-        {
-            "what": "bin",
-            low: sizes.edges[:-1],
-            high: sizes.edges[1:],
-            "share_by_number": sizes.by_number,
-            "share_by_area": sizes.by_area,
+    names = ("number", extent)
+    # of the same pores, so that the bins are the same
+    versions = {"": sizes} if corrected is None else {"": sizes, "_corrected": corrected}
+    bins: dict[str, Any] = {"what": "bin", f"from_{unit}": sizes.edges[:-1], f"to_{unit}": sizes.edges[1:]}
+    percentiles: dict[str, Any] = {"what": ["D10", "D50", "D90"]}
+    for suffix, one in versions.items():
+        bins |= {
+            f"share_by_{name}{suffix}": share for name, share in zip(names, (one.by_number, one.by_area), strict=True)
         }
-    )
-    percentiles = zip(("D10", "D50", "D90"), sizes.number_percentiles, sizes.area_percentiles, strict=True)
-    rows = [{"what": what, f"by_number_{unit}": number, f"by_area_{unit}": area} for what, number, area in percentiles]
-    return pd.concat([bins, pd.DataFrame(rows)], ignore_index=True)
+        both = zip(names, (one.number_percentiles, one.area_percentiles), strict=True)
+        percentiles |= {f"by_{name}{suffix}_{unit}": values for name, values in both}
+    return pd.concat([pd.DataFrame(bins), pd.DataFrame(percentiles)], ignore_index=True)
 
 
 def _directions(measures: Measures) -> pd.DataFrame | None:
@@ -112,6 +123,7 @@ def _threshold(measures: Measures) -> pd.DataFrame | None:
 
 #: by the names of the figures
 TABLES: dict[str, Callable[[Measures], pd.DataFrame | None]] = {
+    "size_distribution_3d": _body_sizes,
     "size_distribution": _sizes,
     "orientation_rose": _directions,
     "shapes": _shapes,

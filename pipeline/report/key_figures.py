@@ -39,16 +39,24 @@ class KeyFigure:
     note: str = ""
 
 
-def key_figures(measures: Measures) -> tuple[KeyFigure, ...]:
-    """Porosity, number, size, anisotropy, pixel size and area."""
-    return (*phase_figures(measures), *scan_figures(measures))
-
-
 def phase_figures(measures: Measures) -> tuple[KeyFigure, ...]:
-    """Those of a phase: its share of the rock, and of its objects number, size and anisotropy."""
-    if not measures.listed:
-        return (_porosity(measures),)
-    return _porosity(measures), _pores(measures), _size(measures), _anisotropy(measures)
+    """Those of a phase: its share of the rock, and of its objects number, size and anisotropy.
+
+    Of a stack that was measured in space, those of the volume; those of the sections in its slices are
+    `section_figures`.
+    """
+    if measures.volume:
+        return _porosity(measures), _bodies(measures), _connected(measures), *_body_size(measures)
+    return (_porosity(measures), *_of_table(measures))
+
+
+def section_figures(measures: Measures) -> tuple[KeyFigure, ...]:
+    """Of a stack that was measured in space, those of the sections in its slices; of others none."""
+    return _of_table(measures) if measures.volume else ()
+
+
+def _of_table(measures: Measures) -> tuple[KeyFigure, ...]:
+    return (_pores(measures), _size(measures), _anisotropy(measures)) if measures.listed else ()
 
 
 def scan_figures(measures: Measures) -> tuple[KeyFigure, ...]:
@@ -71,6 +79,7 @@ def summary(measures: Measures) -> tuple[str, ...]:
             f"For comparison: Otsu's threshold, which knows grey levels only, would call "
             f"{percent(measures.otsu_porosity)} pore."
         )
+    sentences += _in_space(measures)
     if measures.note is not None:
         sentences.append(measures.note)
     if sizes is not None:
@@ -106,10 +115,11 @@ def _half_of_the_area(measures: Measures, sizes: SizeDistribution) -> str:
     half = f"is in {measures.rows_are} of up to {middle} in diameter (D10 {low}, D90 {high})"
     corrected = measures.corrected_sizes
     if corrected is None:
-        return f"Half of {measures.its_area} {half}."
+        return f"{'In the slices, half' if measures.is_stack else 'Half'} of {measures.its_area} {half}."
     by_area = with_unit(number(corrected.area_percentiles[1]), measures.scale.unit)
     return (
-        f"{percent(measures.cut_area_share)} of {measures.its_area} is in {measures.rows_are} that the border cuts, "
+        f"{'In the slices, ' * measures.is_stack}{percent(measures.cut_area_share)} of {measures.its_area} is in "
+        f"{measures.rows_are} that the border cuts, "
         f"whose size is not known. Half of the rest {half}; corrected for the border (Miles-Lantuéjoul) up to "
         f"{by_area}."
     )
@@ -136,11 +146,7 @@ def _porosity(measures: Measures) -> KeyFigure:
 
 
 def _pores(measures: Measures) -> KeyFigure:
-    count = len(measures.table)
-    if volume := measures.manifest.get("volume"):
-        sections = f"3-D {measures.terms.things}; {whole(count)} sections through them in the slices"
-        return KeyFigure(measures.terms.things.capitalize(), whole(volume["connectivity"]["pores"]), sections)
-    note = ""
+    count, note = len(measures.table), ""
     if measures.pixel_size_nm is not None and measures.porosity.rock:
         per_mm2 = count / (measures.porosity.rock * (measures.pixel_size_nm / 1e6) ** 2)
         note = f"{with_unit(number(per_mm2), 'per mm²')} of rock"
@@ -148,6 +154,60 @@ def _pores(measures: Measures) -> KeyFigure:
         note = f"{number(1e6 * count / measures.porosity.rock)} per megapixel of rock"
     things = measures.terms.things
     return KeyFigure(f"Sections of {things}" if measures.is_stack else things.capitalize(), whole(count), note)
+
+
+def _bodies(measures: Measures) -> KeyFigure:
+    connectivity, things = measures.volume["connectivity"], measures.terms.things
+    note = f"whose voxels touch at faces, edges or corners; {whole(len(measures.table))} sections in the slices"
+    return KeyFigure(f"3-D {things}", whole(connectivity["pores"]), note)
+
+
+def _shares(measures: Measures) -> list[float]:
+    """The connected fractions along x, y and z; NaN where there is none."""
+    along = (measures.volume["connectivity"].get(axis) or {} for axis in "xyz")
+    return [float("nan") if (share := one.get("percolating_share")) is None else share for one in along]
+
+
+def _connected(measures: Measures) -> KeyFigure:
+    value = " / ".join(number(100 * share) for share in _shares(measures))
+    note = f"of {measures.its_volume} in {measures.terms.things} that reach both faces, along x / y / z"
+    return KeyFigure("Connected fraction", with_unit(value, "%"), note)
+
+
+def _body_size(measures: Measures) -> tuple[KeyFigure, ...]:
+    """Of the 3-D objects; nothing where they are not listed."""
+    if measures.bodies is None:
+        return ()
+    sizes, corrected = measures.body_sizes(), measures.body_sizes(corrected=True)
+    cut = "whole " if measures.cut_volume_share else ""
+    name, unit = f"Median size of {cut}3-D {measures.terms.things}", measures.scale.unit
+    if sizes is None:
+        return (KeyFigure(name, MISSING, f"every 3-D {measures.terms.thing} reaches a face of the stack"),)
+    note = f"diameter of the sphere, by number; by volume {with_unit(number(sizes.area_percentiles[1]), unit)}"
+    if corrected is not None:
+        of = [with_unit(number(one[1]), unit) for one in (corrected.number_percentiles, corrected.area_percentiles)]
+        note += (
+            f"; without those that reach a face ({percent(measures.cut_volume_share)} of {measures.its_volume}); "
+            f"corrected for it {of[0]} and {of[1]}"
+        )
+    return (KeyFigure(name, with_unit(number(sizes.number_percentiles[1]), unit), note),)
+
+
+def _in_space(measures: Measures) -> list[str]:
+    """What was found in space, of a stack; it stands before what was found in the slices."""
+    if not measures.volume or not measures.volume["connectivity"]["pores"]:
+        return []
+    found, things = measures.volume["connectivity"], measures.terms.things
+    sentences = [
+        f"In space there are {whole(found['pores'])} connected {things}, and the largest holds "
+        f"{percent(found['largest_share'])} of {measures.its_volume}."
+    ]
+    shares = [f"{percent(share)} along {axis}" for axis, share in zip("xyz", _shares(measures), strict=True) if share]
+    none = f"None of these {things} reaches from one face of the stack to the opposite one."
+    reach = (
+        f"{things.capitalize()} that reach from face to face hold, of {measures.its_volume}, {' and '.join(shares)}."
+    )
+    return [*sentences, reach if shares else none]
 
 
 def _size(measures: Measures) -> KeyFigure:
@@ -188,7 +248,9 @@ def _pixel(measures: Measures) -> KeyFigure:
     if size is None:
         return KeyFigure("Pixel size", "not known", "lengths are in pixels (px)")
     text = with_unit(f"{size:.4g}", "nm") if size < 1000 else with_unit(f"{size / 1000:.4g}", "µm")
-    return KeyFigure("Pixel size", text, "side of a pixel")
+    spacing = measures.volume.get("slice_spacing_nm")
+    apart = "" if spacing is None else f"; slices are {length_text(spacing, 1)} apart"
+    return KeyFigure("Pixel size", text, f"side of a pixel{apart}")
 
 
 def _area(measures: Measures) -> KeyFigure:
@@ -200,5 +262,5 @@ def _area(measures: Measures) -> KeyFigure:
         note += f", {percent(empty, 2)} of it without rock"
     if depth == 1:
         return KeyFigure("Rock analysed", area_text(rock, measures.pixel_size_nm), note)
-    spacing = (measures.manifest.get("volume") or {}).get("slice_spacing_nm")
+    spacing = measures.volume.get("slice_spacing_nm")
     return KeyFigure("Rock analysed", volume_text(rock, measures.pixel_size_nm, spacing), note)

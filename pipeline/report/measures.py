@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ from pipeline.tiling.chunk_plan import ChunkPlan
 NO_OBJECTS = pd.DataFrame({column.name: pd.Series(dtype=column.kind) for column in COLUMNS})
 #: smaller pores (px²) have a shape and a direction that come from the pixel grid more than from the pore
 SHAPE_AREA_PX = 20
+#: slices of a stack that the report has pictures of at most, but for the one that is shown first
+_PICTURED = 40
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Measures:
         colour: of the phase in pictures.
         note: why there is no table, as a sentence.
         imaged_height: rows of the segmented region that are imaged (px); None: all.
+        volume_files: of a stack, pictures in space and of the middle planes, each of which there may be.
     """
 
     store: ScanStore
@@ -74,6 +78,7 @@ class Measures:
     colour: RGB = PORE_COLOUR
     note: str | None = None
     imaged_height: int | None = None
+    volume_files: tuple[Path, ...] = ()
 
     @property
     def plan(self) -> ChunkPlan:
@@ -127,6 +132,11 @@ class Measures:
         return "the pore area" if self.terms.is_pore else "its area"
 
     @property
+    def its_volume(self) -> str:
+        """The volume of the phase, in words."""
+        return "the pore volume" if self.terms.is_pore else "its volume"
+
+    @property
     def shown(self) -> str:
         """Which slice is shown, of a stack; else empty."""
         return f"slice {self.shown_slice + 1} of {self.plan.shape[0]}" if self.is_stack else ""
@@ -165,9 +175,14 @@ class Measures:
     @cached_property
     def border_weights(self) -> np.ndarray:
         """How many pores each whole pore stands for, as the border cuts others of its size."""
-        pores, (_, high, wide) = self.whole_pores, self.plan.shape
-        field = self.imaged_height or high, wide
-        return border_weights(pores["bbox_width_px"].to_numpy(), pores["bbox_height_px"].to_numpy(), field)
+        pores = self.whole_pores
+        return border_weights([pores[f"bbox_{side}_px"].to_numpy() for side in ("height", "width")], self._field[1:])
+
+    @property
+    def _field(self) -> tuple[int, int, int]:
+        """Slices, rows and columns in which objects may lie whole."""
+        depth, high, wide = self.plan.shape
+        return depth, self.imaged_height or high, wide
 
     @cached_property
     def corrected_sizes(self) -> SizeDistribution | None:
@@ -177,6 +192,50 @@ class Measures:
             return None
         diameters = self.scale.lengths(pores["equivalent_diameter_px"].to_numpy())
         return size_distribution(diameters, pores["area_px"].to_numpy(), self.border_weights)
+
+    @property
+    def volume(self) -> Mapping[str, Any]:
+        """What was measured in space, as `StackSummary.to_dict` has it; empty where nothing was."""
+        found = self.manifest.get("volume") if self.is_stack else None
+        return found if isinstance(found, Mapping) else {}
+
+    @cached_property
+    def whole_bodies(self) -> pd.DataFrame | None:
+        """3-D objects that reach no face of the stack; None where none are listed."""
+        if self.bodies is None:
+            return None
+        faces = [name for name in self.bodies.columns if name.startswith("touches_")]
+        return self.bodies[~self.bodies[faces].to_numpy(bool).any(axis=1)]
+
+    def body_sizes(self, corrected: bool = False) -> SizeDistribution | None:
+        """Of the whole 3-D objects, by number and volume, in the unit of the scale; None without one.
+
+        Args:
+            corrected: with the effect of the stack's faces taken out; None where they cut no object.
+        """
+        whole = self.whole_bodies
+        if whole is None or self.bodies is None or not len(whole) or (corrected and len(whole) == len(self.bodies)):
+            return None
+        sides = [whole[name].to_numpy() for name in ("slices", "bbox_height_px", "bbox_width_px")]
+        return size_distribution(
+            self.scale.lengths(whole["equivalent_diameter_px"].to_numpy()),
+            whole["volume_voxels"].to_numpy(),
+            border_weights(sides, self._field) if corrected else None,
+        )
+
+    @property
+    def cut_volume_share(self) -> float:
+        """Share of the volume in 3-D objects that reach a face of the stack; NaN where none are listed."""
+        if self.bodies is None or self.whole_bodies is None or not len(self.bodies):
+            return float("nan")
+        return 1 - float(self.whole_bodies["volume_voxels"].sum() / self.bodies["volume_voxels"].sum())
+
+    @cached_property
+    def pictured_slices(self) -> tuple[int, ...]:
+        """The slices that the report has pictures of, from 0, ascending; the one that is shown first is among them."""
+        depth = self.plan.shape[0]
+        spread = np.linspace(0, depth - 1, min(depth, _PICTURED)).round().astype(int).tolist()
+        return tuple(sorted({*spread, self.shown_slice}))
 
     @cached_property
     def rose(self) -> OrientationRose | None:

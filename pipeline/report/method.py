@@ -189,7 +189,7 @@ def _dimensions(measures: Measures) -> list[tuple[str, str]]:
         f"Sizes, shapes and directions are those of sections through {things} in each slice. "
         f"{terms.a_thing.capitalize()} has a section in every slice that it crosses, so that those through many slices "
         f"are counted more often. The 3-D {things} are in {terms.table}_3d.csv, and how they are connected is under "
-        f"{'Volume below' if terms.is_pore else 'In space'}."
+        "In space."
     )
     return [("Slices", text), *(("Volume", str(caveat)) for caveat in volume.get("caveats", ()))]
 

@@ -1,164 +1,42 @@
-"""The pictures of a scan and its pores at screen size: the overview, and those of a report."""
+"""The pictures of a report: a scan and its pores, and the slices of a stack."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from PIL import Image
 from skimage.segmentation import find_boundaries
 
 from pipeline.engine import ScanStore
 from pipeline.engine.pyramid import coarse_scan, level_within
 from pipeline.engine.store import MASK, PROBABILITY
-from pipeline.files import atomic_path
 from pipeline.images import ImageSource
-from pipeline.images.rectangles import Rows
-from pipeline.measure.porosity import Porosity
 from pipeline.phase_colours import RGB, as_hex, phase_colours
-from pipeline.phases import PORE
-from pipeline.report.units import percent
-from pipeline.visual import any_script, phase_overlay, plain, to_grey8
-from pipeline.visual.drawing import as_float
+from pipeline.visual import phase_overlay, to_grey8
 
-#: longest side of what is read for a panel (px)
-_OVERVIEW_SIDE = 1500
-_INCHES, _DPI = 12, 110
-#: number of the panel with the pores over the scan, and longest side of the thumbnail that is made of it (px)
-_OVERLAID, _THUMBNAIL_SIDE = 1, 240
+#: opens a slice of a stack, by its number; of a scan, the only one
+Opener = Callable[[int], AbstractContextManager[ImageSource]]
 
 
-def write_overview(
-    path: Path,
-    source: ImageSource,
-    store: ScanStore,
-    fractions: Mapping[str, Porosity],
-    *,
-    slice_: int = 0,
-    rows: Rows | None = None,
-    thumbnail: Path | None = None,
-) -> None:
-    """Write `overview_figure` as PNG, and its pores over the scan as a small WebP, for a page of many scans."""
-    figure = overview_figure(source, store, fractions, slice_=slice_, rows=rows)
-    with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
-    if thumbnail is None:
-        return
-    small = Image.fromarray(np.asarray(figure.axes[_OVERLAID].images[0].get_array()))
-    small.thumbnail((_THUMBNAIL_SIDE, _THUMBNAIL_SIDE))
-    with atomic_path(thumbnail) as partial:
-        small.save(partial, "WEBP", quality=75)
+@dataclass(frozen=True)
+class SlicePicture:
+    """A slice of a stack and its overlay, as WebP, which may be coarser than `Pictures`.
 
-
-@any_script()
-def overview_figure(
-    source: ImageSource,
-    store: ScanStore,
-    fractions: Mapping[str, Porosity],
-    *,
-    slice_: int = 0,
-    rows: Rows | None = None,
-) -> Figure:
-    """Scan, pores over the scan, probability and porosity of the fields, side by side.
-
-    Of several phases all are drawn over the scan, with the probability that decided and a legend with their fractions;
-    those of the fields are pores' if they were asked for, else the first phase's. Read from a coarse level of the
-    output, and from the scan a row of chunks at a time.
-
-    Args:
-        source: the scan, or the slice of a stack that is shown.
-        store: with its pyramid.
-        fractions: area fraction of each phase of the same scan, all slices.
-        slice_: number of the slice.
-        rows: rows of the scan that are imaged; a line is drawn where an info bar begins or ends.
+    Attributes:
+        number: of the slice, from 0.
+        scan: grey.
+        overlay: as in `Pictures`.
     """
-    level = level_within(store, _OVERVIEW_SIDE)
-    codes = store.read_area(level, MASK, slice_)
-    codes = codes if store.labelled else (codes > 0).astype(np.uint8)
-    probability = _highest(store, level, slice_)
-    scan = to_grey8(coarse_scan(source, store, level))
-    _, high, wide = store.plan.shape
-    down, across = (4, 1) if wide >= 2 * high else (2, 2)  # panels of wide scans are stacked
-    aspect = down * high / (across * wide)
-    figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
-    panels = figure.subplots(down, across).ravel()
-    mapped, porosity = _mapped(fractions)
-    figure.suptitle(plain(_title(source, fractions, slice_)))
 
-    side = _INCHES * _DPI // across
-    place = {"extent": (0, wide, high, 0)}
-    colours = phase_colours(store.phases)
-    panels[0].imshow(_shrunk(scan, side), cmap="gray", vmin=0, vmax=255, **place)
-    panels[_OVERLAID].imshow(_shrunk(phase_overlay(scan, codes, colours), side), **place)
-    shown = panels[2].imshow(_shrunk(probability, side) / 255, cmap="viridis", vmin=0, vmax=1, **place)
-    figure.colorbar(shown, ax=panels[2], shrink=0.7)
-    fields = porosity.fields[slice_]
-    extent = (0, fields.shape[1] * porosity.field, fields.shape[0] * porosity.field, 0)
-    shown = panels[3].imshow(fields, cmap="magma", vmin=0, extent=extent)
-    figure.colorbar(shown, ax=panels[3], shrink=0.7)
-    field = f"{'porosity' if mapped == PORE else plain(mapped)} of fields of {porosity.field} px"
-    names = ("phases", "probability of the likeliest phase") if store.labelled else ("pores", "probability of pore")
-    for panel, title in zip(panels, ("scan", *names, field), strict=True):
-        # the last fields are cut, as the scan is
-        panel.set(title=title, xlim=(0, wide), ylim=(high, 0), xticks=[], yticks=[], frame_on=False)
-    if store.labelled:
-        figure.legend(handles=_patches(fractions, colours), loc="outside lower center", ncols=4, frameon=False)
-    edges = [] if rows is None else [row for row in rows if 0 < row < source.shape[0]]
-    for row in edges:
-        for panel in panels[:2]:
-            panel.axhline(row - store.plan.region.y, color="tab:orange", linestyle="--", linewidth=1)
-    return figure
-
-
-def _highest(store: ScanStore, level: int, slice_: int) -> np.ndarray:
-    """Probability (H, W), uint8, of the likeliest phase at each pixel."""
-    highest = store.read_area(level, PROBABILITY, slice_)
-    for channel in store.channels[PROBABILITY + 1 :]:
-        np.maximum(highest, store.read_area(level, channel, slice_), out=highest)
-    return highest
-
-
-def _mapped(fractions: Mapping[str, Porosity]) -> tuple[str, Porosity]:
-    """The phase whose fractions of fields are shown."""
-    name = PORE if PORE in fractions else next(iter(fractions))
-    return name, fractions[name]
-
-
-def _patches(fractions: Mapping[str, Porosity], colours: Sequence[RGB]) -> list[Patch]:
-    """The legend: colour, name and fraction of each phase."""
-    return [
-        Patch(facecolor=as_float(colour), edgecolor="0.2", label=f"{plain(name)}: {percent(fraction.porosity)}")
-        for (name, fraction), colour in zip(fractions.items(), colours, strict=True)
-    ]
-
-
-def _title(source: ImageSource, fractions: Mapping[str, Porosity], slice_: int) -> str:
-    """What the porosity is of; a stack has the name of its folder, or of the one file that holds all slices."""
-    porosity = fractions.get(PORE)
-    path, slices = Path(source.path), next(iter(fractions.values())).fields.shape[0]
-    said = "" if porosity is None else f": porosity {porosity}"
-    if slices == 1:
-        return f"{path.name}{said}"
-    is_file = source.page is not None
-    folder = path.parent if path.parent.name not in ("", "..") else path.parent.resolve()
-    stack = path.name if is_file else folder.name
-    slice_name = "" if is_file else f", {path.name}"
-    return f"{stack}{said}{' of' if said else ':'} all {slices} slices\nshown: slice {slice_ + 1}{slice_name}"
-
-
-def _shrunk(picture: np.ndarray, side: int) -> np.ndarray:
-    """A picture (H, W) or (H, W, 3), uint8, no wider than it is shown (px): Matplotlib is slow at it."""
-    height, width = picture.shape[:2]
-    if width <= side:
-        return picture
-    size = side, max(1, round(height * side / width))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    number: int
+    scan: bytes
+    overlay: bytes
 
 
 @dataclass(frozen=True)
@@ -178,6 +56,11 @@ class Pictures:
         region: width and height of what they show, px of the scan.
         pixel_size_nm: of the scan, if known.
         caption: what is seen.
+        number: of the slice, from 0.
+        depth: number of slices of the stack; 1: it is none.
+        others: further slices of a stack, ascending.
+        sheet: some slices side by side, phases over grey, for prints; empty for a single one.
+        on_sheet: numbers of these, from 0.
     """
 
     scan: bytes
@@ -192,6 +75,11 @@ class Pictures:
     region: tuple[int, int]
     pixel_size_nm: float | None
     caption: str
+    number: int = 0
+    depth: int = 1
+    others: tuple[SlicePicture, ...] = ()
+    sheet: bytes = b""
+    on_sheet: tuple[int, ...] = ()
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -209,30 +97,44 @@ _MOST_BYTES = {"scan": 1_200_000, "probability": 500_000, "probabilities": 2_000
 _FILL, _OUTLINE = 190, 255
 
 
+#: the same of the other slices of a stack together, their overlays not counted, and longest side of each (px)
+_MOST_BYTES_OF_SLICES, _SIDE_OF_SLICES = 3_000_000, 700
+#: slices on the sheet for prints, in rows of four, and longest side of each (px)
+_ON_SHEET, _IN_A_ROW, _SIDE_ON_SHEET = 8, 4, 360
+
+
 def pictures_of(
-    source: ImageSource, store: ScanStore, slice_: int, pixel_size_nm: float | None, caption: str
+    opened: Opener,
+    store: ScanStore,
+    slice_: int,
+    pixel_size_nm: float | None,
+    caption: str,
+    slices: Sequence[int] = (),
 ) -> Pictures:
-    """Pictures of a slice, from a coarse level of the store and from the scan.
+    """Pictures of a slice, and smaller ones of others, from coarse levels of the store and from the scan.
 
     Args:
-        source: the scan, or the slice of a stack.
+        opened: gives the scan, or a slice of the stack.
         store: with its pyramid.
         slice_: number of the slice in the store.
         pixel_size_nm: if known.
         caption: below the pictures.
+        slices: all that are pictured, ascending; those of a stack.
     """
     level = level_within(store, _SIDE)
-    codes = store.read_area(level, MASK, slice_)
+    codes = _codes(store, level, slice_)
     colours = phase_colours(store.phases)
-    scan = to_grey8(coarse_scan(source, store, level))
+    with opened(slice_) as source:
+        scan = to_grey8(coarse_scan(source, store, level))
     viridis = np.rint(255 * colormaps["viridis"](np.arange(256))[:, :3]).astype(np.uint8)
     most = min(_MOST_BYTES["probability"], _MOST_BYTES["probabilities"] // len(colours))
     channels = store.channels[PROBABILITY:]
     x, y, width, height = store.plan.region
+    stack = {} if len(slices) < 2 else _stack(opened, store, slice_, slices)
     return Pictures(
-        scan=_lossy(scan, _MOST_BYTES["scan"]),
-        overlay=_overlay(codes if store.labelled else (codes > 0).astype(np.uint8), colours),
-        probability=tuple(_lossy(viridis[store.read_area(level, channel, slice_)], most) for channel in channels),
+        scan=lossy(scan, _MOST_BYTES["scan"]),
+        overlay=_overlay(codes, colours),
+        probability=tuple(lossy(viridis[store.read_area(level, channel, slice_)], most) for channel in channels),
         phases=store.phases,
         colours=tuple(f"#{as_hex(colour)}" for colour in colours),
         width=codes.shape[1],
@@ -242,12 +144,54 @@ def pictures_of(
         region=(width, height),
         pixel_size_nm=pixel_size_nm,
         caption=caption,
+        number=slice_,
+        depth=store.plan.shape[0],
+        **stack,
     )
 
 
-def _lossy(pixels: np.ndarray, most: int) -> bytes:
+def _codes(store: ScanStore, level: int, slice_: int) -> np.ndarray:
+    """The number of the phase at each pixel, 0 for none."""
+    codes = store.read_area(level, MASK, slice_)
+    return codes if store.labelled else (codes > 0).astype(np.uint8)
+
+
+def _stack(opened: Opener, store: ScanStore, shown: int, slices: Sequence[int]) -> dict[str, Any]:
+    """What `Pictures` has of the other slices of a stack; one is in memory at a time."""
+    level, colours = level_within(store, _SIDE_OF_SLICES), phase_colours(store.phases)
+    most = _MOST_BYTES_OF_SLICES // len(slices)
+    on_sheet = sorted({slices[round(i)] for i in np.linspace(0, len(slices) - 1, min(_ON_SHEET, len(slices)))})
+    others, tiles = [], []
+    for number in slices:
+        with opened(number) as source:
+            scan = to_grey8(coarse_scan(source, store, level))
+        codes = _codes(store, level, number)
+        if number != shown:
+            others.append(SlicePicture(number, lossy(scan, most), _overlay(codes, colours)))
+        if number in on_sheet:
+            tile = Image.fromarray(phase_overlay(scan, codes, colours))
+            tile.thumbnail((_SIDE_ON_SHEET, _SIDE_ON_SHEET))
+            tiles.append(tile)
+    return {
+        "others": tuple(others),
+        "sheet": lossy(_side_by_side(tiles), _MOST_BYTES["probability"]),
+        "on_sheet": tuple(on_sheet),
+    }
+
+
+def _side_by_side(tiles: Sequence[Image.Image]) -> Image.Image:
+    """Pictures of one size in rows, from left to right, with white between them."""
+    width, height = (side + 8 for side in tiles[0].size)
+    rows = -(-len(tiles) // _IN_A_ROW)
+    sheet = Image.new("RGB", (width * min(len(tiles), _IN_A_ROW) - 8, height * rows - 8), "white")
+    for place, tile in enumerate(tiles):
+        sheet.paste(tile, (place % _IN_A_ROW * width, place // _IN_A_ROW * height))
+    return sheet
+
+
+def lossy(pixels: np.ndarray | Image.Image, most: int) -> bytes:
     """As WebP, in the best quality that keeps to a number of bytes."""
-    image = Image.fromarray(pixels)
+    image = Image.fromarray(pixels) if isinstance(pixels, np.ndarray) else pixels
     for quality in (88, 75, 60, 40, 20):
         data = _webp(image, quality=quality, method=4)
         if len(data) <= most:

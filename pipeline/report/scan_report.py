@@ -20,15 +20,15 @@ from matplotlib.figure import Figure
 
 from pipeline.engine import ScanStore
 from pipeline.files import atomic_path, write_text
-from pipeline.images import ImageSource
 from pipeline.phase_colours import as_hex
-from pipeline.report.key_figures import KeyFigure, key_figures, phase_figures, scan_figures, summary
+from pipeline.report.key_figures import KeyFigure, phase_figures, scan_figures, section_figures, summary
 from pipeline.report.measures import Measures
 from pipeline.report.method import REFERENCES, caveats, method, phase_caveats, scan_caveats
-from pipeline.report.pictures import Pictures, pictures_of
+from pipeline.report.pictures import Opener, Pictures, pictures_of
 from pipeline.report.plots import Plot, plots_of
-from pipeline.report.tables import Facts, Table, facts, phase_table, tables, volume_table
+from pipeline.report.tables import Facts, Table, facts, phase_table, tables
 from pipeline.report.terms import Terms
+from pipeline.report.volume_section import VolumeSection
 from pipeline.visual.figure import data_uri, svg_uri
 
 
@@ -41,6 +41,8 @@ class PhaseSection:
         colour: in the pictures, as in `#E69F00`.
         key_figures: its most important numbers.
         summary: sentences below them.
+        volume: of a stack, what was measured in space; then plots and tables are about its slices.
+        slice_figures: of a stack, numbers of the sections in its slices.
         plots: in reading order.
         tables: in reading order.
         caveats: what its numbers don't say, headings and paragraphs.
@@ -50,6 +52,8 @@ class PhaseSection:
     colour: str
     key_figures: tuple[KeyFigure, ...]
     summary: tuple[str, ...]
+    volume: VolumeSection | None
+    slice_figures: tuple[KeyFigure, ...]
     plots: tuple[Plot, ...]
     tables: tuple[Table, ...]
     caveats: tuple[tuple[str, str], ...]
@@ -57,14 +61,17 @@ class PhaseSection:
     @classmethod
     def of(cls, measures: Measures) -> PhaseSection:
         """What was measured of a phase, in words, tables and figures."""
-        in_space = [volume_table(measures)] if measures.is_stack and measures.manifest.get("volume") else []
+        plots = plots_of(measures)
+        volume = VolumeSection.of(measures, plots, measures.volume_files)
         return cls(
             measures.terms.phase,
             f"#{as_hex(measures.colour)}",
             phase_figures(measures),
             summary(measures),
-            plots_of(measures),
-            (*tables(measures), *in_space),
+            volume,
+            section_figures(measures),
+            plots if volume is None else tuple(plot for plot in plots if not plot.in_space),
+            tables(measures),
             phase_caveats(measures),
         )
 
@@ -113,6 +120,8 @@ class Report:
         phase_table: of several phases, the share of each.
         sections: of several phases, one each; then `summary`, `plots` and `tables` are empty.
         notice: above the numbers.
+        volume: of a stack of one phase, what was measured in space; then plots and tables are about its slices.
+        slice_figures: likewise, numbers of the sections in its slices.
     """
 
     title: str
@@ -130,6 +139,8 @@ class Report:
     phase_table: Table | None = None
     sections: tuple[PhaseSection, ...] = ()
     notice: Notice | None = None
+    volume: VolumeSection | None = None
+    slice_figures: tuple[KeyFigure, ...] = ()
 
     @property
     def subject(self) -> str:
@@ -139,59 +150,63 @@ class Report:
     @property
     def figures(self) -> list[dict[str, Figure]]:
         """The drawings of each phase by their names, to be saved as files or logged."""
-        plots = [section.plots for section in self.sections] or [self.plots]
-        return [{plot.name: plot.figure for plot in one} for one in plots]
+        parts = [(one.volume, one.plots) for one in self.sections] or [(self.volume, self.plots)]
+        return [
+            {plot.name: plot.figure for plot in (*(() if volume is None else volume.plots), *plots)}
+            for volume, plots in parts
+        ]
 
 
-def report_of_scan(
-    phases: Sequence[Measures], store: ScanStore, source: ImageSource, path: str | None = None
-) -> Report:
+def report_of_scan(phases: Sequence[Measures], store: ScanStore, opened: Opener, path: str | None = None) -> Report:
     """Put what was measured into words, tables, pictures and figures.
 
     Args:
         phases: what was measured of each phase of the scan; there is at least one.
         store: with all of them.
-        source: the scan, or the slice of a stack that is shown.
-        path: what the user gave, if `source` is a slice of it.
+        opened: gives the scan, or a slice of a stack.
+        path: what the user gave, if that is not what is opened.
     """
     measures = phases[0]
+    sections = tuple(PhaseSection.of(one) for one in phases)
     caption = f"{measures.shown.capitalize()}." if measures.shown else ""
-    title = Path(path or source.path).name or source.path
-    made = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    pictures = pictures_of(source, store, measures.shown_slice, measures.pixel_size_nm, caption)
-    if not store.labelled:
-        return Report(
-            title=title,
-            source=path or source.name,
-            made=made,
-            key_figures=key_figures(measures),
-            summary=summary(measures),
-            pictures=pictures,
-            plots=plots_of(measures),
-            tables=tables(measures),
-            method=method(measures),
-            references=REFERENCES,
-            caveats=caveats(measures),
-            facts=facts(measures),
-            notice=Notice.of(measures.manifest),
-        )
-    any_of_them = replace(measures, terms=Terms("the phase", measures.is_stack, "objects_*"))
-    return Report(
-        title=title,
-        source=path or source.name,
-        made=made,
+    with opened(measures.shown_slice) as source:
+        name, file = source.name, source.path
+    pictures = pictures_of(
+        opened, store, measures.shown_slice, measures.pixel_size_nm, caption, measures.pictured_slices
+    )
+    report = Report(
+        title=Path(path or file).name or file,
+        source=path or name,
+        made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         key_figures=scan_figures(measures),
         summary=(),
         pictures=pictures,
         plots=(),
         tables=(),
-        method=method(any_of_them, store.phases),
+        method=method(measures),
         references=REFERENCES,
-        caveats=scan_caveats(any_of_them),
-        facts=facts(measures, alone=False),
-        phase_table=phase_table(phases),
-        sections=tuple(PhaseSection.of(one) for one in phases),
+        caveats=caveats(measures),
+        facts=facts(measures),
         notice=Notice.of(measures.manifest),
+    )
+    if not store.labelled:
+        only = sections[0]
+        return replace(
+            report,
+            key_figures=(*only.key_figures, *report.key_figures),
+            summary=only.summary,
+            volume=only.volume,
+            slice_figures=only.slice_figures,
+            plots=only.plots,
+            tables=only.tables,
+        )
+    any_of_them = replace(measures, terms=Terms("the phase", measures.is_stack, "objects_*"))
+    return replace(
+        report,
+        method=method(any_of_them, store.phases),
+        caveats=scan_caveats(any_of_them),
+        phase_table=phase_table(phases),
+        sections=sections,
     )
 
 

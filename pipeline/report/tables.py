@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from pipeline.measure.pore_statistics import weighted_quantiles
 from pipeline.measure.porosity import CONFIDENCE
 from pipeline.phase_colours import as_hex
 from pipeline.report.measures import SHAPE_AREA_PX, Measures
-from pipeline.report.terms import Terms
 from pipeline.report.units import MISSING, number, percent, percent_range, whole, with_unit
+
+
+class Box(NamedTuple):
+    """What encloses an object in the scan (px), and a slice in which it is seen, from 0."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    slice: int
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], slice_: int) -> Box:
+        """That of a row of a table of objects."""
+        x, y, width, height = (int(row[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
+        return cls(x, y, width, height, slice_)
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,8 @@ class Table:
         caption: what the rows are.
         columns: heads, with units.
         rows: one text for each column.
-        boxes: for each row x, y, width and height in the scan (px) of what it is about, to be shown in the picture, or
-            None where it is not in it; empty where rows have no place.
+        boxes: for each row where in the pictures is what it is about, or None where it is in none; empty where rows
+            have no place.
         swatches: for each row the colour of what it is about, as in `#E69F00`, or an empty text; empty where rows have
             none.
     """
@@ -36,7 +50,7 @@ class Table:
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    boxes: tuple[tuple[int, int, int, int] | None, ...] = ()
+    boxes: tuple[Box | None, ...] = ()
     swatches: tuple[str, ...] = ()
 
 
@@ -72,9 +86,7 @@ def tables(measures: Measures) -> tuple[Table, ...]:
     found = []
     if len(measures.whole_pores):
         found.append(_percentiles(measures))
-    if measures.bodies is not None and len(measures.bodies):
-        found.append(_largest_bodies(measures, measures.bodies))
-    elif len(measures.table):
+    if measures.bodies is None and len(measures.table):
         found.append(_largest(measures))
     if measures.survey.pixels:
         found.append(_directions(measures))
@@ -134,11 +146,11 @@ def _largest(measures: Measures) -> Table:
                 "aspect ratio": number(pore["aspect_ratio"]),
                 "direction (°)": number(pore["orientation_deg"]),
                 "probability": number(pore["mean_probability"], 2),
-                **_centroid(pore),
+                **centroid(pore),
                 "cut by border": "yes" if pore["touches_border"] else "no",
             }
         )
-        boxes.append(_box(pore) if pore["slice"] == measures.shown_slice else None)
+        boxes.append(Box.of(pore, int(pore["slice"])) if pore["slice"] in measures.pictured_slices else None)
     share = pores["area_px"].sum() / measures.table["area_px"].sum()
     caption = f"The {len(pores)} largest {measures.rows_are} hold {percent(share)} of {measures.its_area} in the table."
     if measures.is_stack:
@@ -146,53 +158,14 @@ def _largest(measures: Measures) -> Table:
             f" {measures.terms.a_thing.capitalize()} has a section in every slice that it crosses, and may be listed "
             f"several times. Slices count from 1 (in {measures.terms.table}.csv from 0)."
         )
-    return _listed(f"Largest {measures.rows_are}", caption, rows, boxes)
+    return listed(f"Largest {measures.rows_are}", caption, rows, boxes)
 
 
-def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
-    """Of the 3-D pores, each once, whatever the number of slices that it crosses."""
-    scale, pores = measures.scale, bodies.nlargest(_LARGEST, "volume_voxels")
-    rows, boxes = [], []
-    for pore in pores.to_dict("records"):
-        first, last = pore["bbox_slice"], pore["bbox_slice"] + pore["slices"] - 1
-        cut = any(pore[f"touches_{axis}_{end}"] for axis in "xyz" for end in ("min", "max"))
-        voxels = {"volume (voxels)": whole(pore["volume_voxels"])}
-        rows.append(
-            {
-                measures.terms.thing: str(pore["pore"]),
-                "slices": f"{first + 1} to {last + 1}" if last > first else str(first + 1),
-                **({"volume (µm³)": number(pore["volume_um3"])} if "volume_um3" in pore else voxels),
-                f"diameter ({scale.unit})": number(pore["equivalent_diameter_px"] * scale.per_px),
-                **_centroid(pore),
-                "cut by border": "yes" if cut else "no",
-            }
-        )
-        boxes.append(_box(pore) if first <= measures.shown_slice <= last else None)
-    share = pores["volume_voxels"].sum() / bodies["volume_voxels"].sum()
-    things, file = measures.terms.things, f"{measures.terms.table}_3d.csv"
-    volume = "the pore volume" if measures.terms.is_pore else "its volume"
-    caption = (
-        f"The {len(pores)} largest 3-D {things}, each listed once, hold {percent(share)} of {volume}; the "
-        "diameter is that of a sphere of the same volume. The first and the last slice are borders, too. The frame in "
-        f"the picture encloses all slices of the {measures.terms.thing}. Numbers are those of {file}. Slices count "
-        "from "
-        f"1 (in {file} from 0)."
-    )
-    return _listed(f"Largest {things}", caption, rows, boxes)
-
-
-def _centroid(pore: Mapping[str, Any]) -> dict[str, str]:
+def centroid(pore: Mapping[str, Any]) -> dict[str, str]:
     return {f"{axis} (px)": f"{pore[f'centroid_{axis}_px']:.0f}" for axis in "xy"}
 
 
-def _box(pore: Mapping[str, Any]) -> tuple[int, int, int, int]:
-    x, y, width, height = (int(pore[f"bbox_{side}_px"]) for side in ("x", "y", "width", "height"))
-    return x, y, width, height
-
-
-def _listed(
-    title: str, caption: str, rows: list[dict[str, str]], boxes: list[tuple[int, int, int, int] | None]
-) -> Table:
+def listed(title: str, caption: str, rows: list[dict[str, str]], boxes: list[Box | None]) -> Table:
     """A table of rows by their heads, which are the same in each."""
     return Table(title, caption, tuple(rows[0]), tuple(tuple(row.values()) for row in rows), tuple(boxes))
 
@@ -258,53 +231,40 @@ def phase_table(measures: Sequence[Measures]) -> Table:
     return Table("Phases", caption, columns, tuple(rows), swatches=swatches)
 
 
-def volume_table(measures: Measures) -> Table:
-    """Of a phase of a stack, what was measured in space."""
-    found = _volume(_mapping(measures.manifest.get("volume")), measures.terms)
-    rows = tuple((name, _text(value)) for name, value in found.items() if value is not None)
-    return Table("In space", "How its voxels are connected from slice to slice.", ("measure", "value"), rows)
-
-
-def facts(measures: Measures, alone: bool = True) -> tuple[Facts, ...]:
-    """Image, model, settings and versions; unknown values are skipped.
-
-    Args:
-        measures: of the phase, or of one of several.
-        alone: whether it is the only phase; what is said of others' volumes has its place with them.
-    """
+def facts(measures: Measures) -> tuple[Facts, ...]:
+    """Image, model, settings and versions, by the measures of any phase; unknown values are skipped."""
     manifest = measures.manifest
-    request = _mapping(manifest.get("request"))
-    about = _mapping(manifest.get("model"))
+    request = mapping(manifest.get("request"))
+    about = mapping(manifest.get("model"))
     model = {
         "Name": about.get("title"),
         "Trained on": about.get("trained_on"),
         "Licence": about.get("licence"),
         "Checkpoint": manifest.get("checkpoint"),
         "SHA-256 of the checkpoint": request.get("checkpoint_sha256"),
-        **_seen(_mapping(manifest.get("familiarity"))),
+        **_seen(mapping(manifest.get("familiarity"))),
     }
     settings = {name: request.get(key) for key, name in _SETTINGS.items()}
     if manifest.get("reads_prompt") is False:
         settings[_SETTINGS["prompt"]] = "none: this model reads no prompt"
-    settings["Share without rock, not segmented"] = _percent(manifest.get("skipped_share") or None)
+    settings["Share without rock, not segmented"] = percent_or_none(manifest.get("skipped_share") or None)
     lowest, highest = manifest.get("shading") or (None, None)
     if lowest is not None:
         settings["Brightness of the rock (standard deviations from the mean)"] = f"{lowest:+.2f} to {highest:+.2f}"
-    seam = _mapping(manifest.get("seam_certificate"))
+    seam = mapping(manifest.get("seam_certificate"))
     if seam.get("crops") and "largest" in seam:
         settings["Seams: largest difference in probability"] = number(float(seam["largest"]), 2)
         settings["Seams: places compared"] = seam["crops"]
     groups = (
-        ("Image", {**_taken(measures.acquisition), **_file(_mapping(request.get("scan")))}),
-        ("Volume", _volume(_mapping(manifest.get("volume")), measures.terms) if alone else {}),
+        ("Image", {**_taken(measures.acquisition), **_file(mapping(request.get("scan")))}),
         ("Model", model),
         ("Settings", settings),
-        ("Versions", dict(_mapping(manifest.get("versions")))),
+        ("Versions", dict(mapping(manifest.get("versions")))),
     )
     return tuple(
         Facts(title, items)
         for title, values in groups
-        if (items := tuple((name, _text(value)) for name, value in values.items() if value is not None))
+        if (items := tuple((name, text_of(value)) for name, value in values.items() if value is not None))
     )
 
 
@@ -323,12 +283,12 @@ def _taken(acquisition: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "Instrument": acquisition.get("instrument"),
         "Detector": acquisition.get("detector"),
-        "Acceleration voltage": _quantity(acquisition.get("voltage_kv"), "kV"),
-        "Working distance": _quantity(acquisition.get("working_distance_mm"), "mm"),
-        "Magnification": _quantity(acquisition.get("magnification"), "×"),
+        "Acceleration voltage": quantity(acquisition.get("voltage_kv"), "kV"),
+        "Working distance": quantity(acquisition.get("working_distance_mm"), "mm"),
+        "Magnification": quantity(acquisition.get("magnification"), "×"),
         "Date (from the file)": acquisition.get("date"),
-        "Info bar": _quantity(acquisition.get("bar_height") or None, "rows"),
-        "Pixel size from": _mapping(acquisition.get("sources")).get("pixel_size"),
+        "Info bar": quantity(acquisition.get("bar_height") or None, "rows"),
+        "Pixel size from": mapping(acquisition.get("sources")).get("pixel_size"),
     }
 
 
@@ -342,34 +302,19 @@ def _file(scan: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _volume(volume: Mapping[str, Any], terms: Terms) -> dict[str, Any]:
-    """What is measured on stacks only."""
-    found = _mapping(volume.get("connectivity"))
-    shares = {axis: _mapping(found.get(axis)).get("percolating_share") for axis in "xyz"}
-    return {
-        "Slices": volume.get("slices"),
-        "Slice spacing": _quantity(volume.get("slice_spacing_nm"), "nm"),
-        f"3-D {terms.things}": found.get("pores"),
-        f"{terms.thing.capitalize()} volume": _quantity(volume.get("pore_volume_um3"), "µm³"),
-        f"Share of the {terms.thing} volume in the largest {terms.thing}": _percent(found.get("largest_share")),
-        **{f"Connected fraction along {axis}": _percent(share) for axis, share in shares.items()},
-        "Shift of neighbouring slices, median": _quantity(_mapping(volume.get("shifts")).get("median_px"), "px"),
-    }
-
-
-def _percent(value: float | None) -> str | None:
+def percent_or_none(value: float | None) -> str | None:
     return None if value is None else percent(value)
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _quantity(value: float | None, unit: str) -> str | None:
+def quantity(value: float | None, unit: str) -> str | None:
     return None if value is None else with_unit(f"{value:.5g}", unit)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):

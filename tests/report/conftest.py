@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def make_report(
             acquisition=acquisition,
             **options,
         )
-        return report_of_scan([measures], measures.store, source, path)
+        return report_of_scan([measures], measures.store, lambda _: nullcontext(source), path)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import pytest
 from pipeline.engine import Journal, ScanStore
 from pipeline.images.rectangles import Roi, Rows
 from pipeline.measure.porosity import Porosity, measure_porosity
-from pipeline.report.pictures import overview_figure, write_overview
+from pipeline.report.overview import overview_figure, write_overview
 from pipeline.tiling.chunk_plan import ChunkPlan
 from tests.engine.scans import part, probability_of, write_all
 from tests.images.arrays import ArraySource

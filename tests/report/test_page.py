@@ -10,9 +10,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pipeline.report import Report, write_report
+from tests.report.conftest import Maker
 
 _BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 _OPTIONS = (
@@ -82,15 +84,19 @@ addEventListener("load", () => {
 
 @pytest.fixture(scope="module", params=[(1280, 900), (500, 900)], ids=["desktop", "narrow"])
 def probed(request: pytest.FixtureRequest, report: Report, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    page: Path = tmp_path_factory.mktemp("browser") / "report.html"
+    write_report(page, report)
+    return _probed(page, _PROBE, request.param)
+
+
+def _probed(page: Path, probe: str, size: tuple[int, int]) -> dict[str, Any]:
+    """What a probe finds in a page in a window of this size (px)."""
     if _BROWSER is None:
         pytest.skip("no Chromium is installed")
-    folder: Path = tmp_path_factory.mktemp("browser")
-    page = folder / "report.html"
-    write_report(page, report)
-    page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{_PROBE}</body>"), encoding="utf-8")
-    width, height = request.param
+    page.write_text(page.read_text(encoding="utf-8").replace("</body>", f"{probe}</body>"), encoding="utf-8")
+    width, height = size
     command = [
-        _BROWSER, *_OPTIONS, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},{height}",
+        _BROWSER, *_OPTIONS, f"--user-data-dir={page.parent / 'profile'}", f"--window-size={width},{height}",
         "--virtual-time-budget=2000", "--dump-dom", page.as_uri(),
     ]  # fmt: skip
     try:
@@ -142,7 +148,7 @@ def test_layers(probed: dict[str, Any]) -> None:
 def test_a_pore_of_the_table_is_shown_in_the_middle(probed: dict[str, Any], report: Report) -> None:
     table = next(table for table in report.tables if table.boxes)
     assert table.boxes[0] is not None
-    x, y, width, height = table.boxes[0]
+    x, y, width, height, _ = table.boxes[0]
     at = probed["boxZoom"]
     expected = [at["x"] + x * at["zoom"], at["y"] + y * at["zoom"], width * at["zoom"], height * at["zoom"]]
     assert probed["box"] == pytest.approx(expected, abs=0.6)
@@ -157,3 +163,55 @@ def test_the_scale_bar_is_as_long_as_it_says(probed: dict[str, Any]) -> None:
     length, unit = probed["bar"].split("\u00a0")
     nm = float(length.replace(",", "")) * {"nm": 1, "µm": 1000}[unit]
     assert probed["barWidth"] == pytest.approx(nm / 20 * probed["boxZoom"]["zoom"], abs=1)
+
+
+_STACK_PROBE = """
+<script>
+const errors = [];
+addEventListener("error", (event) => errors.push(event.message));
+addEventListener("load", () => {
+  const shown = () => [...document.querySelectorAll(".sheet img:not([hidden])")]
+    .map((image) => `${image.dataset.slice ?? "first"} ${image.className}`).sort();
+  const slider = document.querySelector(".slices input");
+  const told = () => document.querySelector(".slices output").textContent;
+  const stage = document.querySelector(".stage");
+  const key = (name) => stage.dispatchEvent(new KeyboardEvent("keydown", { key: name, cancelable: true }));
+  const found = { start: [shown(), told()] };
+  slider.value = 0; slider.dispatchEvent(new Event("input")); found.slid = [shown(), told()];
+  document.querySelector("input[value=none]").click(); found.plain = shown();
+  key("PageDown"); found.next = [shown(), told()];
+  document.querySelector("input[value=probability]").click(); found.probability = [shown(), told()];
+  document.querySelector("[data-box]").click(); found.body = [shown(), told()];
+  found.box = !document.querySelector(".box").hidden;
+  found.sheet = getComputedStyle(document.querySelector(".sheet-of-slices")).display;
+  found.overflow = document.documentElement.scrollWidth - innerWidth;
+  found.errors = errors;
+  const place = document.createElement("pre");
+  place.id = "probe";
+  place.textContent = JSON.stringify(found);
+  document.body.append(place);
+});
+</script>
+"""
+
+
+def test_a_slider_goes_through_the_slices(make: Maker, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    mask = np.zeros((5, 120, 160), bool)
+    mask[0, 20:40, 20:60] = mask[3, 50:70, 20:60] = True
+    made = make(random.integers(0, 255, (120, 160)).astype(np.uint8), mask, shown_slice=2)
+    page = tmp_path / "report.html"
+    write_report(page, made)
+    found = _probed(page, _STACK_PROBE, (390, 900))
+    assert found["errors"] == []
+    assert found["start"] == [["first layer overlay", "first scan"], "3 of 5"]
+    assert found["slid"] == [["0 layer overlay", "0 scan"], "1 of 5"]
+    assert found["plain"] == ["0 scan"]
+    assert found["next"] == [["1 scan"], "2 of 5"]
+    # which the slice in the middle has alone
+    assert found["probability"] == [["first layer probability", "first scan"], "3 of 5"]
+    # the largest section is the first slice's
+    assert found["body"] == [["0 layer overlay", "0 scan"], "1 of 5"]
+    assert found["box"]
+    assert found["sheet"] == "none"
+    assert found["overflow"] <= 0

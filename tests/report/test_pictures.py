@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from pipeline.images import open_image
 from pipeline.report import pictures
 from pipeline.report.pictures import pictures_of
 from pipeline.visual.drawing import PORE
+from tests.images.arrays import ArraySource
 from tests.measure.pore_statistics.stores import store_of
 
 
@@ -28,7 +30,7 @@ def test_pictures_lie_over_each_other(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "scan.tif", image)
     store, _ = store_of(tmp_path, mask)
     with open_image(tmp_path / "scan.tif") as source:
-        found = pictures_of(source, store, 0, 5.0, "")
+        found = pictures_of(lambda _: nullcontext(source), store, 0, 5.0, "")
     assert (found.width, found.height, found.reduction) == (170, 120, 1)
     assert (found.corner, found.region) == ((0, 0), (170, 120))
     scan, overlay, probability = opened(found.scan), opened(found.overlay), opened(found.probability[0])
@@ -46,7 +48,7 @@ def test_a_large_scan_is_shown_from_a_coarse_level(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "scan.tif", image)
     store, _ = store_of(tmp_path, image < 100, chunk=256)
     with open_image(tmp_path / "scan.tif") as source:
-        found = pictures_of(source, store, 0, None, "")
+        found = pictures_of(lambda _: nullcontext(source), store, 0, None, "")
         np.testing.assert_allclose(
             coarse_scan(source, store, 1)[:, :1250], image.reshape(150, 2, 1250, 2).mean((1, 3)), atol=1e-4
         )
@@ -67,5 +69,27 @@ def test_noise_is_compressed_until_it_fits(tmp_path: Path, monkeypatch: pytest.M
     tifffile.imwrite(tmp_path / "scan.tif", image)
     store, _ = store_of(tmp_path, np.zeros(image.shape, bool))
     with open_image(tmp_path / "scan.tif") as source:
-        found = pictures_of(source, store, 0, None, "")
+        found = pictures_of(lambda _: nullcontext(source), store, 0, None, "")
     assert 10_000 < len(found.scan) <= 40_000
+
+
+def test_slices_of_a_stack_are_pictured_smaller_and_within_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "_SIDE_OF_SLICES", 100)
+    random = np.random.default_rng(0)
+    stack = random.integers(0, 255, (5, 120, 170)).astype(np.uint8)
+    mask = stack < 100
+    store, _ = store_of(tmp_path, mask)
+    sources = [ArraySource(one) for one in stack]
+    found = pictures_of(lambda number: nullcontext(sources[number]), store, 2, None, "", [0, 1, 2, 4])
+    assert (found.number, found.depth, found.width) == (2, 5, 170)
+    assert [one.number for one in found.others] == [0, 1, 4]
+    for one in found.others:
+        assert opened(one.scan).shape[:2] == (60, 85)  # the level below
+        np.testing.assert_array_equal(opened(one.overlay)[..., 3] > 0, store.read_area(1, MASK, one.number) > 0)
+    assert found.on_sheet == (0, 1, 2, 4)
+    assert opened(found.sheet).shape == (60, 4 * 85 + 3 * 8, 3)
+    monkeypatch.setattr(pictures, "_MOST_BYTES_OF_SLICES", 4 * 1500)
+    smaller = pictures_of(lambda number: nullcontext(sources[number]), store, 2, None, "", [0, 1, 2, 4])
+    assert sum(len(one.scan) for one in smaller.others) < sum(len(one.scan) for one in found.others) / 1.5

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -39,7 +41,7 @@ def test_key_figures_are_those_of_the_mask(
 def test_plots_and_figures_are_the_same(report: Report) -> None:
     names = [plot.name for plot in report.plots]
     assert list(report.figures[0]) == names
-    assert names == list(PLOTS)
+    assert names == [name for name in PLOTS if name != "size_distribution_3d"]
     assert all(svg_uri(plot.figure).startswith("data:image/svg+xml;base64,") for plot in report.plots)
     assert all(plot.caption.endswith(".") for plot in report.plots)
 
@@ -52,7 +54,7 @@ def test_tables_have_a_text_for_each_column(report: Report, synthetic_table: pd.
     largest = synthetic_table.nlargest(10, "area_px").iloc[0]
     shown = tables["Largest pores"]
     assert shown.rows[0][0] == str(largest["pore"])
-    assert shown.boxes[0] == tuple(largest[f"bbox_{side}_px"] for side in ("x", "y", "width", "height"))
+    assert shown.boxes[0][:4] == tuple(largest[f"bbox_{side}_px"] for side in ("x", "y", "width", "height"))
     areas = synthetic_table.query("not touches_border")["area_px"] * 0.02**2
     row = dict(zip(tables["Pores in numbers"].columns, tables["Pores in numbers"].rows[0], strict=True))
     assert row["measure"] == "Area (µm²)"
@@ -106,7 +108,7 @@ def test_a_stack_shows_one_slice_and_measures_all(make: Maker) -> None:
     assert largest.columns[1] == "slice"
     assert [row[1] for row in largest.rows] == ["2", "1", "3"]  # from 1, as below the picture
     assert "Slices count from 1 (in pores.csv from 0)" in largest.caption
-    assert largest.boxes == ((20, 20, 40, 30), None, None)
+    assert largest.boxes == ((20, 20, 40, 30, 1), (50, 50, 20, 10, 0), (100, 100, 4, 4, 2))
     assert (
         "over the 3 sections not cut by a border; a pore has one in every slice"
         in tables["Sections in numbers"].caption
@@ -137,6 +139,20 @@ def test_copies_of_a_slice_make_nothing_surer(make: Maker) -> None:
     assert "sections" in next(one.note for one in stack.key_figures if one.name == "Median size of sections")
 
 
+CONNECTIVITY = {
+    "pores": 2,
+    "largest_share": 2000 / 2100,
+    "isolated_share": 0.0,
+    **{axis: {"percolating_pores": 0, "percolating_share": 0.0, "reaching_share": 0.0} for axis in "xy"},
+    "z": {"percolating_pores": 1, "percolating_share": 2000 / 2100, "reaching_share": 1.0},
+}
+
+
+def in_space(made: Report) -> dict[str, Any]:
+    assert made.volume is not None
+    return {table.title: table for table in made.volume.tables}
+
+
 def test_a_stack_lists_each_body_once(make: Maker) -> None:
     mask = np.zeros((14, 200, 300), bool)
     mask[2:12, 50:60, 50:70] = mask[12:, 20:30, 100:105] = True
@@ -156,15 +172,34 @@ def test_a_stack_lists_each_body_once(make: Maker) -> None:
             **{f"touches_{axis}_{end}": [False, axis + end == "zmax"] for axis in "xyz" for end in ("min", "max")},
         }
     )
-    made = make(NOISE, mask, shown_slice=7, bodies=bodies)
-    largest = next(table for table in made.tables if table.title == "Largest pores")
+    volume = {"slices": 14, "slice_spacing_nm": None, "connectivity": CONNECTIVITY, "caveats": []}
+    made = make(NOISE, mask, shown_slice=7, bodies=bodies, manifest={"volume": volume})
+    largest = in_space(made)["Largest pores"]
     assert [row[:3] for row in largest.rows] == [("1", "3 to 12", "2\u202f000"), ("2", "13 to 14", "100")]
     assert [row[-1] for row in largest.rows] == ["no", "yes"]
     assert largest.columns[:3] == ("pore", "slices", "volume (voxels)")
-    assert largest.boxes == ((50, 50, 20, 10), None)
+    assert largest.boxes == ((50, 50, 20, 10, 7), (100, 20, 5, 10, 13))
     assert "from 1 (in pores_3d.csv from 0)" in largest.caption
-    scaled = make(NOISE, mask, shown_slice=7, bodies=bodies.assign(volume_um3=[2.0, 0.1]), pixel_size_nm=100.0)
-    largest = next(table for table in scaled.tables if table.title == "Largest pores")
+    connections = dict(in_space(made)["Connections"].rows)
+    assert connections["Connected fraction along z"] == "95.2\u00a0%"
+    assert figures(made)["Connected fraction"] == "0 / 0 / 95.2 %"
+    # the pore that reaches the last slice is left out of the sizes, and the headline says so
+    size = next(one for one in made.key_figures if one.name == "Median size of whole 3-D pores")
+    assert size.value == "15.6\u00a0px"
+    assert "without those that reach a face (4.76\u00a0% of the pore volume); corrected for it" in size.note
+    assert [plot.name for plot in made.volume.plots] == ["size_distribution_3d"]
+    assert "size_distribution_3d" in made.figures[0]
+    assert made.key_figures.index(size) == 3  # before what was found in the slices
+    assert [one.name for one in made.slice_figures] == ["Sections of pores", "Median size of sections", "Anisotropy"]
+    scaled = make(
+        NOISE,
+        mask,
+        shown_slice=7,
+        bodies=bodies.assign(volume_um3=[2.0, 0.1]),
+        pixel_size_nm=100.0,
+        manifest={"volume": volume},
+    )
+    largest = in_space(scaled)["Largest pores"]
     assert largest.columns[2:4] == ("volume (µm³)", "diameter (µm)")
     assert largest.rows[0][2:4] == ("2.00", "1.56")
 
@@ -196,13 +231,14 @@ def test_a_model_that_reads_no_prompt_has_none(make: Maker) -> None:
 def test_a_volume_counts_bodies_and_not_their_sections(make: Maker) -> None:
     mask = np.zeros((2, 200, 300), bool)
     mask[:, 50:60, 50:70] = True
-    volume = {"slices": 2, "slice_spacing_nm": 20.0, "connectivity": {"pores": 1}, "caveats": []}
+    volume = {"slices": 2, "slice_spacing_nm": 20.0, "connectivity": {**CONNECTIVITY, "pores": 1}, "caveats": []}
     made = make(NOISE, mask, shown_slice=1, pixel_size_nm=10.0, manifest={"volume": volume})
-    assert figures(made)["Pores"] == "1"
+    assert figures(made)["3-D pores"] == "1"
     assert figures(made)["Rock analysed"] == "0.240 µm³"
-    told = next(figure.note for figure in made.key_figures if figure.name == "Pores")
-    assert told == "3-D pores; 2 sections through them in the slices"
+    told = next(figure.note for figure in made.key_figures if figure.name == "3-D pores")
+    assert told.endswith("2 sections in the slices")
     assert "2 slices thick" in dict(made.method)["Interval"]
+    assert any("the largest holds 95.2 % of the pore volume" in one.replace("\u00a0", " ") for one in made.summary)
 
 
 def test_pixels_that_are_not_square_and_warnings_are_told(make: Maker) -> None:

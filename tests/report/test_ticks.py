@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axis import Axis
 
 from pipeline.measure.pore_statistics import Chords, RepresentativeArea, size_distribution
-from pipeline.report import plots
+from pipeline.report import drawings as plots
 from pipeline.report.units import Scale
 from pipeline.visual.figure import log_ticks, new_figure
 

@@ -53,7 +53,7 @@ def write_volume_figure(
         phase: that is drawn, as the store shows it.
         colour: of the phase.
     """
-    region = Rows(0, volume.rows.stop).within(store.plan.region)  # a bar on top is shown, as part of the output
+    region = drawn_rows(volume, store)
     width, height = region.width, region.height
     depth = volume.depth
     level = level_within(store, _SIDE)
@@ -71,6 +71,17 @@ def write_volume_figure(
     figure = _draw(planes, (width * side, height * side, depth * step), voxel is not None, phase, colour)
     with atomic_path(path) as partial:
         figure.savefig(partial, format="png", dpi=130)
+
+
+def drawn_rows(volume: ScanVolume, store: ScanStore) -> Roi:
+    """What is drawn of the segmented region: without an info bar below; one on top is shown, as part of the output."""
+    return Rows(0, volume.rows.stop).within(store.plan.region)
+
+
+def thickened(size: tuple[float, float, float]) -> int:
+    """How many times as thick a stack of this size along x, y and z is drawn: a thin one would be a line."""
+    width, height, depth = size
+    return max(1, round(_THINNEST * max(width, height) / depth))
 
 
 def _line(volume: ScanVolume, store: ScanStore, slice_: int, level: int, at: int, region: Roi, axis: int) -> Plane:
@@ -110,7 +121,7 @@ def _draw(planes: dict[str, Plane], size: tuple[float, float, float], scaled: bo
         colour: of the phase.
     """
     width, height, depth = size
-    stretch = max(1, round(_THINNEST * max(width, height) / depth))
+    stretch = thickened(size)
     drawn = depth * stretch
     inches = (_WIDTH - _MARGIN) / (width + drawn)
     tall = min(3 * _WIDTH, (height + drawn) * inches + _MARGIN)

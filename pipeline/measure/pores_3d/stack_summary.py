@@ -18,14 +18,15 @@ from pipeline.measure.pores_3d.connectivity import Connectivity, connectivity
 from pipeline.measure.pores_3d.labelling import LABELS, counted_from, label_volume, write_labels
 from pipeline.measure.pores_3d.planes import write_volume_figure
 from pipeline.measure.pores_3d.pore_table_3d import VOLUME_CSV, VOLUME_PARQUET, Voxel, write_volume_table
+from pipeline.measure.pores_3d.surface import write_surface_figure
 from pipeline.phase_colours import PORE_COLOUR, RGB
 from pipeline.phases import PORE
 
 logger = logging.getLogger("vlsenet")
 
-VOLUME_FIGURE = PORE_FILES.volume
+VOLUME_FIGURE, SURFACE_FIGURE = PORE_FILES.volume, PORE_FILES.surface
 #: all files that `measure_stack` may write, in the folder of the results
-VOLUME_FILES = (VOLUME_CSV, VOLUME_PARQUET, LABELS, VOLUME_FIGURE)
+VOLUME_FILES = (VOLUME_CSV, VOLUME_PARQUET, LABELS, VOLUME_FIGURE, SURFACE_FIGURE)
 
 #: larger shifts of neighbouring slices (px) are reported: they break pores of a few pixels' width into pieces
 _SHIFTED_PX = 2.0
@@ -45,6 +46,7 @@ class StackSummary:
         connectivity: porosity and connected fractions.
         shifts: of neighbouring slices.
         caveats: what a reader of the numbers must know, as sentences.
+        surface_cell: side (px) and slices of a cell of the picture in space; None: there is none.
     """
 
     slices: int
@@ -54,6 +56,7 @@ class StackSummary:
     connectivity: Connectivity
     shifts: SliceShifts
     caveats: tuple[str, ...]
+    surface_cell: tuple[int, int] | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; None where something is not known."""
@@ -76,7 +79,7 @@ def measure_stack(
     shifts: SliceShifts | None = None,
 ) -> StackSummary:
     """Measure the pores of a segmented stack in space, and write ``pores_3d.csv``, ``pores_3d.parquet``,
-    ``figures/volume.png`` and, if asked, ``labels.nii.gz``.
+    ``figures/volume.png``, ``figures/volume_surface.png`` and, if asked, ``labels.nii.gz``.
 
     docs/measurements.md defines the quantities. Slices are taken as they lie: none is registered to the next.
 
@@ -113,6 +116,7 @@ def measure_stack(
     records = counted_from(records, region.y - store.plan.region.y)
     write_volume_table(records, folder, region, voxel, shape, files.bodies)
     write_volume_figure(folder / files.volume, volume, store, voxel, phase, colour)
+    surface_cell = write_surface_figure(folder / files.surface, volume, store, voxel, colour)
     connected = connectivity(records, shape, rock_voxels)
     found = slice_shifts(volume, region) if shifts is None else shifts
     caveats = _caveats(shape, voxel, found)
@@ -126,6 +130,7 @@ def measure_stack(
         connectivity=connected,
         shifts=found,
         caveats=caveats,
+        surface_cell=surface_cell,
     )
 
 

@@ -6,9 +6,12 @@
   const box = stage.querySelector(".box");
   const place = stage.querySelector(".place");
   const bar = stage.querySelector(".scale-bar span");
-  const layers = [...stage.querySelectorAll(".layer")];
+  const images = [...stage.querySelectorAll(".sheet img")];
+  const layers = images.filter((image) => image.classList.contains("layer"));
   const choices = [...viewer.querySelectorAll("input[type=radio]")];
-  const opacity = viewer.querySelector("input[type=range]");
+  const opacity = viewer.querySelector(".opacity input");
+  const slider = viewer.querySelector(".slices input"); // of a stack
+  const slices = slider ? slider.dataset.slices.split(" ").map(Number) : [];
   const width = Number(stage.dataset.width);
   const height = Number(stage.dataset.height);
   const reduction = Number(stage.dataset.reduction);
@@ -22,6 +25,9 @@
   let zoom = 1;
   let left = 0;
   let top = 0;
+  const first = Number(stage.dataset.slice); // the slice that is shown first, and has all layers
+  let slice = first;
+  let layer = "overlay";
   let marked = null; // the pore that is shown: x, y, width and height in px of the picture
 
   const whole = () => Math.min(stage.clientWidth / width, stage.clientHeight / height);
@@ -76,12 +82,27 @@
     draw();
   }
 
-  function choose(layer) {
-    for (const image of layers) image.hidden = !image.classList.contains(layer);
+  function choose(chosen) {
+    layer = chosen;
+    if (slice !== first && layer !== "none" && layer !== "overlay") slice = first; // others have no such layer
+    for (const image of images) {
+      const isOfSlice = Number(image.dataset.slice ?? first) === slice;
+      image.hidden = !isOfSlice || (image.classList.contains("layer") && !image.classList.contains(layer));
+    }
     for (const choice of choices) choice.checked = choice.value === layer;
     for (const part of viewer.querySelectorAll("[data-legend]")) part.hidden = part.dataset.legend !== layer;
     opacity.disabled = layer === "none";
+    if (!slider) return;
+    slider.value = slices.indexOf(slice);
+    viewer.querySelector(".slices output").textContent = `${slice + 1} of ${stage.dataset.depth}`;
+    viewer.querySelector(".first-shown").textContent = `Slice ${slice + 1} of ${stage.dataset.depth}.`;
   }
+
+  function goTo(number) {
+    slice = number;
+    choose(layer === "none" ? layer : "overlay");
+  }
+  const step = (by) => slider && goTo(slices[clamp(slices.indexOf(slice) + by, 0, slices.length - 1)]);
 
   function show(x, y, w, h) {
     const [bx, by] = [(x - corner[0]) / reduction, (y - corner[1]) / reduction];
@@ -164,6 +185,8 @@
     "=": () => zoomMiddle(STEP),
     "-": () => zoomMiddle(1 / STEP),
     0: fit,
+    PageUp: () => step(-1),
+    PageDown: () => step(1),
   };
   for (const [index, choice] of choices.slice(0, 9).entries()) keys[index + 1] = () => choose(choice.value);
   stage.addEventListener("keydown", (event) => {
@@ -181,8 +204,12 @@
   opacity.addEventListener("input", () => {
     for (const image of layers) image.style.opacity = opacity.value / 100;
   });
+  slider?.addEventListener("input", () => goTo(slices[slider.value]));
   for (const button of document.querySelectorAll("[data-box]")) {
-    button.addEventListener("click", () => show(...button.dataset.box.split(" ").map(Number)));
+    button.addEventListener("click", () => {
+      if (slider) goTo(Number(button.dataset.slice));
+      show(...button.dataset.box.split(" ").map(Number));
+    });
   }
 
   viewer.classList.add("live");

@@ -171,6 +171,7 @@ def _outlines(scan: ReopenedScan, phase: SegmentedPhase, chosen: set[int], toler
 
 def _figures(scan: ReopenedScan, phase: SegmentedPhase, folder: Path) -> Iterator[Path]:
     table = scan.folder / f"{phase.files.table}.parquet"
+    bodies = scan.folder / f"{phase.files.bodies}.parquet"
     measures = Measures(
         store=phase.store,
         blocks=phase.blocks,
@@ -183,6 +184,8 @@ def _figures(scan: ReopenedScan, phase: SegmentedPhase, folder: Path) -> Iterato
         terms=Terms(phase.name, scan.is_stack, phase.files.table),
         colour=phase.colour,
         note=_note(scan, phase),
+        imaged_height=scan.rows.within(scan.store.plan.region).height,
+        bodies=read_table(bodies) if scan.is_stack and bodies.is_file() else None,
     )
     for name, data in figure_tables(measures).items():
         path = folder / FIGURES / f"{phase.files.figures}{name}.csv"

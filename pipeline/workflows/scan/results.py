@@ -23,7 +23,7 @@ from pipeline.phase_colours import as_hex
 from pipeline.phases import PORE
 from pipeline.report import PLOTS, Measures, report_of_scan, write_figures, write_report
 from pipeline.report.measures import NO_OBJECTS
-from pipeline.report.pictures import write_overview
+from pipeline.report.overview import write_overview
 from pipeline.report.terms import Terms
 from pipeline.workflows.scan.objects import PhaseObjects, measure_objects, written_tables
 from pipeline.workflows.scan.segmented import SegmentedPhase, SegmentedScan
@@ -161,10 +161,8 @@ def _write_report(
     min_area_px: int,
     manifest: Mapping[str, Any],
 ) -> None:
-    volume = scan.volume
     measures = [_measures(folder, scan, phase, objects[phase.name], min_area_px, manifest) for phase in scan.phases]
-    with scan.pictured(measures[0].shown_slice) as source:
-        report = report_of_scan(measures, scan.store, source, volume.path)
+    report = report_of_scan(measures, scan.store, scan.pictured, scan.volume.path)
     write_report(folder / REPORT, report)
     for phase, figures in zip(scan.phases, report.figures, strict=True):
         write_figures(folder / FIGURES, {f"{phase.files.figures}{name}": figure for name, figure in figures.items()})
@@ -196,6 +194,7 @@ def _measures(
         colour=phase.colour,
         note=objects.note,
         imaged_height=volume.rows.within(scan.store.plan.region).height,
+        volume_files=(folder / files.surface, folder / files.volume),
     )
 
 

@@ -11,7 +11,9 @@ from pipeline.measure.pore_statistics import border_weights, size_distribution
 def test_a_pore_counts_for_those_of_its_size_that_are_cut() -> None:
     # all places of a box of 2 x 3 in a field of 5 x 7 that leave a pixel free on each side
     places = sum(1 for top in range(1, 5 - 2) for left in range(1, 7 - 3))
-    assert border_weights(np.array([3]), np.array([2]), (5, 7)).tolist() == pytest.approx([35 / places])
+    assert border_weights([np.array([2]), np.array([3])], (5, 7)).tolist() == pytest.approx([35 / places])
+    in_space = border_weights([np.array([2]), np.array([3]), np.array([1])], (5, 7, 4))
+    assert in_space.tolist() == pytest.approx([5 * 7 * 4 / (places * 2)])
 
 
 def test_the_mean_of_whole_discs_is_put_right() -> None:
@@ -21,7 +23,7 @@ def test_the_mean_of_whole_discs_is_put_right() -> None:
     left, top = (random.integers(-60, side + 60, len(sizes)) for _ in range(2))
     whole = (left > 0) & (top > 0) & (left + sizes < side) & (top + sizes < side)
     seen = sizes[whole]
-    weights = border_weights(seen, seen, (side, side))
+    weights = border_weights([seen, seen], (side, side))
     assert abs(seen.mean() - sizes.mean()) > 3
     assert np.average(seen, weights=weights) == pytest.approx(sizes.mean(), rel=0.02)
     corrected = size_distribution(seen, seen**2, weights)
