@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.cluster.kept_workers import close, forget_failed, keep_workers
 from pipeline.errors import UserError, first_line
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ logger = logging.getLogger("vlsenet")
 
 LOOPBACK = "127.0.0.1"
 #: what Dask shall do differently: a worker has no second task in hand while others have none, a task may lose its
-#: worker several times (it goes on where it was, and wall times end workers), a start on a busy machine takes long
+#: worker several times (it goes on where it was, and wall times end workers), a worker that is started again is not
+#: taken for lost while a busy machine starts it
 SETTINGS = {
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.allowed-failures": 10,
-    "distributed.comm.timeouts.connect": "120s",
+    "distributed.deploy.lost-worker-timeout": "60s",
 }
 #: variables by which libraries know their number of threads
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -91,11 +93,15 @@ class Pool:
 
         with dask.config.set(SETTINGS), ExitStack() as opened:
             logging.getLogger("distributed").setLevel(logging.ERROR)  # restarts of workers are told by the task
+            logging.getLogger("distributed.scheduler").setLevel(
+                logging.CRITICAL
+            )  # and so are values that died with one
             if self.scheduler is not None:
                 client = opened.enter_context(self._connected(self.scheduler))
             else:
                 cluster = self._queue() if self.cluster is not None else self._local(threads, in_process)
-                client = opened.enter_context(Client(opened.enter_context(cluster)))
+                opened.callback(close, cluster)
+                client = opened.enter_context(Client(cluster))
             if find_spec("bokeh") is not None:
                 logger.info("dashboard: %s", self._dashboard_link(client))
             yield client
@@ -114,7 +120,7 @@ class Pool:
         count = self.workers or 1
         share = str(threads or max(1, len(_own_cores()) // count))
         own = {} if in_process else {"host": LOOPBACK, "env": dict.fromkeys(_THREADS, share)}
-        return LocalCluster(
+        cluster = LocalCluster(
             n_workers=count,
             threads_per_worker=1,
             processes=not in_process,
@@ -124,6 +130,8 @@ class Pool:
             silence_logs=logging.ERROR,
             **own,
         )
+        keep_workers(cluster, count, "1s")
+        return cluster
 
     def _connected(self, address: str) -> Client:
         from distributed import Client
@@ -150,9 +158,26 @@ class Pool:
             cluster = getattr(dask_jobqueue, QUEUES[kind])(**self.job_settings(settings))
         except (TypeError, ValueError, RuntimeError, OSError) as error:
             raise UserError(f"--cluster {self.cluster}: {first_line(error)}") from error
-        cluster.adapt(minimum=jobs, maximum=jobs)  # a job that ends by its wall time is followed by another
+        workers = jobs * int(settings.get("processes") or 1)
+        self._ask(cluster, workers)
+        keep_workers(cluster, workers, "20s")  # a job that ends by its wall time is followed by another
         logger.info("asked for %d jobs; they work as they start", jobs)
         return cluster
+
+    def _ask(self, cluster: Any, workers: int) -> None:
+        """For jobs, at once: what the queue says of the first ones is the user's to know."""
+
+        async def asked() -> None:
+            cluster.scale(workers)
+            await cluster
+
+        try:
+            cluster.sync(asked)
+        except (RuntimeError, OSError) as error:
+            forget_failed(cluster)
+            close(cluster)
+            why = " ".join(str(error).rpartition("stderr:")[2].split())
+            raise UserError(f"--cluster {self.cluster}: the queue takes no job: {why}") from error
 
     def job_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """A user's settings, with one task at a time for each worker, which has all cores of it."""

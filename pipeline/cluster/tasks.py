@@ -1,18 +1,23 @@
-"""Tasks on Dask's workers: each ends with a value or a problem, and one whose worker died is repeated on another."""
+"""Tasks on Dask's workers: each ends with a value or a problem, and one whose worker died is repeated on another.
+
+A worker may die at any moment, also when its value is about to be fetched: nothing here waits without a limit.
+"""
 
 from __future__ import annotations
 
-import logging
 import os
 import platform
 import re
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import uuid4
 
+from pipeline.cluster.watch import Watch
 from pipeline.errors import UserError, first_line, mistake_behind
 
 if TYPE_CHECKING:
@@ -21,7 +26,12 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 R = TypeVar("R")
 
-logger = logging.getLogger("vlsenet")
+#: tasks that the scheduler knows at a time: its memory does not grow with their number
+WINDOW = 2000
+#: how long the value of a finished task is waited for, before other tasks' values are looked for (s)
+_FETCH = 10.0
+#: how long workers have to end what they do, when the rest is given up: longer than a training has (s)
+_GIVE_UP = 90.0
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,8 @@ def in_tasks(
     """Call a function for each of several arguments on the workers, in their order; gives each as it ends.
 
     A call is repeated if its worker dies, up to ten times: it must find what was finished before. If the caller stops
-    early, or is interrupted, all calls are given up, and the workers that are at one do `stop`.
+    early, or is interrupted, all calls are given up, and the workers that are at one do `stop`. While there is no
+    worker, the log says so.
 
     Args:
         client: of the workers.
@@ -61,23 +72,77 @@ def in_tasks(
         stop: ends the calls under way on a worker; None: the worker is restarted.
 
     Raises:
-        UserError: the scheduler went away.
+        UserError: the scheduler went away, or no worker of this machine starts.
     """
-    from distributed import as_completed
-
-    run = uuid4().hex[:6]
-    keys = [f"{what}-{run}x-{index:06d}" for index in range(len(arguments))]
-    places = {key: index for index, key in enumerate(keys)}
-    futures = client.map(_Timed(function), arguments, key=keys, pure=False)
-    left = set(futures)
+    ended: SimpleQueue[Done[R] | BaseException] = SimpleQueue()
+    submitted = _Submitted(client, what, function, arguments)
+    Thread(target=submitted.collect, args=(ended,), name="values of tasks", daemon=True).start()
+    watch, left = Watch(client), len(arguments)
     try:
-        for future in as_completed(futures, raise_errors=False):
-            left.discard(future)
-            done = _how_it_ended(future, places[future.key])
-            future.release()  # otherwise it is done again when the worker that has its value dies
+        while left:
+            try:
+                done = ended.get(timeout=1.0)
+            except Empty:
+                watch.look(left)
+                continue
+            if isinstance(done, BaseException):
+                raise done
+            left -= 1
+            watch.proceeds()
             yield done
     finally:
-        _give_up(client, left, stop)
+        if left:
+            _give_up(client, submitted, stop)
+
+
+class _Submitted(Generic[A, R]):
+    """Tasks at the scheduler, not too many at a time."""
+
+    def __init__(self, client: Client, what: str, function: Callable[[A], R], arguments: Sequence[A]) -> None:
+        from distributed import as_completed
+
+        self._client, self._function, self._arguments = client, _Timed(function), arguments
+        self._name = f"{what}-{uuid4().hex[:6]}x"
+        self._places: dict[Future, int] = {}
+        self._next, self._closed, self._lock = 0, False, Lock()
+        self._completed = as_completed(raise_errors=False, loop=client.loop)
+        self._submit()
+
+    def collect(self, ended: SimpleQueue[Done[R] | BaseException]) -> None:
+        """Put each task into a queue as it ends, at once: a value that is left on a worker may die with it."""
+        try:
+            for future in self._completed:
+                done = _how_it_ended(future, self._places[future])
+                if done is None:
+                    self._completed.add(future)
+                    continue
+                with self._lock:
+                    del self._places[future]
+                future.release()  # otherwise it is done again when the worker that has its value dies
+                self._submit()
+                ended.put(done)
+        except BaseException as error:  # the caller's thread raises it
+            ended.put(error)
+
+    def close(self) -> set[Future]:
+        """Submit no more; returns those that have not ended."""
+        with self._lock:
+            self._closed = True
+            return set(self._places)
+
+    def _submit(self) -> None:
+        """As many as fill the window, where half of it has ended."""
+        with self._lock:
+            room = WINDOW - len(self._places)
+            numbers = range(self._next, min(self._next + room, len(self._arguments)))
+            if self._closed or not numbers or room < WINDOW // 2:
+                return
+            arguments = [self._arguments[number] for number in numbers]
+            keys = [f"{self._name}-{number:06d}" for number in numbers]
+            futures = self._client.map(self._function, arguments, key=keys, pure=False)
+            self._places.update(zip(futures, numbers, strict=True))
+            self._next = numbers.stop
+            self._completed.update(futures)
 
 
 @dataclass(frozen=True)
@@ -86,13 +151,15 @@ class _Timed(Generic[A, R]):
 
     function: Callable[[A], R]
 
-    def __call__(self, argument: A) -> tuple[R | None, str | None, float]:
+    def __call__(self, argument: A) -> Done[R]:
         started = time.monotonic()
+        value: R | None = None
+        problem = None
         try:
-            value, problem = self.function(argument), None
+            value = self.function(argument)
         except Exception as error:
-            value, problem = None, problem_of(error)
-        return value, problem, time.monotonic() - started
+            problem = problem_of(error)
+        return Done(-1, value, problem, time.monotonic() - started)
 
 
 def problem_of(error: BaseException) -> str:
@@ -101,24 +168,37 @@ def problem_of(error: BaseException) -> str:
     return str(mistake) if mistake is not None else f"{type(error).__name__}: {first_line(error)}"
 
 
-def _how_it_ended(future: Future, index: int) -> Done:
+def _how_it_ended(future: Future, index: int) -> Done | None:
+    """How a task ended; None: its worker died before its value was here, so that it is under way again."""
+    from distributed import TimeoutError as NoAnswerError
     from distributed.scheduler import KilledWorker
 
-    if future.status == "finished":
-        value, problem, seconds = future.result()
-        return Done(index, value, problem, seconds)
-    if future.status == "error":
-        error = future.exception()
-        if isinstance(error, KilledWorker):
-            return Done(index, problem="every worker that began it died; is there enough memory?")
+    if future.status == "cancelled":
+        raise UserError("the connection to the Dask scheduler is lost; run the same command again to resume")
+    if future.status not in ("finished", "error"):
+        return None
+    try:
+        return replace(future.result(timeout=_FETCH), index=index)
+    except NoAnswerError:
+        return None
+    except KilledWorker:
+        return Done(index, problem="every worker that began it died; is there enough memory?")
+    except Exception as error:
         return Done(index, problem=problem_of(error))
-    raise UserError("the connection to the Dask scheduler is lost; run the same command again to resume")
 
 
-def _give_up(client: Client, futures: set[Future], stop: Callable[[], object] | None) -> None:
-    """Forget tasks, and end those under way; Dask itself lets a running one go on to its end."""
-    if not futures:
-        return
+def _give_up(client: Client, submitted: _Submitted, stop: Callable[[], object] | None) -> None:
+    """Forget tasks, and end those under way; Dask itself lets a running one go on to its end.
+
+    A worker or scheduler that does not answer is not waited for.
+    """
+    giving_up = Thread(target=_forget, args=(client, submitted, stop), name="give up", daemon=True)
+    giving_up.start()
+    giving_up.join(_GIVE_UP)
+
+
+def _forget(client: Client, submitted: _Submitted, stop: Callable[[], object] | None) -> None:
+    futures = submitted.close()
     keys = {future.key for future in futures}
     with suppress(Exception):  # whatever there is with a cluster that may be gone, the caller's error counts
         busy = [address for address, doing in client.processing().items() if keys & set(doing)]

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from pipeline.cluster import Done, Pool, in_tasks
 from pipeline.cluster.time_left import TimeLeft, duration
+from pipeline.cluster.watch import worker_count
 from pipeline.errors import INTERRUPTED
 from pipeline.experiments import training_task
 from pipeline.experiments.record import Run
@@ -97,7 +98,7 @@ class Runner:
                     for done in ended:
                         run = waiting[done.index]
                         left.remove(run)
-                        self._ended(run, done, [other.variant for other in left], len(client.nthreads()))
+                        self._ended(run, done, [other.variant for other in left], worker_count(client) or 1)
         except BaseException:
             logger.warning("stopping; run the same command again to resume from the last complete epoch")
             raise

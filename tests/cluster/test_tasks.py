@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from concurrent.futures import CancelledError
 
+import distributed
 import psutil
 import pytest
 
-from pipeline.cluster import Pool, in_tasks
+from pipeline.cluster import Done, Pool, in_tasks, tasks
 from pipeline.errors import UserError
 
 _RELEASED = threading.Event()
@@ -58,6 +61,64 @@ def test_tasks_keep_their_order_and_one_that_fails_stops_no_other(caplog: pytest
         ended.close()
         _RELEASED.set()
     assert len(_BEGUN) < 20
+
+
+def test_a_value_is_fetched_before_its_worker_can_die_with_it() -> None:
+    """The caller may take long over each task, such as to send its results to MLflow."""
+    _BEGUN.clear()
+    with Pool(workers=1).opened(in_process=True) as client:
+        ended = in_tasks(client, "number", _halved, [0, 1, 2])
+        got = [next(ended)]
+        deadline = time.monotonic() + 10
+        while client.cluster.scheduler.tasks and time.monotonic() < deadline:
+            time.sleep(0.01)
+        client.sync(client.cluster.workers[0].close, callback_timeout=20)
+        got += ended
+    assert [one.value for one in got] == [0, 0, 1]
+    assert _BEGUN == [0, 1, 2]  # none is done again
+
+
+def test_a_value_that_does_not_come_is_asked_for_again() -> None:
+    class Future:
+        def __init__(self, status: str, answer: object = None) -> None:
+            self.status, self._answer = status, answer
+
+        def result(self, timeout: float) -> object:
+            assert timeout < 60
+            if isinstance(self._answer, Exception):
+                raise self._answer
+            return self._answer
+
+    assert tasks._how_it_ended(Future("finished", distributed.TimeoutError()), 4) is None
+    assert tasks._how_it_ended(Future("lost"), 4) is None
+    assert tasks._how_it_ended(Future("finished", Done(-1, "seen")), 4) == Done(4, "seen")
+    assert tasks._how_it_ended(Future("error", ValueError("no\nsuch")), 4) == Done(4, problem="ValueError: no")
+    with pytest.raises(UserError, match="connection to the Dask scheduler is lost"):
+        tasks._how_it_ended(Future("cancelled", CancelledError()), 4)
+
+
+def test_the_scheduler_knows_few_of_many_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "WINDOW", 8)
+    known = []
+    with Pool(workers=1).opened(in_process=True) as client:
+        for done in in_tasks(client, "number", _halved, range(10, 60)):
+            known.append(len(client.cluster.scheduler.tasks))
+            assert done.value == (done.index + 10) // 2
+    assert len(known) == 50
+    assert max(known) <= 8
+
+
+def test_giving_up_does_not_wait_for_a_cluster_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(tasks, "_forget", lambda *given: released.wait(60))
+    monkeypatch.setattr(tasks, "_GIVE_UP", 0.1)
+    with Pool(workers=1).opened(in_process=True) as client:
+        ended = in_tasks(client, "number", _halved, range(10, 30))
+        next(ended)
+        started = time.monotonic()
+        ended.close()
+        assert time.monotonic() - started < 30
+    released.set()
 
 
 def test_no_scheduler_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.cluster import Done, Pool, in_tasks
 from pipeline.cluster.tasks import problem_of
 from pipeline.cluster.time_left import TimeLeft, duration
+from pipeline.cluster.watch import worker_count
 from pipeline.data.pairs import sentence_of
 from pipeline.errors import INTERRUPTED, UserError, mistake_behind
 from pipeline.files import write_text
@@ -208,7 +209,7 @@ class ScanCommand:
                     yield done
                     if done.value:
                         time_left.note("scan", done.seconds)
-                    left = time_left.estimate(["scan"] * (len(tasks) - count), len(client.nthreads()))
+                    left = time_left.estimate(["scan"] * (len(tasks) - count), worker_count(client) or 1)
                     how = "failed" if done.problem else "done"
                     name = printable(scans[done.index].name)
                     logger.info("%s: %s in %s; %d of %d%s", name, how, duration(done.seconds), count, len(tasks), left)
