@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cluster.time_left import duration
 from pipeline.errors import UserError
@@ -83,14 +83,16 @@ class Watch:
             return "no worker is there, they are started again"
         if self._client.cluster is not None:
             return "no job of the queue works yet, or any more (the queue's own command shows them)"
-        return f"no worker is connected (`dask worker {self._client.scheduler.address}` starts one)"
+        scheduler: Any = self._client.scheduler
+        return f"no worker is connected (`dask worker {scheduler.address}` starts one)"
 
 
 def worker_count(client: Client) -> int | None:
     """The number of workers; None: the scheduler does not answer."""
     from distributed import TimeoutError as NoAnswerError
 
+    scheduler: Any = client.scheduler
     try:
-        return len(client.sync(client.scheduler.ncores, callback_timeout=_EVERY))
+        return len(client.sync(scheduler.ncores, callback_timeout=_EVERY))
     except (OSError, RuntimeError, NoAnswerError):
         return None
