@@ -8,6 +8,7 @@ where the arm's own model is most wrong. What is scored are tiles of other micro
 threshold.
 
 arm          what learns from the strokes
+none         nothing: the model of --start_from as it is
 forest       a random forest on scikit-image's multiscale features
 features     a random forest on the features of `vlsenet label`'s preview, of the model of --start_from
 scratch      VLSE-Net, from random weights
@@ -16,7 +17,7 @@ all          as `start`, from the full masks: what the strokes are held against
 
 The model of --start_from must not know the tiles that are scored: its file lists what it was trained on, and such a
 model is refused (`benchmarks/held_out_sources.py` trains models without a source). What is finished is left alone, so
-that the command goes on where it stopped.
+that the command goes on where it stopped; table and curves show all that was scored in the output folder.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -47,7 +48,10 @@ from pipeline.workflows.label_loop.pixel_features import PixelFeatures
 from pipeline.workflows.label_loop.seen_image import SeenImage
 from pipeline.workflows.model_file import TrainedModel
 
-ARMS = ("forest", "features", "scratch", "start", "all")
+ARMS = ("none", "forest", "features", "scratch", "start", "all")
+WITHOUT_STROKES = ("none", "all")
+#: the way of the first strokes, which all ways begin with; the file of a training's score
+FIRST, SCORE = "first", "score.json"
 FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
 
 #: where a tile's pixels are pore, by the tile's file: (H, W), truth values
@@ -191,42 +195,55 @@ class Benchmark:
         start = None if arm == "scratch" else self._start.path
         return trained(folder, labels, start, seed, self._given.train)
 
-    def _rounds(self, arm: str, way: str, seed: int) -> Iterator[dict[str, object]]:
-        """One row for each share."""
+    def _rounds(self, arm: str, way: str, seed: int) -> None:
+        """Score one arm for each share. The first strokes are the same for all ways, and are learned once."""
+        shares = self._given.shares
+        folders = [
+            self._given.output / f"{arm}_{way if place else FIRST}_{seed}_{shares[place]:g}"
+            for place in range(len(shares))
+        ]
+        if all((folder / SCORE).is_file() for folder in folders):
+            return
         draw = np.random.default_rng(seed)
         labels: dict[Path, np.ndarray] = {}
         predict: Predict | None = None
-        for share in self._given.shares:
-            folder = self._given.output / f"{arm}_{way}_{seed}_{share:g}"
+        for place, (share, folder) in enumerate(zip(shares, folders, strict=True)):
             for path, truth in self._full().items():
                 if way == "random" or predict is None:
                     own = np.random.default_rng([seed, *path.name.encode()])  # the same beginning: strokes add up
                     labels[path] = stroked(truth, share, own)
                 else:
                     labels[path] = corrected(truth, labels[path], predict(path) != (truth == 1), share, draw)
-            if way == "random" and (folder / "score.json").is_file():
-                yield json.loads((folder / "score.json").read_text())
+            if way == "random" and (folder / SCORE).is_file():
                 continue
             predict = self._learn(arm, folder, labels, seed)
-            yield self._row(folder, predict, arm, way, seed, share)
+            self._score(folder, predict, arm=arm, way=way if place else FIRST, seed=seed, share=share)
 
-    def _row(self, folder: Path, predict: Predict, arm: str, way: str, seed: int, share: float) -> dict[str, object]:
-        file = folder / "score.json"
-        if not file.is_file():
-            score = dice(predict, self._tiles, self._scored)
-            write_text(file, json.dumps({"arm": arm, "way": way, "seed": seed, "share": share, "dice": score}))
-        return json.loads(file.read_text())
+    def _score(self, folder: Path, predict: Predict, **row: object) -> None:
+        if not (folder / SCORE).is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            write_text(folder / SCORE, json.dumps({**row, "dice": dice(predict, self._tiles, self._scored)}))
 
-    def rows(self) -> Iterator[dict[str, object]]:
-        """Of all arms, ways and seeds."""
+    def run(self) -> None:
+        """Score what is left of all arms, ways and seeds."""
         for seed in self._given.seeds:
             for arm in self._given.arms:
+                folder = self._given.output / f"{arm}_{seed}"
                 if arm == "all":
-                    folder = self._given.output / f"all_{seed}"
-                    yield self._row(folder, self._learn(arm, folder, self._full(), seed), arm, "all", seed, 1.0)
-                    continue
-                for way in self._given.ways:
-                    yield from self._rounds(arm, way, seed)
+                    self._score(
+                        folder, self._learn(arm, folder, self._full(), seed), arm=arm, way="", seed=seed, share=1.0
+                    )
+                elif arm == "none":
+                    self._score(folder, network_of(self._start), arm=arm, way="", seed=seed, share=0.0)
+                else:
+                    for way in self._given.ways:
+                        self._rounds(arm, way, seed)
+
+
+def scores_in(folder: Path) -> pd.DataFrame:
+    """All that was scored so far, a row for each training."""
+    rows = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob(f"*/{SCORE}"))]
+    return pd.DataFrame(rows).sort_values(["arm", "way", "share", "seed"], ignore_index=True)
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
@@ -235,15 +252,19 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(6, 4))
-    for (arm, way), rows in table[table["arm"] != "all"].groupby(["arm", "way"], sort=False):
-        shares = rows.groupby("share")["dice"].agg(["mean", "min", "max"])
+    painted = table[~table["arm"].isin(WITHOUT_STROKES)]
+    colours = dict(zip(painted["arm"].unique(), pyplot.rcParams["axes.prop_cycle"].by_key()["color"], strict=False))
+    for (arm, way), rows in painted[painted["way"] != FIRST].groupby(["arm", "way"], sort=False):
+        first = painted[(painted["arm"] == arm) & (painted["way"] == FIRST)]
+        shares = pd.concat([first, rows]).groupby("share")["dice"].agg(["mean", "min", "max"])
         line = "-" if way == "ranked" else "--"
-        (drawn,) = axes.plot(100 * shares.index, shares["mean"], line, marker=".", label=f"{arm}, {way}")
-        axes.fill_between(100 * shares.index, shares["min"], shares["max"], color=drawn.get_color(), alpha=0.15)
-    if (whole := table[table["arm"] == "all"]["dice"]).size:
-        axes.axhline(whole.mean(), color="0.4", linestyle=":", label="all labels")
-    axes.set(xlabel="labelled pixels (%)", ylabel="Dice on other micrographs", xscale="log")
-    axes.legend(fontsize=8)
+        axes.plot(100 * shares.index, shares["mean"], line, marker=".", color=colours[arm], label=f"{arm}, {way}")
+        axes.fill_between(100 * shares.index, shares["min"], shares["max"], color=colours[arm], alpha=0.1)
+    for arm, text, line in (("all", "all labels", ":"), ("none", "before any stroke", "-.")):
+        if (whole := table[table["arm"] == arm]["dice"]).size:
+            axes.axhline(whole.mean(), color="0.4", linestyle=line, label=text)
+    axes.set(xlabel="labelled pixels (%)", ylabel="Dice on other tiles", xscale="log")
+    axes.legend(fontsize=7)
     figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
@@ -264,9 +285,10 @@ def main() -> None:
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)
     try:
-        table = pd.DataFrame(Benchmark(options).rows())
+        Benchmark(options).run()
     except UserError as error:
         sys.exit(f"error: {error}")
+    table = scores_in(options.output)
     table.to_csv(options.output / "strokes.csv", index=False)
     draw(table, options.output / "strokes.png")
     print(table.pivot_table("dice", ["arm", "way"], "share").round(3).to_string())
