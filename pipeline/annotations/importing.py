@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.annotations.coloured_masks import parse_colours
 from pipeline.annotations.drawn import UNNAMED, Annotation, outside
-from pipeline.annotations.reading import is_annotation, read_annotations
+from pipeline.annotations.reading import is_annotation, is_label_file, read_annotations
 from pipeline.annotations.values import Meaning, known_values, plain_name, refuse_unknown, with_names
 from pipeline.data.pairs import composed
 from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
@@ -131,7 +131,7 @@ def _files(root: Path, given: Sequence[Path]) -> list[Path]:
             raise UserError(f"{path}: no such file or folder; check the path")
         if path.is_dir() and not is_zarr(path) and not (path / "manifest.json").is_file():
             inside = [one for one in sorted(path.iterdir()) if not one.name.startswith(".")]
-            found += [one for one in inside if is_annotation(one) or (given and is_image(one))]
+            found += [one for one in inside if is_annotation(one) or (given and is_label_file(one))]
         else:
             found.append(path)
     if not found:

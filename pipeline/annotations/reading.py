@@ -10,6 +10,8 @@ from typing import Any
 from pipeline.annotations.coco import is_coco, read_coco
 from pipeline.annotations.coloured_masks import RGB, read_coloured
 from pipeline.annotations.drawn import Annotation
+from pipeline.annotations.ilastik import SUFFIXES as ILASTIK
+from pipeline.annotations.ilastik import read_ilastik
 from pipeline.annotations.imagej import is_roi_set, read_rois
 from pipeline.annotations.labelme import is_labelme, read_labelme
 from pipeline.annotations.labkit import is_labkit, names_beside, read_labkit
@@ -20,16 +22,12 @@ from pipeline.images import is_image, read_label
 from pipeline.images.formats import is_zarr
 
 #: of files that hold annotations and no image
-SUFFIXES = (".json", ".geojson", ".labeling", ".roi", ".zip")
+SUFFIXES = (".json", ".geojson", ".labeling", ".roi", ".zip", ".ilp")
 #: files that other programs keep, and how they give what is read here
 _OTHERS = {
-    ".h5": "in ilastik, export as TIFF or PNG (Choose Export Image Settings)",
-    ".hdf5": "in ilastik, export as TIFF or PNG (Choose Export Image Settings)",
-    ".ilp": "it is an ilastik project; in ilastik, export the labels or the Simple Segmentation as TIFF or PNG",
     ".qpdata": "it is QuPath's own; in QuPath: File, Export objects as GeoJSON",
     ".xml": "export it as COCO JSON, LabelMe JSON, GeoJSON or a label image",
     ".nrrd": "save it as TIFF or NIfTI",
-    ".npy": "save it as TIFF",
     ".csv": "save the labels layer as TIFF (napari: File, Save selected layers)",
 }
 
@@ -39,11 +37,16 @@ def is_annotation(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) and not path.name.lower().endswith(".zarr.zip")
 
 
+def is_label_file(path: Path) -> bool:
+    """Whether the name of a file is that of label values: an image, or what ilastik exports."""
+    return is_image(path) or path.suffix.lower() in ILASTIK
+
+
 def read_annotations(path: Path, colours: Mapping[RGB, str] | None = None) -> list[Annotation]:
     """What a file says, for each of its images.
 
     Args:
-        path: JSON of LabelMe, COCO, QuPath or Labkit, ROIs, a label image, or a corrected result.
+        path: JSON of LabelMe, COCO, QuPath or Labkit, ROIs, a project of ilastik, a label image, or a corrected result.
         colours: what the colours of images mean; None: images hold label values.
 
     Raises:
@@ -55,6 +58,8 @@ def read_annotations(path: Path, colours: Mapping[RGB, str] | None = None) -> li
             return _of_json(path)
         if suffix == ".roi" or (suffix == ".zip" and is_roi_set(path)):
             return read_rois(path)
+        if path.is_file() and suffix in ILASTIK:
+            return read_ilastik(path)
     except UserError:
         raise
     except Exception as error:  # other programs' files may hold anything
@@ -95,5 +100,6 @@ def _of_json(path: Path) -> list[Annotation]:
 
 def _known() -> str:
     return (
-        "give LabelMe or COCO JSON, GeoJSON of QuPath, ROIs of ImageJ (.roi, .zip), a Labkit labeling, or a label image"
+        "give LabelMe or COCO JSON, GeoJSON of QuPath, ROIs of ImageJ (.roi, .zip), a Labkit labeling, an ilastik "
+        "project, or a label image"
     )

@@ -54,8 +54,8 @@ def _pairs(text: str | None) -> dict[str, str]:
 COMMAND = Command(
     "labels from other programs, or a corrected result, to the labels of a data set",
     """\
-Reads LabelMe and COCO JSON, QuPath's GeoJSON, ROIs of ImageJ and Fiji (.roi, .zip), Labkit's labelings, label images
-(ilastik, napari, Labkit, Dragonfly), masks in colour, and results of vlsenet segment that were corrected. Each file
+Reads LabelMe and COCO JSON, QuPath's GeoJSON, ROIs of ImageJ and Fiji (.roi, .zip), Labkit's labelings, strokes of
+ilastik's projects (.ilp), label images (ilastik, napari, Labkit, Dragonfly), masks in colour, and results of vlsenet segment that were corrected. Each file
 belongs to the image that it names, or that it is named after. Writes labels/NAME.png and phases.csv; what nothing
 marks is unlabelled.
 
@@ -66,7 +66,8 @@ examples:
   # a folder of GeoJSON from QuPath, where every pore was outlined
   vlsenet import-labels my_rock exported --background rest
 
-  # strokes from ilastik: 1 is pore, 2 is rock, 0 is not labelled
+  # strokes from ilastik: of the project, or an exported image in which 1 is pore, 2 is rock, 0 is not labelled
+  vlsenet import-labels my_rock strokes.ilp --rename "Label 1=pore, Label 2=rest"
   vlsenet import-labels my_rock strokes/scan.tif --phases "pore=1, rest=2"
 
   # our own result, corrected in napari or Fiji

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QBoxLayout,
     QCheckBox,
     QComboBox,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QListWidget,
     QProgressBar,
     QPushButton,
     QSpinBox,
@@ -22,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from pipeline.errors import mistake_behind
+from pipeline.label.phase_list import PhaseList
 
 logger = logging.getLogger("vlsenet")
 
@@ -35,12 +38,14 @@ class DockForm(QWidget):
 
     def _build(self) -> None:
         layout = QVBoxLayout(self)
-        self.open_button = self._button(layout, "Open a folder ...")
+        row = QHBoxLayout()
+        self.open_button = self._button(row, "Open a folder ...")
+        self.scan_button = self._button(row, "Open a scan ...")
+        layout.addLayout(row)
         self.images = QComboBox()
         layout.addWidget(self.images)
         layout.addWidget(QLabel("1. Paint a few strokes in each phase, and in the rest"))
-        self.phases = QListWidget()
-        self.phases.setMaximumHeight(120)
+        self.phases = PhaseList()
         layout.addWidget(self.phases)
         row = QHBoxLayout()
         self.new_phase = QLineEdit()
@@ -48,7 +53,6 @@ class DockForm(QWidget):
         row.addWidget(self.new_phase)
         self.add_button = self._button(row, "Add")
         layout.addLayout(row)
-        self.paint_here = self._button(layout, "Paint in this view")
         layout.addWidget(QLabel("2. Preview, and correct it"))
         row = QHBoxLayout()
         self.preview_button = self._button(row, "Preview")
@@ -83,6 +87,33 @@ class DockForm(QWidget):
         layout.addWidget(button)
         return button
 
+    def asked_folder(self) -> Path | None:
+        """A folder that is chosen in a dialog; None where that is closed."""
+        folder = QFileDialog.getExistingDirectory(self, "A folder of images, or a data set")
+        return Path(folder) if folder else None
+
+    def asked_scan(self) -> Path | None:
+        """A file that is chosen in a dialog; None where that is closed."""
+        file = QFileDialog.getOpenFileName(self, "A scan")[0]
+        return Path(file) if file else None
+
+    def list_images(self, names: Sequence[str]) -> None:
+        """Offer images by their names; no signal is sent."""
+        self.images.blockSignals(True)
+        self.images.clear()
+        self.images.addItems(names)
+        self.images.blockSignals(False)
+
+    def name_image(self, name: str) -> None:
+        """Say which image is shown; no signal is sent."""
+        self.images.blockSignals(True)
+        self.images.setCurrentText(name)
+        self.images.blockSignals(False)
+
+    def training_settings(self) -> dict[str, object]:
+        """Options of `vlsenet train`."""
+        return {"max_epochs": self.epochs.value()}
+
     def tell(self, text: str) -> None:
         """Say something, in the dock and in the log."""
         self.told.setText(text)
@@ -100,4 +131,4 @@ class DockForm(QWidget):
         mistake = mistake_behind(error)
         if mistake is None:
             logger.error("%s", error, exc_info=error)
-        self.told.setText(f"<b>{mistake or error}</b>")
+        self.told.setText(f"<b>{html.escape(str(mistake or error))}</b>")

@@ -47,11 +47,10 @@ class Jobs(QObject):
         for entry in [one for one in self._running if one[0].done()]:
             self._running.remove(entry)
             future, then = entry
-            error = future.exception()
-            if error is not None:
-                self._failed(error)
-            else:
+            try:
                 then(future.result())
+            except Exception as error:  # of the job, or of what shows it: the window stays
+                self._failed(error)
         if not self._running:
             self._timer.stop()
 

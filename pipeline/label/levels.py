@@ -65,7 +65,8 @@ class Level:
         for first in range(top, bottom, at_once):
             last = min(bottom, first + at_once)
             height = min(high, last * step) - first * step
-            bands.append(self._source.read(first * step, x, height, width)[::step, ::step])
+            # a copy: a view would keep all that was read
+            bands.append(self._source.read(first * step, x, height, width)[::step, ::step].copy())
         return np.concatenate(bands)[::down, ::across]
 
 

@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 from napari import Viewer
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from pipeline.annotations.session import LabelSession
-from pipeline.annotations.stroke_store import LARGEST_WHOLE, REST, StrokeStore, names_of_codes
-from pipeline.images.rectangles import Window
+from pipeline.annotations.stroke_store import REST, names_of_codes
+from pipeline.images.rectangles import Part, Window
 from pipeline.label.levels import ImageLevels
 from pipeline.phase_colours import RGB, phase_colours
 
-STROKES, PREVIEW = "strokes", "preview"
+STROKES, PREVIEW, UNCERTAINTY = "strokes", "preview", "uncertainty"
 #: of the rest of the rock: grey would be lost on grey
 _REST_COLOUR: RGB = (255, 255, 255)
-#: side of the field that can be painted on in images whose labels are kept in chunks (px)
-FIELD = 2048
 
 
 def colours_of(session: LabelSession) -> dict[int, RGB]:
@@ -48,15 +46,18 @@ def scale_of(image: ImageLevels) -> tuple[tuple[float, float], str]:
     return (size, "nm") if size is not None else ((1.0, 1.0), "pixel")
 
 
-def field_around(store: StrokeStore, centre: tuple[float, float]) -> Window:
-    """The part of an image that can be painted on: all of it, or a field around a place (row, column; px)."""
-    height, width = store.shape
-    if height * width <= LARGEST_WHOLE:
-        return Window(0, 0, height, width)
-    high, wide = min(FIELD, height), min(FIELD, width)
-    top = min(max(0, round(centre[0]) - high // 2), height - high)
-    left = min(max(0, round(centre[1]) - wide // 2), width - wide)
-    return Window(top, left, high, wide)
+def camera_of(viewer: Viewer) -> Any:
+    """The camera of the canvas; napari 0.9 has it in the scene."""
+    return getattr(viewer, "scene", viewer).camera
+
+
+def view_of(layer: Image) -> Part:
+    """What the canvas shows of an image (px of the image)."""
+    corners = np.asarray(layer.corner_pixels, float)
+    if layer.multiscale:
+        corners = corners * np.asarray(layer.downsample_factors[layer.data_level])
+    (top, left), (bottom, right) = np.floor(corners[0]), np.ceil(corners[1])
+    return Part(0, int(top), int(left), max(1, int(bottom - top) + 1), max(1, int(right - left) + 1))
 
 
 def add_image(viewer: Viewer, image: ImageLevels, name: str) -> Image:
@@ -82,21 +83,41 @@ def add_strokes(viewer: Viewer, image: ImageLevels, codes: np.ndarray, field: Wi
     return layer
 
 
-def show_preview(
-    viewer: Viewer, image: ImageLevels, codes: np.ndarray, corner: tuple[int, int], session: LabelSession
-) -> Labels:
-    """Show classes (H, W) below the strokes, in place of earlier ones; `corner` is their row and column (px)."""
-    scale, unit = scale_of(image)
-    translate = (corner[0] * scale[0], corner[1] * scale[1])
+def show_preview(viewer: Viewer, image: ImageLevels, codes: np.ndarray, part: Part, session: LabelSession) -> None:
+    """Show classes (H, W) of a part of the image below the strokes, in place of earlier ones."""
     shown = np.where(codes == REST, 0, codes)  # the image itself is seen in the rest
     if PREVIEW in viewer.layers:
         layer = viewer.layers[PREVIEW]
-        layer.data, layer.translate, layer.colormap = shown, translate, colormap_of(session)
-        return layer
-    layer = viewer.add_labels(
-        shown, name=PREVIEW, scale=scale, translate=translate, units=(unit, unit), colormap=colormap_of(session),
-        opacity=0.4,
-    )  # fmt: skip
+        layer.data, layer.translate, layer.colormap = shown, _corner(image, part), colormap_of(session)
+        return
+    layer = viewer.add_labels(shown, name=PREVIEW, colormap=colormap_of(session), opacity=0.4, **_place(image, part))
     layer.editable = False
-    viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(viewer.layers[STROKES]))
-    return layer
+    _below_strokes(viewer, layer)
+
+
+def show_uncertainty(viewer: Viewer, image: ImageLevels, values: np.ndarray, part: Part) -> None:
+    """Keep how unsure a model is, 0 to 1 (H, W), in a layer that is seen when its eye is clicked."""
+    if UNCERTAINTY in viewer.layers:
+        layer = viewer.layers[UNCERTAINTY]
+        layer.data, layer.translate = values, _corner(image, part)
+        return
+    layer = viewer.add_image(
+        values, name=UNCERTAINTY, colormap="inferno", contrast_limits=(0, 1), opacity=0.6, visible=False,
+        **_place(image, part),
+    )  # fmt: skip
+    _below_strokes(viewer, layer)
+
+
+def _corner(image: ImageLevels, part: Part) -> tuple[float, float]:
+    (down, across), _ = scale_of(image)
+    return part.y * down, part.x * across
+
+
+def _place(image: ImageLevels, part: Part) -> dict[str, Any]:
+    scale, unit = scale_of(image)
+    return {"scale": scale, "translate": _corner(image, part), "units": (unit, unit)}
+
+
+def _below_strokes(viewer: Viewer, layer: Layer) -> None:
+    if STROKES in viewer.layers:
+        viewer.layers.move(viewer.layers.index(layer), viewer.layers.index(viewer.layers[STROKES]))

@@ -302,7 +302,7 @@ def test_what_is_refused(rock: Path, change: dict, told: str, capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("name", "told"),
-    [("a.ilp", "it is an ilastik project"), ("a.h5", "export as TIFF"), ("a.doc", "neither an image nor")],
+    [("a.xml", "export it as COCO JSON"), ("a.qpdata", "Export objects"), ("a.doc", "neither an image nor")],
 )
 def test_files_of_other_kinds_are_named(rock: Path, name: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     (rock.parent / name).write_bytes(b"something")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from scipy.ndimage import gaussian_filter
@@ -16,6 +18,7 @@ from scipy.ndimage import gaussian_filter
 from pipeline.cli.main import main
 from pipeline.errors import MISTAKE, UserError
 from pipeline.images import read_label
+from pipeline.images.rectangles import Part, Window
 from pipeline.workflows.label_loop.background_training import Verdict
 
 for _module in ("napari", "qtpy", "pytestqt", "sklearn"):
@@ -26,9 +29,11 @@ if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
 import napari  # noqa: E402
 
 from pipeline.label.dock import LabelDock  # noqa: E402
-from pipeline.label.window_layers import FIELD, PREVIEW, STROKES  # noqa: E402
+from pipeline.label.painted_field import FIELD  # noqa: E402
+from pipeline.label.window_layers import PREVIEW, STROKES, camera_of  # noqa: E402
 
 SHAPE = (220, 260)
+LARGE = 16384
 PORE, REST = 2, 1
 
 
@@ -92,7 +97,7 @@ def test_a_phase_is_added_by_name(dock: LabelDock, rock: Path) -> None:
     assert dock.viewer.layers[STROKES].selected_label == 3
     assert "silt grain" in (rock / "phases.csv").read_text()
     dock.new_phase.setText("Silt grain")
-    dock.guarded(dock._add_phase)
+    dock.add_button.click()
     assert "is there already" in dock.told.text()
 
 
@@ -121,7 +126,8 @@ def test_next_goes_to_where_the_model_is_unsure(dock: LabelDock, qtbot: Any) -> 
 def test_a_worse_model_is_not_taken_over_in_silence(dock: LabelDock, rock: Path) -> None:
     trained = rock / "new.pt"
     trained.write_bytes(b"a model")
-    dock._judged(Verdict(trained, 0.9, 0.7, 500))
+    dock.watch._session = dock.session
+    dock.watch.judged(Verdict(trained, 0.9, 0.7, 500))
     assert "worse than before: Dice 0.700 on 500 held-out pixels, before 0.900" in dock.told.text()
     assert not (rock / "best.pt").exists()
 
@@ -139,20 +145,76 @@ def test_two_windows_on_one_data_set(dock: LabelDock, rock: Path) -> None:
         LabelDock(dock.viewer, rock)
 
 
-def test_a_large_image_has_a_field_to_paint_on(tmp_path: Path, qtbot: Any) -> None:
-    tifffile.imwrite(tmp_path / "scan.tif", np.zeros((4200, 4100), np.uint8), tile=(256, 256), compression="zlib")
-    viewer = napari.Viewer(show=False)
-    dock = LabelDock(viewer, tmp_path / "scan.tif")
-    qtbot.addWidget(dock)
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """One of 268 MB, of which nothing is on the disk."""
+    zarr = pytest.importorskip("zarr")
+    zarr.open(tmp_path / "scan.zarr", mode="w", shape=(LARGE, LARGE), chunks=(2048, 2048), dtype="u1", fill_value=90)
+    return tmp_path / "scan.zarr"
+
+
+def test_a_large_scan_is_painted_on_where_the_view_is(
+    dock: LabelDock, scan: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, process = dock.viewer, psutil.Process()
+    qtbot.wait(50)
+    before = process.memory_full_info().uss
+    dock.open(scan)
     layer = viewer.layers[STROKES]
-    assert layer.data.shape == (FIELD, FIELD)
     assert viewer.layers["scan"].multiscale
     layer.paint((5, 7), PORE)
+    # as nothing is drawn, the view is said
+    monkeypatch.setattr(dock, "_view", lambda: Part(0, 1900, 2900, 200, 200))
+    camera_of(viewer).center = (2000, 3000)
+    qtbot.waitUntil(lambda: tuple(layer.translate) == (2000 - FIELD / 2, 3000 - FIELD / 2), timeout=5000)
+    layer.undo()  # the stroke elsewhere is no longer there to be undone
+    assert not layer.data.any()
+    layer.paint((100, 200), PORE)
+    for place in range(4000, 16000, 2000):
+        assert dock.field is not None
+        dock.field.move_to((place, place))
+    assert viewer.layers[STROKES] is layer
+    assert process.memory_full_info().uss - before < 130e6  # neither the scan nor its strokes are in memory
     dock.close_all()
-    viewer.close()
-    label = read_label(tmp_path / "scan_labelled" / "labels" / "scan.zarr")
-    rows, columns = np.nonzero(label == 1)
-    assert (round(rows.mean()), round(columns.mean())) == (5 + (4200 - FIELD) // 2, 7 + (4100 - FIELD) // 2)
+    rows, columns = np.nonzero(read_label(scan.parent / "scan_labelled" / "labels" / "scan.zarr") == 1)
+    first = rows > LARGE // 4
+    middle = (LARGE - FIELD) // 2
+    assert (round(rows[first].mean()), round(columns[first].mean())) == (middle + 5, middle + 7)
+    second = 2000 - FIELD // 2 + 100, 3000 - FIELD // 2 + 200
+    assert (round(rows[~first].mean()), round(columns[~first].mean())) == second
+
+
+def test_a_field_follows_only_a_view_that_left_it(dock: LabelDock, scan: Path) -> None:
+    dock.open(scan)
+    assert dock.field is not None
+    before = dock.field.window
+    dock.field.follow(Part(0, before.top + 10, before.left + 10, 500, 500))
+    dock.field.follow(Part(0, before.top - 20, before.left, FIELD, FIELD))  # a little
+    assert dock.field.window == before
+    dock.field.follow(Part(0, -50, -50, LARGE + 100, LARGE + 100))  # all of the scan: its middle
+    assert dock.field.window == before
+    dock.field.follow(Part(0, -50, 0, 600, 600))
+    assert dock.field.window == Window(0, 0, FIELD, FIELD)
+
+
+def test_nothing_is_lost_on_a_full_disk(dock: LabelDock, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dock.field is not None
+    paint(dock)
+    painted = (dock.viewer.layers[STROKES].data > 0).sum()
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr(dock.field.store._pixels, "write", lambda *_: (_ for _ in ()).throw(full))
+        dock.save()
+        assert "no space left on the disk" in dock.told.text()
+        dock.images.setCurrentText("b")  # which would drop the strokes
+        assert dock.images.currentText() == "a"
+        with pytest.raises(UserError, match="no space left"):
+            dock.open(dock.session.root)
+        assert (dock.viewer.layers[STROKES].data > 0).sum() == painted
+    dock.images.setCurrentText("b")
+    assert dock.images.currentText() == "b"
+    dock.images.setCurrentText("a")
+    assert (dock.viewer.layers[STROKES].data > 0).sum() == painted
 
 
 def test_the_plugin_has_a_manifest() -> None:

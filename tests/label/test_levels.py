@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,17 @@ def test_pixel_sizes_are_in_nm(tmp_path: Path, pixels: np.ndarray) -> None:
     image = ImageLevels(tmp_path / "a.ome.tif")
     assert len(image.levels) == 1
     assert image.pixel_size_nm == (12.5, 12.5)
+
+
+def test_no_level_holds_the_image(tmp_path: Path) -> None:
+    """A scan of 134 MB whose pixels are all the same, so that it takes no time."""
+    zarr = pytest.importorskip("zarr")
+    zarr.open(tmp_path / "a.zarr", mode="w", shape=(8192, 16384), chunks=(1024, 2048), dtype="u1", fill_value=90)
+    image = ImageLevels(tmp_path / "a.zarr")
+    tracemalloc.start()
+    image.limits  # noqa: B018 - which reads the coarsest level
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    image.close()
+    at_once, cached = 1 << 24, 64 << 20
+    assert peak < 3 * at_once + cached
