@@ -55,9 +55,9 @@ COMMAND = Command(
     "labels from other programs, or a corrected result, to the labels of a data set",
     """\
 Reads LabelMe and COCO JSON, QuPath's GeoJSON, ROIs of ImageJ and Fiji (.roi, .zip), Labkit's labelings, strokes of
-ilastik's projects (.ilp), label images (ilastik, napari, Labkit, Dragonfly), masks in colour, and results of vlsenet segment that were corrected. Each file
-belongs to the image that it names, or that it is named after. Writes labels/NAME.png and phases.csv; what nothing
-marks is unlabelled.
+ilastik's projects (.ilp), label images (ilastik, napari, Labkit, Dragonfly), masks in colour, and results of vlsenet
+segment that were corrected. Each file belongs to the image that it names, or that it is named after. Writes
+labels/NAME.png and phases.csv; what nothing marks is unlabelled.
 
 examples:
   # all annotations that lie in my_rock/images
