@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pipeline.cli.console import own_messages, quieten_monai
+from pipeline.cli.console import loading, own_messages, quieten_monai
 from pipeline.cli.overrides import overrides
 from pipeline.cli.parser import Command
 from pipeline.cli.paths import existing_folders, existing_input, find_checkpoint, model_named, output_folder
@@ -79,7 +79,8 @@ def run_bundle(config: str, opening: str, given: argparse.Namespace) -> int:
     entries = overrides(given, config)
     print(opening, file=sys.stderr, flush=True)
     with own_messages():
-        from pipeline.workflows.bundle_workflow import run_config
+        with loading():
+            from pipeline.workflows.bundle_workflow import run_config
 
         quieten_monai()
         run_config(config, logging_file=False, **entries)

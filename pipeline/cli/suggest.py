@@ -26,8 +26,8 @@ def run(options: argparse.Namespace) -> int:
     with own_messages():
         import torch
 
-        from pipeline.workflows import load_model
         from pipeline.workflows.label_loop.suggestion import suggest
+        from pipeline.workflows.model_file import load_model
 
         model = load_model(checkpoint, "cuda:0" if torch.cuda.is_available() else "cpu")
         print(f"asking {checkpoint}{where} what to label next")

@@ -22,6 +22,7 @@ from pipeline.phases import PORE
 from pipeline.report.units import percent
 from pipeline.visual import any_script, phase_overlay, plain, to_grey8
 from pipeline.visual.drawing import as_float
+from pipeline.visual.figure import save_png
 
 #: longest side of what is read for a panel (px)
 _OVERVIEW_SIDE = 1500
@@ -43,7 +44,7 @@ def write_overview(
     """Write `overview_figure` as PNG, and its pores over the scan as a small WebP, for a page of many scans."""
     figure = overview_figure(source, store, fractions, slice_=slice_, rows=rows)
     with atomic_path(path) as partial:
-        figure.savefig(partial, format="png", dpi=_DPI, pil_kwargs={"compress_level": 3})
+        save_png(figure, partial, _DPI)
     if thumbnail is None:
         return
     small = Image.fromarray(np.asarray(figure.axes[_OVERLAID].images[0].get_array()))

@@ -29,7 +29,7 @@ from pipeline.report.plots import Plot, plots_of
 from pipeline.report.tables import Facts, Table, facts, phase_table, tables
 from pipeline.report.terms import Terms
 from pipeline.report.volume_section import VolumeSection
-from pipeline.visual.figure import data_uri, svg_uri
+from pipeline.visual.figure import data_uri, save_png, svg_uri
 
 
 @dataclass(frozen=True)
@@ -234,4 +234,4 @@ def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
     """Write each figure as PNG, by its name."""
     for name, figure in figures.items():
         with atomic_path(folder / f"{name}.png") as partial:
-            figure.savefig(partial, format="png", dpi=200)
+            save_png(figure, partial, 200)

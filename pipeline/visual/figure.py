@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from io import StringIO
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib
@@ -69,9 +70,24 @@ def log_ticks(axis: Axis) -> None:
     axis.set_minor_locator(NullLocator())
 
 
+def _laid_out(figure: Figure) -> Figure:
+    """The figure, its axes placed for good: else Matplotlib places them anew, and draws twice, each time it is saved."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    return figure
+
+
+def save_png(figure: Figure, path: Path, dpi: int) -> None:
+    """Save a finished figure."""
+    _laid_out(figure).savefig(path, format="png", dpi=dpi, pil_kwargs={"compress_level": 3})
+
+
 def svg_uri(figure: Figure) -> str:
     """The drawing within a page: always the same for the same figure, with letters as outlines, which need no font."""
     file = StringIO()
+    _laid_out(figure)
     with matplotlib.rc_context({"svg.hashsalt": "vlsenet", "svg.fonttype": "path"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
     return data_uri("image/svg+xml", file.getvalue().encode())

@@ -1,40 +1,63 @@
-"""Assembly: what the bundle's configs name, from the check of a command to the files that it writes."""
+"""Assembly: what the bundle's configs name, from the check of a command to the files that it writes.
 
-from pipeline.bundle_files import bundle_model
-from pipeline.cluster import Pool
-from pipeline.engine.inferer import MicrographInferer
-from pipeline.engine.precision import MixedPrecisionInferer
-from pipeline.engine.prediction import PredictionSettings
-from pipeline.tracking.evaluations import EvaluationLog
-from pipeline.tracking.provenance import environment, run_parameters, versions
-from pipeline.tracking.tracked_run import TrackedRun
-from pipeline.workflows.audit import TextAudit
-from pipeline.workflows.audit_conditions import ConditionFeatures, audit_items, text_conditions
-from pipeline.workflows.bundle_network import BundleNetwork
-from pipeline.workflows.bundle_workflow import CheckedWorkflow, running_config
-from pipeline.workflows.checkpoints import TrainingCheckpoints
-from pipeline.workflows.chosen_reach import chosen_reach
-from pipeline.workflows.command_line import begin
-from pipeline.workflows.data_trust import check_trust, report_labels, warn_of_leaks
-from pipeline.workflows.evaluation import EvaluationReport, evaluation_about, evaluation_samples
-from pipeline.workflows.export import check_formats, export_model
-from pipeline.workflows.items import (
-    asked_prompts,
-    encode_prompts,
-    image_items,
-    items_left,
-    open_dataset,
-    pixel_sizes,
-    sample_items,
-    trained_pixel_sizes,
-    usual_shading,
-)
-from pipeline.workflows.model_file import load_model, model_content
-from pipeline.workflows.patch_draws import DrawnPatches, DrawPlan, PatchSampler
-from pipeline.workflows.plain_masks import PlainMasks
-from pipeline.workflows.progress import ImageProgress, ValidationPictures
-from pipeline.workflows.ranks import GlobalBatchLoss, Ranks, share_batch_statistics
-from pipeline.workflows.scan import ScanCommand, ScanSegmentation, ScanSettings, chosen_phases
-from pipeline.workflows.starting_point import start_weights, training_parts, warn_of_known_images
-from pipeline.workflows.training import EpochMean, TrainingRun, validation_metrics, warmup_cosine
-from pipeline.workflows.training_look import describe_training
+Each is loaded when it is first used: a scan needs neither MLflow's database nor what trains.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+#: modules, and what configs name of each
+_NAMES = {
+    "pipeline.bundle_files": ["bundle_model"],
+    "pipeline.cluster": ["Pool"],
+    "pipeline.engine.inferer": ["MicrographInferer"],
+    "pipeline.engine.precision": ["MixedPrecisionInferer"],
+    "pipeline.engine.prediction": ["PredictionSettings"],
+    "pipeline.tracking.evaluations": ["EvaluationLog"],
+    "pipeline.tracking.provenance": ["environment", "run_parameters", "versions"],
+    "pipeline.tracking.tracked_run": ["TrackedRun"],
+    "pipeline.workflows.audit": ["TextAudit"],
+    "pipeline.workflows.audit_conditions": ["ConditionFeatures", "audit_items", "text_conditions"],
+    "pipeline.workflows.bundle_network": ["BundleNetwork"],
+    "pipeline.workflows.bundle_workflow": ["CheckedWorkflow", "running_config"],
+    "pipeline.workflows.checkpoints": ["TrainingCheckpoints"],
+    "pipeline.workflows.chosen_reach": ["chosen_reach"],
+    "pipeline.workflows.command_line": ["begin"],
+    "pipeline.workflows.data_trust": ["check_trust", "report_labels", "warn_of_leaks"],
+    "pipeline.workflows.evaluation": ["EvaluationReport", "evaluation_about", "evaluation_samples"],
+    "pipeline.workflows.export": ["check_formats", "export_model"],
+    "pipeline.workflows.items": [
+        "asked_prompts",
+        "encode_prompts",
+        "image_items",
+        "items_left",
+        "open_dataset",
+        "pixel_sizes",
+        "sample_items",
+        "trained_pixel_sizes",
+        "usual_shading",
+    ],
+    "pipeline.workflows.model_file": ["load_model", "model_content"],
+    "pipeline.workflows.patch_draws": ["DrawnPatches", "DrawPlan", "PatchSampler"],
+    "pipeline.workflows.plain_masks": ["PlainMasks"],
+    "pipeline.workflows.progress": ["ImageProgress", "ValidationPictures"],
+    "pipeline.workflows.ranks": ["GlobalBatchLoss", "Ranks", "share_batch_statistics"],
+    "pipeline.workflows.scan": ["ScanCommand", "ScanSegmentation", "ScanSettings", "chosen_phases"],
+    "pipeline.workflows.starting_point": ["start_weights", "training_parts", "warn_of_known_images"],
+    "pipeline.workflows.training": ["EpochMean", "TrainingRun", "validation_metrics", "warmup_cosine"],
+    "pipeline.workflows.training_look": ["describe_training"],
+}
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -23,9 +23,6 @@ from pipeline.images.formats import is_zarr
 from pipeline.measure.pores_2d import CSV
 from pipeline.phases import PORE, metric_of
 from pipeline.text import clean_prompt
-from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.stores import check_store, kept_address
-from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.wording import printable
 from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
@@ -98,6 +95,8 @@ class ScanCommand:
         if self._pool and self._ranks.count > 1:
             raise UserError("torchrun and --workers, --scheduler or --cluster: give only one of them")
         if self._ranks.is_first and self._tracking_uri is not None:
+            from pipeline.tracking.stores import check_store  # MLflow's database layer takes half a second
+
             check_store(self._tracking_uri)
         with self._ranks.joined():
             scans = [] if self._settings.stack else without_results(scans_in(self._path))
@@ -229,6 +228,10 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
         tracking_uri: MLflow store.
         experiment_name: MLflow experiment.
     """
+    from pipeline.tracking.outbox import Outbox
+    from pipeline.tracking.stores import kept_address
+    from pipeline.tracking.tracked_run import TrackedRun
+
     file = folder / TRACKED
     runs = json.loads(file.read_text()) if file.exists() else []
     place = {"tracking_uri": kept_address(tracking_uri), "experiment": experiment_name}
