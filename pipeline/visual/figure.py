@@ -71,7 +71,7 @@ def log_ticks(axis: Axis) -> None:
 
 
 def _laid_out(figure: Figure) -> Figure:
-    """The figure, its axes placed for good: else Matplotlib places them anew, and draws twice, each time it is saved."""
+    """The figure, its axes placed for good: else Matplotlib places them anew, and draws twice, whenever it saves."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
