@@ -39,6 +39,7 @@ def run(options: argparse.Namespace) -> int:
             val=options.val,
             test=options.test,
             text=options.text,
+            phases=options.phases,
             overwrite=options.overwrite,
             on_sample=lambda name: bar.update(),
         )
@@ -58,6 +59,9 @@ value between them).
 examples:
   # 40 images of 256 x 256 pixels, 8 of them for validation and 8 for testing
   vlsenet synthetic my_synthetic
+
+  # organic matter and pyrite beside the pores, each with a name and a label value of its own
+  vlsenet synthetic my_synthetic --phases
 
   # every look that the generator knows, to train for rocks and microscopes that are not at hand
   vlsenet synthetic my_synthetic --count 60 --size 512,512 --varied

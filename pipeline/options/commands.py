@@ -123,6 +123,8 @@ OF_COMMANDS: tuple[Option, ...] = (
         "draw porosity, anisotropy, orientation, sizes, sharpness, noise and artefacts of each image from far wider "
         "ranges",
         False),
+    Option("phases", Flag(), ("synthetic",),
+        "labels hold organic matter and pyrite beside the pores, with their names in phases.csv", False),
     Option("info_bar", Flag(), ("synthetic",), "write the microscope's info bar below each image", False),
     Option("text", Flag(), ("synthetic",),
         "also write text/, made from the true masks: for tests of the text path only, as a score of a model "

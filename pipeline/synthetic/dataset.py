@@ -19,11 +19,11 @@ from skimage.measure import regionprops_table
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.synthetic.looks import any_look
-from pipeline.synthetic.sample import MIN_SIDE, SyntheticSample, generate
+from pipeline.synthetic.sample import MIN_SIDE, PHASES, SyntheticSample, generate
 from pipeline.synthetic.scene import MAX_POROSITY, SceneSettings
 
 FOLDERS = ("images", "labels", "text")
-TABLES = ("truth.csv", "split.csv")
+TABLES = ("truth.csv", "split.csv", "phases.csv")
 OWN_NAME = re.compile(r"\.?sem_\d{4,}(-[0-9a-f]{12})?\.(png|txt)")
 """What `write_dataset` leaves: its files, and the temporary ones of a run that was killed."""
 
@@ -85,6 +85,7 @@ def write_dataset(
     val: float = 0.2,
     test: float = 0.2,
     text: bool = False,
+    phases: bool = False,
     overwrite: bool = False,
     on_sample: Callable[[str], None] | None = None,
 ) -> None:
@@ -104,6 +105,7 @@ def write_dataset(
         test: number of test images, or their share when below 1.
         text: also write a sentence for each image, made from its true mask: for tests of the text path, as a score
             of a model that reads it rests on the answer.
+        phases: the labels hold all of `PHASES` (1, 2, 3), named in ``phases.csv``, and not pores alone (255).
         overwrite: replace a set that this function wrote before.
         on_sample: called with the name after each sample.
 
@@ -127,7 +129,7 @@ def write_dataset(
         sequence = np.random.SeedSequence([seed, index])
         sample_seed = int(sequence.generate_state(1)[0])
         sample = generate(shape, sample_seed, settings.draw(np.random.default_rng(sequence)))
-        _write_images(output_dir, name, sample)
+        _write_images(output_dir, name, sample, phases)
         if text:
             imaged = sample.label[: shape[0] - sample.bar_rows]
             sentence = describe_pores(imaged, sample.settings.pixel_size_nm)
@@ -139,6 +141,9 @@ def write_dataset(
     _write_table(output_dir / "truth.csv", truth)
     rows = [[row[0], row[0], split] for row, split in zip(truth[1:], splits, strict=True)]
     _write_table(output_dir / "split.csv", [["name", "source", "split"], *rows])
+    if phases:
+        named = [[str(value), phase] for value, phase in enumerate(PHASES, start=1)]
+        _write_table(output_dir / "phases.csv", [["value", "phase"], *named])
 
 
 def _assign_splits(count: int, val: float, test: float, seed: int) -> list[str]:
@@ -180,8 +185,9 @@ def _prepare_folder(output_dir: Path, text: bool, overwrite: bool) -> None:
         raise UserError(f"cannot write into {output_dir}: {error.strerror}") from error
 
 
-def _write_images(output_dir: Path, name: str, sample: SyntheticSample) -> None:
-    for folder, pixels in (("images", sample.image), ("labels", sample.label * np.uint8(255))):
+def _write_images(output_dir: Path, name: str, sample: SyntheticSample, phases: bool) -> None:
+    label = sample.phases if phases else sample.label * np.uint8(255)
+    for folder, pixels in (("images", sample.image), ("labels", label)):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, format="PNG")
         _write(output_dir / folder / f"{name}.png", buffer.getvalue())

@@ -9,13 +9,15 @@ from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
 from pipeline.errors import UserError
-from pipeline.synthetic.grains import PYRITE, Solid, make_solid
+from pipeline.synthetic.grains import ORGANIC, PYRITE, Solid, make_solid
 from pipeline.synthetic.pores import Pores, make_pores
 from pipeline.synthetic.scene import SceneSettings
 from pipeline.synthetic.shapes import random_field
 from pipeline.transforms import artifacts
 
 MIN_SIDE = 64
+#: what `SyntheticSample.phases` tells apart: its value k is the k-th of them, 0 none
+PHASES = ("pore", "organic matter", "pyrite")
 
 
 def info_bar_height(height: int) -> int:
@@ -129,6 +131,7 @@ class SyntheticSample:
     Attributes:
         image: uint8 ``(H, W)``.
         label: uint8 ``(H, W)``, 1 where there is pore.
+        phases: uint8 ``(H, W)``, which of `PHASES` a pixel is, from 1; 0 is none of them.
         porosity: pore area over imaged area (the info bar is no part of it), counted on `label`.
         settings: what the image was made with.
         bar_rows: height of the info bar, pixels; 0 without one.
@@ -136,6 +139,7 @@ class SyntheticSample:
 
     image: np.ndarray
     label: np.ndarray
+    phases: np.ndarray
     porosity: float
     settings: SceneSettings
     bar_rows: int
@@ -165,8 +169,9 @@ def generate(shape: tuple[int, int], seed: int, settings: SceneSettings | None =
     pores = make_pores(solid, geometry_rng, settings)
     image = take_image(solid, pores, imaging_rng, settings)
     label = pores.label.astype(np.uint8)
+    phases = np.select([label > 0, solid.phase == ORGANIC, solid.phase == PYRITE], [1, 2, 3]).astype(np.uint8)
     porosity = float(label.mean())
     if bar:
         image = np.vstack([image, draw_info_bar(bar, width, settings.pixel_size_nm)])
-        label = np.vstack([label, np.zeros((bar, width), np.uint8)])
-    return SyntheticSample(image, label, porosity, settings, bar)
+        label, phases = (np.pad(one, ((0, bar), (0, 0))) for one in (label, phases))
+    return SyntheticSample(image, label, phases, porosity, settings, bar)

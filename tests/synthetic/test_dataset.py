@@ -65,6 +65,23 @@ def test_truth_is_enough_to_make_an_image_again(tmp_path):
     assert sentence == describe_pores(imaged, again.settings.pixel_size_nm) + "\n"
 
 
+def test_labels_of_several_phases_have_names_and_the_same_pores(tmp_path):
+    for folder, phases in (("pores", False), ("all", True)):
+        write_dataset(tmp_path / folder, 2, (128, 128), val=0, test=0, phases=phases)
+    names = {row["phase"]: int(row["value"]) for row in rows(tmp_path / "all" / "phases.csv")}
+    assert list(names) == ["pore", "organic matter", "pyrite"]
+    for name in ("sem_0001", "sem_0002"):
+        pores, every = (
+            np.asarray(Image.open(tmp_path / folder / "labels" / f"{name}.png")) for folder in ("pores", "all")
+        )
+        image = np.asarray(Image.open(tmp_path / "all" / "images" / f"{name}.png")).astype(float)
+        assert np.array_equal(every == names["pore"], pores == 255)
+        organic, pyrite, rest = (image[every == value].mean() for value in (2, 3, 0))
+        assert organic < rest < pyrite
+    write_dataset(tmp_path / "all", 2, (128, 128), val=0, test=0, overwrite=True)
+    assert not (tmp_path / "all" / "phases.csv").exists()
+
+
 def test_same_seed_same_bytes_and_neighbouring_seeds_share_nothing(tmp_path):
     for folder, seed in (("a", 0), ("b", 0), ("c", 1)):
         write_dataset(tmp_path / folder, 3, SHAPE, seed=seed, val=1, test=0)
