@@ -45,7 +45,7 @@ benchmark: .venv/installed ## VLSE-Net against U-Net, and the ways to run infere
 	@$(BIN)/python benchmarks/inference_modes.py
 
 constraints: .venv/installed ## pin the newest set of packages that fits setup.cfg
-	$(BIN)/uv pip compile --quiet setup.cfg --extra dev --extra label_tests --universal --python-version 3.10 --upgrade \
+	$(BIN)/uv pip compile --quiet setup.cfg --extra dev --extra label_tests --extra docs --universal --python-version 3.10 --upgrade \
 		--no-header --no-annotate --output-file constraints.txt
 	sed -i '1i # A tested set for Python 3.10 to 3.13, made by `make constraints`; `make` installs these.' constraints.txt
 

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import hashlib
+import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
+
+import site_gallery  # noqa: E402
+import site_glossary  # noqa: E402
+import site_reference  # noqa: E402
 
 import pipeline  # noqa: E402
-from pipeline.cli.main import COMMANDS, main  # noqa: E402
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+
+def version_of_code() -> str:
+    """What tells whether the tutorials would still give the same: a hash of the package, its configs and its model."""
+    files = [*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "bundle").rglob("*.*")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:12]
+
+
 project, author, release = "VLSE-Net for rock SEM", "the VLSE-Net for rock SEM developers", pipeline.__version__
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
-source_suffix = {".md": "markdown"}
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
+source_suffix = {".md": "myst-nb"}
 html_theme = "furo"
 html_title = project
+html_static_path, html_css_files = ["_static"], ["site.css"]
 myst_heading_anchors = 4
 myst_enable_extensions = ["deflist"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_preserve_defaults = True
 napoleon_google_docstring, napoleon_numpy_docstring = True, False
+
+# the tutorials are notebooks: run when their code or the package's changes, and kept with what they write
+BUILT = Path(os.environ.get("VLSENET_TUTORIALS", ROOT / "build" / "tutorials")) / version_of_code()
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(BUILT / "cache")
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_merge_streams = True
 
 #: files outside of this folder that pages link to, and the pages that show them
 _SHOWN_BY = {
@@ -42,18 +62,22 @@ def _link_to_pages(app: Sphinx, name: str, source: list[str]) -> None:
         source[0] = source[0].replace(f"]({file}", f"]({page}")
 
 
-def _write_commands(app: Sphinx) -> None:
-    """The help of every command as a page."""
-    parts = ["# Commands\n\nWhat `vlsenet COMMAND --help` prints.\n"]
-    for name in COMMANDS:
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
-            main([name, "--help"])
-        parts.append(f"## vlsenet {name}\n\n```text\n{printed.getvalue().strip()}\n```\n")
-    (Path(app.srcdir) / "reference" / "commands.md").write_text("\n".join(parts), encoding="utf-8")
+def _folder_of_tutorial(app: Sphinx, name: str, source: list[str]) -> None:
+    """Where the kernel that runs this notebook begins; it inherits this process's environment."""
+    os.environ["VLSENET_TUTORIAL"] = str(BUILT / Path(name).name)
 
 
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
-    app.connect("builder-inited", _write_commands)
+    site_reference.write_pages(ROOT / "docs" / "reference")
     app.connect("source-read", _link_to_pages)
+    app.connect("source-read", _folder_of_tutorial)
+    site_glossary.connect(app)
+    site_gallery.connect(app, BUILT)
+    logging.getLogger("traitlets").setLevel(logging.WARNING)
+    os.environ.update(
+        PATH=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+        PYTHONSTARTUP=str(ROOT / "docs" / "tutorial_folder.py"),
+        MLFLOW_DISABLE_TELEMETRY="true",
+    )
