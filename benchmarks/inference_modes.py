@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,17 +69,19 @@ def modes(with_compile: bool) -> list[Mode]:
 
 def prepare(network: nn.Module, inputs: Inputs, mode: Mode) -> Callable[[], torch.Tensor]:
     """A function that gives the probability (N, 1, H, W) in one mode; the network itself is left as it is."""
+    lower = mode.precision == "bfloat16"
+    precision = torch.autocast(inputs["image"].device.type, torch.bfloat16, enabled=lower)
     if mode.form == "as used":
-        network = inference_form(network)
+        with torch.no_grad(), precision:
+            network = inference_form(network, inputs["text"], inputs["tokens"])
     else:
         network = fuse_norms(network) if mode.form == "fused" else copy.deepcopy(network).eval()
         network = network.to(memory_format=LAYOUTS[mode.layout])
     run = torch.compile(network) if mode.compiled else network
     image = inputs["image"].contiguous(memory_format=LAYOUTS[mode.layout])
-    lower = mode.precision == "bfloat16"
 
     def probability() -> torch.Tensor:
-        with torch.no_grad(), torch.autocast(image.device.type, torch.bfloat16) if lower else nullcontext():
+        with torch.no_grad(), precision:
             logits: torch.Tensor = run(image, inputs["text"], inputs["tokens"])
         return logits.float().sigmoid()
 

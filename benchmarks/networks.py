@@ -3,8 +3,8 @@
     python benchmarks/networks.py --presets small,base --size 512
 
 Both networks take turns. Forward is the network as it is, without gradients; forward+backward is a training step
-without the optimiser; inference is the forward pass as the commands run it, with pinned statistics, in the form and
-precision for this device. Shares of time are those of forward, measured with the device waited for around every part;
+without the optimiser; inference is the forward pass as the commands run it, with pinned statistics, in the form for one
+text and in the precision for this device. Shares of time are those of forward, measured with the device waited for around every part;
 "other" is what belongs to no part (padding, cropping).
 
 With `--phases 2,4` it also prints what so many phases cost over one, in time and peak memory: VLSE-Net runs its encoder
@@ -99,7 +99,7 @@ def work_of(
     device = given[0].device
     if kind == "inference":
         with autocast("auto", device):
-            network = inference_form(pin_statistics(network, *given))
+            network = inference_form(pin_statistics(network, *given), *given[1:])
     run = network if compile_mode is None else torch.compile(network, mode=compile_mode)
 
     def inference() -> None:

@@ -59,7 +59,7 @@ def network_ratios(reach: int, size: int, device: torch.device, repeats: int, no
                 inputs = {"image": window, **{name: value.to(device) for name, value in text.items()}}
                 if own is not None:
                     inputs["view"] = no_view(window, own)
-                form = inference_form(pin_statistics(made, **inputs))
+                form = inference_form(pin_statistics(made, **inputs), inputs["text"], inputs["tokens"])
 
             def run(form=form, inputs=inputs) -> None:
                 with torch.no_grad(), autocast("auto", inputs["image"].device):

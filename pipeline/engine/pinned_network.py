@@ -42,8 +42,8 @@ def network_for_tiles(
     view: torch.Tensor | None = None,
 ) -> nn.Module:
     """The network with its statistics pinned to tiles (N, C, H, W) of a micrograph, as fast as it runs; see
-    `pin_statistics`. For inference only."""
-    return inference_form(_pinned(network, _channels_last(image), text, tokens, view)[0])
+    `pin_statistics` and `inference_form`. For inference only, with the same text in every call."""
+    return inference_form(_pinned(network, _channels_last(image), text, tokens, view)[0], text, tokens)
 
 
 class NetworkForImage(nn.Module):
@@ -69,12 +69,12 @@ class NetworkForImage(nn.Module):
         view: torch.Tensor | None = None,
     ) -> None:
         super().__init__()
-        self._image = image
+        self._image, self._asked = image, (text, tokens)
         self._network, self._logits = _pinned(network, _channels_last(image), text, tokens, view)
 
     @cached_property
     def _form(self) -> nn.Module:
-        return inference_form(self._network)
+        return inference_form(self._network, *self._asked)
 
     def forward(
         self,

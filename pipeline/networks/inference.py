@@ -12,9 +12,14 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from pipeline.networks.activated_convolution import ActivatedConvolution
 from pipeline.networks.asrm import ASRM
+from pipeline.networks.constant_text import with_constant_text
+from pipeline.networks.context import ContextBlock
+from pipeline.networks.folded_refinement import FoldedASRM, FoldedContext
+from pipeline.networks.fused_convolution import activated
+from pipeline.networks.pinning import NORMS, PinnedPhrases
 from pipeline.networks.unet import DecoderStage
+from pipeline.networks.vlsenet import VLSENet
 
 
 def fuse_norms(network: nn.Module) -> nn.Module:
@@ -114,45 +119,83 @@ def _end(maps: torch.Tensor, axis: int, length: int, last: bool) -> torch.Tensor
     return maps.narrow(axis, maps.shape[axis] - length if last else 0, length)
 
 
-def inference_form(network: nn.Module) -> nn.Module:
+def inference_form(
+    network: nn.Module, text: torch.Tensor | None = None, tokens: torch.Tensor | None = None
+) -> nn.Module:
     """A copy for inference on the device where the network is: norms with fixed statistics folded away, channels last.
 
+    With a text it is for this text alone: what the text decides is folded into the layers beside it, and whatever text
+    the copy is called with is not read (`constant_text`). Within autocast, it is for its precision alone.
+
     On a CPU, which waits for memory more than for arithmetic, decoder stages convolve before they upsample
-    (`LowResolutionStage`), and convolutions end with their activation (`ActivatedConvolution`).
+    (`LowResolutionStage`), and convolutions end with what follows them (`fused_convolution`).
 
     Args:
         network: any network of this package; it is left as it is.
+        text: global feature, the same in each row of (N, D), or for K phrases of (N, K, D); None: the network reads
+            none, or each call has its own. Of a network with pinned statistics only.
+        tokens: (N, L, D) or (N, K, L, D), likewise.
 
     Returns:
         A copy, in evaluation mode, that can't be trained further.
     """
     network = fuse_norms(network).to(memory_format=torch.channels_last)
-    if next(network.parameters()).device.type != "cpu":
-        return network
+    if text is not None or tokens is not None:
+        _fold_texts(network, text, tokens)
+    device = next(network.parameters()).device
     for parent in list(network.modules()):
         for name, module in list(parent.named_children()):
-            if isinstance(module, DecoderStage):
-                setattr(parent, name, LowResolutionStage(module))
-    for module in network.modules():
-        if isinstance(module, ASRM) and module.gate is not None:  # snakes sample map by map
-            module.branches.to(memory_format=torch.contiguous_format)
-            module.gate.to(memory_format=torch.contiguous_format)
-    _fuse_activations(network)
+            if (replacement := _replacement(module, device)) is not None:
+                setattr(parent, name, replacement)
+    if device.type == "cpu":
+        for module in network.modules():
+            if isinstance(module, ASRM) and module.gate is not None:  # snakes sample map by map
+                module.branches.to(memory_format=torch.contiguous_format)
+                module.gate.to(memory_format=torch.contiguous_format)
+        _fuse_activations(network)
+    if torch.is_autocast_enabled(device.type):
+        _keep_in(network, torch.get_autocast_dtype(device.type))
     return network
 
 
-#: nothing, in evaluation mode
-_DROPOUTS = (nn.Dropout, nn.Dropout2d, nn.Identity)
+def _fold_texts(network: nn.Module, text: torch.Tensor | None, tokens: torch.Tensor | None) -> None:
+    if isinstance(network, PinnedPhrases):
+        for phrase, decoder in enumerate(network.decoders):
+            with_constant_text(cast(VLSENet, decoder), *(_first(one, phrase) for one in (text, tokens)))
+    elif isinstance(network, VLSENet):
+        with_constant_text(network, *(_first(one) for one in (text, tokens)))
+
+
+def _first(feature: torch.Tensor | None, phrase: int | None = None) -> torch.Tensor | None:
+    """The first row (1, ...) of a phrase's features (N, ...), or of one of K phrases (N, K, ...)."""
+    if feature is None:
+        return None
+    return feature[:1] if phrase is None else feature[:1, phrase]
+
+
+def _replacement(module: nn.Module, device: torch.device) -> nn.Module | None:
+    """What computes the same in fewer steps on this device; None: nothing does."""
+    if isinstance(module, DecoderStage) and device.type == "cpu":
+        return LowResolutionStage(module)
+    if isinstance(module, (ASRM, ContextBlock)) and not any(isinstance(part, NORMS) for part in module.modules()):
+        return FoldedASRM(module) if isinstance(module, ASRM) else FoldedContext(module)
+    return None
 
 
 def _fuse_activations(network: nn.Module) -> None:
-    """Put `ActivatedConvolution` in the place of convolutions that have nothing but a leaky ReLU after them."""
+    """Put `ActivatedConvolution` in the place of convolutions that have nothing but an activation after them."""
     for parent in list(network.modules()):
         for name, block in list(parent.named_children()):
-            if not isinstance(block, Convolution) or (isinstance(parent, LowResolutionStage) and block is parent.first):
+            if isinstance(parent, LowResolutionStage) and block is parent.first:
                 continue
-            layers = dict(block.named_children())
-            after = [one for one in layers.get("adn", nn.Sequential()).children() if not isinstance(one, _DROPOUTS)]
-            if len(after) == 1 and isinstance(after[0], nn.LeakyReLU):
-                convolution = cast(nn.Conv2d, layers["conv"])
-                setattr(parent, name, ActivatedConvolution(convolution, after[0].negative_slope))
+            if (fused := activated(block)) is not None:
+                setattr(parent, name, fused)
+
+
+def _keep_in(network: nn.Module, kind: torch.dtype) -> None:
+    """Keep weights in the type that autocast converts them to in every pass."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            module.to(kind)
+        elif isinstance(module, LowResolutionStage):
+            module.kernels = module.kernels.to(kind)

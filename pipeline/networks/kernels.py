@@ -108,3 +108,14 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
 def runs_now(features: torch.Tensor) -> bool:
     """Whether this is inference on a CPU, and not the recording of a graph that is to hold for any batch."""
     return features.device.type == "cpu" and not torch.is_grad_enabled() and not is_recording()
+
+
+def over_channels(maps: torch.Tensor, channels: int) -> torch.Tensor:
+    """Maps (N, 1, H, W) for all channels (N, C, H, W), laid out as features are where a CPU wants it so.
+
+    On a CPU in half precision a product of matrices, pixels by channels: to be broadcast, each pixel would be a loop.
+    """
+    if not runs_now(maps) or maps.dtype != torch.bfloat16:
+        return maps
+    pixels, ones = maps.flatten(1).unsqueeze(2), maps.new_ones(len(maps), 1, channels)
+    return torch.bmm(pixels, ones).unflatten(1, maps.shape[2:]).permute(0, 3, 1, 2)

@@ -61,16 +61,26 @@ class SemanticModulation(nn.Module):
 
     def forward(self, features: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         """Modulate the features (N, C, H, W) by the text (N, D)."""
+        scale, shift = self.scale_and_shift(text, None if self.mean is None else self.mean(features.detach()))
+        return scale_shift(features, scale[..., None, None], shift[..., None, None])
+
+    def scale_and_shift(self, text: torch.Tensor, mean: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """What features are multiplied by, and what is added then, (N, C) each.
+
+        Args:
+            text: (N, D).
+            mean: of the features (N, C), for the re-normalisation; None without it.
+        """
         coefficients = at_least_single(self.to_gamma_beta(text))
         if self.bounded:
             coefficients = coefficients * HIDDEN**-0.5
-        gamma, beta = coefficients[..., None, None].chunk(2, dim=1)
+        gamma, beta = coefficients.chunk(2, dim=1)
         scale, shift = 1 + (GAMMA_LIMIT * torch.tanh(gamma / GAMMA_LIMIT) if self.bounded else gamma), beta
-        if self.mean is not None:
-            mean = self.mean(features.detach())[..., None, None] * scale.detach() + beta.detach()
-            keep = 1 / scale.detach()
-            scale, shift = scale * keep, shift * keep + mean * (1 - keep)
-        return scale_shift(features, scale, shift)
+        if mean is None:
+            return scale, shift
+        keep = 1 / scale.detach()
+        moved = mean * scale.detach() + beta.detach()
+        return scale * keep, shift * keep + moved * (1 - keep)
 
 
 class TextAdapter(nn.Module):

@@ -14,6 +14,9 @@ from pipeline.networks.blocks import SpatialMean, at_least_single
 from pipeline.networks.inputs import phrase_count
 from pipeline.networks.unet import UNet
 
+#: those that normalise by statistics
+NORMS = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm)
+
 N = TypeVar("N", bound=nn.Module)
 T = TypeVar("T")
 
@@ -196,15 +199,14 @@ def _replace(network: nn.Module, modules: Mapping[str, nn.Module]) -> None:
 
 
 def _can_be_pinned(module: nn.Module) -> bool:
-    kinds = (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm, SpatialMean)
-    return isinstance(module, kinds) and not isinstance(module, PinnedMean)
+    return isinstance(module, (*NORMS, SpatialMean)) and not isinstance(module, PinnedMean)
 
 
 def _pinned_form(module: nn.Module, features: torch.Tensor) -> nn.Module:
     wide = at_least_single(features)
     if isinstance(module, SpatialMean):
         return PinnedMean(wide.mean((0, 2, 3)))
-    assert isinstance(module, (nn.BatchNorm2d, nn.InstanceNorm2d, nn.GroupNorm))  # for mypy
+    assert isinstance(module, NORMS)  # for mypy
     groups = module.num_groups if isinstance(module, nn.GroupNorm) else features.shape[1]
     variance, mean = _variance_and_mean(wide, groups)
     channels = features.shape[1]

@@ -44,8 +44,12 @@ class SkipGate(nn.Module):
 
     def forward(self, skip: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
         """Gate the skip (N, C, H, W) by the decoder feature (N, G, H / 2, W / 2)."""
-        averages = torch.cat([self.decoder_mean(decoder), self.skip_mean(skip)], dim=1)
-        channel = 1 + self.channel_strength.tanh() * self.to_channel_delta(averages).tanh()
+        channel = self.channel_factors(self.decoder_mean(decoder), self.skip_mean(skip))
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
         spatial = 1 + self.spatial_strength.tanh() * (coarse + self.skip_to_spatial(skip)).tanh()
         return scale_twice(skip, channel[..., None, None], spatial)
+
+    def channel_factors(self, decoder_mean: torch.Tensor, skip_mean: torch.Tensor) -> torch.Tensor:
+        """What each channel of the skip is multiplied by (N, C), from averages (N, G) and (N, C)."""
+        delta = self.to_channel_delta(torch.cat([decoder_mean, skip_mean], dim=1)).tanh()
+        return 1 + self.channel_strength.tanh() * delta

@@ -214,14 +214,24 @@ class VLSENet(UNet):
         are of, None: one, without an axis of its own."""
         batch = encoded.image.shape[0]  # `len` would make it a constant of an exported graph
         reads_text = self.switches.read_global_text or aligned
-        ask = self._features
+        ask = self.features_of
         asked_text = ask("text", text, 2, batch) if reads_text else None
         asked_tokens = ask("tokens", tokens, 3, batch) if self.switches.cross_attention else None
         read = phrase_count(asked_text, asked_tokens)
         return asked_text, asked_tokens, phrase_count(text, tokens) if read is None else read
 
-    def _features(self, name: str, given: torch.Tensor | None, dims: int, batch: int) -> torch.Tensor:
-        """The text's features, `text` or `tokens`: as given, learned, or both."""
+    def features_of(self, name: str, given: torch.Tensor | None, dims: int, batch: int) -> torch.Tensor:
+        """The text's features, `text` or `tokens`: as given, learned, or both.
+
+        Args:
+            name: which.
+            given: as for the whole network.
+            dims: 2 for `text`, 3 for `tokens`.
+            batch: N of the image.
+
+        Raises:
+            ValueError: they are missing, or don't fit the network or the image.
+        """
         if self.learned_text is None:
             return check_text(name, given, dims, batch, self.text_dim)
         if given is not None:

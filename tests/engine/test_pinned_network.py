@@ -33,11 +33,9 @@ def test_statistics_are_taken_in_the_precision_of_the_run() -> None:
     network_, features = network(), TextFeatures(torch.zeros(1, 4), torch.zeros(1, 2, 4))
     tiles = torch.randn(4, 1, 32, 32)
     single, half = (pinned(network_, tiles, features, precision) for precision in ("float32", "bfloat16"))
-    with torch.no_grad():
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert not torch.equal(single(tiles), half(tiles))  # bfloat16 rounds what the statistics are taken over
-        with torch.autocast("cpu", torch.bfloat16):
-            expected = network_for_tiles(network_, tiles)
-        assert torch.equal(half(tiles), expected(tiles))
+        assert torch.equal(half(tiles), network_for_tiles(network_, tiles)(tiles))
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])

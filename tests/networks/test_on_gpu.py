@@ -17,6 +17,8 @@ pytestmark = [
     pytest.mark.parametrize("case", CASES),
 ]
 
+#: what inference is given
+GIVEN = ("image", "text", "tokens")
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 
 
@@ -57,14 +59,14 @@ def test_gradients(case: str) -> None:
 def test_as_inference_runs_it(case: str) -> None:
     """Pinned, in the form for inference on either: in float32 the CPU's answer, in bfloat16 near it."""
     inputs = batch(2, 1, 64, 64)
-    images = {name: tensor for name, tensor in inputs.items() if name != "mask"}
+    images = {name: inputs[name] if name == "image" else inputs[name][:1].expand_as(inputs[name]) for name in GIVEN}
     with torch.no_grad():
-        expected = inference_form(pin_statistics(build(case), **images))(**images).sigmoid()
+        expected = pin_statistics(build(case), **images)(**images).sigmoid()
         network, images = on_gpu(build(case), images)
-        fused = inference_form(pin_statistics(network, **images))
-        single = fused(**images).sigmoid()
+        pinned, text = pin_statistics(network, **images), (images["text"], images["tokens"])
+        single = inference_form(pinned, *text)(**images).sigmoid()
         with torch.autocast("cuda", torch.bfloat16):
-            half = fused(**images).float().sigmoid()
+            half = inference_form(pinned, *text)(**images).float().sigmoid()
     torch.testing.assert_close(single.cpu(), expected, rtol=0, atol=1e-4)
     torch.testing.assert_close(half, single, rtol=0, atol=0.05)
 
