@@ -4,8 +4,8 @@
 
 Both networks take turns. Forward is the network as it is, without gradients; forward+backward is a training step
 without the optimiser; inference is the forward pass as the commands run it, with pinned statistics, in the form for one
-text and in the precision for this device. Shares of time are those of forward, measured with the device waited for around every part;
-"other" is what belongs to no part (padding, cropping).
+text and in the precision for this device. Shares of time are those of forward, measured with the device waited for
+around every part; "other" is what belongs to no part (padding, cropping).
 
 With `--phases 2,4` it also prints what so many phases cost over one, in time and peak memory: VLSE-Net runs its encoder
 once and its decoder for each, U-Net has a logit for each.
