@@ -145,12 +145,16 @@ def _scans(folder: Path) -> dict[str, Any]:
 
 
 def _scans_lines(facts: Mapping[str, Any]) -> Lines:
-    rows = facts["scans"]
+    rows = [row for row in facts["scans"] if row.get("status") != "all"]
+    overall = next((row for row in facts["scans"] if row.get("status") == "all"), {})
     failed = [row["scan"] for row in rows if row.get("problem")]
     lines = [("scans", f"{len(rows) - len(failed)} of {len(rows)} segmented")]
     porosities = [float(row["porosity"]) for row in rows if row.get("porosity")]
     if porosities:
         lines.append(("porosity", f"{min(porosities):.4f} to {max(porosities):.4f}"))
+    if overall.get("porosity"):
+        ends = [float(overall[f"interval_95_{end}"]) for end in ("low", "high")]
+        lines.append(("of all together", _with_interval(float(overall["porosity"]), ends)))
     return [*lines, *(("failed", name) for name in failed), *_files(facts, "scans.csv")]
 
 

@@ -108,6 +108,8 @@ def natural(name: str) -> list[tuple[int, str]]:
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 #: share of the neighbours that are one step apart, from which other distances are gaps
 _LEAST_REGULAR = 0.5
+#: names from which on their numbers say something
+_FEWEST = 3
 #: missing numbers that are counted one by one
 _MOST_MISSING = 10_000
 
@@ -118,13 +120,13 @@ def doubts_of_names(names: Sequence[str]) -> list[str]:
     Args:
         names: of the files, with suffix; nothing is said of fewer than three, or where no name has a number.
     """
-    if len(names) < 3:
+    if len(names) < _FEWEST:
         return []
     series: dict[str, list[str]] = {}
     for name in names:
         series.setdefault(_NUMBER.sub("0", _stem(name).casefold()), []).append(name)
     largest = max(series.values(), key=len)
-    if len(largest) < 3:
+    if len(largest) < _FEWEST:
         return []
     others = [name for name in names if name not in set(largest)]
     doubts = []
@@ -135,6 +137,25 @@ def doubts_of_names(names: Sequence[str]) -> list[str]:
             f"{'a slice' if len(others) == 1 else 'slices'}: move away what is none"
         )
     return doubts + _doubts_of_series(largest)
+
+
+def numbered_series(names: Sequence[str]) -> tuple[str, str] | None:
+    """The first and the last of names that count on in one number, as those of slices do; None of others.
+
+    All are alike but for the numbers in them, of which one goes on in equal steps, with gaps at most.
+
+    Args:
+        names: of files, with suffix.
+    """
+    if len(names) < _FEWEST or len({_NUMBER.sub("0", name.casefold()) for name in names}) > 1:
+        return None
+    if not _NUMBER.search(_stem(names[0])):
+        return None
+    numbers = _counting(names)
+    if len(set(numbers)) < len(names) or _step(sorted(numbers))[1] < _LEAST_REGULAR:
+        return None
+    ordered = sorted(zip(numbers, names, strict=True))
+    return ordered[0][1], ordered[-1][1]
 
 
 def _doubts_of_series(names: Sequence[str]) -> list[str]:

@@ -49,7 +49,9 @@ class _Cell:
     key: str  # by which it is sorted
 
 
-def write_scans_page(path: Path, title: str, entries: Sequence[ScanEntry], total: int) -> None:
+def write_scans_page(
+    path: Path, title: str, entries: Sequence[ScanEntry], total: int, overall: Sequence[str] = ()
+) -> None:
     """Write the page; it needs no network, and the pictures beside it.
 
     Args:
@@ -57,6 +59,7 @@ def write_scans_page(path: Path, title: str, entries: Sequence[ScanEntry], total
         title: of the page.
         entries: of the scans that ended.
         total: number of all scans, also those that wait.
+        overall: what was found of all scans together, in sentences without their full stops.
     """
     columns = [name for name in dict.fromkeys(name for one in entries for name in one.row) if name not in _LEFT_OUT]
     folder = files("pipeline.report") / "page"
@@ -73,6 +76,7 @@ def write_scans_page(path: Path, title: str, entries: Sequence[ScanEntry], total
         failed=sum(one.row["status"] == "failed" for one in entries),
         waiting=total - len(entries),
         total=total,
+        overall=[f"{said[:1].upper()}{said[1:]}." for said in overall],
     )
     write_text(path, page)
 

@@ -26,7 +26,7 @@ from pipeline.workflows.bundle_workflow import run_config
 from pipeline.workflows.model_file import TrainedModel
 from tests.images.microscope.bars import one_line
 from tests.workflows.export.cases import trained_model, write_checkpoint
-from tests.workflows.scan.files import settings_of
+from tests.workflows.scan.files import scans_table, settings_of
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 CPU = torch.device("cpu")
@@ -221,7 +221,7 @@ def test_the_dice_of_an_evaluation_is_that_of_the_mask_of_a_segmentation(tmp_pat
         run_config("inference", input=scans, output_dir=str(out / "masks"), **common)
         scores = pd.read_csv(out / "scores" / "per_image.csv").set_index("name")
         asked = "thin pores" if sentences else "pore"
-        assert set(scores["prompt"]) == set(pd.read_csv(out / "scans" / "scans.csv")["prompt"]) == {asked}
+        assert set(scores["prompt"]) == set(scans_table(out / "scans")["prompt"]) == {asked}
         assert set(pd.read_csv(out / "masks" / "porosity.csv")["prompt"]) == {asked}
         assert json.loads((out / "scores" / "summary.json").read_text())["sentences"] is sentences
         for name in images:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline.images import open_stack
-from pipeline.images.folders import doubts_of_names
+from pipeline.images.folders import doubts_of_names, numbered_series
 
 
 def numbered(form: str, numbers: list[float]) -> list[str]:
@@ -56,3 +56,15 @@ def test_a_stack_with_a_hole_is_opened_with_a_warning(tmp_path: Path, caplog: py
     with caplog.at_level("WARNING", "vlsenet"):
         assert len(open_stack(tmp_path)) == 3
     assert f"{tmp_path}: 1 slice seems to be missing" in caplog.text
+
+
+def test_a_series_counts_on_in_one_number() -> None:
+    assert numbered_series(numbered("s_{}.tif", [10, 2, 3, 4])) == ("s_2.tif", "s_10.tif")
+    assert numbered_series(numbered("2024_z{:03d}.ome.tif", [0, 5, 10, 15])) == (
+        "2024_z000.ome.tif",
+        "2024_z015.ome.tif",
+    )
+    assert numbered_series(numbered("s_{}.tif", [1, 2])) is None
+    assert numbered_series(["a.tif", "b.tif", "c.tif"]) is None
+    assert numbered_series(numbered("rock_{}.tif", [17, 5, 86, 41, 3])) is None
+    assert numbered_series(["s1.tif", "s2.tif", "s2.png", "s3.tif"]) is None

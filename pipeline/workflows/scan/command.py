@@ -27,7 +27,7 @@ from pipeline.wording import printable
 from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks, ToldFailure, is_known_to_all
-from pipeline.workflows.scan.finished import refuse_own_input, warn_of_folder, without_results
+from pipeline.workflows.scan.finished import ask_for_stack, refuse_own_input, warn_of_folder, without_results
 from pipeline.workflows.scan.request import ScanSettings
 from pipeline.workflows.scan.results import (
     FIGURES,
@@ -105,6 +105,7 @@ class ScanCommand:
             if folder.is_dir() and not is_zarr(folder):
                 self._ranks.first_does(lambda: warn_of_folder(folder, self._folder, self._settings.stack))
             if scans:
+                self._ranks.first_does(lambda: ask_for_stack(Path(self._path), scans))
                 problems = self._folder_of(scans)
             else:
                 if self._pool:
@@ -135,7 +136,7 @@ class ScanCommand:
 
     def _folder_of(self, scans: list[Path]) -> list[str]:
         """Segment each scan; returns the problems, one line each."""
-        table = ScansTable(self._folder, scans)
+        table = ScansTable(self._folder, scans, self._settings.names)
         self._ranks.first_does(lambda: self._check_folders(scans, table))
         try:
             for done in self._by_workers(scans, table) if self._pool else self._one_after_the_other(scans, table):
@@ -149,6 +150,8 @@ class ScanCommand:
         shown = "porosity" if self._settings.names == (PORE,) else "area fractions"
         there = f"{self._folder / SUMMARY}, {self._folder / PAGE}"
         logger.info("%s of %d scans: %s", shown, len(scans) - len(problems), there)
+        for one in table.overall:
+            logger.info("%s", one.said)
         return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
 
     def _ended(self, done: Done, scans: list[Path], table: ScansTable) -> None:

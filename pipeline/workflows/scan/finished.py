@@ -18,9 +18,10 @@ from typing import Any
 from pipeline.data.pairs import is_part_of_data_set
 from pipeline.engine import Journal
 from pipeline.errors import UserError
-from pipeline.images.folders import subfolders_with_images
+from pipeline.images import open_image
+from pipeline.images.folders import numbered_series, subfolders_with_images
 from pipeline.phases import PORE
-from pipeline.wording import some_of
+from pipeline.wording import printable, some_of
 from pipeline.workflows.scan.results import FIGURES, FILES, JOURNAL, MANIFEST, STORE, expected_files, result_files
 
 logger = logging.getLogger("vlsenet")
@@ -117,6 +118,34 @@ def warn_of_folder(folder: Path, output: Path, stack: bool) -> None:
     if names := [f"{path.name}/" for path in inside]:
         hold, them = ("holds images and is", "that folder") if len(names) == 1 else ("hold images and are", "each")
         logger.warning("%s: %s %s not segmented; give %s by itself", folder, some_of(names), hold, them)
+
+
+def ask_for_stack(folder: Path, scans: Sequence[Path]) -> None:
+    """Ask, in the log, whether the scans of a folder are the slices of one volume, where they look like it."""
+    series = numbered_series([path.name for path in scans])
+    if series is None or (size := _common_size(scans)) is None:
+        return
+    logger.warning(
+        "%s: %d images of %d x %d pixels, numbered from %s to %s: are these the slices of one volume? With --stack "
+        "they are segmented as one, with its pores and their connections in space. If not, leave it as it is: each is "
+        "segmented as a scan of its own",
+        folder,
+        len(scans),
+        *reversed(size),
+        *(printable(name) for name in series),
+    )
+
+
+def _common_size(scans: Sequence[Path]) -> tuple[int, int] | None:
+    """Height and width of the first, the middle and the last (px), if they have the same, and hold one image each."""
+    sizes = set()
+    for path in (scans[0], scans[len(scans) // 2], scans[-1]):
+        try:
+            with open_image(path) as source:
+                sizes.add(source.shape)
+        except UserError:  # told when it is segmented
+            return None
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def _holds_results(folder: Path) -> bool:

@@ -14,12 +14,16 @@ import pandas as pd
 
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.phases import PORE
 from pipeline.report.scans_page import PAGE_MARK, ScanEntry, write_scans_page
 from pipeline.wording import printable
+from pipeline.workflows.scan.overall import INTERVAL, OverallFraction, overall_fractions
 from pipeline.workflows.scan.results import MANIFEST, OVERVIEW, PHASES, POROSITY, REPORT, THUMBNAIL
 
 SUMMARY, PAGE = "scans.csv", "scans.html"
 SEGMENTED, FAILED = "segmented", "failed"
+#: status of the last row of the table, which is about all scans together
+OVERALL = "all"
 #: table and page take at most this share of the time: there may be many thousand scans
 _SHARE = 0.05
 
@@ -30,10 +34,12 @@ class ScansTable:
     Args:
         folder: of all results.
         scans: in their order.
+        phases: that are asked for.
     """
 
-    def __init__(self, folder: Path, scans: Sequence[Path]) -> None:
+    def __init__(self, folder: Path, scans: Sequence[Path], phases: Sequence[str] = (PORE,)) -> None:
         self._folder, self._scans = folder, list(scans)
+        self._columns = ["porosity"] if tuple(phases) == (PORE,) else list(phases)
         self.results = [folder / name for name in folders_of(self._scans)]
         self._rows: dict[int, dict[str, Any]] = {}
         self._next = 0.0
@@ -73,13 +79,21 @@ class ScansTable:
             self._next = time.monotonic() + (time.monotonic() - now) / _SHARE
         return row
 
+    @property
+    def overall(self) -> list[OverallFraction]:
+        """The area fractions of all scans that were segmented, together; empty with fewer than two."""
+        return overall_fractions([row for row in self._rows.values() if row["status"] == SEGMENTED], self._columns)
+
     def write(self) -> None:
         """Write both."""
-        rows = dict(sorted(self._rows.items()))
+        rows, overall = dict(sorted(self._rows.items())), self.overall
+        last = [_overall_row(overall)] if overall else []
         with atomic_path(self._folder / SUMMARY) as partial:
-            pd.DataFrame(list(rows.values())).convert_dtypes().to_csv(partial, index=False, float_format="%.6f")
+            table = pd.DataFrame([*rows.values(), *last]).convert_dtypes()
+            table.to_csv(partial, index=False, float_format="%.6f")
         entries = [self._entry(number, row) for number, row in rows.items()]
-        write_scans_page(self._folder / PAGE, self._folder.absolute().name, entries, len(self._scans))
+        said = [one.said for one in overall]
+        write_scans_page(self._folder / PAGE, self._folder.absolute().name, entries, len(self._scans), said)
 
     def _entry(self, number: int, row: Mapping[str, Any]) -> ScanEntry:
         folder = self.results[number]
@@ -147,6 +161,16 @@ def _row(folder: Path) -> dict[str, Any]:
         "pixel_size_nm": summary["pixel_size_nm"],
         **made,
     }
+
+
+def _overall_row(overall: Sequence[OverallFraction]) -> dict[str, Any]:
+    """The last row of the table, in its columns."""
+    row: dict[str, Any] = {"scan": f"all {overall[0].scans} scans", "status": OVERALL}
+    for one in overall:
+        of_phase = "" if one.name == "porosity" else f"{one.name}: "
+        low, high = one.interval
+        row |= {one.name: one.fraction, f"{of_phase}interval_95_low": low, f"{of_phase}interval_95_high": high}
+    return {**row, "interval_95_is_of": INTERVAL, "rock_pixels": overall[0].rock_pixels}
 
 
 def _phase_columns(summary: Mapping[str, Any]) -> dict[str, Any]:

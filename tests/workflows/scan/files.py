@@ -6,6 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from pipeline.workflows import PredictionSettings, ScanSettings
 from pipeline.workflows.items import Prompts
 
@@ -24,3 +26,9 @@ def settings_of(prompt: Prompts = "pore", threshold: float | tuple[float, ...] =
     others = {name: value for name, value in given.items() if name not in names}
     thresholds = (threshold,) if isinstance(threshold, float) else threshold
     return ScanSettings(prompt, thresholds, engine, **others)
+
+
+def scans_table(folder: Path) -> pd.DataFrame:
+    """The rows of `scans.csv` that are about a scan each."""
+    table = pd.read_csv(folder / "scans.csv")
+    return table[table["status"] != "all"].dropna(axis="columns", how="all")

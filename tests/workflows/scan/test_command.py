@@ -25,7 +25,7 @@ from pipeline.workflows import Ranks, ScanCommand
 from pipeline.workflows.model_file import TrainedModel
 from tests.paths import CONFIGS
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scan.files import files, settings_of
+from tests.workflows.scan.files import files, scans_table, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
     folder = tmp_path / "out"
     with pytest.raises(UserError, match=r"1 of 3 scans were not segmented:\n.*broken\.tif"):
         command(scans, folder, model, stack=False).run()
-    table = pd.read_csv(folder / "scans.csv").set_index("scan")
+    table = scans_table(folder).set_index("scan")
     assert "broken.tif" in table.problem["broken.tif"]
     for name in table.index.drop("broken.tif"):
         results = folder / Path(name).stem
@@ -74,12 +74,17 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
         assert (results / "manifest.json").exists()
     text = (folder / "scans.csv").read_text().splitlines()
     column = text[0].split(",").index("rock_pixels")
-    assert {line.split(",")[column] for line in text[1:]} == {"84000", ""}  # counts are whole numbers
+    assert {line.split(",")[column] for line in text[1:]} == {"84000", "168000", ""}  # counts are whole numbers
+    overall = pd.read_csv(folder / "scans.csv").iloc[-1]
+    assert (overall["scan"], overall["status"]) == ("all 2 scans", "all")
+    assert overall["porosity"] == pytest.approx(table.porosity.mean(), abs=2e-6)  # they have one size
+    assert overall["interval_95_low"] <= overall["porosity"] <= overall["interval_95_high"]
+    assert "Porosity of all 2 scans together" in (folder / "scans.html").read_text()
     (scans / "broken.tif").unlink()
     caplog.set_level("INFO", logger="vlsenet")
     command(scans, folder, model, stack=False).run()
     assert caplog.text.count("already segmented") == 2
-    assert len(pd.read_csv(folder / "scans.csv")) == 2
+    assert len(scans_table(folder)) == 2
     with pytest.raises(UserError, match=r"(?s)2 of 2 .*other settings: threshold"):
         command(scans, folder, model, stack=False, threshold=0.3).run()
 
@@ -91,7 +96,7 @@ def test_results_among_the_scans_are_no_scans(slices: Path, tmp_path: Path, mode
     command(scans / "s0.png", scans, model).run()
     caplog.set_level("INFO", logger="vlsenet")
     command(scans, tmp_path / "out", model).run()
-    assert pd.read_csv(tmp_path / "out" / "scans.csv").scan.to_list() == ["s0.png"]
+    assert scans_table(tmp_path / "out").scan.to_list() == ["s0.png"]
     assert "skipped, as results of a segmentation: overview.png" in caplog.text
 
 
@@ -175,7 +180,7 @@ def test_what_mlflow_did_not_take_is_sent_by_the_same_command(
         command(slices, tmp_path / "all", model, uri=uri).run()
     assert len(asked) == 1
     assert caplog.text.count("did not accept") == 1
-    table = pd.read_csv(tmp_path / "all" / "scans.csv")
+    table = scans_table(tmp_path / "all")
     assert table.porosity.notna().all()
     assert "problem" not in table
     outbox._failed.clear()  # half a minute later
@@ -243,7 +248,7 @@ def test_each_scan_has_a_folder_of_its_own(slices: Path, tmp_path: Path, model: 
     for name in names:
         picture.save(scans / name)
     command(scans, tmp_path / "out", model).run()
-    table = pd.read_csv(tmp_path / "out" / "scans.csv").set_index("scan")
+    table = scans_table(tmp_path / "out").set_index("scan")
     assert sorted(table.index) == sorted(names)
     assert table.results.is_unique
     for name in names:
@@ -296,7 +301,7 @@ def test_two_processes_give_the_bytes_of_one_and_a_bad_scan_ends_neither(tmp_pat
     two = subprocess.run(words, timeout=240, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert two.returncode == 1, two.stderr[-3000:]
     assert two.stderr.count("error: 1 of 2 scans were not segmented") == 1, two.stderr[-3000:]
-    assert pd.read_csv(tmp_path / "two" / "scans.csv").status.to_list() == ["failed", "segmented"]
+    assert scans_table(tmp_path / "two").status.to_list() == ["failed", "segmented"]
     assert two.stdout.count("porosity") == 1
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -319,6 +324,6 @@ def test_a_name_that_is_no_text_does_not_stop_the_others(slices: Path, tmp_path:
         pytest.skip("this file system takes names of UTF-8 only")
     with pytest.raises(UserError, match=r"(?s)1 of 2 .*bad\\xff\.png: its name is not UTF-8 text.*rename it"):
         command(scans, tmp_path / "out", model, stack=False).run()
-    table = pd.read_csv(tmp_path / "out" / "scans.csv").set_index("scan")
+    table = scans_table(tmp_path / "out").set_index("scan")
     assert "rename it" in table.problem["bad\\xff.png"]
     assert table.results["good.png"] == "good"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import zarr
+from PIL import Image
 
 from pipeline.errors import UserError
-from pipeline.workflows.scan.finished import refuse_foreign, refuse_own_input, warn_of_folder
+from pipeline.workflows.scan.finished import ask_for_stack, refuse_foreign, refuse_own_input, warn_of_folder
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "pores.csv", "report.html", "figures/chord_lengths.png"])
@@ -116,3 +118,32 @@ def test_figures_of_results_among_the_scans_are_no_news(tmp_path: Path, caplog: 
     (tmp_path / "figures" / "shapes.png").write_text("")
     warn_of_folder(tmp_path, tmp_path / "out", stack=False)
     assert not caplog.messages
+
+
+def pictures(folder: Path, sizes: dict[str, tuple[int, int]]) -> list[Path]:
+    for name, size in sizes.items():
+        Image.fromarray(np.zeros(size, np.uint8)).save(folder / name)
+    return [folder / name for name in sizes]
+
+
+def test_numbered_images_of_one_size_may_be_a_stack(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    scans = pictures(tmp_path, {f"slice_{number:03d}.png": (30, 40) for number in (7, 8, 9, 10)})
+    ask_for_stack(tmp_path, scans)
+    (line,) = caplog.messages
+    assert "4 images of 40 x 30 pixels, numbered from slice_007.png to slice_010.png" in line
+    assert "With --stack they are segmented as one" in line
+    assert "If not, leave it as it is" in line
+    assert "\n" not in line
+
+
+def test_other_folders_are_not_asked_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    same = (30, 40)
+    ask_for_stack(tmp_path, pictures(tmp_path, {"a.png": same, "b.png": same, "c.png": same}))
+    ask_for_stack(tmp_path, pictures(tmp_path, {"s1.png": same, "s2.png": same}))
+    ask_for_stack(tmp_path, pictures(tmp_path, {"s1.png": same, "s2.png": same, "s3.png": (30, 41)}))
+    ask_for_stack(tmp_path, pictures(tmp_path, {"s1.png": same, "s2.png": same, "other3.png": same}))
+    ask_for_stack(tmp_path, pictures(tmp_path, {"r17.png": same, "r5.png": same, "r86.png": same, "r41.png": same}))
+    broken = pictures(tmp_path, {"t1.png": same, "t2.png": same, "t3.png": same})
+    broken[0].write_bytes(b"no picture")
+    ask_for_stack(tmp_path, broken)
+    assert caplog.messages == []

@@ -21,7 +21,7 @@ from pipeline.phases import Phase
 from pipeline.workflows import Ranks, ScanCommand, ScanSegmentation, asked_prompts, chosen_phases
 from pipeline.workflows.model_file import TrainedModel
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scan.files import files, settings_of
+from tests.workflows.scan.files import files, scans_table, settings_of
 from tests.workflows.scan.phase_models import GREY, NAMES, ByGrey, phases_model
 
 #: the grey values reach the network as they are, whatever is around them
@@ -213,7 +213,11 @@ def test_a_folder_of_scans_has_columns_for_each_phase(tmp_path: Path, model: Tra
     )
     uri = f"sqlite:///{tmp_path}/runs.db"
     ScanCommand(str(tmp_path / "scans"), str(tmp_path / "out"), model, settings, None, Ranks(), False, uri).run()
-    table = pd.read_csv(tmp_path / "out" / "scans.csv").set_index("scan")
+    overall = pd.read_csv(tmp_path / "out" / "scans.csv").iloc[-1]
+    table = scans_table(tmp_path / "out").set_index("scan")
+    for phase in ("pore", "silt grain"):  # the scans are of one size
+        assert overall[phase] == pytest.approx(table[phase].mean(), abs=2e-6)
+        assert overall[f"{phase}: interval_95_low"] <= overall[phase]
     for seed in (0, 1):
         expected = (made_image(seed)[1] == 2).mean()
         assert table["silt grain"][f"s{seed}.tif"] == pytest.approx(expected, abs=0.005)

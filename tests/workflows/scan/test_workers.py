@@ -23,7 +23,7 @@ from pipeline.workflows import Ranks, ScanCommand
 from tests.cluster import slurm_on_loopback
 from tests.paths import ROOT
 from tests.workflows.export.cases import trained_model
-from tests.workflows.scan.files import files, settings_of
+from tests.workflows.scan.files import files, scans_table, settings_of
 
 
 def dask(*words: str) -> subprocess.Popen[bytes]:
@@ -98,7 +98,7 @@ def test_a_killed_worker_and_a_bad_scan_change_no_byte_of_the_others(tmp_path: P
             command(tmp_path / "alone").run()
     finally:
         torch.set_num_threads(threads)
-    tables = [pd.read_csv(folder / "scans.csv").set_index("scan") for folder in (out, tmp_path / "alone")]
+    tables = [scans_table(folder).set_index("scan") for folder in (out, tmp_path / "alone")]
     same = ["status", "porosity", "interval_95_low", "interval_95_high", "rock_pixels"]
     pd.testing.assert_frame_equal(tables[0][same], tables[1][same])
     assert tables[0].status.to_dict() == {"broken.tif": "failed", **{f"s{n}.png": "segmented" for n in range(4)}}
@@ -154,6 +154,6 @@ def test_jobs_of_slurm_one_of_which_is_cancelled(tmp_path: Path, monkeypatch: py
             ended.set()
             canceller.join()
     assert len(cancelled) == 1
-    table = pd.read_csv(out / "scans.csv")
+    table = scans_table(out)
     assert table.status.to_list() == ["segmented"] * 4
     assert table.worker.str.contains("SLURMCluster").all()
