@@ -146,7 +146,7 @@ def _scans(folder: Path) -> dict[str, Any]:
 
 def _scans_lines(facts: Mapping[str, Any]) -> Lines:
     rows = [row for row in facts["scans"] if row.get("status") != "all"]
-    overall = next((row for row in facts["scans"] if row.get("status") == "all"), {})
+    overall: Mapping[str, str] = next((row for row in facts["scans"] if row.get("status") == "all"), {})
     failed = [row["scan"] for row in rows if row.get("problem")]
     lines = [("scans", f"{len(rows) - len(failed)} of {len(rows)} segmented")]
     porosities = [float(row["porosity"]) for row in rows if row.get("porosity")]
