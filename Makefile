@@ -35,9 +35,10 @@ lint: .venv/installed ## style, types
 generated: .venv/installed ## write the options, as declared, into configs and guides
 	$(BIN)/python -m pipeline.options.generated
 
-docs: .venv/installed ## the documentation site in build/docs, from the guides and docstrings; a warning is an error
+# DOCS_OPTIONS="-D nb_execution_mode=off" leaves the tutorials unrun
+docs: .venv/installed ## the documentation site in build/docs, with tutorials run and reports; a warning is an error
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+	$(BIN)/python -m sphinx -q -W --keep-going $(DOCS_OPTIONS) -b html docs build/docs
 	@echo "open build/docs/index.html"
 
 benchmark: .venv/installed ## VLSE-Net against U-Net, and the ways to run inference (some minutes)

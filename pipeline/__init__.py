@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline.api.segmentation_result import Segmentation
     from pipeline.errors import FileProblem, UserError
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: each public name, and the module that has it; `measure` is the package of that name, which can be called
 _HOME = {

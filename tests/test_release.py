@@ -1,0 +1,34 @@
+"""One version everywhere, and a citation file that says what it must."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import yaml
+
+import pipeline
+from tests.paths import CONFIGS, ROOT
+
+
+def test_all_files_have_the_version_of_the_package() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    metadata = json.loads((CONFIGS / "metadata.json").read_text())
+    versions = {
+        "CITATION.cff": citation["version"],
+        "metadata.json": metadata["version"],
+        "its requirements": metadata["required_packages_version"]["vlsenet"],
+    }
+    assert versions == dict.fromkeys(versions, pipeline.__version__)
+    assert pipeline.__version__ in metadata["changelog"]
+
+
+def test_the_citation_has_what_its_schema_needs() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation.keys() >= {"cff-version", "message", "title", "authors", "date-released", "license"}
+    for reference in citation["references"]:
+        assert reference.keys() >= {"type", "title", "authors"}
+        assert re.fullmatch(r"10\.\d{4,}/\S+", reference.get("doi", "10.1234/none"))
+    titles = " ".join(reference["title"] for reference in citation["references"])
+    assert "VLSE-Net" in titles
+    assert "MONAI" in titles
