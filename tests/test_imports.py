@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 from tests.paths import ROOT
@@ -114,3 +115,10 @@ def test_the_map_and_the_table_of_contributing_are_true() -> None:
     paths = re.findall(r"`([a-z_]+/[a-z_/0-9]+\.py)`", part)
     assert len(paths) > 20
     assert not [path for path in paths if not (PIPELINE / path).is_file() and not (ROOT / path).is_file()]
+
+
+def test_no_name_that_is_loaded_late_is_also_a_module() -> None:
+    """Importing the module would put it in the place of the name."""
+    for package in ("workflows", "transforms"):
+        names = set(import_module(f"pipeline.{package}").__all__)
+        assert not names & {path.stem for path in (PIPELINE / package).iterdir()}

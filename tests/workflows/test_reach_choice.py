@@ -13,7 +13,7 @@ from pipeline.data import index_dataset
 from pipeline.data.phase_sizes import PhaseSizes
 from pipeline.errors import UserError
 from pipeline.phases import Phase
-from pipeline.workflows.chosen_reach import AUTO, chosen_reach, usual_reach
+from pipeline.workflows.reach_choice import AUTO, chosen_reach, usual_reach
 from tests.paths import SHARED
 
 PATCH = 192
