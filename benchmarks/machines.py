@@ -1,14 +1,16 @@
-"""Many scans on the workers of a Dask cluster: time, overhead, bytes, kills, and the memory of the scheduler.
+"""Many scans and trainings on the workers of a Dask cluster: time, overhead, bytes, kills, memory of the scheduler.
 
-    python benchmarks/machines.py                                      # 64 scans; half an hour on two cores
-    python benchmarks/machines.py --scans 6 --side 300 --kills 2 --tasks 2000        # some minutes
+    python benchmarks/machines.py                                      # 64 scans; a quarter of an hour on two cores
+    python benchmarks/machines.py --parts trainings
+    python benchmarks/machines.py --scans 6 --side 300 --kills 2 --tasks 2000 --trainings 2        # some minutes
 
-Writes its own scans and an untrained model, into a folder that is removed afterwards. Workers are warm: start-up and
-imports are timed apart. All processes use one thread.
+Writes its own scans, data and an untrained model, into a folder that is removed afterwards. Workers for scans are warm:
+start-up and imports are timed apart. All processes use one thread.
 
 workers    the folder by one process, and by 1 and 2 workers: time, overhead for each scan, are the bytes the same?
 kills      two workers, one of which is killed with SIGKILL at random moments and started again: is anything lost,
            doubled or changed?
+trainings  a grid of tiny trainings, one process after the other, and by 1 and 2 workers: time, the same weights?
 tasks      the scheduler with many tasks that do nothing: memory and tasks per second; client and workers are in the
            same process
 """
@@ -17,23 +19,23 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import random
-import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
+import psutil
 import torch
 from _memory import alone, resident_peak
 from _scan_data import TINY, hashes, write_model
 from _timing import machine, write_json
+from _trainings import Grid
 from PIL import Image
 
 from pipeline.cluster import Pool, in_tasks
@@ -43,7 +45,7 @@ from pipeline.workflows import PredictionSettings, Ranks, ScanCommand, ScanSetti
 from pipeline.workflows.scan.results import JOURNAL
 from pipeline.workflows.scan.scan_task import LOG
 
-PARTS = ("workers", "kills", "tasks")
+PARTS = ("workers", "kills", "trainings", "tasks")
 
 
 class Benchmark:
@@ -59,6 +61,8 @@ class Benchmark:
         self._scans = folder / "scans"
         self._scans.mkdir()
         side = options.side
+        if not {"workers", "kills"} & set(options.parts.split(",")):
+            return
         for number in range(options.scans):
             Image.fromarray(generate((side, side), seed=number).image).save(self._scans / f"scan{number:03d}.png")
         write_model(folder / "model.pt", "unet", TINY)
@@ -93,10 +97,10 @@ class Benchmark:
 
             def kill() -> None:
                 while len(killed) < kills and not ended.wait(draw.uniform(0.2, 1.0) * every):
-                    pids = list(client.run(os.getpid, on_error="ignore").values())
-                    if pids and isinstance(pid := draw.choice(pids), int):
-                        killed.append(pid)
-                        os.kill(pid, signal.SIGKILL)
+                    if workers := _processes_of_workers():
+                        victim = draw.choice(workers)
+                        killed.append(victim.pid)
+                        victim.kill()
 
             killer = threading.Thread(target=kill)
             killer.start()
@@ -113,6 +117,25 @@ class Benchmark:
             flush=True,
         )
         return {"kills": len(killed), "begun_again": repeated, "seconds": seconds, "whole": bool(whole), "same": same}
+
+    def trainings(self) -> dict[str, Any]:
+        """The grid of trainings."""
+        count = self._options.trainings
+        grid = Grid(self._folder, count)
+        found: dict[str, Any] = {}
+        pools = {"one_process": Pool(), "workers_1": Pool(workers=1), "workers_2": Pool(workers=2)}
+        for name, pool in pools.items():
+            with redirect_stdout(StringIO()):
+                seconds = grid.run(name, pool)
+            same = grid.hashes(name) == grid.hashes("one_process")
+            found[name] = {"seconds": seconds, "same": same}
+            print(
+                f"{name}: {seconds:.1f} s for {count} trainings "
+                f"({found['one_process']['seconds'] / seconds:.2f} times as fast); "
+                f"weights {'the same' if same else 'DIFFER'}",
+                flush=True,
+            )
+        return found
 
     def tasks(self) -> dict[str, Any]:
         """The scheduler's memory."""
@@ -168,6 +191,16 @@ def _warm_workers(count: int) -> Iterator[tuple[Any, float]]:
         yield client, time.perf_counter() - started
 
 
+def _processes_of_workers() -> list[psutil.Process]:
+    """Also those that just start, which no scheduler knows yet."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
 def _import() -> None:
     import pipeline.workflows  # noqa: F401
 
@@ -189,12 +222,13 @@ def _do_nothing(count: int) -> dict[str, Any]:
 def main(words: Sequence[str] | None = None) -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", default=",".join(PARTS), help="some of workers,kills,tasks")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"some of {','.join(PARTS)}")
     parser.add_argument("--scans", type=int, default=64)
-    parser.add_argument("--side", type=int, default=1024, help="of each scan (px)")
+    parser.add_argument("--side", type=int, default=512, help="of each scan (px)")
     parser.add_argument("--report", action="store_true", help="also measure pores and write reports")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--every", type=float, default=8.0, help="longest time between two kills (s)")
+    parser.add_argument("--trainings", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the numbers to this file")
