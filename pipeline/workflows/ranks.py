@@ -25,6 +25,8 @@ logger = logging.getLogger("vlsenet")
 
 #: how long a process waits for the others; a share of a large scan may take days longer than another
 _PATIENCE = timedelta(days=30)
+#: how long all of them may take to start: one that died before may not keep the others waiting
+_JOINING = timedelta(minutes=15)
 
 
 class OtherProcessFailed(SystemExit):
@@ -89,12 +91,16 @@ class Ranks:
         Args:
             device: of the tensors that are exchanged. The CPU also if a network runs on GPUs, but only a few lists
                 and numbers are exchanged.
+
+        Raises:
+            UserError: not all of them have come.
         """
         if self.count == 1:
             yield
             return
         backend = "cpu:gloo,cuda:nccl" if torch.device(device).type == "cuda" else "gloo"
-        dist.init_process_group(backend, rank=self.rank, world_size=self.count, timeout=_PATIENCE)
+        store = dist.PrefixStore("default_pg", self._store_of_all())
+        dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.count, timeout=_PATIENCE)
         try:
             yield
         except UserError as error:
@@ -104,6 +110,20 @@ class Ranks:
             raise
         finally:
             dist.destroy_process_group()
+
+    def _store_of_all(self) -> dist.Store:
+        """Where the processes find each other; when this returns, all are there."""
+        try:
+            store, _, _ = next(dist.rendezvous("env://", self.rank, self.count, timeout=_JOINING))
+            store.set(f"vlsenet/{self.rank}", "here")
+            store.wait([f"vlsenet/{rank}" for rank in range(self.count)], _JOINING)
+        except RuntimeError as error:
+            raise UserError(
+                f"not all of the {self.count} processes came within {_JOINING.total_seconds() / 60:.0f} min; look at "
+                "what the others say, and run the same command again to resume"
+            ) from error
+        store.set_timeout(_PATIENCE)
+        return store
 
     def wait(self) -> None:
         """Return when all processes have reached this point."""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import socket
+from datetime import timedelta
+
 import pytest
 import torch
 import torch.distributed as dist
 
 from pipeline.errors import UserError
-from pipeline.workflows import Ranks
+from pipeline.workflows import Ranks, ranks
 from pipeline.workflows.ranks import ToldFailure, is_known_to_all
 
 
@@ -64,3 +67,16 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     assert Ranks(5, 8, 1, 4).device() == torch.device("cuda", 1)
     with pytest.raises(UserError, match="--nproc_per_node 2"):
         Ranks(2, 4, 2, 4).device()
+
+
+def test_one_that_never_comes_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have died while it was imported, which torchrun on another machine does not tell."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(port))
+    monkeypatch.setattr(ranks, "_JOINING", timedelta(seconds=1))
+    with pytest.raises(UserError, match="not all of the 2 processes came"), Ranks(0, 2).joined():
+        pass
+    assert not dist.is_initialized()
