@@ -3,12 +3,18 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from pipeline.annotations.session import LabelSession
+from pipeline.engine.journal import Journal
 from pipeline.experiments.record import locked
 from pipeline.locks import take_lock
+from pipeline.workflows.checkpoints import TrainingCheckpoints
 
 
 def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
@@ -20,17 +26,46 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     files[1].close()
 
 
+def _of_a_run(folder: Path) -> None:
+    with locked(folder / "lock") as descriptor:
+        assert descriptor is not None
+
+
+def _of_a_scan(folder: Path) -> None:
+    with closing(Journal.open(folder / "journal", {"scan": "a"})) as journal:
+        assert not journal.entries()
+
+
+def _of_a_training(folder: Path) -> None:
+    checkpoints = TrainingCheckpoints(str(folder / "checkpoints"), dict, {}, {})
+    checkpoints.lock()
+    checkpoints.unlock()
+
+
+def _of_labels(folder: Path) -> None:
+    (folder / "images").mkdir(exist_ok=True)
+    Image.new("L", (20, 20)).save(folder / "images" / "a.png")
+    with LabelSession(folder) as session:
+        assert session.images
+
+
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+@pytest.mark.parametrize("begun", [_of_a_run, _of_a_scan, _of_a_training, _of_labels])
 def test_a_file_system_without_locks_is_no_other_process(
-    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    code: int,
+    begun: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """Work is done there, with one warning."""
+
     def fails(descriptor: int, operation: int) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", fails)
     for _ in range(2):
-        with locked(tmp_path / "lock") as descriptor:
-            assert descriptor is not None
+        begun(tmp_path)
     (warning,) = [record.getMessage() for record in caplog.records]
     assert str(tmp_path) in warning
     assert os.strerror(code) in warning

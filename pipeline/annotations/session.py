@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from pathlib import Path
@@ -18,6 +17,7 @@ from pipeline.images import is_image, open_only_image, stem_of
 from pipeline.images.folders import images_in
 from pipeline.images.formats import is_zarr
 from pipeline.label_values import REST_NAMES, UNLABELLED_NAME, label_values
+from pipeline.locks import take_lock
 from pipeline.phases import PORE
 from pipeline.wording import some_of
 
@@ -164,11 +164,9 @@ def _locked(path: Path, root: Path) -> int | None:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise write_error(path, error) from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+    if not take_lock(file, str(root)):
         os.close(file)
-        raise UserError(f"{root}: another window is labelling this data set; close it first") from error
+        raise UserError(f"{root}: another window is labelling this data set; close it first")
     return file
 
 
