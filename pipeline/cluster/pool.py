@@ -141,9 +141,11 @@ class Pool:
                 return Client(scheduler_file=address, timeout=30)
             return Client(address, timeout=30)
         except (OSError, ValueError, TypeError) as error:
+            remedy = "start one by `dask scheduler`, and give the address that it prints, such as tcp://10.0.0.1:8786"
+            if address.startswith("tls"):
+                remedy = "with TLS, Dask's configuration must name the certificates (docs/guide/cluster.md)"
             raise UserError(
-                f"--scheduler {address}: no Dask scheduler answers there ({first_line(error)}); start one by "
-                "`dask scheduler`, and give the address that it prints, such as tcp://10.0.0.1:8786"
+                f"--scheduler {address}: no Dask scheduler answers there ({first_line(error)}); {remedy}"
             ) from error
 
     def _queue(self) -> Any:

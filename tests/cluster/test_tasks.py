@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 
 import distributed
@@ -16,6 +17,7 @@ from pipeline.errors import UserError
 
 _RELEASED = threading.Event()
 _BEGUN: list[int] = []
+_MEETING = threading.Barrier(3)
 
 
 def _halved(number: int) -> int:
@@ -35,6 +37,13 @@ def _listening() -> list[tuple[str, int]]:
 def _waits(number: int) -> None:
     _BEGUN.append(number)
     _RELEASED.wait(30)
+
+
+def _until(it_is_so: Callable[[], bool]) -> None:
+    """Wait for it, ten seconds at most."""
+    deadline = time.monotonic() + 10
+    while not it_is_so() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def test_tasks_keep_their_order_and_one_that_fails_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
@@ -69,9 +78,7 @@ def test_a_value_is_fetched_before_its_worker_can_die_with_it() -> None:
     with Pool(workers=1).opened(in_process=True) as client:
         ended = in_tasks(client, "number", _halved, [0, 1, 2])
         got = [next(ended)]
-        deadline = time.monotonic() + 10
-        while client.cluster.scheduler.tasks and time.monotonic() < deadline:
-            time.sleep(0.01)
+        _until(lambda: not client.cluster.scheduler.tasks)
         client.sync(client.cluster.workers[0].close, callback_timeout=20)
         got += ended
     assert [one.value for one in got] == [0, 0, 1]
@@ -119,6 +126,22 @@ def test_giving_up_does_not_wait_for_a_cluster_that_stands_still(monkeypatch: py
         ended.close()
         assert time.monotonic() - started < 30
     released.set()
+
+
+def _gpu(number: int) -> tuple[str, int]:
+    _MEETING.wait(30)  # so that each worker has one
+    return tasks.worker_name().split()[-1], tasks.own_gpu(3)
+
+
+def test_workers_of_one_machine_use_different_gpus_also_one_that_followed_another() -> None:
+    with Pool(workers=3).opened(in_process=True) as client:
+        for _ in range(2):
+            assert {done.value for done in in_tasks(client, "gpu", _gpu, range(3))} == {("0", 0), ("1", 1), ("2", 2)}
+            _until(lambda: not client.cluster.scheduler.tasks)
+            client.sync(client.cluster.workers[1].close, callback_timeout=20)
+            _until(lambda: len(client.nthreads()) == 2)
+            client.wait_for_workers(3, timeout=20)
+    assert tasks.own_gpu(1) == 0
 
 
 def test_no_scheduler_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
