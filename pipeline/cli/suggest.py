@@ -32,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
         model = load_model(checkpoint, "cuda:0" if torch.cuda.is_available() else "cpu")
         print(f"asking {checkpoint}{where} what to label next")
         found = suggest(Path(path), model, folder, options.count, min(options.side, 512), options.info_bar)
+    if not found:
+        return SUCCESS
     print("rank  uncertainty  image, x, y, width, height (px)")
     for rank, one in enumerate(found[:10], start=1):
         print(f"{rank:4}  {one.uncertainty:11.3f}  {one.image.name}, {one.x}, {one.y}, {one.width}, {one.height}")

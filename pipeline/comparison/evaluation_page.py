@@ -15,6 +15,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 import pipeline
 from pipeline.comparison.gallery import thumbnail
@@ -29,10 +30,10 @@ from pipeline.visual.figure import label_axes, new_figure, svg_uri
 PAGE = "report.html"
 #: images that are shown: the worst, from the middle, the best
 _WORST, _MIDDLE, _BEST = 3, 1, 1
-_SIZE = 8.0, 3.2  # inches
+_SIZE = 4.2, 3.2  # inches
 _DASH = "–"
-#: numbers from here on are counts
-_COUNTS = 10
+#: scores that are numbers of pores, not shares
+_COUNTED = ("betti0", "pores")
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,7 @@ class PhasePart:
 
     name: str
     sentences: list[str]
-    figure: str
-    figure_caption: str
+    figures: list[tuple[str, str]]
     scores: list[tuple[str, ...]]
     pictures: list[Shown]
     pictures_note: str
@@ -126,9 +126,14 @@ def _part(folder: Path, name: str, summary: Mapping[str, Any], table: pd.DataFra
     return PhasePart(
         name=name,
         sentences=_sentences(summary, name, several),
-        figure=svg_uri(_figure(ordered, true, found)),
-        figure_caption=f"Left: {'area of the phase' if several else 'porosity'} of each image, true and predicted; on "
-        "the line they are equal. Right: Dice of each image, sorted.",
+        figures=[
+            (
+                f"{'Area of the phase' if several else 'Porosity'} of each image, true and predicted; on the line they "
+                "are equal.",
+                svg_uri(_areas_figure(ordered, true, found)),
+            ),
+            ("Dice of each image, sorted.", svg_uri(_dice_figure(ordered))),
+        ],
         scores=_scores(summary),
         pictures=[one for one in shown if one.pictures],
         pictures_note=f"{len(places)} of {count}: the worst, one from the middle, and the best."
@@ -180,17 +185,21 @@ def _scores(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
         name = one.name if one.name in summary["mean"] else one.name.replace("porosity", "area")
         values = [summary[kind].get(name) for kind in ("mean", "std", "pooled")]
         if any(value is not None for value in values):
-            found.append((one.title, *map(_cell, values)))
+            cell = _count if any(part in name for part in _COUNTED) else _cell
+            found.append((one.title, *map(cell, values)))
     return found
 
 
 def _cell(value: Any) -> str:
-    """A cell as text: shares to four decimals, counts to one."""
+    """A cell as text: shares to four decimals."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return _DASH
-    if not isinstance(value, (float, np.floating)):
-        return str(value)
-    return f"{value:.4f}" if abs(value) < _COUNTS else f"{value:.1f}"
+    return f"{value:.4f}" if isinstance(value, (float, np.floating)) else str(value)
+
+
+def _count(value: float | None) -> str:
+    """A number of pores, or the mean of several: one decimal at most."""
+    return _DASH if value is None or math.isnan(value) else f"{value:.1f}".removesuffix(".0")
 
 
 def _shown(folder: Path, row: Mapping[str, Any], phase: str | None) -> Shown:
@@ -200,18 +209,26 @@ def _shown(folder: Path, row: Mapping[str, Any], phase: str | None) -> Shown:
     return Shown(str(row["name"]), _cell(row["dice"]), [(title, one) for title, one in found if one is not None])
 
 
-def _figure(table: pd.DataFrame, true: str, found: str) -> Figure:
-    """True against predicted share, and the Dice of each image; the table is sorted by it."""
+def _areas_figure(table: pd.DataFrame, true: str, found: str) -> Figure:
+    """True against predicted share of each image."""
     figure = new_figure(*_SIZE)
-    left, right = figure.subplots(1, 2)
+    axes = figure.subplots()
     most = 105 * max(float(table[[true, found]].max().max()), 0.01)
-    left.plot([0, most], [0, most], color="0.6", linewidth=1, zorder=1)
-    left.plot(100 * table[true], 100 * table[found], "o", color=as_float(BLUE), markersize=4, alpha=0.7)
-    left.set(xlim=(0, most), ylim=(0, most), aspect="equal")
-    label_axes(left, "true (%)", "predicted (%)")
-    right.plot(np.arange(1, len(table) + 1), table["dice"], "o", color=as_float(VERMILLION), markersize=4)
-    right.set_ylim(0, 1.02)
-    label_axes(right, "image, from the worst", "Dice")
+    axes.plot([0, most], [0, most], color="0.6", linewidth=1, zorder=1)
+    axes.plot(100 * table[true], 100 * table[found], "o", color=as_float(BLUE), markersize=4, alpha=0.7)
+    axes.set(xlim=(0, most), ylim=(0, most), aspect="equal")
+    label_axes(axes, "true (%)", "predicted (%)")
+    return figure
+
+
+def _dice_figure(table: pd.DataFrame) -> Figure:
+    """The Dice of each image; the table is sorted by it."""
+    figure = new_figure(*_SIZE)
+    axes = figure.subplots()
+    axes.plot(np.arange(1, len(table) + 1), table["dice"], "o", color=as_float(VERMILLION), markersize=4)
+    axes.set_ylim(0, 1.02)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    label_axes(axes, "image, from the worst", "Dice")
     return figure
 
 

@@ -7,6 +7,7 @@ in print and the same whatever the reader's fonts; pictures are WebP of bounded 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 
 from pipeline.engine import ScanStore
@@ -223,11 +224,17 @@ def write_report(path: Path, report: Report) -> None:
     )
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["whole_options"] = _whole_options
     environment.filters["webp"] = lambda data: data_uri("image/webp", data)
     environment.filters["svg"] = svg_uri
     # style and script are this package's, not a user's text
     page = environment.from_string(template).render(report=report, style=Markup(style), script=Markup(script))
     write_text(path, page)
+
+
+def _whole_options(text: str) -> Markup:
+    """Text in which no line ends within an option of a command, such as --output_dir."""
+    return Markup(re.sub(r"(--\w+)", r'<span class="option">\1</span>', str(escape(text))))
 
 
 def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:

@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.files import write_text
+from pipeline.report.units import percent
 
 #: near the beginning of each page, by which it is known
 PAGE_MARK = '<meta name="generator" content="vlsenet scans">'
@@ -90,6 +91,7 @@ def _cell(name: str, value: Any) -> _Cell:
     if value is None:
         return _Cell("", "")
     if isinstance(value, float):
-        shown = f"{value:.1f}" if name == "seconds" else f"{value:.4g}"
+        # what is not a size or a time is a share of the rock
+        shown = {"seconds": f"{value:.1f}", "pixel_size_nm": f"{value:.4g}"}.get(name, percent(value))
         return _Cell(shown, repr(value))
     return _Cell(str(value), str(value))

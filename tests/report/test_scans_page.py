@@ -37,16 +37,25 @@ def test_a_row_for_each_scan_with_text_as_it_is(tmp_path: Path) -> None:
         ScanEntry({"scan": "<b>.tif", "status": "failed", "problem": "<b>.tif: it is <damaged>"}),
         ScanEntry({"scan": "c.tif", "status": "segmented", **measured, "pores": None}, "c/report.html"),
     ]
-    write_scans_page(tmp_path / "scans.html", "rocks & <more>", entries, 5)
+    write_scans_page(tmp_path / "scans.html", "rocks & <more>", entries, 5, ["porosity of all <2> scans 12 %"])
     page = (tmp_path / "scans.html").read_text()
     assert PAGE_MARK in page[:200]
     assert "5 scans: 2 segmented, 1 failed, 2 to do;" in page
     assert "<b>" not in page
+    assert "Porosity of all &lt;2&gt; scans 12 %." in page
     read = Read(page)
     head, first, bad, third = read.rows
     names = ["", "scan", "status", "porosity", "95 % from", "to", "pores", "time (s)"]
     assert [text for text, _ in head] == names
-    assert [text for text, _ in first[1:]] == ["a #1.tif", "segmented", "0.1235", "0.1", "0.2", "7", "12.3"]
+    assert [text for text, _ in first[1:]] == [
+        "a #1.tif",
+        "segmented",
+        "12.3\u00a0%",
+        "10.0\u00a0%",
+        "20.0\u00a0%",
+        "7",
+        "12.3",
+    ]
     assert first[names.index("porosity")][1] == "0.123456"
     assert [text for text, _ in bad[1:]] == ["<b>.tif", "failed", "<b>.tif: it is <damaged>"]
     assert third[names.index("pores")] == ["", ""]

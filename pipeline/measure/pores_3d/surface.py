@@ -70,7 +70,7 @@ def write_surface_figure(
     # the centre of the first cell is half a cell from the face, and the border is one cell
     figure = _draw((corners - 0.5) * lengths, triangles, size, voxel is not None, colour)
     picture = BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
+    figure.savefig(picture, format="png", dpi=130, bbox_inches="tight")  # labels may reach out of the figure
     with Image.open(picture) as drawn, atomic_path(path) as partial:
         _without_margins(drawn.convert("RGB")).save(partial, format="png")
     return cell
@@ -147,7 +147,9 @@ def _draw(
 def _without_margins(picture: Image.Image) -> Image.Image:
     """Without most of the white around it: axes in space leave much above and below a flat stack."""
     left, top, right, bottom = picture.convert("L").point(lambda grey: 255 * (grey < 255)).getbbox() or (0, 0, 1, 1)
-    return picture.crop((max(0, left - 12), max(0, top - 12), right + 12, bottom + 12))
+    margin = 12
+    right, bottom = min(right + margin, picture.width), min(bottom + margin, picture.height)
+    return picture.crop((max(0, left - margin), max(0, top - margin), right, bottom))
 
 
 def _few_ticks(axis: Axis) -> None:

@@ -287,6 +287,9 @@ def _write_tables(chosen: Sequence[Region], names: Sequence[str], regions: Seque
     for file, table in ((TABLE, pd.DataFrame(rows)), (OF_IMAGES, images)):
         with atomic_path(folder / file) as partial:
             table.replace([np.inf, -np.inf], np.nan).to_csv(partial, index=False, float_format="%.4f")
+    if not chosen:
+        logger.info("nothing is left to label: the rock of all images is labelled; %s", folder)
+        return
     logger.info(
         "%d regions of %s: %s", len(chosen), some_of(list(dict.fromkeys(one.image.name for one in chosen)), 3), folder
     )
