@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from monai.bundle import verify_net_in_out
+from monai.bundle import verify_metadata, verify_net_in_out
 
 import pipeline as vlsenet
 from pipeline.cli.main import main
@@ -17,6 +17,7 @@ from pipeline.errors import MISTAKE, SUCCESS
 from pipeline.files import sha256_of
 from tests.paths import ROOT
 from tests.workflows.export.cases import TWO_PHASES, write_checkpoint
+from tests.workflows.monai_schema import write_schema
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def test_the_zip_file_is_a_bundle_that_runs(packed: Path, tmp_path: Path, monkey
         device="cpu",
         n=2,
     )
+    verify_metadata(meta_file="configs/metadata.json", filepath=write_schema(tmp_path))
     model = vlsenet.load(packed, device="cpu")
     image = np.random.default_rng(0).integers(0, 256, (64, 80), np.uint8)
     assert list(model.predict(image).phases) == ["large pore", "clay"]
