@@ -103,7 +103,7 @@ def _description(source: ExportSource, folder: Path, about: dict[str, Any]) -> A
         )
         for axis in "yx"
     }
-    phases = [spec.Identifier(_identifier(name)) for name in about["phases"]]
+    phases: list[str] = [spec.Identifier(_identifier(name)) for name in about["phases"]]
     normalise = spec.ZeroMeanUnitVarianceDescr(
         kwargs=spec.ZeroMeanUnitVarianceKwargs(axes=[spec.AxisId(axis) for axis in ("channel", "y", "x")], eps=_EPS)
     )
@@ -116,7 +116,7 @@ def _description(source: ExportSource, folder: Path, about: dict[str, Any]) -> A
             spec.InputTensorDescr(
                 id=spec.TensorId("image"),
                 description="grey levels of one whole micrograph, its info bar cropped off",
-                axes=[spec.BatchAxis(), spec.ChannelAxis(channel_names=[spec.Identifier("grey")]), *space.values()],
+                axes=[spec.BatchAxis(), spec.ChannelAxis(channel_names=["grey"]), *space.values()],
                 preprocessing=[normalise],
                 test_tensor=spec.FileDescr(source=folder / "image.npy"),
             )
@@ -134,7 +134,7 @@ def _description(source: ExportSource, folder: Path, about: dict[str, Any]) -> A
                 source=folder / _NETWORK, pytorch_version=spec.Version(torch.__version__.partition("+")[0])
             )
         ),
-        config=spec.Config(vlsenet=about),
+        config=spec.Config.model_validate({"vlsenet": about}),
     )
 
 
