@@ -57,6 +57,11 @@ def scans_in(folder: Path) -> Path:
     return folder
 
 
+def rows_of(folder: Path) -> pd.DataFrame:
+    """Of the scans, without the last, of all of them."""
+    return pd.read_csv(folder / "scans.csv").query("status != 'all'")
+
+
 def test_a_killed_worker_and_a_bad_scan_change_no_byte_of_the_others(tmp_path: Path, cluster) -> None:
     file, workers = cluster
     model, out = trained_model(tmp_path), tmp_path / "out"
