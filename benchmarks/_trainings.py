@@ -1,4 +1,4 @@
-"""A grid of small trainings, by one process after the other and by workers."""
+"""A grid of small trainings by workers."""
 
 from __future__ import annotations
 
@@ -39,16 +39,11 @@ class Grid:
             raise RuntimeError(f"{name}: {outcome.failed + outcome.unfinished} did not finish")
         return time.perf_counter() - started
 
-    def hashes(self, name: str) -> dict[str, str]:
-        """SHA-256 of the weights that each training kept, by its folder."""
-        root = self._folder / name
-        return {str(path.parent.parent.relative_to(root)): _of_weights(path) for path in sorted(root.rglob("best.pt"))}
-
-
-def _of_weights(path: Path) -> str:
-    """Of the tensors: the file also holds times and marks."""
-    weights = torch.load(path, weights_only=False, map_location="cpu")["network"]
-    found = hashlib.sha256()
-    for name, tensor in weights.items():
-        found.update(name.encode() + tensor.contiguous().numpy().tobytes())
-    return found.hexdigest()
+    def hash(self, name: str) -> str:
+        """SHA-256 of the weights that all trainings kept; their files also hold times and marks."""
+        found = hashlib.sha256()
+        for path in sorted((self._folder / name).rglob("best.pt")):
+            found.update(path.parent.parent.name.encode())
+            for tensor_name, tensor in torch.load(path, map_location="cpu")["network"].items():
+                found.update(tensor_name.encode() + tensor.contiguous().numpy().tobytes())
+        return found.hexdigest()

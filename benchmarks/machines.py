@@ -10,7 +10,7 @@ start-up and imports are timed apart. All processes use one thread.
 workers    the folder by one process, and by 1 and 2 workers: time, overhead for each scan, are the bytes the same?
 kills      two workers, one of which is killed with SIGKILL at random moments and started again: is anything lost,
            doubled or changed?
-trainings  a grid of tiny trainings, one process after the other, and by 1 and 2 workers: time, the same weights?
+trainings  a grid of tiny trainings by 1 worker and by 2: time, and a hash of all weights
 tasks      the scheduler with many tasks that do nothing: memory and tasks per second; client and workers are in the
            same process
 """
@@ -73,7 +73,7 @@ class Benchmark:
         one = self._alone()
         found: dict[str, Any] = {"one_process_s": one}
         print(f"one process: {one:.1f} s for {self._options.scans} scans", flush=True)
-        for count in (1, 2):
+        for count in self._options.by:
             with _warm_workers(count) as (client, started):
                 seconds = self._segment(f"workers{count}", Pool(scheduler=client.scheduler.address))
             overhead = 1000 * (seconds * count - one) / self._options.scans
@@ -119,22 +119,16 @@ class Benchmark:
         return {"kills": len(killed), "begun_again": repeated, "seconds": seconds, "whole": bool(whole), "same": same}
 
     def trainings(self) -> dict[str, Any]:
-        """The grid of trainings."""
+        """The grid of trainings; by default an experiment works on them as one worker does."""
         count = self._options.trainings
         grid = Grid(self._folder, count)
         found: dict[str, Any] = {}
-        pools = {"one_process": Pool(), "workers_1": Pool(workers=1), "workers_2": Pool(workers=2)}
-        for name, pool in pools.items():
+        for workers in self._options.by:
             with redirect_stdout(StringIO()):
-                seconds = grid.run(name, pool)
-            same = grid.hashes(name) == grid.hashes("one_process")
-            found[name] = {"seconds": seconds, "same": same}
-            print(
-                f"{name}: {seconds:.1f} s for {count} trainings "
-                f"({found['one_process']['seconds'] / seconds:.2f} times as fast); "
-                f"weights {'the same' if same else 'DIFFER'}",
-                flush=True,
-            )
+                seconds = grid.run(f"by_{workers}", Pool(workers=workers))
+            weights = grid.hash(f"by_{workers}")
+            found[f"workers_{workers}"] = {"seconds": seconds, "weights": weights}
+            print(f"{workers} workers: {seconds:.1f} s for {count} trainings; weights {weights[:12]}", flush=True)
         return found
 
     def tasks(self) -> dict[str, Any]:
@@ -228,6 +222,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--report", action="store_true", help="also measure pores and write reports")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--every", type=float, default=8.0, help="longest time between two kills (s)")
+    parser.add_argument("--by", type=int, nargs="+", default=[1, 2], metavar="N", help="numbers of workers")
     parser.add_argument("--trainings", type=int, default=8)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
