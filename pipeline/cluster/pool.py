@@ -33,6 +33,8 @@ SETTINGS = {
     "distributed.scheduler.allowed-failures": 10,
     "distributed.deploy.lost-worker-timeout": "60s",
 }
+#: for `dask worker` in a job: one task at a time, no memory limit of Dask's, no dashboard of its own on the network
+_WORKER_WORDS = ("--nthreads", "1", "--memory-limit", "0", "--no-dashboard")
 #: variables by which libraries know their number of threads
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 #: classes of dask-jobqueue, by the name of their section
@@ -188,7 +190,7 @@ class Pool:
         return {
             **settings,
             # of an option that is given twice, the last counts
-            "worker_extra_args": [*settings.get("worker_extra_args", []), "--nthreads", "1", "--memory-limit", "0"],
+            "worker_extra_args": [*settings.get("worker_extra_args", []), *_WORKER_WORDS],
             "job_script_prologue": [*exports, *settings.get("job_script_prologue", [])],
             "scheduler_options": {"dashboard_address": self.dashboard, **settings.get("scheduler_options", {})},
         }

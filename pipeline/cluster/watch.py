@@ -84,7 +84,8 @@ class Watch:
         if self._client.cluster is not None:
             return "no job of the queue works yet, or any more (the queue's own command shows them)"
         scheduler: Any = self._client.scheduler
-        return f"no worker is connected (`dask worker {scheduler.address}` starts one)"
+        words = f"dask worker {scheduler.address} --nthreads 1 --memory-limit 0"
+        return f"no worker is connected (`{words}` starts one)"
 
 
 def worker_count(client: Client) -> int | None:

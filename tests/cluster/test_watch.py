@@ -36,7 +36,8 @@ def test_workers_of_others_are_waited_for_and_the_log_says_so_now_and_then(
     monkeypatch.setattr(watch, "worker_count", lambda client: 0)
     _looked(_client(), clock, 3.5 * PATIENCE)
     told = [record.getMessage() for record in caplog.records]
-    assert told == ["no worker is connected (`dask worker tcp://10.0.0.1:8786` starts one): 7 tasks wait"] * 4
+    words = "dask worker tcp://10.0.0.1:8786 --nthreads 1 --memory-limit 0"
+    assert told == [f"no worker is connected (`{words}` starts one): 7 tasks wait"] * 4
     caplog.clear()
     _looked(_client(object()), clock, clock[0] + 60)
     assert "no job of the queue works" in caplog.text
