@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +12,18 @@ from pipeline.annotations.session import LabelSession, data_set_of
 from pipeline.errors import UserError
 from pipeline.images.rectangles import Part
 from pipeline.label.asked_model import AskedModel, ModelView
+from pipeline.label.canvas_view import RestingView, look_at, view_of
 from pipeline.label.dock_form import DockForm
 from pipeline.label.jobs import Jobs, segmented
 from pipeline.label.levels import ImageLevels
 from pipeline.label.painted_field import PaintedField
 from pipeline.label.training_watch import TrainingWatch
-from pipeline.label.window_layers import add_image, camera_of, scale_of, show_preview, show_uncertainty, view_of
+from pipeline.label.window_layers import add_image, show_preview, show_uncertainty
 from pipeline.workflows.label_loop.preview import Preview
 from pipeline.workflows.label_loop.suggestion import Region, all_regions, ranked
 
-#: between two savings of strokes, and between the last movement of the view and that of the field (ms)
-_SAVE, _SETTLED = 1000, 250
+#: between two savings of strokes (ms)
+_SAVE = 1000
 _BEGIN = "Open a folder of images, a data set, or one scan of any size: the buttons at the top."
 
 
@@ -47,10 +46,8 @@ class LabelDock(DockForm):
         self._suggestions: list[Region] = []
         self._jobs = Jobs(self, self.failed)
         self.watch = TrainingWatch(self, self._jobs, self._new_model)
-        camera = camera_of(napari_viewer)
-        self._movements = camera.events.center, camera.events.zoom
-        self._saver, self._settled = QTimer(self), QTimer(self)
-        self._settled.setSingleShot(True)
+        self._resting = RestingView(napari_viewer, self, lambda: self.guarded(self._follow_view))
+        self._saver = QTimer(self)
         self._connect()
         if path is not None:
             self.open(path)
@@ -60,10 +57,10 @@ class LabelDock(DockForm):
     def _connect(self) -> None:
         self.images.currentTextChanged.connect(self._chosen)
         self.phases.currentItemChanged.connect(lambda *_: self._choose_phase())
-        self.new_phase.returnPressed.connect(partial(self._clicked, self.add_phase))
+        self.new_phase.returnPressed.connect(self._guard(self.add_phase))
         actions = {
-            self.open_button: lambda: self._open_asked(self.asked_folder()),
-            self.scan_button: lambda: self._open_asked(self.asked_scan()),
+            self.open_button: lambda: self.open(self.asked_folder()),
+            self.scan_button: lambda: self.open(self.asked_scan()),
             self.add_button: self.add_phase,
             self.preview_button: self.preview,
             self.train_button: self.train,
@@ -72,27 +69,19 @@ class LabelDock(DockForm):
             self.segment_button: self.segment,
         }
         for button, action in actions.items():
-            button.clicked.connect(partial(self._clicked, action))
+            button.clicked.connect(self._guard(action))
         self._saver.timeout.connect(self.save)
-        self._settled.timeout.connect(lambda: self.guarded(self._follow_view))
-        for event in self._movements:
-            event.connect(self._moved)
-
-    def _clicked(self, action: Callable[[], None], *_: Any) -> None:
-        self.guarded(action)
 
     # ---- data set and images
 
-    def _open_asked(self, path: Path | None) -> None:
-        if path is not None:
-            self.open(path)
-
-    def open(self, path: Path) -> None:
-        """Open a data set, a folder of images, or a scan.
+    def open(self, path: Path | None) -> None:
+        """Open a data set, a folder of images, or a scan; None, of a dialog that was closed, changes nothing.
 
         Raises:
             UserError: another window labels it, there are no images, or what was painted can't be saved.
         """
+        if path is None:
+            return
         if self.field is not None:
             self.field.save()
         self._close_session()
@@ -169,9 +158,6 @@ class LabelDock(DockForm):
 
     # ---- the view
 
-    def _moved(self, *_: Any) -> None:
-        self._settled.start(_SETTLED)
-
     def _follow_view(self) -> None:
         if self.field is not None and self._stem in self.viewer.layers:
             self.field.follow(self._view())
@@ -230,7 +216,6 @@ class LabelDock(DockForm):
         """Show what the model finds in the view, and where it is unsure."""
         session, model, _, image = self.opened()
         path, stem, view = session.images[self._stem], self._stem, self._view()
-        names = list(session.meaning.values.names)
 
         def show(found: ModelView) -> None:
             if stem == self._stem:
@@ -238,7 +223,7 @@ class LabelDock(DockForm):
                 show_uncertainty(self.viewer, image, found.uncertainty, found.part)
                 self._to_strokes()
 
-        self._jobs.start(lambda: model.view(path, view, names), show)
+        self._jobs.start(lambda: model.view(path, view, session.meaning.values.names), show)
 
     # ---- next and segment
 
@@ -266,11 +251,9 @@ class LabelDock(DockForm):
         if stem != self._stem:
             self.show_image(stem, centre)
         _, _, field, image = self.opened()
-        scale, _ = scale_of(image)
-        camera = camera_of(self.viewer)
-        camera.center = (centre[0] * scale[0], centre[1] * scale[1])
-        camera.zoom = 400 / (region.height * scale[0])
-        if not field.holds(Part(0, region.y, region.x, region.height, region.width)):
+        part = Part(0, region.y, region.x, region.height, region.width)
+        look_at(self.viewer, image, part)
+        if not field.holds(part):
             field.move_to(centre)
         self.tell(f"{stem}, x {region.x}, y {region.y}: uncertainty {region.uncertainty:.2f}")
 
@@ -281,7 +264,7 @@ class LabelDock(DockForm):
         self.told.setText("segmenting ...")
         self._jobs.start(
             lambda: segmented(image, model.loaded().path, folder),
-            lambda lines: self.tell("; ".join([*lines[:2], f"report: {folder / 'report.html'}"])),
+            lambda lines: self.tell_page("; ".join([*lines[:2], "report"]), folder / "report.html"),
         )
 
     # ---- the end
@@ -303,10 +286,8 @@ class LabelDock(DockForm):
     def close_all(self) -> None:
         """Save, and let another window have the data set; a training is stopped."""
         self.watch.close()
-        for timer in (self._saver, self._settled):
-            timer.stop()
-        for event in self._movements:
-            event.disconnect(self._moved)
+        self._saver.stop()
+        self._resting.close()
         self._close_session()
         self._jobs.close()
 

@@ -77,6 +77,7 @@ class DockForm(QWidget):
         self.segment_button = self._button(layout, "Segment this image")
         self.told = QLabel()
         self.told.setWordWrap(True)
+        self.told.setOpenExternalLinks(True)
         self.told.setMinimumHeight(90)
         self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self.told)
@@ -119,12 +120,22 @@ class DockForm(QWidget):
         self.told.setText(text)
         logger.info("%s", text)
 
+    def tell_page(self, text: str, page: Path) -> None:
+        """Say something with a link to a page, which a click opens in the browser."""
+        link = f'<a href="{page.resolve().as_uri()}">{html.escape(page.name)}</a>'
+        self.told.setText(f"{html.escape(text)}: {link}")
+        logger.info("%s: %s", text, page)
+
     def guarded(self, action: Callable[[], None]) -> None:
         """Do something; a mistake is told, and ends nothing."""
         try:
             action()
         except Exception as error:
             self.failed(error)
+
+    def _guard(self, action: Callable[[], None]) -> Callable[..., None]:
+        """An action as the answer to a signal, whatever that says."""
+        return lambda *_: self.guarded(action)
 
     def failed(self, error: BaseException) -> None:
         """Say what went wrong; what is no mistake of the user goes to the log with its trace."""

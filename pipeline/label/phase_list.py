@@ -32,7 +32,9 @@ class PhaseList(QListWidget):
         for code, name in names_text(session):
             picture = QPixmap(16, 16)
             picture.fill(QColor(*colours[code]))
-            item = QListWidgetItem(QIcon(picture), name if code != REST else "rest (none of the phases)")
+            icon = QIcon(picture)
+            icon.addPixmap(picture, QIcon.Mode.Selected)  # or else it is tinted where it is chosen
+            item = QListWidgetItem(icon, name if code != REST else "rest (none of the phases)")
             item.setData(_CODE, code)
             self.addItem(item)
         self.setCurrentRow(chosen % self.count())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.label.triton_apart import load_triton_apart
 
 INSTALL = "vlsenet label needs napari and Qt: pip install 'vlsenet[label]'"
 
@@ -15,15 +16,12 @@ def open_window(path: Path) -> None:
     Raises:
         UserError: napari or Qt is not installed, no screen can be reached, or the data set can't be labelled.
     """
-    # before any window: where OpenGL is drawn in software, PyTorch's libraries crash if they are loaded after it
-    import pipeline.workflows.label_loop.background_training
-    import pipeline.workflows.label_loop.suggestion  # noqa: F401
-
     try:
         import napari
         from qtpy import QtWidgets  # noqa: F401 - which asks whether there is a Qt
     except ImportError as error:
         raise UserError(INSTALL) from error
+    load_triton_apart()
     from pipeline.label.dock import LabelDock
 
     viewer = napari.Viewer(title=f"vlsenet label {path}")

@@ -46,20 +46,6 @@ def scale_of(image: ImageLevels) -> tuple[tuple[float, float], str]:
     return (size, "nm") if size is not None else ((1.0, 1.0), "pixel")
 
 
-def camera_of(viewer: Viewer) -> Any:
-    """The camera of the canvas; napari 0.9 has it in the scene."""
-    return getattr(viewer, "scene", viewer).camera
-
-
-def view_of(layer: Image) -> Part:
-    """What the canvas shows of an image (px of the image)."""
-    corners = np.asarray(layer.corner_pixels, float)
-    if layer.multiscale:
-        corners = corners * np.asarray(layer.downsample_factors[layer.data_level])
-    (top, left), (bottom, right) = np.floor(corners[0]), np.ceil(corners[1])
-    return Part(0, int(top), int(left), max(1, int(bottom - top) + 1), max(1, int(right - left) + 1))
-
-
 def add_image(viewer: Viewer, image: ImageLevels, name: str) -> Image:
     """Show an image, in nm where its pixel size is known."""
     scale, unit = scale_of(image)
