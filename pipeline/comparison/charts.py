@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.comparison.paired import Difference
@@ -20,7 +21,8 @@ from pipeline.visual.figure import new_figure
 #: Okabe and Ito's colours without the yellow, which is too pale for a line
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _BASELINE = "#666666"
-_SOURCE_MARKS = "osD^vP*X"
+#: of sources, and of variants beside their colour
+_MARKS = "osD^vP*X"
 #: more images than that are one cloud anyway
 _MOST_LEGEND = 8
 _LONGEST_NAME = 32
@@ -41,7 +43,7 @@ def paired_dots(
     figure = new_figure(7.2, 0.9 + 0.75 * len(differences), _DPI)
     axes = figure.subplots()
     sources = sorted({source for difference in differences.values() for source in difference.by_image["source"]})
-    marks = dict(zip(sources, cycle(_SOURCE_MARKS)))
+    marks = dict(zip(sources, cycle(_MARKS)))
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
     for line, (variant, difference) in enumerate(differences.items()):
         images = difference.by_image.sort_values("difference")
@@ -54,10 +56,9 @@ def paired_dots(
                 height[own],
                 mark,
                 color=colours[variant],
-                alpha=0.45,
-                markersize=4,
+                alpha=0.5,
+                markersize=5,
                 markeredgewidth=0,
-                label=f"source {_label(source)}" if line == 0 else None,
             )
         if np.isfinite(difference.low):
             axes.plot([difference.low, difference.high], [line, line], color="black", linewidth=2, zorder=4)
@@ -67,10 +68,12 @@ def paired_dots(
     better = "right" if measure.higher else "left"
     axes.set_xlabel(f"{measure.title}: difference from {_label(baseline)}, each image ({better} is better)")
     if 1 < len(sources) <= _MOST_LEGEND:
-        legend = figure.legend(loc="outside upper right", ncols=len(sources), frameon=False, fontsize=8)
-        for handle in legend.legend_handles:
-            if handle is not None:
-                handle.set_color("0.4")  # type: ignore[attr-defined]
+        # not the dots themselves, whose shapes are small and pale
+        handles = [
+            Line2D([], [], linestyle="", marker=mark, color="0.3", markersize=7, label=f"source {_label(source)}")
+            for source, mark in marks.items()
+        ]
+        figure.legend(handles=handles, loc="outside upper right", ncols=len(sources), frameon=False, fontsize=8)
     return figure
 
 
@@ -100,11 +103,11 @@ def reliability_diagram(calibrations: Mapping[str, Calibration], colours: Mappin
     figure = new_figure(4.6, 4.8, _DPI)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    for variant, calibration in calibrations.items():
+    for (variant, calibration), mark in zip(calibrations.items(), cycle(_MARKS)):
         upper.plot(
             calibration.mean_probability,
             calibration.pore_share,
-            "o-",
+            f"{mark}-",
             color=colours[variant],
             markersize=3.5,
             linewidth=1.2,
@@ -142,11 +145,11 @@ def _stratum_panel(
 ) -> None:
     names = list(dict.fromkeys(rows["stratum"]))
     axes.axvline(0, color="0.35", linewidth=1, zorder=1)
-    for place, variant in enumerate(variants):
+    for (place, variant), mark in zip(enumerate(variants), cycle(_MARKS)):
         own = rows[rows["variant"] == variant].set_index("stratum").reindex(names)
         height = np.arange(len(names)) + (place - (len(variants) - 1) / 2) * 0.75 / len(variants)
         axes.hlines(height, own["low"], own["high"], color=colours[variant], linewidth=1.4)
-        axes.plot(own["difference"], height, "o", color=colours[variant], markersize=4, label=_label(variant))
+        axes.plot(own["difference"], height, mark, color=colours[variant], markersize=4, label=_label(variant))
     counts = rows.groupby("stratum", sort=False)["count"].max()
     axes.set_yticks(range(len(names)), [f"{_label(name)} ({counts[name]})" for name in names], fontsize=8)
     axes.set_ylim(len(names) - 0.5, -0.5)

@@ -35,10 +35,15 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a variant is ``better``, ``worse`` or ``not distinguishable`` in one score, and why."""
+    """Whether a variant is ``better``, ``worse`` or ``not distinguishable`` in one score, and why.
+
+    Attributes:
+        aside: why a number that stands beside it seems to say otherwise; empty where none does.
+    """
 
     word: str
     sentence: str
+    aside: str = ""
 
 
 def judge(
@@ -66,11 +71,13 @@ def judge(
     alike = f"{variant} is {ALIKE} from {baseline} with this data"
     how = f"{measure.title} {difference.mean:+.4f} on the mean of {_count(difference.images, 'image')}"
     if difference.trainings_spread is TrainingsSpread.UNKNOWN:
+        sure = min(p_adjusted, wilcoxon_adjusted, key=lambda p: math.inf if math.isnan(p) else p) < SIGNIFICANT
         return Verdict(
             ALIKE,
             f"{alike}: {how}, but with only one training the spread between seeds is unknown, so a difference between "
             "the variants can't be distinguished from chance. Train each with two seeds or more."
             + (f" (Interval over {_parts(difference)} only: {_interval(difference)}.)" if _known(difference) else ""),
+            _ONE_TRAINING if sure else "",
         )
     if not _known(difference):
         return Verdict(ALIKE, f"{alike}: {how}; no interval with one image.")
@@ -82,7 +89,9 @@ def judge(
         unlikely = [f"below {difference.low:+.4f}"] * (difference.low > -measure.largest)
         unlikely += [f"above {difference.high:+.4f}"] * (difference.high < measure.largest)
         ruled_out = f"; a difference {' or '.join(unlikely)} is unlikely" if unlikely else ""
-        return Verdict(ALIKE, f"{alike}: {said}{ruled_out if crossed else after}.")
+        asides = [] if crossed else [f"The interval is that of this variant alone; p allows for {variants} variants."]
+        asides += [_WILCOXON] * (wilcoxon_adjusted < SIGNIFICANT)
+        return Verdict(ALIKE, f"{alike}: {said}{ruled_out if crossed else after}.", " ".join(asides))
     word = BETTER if (difference.mean > 0) == measure.higher else WORSE
     corrected = f" after the correction for {variants} variants" if variants > 1 else ""
     doubt = (
@@ -90,9 +99,23 @@ def judge(
         if wilcoxon_adjusted < SIGNIFICANT
         else f" Image by image it is less clear (Wilcoxon p = {wilcoxon_adjusted:.2g}): look at the individual images."
     )
-    return Verdict(word, f"{variant} is {word} than {baseline}: {said}, p = {p_adjusted:.2g}{corrected}.{doubt}")
+    sentence = f"{variant} is {word} than {baseline}: {said}, p = {p_adjusted:.2g}{corrected}.{doubt}"
+    return Verdict(word, sentence, _FEW_IMAGES if doubt else "")
 
 
+#: why a p beside a verdict seems to contradict it
+_ONE_TRAINING = (
+    "The p are over the images of one training each; another seed could have made the difference, so that there is no "
+    "verdict."
+)
+_WILCOXON = (
+    "Wilcoxon's p takes the images for independent and one training for the variant, so it is small for chance "
+    "differences, too; the verdict goes by the p before it."
+)
+_FEW_IMAGES = (
+    "The mean over the images says so, by the first p; Wilcoxon's p asks how many images agree, and few may make the "
+    "mean: look at the individual images."
+)
 _SPREAD = {
     TrainingsSpread.SEEDS: " and the spread between seeds",
     TrainingsSpread.FOLDS: ", each with its own trainings",

@@ -115,10 +115,12 @@ def _facts(runs: Sequence[EvaluatedRun]) -> list[tuple[str, str]]:
     sources = sorted({source for run in runs for source in run.images["source"]})
     codes = _distinct((run.summary.get("versions") or {}).get("vlsenet") for run in runs)
     return [
-        ("trainings", f"{len(runs)} of {len(variants_of(runs))} variants"),
+        ("variants", str(len(variants_of(runs)))),
+        ("trainings", str(len(runs))),
         ("seeds", ", ".join(_distinct(run.seed for run in runs)) or "not recorded"),
         ("folds", ", ".join(_distinct(run.fold for run in runs)) or "none"),
-        ("images", f"{len(images)} of {len(sources)} sources ({some_of(sources, _MOST)})"),
+        ("images", str(len(images))),
+        ("sources", f"{len(sources)}: {some_of(sources, _MOST)}"),
         ("split", ", ".join(_distinct(run.summary.get("split") or "not recorded" for run in runs))),
         ("data", some_of(_distinct(run.summary.get("data_fingerprint") for run in runs), _MOST) or "no fingerprint"),
         ("code", some_of(codes, _MOST) or "not recorded"),

@@ -205,3 +205,21 @@ def test_the_costs_caption_is_of_what_is_there(quick, runs, findings, metrics, c
 def test_every_score_of_an_evaluation_is_shown(runs):
     others = {"name", "source", "porosity_true", "porosity_predicted", "otsu_dice", "dice_at_half", "pixels"}
     assert set(runs[0].images) - others - {"pixel_size_nm", "prompt"} == set(BY_NAME)
+
+
+def test_the_page_explains_what_seems_to_contradict_and_counts_plainly(quick, findings):
+    first = findings.comparisons[0]
+    aside = replace(first, verdict=replace(first.verdict, aside="Wilcoxon's p takes <them> for independent."))
+    page = render(replace(findings, comparisons=[aside, *findings.comparisons[1:]]), {})
+    row, explained = page.partition('<tr class="aside">')[::2]
+    assert first.verdict.word in row[-400:]
+    assert "takes &lt;them&gt; for independent." in explained[:200]
+    assert "<dt>variants</dt><dd>2</dd>" in page
+    assert "<dt>trainings</dt><dd>4</dd>" in page
+
+
+def test_the_sources_have_marks_that_a_legend_tells_apart(findings):
+    (legend,) = draw(findings)["dots"].legends
+    marks = [handle.get_marker() for handle in legend.legend_handles]
+    assert len(set(marks)) == len(marks) > 1
+    assert all(handle.get_markersize() >= 6 and handle.get_alpha() is None for handle in legend.legend_handles)

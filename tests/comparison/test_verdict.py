@@ -46,3 +46,21 @@ def test_a_gain_that_few_images_make_is_told():
 )
 def test_what_is_impossible_is_not_called_unlikely(low, high, told):
     assert judge("a", "b", BY_NAME["dice"], difference(0.02, low, high), 0.9, 0.9, 1).sentence.endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("difference_of", "p", "wilcoxon", "told"),
+    [
+        (difference(0.02, -0.01, 0.05), 0.2, 0.001, "Wilcoxon's p takes the images for independent"),
+        (difference(0.02, 0.001, 0.039), 0.12, 0.4, "p allows for 3 variants"),
+        (difference(0.02, 0.01, 0.03, TrainingsSpread.UNKNOWN), 0.001, 0.001, "one training each"),
+        (difference(0.02, 0.01, 0.03), 0.01, 0.4, "how many images agree"),
+        (difference(0.02, -0.01, 0.05), 0.2, 0.3, ""),
+        (difference(0.02, 0.01, 0.03), 0.01, 0.02, ""),
+        (difference(0.02, -0.01, 0.05, TrainingsSpread.UNKNOWN), 0.2, 0.3, ""),
+    ],
+)
+def test_numbers_that_seem_to_say_otherwise_are_explained_beside_the_verdict(difference_of, p, wilcoxon, told):
+    aside = judge("a", "b", BY_NAME["dice"], difference_of, p, wilcoxon, 3).aside
+    assert told in aside
+    assert bool(aside) == bool(told)
