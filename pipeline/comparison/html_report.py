@@ -120,7 +120,7 @@ def _facts(runs: Sequence[EvaluatedRun]) -> list[tuple[str, str]]:
         ("seeds", ", ".join(_distinct(run.seed for run in runs)) or "not recorded"),
         ("folds", ", ".join(_distinct(run.fold for run in runs)) or "none"),
         ("images", str(len(images))),
-        ("sources", f"{len(sources)}: {some_of(sources, _MOST)}"),
+        ("sources", f"{len(sources)} ({some_of(sources, _MOST)})"),
         ("split", ", ".join(_distinct(run.summary.get("split") or "not recorded" for run in runs))),
         ("data", some_of(_distinct(run.summary.get("data_fingerprint") for run in runs), _MOST) or "no fingerprint"),
         ("code", some_of(codes, _MOST) or "not recorded"),
