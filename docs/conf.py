@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]
 import site_gallery  # noqa: E402
 import site_glossary  # noqa: E402
 import site_reference  # noqa: E402
+from docutils import nodes  # noqa: E402
 
 import pipeline  # noqa: E402
 
@@ -28,7 +30,8 @@ def version_of_code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()[:12]
 
 
-project, author, release = "VLSE-Net for rock SEM", "the VLSE-Net for rock SEM developers", pipeline.__version__
+project, release = "VLSE-Net for rock SEM", pipeline.__version__
+author = copyright = "VLSE-Net for rock SEM contributors"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 source_suffix = {".md": "myst-nb"}
 html_theme = "furo"
@@ -55,6 +58,7 @@ _SHOWN_BY = {
     "../bundle/models/README.md": "default_model.md",
     "../../CHANGELOG.md": "../changelog.md",
 }
+_BAR = re.compile(r"\d+%\|.*\|")
 
 
 def _link_to_pages(app: Sphinx, name: str, source: list[str]) -> None:
@@ -67,11 +71,23 @@ def _folder_of_tutorial(app: Sphinx, name: str, source: list[str]) -> None:
     os.environ["VLSENET_TUTORIAL"] = str(BUILT / Path(name).name)
 
 
+def _tidy_outputs(app: Sphinx, doctree: nodes.document) -> None:
+    """Outputs of notebooks lose progress bars, each of whose steps would be a line, and this machine's folders."""
+    for block in [one for one in doctree.findall(nodes.literal_block) if "stream" in one["classes"]]:
+        said = re.sub(rf"{re.escape(str(BUILT.resolve()))}/[^/]*/|{re.escape(str(ROOT))}/", "", block.astext())
+        lines = [line for line in re.split(r"[\r\n]+", said) if line.strip() and not _BAR.search(line)]
+        block.rawsource = "\n".join(lines)
+        block[:] = [nodes.Text(block.rawsource)]
+        if not lines:
+            block.parent.remove(block)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     site_reference.write_pages(ROOT / "docs" / "reference")
     app.connect("source-read", _link_to_pages)
     app.connect("source-read", _folder_of_tutorial)
+    app.connect("doctree-read", _tidy_outputs)
     site_glossary.connect(app)
     site_gallery.connect(app, BUILT)
     logging.getLogger("traitlets").setLevel(logging.WARNING)

@@ -72,6 +72,13 @@ def test_the_site_builds_and_all_links_in_it_lead_somewhere(tmp_path: Path) -> N
     commands = Page(site / "reference" / "commands.html")
     assert {"vlsenet-segment", "vlsenet-import-labels"} <= commands.anchors
     assert {"train-yaml", "scan-yaml"} <= Page(site / "reference" / "options.html").anchors
+    # words of the glossary, once on a page
+    for page, word in (
+        ("results", "betti-0"),
+        ("guide/evaluation", "otsu"),
+        ("guide/segmentation", "seam-certificate"),
+    ):
+        assert (site / f"{page}.html").read_text(encoding="utf-8").count(f"glossary.html#{word}") == 1
 
 
 def test_dead_links_are_found(tmp_path: Path) -> None:
