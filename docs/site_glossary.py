@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 #: pages whose words are not linked
 _LEFT_OUT = re.compile(r"glossary|changelog|gallery|index|reference/.*")
 #: what stays as it is
-_NOT_IN = (nodes.reference, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, nodes.thead, nodes.term)
+_NOT_IN = (nodes.reference, nodes.literal, nodes.literal_block, nodes.title, nodes.raw, nodes.term)
 
 
 def words_in(glossary: str) -> dict[str, str]:
-    """The anchor of every word of the glossary; a line may explain several: `LSCM, ASRM`."""
-    lines = re.findall(r"^(\S.*)\n: ", glossary, re.MULTILINE)
-    return {word: nodes.make_id(word) for line in lines for word in line.split(", ")}
+    """The anchor of every word of the glossary; a line may explain several, which share it: `LSCM, ASRM`."""
+    lines = [line.split(", ") for line in re.findall(r"^(\S.*)\n: ", glossary, re.MULTILINE)]
+    return {word: nodes.make_id(line[0]) for line in lines for word in line}
 
 
 def link_words(doctree: nodes.document, words: dict[str, str], glossary: str) -> None:
@@ -70,7 +70,7 @@ def connect(app: Sphinx) -> None:
     def anchors(app: Sphinx, doctree: nodes.document) -> None:
         if app.env.docname == "glossary":
             for term in doctree.findall(nodes.term):
-                term["ids"] += [words[word] for word in term.astext().split(", ")]
+                term["ids"].append(words[term.astext().split(", ")[0]])
 
     def link(app: Sphinx, doctree: nodes.document, page: str) -> None:
         if not _LEFT_OUT.fullmatch(page):

@@ -74,7 +74,7 @@ def test_the_site_builds_and_all_links_in_it_lead_somewhere(tmp_path: Path) -> N
     assert {"train-yaml", "scan-yaml"} <= Page(site / "reference" / "options.html").anchors
     # words of the glossary, once on a page
     for page, word in (
-        ("results", "betti-0"),
+        ("sources", "betti-0-error"),
         ("guide/evaluation", "otsu"),
         ("guide/segmentation", "seam-certificate"),
     ):
