@@ -121,7 +121,7 @@ def test_a_killed_worker_and_a_bad_scan_change_no_byte_of_the_others(tmp_path: P
 @pytest.mark.slow
 @pytest.mark.skipif(slurm_on_loopback.why_not() is not None, reason=str(slurm_on_loopback.why_not()))
 def test_jobs_of_slurm_one_of_which_is_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another job follows, and all scans are segmented."""
+    """Another job follows, and all scans are segmented; the network is encrypted."""
     model, out = trained_model(tmp_path), tmp_path / "out"
     scans = scans_in(tmp_path / "scans")
     settings = settings_of(chunk_size=256, batch=1, precision="float32", report=False)
@@ -131,6 +131,8 @@ def test_jobs_of_slurm_one_of_which_is_cancelled(tmp_path: Path, monkeypatch: py
         "memory": "2GB",
         "walltime": "00:20:00",
         "interface": "lo",
+        "security": True,  # TLS with keys for this one command
+        "shared_temp_directory": str(tmp_path),
         "python": sys.executable,
         "log_directory": str(tmp_path / "jobs"),
         "job_script_prologue": [f"export PYTHONPATH={ROOT}"],
