@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pipeline.cluster import Done, Pool, in_tasks
 from pipeline.cluster.tasks import problem_of
@@ -190,6 +191,7 @@ class ScanCommand:
     def _by_workers(self, scans: list[Path], table: ScansTable) -> Iterator[Done[bool]]:
         """Segment them on the workers of the pool; tells how each ended."""
         about = ModelPlace.of(self._model, self._prompts.values(), self._text_weights)
+        mark = uuid4().hex
         tasks = [
             ScanTask(
                 path=str(scan.absolute()),
@@ -197,6 +199,7 @@ class ScanCommand:
                 model=about,
                 settings=self._settings_of(str(scan)),
                 overwrite=self._overwrite,
+                mark=mark,
                 neighbours=self._pool.workers or 1,
             )
             for scan, results in zip(scans, table.results, strict=True)

@@ -82,6 +82,7 @@ class ScanTask:
         model: what segments.
         settings: with the prompt of this scan.
         overwrite: replace a finished segmentation, or one of other settings.
+        mark: of the command that asks for it.
         neighbours: workers that share the memory of a machine.
     """
 
@@ -90,6 +91,7 @@ class ScanTask:
     model: ModelPlace
     settings: ScanSettings
     overwrite: bool
+    mark: str
     neighbours: int = 1
 
 
@@ -103,22 +105,27 @@ def run_scan_task(task: ScanTask) -> bool:
         UserError: the scan can't be segmented.
     """
     keep_freed_memory()
+    log, ended = Path(task.folder) / JOURNAL / LOG, f"ended for command {task.mark}"
     # bars of several processes would overwrite each other
-    with _ONE_AT_A_TIME, bars_shown(False), _logged(Path(task.folder) / JOURNAL / LOG):
+    with _ONE_AT_A_TIME, bars_shown(False), _logged(log):
+        # a worker that died may have finished it, and nobody knows; what was segmented now is not overwritten
+        overwrite = task.overwrite and ended not in log.read_text(encoding="utf-8")
         segmentation = ScanSegmentation(
             task.path,
             task.folder,
             task.model.learned(task.settings.prediction.shading),
             task.settings,
             Ranks(local_count=task.neighbours),
-            task.overwrite,
+            overwrite,
             say=logger.info,
             worker=worker_name(),
         )
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
-                return segmentation.run() is not None
+                was_to_do = segmentation.run() is not None
+                logger.info("%s", ended)
+                return was_to_do
             except TakenError:
                 if time.monotonic() > deadline:
                     raise
