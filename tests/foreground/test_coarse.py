@@ -13,6 +13,7 @@ from pipeline.foreground import coarse
 from pipeline.foreground.coarse import CoarseMicrograph
 from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.whole_image import seen_image
+from pipeline.images import ScanStack, ScanVolume
 from pipeline.images.rectangles import Roi, Window
 from pipeline.networks.surroundings import FACTOR, view_margin, view_side
 from pipeline.tiling.chunk_plan import ChunkPlan
@@ -154,6 +155,36 @@ def test_of_a_region_only_what_the_network_sees_is_read_and_is_the_same(
     assert {index for index, _ in places} == {0, 1}
     for place in places:
         np.testing.assert_array_equal(part.view(*place, REACH), whole.view(*place, REACH))
+
+
+def test_a_scan_is_read_once_more_for_the_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, pixels = ArraySource._read, []
+
+    def counted(self: ArraySource, top: int, left: int, height: int, width: int) -> np.ndarray:
+        pixels.append(height * width)
+        return read(self, top, left, height, width)
+
+    monkeypatch.setattr(ArraySource, "_read", counted)
+    monkeypatch.setattr("pipeline.foreground.measurement._PIXELS", 1 << 14)
+    image = np.tile(ROCK, (4, 3))
+    for roi in (None, Roi(500, 400, 100, 90)):
+        pixels.clear()
+        seen = measured(image, roi=roi)
+        # all pixels, those of the last cells twice, and a sample of them, whatever the region
+        assert sum(pixels) < 1.35 * image.size
+        pixels.clear()
+        CoarseMicrograph.of(*seen)
+        assert sum(pixels) == image.size
+
+
+def test_an_info_bar_on_top_is_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.vstack([np.zeros((64, 420), np.uint8), ROCK])
+    volume = ScanVolume(ScanStack("array.tif", [lambda: ArraySource(image)]), "top:64")
+    windows = Windows(ChunkPlan(*image.shape, 1, chunk=64, block=64), 16, rows=volume.rows.stop)
+    foreground = Foreground.measured(volume, windows, skip_empty=True, flatten_shading=False)
+    found = CoarseMicrograph.of(volume, windows, foreground).values[0]
+    assert (found[:8] == 0).all()
+    np.testing.assert_allclose(found[8:], expected(ROCK, np.ones(ROCK.shape), foreground), atol=2e-3)
 
 
 def test_a_whole_image_in_training_is_shown_as_in_a_scan() -> None:
