@@ -22,7 +22,8 @@ from pipeline.networks.fused_convolution import (
     convolution_in,
     convolution_of,
 )
-from pipeline.networks.kernels import over_channels
+from pipeline.networks.inputs import STRIDE
+from pipeline.networks.kernels import runs_now
 from pipeline.networks.lscm import SemanticModulation, TextAdapter, TextHead, TokenCrossAttention
 from pipeline.networks.pinning import PinnedMean
 from pipeline.networks.skip_gate import SkipGate
@@ -100,7 +101,7 @@ def _fold_gates(network: VLSENet, affines: list[Affine | None]) -> None:
     for level, (gate, own) in enumerate(zip(network.skip_gates, affines, strict=True)):
         folded = isinstance(gate, SkipGate)
         if isinstance(gate, SkipGate):
-            network.skip_gates[level] = ConstantGate(gate, own or _nothing(gate.skip_to_spatial, of_inputs=True))
+            network.skip_gates[level] = ConstantGate(gate, own or _nothing(gate.skip_to_spatial, of_inputs=True), level)
         network.lscm.skips[level] = LeftOut() if folded else _constant(own)
 
 
@@ -169,8 +170,13 @@ def _scale_what_follows(network: VLSENet, level: int, scale: torch.Tensor) -> No
 
 
 def _scale_inputs(convolution: nn.Conv2d, scale: torch.Tensor) -> None:
-    # weights of its own, as those of other phrases' decoders may be the same parameter
-    convolution.weight = nn.Parameter(convolution.weight * scale[:, None, None], requires_grad=False)
+    _set(convolution, convolution.weight * scale[:, None, None], convolution.bias)
+
+
+def _set(convolution: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+    """Give a convolution weights of its own: those of other phrases' decoders may be the same parameters."""
+    convolution.weight = nn.Parameter(weight.detach(), requires_grad=False)
+    convolution.bias = None if bias is None else nn.Parameter(bias.detach(), requires_grad=False)
 
 
 class ConstantGate(nn.Module):
@@ -179,25 +185,43 @@ class ConstantGate(nn.Module):
     Args:
         gate: its weights are used.
         affine: the modulation of the skip before it.
+        level: of the skip; there sides are multiples of 16 px, halved so many times.
     """
 
-    def __init__(self, gate: SkipGate, affine: Affine) -> None:
+    def __init__(self, gate: SkipGate, affine: Affine, level: int) -> None:
         super().__init__()
         decoder_mean, skip_mean = (cast(PinnedMean, one).mean for one in (gate.decoder_mean, gate.skip_mean))
         factors = gate.channel_factors(decoder_mean[None].to(affine.scale), skip_mean[None].to(affine.scale))[0]
-        plain = _after(affine, gate.skip_to_spatial)
-        self.skip_to_spatial = JoinedConvolution(plain)
-        self.decoder_to_spatial = convolution_of(gate.decoder_to_spatial.weight, None)
+        plain, channels = _after(affine, gate.skip_to_spatial), len(factors)
+        self.skip_to_spatial, self.decoder_to_spatial = gate.skip_to_spatial, gate.decoder_to_spatial
+        _set(self.skip_to_spatial, plain.weight, None)
+        _set(self.decoder_to_spatial, gate.decoder_to_spatial.weight, plain.bias)  # upsampling leaves it as it is
         self.strength = float(gate.spatial_strength.tanh())
         weight = torch.diag(affine.scale * factors)[..., None, None]
         self.scale = JoinedConvolution(convolution_of(weight, affine.shift * factors), "mul")
+        together = STRIDE >> level
+        spread = torch.block_diag(*[factors.new_full((channels, 1), self.strength)] * together)[..., None, None]
+        self.spread = convolution_of(spread, factors.new_ones(len(spread)))
 
     def forward(self, skip: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
         """Gate the skip (N, C, H, W) by the decoder feature (N, G, H / 2, W / 2)."""
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
-        spatial = 1 + self.strength * self.skip_to_spatial(skip, coarse).tanh_()
-        scaled: torch.Tensor = self.scale(skip, over_channels(spatial, skip.shape[1]))
+        spatial = self.skip_to_spatial(skip).add_(coarse).tanh_()
+        scaled: torch.Tensor = self.scale(skip, self._factors(spatial))
         return scaled
+
+    def _factors(self, spatial: torch.Tensor) -> torch.Tensor:
+        """What each pixel is multiplied by, from the gate (N, 1, H, W): such a map, or one for each channel.
+
+        A CPU broadcasts a pixel over its channels in a loop of its own. There the pixels of a line are taken together,
+        as channels, and a convolution repeats each of them.
+        """
+        if not runs_now(spatial):
+            return 1 + self.strength * spatial
+        batch, _, height, width = spatial.shape
+        lines = spatial.view(batch, height, -1, self.spread.in_channels).movedim(-1, 1)
+        repeated: torch.Tensor = self.spread(lines).movedim(1, -1)
+        return repeated.reshape(batch, height, width, -1).movedim(-1, 1)
 
 
 class ConstantAdapter(nn.Module):

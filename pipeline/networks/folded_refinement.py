@@ -83,36 +83,32 @@ class FoldedSnakes(nn.Module):
         every = torch.eye(TAPS - 1, device=weight.device, dtype=at_least_single(weight).dtype)
         own = snake_offsets(every[..., None, None]).flatten(1)
         self.register_buffer("accumulate", torch.block_diag(*[own] * len(snakes)), persistent=False)
-        self._kept: tuple[object, tuple[torch.Tensor, ...]] | None = None
+        self._kept: tuple[object, tuple[torch.Tensor, torch.Tensor]] | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve x (N, C, H, W) along the snakes."""
         steps = at_least_single(self.to_steps(x)).movedim(1, -1)
-        rows = self.to_rows(x).movedim(1, -1)
-        width = rows.shape[-1] // (TAPS * len(self.vertical))
         with torch.autocast(x.device.type, enabled=False):  # it would round positions to a quarter of a pixel
             offsets = steps.flatten(0, 2) @ self.accumulate.to(steps.dtype)
-        below = offsets.floor()
-        share = offsets - below
-        across, last, stride, first = self._places(steps)
-        pixels = torch.minimum((below.int() + across).unsqueeze(-1) + self._pair(across), last).clamp_(min=0)
-        index = pixels * stride + first
-        shares = torch.stack([1 - share, share], dim=-1).to(rows.dtype)
-        bags = index.view(-1, 2 * TAPS), shares.view(-1, 2 * TAPS)
-        summed = F.embedding_bag(bags[0], rows.reshape(-1, width), per_sample_weights=bags[1], mode="sum")
-        along = F.leaky_relu(summed, self.slope, inplace=not torch.is_grad_enabled())
+        # a border that repeats itself, as far as snakes reach: no position has to be clamped to the image
+        rows = self.to_rows(F.pad(x, (CENTRE,) * 4, mode="replicate")).movedim(1, -1)
+        width = rows.shape[-1] // (TAPS * len(self.vertical))
+        first, stride = self._places(steps)
+        below = offsets.floor().clamp_(max=CENTRE - 1)  # an offset of CENTRE itself lies at the end of its two pixels
+        share = (offsets - below).unflatten(-1, (-1, TAPS))
+        index = (below.int() * stride + first).unflatten(-1, (-1, TAPS))
+        bags = torch.cat([index, index + stride.unflatten(-1, (-1, TAPS))], dim=-1).flatten(0, 1)
+        shares = torch.cat([1 - share, share], dim=-1).flatten(0, 1).to(rows.dtype)
+        summed = F.embedding_bag(bags, rows.reshape(-1, width), per_sample_weights=shares, mode="sum")
+        along = F.leaky_relu(summed, self.slope)
         return along.view(*steps.shape[:3], -1).movedim(-1, 1)
 
-    @staticmethod
-    def _pair(like: torch.Tensor) -> torch.Tensor:
-        return torch.arange(2, dtype=like.dtype, device=like.device)
-
-    def _places(self, steps: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Where taps lie, for steps (N, H, W, ...): kept for the next call, which mostly has as many.
+    def _places(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows of taps without an offset, for steps (N, H, W, ...): kept for the next call, which mostly has as many.
 
         Returns:
-            Of every pixel and tap (N H W, S TAPS) its place across the line (px); of every tap (S TAPS, 1) the last
-            such place, and how many rows lie between two of them; and (N H W, S TAPS, 1) the row of the first place.
+            Of every pixel and tap (N H W, S TAPS) its row among those of all padded pixels and taps; and of every tap
+            (S TAPS,) how many rows lie between two pixels across its line.
         """
         batch, height, width = steps.shape[:3]
         key = (batch, height, width), steps.device
@@ -124,25 +120,23 @@ class FoldedSnakes(nn.Module):
         return places
 
 
-def _places(size: tuple[int, int, int], device: torch.device, vertical: Sequence[bool]) -> tuple[torch.Tensor, ...]:
-    batch, height, width = size
-    count = TAPS * len(vertical)
+def _places(
+    size: tuple[int, int, int], device: torch.device, vertical: Sequence[bool]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    _, height, width = size
+    high, wide, count = height + 2 * CENTRE, width + 2 * CENTRE, TAPS * len(vertical)
 
     def line(steps: int) -> torch.Tensor:
         return torch.arange(steps, dtype=torch.int32, device=device)
 
     image, row, column = (axis[..., None] for axis in torch.meshgrid(*map(line, size), indexing="ij"))
-    across, first, last, stride = [], [], [], []
+    first = []
     for number, is_vertical in enumerate(vertical):
-        tap = line(TAPS) - CENTRE
-        along = (row + tap).clamp(0, height - 1) * width if is_vertical else (column + tap).clamp(0, width - 1)
-        pixel = image * (height * width) + along
+        down, right = (line(TAPS), CENTRE) if is_vertical else (CENTRE, line(TAPS))
+        pixel = (image * high + row + down) * wide + column + right
         first.append(pixel * count + TAPS * number + line(TAPS))
-        across.append((column if is_vertical else row).expand(batch, height, width, TAPS))
-        last += [(width if is_vertical else height) - 1] * TAPS
-        stride += [count * (1 if is_vertical else width)] * TAPS
-    ends = [torch.tensor(values, dtype=torch.int32, device=device)[:, None] for values in (last, stride)]
-    return torch.cat(across, -1).flatten(0, 2), *ends, torch.cat(first, -1).flatten(0, 2).unsqueeze(-1)
+    stride = [count * (1 if is_vertical else wide) for is_vertical in vertical for _ in range(TAPS)]
+    return torch.cat(first, -1).flatten(0, 2), torch.tensor(stride, dtype=torch.int32, device=device)
 
 
 class FoldedContext(nn.Module):

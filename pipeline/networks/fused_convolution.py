@@ -83,6 +83,7 @@ class JoinedConvolution(_FusedConvolution):
         """From features (N, C, H, W) and others (N, D, H, W) to (N, D, H, W)."""
         kind = _kind(features)
         fits = other.dtype == kind and other.is_contiguous(memory_format=torch.channels_last)
+        fits = fits and other.shape[1] == self.convolution.out_channels  # a broadcast takes it seconds
         if not (fits and _has_kernel(features, kind)):
             convolved: torch.Tensor = self.convolution(features)
             other = other.to(convolved.dtype)

@@ -16,7 +16,7 @@ from pipeline.networks.asrm import ASRM
 from pipeline.networks.constant_text import with_constant_text
 from pipeline.networks.context import ContextBlock
 from pipeline.networks.folded_refinement import FoldedASRM, FoldedContext
-from pipeline.networks.fused_convolution import activated
+from pipeline.networks.fused_convolution import JoinedConvolution, activated, convolution_in, convolution_of
 from pipeline.networks.pinning import NORMS, PinnedPhrases
 from pipeline.networks.unet import DecoderStage
 from pipeline.networks.vlsenet import VLSENet
@@ -82,7 +82,9 @@ class LowResolutionStage(nn.Module):
         self.upsample = stage.upsample
         self.first = stage.convs.get_submodule("conv_0")
         self.second = stage.convs.get_submodule("conv_1")
-        weight = cast(nn.Conv2d, self.first.get_submodule("conv")).weight.detach()[:, self.skip_channels :]
+        whole = convolution_in(self.first)
+        self.merge = JoinedConvolution(convolution_of(whole.weight[:, : self.skip_channels], whole.bias, padding=1))
+        weight = whole.weight.detach()[:, self.skip_channels :]
         shares = torch.tensor(_SHARES, dtype=weight.dtype, device=weight.device)
         # outputs in the order in which the fine map lies in memory: its two rows, its two columns, channels
         with torch.autocast(weight.device.type, enabled=False):
@@ -95,22 +97,23 @@ class LowResolutionStage(nn.Module):
         return result
 
     def _convolved(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
-        convolution = cast(nn.Conv2d, self.first.get_submodule("conv"))
+        convolution = convolution_in(self.first)
         *layers, upsampling = self.upsample
         for layer in layers:
             x = layer(x)
-        merged = F.conv2d(skip, convolution.weight[:, : self.skip_channels], convolution.bias, padding=1)
-        merged = merged.contiguous(memory_format=torch.channels_last)
-        coarse = F.conv2d(x, self.kernels, padding=1).contiguous(memory_format=torch.channels_last)
-        # (N, H, W, D) and (N, H / 2, W / 2, 4 D), side by side without a copy: a row of fine pixels is in one piece
-        batch, height, width = coarse.permute(0, 2, 3, 1).shape[:3]
-        fine_rows = merged.permute(0, 2, 3, 1).view(batch, height, 2, width, -1)
-        fine_rows += coarse.permute(0, 2, 3, 1).view(batch, height, width, 2, -1).transpose(2, 3)
+        merged: torch.Tensor = self.merge(skip, self._upsampled(x))
         for axis, last in itertools.product((2, 3), (False, True)):
             fine = [_end(skip, axis, 2 * _STRIP, last), upsampling(_end(x, axis, _STRIP, last))]
             exact = convolution(torch.cat(fine, dim=1))
             _end(merged, axis, _BORDER, last).copy_(_end(exact, axis, _BORDER, last))
         return merged
+
+    def _upsampled(self, x: torch.Tensor) -> torch.Tensor:
+        """What the upsampled map adds, (N, D, H, W)."""
+        coarse = F.conv2d(x, self.kernels, padding=1).movedim(1, -1)
+        # (N, H / 2, W / 2, 4 D) to (N, H, W, D): a coarse pixel has two pieces of two fine pixels each, in two rows
+        rows = coarse.unflatten(-1, (2, -1)).transpose(2, 3).contiguous()
+        return rows.flatten(1, 2).unflatten(-1, (2, -1)).flatten(2, 3).movedim(-1, 1)
 
 
 def _end(maps: torch.Tensor, axis: int, length: int, last: bool) -> torch.Tensor:
@@ -149,6 +152,8 @@ def inference_form(
                 setattr(parent, name, replacement)
     if device.type == "cpu":
         for module in network.modules():
+            if isinstance(module, nn.LeakyReLU):
+                module.inplace = False  # in half precision twice as fast there
             if isinstance(module, ASRM) and module.gate is not None:  # snakes sample map by map
                 module.branches.to(memory_format=torch.contiguous_format)
                 module.gate.to(memory_format=torch.contiguous_format)

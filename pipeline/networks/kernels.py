@@ -43,8 +43,8 @@ Norm.add_factory_callable(NAME, lambda dim: InstanceNorm)
 class OneMapConvolution(nn.Conv2d):
     """`nn.Conv2d(channels, 1, kernel_size=1)`: the same weights, the same function.
 
-    A CPU's convolution kernels compute maps by the sixteen, also where one is asked for. The product reads the features
-    once, and is done. Where channels are last, a convolution does just that, and a product would lay them out again.
+    A CPU's convolution kernels compute maps by the sixteen, also where one is asked for. A product of matrices reads
+    the features once, and is done; in training only where their maps lie one after the other.
     """
 
     def __init__(self, channels: int, bias: bool = True) -> None:
@@ -52,11 +52,14 @@ class OneMapConvolution(nn.Conv2d):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """The map (N, 1, H, W) of the features (N, C, H, W)."""
-        if not features.is_contiguous():
+        if features.is_contiguous():
+            # not `matmul`, which in training turns all features round and keeps the copy
+            weights = self.weight.flatten(1).expand(features.shape[0], -1, -1)
+            summed = torch.bmm(weights, features.flatten(2)).unflatten(2, features.shape[2:])
+        elif runs_now(features) and features.is_contiguous(memory_format=torch.channels_last):
+            summed = (features.movedim(1, -1).flatten(0, 2) @ self.weight.flatten(1).T).view_as(features[:, :1])
+        else:
             return super().forward(features)
-        # not `matmul`, which in training turns all features round and keeps the copy
-        weights = self.weight.flatten(1).expand(features.shape[0], -1, -1)
-        summed = torch.bmm(weights, features.flatten(2)).unflatten(2, features.shape[2:])
         return summed if self.bias is None else summed + self.bias.to(summed.dtype)
 
 
@@ -108,14 +111,3 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
 def runs_now(features: torch.Tensor) -> bool:
     """Whether this is inference on a CPU, and not the recording of a graph that is to hold for any batch."""
     return features.device.type == "cpu" and not torch.is_grad_enabled() and not is_recording()
-
-
-def over_channels(maps: torch.Tensor, channels: int) -> torch.Tensor:
-    """Maps (N, 1, H, W) for all channels (N, C, H, W), laid out as features are where a CPU wants it so.
-
-    On a CPU in half precision a product of matrices, pixels by channels: to be broadcast, each pixel would be a loop.
-    """
-    if not runs_now(maps) or maps.dtype != torch.bfloat16:
-        return maps
-    pixels, ones = maps.flatten(1).unsqueeze(2), maps.new_ones(len(maps), 1, channels)
-    return torch.bmm(pixels, ones).unflatten(1, maps.shape[2:]).permute(0, 3, 1, 2)

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.networks import Switches, VLSENet, inference_form, pin_statistics
-from pipeline.networks.folded_refinement import FoldedASRM, FoldedContext
+from pipeline.networks import Switches, VLSENet, fuse_norms, inference_form, pin_statistics
+from pipeline.networks.folded_refinement import FoldedASRM, FoldedContext, FoldedSnakes
+from pipeline.networks.snake import SnakeConvolution
 from pipeline.networks.surroundings import CHANNELS, view_side
 from tests.networks.cases import ALL_OFF, ALL_ON, CASES, FEATURES, TEXT_DIM, batch, build
 
@@ -84,6 +85,17 @@ def test_in_single_and_half_precision(preset: tuple[int, ...]) -> None:
             plain, form = pinned(**inputs), inference_form(pinned, *text)(**inputs)
     assert (form - expected).abs().mean() < 1.2 * (plain - expected).abs().mean()
     assert (form - expected).abs().max() < 1.5 * (plain - expected).abs().max()
+
+
+def test_snakes_that_bend_as_far_as_they_can() -> None:
+    torch.manual_seed(0)
+    snakes = [SnakeConvolution(8, vertical, "batch").double().eval() for vertical in (False, True)]
+    for snake in snakes:
+        snake.to_steps.get_submodule("conv").weight.data *= 1e3  # steps of one pixel either way
+    x = torch.randn(2, 8, 6, 9, dtype=torch.float64)
+    with torch.no_grad():
+        folded = FoldedSnakes([fuse_norms(nn.Sequential(snake))[0] for snake in snakes])
+        torch.testing.assert_close(folded(x), torch.cat([snake(x) for snake in snakes], dim=1), rtol=0, atol=1e-12)
 
 
 def test_nothing_that_depends_on_the_text_is_left() -> None:
