@@ -14,7 +14,7 @@ from torch import nn
 
 from pipeline.engine.prediction import PredictionSettings
 from pipeline.engine.scan_predictor import predictor_for
-from pipeline.engine.sizes import fitting_sizes, memory_need, network_scale
+from pipeline.engine.sizes import bytes_for_a_pixel, fitting_sizes, network_scale
 from pipeline.foreground.intensity import NothingToSee
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.rectangles import Rows
@@ -109,9 +109,9 @@ class MicrographInferer(Inferer):
             (pixel_size_nm[0], pixel_size_nm[1]) if known and pixel_size_nm else None, self.trained_nm
         )
         check_imaged(shape, Rows(0, shape[0]), None, scale, name)
-        need = memory_need(network, features, settings.statistics, settings.precision, device)
+        per_pixel = bytes_for_a_pixel(network, settings.statistics)
         chunk_size, batch = fitting_sizes(
-            need, device, settings.halo, (1, *shape), scale, settings.chunk_size, settings.batch
+            per_pixel, device, settings.halo, (1, *shape), scale, settings.chunk_size, settings.batch
         )
         plan = ChunkPlan(*shape, chunk=chunk_size, block=chunk_size)
         windows = Windows(plan, settings.halo, scale, uniform=batch > 1)

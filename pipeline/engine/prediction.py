@@ -52,7 +52,7 @@ class PredictionSettings:
 
     Attributes:
         halo: border read around each chunk (px, at the network's scale), a multiple of 16.
-        chunk_size: side of a chunk (px), a multiple of 16; None: by the device's memory.
+        chunk_size: side of a chunk (px), a multiple of 16; None: as `fitting_sizes` says.
         batch: windows in one forward pass; None: by the device's memory.
         precision: of the convolutions: `auto`, `float32` or `bfloat16`.
         statistics: `micrograph` (of all norms, pinned to the image) or `network` (each norm in its own way).

@@ -6,28 +6,25 @@ import logging
 import math
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from pipeline.engine.pinned_network import SIDE, WindowNetwork, pinned, prompted
 from pipeline.errors import UserError
 from pipeline.images.microscope.findings import mean_side
-from pipeline.memory import peak_bytes
-from pipeline.networks.surroundings import no_view, reach_of_network
-from pipeline.text import TextFeatures
 
 logger = logging.getLogger("vlsenet")
 
 #: sides of chunks (px); the larger, the less work is spent on halos: with one of 128 px, a chunk of 1024 px sends 1.56
 #: pixels through the network for each that is kept, one of 2048 px 1.27
 CHUNK_SIZES = (2048, 1024, 512, 256)
-#: sides of the windows on which a network is measured (px): what it takes for a pixel shows in the difference, which
-#: leaves out what it takes for itself
-_SIDES = (128, 256)
+#: most pixels that the network sees of a chunk, without its halo. On a CPU, larger ones take twice the memory and as
+#: long: what is saved on halos is lost to caches
+_MOST_PIXELS = {"cpu": 1024**2, "cuda": 2048**2}
+#: maps of the first convolution's width that are alive at once, and some more: VLSE-Net has 5.6 with statistics of the
+#: micrograph, and 11.4 with those of the network; a U-Net 2.8 and 8.4
+_MAPS = {"micrograph": 8, "network": 14}
 #: share of a device's memory that one process may take: other programs run on a workstation's CPU too
 _SHARE = {"cpu": 0.25, "cuda": 0.6}
 #: a few windows of a million pixels keep any GPU busy
@@ -38,55 +35,19 @@ _COARSE = 2.0
 _LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
-class MemoryNeed(NamedTuple):
-    """What a network takes while it runs (bytes): for itself, and for each pixel of its windows."""
-
-    fixed: float
-    per_pixel: float
-
-    @classmethod
-    def of(
-        cls, network: WindowNetwork, device: torch.device, channels: int = 1, reach: int | None = None
-    ) -> MemoryNeed:
-        """Measure a function of windows (N, C, H, W), and of what lies within reach, on the device where it runs."""
-        windows = [torch.zeros(1, channels, side, side, device=device) for side in _SIDES]
-        views = [[] if reach is None else [no_view(window, reach)] for window in windows]
-        small, large = (
-            peak_bytes(partial(network, window, *view)) for window, view in zip(windows, views, strict=True)
-        )
-        per_pixel = (large - small) / (_SIDES[1] ** 2 - _SIDES[0] ** 2)
-        return cls(small - per_pixel * _SIDES[0] ** 2, per_pixel)
-
-
-_measured: dict[tuple[object, ...], MemoryNeed] = {}
-
-
-def memory_need(
-    network: nn.Module, features: TextFeatures, statistics: str, precision: str, device: torch.device
-) -> MemoryNeed:
-    """What a network takes in the form in which it will run; measured once for each form of each architecture.
+def bytes_for_a_pixel(network: nn.Module, statistics: str) -> float:
+    """Most memory that a network takes for each pixel of its windows, in float32.
 
     Args:
-        network: as trained, on the device.
-        features: of any text, or of as many as will be asked with; one after the other, they take little more than one.
+        network: as trained.
         statistics: `micrograph` or `network`.
-        precision: as in `autocast`.
-        device: where it runs.
     """
-    channels, reach = int(getattr(network, "in_channels", 1)), reach_of_network(network)
-    # the modules with their sizes, whatever their weights
-    form = (type(network), repr(network), reach, statistics, precision, str(device), features.text.shape)
-    if form not in _measured:
-        runs = network
-        if statistics == "micrograph":  # pinned, it takes half the memory; to what does not matter
-            tile = torch.zeros(1, channels, SIDE, SIDE, device=device)
-            runs = pinned(network, tile, features, precision, view=no_view(tile, reach))
-        _measured[form] = MemoryNeed.of(prompted(runs, features, precision), device, channels, reach)
-    return _measured[form]
+    layers = (layer.out_channels for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    return _MAPS[statistics] * next(layers, 1) * 4
 
 
 def fitting_sizes(
-    need: MemoryNeed,
+    per_pixel: float,
     device: torch.device,
     halo: int,
     region: tuple[int, int, int],
@@ -99,12 +60,12 @@ def fitting_sizes(
     """Chunk size (px) and batch that fit a device's memory.
 
     Args:
-        need: of the network.
+        per_pixel: bytes that the network takes for each pixel of its windows (`bytes_for_a_pixel`).
         device: where it runs.
         halo: around a chunk (px, at the network's scale).
         region: slices, height and width of what is segmented (px); chunks need not be larger.
         scale: pixels of the network to one of the scan, along rows and columns.
-        chunk_size: as given (px); None: the largest that leaves memory to other programs.
+        chunk_size: as given (px); None: the largest that is of use, and leaves memory to other programs.
         batch: as given; None: as many as leave memory to other programs, and no more than there are chunks.
         processes: that share the memory; on GPUs each has its own.
         shape: height and width of the scan (px), beyond which no window reaches; None: those of the region.
@@ -117,8 +78,11 @@ def fitting_sizes(
     longest, coarse = max(region[1:]), max(scale)
     ends = [length * factor for length, factor in zip(shape or region[1:], scale, strict=True)]
 
+    def pixels(side: int, around: int) -> float:
+        return math.prod(min(side * coarse + 2 * around, end) for end in ends)
+
     def needed(side: int) -> float:
-        return need.fixed + need.per_pixel * math.prod(min(side * coarse + 2 * halo, end) for end in ends)
+        return per_pixel * pixels(side, halo)
 
     def refused(side: int, count: int, remedy: str) -> UserError:
         if coarse >= _COARSE:
@@ -134,15 +98,16 @@ def fitting_sizes(
 
     given = chunk_size is not None
     if chunk_size is None:
-        enough = [side for side in CHUNK_SIZES if side == CHUNK_SIZES[-1] or side < 2 * longest]
-        fitting = [side for side in enough if needed(side) <= allowed]
+        most = _MOST_PIXELS[device.type]
+        useful = [side for side in CHUNK_SIZES[:-1] if side < 2 * longest and pixels(side, 0) <= most]
+        fitting = [side for side in (*useful, CHUNK_SIZES[-1]) if needed(side) <= allowed]
         if not fitting:
             raise refused(CHUNK_SIZES[-1], 1, "give a smaller --halo, or use another device")
         chunk_size = fitting[0]
     if batch is None:
         chunks = region[0] * math.prod(math.ceil(length / chunk_size) for length in region[1:])
-        most = 1 if device.type == "cpu" else min(_MOST_IN_A_BATCH, chunks)
-        batch = int(max(1, min(most, allowed // needed(chunk_size))))
+        usual = 1 if device.type == "cpu" else min(_MOST_IN_A_BATCH, chunks)
+        batch = int(max(1, min(usual, allowed // needed(chunk_size))))
     # a batch has windows of one size, and one window is no larger than what there is to segment
     if batch * needed(chunk_size if batch > 1 else min(chunk_size, longest)) > memory:
         raise refused(

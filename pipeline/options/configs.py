@@ -137,7 +137,7 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("skip_empty", Flag(), _ON_IMAGES, "neither segment nor count resin and blank border around the rock", True,
         flag=False, shared=True, result=True, entry="prediction"),
     Option("chunk_size", Whole(256, 256), _ON_IMAGES,
-        "side of the chunks that are computed at a time, a multiple of 256", otherwise="by memory", unit="px",
+        "side of the chunks that are computed at a time, a multiple of 256", otherwise="1024, on a GPU 2048, or what memory allows", unit="px",
         flag=False, shared=True, result=_PREDICTING, entry="prediction"),
     Option("halo", Whole(16, 16), _ON_IMAGES,
         "border read around each chunk, a multiple of 16; a scan's seam certificate shows whether it is enough", 128,

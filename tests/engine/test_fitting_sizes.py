@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from pipeline.engine import sizes as scan_size
-from pipeline.engine.sizes import MemoryNeed, fitting_sizes, memory_need
+from pipeline.engine.pinned_network import pinned, prompted
+from pipeline.engine.sizes import bytes_for_a_pixel, fitting_sizes
 from pipeline.errors import UserError
+from pipeline.memory import peak_bytes
 from pipeline.networks import VLSENet
 from pipeline.networks.unet import UNet
 from pipeline.text import TextFeatures
@@ -13,34 +17,24 @@ from pipeline.text import TextFeatures
 CPU = torch.device("cpu")
 
 
-EIGHT_BYTES_A_PIXEL = MemoryNeed(0.0, 8.0)
-
-
-def eight_bytes_a_pixel(windows: torch.Tensor) -> torch.Tensor:
-    return (windows + 1) * 2  # two maps of four bytes are alive at once
+EIGHT_BYTES_A_PIXEL = 8.0
 
 
 def square(side: int) -> tuple[int, int, int]:
     return 1, side, side
 
 
-def test_memory_is_measured_for_each_pixel_and_once_for_a_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert MemoryNeed.of(eight_bytes_a_pixel, CPU) == EIGHT_BYTES_A_PIXEL
-    network, features = UNet(1, 1, (4, 4, 4, 4, 4), "instance").eval(), TextFeatures(torch.zeros(4), torch.zeros(2, 4))
-    pinned, plain = (memory_need(network, features, how, "float32", CPU) for how in ("micrograph", "network"))
-    assert 0 < pinned.per_pixel <= plain.per_pixel
-    monkeypatch.setattr(MemoryNeed, "of", None)
-    assert memory_need(network, features, "micrograph", "float32", CPU) is pinned
-    other = UNet(1, 1, (4, 4, 4, 4, 4), "instance").eval()  # with weights of its own
-    assert memory_need(other, features, "micrograph", "float32", CPU) is pinned
-
-
 @pytest.mark.parametrize("statistics", ["micrograph", "network"])
-def test_several_phrases_take_little_more_memory_than_one(statistics: str) -> None:
-    network = VLSENet(1, 4, (8, 8, 16, 16, 32), 8).eval()
-    asked = [TextFeatures(torch.zeros(*count, 8), torch.zeros(*count, 2, 8)) for count in ((), (4,))]
-    one, several = (memory_need(network, features, statistics, "float32", CPU) for features in asked)
-    assert one.per_pixel < several.per_pixel < 1.5 * one.per_pixel
+@pytest.mark.parametrize("phases", [(), (4,)])
+def test_no_network_takes_more_memory_for_a_pixel(statistics: str, phases: tuple[int, ...]) -> None:
+    features = TextFeatures(torch.zeros(*phases, 8), torch.zeros(*phases, 2, 8))
+    for network in (VLSENet(1, 4, (8, 8, 16, 16, 32), 8).eval(), UNet(1, 1, (8, 8, 16, 16, 32), "instance").eval()):
+        tile = torch.zeros(1, 1, 256, 256)
+        runs = pinned(network, tile, features, "float32") if statistics == "micrograph" else network
+        work = prompted(runs, features, "float32")
+        small, large = (peak_bytes(partial(work, torch.zeros(1, 1, side, side))) for side in (128, 256))
+        taken = (large - small) / (256**2 - 128**2)
+        assert 0.2 < taken / bytes_for_a_pixel(network, statistics) < 1
 
 
 def test_a_batch_has_no_more_windows_than_there_are_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,8 +48,7 @@ def test_a_batch_has_no_more_windows_than_there_are_chunks(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("memory", "longest", "expected"),
     [
-        (1e9, 100_000, 2048),
-        (1e9, 1025, 2048),
+        (1e9, 100_000, 1024),
         (1e9, 1024, 1024),
         (1e9, 300, 512),
         (1e9, 30, 256),
@@ -70,13 +63,12 @@ def test_the_largest_chunk_that_fits_and_is_needed(
     assert fitting_sizes(EIGHT_BYTES_A_PIXEL, CPU, 128, square(longest), shape=(10**6, 10**6)) == (expected, 1)
 
 
-def test_what_a_network_takes_for_itself_is_not_counted_for_each_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
-    def with_a_large_table(windows: torch.Tensor) -> torch.Tensor:
-        table = torch.zeros(1 << 20)  # 4 MiB
-        return eight_bytes_a_pixel(windows) + table[0]
-
-    monkeypatch.setattr(scan_size, "device_memory", lambda device: 4 * (8 * 1280**2 + (4 << 20) + 1000))
-    assert fitting_sizes(MemoryNeed.of(with_a_large_table, CPU), CPU, 128, square(10_000))[0] == 1024
+def test_an_image_of_a_megapixel_is_one_chunk_and_what_the_network_sees_larger_is_cut_smaller() -> None:
+    assert fitting_sizes(EIGHT_BYTES_A_PIXEL, CPU, 128, (1, 800, 1280)) == (2048, 1)
+    assert fitting_sizes(EIGHT_BYTES_A_PIXEL, CPU, 128, (1, 900, 1280)) == (1024, 1)
+    assert fitting_sizes(EIGHT_BYTES_A_PIXEL, CPU, 128, square(10_000), scale=(1.9, 1.9)) == (512, 1)
+    # a large halo is no reason for smaller chunks, whose share of it would be larger
+    assert fitting_sizes(EIGHT_BYTES_A_PIXEL, CPU, 1024, square(10_000)) == (1024, 1)
 
 
 def test_processes_share_the_memory_and_too_little_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import numcodecs
 
 from pipeline.engine import FORMAT_VERSION, request_differences
 from pipeline.engine.prediction import PredictionSettings
-from pipeline.engine.sizes import fitting_sizes, log_scale, memory_need, network_scale
+from pipeline.engine.sizes import bytes_for_a_pixel, fitting_sizes, log_scale, network_scale
 from pipeline.errors import UserError
 from pipeline.foreground.measurement import BOTH
 from pipeline.images.rectangles import Roi
@@ -135,12 +135,11 @@ def scan_request(
     chunk_size, batch = prediction.chunk_size or earlier.get("chunk_size"), prediction.batch or earlier.get("batch")
     sizes = {"chunk_size": chunk_size, "batch": batch, "halo": prediction.halo, "scale": list(scale)}
     if any(earlier.get(name) != value for name, value in sizes.items()):
-        features = model.text.together(settings.prompt)
-        need = memory_need(model.network, features, prediction.statistics, prediction.precision, model.device)
+        per_pixel = bytes_for_a_pixel(model.network, prediction.statistics)
         height, width = (settings.region.height, settings.region.width) if settings.region else volume.shape
         region, imaged = (volume.depth, height, width), (volume.rows.stop, volume.shape[1])
         chunk_size, batch = fitting_sizes(
-            need, model.device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
+            per_pixel, model.device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
         )
     logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, prediction.halo, batch)
     return {
