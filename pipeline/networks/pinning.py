@@ -164,8 +164,20 @@ def _of_phrase(phrase: int, *features: torch.Tensor | None) -> list[torch.Tensor
 
 
 def _copy(network: N) -> N:
-    """In evaluation mode, with the same weights: not copies of them."""
-    return copy.deepcopy(network, {id(parameter): parameter for parameter in network.parameters()}).eval()
+    """In evaluation mode, of own modules with the same weights; `copy.deepcopy` takes half as long as a small image."""
+    own: dict[nn.Module, nn.Module] = {}
+
+    def copied(module: nn.Module) -> nn.Module:
+        if module not in own:
+            own[module] = new = copy.copy(module)
+            for kind in ("_parameters", "_buffers"):
+                new.__dict__[kind] = dict(module.__dict__[kind])
+            new.__dict__["_modules"] = {
+                name: None if child is None else copied(child) for name, child in module._modules.items()
+            }
+        return own[module]
+
+    return cast(N, copied(network)).eval()
 
 
 def _pin(network: nn.Module, run: Callable[[], T]) -> T:
