@@ -10,7 +10,8 @@ RUN --mount=type=bind,target=/source,rw --mount=type=cache,target=/root/.cache/p
     pip install --constraint /source/constraints.txt '/source[cluster,export,scale_bar]'
 # not root; whoever runs it as another user may write here, too: caches of matplotlib, torch and others
 RUN useradd --create-home vlsenet && chmod 777 /home/vlsenet
-ENV HOME=/home/vlsenet
+# a name, too, for libraries that ask for that of a user whom the image does not know
+ENV HOME=/home/vlsenet USER=vlsenet
 USER vlsenet
 WORKDIR /data
 ENTRYPOINT ["vlsenet"]
