@@ -14,6 +14,7 @@ import yaml
 
 from pipeline.bundle_files import text_of_config
 from pipeline.errors import UserError, first_line
+from pipeline.tracking.machine_use import PREFIX
 from pipeline.tracking.stores import EVALUATION_FOLDER, Store, StoredRun
 from pipeline.wording import some_of
 
@@ -181,7 +182,8 @@ def _find(store: Store, run_id: str) -> StoredRun:
 
 def read_histories(run: StoredRun) -> dict[str, dict[int, float]]:
     """The values of every metric by epoch, without times and memory."""
-    return {name: dict(run.history(name)) for name in run.metrics if name not in _OF_THE_MACHINE}
+    names = [name for name in run.metrics if name not in _OF_THE_MACHINE and not name.startswith(PREFIX)]
+    return {name: dict(run.history(name)) for name in names}
 
 
 def _artifact(run: StoredRun, path: str) -> dict[str, Any] | None:

@@ -17,6 +17,7 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from pipeline.bundle_files import flattened
 from pipeline.files import name_that_fits
 from pipeline.tracking.logged_model import ModelToLog
+from pipeline.tracking.machine_use import MachineUse
 from pipeline.tracking.outbox import Outbox, unsent_messages
 from pipeline.tracking.stores import (
     STORE_ERRORS,
@@ -94,6 +95,7 @@ class TrackedRun:
         self._key = new_key()
         self._outbox = Outbox(self.output_dir, self.tracking_uri, run_id or self._key)
         self._started = False
+        self._machine = MachineUse()
 
     @property
     def run_id(self) -> str | None:
@@ -133,6 +135,7 @@ class TrackedRun:
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         """Log after each epoch; to be attached after the validation."""
+        self._machine.attach(trainer)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._log_epoch, evaluator)
 
     def _log_epoch(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
@@ -140,6 +143,7 @@ class TrackedRun:
         values = {"learning_rate": rate, **trainer.state.metrics}
         if evaluator.state.epoch == trainer.state.epoch:  # validated in this epoch
             values |= evaluator.state.metrics
+        values |= self._machine.of_epoch()
         self.log_metrics(values, trainer.state.epoch)
 
     def log_metrics(self, values: Mapping[str, float], step: int = 0) -> None:

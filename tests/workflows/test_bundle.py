@@ -116,9 +116,12 @@ def test_mlflow_tells_what_was_done(trained):
         "val_precision",
         "val_recall",
         "val_porosity_error",
+        "system/cpu_utilization_percentage",
+        "system/system_memory_usage_percentage",
     ):
         history = client.get_metric_history(run.info.run_id, name)
         assert [value.step for value in history] == [1, 2], name
+    assert all(0 <= value <= 100 for name, value in run.data.metrics.items() if "percentage" in name)
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert {"config.yaml", "data.json", "images"} <= files
 
