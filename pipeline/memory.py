@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import resource
 import sys
@@ -18,6 +19,12 @@ from torch.utils._pytree import tree_leaves
 #: parameters of glibc's mallopt(3), and the largest values that they take
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_THRESHOLD = -1, -2, -3
 _LARGEST, _AT_ONCE = 2**31 - 1, 1 << 28
+#: by this, set before PyTorch is loaded, it asks for huge pages (2 MiB) for its tensors
+HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
+#: whether the system gives them: "always [madvise] never"
+_GIVEN = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+#: with huge pages, blocks from this size on (bytes) are given back: the maps of large windows, but not those of training
+_GIVEN_BACK = 20 << 20
 
 
 def keep_freed_memory() -> bool:
@@ -27,6 +34,9 @@ def keep_freed_memory() -> bool:
     makes and drops such tensors all the time, and spends a third of its time on pages that are cleared anew. PyTorch's
     allocator for GPUs keeps what it has, for the same reason.
 
+    What is kept falls into pieces: windows of several sizes take three times the memory of one. In huge pages, which
+    are cleared as fast as they are used, large blocks are given back, and a scan takes a gigabyte less in the same time.
+
     Returns:
         Whether the C library took it; only glibc does.
     """
@@ -34,7 +44,13 @@ def keep_freed_memory() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     values = ((_MMAP_THRESHOLD, _LARGEST), (_TRIM_THRESHOLD, _LARGEST), (_TOP_PAD, _AT_ONCE))
+    if _has_huge_pages():
+        values = ((_MMAP_THRESHOLD, _GIVEN_BACK), (_TRIM_THRESHOLD, _LARGEST), (_TOP_PAD, 0))
     return all(mallopt(parameter, value) == 1 for parameter, value in values)
+
+
+def _has_huge_pages() -> bool:
+    return os.environ.get(HUGE_PAGES) == "1" and _GIVEN.is_file() and "[never]" not in _GIVEN.read_text()
 
 
 def resident_peak() -> int:

@@ -75,6 +75,7 @@ def loading() -> Iterator[None]:
     if "monai" in sys.modules:
         yield
         return
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # `pipeline.memory.HUGE_PAGES`, which loads PyTorch
     gc.disable()
     try:
         yield
