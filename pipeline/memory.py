@@ -23,7 +23,7 @@ _LARGEST, _AT_ONCE = 2**31 - 1, 1 << 28
 HUGE_PAGES = "THP_MEM_ALLOC_ENABLE"
 #: whether the system gives them: "always [madvise] never"
 _GIVEN = Path("/sys/kernel/mm/transparent_hugepage/enabled")
-#: with huge pages, blocks from this size on (bytes) are given back: the maps of large windows, but not those of training
+#: with huge pages, blocks from this size on (bytes) are given back: maps of large windows, but not those of training
 _GIVEN_BACK = 20 << 20
 
 
@@ -35,7 +35,7 @@ def keep_freed_memory() -> bool:
     allocator for GPUs keeps what it has, for the same reason.
 
     What is kept falls into pieces: windows of several sizes take three times the memory of one. In huge pages, which
-    are cleared as fast as they are used, large blocks are given back, and a scan takes a gigabyte less in the same time.
+    are cleared as fast as they are used, large blocks are given back: a scan takes a gigabyte less in the same time.
 
     Returns:
         Whether the C library took it; only glibc does.
