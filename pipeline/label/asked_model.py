@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,11 +79,19 @@ class AskedModel:
         Raises:
             UserError: too little was painted, or the image can't be read.
         """
+        return self._opened(image).of(view, lambda part: store.read(Window(part.y, part.x, part.height, part.width)))
+
+    def prepare(self, image: Path) -> None:
+        """Look through an image, so that its first preview need not wait; what is wrong with it, that will say."""
+        with suppress(UserError):
+            self._opened(image)
+
+    def _opened(self, image: Path) -> Previews:
         model = self.loaded()
         if self._previews is None or self._previews.path != image:
             self._forget_previews()
             self._previews = Previews(SeenImage.opened(image, model))
-        return self._previews.of(view, lambda part: store.read(Window(part.y, part.x, part.height, part.width)))
+        return self._previews
 
     def view(self, image: Path, view: Part, names: Sequence[str]) -> ModelView:
         """What the model itself finds in a view of an image.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,8 @@ class LabelDock(DockForm):
         self.viewer.scale_bar.visible = True
         self.viewer.reset_view()
         self._saver.start(_SAVE)
+        if self.field.is_part and self._model is not None:  # it takes seconds, which are those of the first strokes
+            self._jobs.start(partial(self._model.prepare, self.session.images[stem]), lambda _: None)
 
     def _to_strokes(self) -> None:
         """Let the brush work on the strokes, whatever layer is new."""

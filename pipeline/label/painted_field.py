@@ -36,6 +36,7 @@ class PaintedField:
     Attributes:
         window: where the field lies in the image.
         layer: that is painted on.
+        is_part: whether the image is larger than the field.
     """
 
     def __init__(
@@ -49,7 +50,8 @@ class PaintedField:
         self.store, self._scale = store, scale_of(image)[0]
         self.window = field_around(store.shape, centre or (store.shape[0] / 2, store.shape[1] / 2))
         self.layer = add_strokes(viewer, image, store.read(self.window), self.window, session)
-        self.layer.bounding_box.visible = self.window != Window(0, 0, *store.shape)
+        self.is_part = self.window != Window(0, 0, *store.shape)
+        self.layer.bounding_box.visible = self.is_part
         self._dirty = False
         for event in (self.layer.events.paint, self.layer.events.labels_update, self.layer.events.set_data):
             event.connect(self._painted)
