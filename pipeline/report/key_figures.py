@@ -142,7 +142,8 @@ def _porosity(measures: Measures) -> KeyFigure:
     note = "no interval: fewer than two fields with rock"
     if np.isfinite(porosity.interval[0]):
         note = _interval(measures)
-    return KeyFigure(measures.terms.fraction.capitalize(), percent(porosity.porosity), note)
+    of_volume = " of the volume" if measures.is_stack and measures.terms.is_pore else ""
+    return KeyFigure(f"{measures.terms.fraction.capitalize()}{of_volume}", percent(porosity.porosity), note)
 
 
 def _pores(measures: Measures) -> KeyFigure:
