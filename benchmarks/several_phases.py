@@ -10,6 +10,7 @@ part    trained on                     arms
 nankai  pore and silt grain            VLSE-Net and U-Net for both phases, VLSE-Net for each phase alone
 sets    seven sets with eleven phases  VLSE-Net with learned and with random text, U-Net; one VLSE-Net for each set
 sparse  nankai, 1, 3, 10 % labelled    VLSE-Net for both phases, labels as strokes
+around  all phases of the set `--of`   U-Net and VLSE-Net without surroundings, with `--reach`, and with larger patches
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ SETS = ("dtseg", "ebc1", "gsc_shale", "super1", "super2", "super4", "uhcs")
 SHARES = (0.01, 0.03, 0.10)
 #: with fewer validations, which would take most of the time
 QUICK = ("--set", "batch_size=4", "--set", "patch_size=128", "--set", "val_interval=4")
+#: the usual number of pixels in a step, and that of `QUICK`, in patches of twice the side
+LARGER_PATCHES = {False: (2, 384), True: (1, 256)}
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,13 @@ class Arm:
     of_train: tuple[str, ...] = field(default=())
 
 
-def arms(part: str, data: Path, output: Path) -> Iterator[Arm]:
+def arms(part: str, data: Path, output: Path, quick: bool, of: str, reach: str) -> Iterator[Arm]:
     """The arms of a part of the table."""
     nankai = (data / "nankai",)
     unet = ("--network", "unet")
+    if part == "around":
+        yield from around(data, quick, of, reach)
+        return
     if part == "nankai":
         yield Arm("VLSE-Net", nankai, phases=BOTH, audited=True)
         yield Arm("U-Net", nankai, unet, phases=BOTH)
@@ -80,6 +86,21 @@ def arms(part: str, data: Path, output: Path) -> Iterator[Arm]:
             strokes = stroked_set(data / "nankai", output / f"strokes_{share:g}", share)
             unlabelled = ("--unlabelled", str(UNLABELLED))
             yield Arm(f"VLSE-Net, {share:.0%} labelled", (strokes,), (), nankai, BOTH, of_train=unlabelled)
+
+
+def around(data: Path, quick: bool, of: str, reach: str) -> Iterator[Arm]:
+    """With and without surroundings, and what would be simpler: patches of twice the side, as many pixels in a step."""
+    dataset, phases = ((data / "nankai",), BOTH) if of == "nankai" else ((data / "phases" / of,), None)
+    count, side = LARGER_PATCHES[quick]
+    ways = {
+        "": ("surroundings=none",),
+        f", {reach}": (f"surroundings={reach}",),
+        f", patches of {side} px": ("surroundings=none", f"batch_size={count}", f"patch_size={side}"),
+    }
+    for name, network in (("U-Net", "unet"), ("VLSE-Net", "vlsenet")):
+        for way, settings in ways.items():
+            options = tuple(word for setting in settings for word in ("--set", setting))
+            yield Arm(name + way, dataset, ("--network", network, *options), phases=phases)
 
 
 def stroked_set(source: Path, folder: Path, share: float) -> Path:
@@ -115,7 +136,7 @@ def run_arm(arm: Arm, folder: Path, seed: int, steps: int, quick: bool = False) 
         goes_on = ("--resume",) if (folder / "checkpoints" / "last.pt").exists() else ()
         length = ("--max_epochs", str(max(1, steps // 25)), "--seed", str(seed))
         sets = map(str, arm.train_on)
-        given = (*length, *phases, *arm.of_train, *arm.options, *(QUICK if quick else ()))
+        given = (*length, *phases, *arm.of_train, *(QUICK if quick else ()), *arm.options)
         _vlsenet("train", *sets, "--output_dir", str(folder), *given, *goes_on)
         write_text(folder / "finished", "")
     rows = []
@@ -168,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder with nankai/ and phases/")
-    parser.add_argument("--part", choices=["nankai", "sets", "sparse"], required=True)
+    parser.add_argument("--part", choices=["nankai", "sets", "sparse", "around"], required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument(
@@ -176,16 +197,19 @@ def main() -> None:
         action="store_true",
         help="4 patches of 128 px in a step, in place of 8 of 192 px; validated every 4 epochs",
     )
+    parser.add_argument("--of", default="ebc1", help="data set of the part `around`: nankai, or one of phases/")
+    parser.add_argument("--reach", default="496px", help="surroundings in the part `around`")
     parser.add_argument("--only", nargs="+", help="run these arms only, by name")
     arguments = parser.parse_args()
-    folder = arguments.output / arguments.part
+    part, quick, of = arguments.part, arguments.quick, arguments.of
+    folder = arguments.output / (f"around_{of}" if part == "around" else part)
     rows = []
     for seed in arguments.seeds:
-        for arm in arms(arguments.part, arguments.data.resolve(), folder):
+        for arm in arms(part, arguments.data.resolve(), folder, quick, of, arguments.reach):
             if arguments.only and arm.name not in arguments.only:
                 continue
             place = folder / f"seed{seed}" / arm.name.replace(", ", "_").replace(" ", "_").replace("%", "pc")
-            rows.append(run_arm(arm, place, seed, arguments.steps, arguments.quick))
+            rows.append(run_arm(arm, place, seed, arguments.steps, quick))
             table = table_of(pd.concat(rows))
             write_text(folder / "table.csv", table.to_csv(index=False))
             print(table.to_string(index=False), flush=True)
