@@ -10,6 +10,9 @@ the grey levels of each source brought to the same mean and spread.
 usual      Nankai's other sources, the training's own augmentation: the recipe of the default model
 mirrored   the same model, averaged over four mirrorings
 quick      the same with 4 patches of 128 px in a step in place of 8 of 192 px
+unet       as quick, by U-Net
+varied     as quick, with `wide_augmentation`
+pretrained as quick, starting from a training on synthetic images of every look
 wide       as quick, with `wide_augmentation`, synthetic images of every look, and the three patches of the published
            method
 
@@ -28,7 +31,21 @@ from PIL import Image
 from skimage.feature import multiscale_basic_features
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-from train_default_model import LEFT_OUT, QUICK, USUAL, WIDE, data_sets, scored, source_of
+from train_default_model import (
+    LEFT_OUT,
+    PRETRAINED,
+    QUICK,
+    UNET,
+    USUAL,
+    VARIED,
+    WIDE,
+    data_sets,
+    scored,
+    source_of,
+)
+
+#: ways to train, by name
+RECIPES = {recipe.name: recipe for recipe in (USUAL, QUICK, UNET, VARIED, PRETRAINED, WIDE)}
 
 #: of the forest: pixels of each training tile, trees, least pixels of a leaf
 PIXELS, TREES, LEAF = 2000, 100, 5
@@ -130,7 +147,18 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-WAYS = ("forest", "usual", "mirrored", "quick", "wide")
+def tables(data: Path, work: Path, way: str, left_out: str, seed: int) -> list[pd.DataFrame]:
+    """Scores of one way, and Otsu's beside the usual one."""
+    if way == "forest":
+        return [forest(data, work, left_out, seed)]
+    if way == "mirrored":
+        table = scored(data, work, USUAL, left_out, seed, mirror=True)
+        return [table.assign(recipe="usual, mirrored")]
+    table = scored(data, work, RECIPES[way], left_out, seed)
+    return [table, otsu_of(table)] if way == "usual" else [table]
+
+
+WAYS = ("forest", "mirrored", *RECIPES)
 
 
 def main() -> None:
@@ -139,26 +167,15 @@ def main() -> None:
     parser.add_argument("--output_dir", type=Path, default=Path("runs/default_model"))
     parser.add_argument("--leave_out", nargs="+", default=LEFT_OUT)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument(
-        "--only", nargs="+", default=["forest", "usual", "mirrored", "quick", "wide"], help="ways to compare"
-    )
+    parser.add_argument("--only", nargs="+", choices=WAYS, default=WAYS, help="ways to compare")
     given = parser.parse_args()
-    found = []
-    for source in given.leave_out:
-        for seed in given.seeds:
-            ways = {
-                "forest": lambda s=source, k=seed: forest(given.data, given.output_dir, s, k),
-                "usual": lambda s=source, k=seed: scored(given.data, given.output_dir, USUAL, s, k),
-                "quick": lambda s=source, k=seed: scored(given.data, given.output_dir, QUICK, s, k),
-                "wide": lambda s=source, k=seed: scored(given.data, given.output_dir, WIDE, s, k),
-                "mirrored": lambda s=source, k=seed: scored(
-                    given.data, given.output_dir, USUAL, s, k, mirror=True
-                ).assign(recipe="usual, mirrored"),
-            }
-            for name in given.only:
-                found.append(ways[name]())
-                if name == "usual":
-                    found.append(otsu_of(found[-1]))
+    found = [
+        table
+        for source in given.leave_out
+        for seed in given.seeds
+        for way in given.only
+        for table in tables(given.data, given.output_dir, way, source, seed)
+    ]
     table = pd.concat(found, ignore_index=True)
     shown = summary(table)
     shown.to_csv(given.output_dir / "held_out_sources.csv", index=False)

@@ -53,19 +53,25 @@ class Recipe:
         name: of its folder.
         options: of `vlsenet train`.
         further: whether synthetic images and those of the published method are added to Nankai's.
+        pretrained: whether it starts with a network that was trained on the synthetic images.
     """
 
     name: str
     options: tuple[str, ...]
-    further: bool
+    further: bool = False
+    pretrained: bool = False
 
 
 #: as `vlsenet train` does it: 8 patches of 192 px in a step
-USUAL = Recipe("usual", (), False)
-#: with a quarter of the pixels in a step, for less time
-QUICK = Recipe("quick", SMALL_PATCHES, False)
-#: the same with patches varied far more, synthetic images of every look, and the published method's own patches
-WIDE = Recipe("wide", (*SMALL_PATCHES, "--set", "wide_augmentation=true", "--set_weights", SHARES), True)
+USUAL = Recipe("usual", ())
+#: with a quarter of the pixels in a step, for less time; and by the baseline
+QUICK = Recipe("quick", SMALL_PATCHES)
+UNET = Recipe("unet", (*SMALL_PATCHES, "--network", "unet"))
+#: the same with patches varied far more, and starting from synthetic images of every look
+VARIED = Recipe("varied", (*SMALL_PATCHES, "--set", "wide_augmentation=true"))
+PRETRAINED = Recipe("pretrained", SMALL_PATCHES, pretrained=True)
+#: patches varied far more, synthetic images of every look, and the published method's own patches, all at once
+WIDE = Recipe("wide", (*VARIED.options, "--set_weights", SHARES), further=True)
 #: of the model that comes along: the better one on sources left out
 DEFAULT = USUAL
 
@@ -100,7 +106,7 @@ def write_rows(path: Path, rows: Sequence[Sequence[str]]) -> None:
 def data_sets(data: Path, work: Path, left_out: str | None, further: bool) -> list[Path]:
     """Make the data sets of a training: Nankai without a source, and if asked for synthetic and published images."""
     folder = work / "data" / (left_out or "all")
-    nankai, vlse, varied = folder / "nankai", folder / "vlse", work / "varied"
+    nankai, vlse = folder / "nankai", folder / "vlse"
     for kind in ("images", "labels"):
         names = linked(nankai / kind, [*(data / "nankai" / kind).iterdir(), *(data / "nankai_17" / kind).iterdir()])
     split = {name: "test" if source_of(name) == left_out else "train" for name in names}
@@ -112,20 +118,38 @@ def data_sets(data: Path, work: Path, left_out: str | None, further: bool) -> li
     for kind in ("patch_images", "patch_mask"):
         patches = linked(vlse / kind, (data / "vlse" / kind).iterdir())
     write_rows(vlse / "split.csv", [["name", "source", "split"], *([n, n, "train"] for n in patches)])
-    if not (varied / "truth.csv").exists():
-        vlsenet("synthetic", varied, "--varied", "--overwrite", *(word for pair in SYNTHETIC.items() for word in pair))
-    return [nankai, varied, vlse]
+    return [nankai, synthetic_set(work, val=0), vlse]
+
+
+def synthetic_set(work: Path, val: int) -> Path:
+    """Synthetic images of every look, some of which watch a training on them alone."""
+    folder = work / ("varied_and_val" if val else "varied")
+    if not (folder / "truth.csv").exists():
+        options = [word for pair in (SYNTHETIC | {"--val": str(val)}).items() for word in pair]
+        vlsenet("synthetic", folder, "--varied", "--overwrite", *options)
+    return folder
+
+
+def synthetic_start(work: Path, seed: int) -> Path:
+    """A network trained on synthetic images alone."""
+    run = work / "synthetic" / f"seed{seed}"
+    return run_training(run, [synthetic_set(work, val=8)], seed, SMALL_PATCHES)
 
 
 def trained(data: Path, work: Path, recipe: Recipe, left_out: str | None, seed: int) -> Path:
     """Train without a source, or on all; the model's file."""
     run = work / recipe.name / (left_out or "all") / f"seed{seed}"
+    start = ("--start_from", str(synthetic_start(work, seed))) if recipe.pretrained else ()
+    return run_training(run, data_sets(data, work, left_out, recipe.further), seed, (*recipe.options, *start))
+
+
+def run_training(run: Path, sets: Sequence[Path], seed: int, given: Sequence[str]) -> Path:
+    """Train, or go on, unless it is finished; the model's file."""
     best, last = run / "checkpoints" / "best.pt", run / "checkpoints" / "last.pt"
-    sets = data_sets(data, work, left_out, recipe.further)
     if not finished(last):
         options = [word for name, value in TRAINING.items() for word in ("--set", f"{name}={value}")]
         go_on = "--resume" if last.exists() else "--overwrite"
-        vlsenet("train", *sets, "--output_dir", run, "--set", f"seed={seed}", *options, *recipe.options, go_on)
+        vlsenet("train", *sets, "--output_dir", run, "--set", f"seed={seed}", *options, *given, go_on)
     return best
 
 
