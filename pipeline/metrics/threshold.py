@@ -12,8 +12,9 @@ from skimage.filters import threshold_otsu
 from pipeline.metrics.pore_counts import Counts, PoreCounts
 
 BINS = 256
-#: of the thresholds that a training may choose: a network that has not learned yet must not call everything pore
-LOWEST, HIGHEST = 0.2, 0.8
+#: of the thresholds that a training may choose: a network that has not learned yet must not call everything pore, and a
+#: rare phase is drawn more often than it comes, which makes its probabilities high
+LOWEST, HIGHEST = 0.2, 0.95
 #: least gain in Dice that counts: of one threshold over another, and of a network over calling everything pore
 CLEAR_GAIN = 0.01
 #: how many standard errors below the best a Dice may lie and still count as good
@@ -87,7 +88,7 @@ def proven_threshold(images: Sequence[ProbabilityHistogram]) -> float:
         images: probabilities of each validation image.
 
     Returns:
-        A multiple of 1/256 from 0.2 to 0.8.
+        A multiple of 1/256 from 0.2 to 0.95.
     """
     if len(images) == 1:
         return 0.5

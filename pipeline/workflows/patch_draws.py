@@ -36,8 +36,9 @@ class DrawPlan:
     """How often each training image is drawn, and for which of its phases.
 
     One data set of one phase, labelled as a whole, is drawn by area. Otherwise data sets come in equal numbers, or by
-    their weights; half of a data set's patches are drawn by labelled area, and of the other half each of its phases
-    gets an equal part, whose patches hold that phase: so a phase that is rare in a small data set is learned.
+    their weights; half of a data set's patches are drawn by labelled area, and the other half is divided among its
+    phases, in proportion to one over the root of their areas, into patches that hold that phase: so a phase that is
+    rare in a small data set is learned. A common one is in most of the patches anyway.
 
     Args:
         samples: of the training.
@@ -68,7 +69,9 @@ class DrawPlan:
         areas = np.where(members[:, None], areas, 0).astype(float)
         there = areas.sum(0) > 0
         held = _HOLDING * weight if there.any() else 0.0
-        self._holding[:, there] += held / max(1, there.sum()) * areas[:, there] / areas[:, there].sum(0)
+        areas = areas[:, there]
+        rarity = areas.sum(0) ** -0.5
+        self._holding[:, there] += held * rarity / rarity.sum() * areas / areas.sum(0)
         labelled = self._anywhere[members]
         self._anywhere[members] = (weight - held) * labelled / labelled.sum()
 

@@ -28,15 +28,15 @@ def test_one_data_set_of_one_phase_is_drawn_by_area():
     assert plan.items([{}, {}]) == [{}, {}]  # their patches may lie anywhere
 
 
-def test_a_rare_phase_is_drawn_as_often_as_a_common_one():
-    samples = [sample("A", {"pore": 100, "crack": 0}), sample("A", {"pore": 300, "crack": 2})]
+def test_a_rare_phase_is_drawn_more_often_than_a_common_one():
+    samples = [sample("A", {"pore": 45, "crack": 0}), sample("A", {"pore": 135, "crack": 20})]
     plan = DrawPlan(samples, ["pore", "crack"])
     weights, shares = np.array(plan.image_weights), np.array(plan.phase_shares)
     held = weights[:, None] * shares
     assert weights.sum() == pytest.approx(1)
-    assert held.sum(0) == pytest.approx([0.25, 0.25])  # half of the patches, in equal parts
-    assert held[:, 0] == pytest.approx([0.25 * 0.25, 0.25 * 0.75])
-    assert held[:, 1] == pytest.approx([0, 0.25])
+    assert held.sum(0) == pytest.approx([0.125, 0.375])  # half of the patches; nine times rarer, three times as often
+    assert held[:, 0] == pytest.approx([0.125 * 0.25, 0.125 * 0.75])
+    assert held[:, 1] == pytest.approx([0, 0.375])
     assert weights - held.sum(1) == pytest.approx([0.25, 0.25])  # the others by area
     assert all(np.array_equal(item["phase_shares"], of) for item, of in zip(plan.items([{}, {}]), shares, strict=True))
 
