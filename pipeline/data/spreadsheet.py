@@ -15,7 +15,7 @@ _DELIMITERS = ",;\t|"
 #: of Excel and its like without Unicode: Western Europe on Windows, macOS and DOS, China, Japan, Russia, Korea, Taiwan
 _OLD_ENCODINGS = ("cp1252", "mac_roman", "cp850", "gb18030", "cp932", "cp1251", "cp949", "big5")
 #: that strip() leaves, and that copying from other programs brings along
-_INVISIBLE = "\ufeff\u200b\u200e\u200f\0\x1a"
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\x1a"
 #: of archives, as Excel, LibreOffice and Numbers keep their own files
 _ARCHIVE = b"PK\x03\x04"
 
@@ -49,6 +49,7 @@ def read_rows(path: Path, names: Collection[str]) -> list[tuple[list[str], int]]
 
 
 def _rows(path: Path, text: str, delimiter: str) -> list[tuple[list[str], int]]:
+    text = text.replace("\0", "")  # Python 3.10 reads no line that has one
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
     try:
         found = [([cell.strip(_INVISIBLE).strip() for cell in row], reader.line_num) for row in reader]
