@@ -113,6 +113,7 @@ vlsenet segment scan.tif --checkpoint models/model.pt
 python -m monai.bundle run --config_file configs/inference.yaml --input images --output_dir out
 python -m monai.bundle verify_net_in_out --net_id network_def --meta_file configs/metadata.json \\
     --config_file configs/inference.yaml
+python -m monai.bundle verify_metadata --meta_file configs/metadata.json --filepath meta_schema.json
 ```
 
 In Python: `import pipeline as vlsenet; vlsenet.load("{name}.zip").segment("scan.tif")`.
