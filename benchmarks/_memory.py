@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -48,7 +49,15 @@ def resident_peak() -> float:
     return memory.resident_peak() / MEGABYTE
 
 
+def own_peak() -> float:
+    """`resident_peak` without the pages of files (MB), such as libraries' code, which all processes share."""
+    lines = (line.split() for line in Path("/proc/self/status").read_text().splitlines())
+    shared = sum(int(line[1]) for line in lines if line[0] in ("RssFile:", "RssShmem:"))
+    return resident_peak() - shared * 1024 / MEGABYTE
+
+
 def alone(work: Callable[..., dict[str, Any]], *arguments: object) -> dict[str, Any]:
-    """What `work` returns in a new process, which has not held anything before."""
+    """What `work` returns in a new process, which has not held anything before, with huge pages as commands have."""
+    os.environ.setdefault(memory.HUGE_PAGES, "1")
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         return process.submit(work, *arguments).result()

@@ -15,7 +15,7 @@ from unittest import mock
 
 import numpy as np
 import torch
-from _memory import resident_peak
+from _memory import own_peak
 from _timing import seconds, spread
 from monai.inferers import SlidingWindowInferer
 
@@ -85,7 +85,7 @@ def segment(case: Case, folder: Path, keep: bool = False) -> dict[str, Any]:
     """
     model = load_model(str(case.model), case.device)
     device = torch.device(case.device)
-    before = resident_peak()
+    before = own_peak()
     with _timed_stages() as stages:
         total = seconds(ScanSegmentation(str(case.scan), folder, model, case.settings(model.threshold)).run, device)
     manifest = json.loads((folder / MANIFEST).read_text())
@@ -99,7 +99,7 @@ def segment(case: Case, folder: Path, keep: bool = False) -> dict[str, Any]:
         **{name: manifest["request"][name] for name in ("chunk_size", "halo", "batch")},
         "seam_certificate": manifest["seam_certificate"],
         "before_mb": before,
-        "peak_mb": resident_peak(),
+        "peak_mb": own_peak(),
     }
 
 
@@ -205,14 +205,14 @@ def slide(case: Case, ours: Path, sizes: dict[str, int]) -> dict[str, Any]:
     bare = BareNetwork(case, sizes)
     side = sizes["chunk_size"] + 2 * sizes["halo"]
     inferer = SlidingWindowInferer(side, sizes["batch"], overlap=2 * sizes["halo"] / side, mode="gaussian")
-    before = resident_peak()
+    before = own_peak()
     start = time.perf_counter()
     height, width = bare.volume.shape
     image = torch.from_numpy(bare._normalised(0, 0, height, width))[None, None].to(bare.device)
     with torch.no_grad():
         probability = inferer(image, bare.run).float().sigmoid()[0, 0].cpu()
     total = time.perf_counter() - start
-    peak = resident_peak()
+    peak = own_peak()
     del image
     seam = Seam.between(
         torch.from_numpy(stored(ours, bare.windows.plan, PROBABILITY) / np.float32(255))[None],

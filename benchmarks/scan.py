@@ -7,7 +7,7 @@
 Writes its own scans, into a folder that is removed afterwards. Without a checkpoint the weights are untrained, on which
 time and memory do not depend.
 
-memory     peak resident memory of segmentations with a network of 4 channels, each in a process of its own
+memory     peak memory of segmentations, each in a process of its own, without what libraries map from their files
 time       from the file to the finished output on the disk, over the network alone on the same windows
 monai      the same scan by MONAI's SlidingWindowInferer, each in a process of its own
 kills      the command, killed with SIGKILL at random moments and started again: are the bytes the same?
@@ -38,9 +38,6 @@ from pipeline.tiling.chunk_plan import ChunkPlan
 PARTS = ("memory", "time", "monai", "kills", "processes", "real")
 _NANKAI = Path(__file__).resolve().parents[2] / "shared" / "data" / "nankai"
 _PORE_LABEL = 2  # of the Nankai labels
-#: side of the chunks (px) in `memory`: small enough that the smallest scan has some in its middle, whose windows have a
-#: halo on all sides, and more than are read ahead and written behind
-_MEMORY_CHUNK = 1024
 
 
 class Benchmark:
@@ -62,7 +59,7 @@ class Benchmark:
         """Peak memory by size of the scan."""
         runs = []
         for side in self._options.memory_sides:
-            case = self._case(side, self._tiny, _MEMORY_CHUNK)
+            case = self._case(side, self._model)
             run = {"side": side, **alone(segment, case, self._folder / "out")}
             run["ratio"] = run["peak_mb"] / runs[0]["peak_mb"] if runs else 1.0
             runs.append(run)
@@ -163,10 +160,9 @@ class Benchmark:
                 )
         return {"rows": rows}
 
-    def _case(self, side: int, model: Path, chunk: int | None = None) -> Case:
+    def _case(self, side: int, model: Path) -> Case:
         options = self._options
-        chunk = options.chunk or chunk
-        return Case(self._scan(side), model, chunk, options.precision, options.device, options.report)
+        return Case(self._scan(side), model, options.chunk, options.precision, options.device, options.report)
 
     def _scan(self, side: int) -> Path:
         path = self._folder / f"scan{side}.tif"
@@ -203,7 +199,7 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--chunk",
         type=int,
-        help="side of the chunks (px); default: as chosen by the program, except for the part memory",
+        help="side of the chunks (px); default: as chosen by the program",
     )
     parser.add_argument(
         "--report", action="store_true", help="memory, time, monai: also make the table of pores and the report"
