@@ -15,7 +15,7 @@ from pipeline.tiling.chunk_plan import ChunkPlan
 
 #: side of the cells in which pores are counted, px: finer than the blocks of the journal, for small scans
 _CELL = 32
-#: most pixels that are read; some 6 s for each 100 million on one core
+#: most pixels that are read; some 2 s for each 100 million on one core
 MOST_PIXELS = 1 << 30
 _LONGEST_LAG = 1024
 

@@ -83,17 +83,30 @@ class TwoPointCounter:
             rock: where there is rock, (H, W), boolean; None: everywhere.
             length: of the part itself along the axis, px.
         """
-        if rock is not None:
-            pore = pore & rock
-        total = pore.shape[self._axis]
+        if self._axis == 1:
+            pore, rock = pore.T, None if rock is None else rock.T
+        total, across = pore.shape
+        pores, rocks = _packed(pore if rock is None else pore & rock), None if rock is None else _packed(rock)
         for place, lag in enumerate(self._lags):
-            first, second = slice(0, min(length, total - lag)), slice(lag, lag + min(length, total - lag))
-            if first.stop <= 0:
+            count = min(length, total - lag)
+            if count <= 0:
                 break
-            at, to = (first, second) if self._axis == 0 else ((slice(None), first), (slice(None), second))
-            self._hits[place] += np.count_nonzero(pore[at] & pore[to])
-            self._pairs[place] += pore[at].size if rock is None else np.count_nonzero(rock[at] & rock[to])
+            first, second = slice(0, count), slice(lag, lag + count)
+            self._hits[place] += _ones(pores[first] & pores[second])
+            self._pairs[place] += count * across if rocks is None else _ones(rocks[first] & rocks[second])
 
     def result(self) -> TwoPoint:
         """What was counted so far."""
         return TwoPoint(self._lags.copy(), self._hits.copy(), self._pairs.copy())
+
+
+def _packed(pixels: np.ndarray) -> np.ndarray:
+    """Truth values (H, W) as bits, 64 in a word: (H, words). A word is counted as fast as one truth value."""
+    packed = np.packbits(np.ascontiguousarray(pixels), axis=1)
+    words = np.zeros((len(packed), -(-packed.shape[1] // 8) * 8), np.uint8)
+    words[:, : packed.shape[1]] = packed
+    return words.view(np.uint64)
+
+
+def _ones(words: np.ndarray) -> int:
+    return int(np.bitwise_count(words).sum(dtype=np.int64))
