@@ -94,10 +94,7 @@ class Pool:
         from distributed import Client
 
         with dask.config.set(SETTINGS), ExitStack() as opened:
-            logging.getLogger("distributed").setLevel(logging.ERROR)  # restarts of workers are told by the task
-            logging.getLogger("distributed.scheduler").setLevel(
-                logging.CRITICAL
-            )  # and so are values that died with one
+            _quieten()
             if self.scheduler is not None:
                 client = opened.enter_context(self._connected(self.scheduler))
             else:
@@ -221,6 +218,13 @@ def read_cluster_file(path: Path) -> tuple[str, dict[str, Any], int]:
     if unknown := sorted(content.keys() - {"jobs", "jobqueue"}):
         raise UserError(f"--cluster {path}: {', '.join(unknown)}: unknown; {example}")
     return str(kind), settings, jobs
+
+
+def _quieten() -> None:
+    """Restarts of workers and values that died with one are told by the task; an interrupt ends Dask's own tasks."""
+    for name, level in {"distributed": logging.ERROR, "distributed.scheduler": logging.CRITICAL}.items():
+        logging.getLogger(name).setLevel(level)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 def _own_cores() -> set[int]:
