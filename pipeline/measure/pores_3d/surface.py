@@ -27,7 +27,7 @@ from pipeline.visual.figure import new_figure
 
 #: most cells along a side of the copy; half of them where there are more triangles than can be drawn in a few seconds
 _CELLS = 128
-_MOST_TRIANGLES = 200_000
+_MOST_TRIANGLES = 400_000
 #: slices that the mean of a cell is taken of at most
 _SLICES_OF_A_CELL = 4
 #: share of pore from which a cell is inside

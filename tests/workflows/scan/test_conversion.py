@@ -143,6 +143,13 @@ def test_the_figures_data(result: Path, tmp_path: Path) -> None:
     whole = pores[~pores["touches_border"]]["equivalent_diameter_um"] * 1000
     assert sizes.loc["D50", "by_number_nm"] == pytest.approx(np.sort(whole)[(len(whole) - 1) // 2], rel=1e-5)
     assert sizes.loc["bin", "share_by_number"].sum() == pytest.approx(1)
+    # each whole pore for as many of its size as the border lets be seen, or cuts
+    inside, (high, wide) = pores[~pores["touches_border"]].sort_values("equivalent_diameter_um"), mask.shape
+    weights = 1 / ((high - inside["bbox_height_px"] - 1) * (wide - inside["bbox_width_px"] - 1))
+    middle = np.searchsorted(weights.cumsum(), weights.sum() / 2)
+    expected = inside["equivalent_diameter_um"].iloc[middle] * 1000
+    assert sizes.loc["D50", "by_number_corrected_nm"] == pytest.approx(expected, rel=1e-5)
+    assert sizes.loc["bin", "share_by_area_corrected"].sum() == pytest.approx(1)
     threshold = tables["threshold"].set_index("threshold")["porosity"]
     assert threshold[threshold.index >= 0.5].iloc[0] == pytest.approx(mask.mean(), abs=1e-3)
 
