@@ -7,6 +7,7 @@ gates.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple, cast
 
@@ -55,7 +56,9 @@ def with_constant_text(network: VLSENet, text: torch.Tensor | None, tokens: torc
     if any(isinstance(module, SpatialMean) and not isinstance(module, PinnedMean) for module in network.modules()):
         raise ValueError("a text is folded into a network with pinned statistics: pin them first")
     # in full precision, whatever the network runs in
-    with torch.no_grad(), torch.autocast(next(network.parameters()).device.type, enabled=False):
+    device = next(network.parameters()).device.type
+    single = torch.autocast(device, enabled=False) if torch.amp.is_autocast_available(device) else nullcontext()
+    with torch.no_grad(), single:
         if network.switches.read_global_text:
             _fold_text(network, network.features_of("text", text, 2, 1))
         else:
@@ -188,6 +191,8 @@ class ConstantGate(nn.Module):
         level: of the skip; there sides are multiples of 16 px, halved so many times.
     """
 
+    strength: torch.Tensor
+
     def __init__(self, gate: SkipGate, affine: Affine, level: int) -> None:
         super().__init__()
         decoder_mean, skip_mean = (cast(PinnedMean, one).mean for one in (gate.decoder_mean, gate.skip_mean))
@@ -196,11 +201,12 @@ class ConstantGate(nn.Module):
         self.skip_to_spatial, self.decoder_to_spatial = gate.skip_to_spatial, gate.decoder_to_spatial
         _set(self.skip_to_spatial, plain.weight, None)
         _set(self.decoder_to_spatial, gate.decoder_to_spatial.weight, plain.bias)  # upsampling leaves it as it is
-        self.strength = float(gate.spatial_strength.tanh())
+        self.register_buffer("strength", gate.spatial_strength.tanh().to(factors.dtype), persistent=False)
         weight = torch.diag(affine.scale * factors)[..., None, None]
         self.scale = JoinedConvolution(convolution_of(weight, affine.shift * factors), "mul")
         together = STRIDE >> level
-        spread = torch.block_diag(*[factors.new_full((channels, 1), self.strength)] * together)[..., None, None]
+        one_pixel = self.strength.expand(channels, 1)
+        spread = torch.block_diag(*[one_pixel] * together)[..., None, None]
         self.spread = convolution_of(spread, factors.new_ones(len(spread)))
 
     def forward(self, skip: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
@@ -259,16 +265,15 @@ class ConstantAttention(nn.Module):
         tokens: (1, L, D).
     """
 
-    keys: torch.Tensor
-    values: torch.Tensor
-
     def __init__(self, attention: TokenCrossAttention, tokens: torch.Tensor) -> None:
         super().__init__()
         block = attention.attention
         read = attention.text_norm(tokens)
         self.scale = block.scale
-        self.register_buffer("keys", block.input_rearrange(block.to_k(read)), persistent=False)
-        self.register_buffer("values", block.input_rearrange(block.to_v(read)), persistent=False)
+        self.keys, self.values = (
+            nn.Parameter(block.input_rearrange(project(read)), requires_grad=False)
+            for project in (block.to_k, block.to_v)
+        )
         self.norm = attention.visual_norm
         self.to_queries = convolution_of(block.to_q.weight[..., None, None], block.to_q.bias)
         gate = attention.to_gate(tokens.mean(dim=1)).sigmoid()[0]

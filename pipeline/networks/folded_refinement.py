@@ -99,8 +99,7 @@ class FoldedSnakes(nn.Module):
         index = (below.int() * stride + first).unflatten(-1, (-1, TAPS))
         bags = torch.cat([index, index + stride.unflatten(-1, (-1, TAPS))], dim=-1).flatten(0, 1)
         shares = torch.cat([1 - share, share], dim=-1).flatten(0, 1).to(rows.dtype)
-        summed = F.embedding_bag(bags, rows.reshape(-1, width), per_sample_weights=shares, mode="sum")
-        along = F.leaky_relu(summed, self.slope)
+        along = F.leaky_relu(_weighted_sums(rows.reshape(-1, width), bags, shares), self.slope)
         return along.view(*steps.shape[:3], -1).movedim(-1, 1)
 
     def _places(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -182,6 +181,11 @@ def _sum_of_branches(branches: torch.Tensor, weights: torch.Tensor) -> torch.Ten
     size, count = weights.shape[:3], weights.shape[-1]
     rows = branches.movedim(1, -1).reshape(-1, branches.shape[1] // count)
     index = torch.arange(len(rows), dtype=torch.int32, device=rows.device).view(-1, count)
-    own = weights.reshape(-1, count).to(rows.dtype)
-    summed = F.embedding_bag(index, rows, per_sample_weights=own, mode="sum")
+    summed = _weighted_sums(rows, index, weights.reshape(-1, count).to(rows.dtype))
     return summed.view(*size, -1).movedim(-1, 1)
+
+
+def _weighted_sums(rows: torch.Tensor, index: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Sums (B, C) of rows (R, C), by their numbers and weights (B, n)."""
+    result: torch.Tensor = F.embedding_bag(index, rows, per_sample_weights=weights, mode="sum")
+    return result

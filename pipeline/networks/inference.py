@@ -70,8 +70,6 @@ class LowResolutionStage(nn.Module):
     `DecoderStage` does it.
     """
 
-    kernels: torch.Tensor
-
     def __init__(self, stage: DecoderStage) -> None:
         """
         Args:
@@ -89,7 +87,7 @@ class LowResolutionStage(nn.Module):
         # outputs in the order in which the fine map lies in memory: its two rows, its two columns, channels
         with torch.autocast(weight.device.type, enabled=False):
             kernels = torch.einsum("rak,cbl,oikl->rcoiab", shares, shares, weight).flatten(0, 2)
-        self.register_buffer("kernels", kernels)
+        self.kernels = nn.Parameter(kernels, requires_grad=False)
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor) -> torch.Tensor:
         """From x (N, G, H / 2, W / 2) and the skip (N, C, H, W) to (N, D, H, W)."""
@@ -158,9 +156,44 @@ def inference_form(
                 module.branches.to(memory_format=torch.contiguous_format)
                 module.gate.to(memory_format=torch.contiguous_format)
         _fuse_activations(network)
-    if torch.is_autocast_enabled(device.type):
-        _keep_in(network, torch.get_autocast_dtype(device.type))
+    if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
+        return InPrecision(network, torch.get_autocast_dtype(device.type))
     return network
+
+
+class InPrecision(nn.Module):
+    """A network that runs in one precision, with its weights kept in it, in place of autocast's conversions.
+
+    Norms and what is written to run in single precision does so as ever.
+
+    Args:
+        network: in its form for inference.
+        kind: the precision.
+    """
+
+    def __init__(self, network: nn.Module, kind: torch.dtype) -> None:
+        super().__init__()
+        self.network = network
+        self.kind = kind
+        for module in network.modules():
+            if not isinstance(module, NORMS):
+                for name, parameter in module.named_parameters(recurse=False):
+                    setattr(module, name, nn.Parameter(parameter.to(kind), requires_grad=False))
+
+    def forward(
+        self,
+        image: torch.Tensor,
+        text: torch.Tensor | None = None,
+        tokens: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        view: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """As the network's own."""
+        around = {} if view is None else {"view": view.to(self.kind)}
+        text, tokens = (None if feature is None else feature.to(self.kind) for feature in (text, tokens))
+        with torch.autocast(image.device.type, enabled=False):
+            result: torch.Tensor = self.network(image.to(self.kind), text, tokens, **around)
+        return result
 
 
 def _fold_texts(network: nn.Module, text: torch.Tensor | None, tokens: torch.Tensor | None) -> None:
@@ -195,12 +228,3 @@ def _fuse_activations(network: nn.Module) -> None:
                 continue
             if (fused := activated(block)) is not None:
                 setattr(parent, name, fused)
-
-
-def _keep_in(network: nn.Module, kind: torch.dtype) -> None:
-    """Keep weights in the type that autocast converts them to in every pass."""
-    for module in network.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            module.to(kind)
-        elif isinstance(module, LowResolutionStage):
-            module.kernels = module.kernels.to(kind)
