@@ -264,7 +264,10 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         if (whole := table[table["arm"] == arm]["dice"]).size:
             axes.axhline(whole.mean(), color="0.4", linestyle=line, label=text)
     axes.set(xlabel="labelled pixels (%)", ylabel="Dice on other tiles", xscale="log")
-    axes.legend(fontsize=7)
+    shares = sorted(painted["share"].unique())
+    axes.set_xticks([100 * share for share in shares], [f"{100 * share:g}" for share in shares])
+    axes.minorticks_off()
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     figure.savefig(path, dpi=150, bbox_inches="tight")
 
 
