@@ -14,13 +14,18 @@ from tests.paths import CONFIGS, ROOT
 def test_all_files_have_the_version_of_the_package() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     metadata = json.loads((CONFIGS / "metadata.json").read_text())
+    headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     versions = {
         "CITATION.cff": citation["version"],
         "metadata.json": metadata["version"],
+        "CHANGELOG.md": headings[1],
         "its requirements": metadata["required_packages_version"]["vlsenet"],
     }
     assert versions == dict.fromkeys(versions, pipeline.__version__)
     assert pipeline.__version__ in metadata["changelog"]
+    # each release once: merges of other lines can bring old ones back
+    assert headings[0] == "Unreleased"
+    assert len(set(headings)) == len(headings)
 
 
 def test_the_citation_has_what_its_schema_needs() -> None:
