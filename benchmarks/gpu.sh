@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All checks that need a GPU, one after the other: the tests marked `gpu`, and the benchmarks behind the GPU's part of
-# docs/results.md. Each has its own log, and a limit of time (LIMIT seconds, default 240); one that fails stops no other.
+# docs/results.md, a scan of 16384 x 16384 px among them. Each has its own log, and a limit of time (LIMIT seconds, default 240); one that fails stops no other.
 #
 #   benchmarks/gpu.sh FOLDER          # PYTHON=.venv/bin/python chooses the interpreter
 set -uo pipefail
@@ -27,6 +27,9 @@ check networks_compiled benchmarks/networks.py --presets small --compile reduce-
 check networks_compiled_batch8 benchmarks/networks.py --presets small --batch 8 --compile reduce-overhead --repeats 9 \
     --output "$folder/networks_compiled_batch8.json"
 check inference_modes benchmarks/inference_modes.py --batch 8 --output "$folder/inference_modes.json"
+check kernel_counts benchmarks/kernel_counts.py --details
+check networks_batch16 benchmarks/networks.py --presets small --batch 16 --repeats 9 --output "$folder/networks_batch16.json"
+check scan benchmarks/scan.py --parts time --device cuda:0 --side 16384 --repeats 1 --output "$folder/scan.json"
 check snake benchmarks/snake.py
 check tests -m pytest -m gpu
 exit $status
