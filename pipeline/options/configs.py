@@ -169,7 +169,9 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("pixel_size_nm", Number(0, 1e8), ("train",),
         "side of a pixel of the images; scans of another pixel size are shown to the network at this one",
         otherwise="as their files say", unit="nm", flag=False, result=False, metavar="NM"),
-    Option("learning_rate", Number(0, 1), ("train",), "of AdamW, at its highest", 2.0e-3, flag=False, result=True),
+    Option("learning_rate", Number(0, 1), ("train",),
+        "of AdamW, at its highest; what another model has learned is forgotten at the rate of a start from nothing",
+        "$2.0e-4 if @start_from else 2.0e-3", otherwise="0.002, or 0.0002 with start_from", flag=False, result=True),
     Option("weight_decay", Number(0, 1, "[]"), ("train",), "of AdamW", 1.0e-4, flag=False, result=True),
     Option(
         "start_from",
