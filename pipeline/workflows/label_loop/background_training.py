@@ -30,9 +30,6 @@ from pipeline.workflows.model_file import load_model
 
 #: in the data set's folder: trainings, and the model that was taken over, which `vlsenet segment` finds there
 TRAININGS, MODEL = "trainings", "best.pt"
-#: of a training that starts from a model; with the rate of one from scratch, a few strokes make it forget what it knew
-#: (benchmarks/strokes.py: Dice 0.79 on other tiles in place of 0.88)
-_GENTLE_RATE = 2e-4
 _EPOCH = re.compile(r"epoch (\d+)/(\d+)")
 
 
@@ -158,12 +155,7 @@ class BackgroundTraining:
         command = [sys.executable, "-m", "pipeline.cli", "train", str(self._data), "--output_dir", str(self.folder)]
         if self.start is not None:
             shipped = self.start == default_model()
-            command += [
-                "--start_from",
-                DEFAULT if shipped else str(self.start),
-                "--set",
-                f"learning_rate={_GENTLE_RATE}",
-            ]
+            command += ["--start_from", DEFAULT if shipped else str(self.start)]
         for name, value in (settings or {}).items():
             command += [f"--{name}", str(value)]
         self.epoch, self.epochs = 0, 0
