@@ -14,6 +14,7 @@ Everything is loaded when it is first used: `import pipeline` itself takes no ti
 
 from __future__ import annotations
 
+import random
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,11 @@ def __getattr__(name: str) -> Any:
         return import_module("pipeline.measure")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    drawn = random.getstate()  # libraries draw numbers when they are imported; a user's seed is to hold
+    try:
+        return getattr(import_module(_HOME[name]), name)
+    finally:
+        random.setstate(drawn)
 
 
 def __dir__() -> list[str]:

@@ -14,6 +14,7 @@ from pipeline.api.model import Model
 from pipeline.api.python_wording import says_in_python
 from pipeline.bundle_files import default_model
 from pipeline.errors import UserError
+from pipeline.options.domain_kinds import Device
 from pipeline.workflows.model_file import TrainedModel, load_model
 
 #: where a folder may have its model: one of a training, one of a bundle, or the files themselves
@@ -37,8 +38,12 @@ def load(
         text_weights: file or folder with CLIP's weights, for prompts that the model does not know.
 
     Raises:
-        UserError: there is no model, or it can't be read.
+        UserError: there is no model or no such device, or the model can't be read.
     """
+    if problem := Device().problem(device or "cpu"):
+        raise UserError(f"device={device}: {problem}")
+    if not isinstance(model, (str, os.PathLike, type(None))):
+        raise UserError(f"load takes the path of a model, such as best.pt, not {type(model).__name__}")
     place = torch.device(device or ("cuda:0" if torch.cuda.is_available() else "cpu"))
     weights = None if text_weights is None else os.fspath(text_weights)
     with torch.random.fork_rng(devices=[]):  # a network is built with random weights before it gets its own

@@ -144,12 +144,16 @@ class Model:
         Raises:
             UserError: the scan can't be read or segmented, an argument is wrong, or `output_dir` can't be used.
         """
+        if not isinstance(path, (str, os.PathLike)):
+            raise UserError(f"segment takes the path of a file, not {type(path).__name__}; give arrays to predict")
         name = os.fspath(path)
         settings = self._settings({**options, "stack": stack, "page": page, "report": report, "formats": formats})
         if not stack and Path(name).is_dir() and not is_zarr(Path(name)):
             raise UserError(f"{name}: it is a folder; give stack=True if it is one volume, or use segment_folder")
         if output_dir is None:
             return self._segment(name, settings, progress)
+        if not os.fspath(output_dir):
+            raise UserError("output_dir is empty; name a folder, or leave it out to write nothing")
         asked = self._asked(name, settings)
         refuse_own_input(inputs_of(name), [Path(output_dir)])
         with bars_shown(progress):
@@ -178,6 +182,10 @@ class Model:
         """
         settings = self._settings(dict(options))
         scans = scans_in(os.fspath(folder))
+        if not scans:
+            raise UserError(
+                f"{os.fspath(folder)}: no such folder of scans; check the path, or give a single scan to segment"
+            )
         return {scan.name: self._segment(str(scan), settings, progress) for scan in scans}
 
     def _settings(self, options: Mapping[str, Any]) -> ScanSettings:
@@ -231,8 +239,12 @@ def _as_image(image: np.ndarray | torch.Tensor, name: str, stack: bool = False) 
     """An image (H, W), or a stack (D, H, W).
 
     Raises:
-        UserError: another shape.
+        UserError: another shape, or masked pixels.
     """
+    if np.ma.is_masked(image):
+        raise UserError(
+            f"{name} has masked pixels, which would count as rock; fill them with a grey value, or crop them off"
+        )
     if isinstance(image, torch.Tensor):
         image = image.detach().cpu()
         image = (image.float() if image.dtype in (torch.bfloat16, torch.float16) else image).numpy()

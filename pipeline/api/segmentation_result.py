@@ -139,4 +139,8 @@ class Segmentation:
             UserError: the disk is full or refuses.
         """
         measures = [one._measures for one in self.phases.values()]
-        write_report(Path(path), report_of_scan(measures, self._scan.store, self._scan.pictured, self.name))
+        page = report_of_scan(measures, self._scan.store, self._scan.pictured, self.name)
+        try:
+            write_report(Path(path), page)
+        except OSError as error:
+            raise UserError(f"cannot write {path} ({error.strerror or error}); name another file") from error

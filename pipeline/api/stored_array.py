@@ -43,6 +43,8 @@ class StoredArray:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         places = index if isinstance(index, tuple) else (index,)
+        if not all(place is Ellipsis or isinstance(place, (slice, int, np.integer)) for place in places):
+            raise IndexError("a stored array takes integers and slices; np.asarray(...) reads the whole of it first")
         if Ellipsis in places:
             at = places.index(Ellipsis)
             places = (*places[:at], *[slice(None)] * (self.ndim - len(places) + 1), *places[at + 1 :])

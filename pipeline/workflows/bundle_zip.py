@@ -79,9 +79,12 @@ def write_bundle(checkpoint: str, folder: Path, facts: BundleFacts, scores: str 
         if (found := data_file(name)) is not None:
             content[name.removeprefix("bundle/")] = found.read_bytes()
     path = folder / f"{facts.name}_v{metadata['version']}.zip"
-    with atomic_path(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, data in sorted(content.items()):
-            bundle.writestr(zipfile.ZipInfo(f"{facts.name}/{name}", _DATE), data, zipfile.ZIP_DEFLATED)
+    try:
+        with atomic_path(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, data in sorted(content.items()):
+                bundle.writestr(zipfile.ZipInfo(f"{facts.name}/{name}", _DATE), data, zipfile.ZIP_DEFLATED)
+    except OSError as error:
+        raise UserError(f"cannot write {path} ({error.strerror or error}); name another folder") from error
     return path
 
 

@@ -191,6 +191,27 @@ def test_mistakes_name_the_argument(model: vlsenet.Model, image: np.ndarray, tmp
         model.segment(tmp_path / "two.tif")
 
 
+def test_wrong_things_in_place_of_paths_arrays_and_devices(
+    model: vlsenet.Model, image: np.ndarray, scan: Path, found: vlsenet.Segmentation, tmp_path: Path
+) -> None:
+    for call, message in (
+        (lambda: vlsenet.load(model.path, device="quark"), "device=quark: unknown device"),
+        (lambda: vlsenet.load(model.path, device="cuda:99"), "device=cuda:99: PyTorch finds"),
+        (lambda: vlsenet.load(3), "path of a model"),
+        (lambda: model.segment(image), "not ndarray; give arrays to predict"),
+        (lambda: model.segment(scan, output_dir=""), "output_dir is empty"),
+        (lambda: model.segment_folder(tmp_path / "none"), "none: no such folder"),
+        (lambda: model.segment_folder(scan), "no such folder of scans"),
+        (lambda: model.predict(np.ma.masked_greater(image, 100)), "masked pixels"),
+        (lambda: found.write_report(tmp_path), "cannot write .*directory"),
+    ):
+        with pytest.raises(vlsenet.UserError, match=message):
+            call()
+    for index in (found.mask, 1.5):
+        with pytest.raises(IndexError, match="integers and slices"):
+            found.lazy_mask[index]
+
+
 def state() -> dict[str, Any]:
     """What a library must leave as it is."""
     root, logger = logging.getLogger(), logging.getLogger("vlsenet")

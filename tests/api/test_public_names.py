@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 
 import pytest
 
 import pipeline as vlsenet
+from pipeline import errors
 from pipeline.errors import FileProblem, UserError
 
 PUBLIC = ["FileProblem", "Measured", "Model", "Segmentation", "UserError", "__version__", "load", "measure"]
@@ -23,6 +25,13 @@ def test_the_public_names_are_these() -> None:
         assert getattr(vlsenet, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         _ = vlsenet.lode
+
+
+def test_a_seed_holds_through_the_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vlsenet, "import_module", lambda name: random.random() and errors)
+    before = random.getstate()
+    assert vlsenet.UserError is UserError
+    assert random.getstate() == before
 
 
 def test_every_public_name_says_what_it_is() -> None:
