@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 
@@ -16,7 +19,7 @@ _PAGE = "http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning"
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the pages until Ctrl-C; returns the exit status of MLflow.
+    """Serve the pages until Ctrl-C or a `kill`; returns the exit status of MLflow.
 
     Raises:
         UserError: there is no store, or there are several.
@@ -29,7 +32,15 @@ def run(options: argparse.Namespace) -> int:
         raise UserError(f"{', '.join(places)}: {len(addresses)} stores ({', '.join(addresses)}); give one of them")
     print(f"{addresses[0]}: {_PAGE.format(port=options.port)} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     words = ["ui", "--host", "127.0.0.1", "--port", str(options.port), "--workers", "1"]
-    return subprocess.call([sys.executable, "-m", "mlflow", *words, "--backend-store-uri", addresses[0]])
+    command = [sys.executable, "-m", "mlflow", *words, "--backend-store-uri", addresses[0]]
+    server = subprocess.Popen(
+        command, start_new_session=True
+    )  # MLflow leaves its own processes behind when it is ended
+    try:
+        return server.wait()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
 
 
 COMMAND = Command(
