@@ -303,5 +303,7 @@ def _truth(values: np.ndarray | torch.Tensor, name: str, value: int | None) -> n
         raise UserError(f"{name} has the shape {array.shape}; give (H, W), or of a stack (D, H, W)")
     if array.ndim == 3 and array.shape[-1] in (3, 4) and min(array.shape[:2]) > array.shape[-1]:
         raise UserError(f"{name} has the shape {array.shape}, as an image in colour; give one channel, (H, W)")
+    if np.ma.is_masked(values) or (array.dtype.kind == "f" and np.isnan(array).any()):
+        raise UserError(f"{name} has pixels that are masked or NaN; set them to 0, and leave them out by rock=...")
     truth: np.ndarray = array != 0 if value is None else array == value
     return truth if array.ndim == 3 else truth[None]

@@ -75,6 +75,8 @@ def test_a_stack_has_pores_in_space() -> None:
         ({"mask": np.zeros((4, 5, 6, 7))}, r"mask has the shape \(4, 5, 6, 7\); give \(H, W\)"),
         ({"mask": np.zeros((40, 50, 3))}, "as an image in colour"),
         ({"mask": np.zeros((4, 5)), "rock": np.ones((5, 4))}, r"rock has the shape \(1, 5, 4\)"),
+        ({"mask": np.full((4, 5), np.nan)}, "mask has pixels that are masked or NaN"),
+        ({"mask": np.ma.masked_less(np.eye(5), 1)}, "mask has pixels that are masked or NaN"),
         ({"mask": np.zeros((4, 5)), "pixel_size_nm": 0}, "pixel_size_nm=0: give"),
         ({"mask": np.zeros((4, 5)), "min_pore_area_px": 0}, "min_pore_area_px=0: give"),
     ],
