@@ -28,7 +28,8 @@ def run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("name", "authors", "licence", "data_source")}
     facts = BundleFacts(**{name: value for name, value in given.items() if value is not None})
     with own_messages():
-        print(f"wrote {write_bundle(checkpoint, Path(options.output_dir), facts, options.scores)}")
+        path = write_bundle(checkpoint, Path(options.output_dir), facts, options.scores, options.overwrite)
+    print(f"wrote {path}")
     return SUCCESS
 
 

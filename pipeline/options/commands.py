@@ -100,6 +100,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("authors", Text(), ("bundle",), "of the model", "not stated"),
     Option("licence", Text(), ("bundle",), "of the weights", "not stated"),
     Option("data_source", Text(), ("bundle",), "where the training images come from", "not stated"),
+    Option("overwrite", Flag(), ("bundle",), "replace an earlier zip file of this name", False),
     # ---- paths
     Option("which", Choice(("configs", "model", "card", "bundle", "ablation", "licence")), ("paths",),
         "print this path alone", otherwise="all, with their names"),

@@ -48,7 +48,9 @@ class BundleFacts:
             raise UserError(f"--name {self.name}: give letters, digits, _ and -, such as shale_pores")
 
 
-def write_bundle(checkpoint: str, folder: Path, facts: BundleFacts, scores: str | None = None) -> Path:
+def write_bundle(
+    checkpoint: str, folder: Path, facts: BundleFacts, scores: str | None = None, overwrite: bool = False
+) -> Path:
     """Write `NAME_vVERSION.zip` with the configs, the model, its card, metadata and licence.
 
     Args:
@@ -56,13 +58,17 @@ def write_bundle(checkpoint: str, folder: Path, facts: BundleFacts, scores: str 
         folder: of the zip file; made if missing.
         facts: what only the user knows.
         scores: folder of an evaluation, or its `summary.json`; None: the card has no scores.
+        overwrite: whether an earlier zip file is replaced.
 
     Returns:
         The zip file.
 
     Raises:
-        UserError: the model can't be read, the scores are of another model, or the disk refuses.
+        UserError: there is such a file, the model can't be read, the scores are of another model, or the disk refuses.
     """
+    path = folder / f"{facts.name}_v{pipeline.__version__}.zip"
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} is there already: --overwrite replaces it, --name gives it another name")
     model = load_model(checkpoint)
     evaluation = None if scores is None else _evaluation(Path(scores), model)
     source = json.loads((config_folder() / "metadata.json").read_text(encoding="utf-8"))
@@ -78,7 +84,6 @@ def write_bundle(checkpoint: str, folder: Path, facts: BundleFacts, scores: str 
     for name in ("bundle/LICENSE", *(["bundle/docs/data_license.txt"] if model.about else [])):
         if (found := data_file(name)) is not None:
             content[name.removeprefix("bundle/")] = found.read_bytes()
-    path = folder / f"{facts.name}_v{metadata['version']}.zip"
     try:
         with atomic_path(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as bundle:
             for name, data in sorted(content.items()):

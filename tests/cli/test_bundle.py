@@ -54,6 +54,18 @@ def test_the_zip_file_is_a_bundle_that_runs(packed: Path, tmp_path: Path, monkey
     assert list(model.predict(image).phases) == ["large pore", "clay"]
 
 
+def test_an_earlier_zip_file_is_replaced_only_if_asked(
+    packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = packed.read_bytes()
+    words = ["bundle", "--checkpoint", str(tmp_path / "best.pt"), "--output_dir", str(packed.parent), "--name", "shale"]
+    assert main(words) == MISTAKE
+    assert f"error: {packed} is there already: --overwrite replaces it" in capsys.readouterr().err
+    assert packed.read_bytes() == before
+    assert main([*words, "--overwrite"]) == SUCCESS
+    assert packed.read_bytes() != before
+
+
 def test_metadata_and_card_say_what_is_known(packed: Path) -> None:
     with zipfile.ZipFile(packed) as bundle:
         metadata = json.loads(bundle.read("shale/configs/metadata.json"))
