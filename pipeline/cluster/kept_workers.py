@@ -50,5 +50,8 @@ def close(cluster: Any) -> None:
 
     try:
         cluster.close(timeout=_CLOSING)
+    except KeyError:
+        # Dask heard of the end of a worker that it had forgotten: workers and scheduler are closed by then
+        logger.debug("Dask's list of workers lacked one that ended")
     except NoAnswerError:
         logger.warning("Dask's workers did not end in %.0f s; they end with this command", _CLOSING)

@@ -22,7 +22,7 @@ FLAGS = {
 }
 #: of other programs, whose command lines messages give
 FOREIGN = {"abbrev", "always", "dirty", "backend", "workers", "nproc_per_node", "config_file", "logging_file", "folder"}
-FOREIGN |= {"net_id", "meta_file", "host", "nthreads", "memory", "end_with_stdin"}
+FOREIGN |= {"net_id", "meta_file", "host", "nthreads", "memory", "no", "end_with_stdin", "filepath"}
 _OPTION = re.compile(r"(?<![\w/-])--([a-z]\w*)")
 
 

@@ -61,7 +61,17 @@ def test_the_pages_are_opened_on_this_machine(
 ) -> None:
     trained(tmp_path / "runs" / "first")
     called: list[list[str]] = []
-    monkeypatch.setattr("subprocess.call", lambda words: called.append(words) or 0)
+
+    class Server:  # tests/cli/test_mlflow_pages.py has one with processes
+        pid = 2**30
+
+        def __init__(self, words: list[str], **_: object) -> None:
+            called.append(words)
+
+        def wait(self) -> int:
+            return 0
+
+    monkeypatch.setattr("pipeline.cli.mlflow_pages.subprocess.Popen", Server)
     assert main(["mlflow", str(tmp_path / "runs" / "first"), "--port", "5005"]) == 0
     (words,) = called
     assert words[2:4] == ["mlflow", "ui"]
