@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import INTERRUPTED
+from tests.interrupts import heed_interrupts
 from tests.paths import ROOT
 
 #: a library as PyTorch's: an exception that comes while it is loaded aborts the process
@@ -24,11 +24,6 @@ except KeyboardInterrupt:
 SWALLOWS = ABORTS.replace("os.abort()", "raise ImportError('no package')")
 
 
-def _heed_interrupts() -> None:
-    """In the child: a test run in the background, or by nohup, hands down that they are ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def _ends_at_once(folder: Path, library: str, code: str) -> None:
     """A command that loads this library, which stops the process, ends with one line."""
     (folder / f"{library}.py").write_text(code)
@@ -40,7 +35,7 @@ def _ends_at_once(folder: Path, library: str, code: str) -> None:
         capture_output=True,
         text=True,
         timeout=60,
-        preexec_fn=_heed_interrupts,
+        preexec_fn=heed_interrupts,
     )
     assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
 
@@ -61,4 +56,4 @@ import signal, pipeline.cli.main
 assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 """
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60, preexec_fn=_heed_interrupts)
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60, preexec_fn=heed_interrupts)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.interrupts import heed_interrupts
+
 SERVER = """
 import pathlib, subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
@@ -38,7 +40,13 @@ def test_no_process_of_the_server_is_left(tmp_path: Path, ended_by: signal.Signa
     )
     words = [sys.executable, "-m", "pipeline.cli", "mlflow", "sqlite:///runs.db"]
     (tmp_path / "runs.db").touch()
-    command = subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+    command = subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
+    )
     noted = tmp_path / "child"
     while not (noted.exists() and noted.read_text()):
         assert command.poll() is None, command.stderr.read().decode()
