@@ -33,9 +33,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"{addresses[0]}: {_PAGE.format(port=options.port)} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     words = ["ui", "--host", "127.0.0.1", "--port", str(options.port), "--workers", "1"]
     command = [sys.executable, "-m", "mlflow", *words, "--backend-store-uri", addresses[0]]
-    server = subprocess.Popen(
-        command, start_new_session=True
-    )  # MLflow leaves its own processes behind when it is ended
+    # in a group of its own, all of which is ended: MLflow leaves its processes behind
+    server = subprocess.Popen(command, start_new_session=True)
     try:
         return server.wait()
     finally:
