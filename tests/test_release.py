@@ -37,3 +37,8 @@ def test_the_citation_has_what_its_schema_needs() -> None:
     titles = " ".join(reference["title"] for reference in citation["references"])
     assert "VLSE-Net" in titles
     assert "MONAI" in titles
+
+
+def test_guides_name_the_bundle_of_this_version() -> None:
+    guides = [guide.read_text() for guide in (ROOT / "docs").rglob("*.md")]
+    assert {version for guide in guides for version in re.findall(r"_v([\d.]+)\.zip", guide)} == {pipeline.__version__}
