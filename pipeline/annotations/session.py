@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.annotations.stroke_store import LARGEST_WHOLE, StrokeStore
+from pipeline.annotations.unsaved_strokes import put_back
 from pipeline.annotations.values import known_values, plain_name, with_names
 from pipeline.data.pairs import composed
 from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
@@ -60,6 +61,7 @@ class LabelSession:
         root: its folder.
         images: files by stem.
         vanished: stems of images that were labelled and are gone; their labels stay.
+        put_back: stems of images whose strokes an earlier window had to keep elsewhere, and that have them now.
 
     Raises:
         UserError: another window labels it, it has no images, or its labels have no meaning yet.
@@ -80,6 +82,7 @@ class LabelSession:
             self._notes: dict[str, Any] = _read_notes(self._notes_file)
             self.vanished = sorted(self._notes.keys() - self.images.keys())
             self._stores: dict[str, StrokeStore] = {}
+            self.put_back: set[str] = set()
             self._write_phases()
         except BaseException:
             self.close()
@@ -98,10 +101,14 @@ class LabelSession:
         if plain_name(plain) in (REST_NAMES[0], UNLABELLED_NAME) or not plain:
             raise UserError(f"{plain!r} is no phase; choose another name")
         label_values([(1, plain, "")])  # which refuses signs that can't be in a name
-        self.meaning = with_names(self.meaning.values, [plain], self.root)
+        before, self.meaning = self.meaning, with_names(self.meaning.values, [plain], self.root)
+        try:
+            self._write_phases()
+        except UserError:  # of a phase without a name on the disk, strokes would be nothing
+            self.meaning = before
+            raise
         for store in self._stores.values():
             store.meaning = self.meaning
-        self._write_phases()
 
     def _write_phases(self) -> None:
         try:
@@ -127,6 +134,8 @@ class LabelSession:
                 f"{before['shape'][0]} pixels); put the former one back, or move its label away"
             )
         store = StrokeStore(self._label(stem, shape), shape, self.meaning)
+        if put_back(self.root, stem, store):
+            self.put_back.add(stem)
         if before is None:
             self._notes[stem] = identity
             write_text(self._notes_file, json.dumps(self._notes, indent=1, sort_keys=True))

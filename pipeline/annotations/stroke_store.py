@@ -124,6 +124,16 @@ class StrokeStore:
         with self._lock:
             return codes_of(self._pixels.read(window), self.meaning)
 
+    def difference(self, window: Window, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Label values of codes (h, w), and where they are others than those on the disk, truth values."""
+        return values_of(codes, self.meaning), codes != self.read(window)
+
+    def paint(self, window: Window, values: np.ndarray, where: np.ndarray) -> None:
+        """Put label values (h, w) into a window where a mask (h, w) is true; as `write`."""
+        codes = self.read(window)
+        codes[where] = codes_of(values[where], self.meaning)
+        self.write(window, codes)
+
     def write(self, window: Window, codes: np.ndarray) -> bool:
         """Change a window to codes (h, w); when this returns, they are on the disk.
 

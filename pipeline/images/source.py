@@ -337,6 +337,26 @@ class _Oriented(_View):
         return {**self._source.fingerprint(), "shape": list(self.shape), "orientation": self._orientation}
 
 
+class WatchedSource(_View):
+    """A source that asks before each reading whether it is still wanted; closing it closes the source.
+
+    Args:
+        source: the image as it is.
+        before_reading: is called in the thread that reads, and may raise.
+    """
+
+    def __init__(self, source: ImageSource, before_reading: Callable[[], None]) -> None:
+        super().__init__(source, source.shape)
+        self._before_reading = before_reading
+
+    def _read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+        self._before_reading()
+        return self._source.read(top, left, height, width)
+
+    def _stored(self) -> dict[str, Any]:
+        return self._source.fingerprint()
+
+
 def inverted(source: ImageSource) -> ImageSource:
     """An image whose pores are bright, with dark and bright exchanged."""
     # whole numbers keep their range, real ones have none

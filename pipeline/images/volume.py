@@ -25,7 +25,7 @@ from pipeline.images.microscope import Acquisition
 from pipeline.images.microscope.findings import same
 from pipeline.images.opening import open_file, open_image
 from pipeline.images.rectangles import Rows, Window, sample_windows
-from pipeline.images.source import ImageSource, file_fingerprint, imaged, inverted
+from pipeline.images.source import ImageSource, WatchedSource, file_fingerprint, imaged, inverted
 from pipeline.images.storage import RawSource
 
 log = logging.getLogger("vlsenet")
@@ -120,6 +120,7 @@ class ScanVolume:
         info_bar: what to do with the microscope's info bar: `keep`, `auto` (find it) or its height below the image
             (px).
         invert: whether pores are bright: the slices are given with dark and bright exchanged.
+        before_reading: is called before each reading of a slice, and may raise to end what reads; None: nothing is.
 
     Attributes:
         path: as the user gave it.
@@ -133,8 +134,14 @@ class ScanVolume:
         UserError: the first slice can't be read, or the info bar's height leaves nothing of it.
     """
 
-    def __init__(self, stack: ScanStack, info_bar: str | int = "keep", invert: bool = False) -> None:
-        self._stack, self._invert = stack, invert
+    def __init__(
+        self,
+        stack: ScanStack,
+        info_bar: str | int = "keep",
+        invert: bool = False,
+        before_reading: Callable[[], None] | None = None,
+    ) -> None:
+        self._stack, self._invert, self._before_reading = stack, invert, before_reading
         self._lock = threading.Lock()
         self._scale_doubted = False
         self._open: dict[int, ImageSource] = {}
@@ -200,6 +207,8 @@ class ScanVolume:
         self.close()
 
     def _imaged(self, source: ImageSource) -> ImageSource:
+        if self._before_reading is not None:
+            source = WatchedSource(source, self._before_reading)
         source = imaged(source, self.rows)
         return inverted(source) if self._invert else source
 
@@ -292,6 +301,7 @@ def open_volume(
     info_bar: str | int = "keep",
     invert: bool = False,
     spill_dir: str | os.PathLike[str] | None = None,
+    before_reading: Callable[[], None] | None = None,
 ) -> ScanVolume:
     """Open a scan, or with `stack` all slices of a stack.
 
@@ -302,6 +312,7 @@ def open_volume(
         info_bar: as for `ScanVolume`.
         invert: as for `ScanVolume`.
         spill_dir: as for `open_image`.
+        before_reading: as for `ScanVolume`.
 
     Raises:
         UserError: as `open_image` and `ScanVolume`; or both `stack` and `page` are given.
@@ -309,9 +320,9 @@ def open_volume(
     if stack and page is not None:
         raise UserError(f"{path}: --stack takes all images of a file, --page {page} only one: give one of the two")
     if stack:
-        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert)
+        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert, before_reading)
     opened = partial(open_image, path, spill_dir=spill_dir, page=page)
-    return ScanVolume(ScanStack(path, [opened]), info_bar, invert)
+    return ScanVolume(ScanStack(path, [opened]), info_bar, invert, before_reading)
 
 
 def volume_of_array(pixels: np.ndarray, name: str, info_bar: str | int = "keep", invert: bool = False) -> ScanVolume:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +39,17 @@ class ModelView:
 class AskedModel:
     """The model that a data set has of its own, or else the default one; read when it is first asked.
 
+    It is asked in one thread, that of the jobs.
+
     Args:
         root: folder of the data set.
+        check: is called while an image is read, and may raise to end that.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, check: Callable[[], None]) -> None:
+        self._root, self._check = root, check
         self._model: TrainedModel | None = None
+        self._written = 0
         self._previews: Previews | None = None
 
     def loaded(self) -> TrainedModel:
@@ -58,13 +62,14 @@ class AskedModel:
         path = own if own.is_file() else default_model()
         if path is None:
             raise UserError("there is no model: the default one was left out of this installation")
-        if self._model is None or self._model.path != path:
-            self.forget()
-            self._model = load_model(str(path))
+        written = path.stat().st_mtime_ns
+        if self._model is None or (self._model.path, self._written) != (path, written):
+            self.close()
+            self._model, self._written = load_model(str(path)), written
         return self._model
 
-    def forget(self) -> None:
-        """Read the model anew when it is next asked: there is another one."""
+    def close(self) -> None:
+        """Let go of the model and of the image that was previewed."""
         self._model = None
         self._forget_previews()
 
@@ -90,7 +95,7 @@ class AskedModel:
         model = self.loaded()
         if self._previews is None or self._previews.path != image:
             self._forget_previews()
-            self._previews = Previews(SeenImage.opened(image, model))
+            self._previews = Previews(SeenImage.opened(image, model, before_reading=self._check))
         return self._previews
 
     def view(self, image: Path, view: Part, names: Sequence[str]) -> ModelView:
@@ -105,7 +110,7 @@ class AskedModel:
             UserError: the image can't be read, or the view shows nothing of it.
         """
         model = self.loaded()
-        with SeenImage.opened(image, model) as seen:
+        with SeenImage.opened(image, model, before_reading=self._check) as seen:
             part = fitting(view, seen)
             probability = seen.probability(part)
         own = [phase.name for phase in model.phases]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ from pipeline.errors import UserError
 
 #: between two looks whether a job is done (ms)
 _LOOK = 100
+
+
+class Stopped(BaseException):
+    """Nobody waits for this job any more. No handler of errors is to take it for a damaged file, so it is none."""
 
 
 class Jobs(QObject):
@@ -30,6 +35,7 @@ class Jobs(QObject):
         self._failed = failed
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="label")
         self._running: list[tuple[Future[Any], Callable[[Any], None]]] = []
+        self._stopping = threading.Event()
         self._timer = QTimer(self)
         self._timer.timeout.connect(self._look)
 
@@ -39,9 +45,23 @@ class Jobs(QObject):
         return bool(self._running)
 
     def start(self, work: Callable[[], Any], then: Callable[[Any], None]) -> None:
-        """Run a function in the thread, and give its result to another one in the window's thread."""
+        """Run a function in the thread, and give its result to another one in the window's thread.
+
+        Args:
+            work: is to call `check` every few seconds, if it takes longer.
+            then: is given what it returns.
+        """
         self._running.append((self._executor.submit(work), then))
         self._timer.start(_LOOK)
+
+    def check(self) -> None:
+        """For jobs: go on, or end.
+
+        Raises:
+            Stopped: nobody waits for it.
+        """
+        if self._stopping.is_set():
+            raise Stopped
 
     def _look(self) -> None:
         for entry in [one for one in self._running if one[0].done()]:
@@ -54,24 +74,55 @@ class Jobs(QObject):
         if not self._running:
             self._timer.stop()
 
-    def close(self) -> None:
-        """No further job; the one that runs is left to end by itself."""
+    def stop(self) -> None:
+        """End all jobs, and wait until the thread is at rest; nobody is given what they found."""
         self._timer.stop()
+        self._stopping.set()
+        futures = [future for future, _ in self._running]
+        for future in futures:
+            future.cancel()
+        wait(futures)
         self._running.clear()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._stopping.clear()
+
+    def close(self) -> None:
+        """End all jobs and the thread."""
+        self.stop()
+        self._executor.shutdown()
 
 
-def segmented(image: Path, model: Path, folder: Path) -> list[str]:
+def segmented(image: Path, model: Path, folder: Path, check: Callable[[], None]) -> list[str]:
     """Run `vlsenet segment` on an image, with its report; what it prints, line by line.
+
+    Args:
+        image: its file.
+        model: its file.
+        folder: of the results.
+        check: is called again and again, and may raise to end the run; the same command goes on with it.
 
     Raises:
         UserError: it failed.
     """
     command = [sys.executable, "-m", "pipeline.cli", "segment", str(image), "--checkpoint", str(model)]
-    done = subprocess.run(
-        [*command, "--output_dir", str(folder), "--overwrite"], capture_output=True, text=True, errors="replace"
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-        raise UserError((lines or done.stderr.splitlines() or ["it failed"])[-1].removeprefix("error: "))
-    return done.stdout.strip().splitlines()
+    with subprocess.Popen(
+        [*command, "--output_dir", str(folder), "--overwrite"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+    ) as process:  # fmt: skip
+        output = _output(process, check)
+    if process.returncode:
+        lines = [line for line in output[1].splitlines() if line.startswith("error:")]
+        raise UserError((lines or output[1].splitlines() or ["it failed"])[-1].removeprefix("error: "))
+    return output[0].strip().splitlines()
+
+
+def _output(process: subprocess.Popen[str], check: Callable[[], None]) -> tuple[str, str]:
+    while True:
+        try:
+            return process.communicate(timeout=_LOOK / 1000)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            check()
+        except BaseException:
+            process.terminate()
+            raise

@@ -9,6 +9,7 @@ from napari import Viewer
 
 from pipeline.annotations.session import LabelSession
 from pipeline.annotations.stroke_store import LARGEST_WHOLE, StrokeStore
+from pipeline.annotations.unsaved_strokes import UnsavedStrokes
 from pipeline.images.rectangles import Part, Window
 from pipeline.label.levels import ImageLevels
 from pipeline.label.window_layers import add_strokes, colormap_of, scale_of
@@ -81,6 +82,13 @@ class PaintedField:
         changed = self.store.write(self.window, np.asarray(self.layer.data).astype(np.uint8))
         self._dirty = False
         return changed
+
+    def unsaved(self) -> UnsavedStrokes | None:
+        """What was painted and is not on the disk; None: nothing is missing there."""
+        if not self._dirty:
+            return None
+        values, painted = self.store.difference(self.window, np.asarray(self.layer.data).astype(np.uint8))
+        return UnsavedStrokes(self.window, values, painted) if painted.any() else None
 
     def holds(self, part: Part) -> bool:
         """Whether all of a part can be painted on, as far as it shows the image."""

@@ -79,7 +79,7 @@ class TrainingWatch:
             form.failed(UserError(training.problem))
             return
         form.told.setText("comparing with the model before, on held-out strokes ...")
-        self._jobs.start(training.verdict, self.judged)
+        self._jobs.start(lambda: training.verdict(self._jobs.check), self.judged)
 
     def judged(self, verdict: Verdict) -> None:
         """Take a model over that is not worse; either way, say so."""

@@ -284,6 +284,58 @@ def test_nothing_is_lost_on_a_full_disk(dock: LabelDock, monkeypatch: pytest.Mon
     assert (dock.viewer.layers[STROKES].data > 0).sum() == painted
 
 
+def test_a_window_that_closes_on_a_full_disk_keeps_its_strokes_elsewhere(
+    rock: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    viewer = napari.Viewer(show=False)
+    first = LabelDock(viewer, rock)
+    qtbot.addWidget(first)
+    paint(first)
+    painted = np.asarray(viewer.layers[STROKES].data).copy()
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patch:
+        patch.setattr(first.field.store._pixels, "write", lambda *_: (_ for _ in ()).throw(full))
+        first.close_all()
+    (told,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert "no space left on the disk" in told
+    assert f"are kept in {tmp_path / 'home'}" in told
+    assert not (rock / "labels" / "a.png").exists()
+    second = LabelDock(viewer, rock)
+    qtbot.addWidget(second)
+    assert "are back, and saved" in second.told.text()
+    np.testing.assert_array_equal(viewer.layers[STROKES].data, painted)
+    assert (rock / "labels" / "a.png").exists()
+    second.close_all()
+    viewer.close()
+
+
+def test_a_folder_that_can_t_be_opened_leaves_the_one_before(dock: LabelDock, rock: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no images"):
+        dock.open(tmp_path / "empty")
+    paint(dock)
+    dock.save()
+    assert (rock / "labels" / "a.png").exists()
+    with pytest.raises(UserError, match="another window"):
+        LabelDock(dock.viewer, rock)
+
+
+def test_the_cross_of_the_dock_saves_and_gives_the_data_set_back(rock: Path, qtbot: Any) -> None:
+    viewer = napari.Viewer(show=False)
+    dock = LabelDock(viewer, rock)
+    qtbot.addWidget(dock)
+    docked = viewer.window.add_dock_widget(dock, name="Label and train", area="right")
+    paint(dock)
+    viewer.window.remove_dock_widget(docked)
+    assert (rock / "labels" / "a.png").exists()
+    assert not viewer.layers  # they would show an image that is closed
+    again = LabelDock(viewer, rock)
+    qtbot.addWidget(again)
+    again.close_all()
+    viewer.close()
+
+
 def test_the_plugin_has_a_manifest() -> None:
     npe2 = pytest.importorskip("npe2")
     manifest = npe2.PluginManifest.from_file(Path(__file__).parents[2] / "pipeline" / "label" / "napari.yaml")

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -198,8 +198,11 @@ class BackgroundTraining:
         errors = [line for line in self.lines if line.startswith("error:")]
         return (errors or self.lines or ["the training ended"])[-1].removeprefix("error: ")
 
-    def verdict(self) -> Verdict:
+    def verdict(self, before_reading: Callable[[], None] | None = None) -> Verdict:
         """Compare its best model with the one before, on the strokes that neither learned from.
+
+        Args:
+            before_reading: as for `open_volume`.
 
         Raises:
             UserError: it has no model yet.
@@ -207,16 +210,16 @@ class BackgroundTraining:
         best = self.folder / "checkpoints" / "best.pt"
         if not best.is_file():
             raise UserError(f"{self.folder}: the training has no model yet; let it run for longer")
-        before = NO_AGREEMENT if self.start is None else self._score(self.start)
-        after = self._score(best)
+        before = NO_AGREEMENT if self.start is None else self._score(self.start, before_reading)
+        after = self._score(best, before_reading)
         pixels = after.pixels
         return Verdict(best, before.dice if pixels else float("nan"), after.dice if pixels else float("nan"), pixels)
 
-    def _score(self, path: Path) -> Agreement:
+    def _score(self, path: Path, before_reading: Callable[[], None] | None) -> Agreement:
         model, total = load_model(str(path)), NO_AGREEMENT
         for one in self.images:
             if one.held.any():
-                with SeenImage.opened(one.image, model) as image:
+                with SeenImage.opened(one.image, model, before_reading=before_reading) as image:
                     total += agreement(image, one.codes, self.names, one.held)
         return total
 

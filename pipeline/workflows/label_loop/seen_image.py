@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,7 +55,12 @@ class SeenImage:
 
     @classmethod
     def opened(
-        cls, path: Path, model: TrainedModel, info_bar: str | int = "auto", page: int | None = None
+        cls,
+        path: Path,
+        model: TrainedModel,
+        info_bar: str | int = "auto",
+        page: int | None = None,
+        before_reading: Callable[[], None] | None = None,
     ) -> SeenImage:
         """Open an image, and look through it once.
 
@@ -64,12 +69,13 @@ class SeenImage:
             model: that sees it.
             info_bar: as for `open_volume`.
             page: which image of a file of several.
+            before_reading: as for `open_volume`.
 
         Raises:
             UserError: it can't be read, is too small, or shows no rock.
         """
         settings = PredictionSettings(chunk_size=PART, batch=1).with_shading(model.shading)
-        volume = open_volume(str(path), page=page, info_bar=info_bar)
+        volume = open_volume(str(path), page=page, info_bar=info_bar, before_reading=before_reading)
         try:
             scale = network_scale(volume.acquisition.pixel_size_nm, model.data["pixel_sizes_nm"])
             check_imaged(volume.shape, volume.rows, None, scale, str(path))

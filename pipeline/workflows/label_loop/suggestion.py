@@ -223,9 +223,21 @@ def suggest(
 
 
 def all_regions(
-    path: Path, model: TrainedModel, side: int, info_bar: str | int = "auto"
+    path: Path,
+    model: TrainedModel,
+    side: int,
+    info_bar: str | int = "auto",
+    before_reading: Callable[[], None] | None = None,
 ) -> tuple[list[Region], list[str]]:
-    """The regions of all images, and what is wrong with those that can't be read."""
+    """The regions of all images, and what is wrong with those that can't be read.
+
+    Args:
+        path: as for `suggest`.
+        model: that is asked.
+        side: of a region (px).
+        info_bar: as for `open_volume`.
+        before_reading: as for `open_volume`.
+    """
     images = images_and_labels(path)
     most = max(1, min(_MOST_IN_IMAGE, _MOST // len(images)))
     regions: list[Region] = []
@@ -233,7 +245,7 @@ def all_regions(
     for number, (file, labelled) in enumerate(images.items(), start=1):
         logger.info("image %d of %d: %s", number, len(images), file.name)
         try:
-            with SeenImage.opened(file, model, info_bar) as image:
+            with SeenImage.opened(file, model, info_bar, before_reading=before_reading) as image:
                 regions += regions_of(image, labelled, side, most)
         except UserError as problem:
             problems.append(str(problem))
