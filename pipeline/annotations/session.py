@@ -142,6 +142,12 @@ class LabelSession:
         self._stores[stem] = store
         return store
 
+    @property
+    def labelled(self) -> list[str]:
+        """Stems of the images that have a label."""
+        there = {composed(stem_of(path)) for path in (self.root / "labels").iterdir() if is_image(path)}
+        return [stem for stem in self.images if stem in there]
+
     def _label(self, stem: str, shape: tuple[int, int]) -> Path:
         """The file of an image's label, or the one that it will have."""
         folder = self.root / "labels"

@@ -34,7 +34,8 @@ from pipeline.workflows.model_file import load_model  # noqa: E402
 @pytest.fixture
 def jobs(qapp: Any) -> Iterator[Jobs]:
     failures: list[BaseException] = []
-    jobs = Jobs(QObject(), failures.append)
+    parent = QObject()  # it goes when nobody knows it, and takes its children along
+    jobs = Jobs(parent, failures.append)
     yield jobs
     jobs.close()
     assert not failures
@@ -72,7 +73,7 @@ def test_an_image_that_nobody_waits_for_is_not_read_to_its_end(tmp_path: Path) -
 
     with pytest.raises(Stopped):
         SeenImage.opened(tmp_path / "a.zarr", model, "keep", before_reading=check)
-    assert len(readings) < 8  # of some hundred
+    assert len(readings) < 32  # of 64 and more
 
 
 def test_a_segmentation_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
@@ -98,7 +99,8 @@ class Widget:
 
 def test_widgets_are_freed_in_the_thread_of_the_window_alone(jobs: Jobs, qtbot: Any) -> None:
     freed: list[str] = []
-    collector = WindowCollector(QObject())
+    parent = QObject()
+    collector = WindowCollector(parent)
     try:
         assert not gc.isenabled()
         for _ in range(200):

@@ -79,11 +79,11 @@ class Labelled:
 def labelled_images(session: LabelSession) -> list[Labelled]:
     """The images with strokes, and which of these are held out."""
     found = []
-    for number, (stem, path) in enumerate(session.images.items()):
+    for stem in session.labelled:  # to look at the others would take long, and give them labels
         store: StrokeStore = session.store(stem)
         codes = store.read(Window(0, 0, *store.shape))
         if codes.any():
-            found.append(Labelled(path, codes, held_out(codes, number)))
+            found.append(Labelled(session.images[stem], codes, held_out(codes, stem)))
     return found
 
 

@@ -62,6 +62,17 @@ def test_whole_strokes_are_held_out() -> None:
     assert not held_out(strokes(4)).any()  # two of each are too few
 
 
+def test_a_stroke_keeps_its_lot_when_others_are_added() -> None:
+    spots = np.zeros((400, 400), np.uint8)
+    spots[::8, ::8] = np.arange(2500).reshape(50, 50) % 2 + REST
+    earlier = np.where(np.random.default_rng(0).random(spots.shape) < 0.5, spots, 0)
+    before, after = held_out(earlier, "a"), held_out(spots, "a")
+    trained = (earlier > 0) & ~before
+    assert after.sum() == pytest.approx(500, abs=2)
+    assert (trained & after).sum() < 0.05 * after.sum()
+    assert (held_out(spots, "b") != after).any()
+
+
 def test_the_training_set_lacks_what_is_held_out(session: LabelSession, tmp_path: Path) -> None:
     codes = strokes()
     for stem in "ab":
