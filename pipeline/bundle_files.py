@@ -108,6 +108,12 @@ def default_model() -> Path | None:
     return bundle_file(DEFAULT_MODEL)
 
 
+def model_named(path: str) -> str:
+    """The path of a model's file; `default` is the model that comes with the package, where no file has that name."""
+    shipped = default_model() if path == DEFAULT and not Path(path).exists() else None
+    return path if shipped is None else str(shipped)
+
+
 def bundle_model(root: str) -> str:
     """The model of a bundle: `models/model.pt` in its folder, or else the one that comes with the package.
 

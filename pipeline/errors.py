@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 SUCCESS, MISTAKE, WRONG_USAGE = 0, 1, 2
 #: by Ctrl-C, as shells have it: 128 + SIGINT
@@ -47,6 +48,20 @@ class FileProblem(UserError):
     def __reduce__(self) -> tuple:
         # an exception with several arguments does not unpickle by itself, and worker processes send it so
         return type(self), (self.name, self.what, self.remedy)
+
+
+class SomeFailed(UserError):
+    """Some of several things could not be done; the others were.
+
+    Args:
+        what: how many, for the first line.
+        problems: a line for each.
+        results: of the others, by name.
+    """
+
+    def __init__(self, what: str, problems: Sequence[str], results: Mapping[str, Any]) -> None:
+        super().__init__("\n".join([what, *problems]))
+        self.results = results
 
 
 def first_line(error: BaseException) -> str:
@@ -97,6 +112,8 @@ def print_mistake(mistake: UserError) -> None:
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     cause: BaseException | None = error
-    while cause is not None:
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:  # libraries make rings of them
         yield cause
+        seen.add(id(cause))
         cause = cause.__cause__ or cause.__context__

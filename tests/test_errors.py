@@ -28,6 +28,15 @@ def test_a_mistake_is_found_below_the_errors_of_libraries() -> None:
     assert mistake_behind(wrapped(KeyError("x"))) is None
 
 
+def test_a_ring_of_causes_ends() -> None:
+    """As `raise error from error` makes one, where a function gives back the error that it was given."""
+    mistake, other = UserError("give another file"), KeyError("x")
+    mistake.__cause__ = mistake
+    assert mistake_behind(mistake) is mistake
+    other.__cause__ = other
+    assert mistake_behind(other) is None
+
+
 @pytest.mark.parametrize(
     "error",
     [

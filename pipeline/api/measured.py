@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from pipeline.api.given import mask_given, plain
 from pipeline.api.python_wording import says_in_python
+from pipeline.api.scan_options import check_argument
 from pipeline.api.stored_array import StoredArray
 from pipeline.engine import build_pyramid
 from pipeline.engine.memory_store import MemoryStore
@@ -24,7 +26,6 @@ from pipeline.measure.pore_statistics import Chords, OrientationRose, Representa
 from pipeline.measure.pores_2d import MIN_AREA_PX, StoredSegmentation, measured_pores
 from pipeline.measure.pores_3d import VOLUME_PARQUET, measure_stack
 from pipeline.measure.table_files import read_table
-from pipeline.options import options_of
 from pipeline.phases import PORE
 from pipeline.report import Measures
 from pipeline.report.terms import Terms
@@ -120,6 +121,7 @@ class Measured:
         return StoredArray(self._phase.store, PROBABILITY)
 
     @cached_property
+    @says_in_python
     def _table(self) -> tuple[pd.DataFrame, int]:
         stored = StoredSegmentation(self._phase.store, self._scan.volume.rows)
         table, summary = measured_pores(stored, pixel_size_nm=self.pixel_size_nm, min_area_px=self._min_area_px)
@@ -143,6 +145,7 @@ class Measured:
         return self._in_space[1]
 
     @cached_property
+    @says_in_python
     def _in_space(self) -> tuple[dict[str, Any], pd.DataFrame]:
         if not self._is_stack:
             raise UserError("pores_3d: it is a single image, not a stack of slices")
@@ -268,16 +271,18 @@ def measure(
     Raises:
         UserError: another shape, or an impossible size.
     """
-    pores = _truth(mask, "mask", value)
-    counted = None if rock is None else _truth(rock, "rock", None)
+    pores = mask_given(mask, "mask", value)
+    counted = None if rock is None else mask_given(rock, "rock")
     if counted is not None and counted.shape != pores.shape:
         raise UserError(f"rock has the shape {counted.shape}, but the mask {pores.shape}; give the same")
-    for name, given in {
-        "pixel_size_nm": pixel_size_nm,
-        "slice_spacing_nm": slice_spacing_nm,
-        "min_pore_area_px": min_pore_area_px,
-    }.items():
-        options_of("scan")[name].check(given)
+    pixel_size_nm, slice_spacing_nm, min_pore_area_px = map(plain, (pixel_size_nm, slice_spacing_nm, min_pore_area_px))
+    if isinstance(pixel_size_nm, str):
+        raise UserError(f"pixel_size_nm={pixel_size_nm!r}: give a number (nm); a mask shows no scale bar")
+    check_argument("pixel_size_nm", pixel_size_nm)
+    check_argument("slice_spacing_nm", slice_spacing_nm)
+    check_argument("min_pore_area_px", min_pore_area_px)
+    if not isinstance(phase, str) or not phase.strip():
+        raise UserError(f"phase={phase!r}: give its name, such as {PORE!r}")
     depth, height, width = pores.shape
     plan = ChunkPlan(height, width, depth)
     store = MemoryStore(plan)
@@ -294,16 +299,3 @@ def measure(
     volume = volume_of_array(pores.astype(np.uint8) * np.uint8(255), "mask")
     scan = SegmentedScan(volume, store, (replace(found, name=phase),), pixel_size_nm, slice_spacing_nm)
     return Measured(scan, scan.phases[0], {}, min_pore_area_px, has_probability=False)
-
-
-def _truth(values: np.ndarray | torch.Tensor, name: str, value: int | None) -> np.ndarray:
-    """Truth values (D, H, W)."""
-    array = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-    if array.ndim not in (2, 3) or not array.size:
-        raise UserError(f"{name} has the shape {array.shape}; give (H, W), or of a stack (D, H, W)")
-    if array.ndim == 3 and array.shape[-1] in (3, 4) and min(array.shape[:2]) > array.shape[-1]:
-        raise UserError(f"{name} has the shape {array.shape}, as an image in colour; give one channel, (H, W)")
-    if np.ma.is_masked(values) or (array.dtype.kind == "f" and np.isnan(array).any()):
-        raise UserError(f"{name} has pixels that are masked or NaN; set them to 0, and leave them out by rock=...")
-    truth: np.ndarray = array != 0 if value is None else array == value
-    return truth if array.ndim == 3 else truth[None]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from pipeline.api.python_wording import says_in_python
-from pipeline.api.scan_options import scan_settings
+from pipeline.api.given import image_given, images_given, path_given
+from pipeline.api.python_wording import said_once, says_in_python
+from pipeline.api.scan_options import check_argument, scan_settings
 from pipeline.api.segmentation_result import Segmentation
 from pipeline.data.pairs import sentence_of
-from pipeline.errors import UserError
-from pipeline.images import inputs_of, scans_in
+from pipeline.errors import SomeFailed, UserError, mistake_behind
+from pipeline.images import scans_in
 from pipeline.images.formats import is_zarr
 from pipeline.images.microscope.scale_bar import SCALE_BAR
 from pipeline.images.volume import ScanVolume, open_volume, volume_of_array
@@ -25,7 +28,8 @@ from pipeline.progress_bars import bars_shown
 from pipeline.text import clean_prompt
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.scan import ScanSegmentation, ScanSettings
-from pipeline.workflows.scan.finished import refuse_own_input
+from pipeline.workflows.scan.finished import check_folder, without_results
+from pipeline.workflows.scan.first_look import log_looks
 from pipeline.workflows.scan.in_memory import segment_in_memory
 from pipeline.workflows.scan.segmented_folder import segmented_in_folder
 from pipeline.workflows.scan.voxel import take_scale_bar
@@ -80,9 +84,9 @@ class Model:
             UserError: an argument is wrong, or the image can't be segmented: it is too small, or all its grey levels
                 are equal.
         """
-        settings = self._settings({"info_bar": "keep", **options})
+        settings = self._settings({"info_bar": "keep", **options}, stack=stack, progress=progress)
         with bars_shown(progress):
-            return self._in_memory(_volume(_as_image(image, "image", stack), "image", settings), settings)
+            return self._one(_volume(image_given(image, "image", stack), "image", settings), settings)
 
     @says_in_python
     def predict_batch(
@@ -103,15 +107,14 @@ class Model:
             options: as for `predict`, the same for all.
 
         Raises:
-            UserError: as `predict`.
+            UserError: as `predict`; where an image can't be segmented, after all others were, which its `results` has.
         """
-        settings = self._settings({"info_bar": "keep", **options})
-        arrays = [_as_image(one, f"image {number}") for number, one in enumerate(images)]
-        with bars_shown(progress):
-            return [
-                self._in_memory(_volume(one, f"image {number}", settings), settings)
-                for number, one in enumerate(arrays)
-            ]
+        settings = self._settings({"info_bar": "keep", **options}, progress=progress)
+        arrays = {f"image {number}": one for number, one in enumerate(images_given(images))}
+        found = self._each(
+            arrays, lambda name: self._in_memory(_volume(arrays[name], name, settings), settings), progress
+        )
+        return list(found.values())
 
     @says_in_python
     def segment(
@@ -144,24 +147,25 @@ class Model:
         Raises:
             UserError: the scan can't be read or segmented, an argument is wrong, or `output_dir` can't be used.
         """
-        if not isinstance(path, (str, os.PathLike)):
-            raise UserError(f"segment takes the path of a file, not {type(path).__name__}; give arrays to predict")
-        name = os.fspath(path)
-        settings = self._settings({**options, "stack": stack, "page": page, "report": report, "formats": formats})
+        name = path_given(path, "segment", "give arrays to predict")
+        of_segment = {"stack": stack, "page": page, "report": report, "formats": formats}
+        settings = self._settings(options, of_segment, stack=stack, progress=progress, overwrite=overwrite)
         if not stack and Path(name).is_dir() and not is_zarr(Path(name)):
             raise UserError(f"{name}: it is a folder; give stack=True if it is one volume, or use segment_folder")
         if output_dir is None:
-            return self._segment(name, settings, progress)
-        if not os.fspath(output_dir):
-            raise UserError("output_dir is empty; name a folder, or leave it out to write nothing")
+            if settings.format_names:
+                raise UserError(f"formats={reprlib.repr(formats)}: these are files; give output_dir, too")
+            asked = self._asked(name, settings)
+            with bars_shown(progress):
+                return self._one(self._opened(name, asked), asked)
+        folder = Path(path_given(output_dir, "output_dir", "name a folder, or leave it out to write nothing"))
+        check_argument("output_dir", str(folder))
         asked = self._asked(name, settings)
-        refuse_own_input(inputs_of(name), [Path(output_dir)])
+        check_folder(name, folder, stack)
         with bars_shown(progress):
-            ScanSegmentation(
-                name, Path(output_dir), self._trained, asked, overwrite=overwrite, say=lambda line: None
-            ).run()
-            scan, look = segmented_in_folder(Path(output_dir), self._opened(name, asked), self._trained, asked)
-        return Segmentation(scan, look, self._trained, asked, Path(output_dir))
+            ScanSegmentation(name, folder, self._trained, asked, overwrite=overwrite, say=lambda line: None).run()
+            scan, look = segmented_in_folder(folder, self._opened(name, asked), self._trained, asked)
+        return Segmentation(scan, look, self._trained, asked, folder)
 
     @says_in_python
     def segment_folder(
@@ -178,18 +182,50 @@ class Model:
             By the names of the files.
 
         Raises:
-            UserError: there is no image, or one can't be segmented.
+            UserError: there is no image, or one can't be segmented, which is raised after all others were; its
+                `results` has those.
         """
-        settings = self._settings(dict(options))
-        scans = scans_in(os.fspath(folder))
+        name = path_given(folder, "segment_folder", "give arrays to predict_batch")
+        settings = self._settings(dict(options), progress=progress)
+        scans = {scan.name: str(scan) for scan in without_results(scans_in(name))}
         if not scans:
-            raise UserError(
-                f"{os.fspath(folder)}: no such folder of scans; check the path, or give a single scan to segment"
-            )
-        return {scan.name: self._segment(str(scan), settings, progress) for scan in scans}
+            raise UserError(f"{name}: no such folder of scans; check the path, or give a single scan to segment")
 
-    def _settings(self, options: Mapping[str, Any]) -> ScanSettings:
-        settings = scan_settings(self._trained, options)
+        def segmented(scan: str) -> Segmentation:
+            asked = self._asked(scans[scan], settings)
+            return self._in_memory(self._opened(scans[scan], asked), asked)
+
+        return self._each(scans, segmented, progress)
+
+    def _each(
+        self, names: Collection[str], segmented: Callable[[str], Segmentation], progress: bool
+    ) -> dict[str, Segmentation]:
+        """Segment each of several; one that fails does not stop the others.
+
+        Raises:
+            SomeFailed: some failed; it has the results of the others.
+        """
+        found, problems = {}, []
+        with bars_shown(progress), said_once(names):
+            for name in names:
+                try:
+                    found[name] = segmented(name)
+                except Exception as error:
+                    if (mistake := mistake_behind(error)) is None:
+                        raise
+                    problems.append(str(mistake))
+        log_looks({name: one._look for name, one in found.items()})
+        if problems:
+            raise SomeFailed(f"{len(problems)} of {len(names)} were not segmented:", problems, found)
+        return found
+
+    def _settings(
+        self, options: Mapping[str, Any], of_segment: Mapping[str, Any] = MappingProxyType({}), **switches: bool
+    ) -> ScanSettings:
+        for name, switch in switches.items():
+            if not isinstance(switch, bool):
+                raise UserError(f"{name}={reprlib.repr(switch)}: must be True or False")
+        settings = scan_settings(self._trained, options, of_segment)
         if not settings.sentences:
             prompts = [settings.prompt] if isinstance(settings.prompt, str) else settings.prompt
             self._trained.learn_prompts(prompts, self._text_weights)
@@ -203,10 +239,10 @@ class Model:
             self._trained.learn_prompts([str(asked.prompt)], self._text_weights)
         return asked
 
-    def _segment(self, path: str, settings: ScanSettings, progress: bool) -> Segmentation:
-        asked = self._asked(path, settings)
-        with bars_shown(progress):
-            return self._in_memory(self._opened(path, asked), asked)
+    def _one(self, volume: ScanVolume, settings: ScanSettings) -> Segmentation:
+        found = self._in_memory(volume, settings)
+        log_looks({volume.path: found._look})
+        return found
 
     def _opened(self, path: str, settings: ScanSettings) -> ScanVolume:
         volume = open_volume(
@@ -232,26 +268,7 @@ def _closed(volume: ScanVolume) -> Iterator[None]:
 
 
 def _volume(pixels: np.ndarray, name: str, settings: ScanSettings) -> ScanVolume:
-    return volume_of_array(pixels, name, settings.info_bar, settings.invert)
-
-
-def _as_image(image: np.ndarray | torch.Tensor, name: str, stack: bool = False) -> np.ndarray:
-    """An image (H, W), or a stack (D, H, W).
-
-    Raises:
-        UserError: another shape, or masked pixels.
-    """
-    if np.ma.is_masked(image):
-        raise UserError(
-            f"{name} has masked pixels, which would count as rock; fill them with a grey value, or crop them off"
-        )
-    if isinstance(image, torch.Tensor):
-        image = image.detach().cpu()
-        image = (image.float() if image.dtype in (torch.bfloat16, torch.float16) else image).numpy()
-    array = np.asarray(image)
-    if array.ndim == 3 and array.shape[0] == 1 and not stack:
-        array = array[0]
-    if array.ndim != (3 if stack else 2):
-        wanted = "(D, H, W)" if stack else "(H, W), or several to predict_batch"
-        raise UserError(f"{name} has the shape {array.shape}: give {wanted}; grey values, as colours are not read")
-    return array.astype(np.uint8) if array.dtype == bool else array
+    volume = volume_of_array(pixels, name, settings.info_bar, settings.invert)
+    if settings.pixel_size_nm == SCALE_BAR:
+        take_scale_bar(volume)
+    return volume

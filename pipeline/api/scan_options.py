@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from types import MappingProxyType
 from typing import Any, TypedDict
 
+from pipeline.api.given import plain
 from pipeline.engine.prediction import PredictionSettings
 from pipeline.errors import UserError
 from pipeline.options import options_of
+from pipeline.options.kinds import Text
 from pipeline.wording import nearest
 from pipeline.workflows.items import asked_prompts
-from pipeline.workflows.model_file import TrainedModel
+from pipeline.workflows.model_file import TrainedModel, refuse_other_shading
 from pipeline.workflows.scan import ScanSettings, chosen_phases
 
 _COMMAND = "scan"
@@ -63,39 +67,51 @@ class ScanOptions(TypedDict, total=False):
     sentences: bool
 
 
-def scan_settings(model: TrainedModel, options: Mapping[str, Any]) -> ScanSettings:
+def scan_settings(
+    model: TrainedModel, options: Mapping[str, Any], of_segment: Mapping[str, Any] = MappingProxyType({})
+) -> ScanSettings:
     """The settings of a scan, whose text the model has learnt afterwards.
 
     Args:
         model: that is asked.
-        options: those that were given, of `ScanOptions` and of `Model.segment`.
+        options: those that were given, of `ScanOptions`.
+        of_segment: `stack`, `page`, `report` and `formats`, which `Model.segment` alone takes.
 
     Raises:
         UserError: one is not known, or has a wrong value.
     """
-    known = options_of(_COMMAND)
-    for name, value in options.items():
-        if name not in ScanOptions.__annotations__ and name not in _OF_SEGMENT:
+    for name in options:
+        if name not in ScanOptions.__annotations__:
             meant = nearest(name, ScanOptions.__annotations__)
             hint = f"did you mean {meant}?" if meant else f"choose from {', '.join(ScanOptions.__annotations__)}"
             raise UserError(f"unknown argument {name}; {hint}")
-        if name not in ("phases", "threshold") or isinstance(value, str):
-            known[name].check(value)
-    given = dict(options)
+    given = {name: plain(value) for name, value in {**options, **of_segment}.items()}
+    if given.get("threshold", 0) is None:  # as for other options whose default is the model's
+        del given["threshold"]
+    for name, value in given.items():
+        if name != "phases":
+            check_argument(name, value)
     phases = chosen_phases(model, given.pop("phases", None))
     prompt = asked_prompts(phases, given.pop("prompt", None), given.get("sentences", False))
     threshold = model.thresholds_for(given.pop("threshold", model.threshold), phases)
-    _check_thresholds(threshold)
     engine = {field.name for field in fields(PredictionSettings)}
     prediction = replace(PredictionSettings(), **{name: value for name, value in given.items() if name in engine})
     others = {name: value for name, value in given.items() if name not in engine}
+    refuse_other_shading(model.shading, prediction.flatten_shading, model.path)
     return ScanSettings(prompt, threshold, prediction.with_shading(model.shading), phases, **others)
 
 
-#: options of `segment` alone
-_OF_SEGMENT = ("stack", "page", "report", "formats")
+def check_argument(name: str, value: Any) -> None:
+    """Check an argument as the option of that name.
 
-
-def _check_thresholds(thresholds: Sequence[float]) -> None:
-    for value in thresholds:
-        options_of(_COMMAND)["threshold"].check(value)
+    Raises:
+        UserError: another value; the message has it as Python writes it, as `"10"` and 10 are told apart.
+    """
+    option = options_of(_COMMAND)[name]
+    if value is None and option.default is None:
+        return
+    if (problem := option.kind.problem(value)) is not None:
+        raise UserError(f"{name}={reprlib.repr(value)}: {problem}")
+    if isinstance(option.kind, Text) and not isinstance(value, str):
+        raise UserError(f"{name}={reprlib.repr(value)}: give text")
+    option.kind.check(name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.api.given import path_given
 from pipeline.api.measured import Measured
 from pipeline.api.python_wording import says_in_python
 from pipeline.api.stored_array import StoredArray
@@ -47,7 +49,7 @@ class Segmentation:
         settings: ScanSettings,
         folder: Path | None = None,
     ) -> None:
-        self._scan = scan
+        self._scan, self._look = scan, look
         self.name, self.folder = scan.volume.path, folder
         self.pixel_size_nm = scan.pixel_size_nm
         self.familiarity, self.advice = look.level, look.said
@@ -73,9 +75,15 @@ class Segmentation:
         return card(self._scan, [one._measures for one in self.phases.values()], Path(self.name).name, self.advice)
 
     def __getitem__(self, phase: str) -> Measured:
-        if phase not in self.phases:
+        if not isinstance(phase, str) or phase not in self.phases:
             raise UserError(f"no phase {phase!r} was asked for; there is {', '.join(self.phases)}")
         return self.phases[phase]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.phases)
+
+    def __contains__(self, phase: object) -> bool:
+        return isinstance(phase, str) and phase in self.phases
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -138,9 +146,10 @@ class Segmentation:
         Raises:
             UserError: the disk is full or refuses.
         """
+        file = Path(path_given(path, "write_report", "name the file, such as report.html"))
         measures = [one._measures for one in self.phases.values()]
         page = report_of_scan(measures, self._scan.store, self._scan.pictured, self.name)
         try:
-            write_report(Path(path), page)
+            write_report(file, page)
         except OSError as error:
             raise UserError(f"cannot write {path} ({error.strerror or error}); name another file") from error

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pipeline.bundle_files import model_named
 from pipeline.cli.console import loading, own_messages, quieten_monai
 from pipeline.cli.overrides import overrides
 from pipeline.cli.parser import Command
-from pipeline.cli.paths import existing_folders, existing_input, find_checkpoint, model_named, output_folder
+from pipeline.cli.paths import existing_folders, existing_input, find_checkpoint, output_folder
 from pipeline.errors import SUCCESS
 from pipeline.files import name_that_fits
 

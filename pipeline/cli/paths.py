@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.bundle_files import DEFAULT, default_model
+from pipeline.bundle_files import default_model, model_named
 from pipeline.errors import UserError
 from pipeline.files import name_that_fits
 from pipeline.wording import some_of
@@ -98,12 +98,6 @@ def find_checkpoint(given: str | None) -> tuple[str, str]:
     if shipped is not None:
         return str(shipped), " (the default model, which comes with vlsenet)"
     raise UserError(f"no model: there is no best.pt in this folder; {_HOW} (vlsenet train writes one)")
-
-
-def model_named(path: str) -> str:
-    """The path of a model's file; `default` is the model that comes with the package, where no file has that name."""
-    shipped = default_model() if path == DEFAULT and not Path(path).exists() else None
-    return path if shipped is None else str(shipped)
 
 
 def _existing(path: str, said_by: str) -> str:

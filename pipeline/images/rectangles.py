@@ -36,8 +36,9 @@ class Roi(NamedTuple):
         Raises:
             UserError: it is not four whole numbers, or the rectangle is empty.
         """
-        text = given if isinstance(given, str) else ",".join(map(str, given))
+        text = str(given)
         try:
+            text = given if isinstance(given, str) else ",".join(map(str, given))
             roi = cls(*(int(part) for part in text.split(",")))
         except (ValueError, TypeError) as error:
             raise UserError(f"roi {text!r}: give x,y,width,height in whole pixels, such as 0,0,4096,4096") from error

@@ -206,6 +206,13 @@ class ScanVolume:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which opens the slices itself."""
+        return {**vars(self), "_lock": None, "_open": {}, "_users": {}, "_before_reading": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
+
     def _imaged(self, source: ImageSource) -> ImageSource:
         if self._before_reading is not None:
             source = WatchedSource(source, self._before_reading)
@@ -315,12 +322,18 @@ def open_volume(
         before_reading: as for `ScanVolume`.
 
     Raises:
-        UserError: as `open_image` and `ScanVolume`; or both `stack` and `page` are given.
+        UserError: as `open_image` and `ScanVolume`; both `stack` and `page` are given; or a stack has one slice.
     """
     if stack and page is not None:
         raise UserError(f"{path}: --stack takes all images of a file, --page {page} only one: give one of the two")
     if stack:
-        return ScanVolume(open_stack(path, spill_dir=spill_dir), info_bar, invert, before_reading)
+        slices = open_stack(path, spill_dir=spill_dir)
+        if len(slices) == 1:
+            what = "this folder" if kind_of(path) == "folder" else "it"
+            raise UserError(
+                f"{path}: {what} holds one image, and a stack has two or more slices; leave out --stack, or give all"
+            )
+        return ScanVolume(slices, info_bar, invert, before_reading)
     opened = partial(open_image, path, spill_dir=spill_dir, page=page)
     return ScanVolume(ScanStack(path, [opened]), info_bar, invert, before_reading)
 

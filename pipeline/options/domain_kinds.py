@@ -158,9 +158,23 @@ class Device(Kind):
             device = torch.device(value)
         except (RuntimeError, TypeError):
             return "unknown device; give cpu or cuda:0"
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-            return f"PyTorch finds {torch.cuda.device_count()} CUDA GPUs; give cpu"
+        if device.type == "cuda":
+            return _no_such_gpu(device.index or 0, torch.cuda.device_count())
+        try:
+            torch.ones(1, device=device).cpu()
+        except Exception:  # of every type, by the kind of device
+            return "PyTorch can't compute there; give cpu"
         return None
+
+
+def _no_such_gpu(index: int, count: int) -> str | None:
+    if index < count:
+        return None
+    if not count:
+        return "PyTorch finds no CUDA GPU; give cpu"
+    if count == 1:
+        return "PyTorch finds one CUDA GPU; give cuda:0 or cpu"
+    return f"PyTorch finds {count} CUDA GPUs; give cuda:0 to cuda:{count - 1}, or cpu"
 
 
 @dataclass(frozen=True)

@@ -184,9 +184,12 @@ class Flag(Kind):
 
     metavar = ""
 
+    def problem(self, value: Any) -> str | None:
+        return None if isinstance(value, bool) else "must be true or false"
+
     def check(self, name: str, value: Any) -> None:
-        if not isinstance(value, bool):
-            raise UserError(f"--{name} {value}: must be true or false; --{name} alone turns it on")
+        if (problem := self.problem(value)) is not None:
+            raise UserError(f"--{name} {value}: {problem}; --{name} alone turns it on")
 
 
 @dataclass(frozen=True)

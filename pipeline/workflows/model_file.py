@@ -29,6 +29,8 @@ from pipeline.workflows.tensor_file import load_tensors
 
 logger = logging.getLogger("vlsenet")
 
+#: what to give in place of a file that is no model
+MODEL_REMEDY = "give best.pt of a training, or `default` for the model that comes with vlsenet"
 #: of a model file whose network sees surroundings; with several phases, 2, and with one, 1, which earlier versions read
 _FORMAT = 3
 #: of the training data, where a model file does not say
@@ -310,13 +312,32 @@ def read_model_file(path: str) -> dict[str, Any]:
     Raises:
         UserError: not a model file, a damaged one, or one of a later version.
     """
-    content = load_tensors(path, "give best.pt of a training")
+    content = load_tensors(path, MODEL_REMEDY)
     if not isinstance(content, dict) or "vlsenet_format" not in content:
-        raise UserError(f"{path} is not a VLSE-Net checkpoint; give best.pt of a training")
+        raise UserError(f"{path} is not a VLSE-Net checkpoint; {MODEL_REMEDY}")
     if content["vlsenet_format"] > _FORMAT:
         version = content["versions"]["vlsenet"]
         raise UserError(f"{path} was written by vlsenet {version}; install that version or a later one")
     return {**content, "data": {**_UNKNOWN, **content["data"]}}
+
+
+def refuse_other_shading(trained: ShadingChoice | None, asked: ShadingChoice | None, path: str | Path) -> None:
+    """Refuse images with their shading beside, for a network that takes them without, or the other way round.
+
+    Args:
+        trained: what the training did with shading.
+        asked: what shall be done now; None: the same.
+        path: of the model.
+
+    Raises:
+        UserError: the network takes another number of channels.
+    """
+    if asked is not None and (trained == BOTH) != (asked == BOTH):
+        seen = "with and without their shading" if trained == BOTH else "once"
+        raise UserError(
+            f"--flatten_shading {str(asked).lower()}: {path} was trained on images that it sees {seen}; "
+            "leave the option out"
+        )
 
 
 def load_model(
@@ -334,12 +355,7 @@ def load_model(
     """
     content = read_model_file(path)
     trained = content["data"]["flatten_shading"]
-    if flatten_shading is not None and (trained == BOTH) != (flatten_shading == BOTH):
-        seen = "with and without their shading" if trained == BOTH else "once"
-        raise UserError(
-            f"--flatten_shading {str(flatten_shading).lower()}: {path} was trained on images that it sees {seen}; "
-            "leave the option out"
-        )
+    refuse_other_shading(trained, flatten_shading, path)
     if None not in (trained, flatten_shading) and trained != flatten_shading:
         way = "removed from" if trained else "left in"
         logger.warning(

@@ -93,3 +93,22 @@ def test_a_mask_without_pores() -> None:
     assert found.sizes is None
     assert found.orientation is None
     assert found.summary()["pores"] == 0
+
+
+@pytest.mark.parametrize(
+    ("mask", "options", "message"),
+    [
+        (np.full((5, 5), 0.3), {}, "mask holds 0.3: .*of a probability give probability >= 0.5"),
+        (np.full((5, 5), "a"), {}, "mask has the type <U1; give truth values or whole numbers"),
+        ("mask.png", {}, "mask is 'mask.png', but an array is needed"),
+        (None, {}, "mask is None, but an array is needed"),
+        (np.eye(5), {"value": [1, 2]}, r"value=\[1, 2\]: give one number"),
+        (np.eye(5), {"value": "1"}, "value='1': give one number"),
+        (np.eye(5), {"pixel_size_nm": "scale-bar"}, "pixel_size_nm='scale-bar': give a number"),
+        (np.eye(5), {"phase": None}, "phase=None: give its name"),
+        (np.eye(5), {"rock": np.full((5, 5), 0.3)}, "rock holds 0.3"),
+    ],
+)
+def test_what_is_no_mask_or_no_option(mask: object, options: dict[str, object], message: str) -> None:
+    with pytest.raises(vlsenet.UserError, match=message):
+        vlsenet.measure(mask, **options)

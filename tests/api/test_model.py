@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import random
 import shutil
 import signal
@@ -168,7 +169,9 @@ def test_bundles_folders_and_what_is_no_model(model: vlsenet.Model, tmp_path: Pa
     zipped = vlsenet.load(tmp_path / "bundle.zip", device="cpu")
     assert zipped.path == tmp_path / "bundle.zip" / "vlsenet" / "models" / "model.pt"
     (tmp_path / "empty").mkdir()
-    with pytest.raises(vlsenet.UserError, match=r"empty: no model in this folder .*; give the model's file"):
+    with pytest.raises(
+        vlsenet.UserError, match=r"empty: no model in this folder .*; give best.pt of a training, or `default`"
+    ):
         vlsenet.load(tmp_path / "empty")
     with pytest.raises(vlsenet.UserError, match="no such file"):
         vlsenet.load(tmp_path / "none.pt")
@@ -180,6 +183,15 @@ def test_mistakes_name_the_argument(model: vlsenet.Model, image: np.ndarray, tmp
         ({"threshold": 2.0}, "threshold"),
         ({"pixel_size_nm": -1}, "pixel_size_nm=-1: give"),
         ({"phases": "clay"}, "phases=clay|phases clay"),
+        ({"phases": []}, r"phases \[\]: give names, such as 'pore'"),
+        ({"phases": 3}, "phases=3: give names, such as 'pore'"),
+        ({"invert": "yes"}, "^invert='yes': must be True or False$"),
+        ({"pixel_size_nm": "10"}, "^pixel_size_nm='10': give a number between"),
+        ({"pixel_size_nm": True}, "^pixel_size_nm=True: give a number between"),
+        ({"threshold": [0.4]}, r"^threshold=\[0.4\]: give a number between 0 and 1"),
+        ({"prompt": ["pore"]}, r"^prompt=\['pore'\]: give text$"),
+        ({"roi": 5}, "roi '5': give x,y,width,height"),
+        ({"flatten_shading": "both"}, "was trained on images that it sees once; leave the option out"),
     ):
         with pytest.raises(vlsenet.UserError, match=message) as caught:
             model.predict(image, **options)
@@ -195,11 +207,26 @@ def test_wrong_things_in_place_of_paths_arrays_and_devices(
     model: vlsenet.Model, image: np.ndarray, scan: Path, found: vlsenet.Segmentation, tmp_path: Path
 ) -> None:
     for call, message in (
-        (lambda: vlsenet.load(model.path, device="quark"), "device=quark: unknown device"),
-        (lambda: vlsenet.load(model.path, device="cuda:99"), "device=cuda:99: PyTorch finds"),
-        (lambda: vlsenet.load(3), "path of a model"),
+        (lambda: vlsenet.load(model.path, device="quark"), "device='quark': unknown device"),
+        (lambda: vlsenet.load(model.path, device="cuda:99"), "device='cuda:99': PyTorch finds"),
+        (lambda: vlsenet.load(model.path, device="meta"), "device='meta': PyTorch can't compute there; give cpu"),
+        (lambda: vlsenet.load(model.path, device=""), "device='': unknown device"),
+        (lambda: vlsenet.load(3), "load takes a path, not int; give a model's file"),
+        (lambda: vlsenet.load(""), "load='': no path"),
+        (lambda: vlsenet.load("a\0b"), "no path; give a model's file"),
+        (lambda: vlsenet.load("x" * 300), "this name is too long"),
+        (lambda: vlsenet.load(model.path, text_weights=3), "text_weights takes a path, not int"),
         (lambda: model.segment(image), "not ndarray; give arrays to predict"),
-        (lambda: model.segment(scan, output_dir=""), "output_dir is empty"),
+        (lambda: model.segment(scan, output_dir=""), "output_dir='': no path; name a folder"),
+        (lambda: model.segment(scan, output_dir=3), "output_dir takes a path, not int"),
+        (lambda: model.segment(scan, output_dir=scan / "x"), "scan.tif is a file; give a folder"),
+        (lambda: model.segment(scan, formats="tiff"), "formats='tiff': these are files; give output_dir, too"),
+        (lambda: model.segment(scan, stack=True), "it holds one image, and a stack has two or more slices"),
+        (lambda: model.segment(scan, overwrite="no"), "overwrite='no': must be True or False"),
+        (lambda: model.predict(image, page=0), "unknown argument page"),
+        (lambda: model.predict(image, stack=1), "stack=1: must be True or False"),
+        (lambda: found.write_report(None), "write_report takes a path, not NoneType"),
+        (lambda: found[0], "no phase 0 was asked for; there is pore"),
         (lambda: model.segment_folder(tmp_path / "none"), "none: no such folder"),
         (lambda: model.segment_folder(scan), "no such folder of scans"),
         (lambda: model.predict(np.ma.masked_greater(image, 100)), "masked pixels"),
@@ -210,6 +237,156 @@ def test_wrong_things_in_place_of_paths_arrays_and_devices(
     for index in (found.mask, 1.5):
         with pytest.raises(IndexError, match="integers and slices"):
             found.lazy_mask[index]
+
+
+def test_numbers_of_numpy_and_torch_are_numbers(
+    model: vlsenet.Model, image: np.ndarray, found: vlsenet.Segmentation
+) -> None:
+    options = {"chunk_size": np.int64(256), "pixel_size_nm": torch.tensor(10.0), "threshold": np.float32(0.5)}
+    given = model.predict(image, **{**OPTIONS, **options})
+    assert given.pixel_size_nm == 10
+    np.testing.assert_array_equal(given.probability, found.probability)
+    assert model.predict(image, **{**OPTIONS, "threshold": None}).porosity == found.porosity
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (None, "predict_batch takes arrays, not None; give"),
+        ("scans", "predict_batch takes arrays, not 'scans'.*paths to segment"),
+        (np.zeros((20, 30)), r"the shape \(20, 30\), which is one image; give it to predict"),
+        ([np.zeros((20, 30)), None], "image 1 is None, but an array is needed"),
+        (["a.tif"], "image 0 is 'a.tif', but an array is needed; give the paths of files to segment"),
+        (np.zeros((2, 20, 30, 1)), r"image 0 has the shape \(20, 30, 1\): give \(H, W\)"),
+    ],
+)
+def test_what_is_no_batch(model: vlsenet.Model, images: Any, message: str) -> None:
+    with pytest.raises(vlsenet.UserError, match=message):
+        model.predict_batch(images)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.zeros(20, 30, device="meta"),
+        torch.zeros(20, 30).to(torch.complex64).conj(),
+        torch.zeros(0, 20, 30),
+        torch.zeros(1, 20, 30),
+    ],
+)
+def test_tensors_that_are_no_image_or_no_stack(model: vlsenet.Model, tensor: torch.Tensor) -> None:
+    with pytest.raises(vlsenet.UserError, match=r"can't be read|real numbers|two or more slices"):
+        model.predict(tensor, stack=tensor.ndim == 3)
+
+
+@pytest.mark.parametrize(
+    "turned",
+    [
+        torch.Tensor.to_sparse,
+        torch.Tensor.requires_grad_,
+        lambda tensor: tensor.to(torch.float8_e5m2),
+        lambda tensor: torch.quantize_per_tensor(tensor, 1.0, 0, torch.quint8),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_of_every_kind(model: vlsenet.Model, turned: Any) -> None:
+    grey = torch.from_numpy(2.0 ** np.random.default_rng(0).integers(0, 6, (20, 30))).float()
+    np.testing.assert_array_equal(model.predict(turned(grey)).mask, model.predict(grey).mask)
+
+
+def test_one_bad_image_does_not_lose_the_others_and_a_doubt_is_said_once(
+    model: vlsenet.Model, image: np.ndarray, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: Any
+) -> None:
+    flat, options = np.full((40, 50), 7, np.uint8), {"chunk_size": 256}
+    with pytest.raises(vlsenet.UserError, match=r"^2 of 4 were not segmented:\nimage 1: .*\nimage 3: ") as caught:
+        model.predict_batch([image, flat, image[:200], flat], **options)
+    assert list(caught.value.results) == ["image 0", "image 2"]
+    sizes = [record.getMessage() for record in caplog.records if "pixel size not known" in record.getMessage()]
+    assert sizes == [
+        "image 0: pixel size not known, so lengths are in pixels; pixel_size_nm=N sets it",
+        "3 more (image 1, image 2, image 3): pixel size not known, so lengths are in pixels; pixel_size_nm=N sets it",
+    ]
+    tifffile.imwrite(tmp_path / "a.tif", image)
+    (tmp_path / "b.tif").write_bytes(b"II*\0 no image")
+    with pytest.raises(vlsenet.UserError, match=r"^1 of 2 were not segmented:\n.*b\.tif: ") as caught:
+        model.segment_folder(tmp_path, **options)
+    assert list(caught.value.results) == ["a.tif"]
+
+
+def test_scans_that_the_model_does_not_know_are_told_together(
+    image: np.ndarray, caplog: pytest.LogCaptureFixture
+) -> None:
+    default = vlsenet.load("default", device="cpu")
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    default.predict_batch([noise, noise[::-1]], pixel_size_nm=10)
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warning.startswith("2 of 2 scans look unlike the training images (image 0, image 1; distances from ")
+    assert "vlsenet train my_rock --output_dir runs/adapted --start_from default" in warning
+
+
+def test_results_do_not_go_among_the_slices_as_in_the_command(
+    model: vlsenet.Model, image: np.ndarray, tmp_path: Path
+) -> None:
+    for number in range(2):
+        tifffile.imwrite(tmp_path / f"slice_{number}.tif", image[:64, :64])
+    with pytest.raises(vlsenet.UserError, match=r"would go among the slices of the stack.*another output_dir$"):
+        model.segment(tmp_path, stack=True, output_dir=tmp_path, **OPTIONS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["slice_0.tif", "slice_1.tif"]
+
+
+def test_ctrl_c_is_one_for_the_caller(
+    model: vlsenet.Model, scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.workflows.scan.segmentation.write_chunks", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.segment(scan, output_dir=tmp_path / "out", **OPTIONS)
+    monkeypatch.undo()
+    assert model.segment(scan, output_dir=tmp_path / "out", **OPTIONS).porosity > 0
+
+
+def test_results_go_to_other_processes(found: vlsenet.Segmentation, model: vlsenet.Model, scan: Path) -> None:
+    for one in (found, model.segment(scan, **OPTIONS)):
+        other = pickle.loads(pickle.dumps(one))
+        pd.testing.assert_frame_equal(other.pores, one.pores)
+        assert other._repr_html_() == one._repr_html_()
+        assert list(other) == ["pore"]
+        assert "pore" in other
+        assert 0 not in other
+
+
+def test_which_model_of_several(model: vlsenet.Model, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    for name in ("a.pt", "b.pt"):
+        shutil.copy(model.path, tmp_path / "models" / name)
+    with pytest.raises(vlsenet.UserError, match=r"which model\? It holds a.pt, b.pt; give the file"):
+        vlsenet.load(tmp_path)
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as bundle:
+        for name in ("a.pt", "b.pt"):
+            bundle.write(model.path, f"x/models/{name}")
+    with pytest.raises(vlsenet.UserError, match=r"two.zip: which model\? It holds x/models/a.pt, x/models/b.pt"):
+        vlsenet.load(tmp_path / "two.zip")
+
+
+def test_damaged_models_are_told_by_the_file_that_the_user_has(model: vlsenet.Model, tmp_path: Path) -> None:
+    content = model.path.read_bytes()
+    with zipfile.ZipFile(tmp_path / "short.zip", "w") as bundle:
+        bundle.writestr("x/models/model.pt", content[:1000])
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
+        bundle.writestr("x/models/model.pt", content)
+    packed = bytearray((tmp_path / "whole.zip").read_bytes())
+    packed[len(packed) // 2] ^= 255
+    (tmp_path / "changed.zip").write_bytes(packed)
+    (tmp_path / "best.pt").write_bytes(b"")
+    for file, message in (
+        ("short.zip", r"short.zip/x/models/model.pt can't be read .*truncated"),
+        ("changed.zip", r"changed.zip: x/models/model.pt can't be unpacked .*copy the file again"),
+        ("", r"best.pt can't be read .*empty.*, or `default` for the model that comes with vlsenet"),
+    ):
+        with pytest.raises(vlsenet.UserError, match=message):
+            vlsenet.load(tmp_path / file)
 
 
 def state() -> dict[str, Any]:

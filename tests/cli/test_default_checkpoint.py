@@ -8,8 +8,9 @@ import pytest
 
 import pipeline
 from pipeline import bundle_files
+from pipeline.bundle_files import model_named
 from pipeline.cli import paths
-from pipeline.cli.paths import VARIABLE, find_checkpoint, model_named
+from pipeline.cli.paths import VARIABLE, find_checkpoint
 from pipeline.errors import UserError
 
 

@@ -62,7 +62,7 @@ def test_good_options_pass_and_nothing_is_written(train, tmp_path):
         ("statistics", "scan", "micrograph, network"),
         ("flatten_shading", "yes", "true or false"),
         ("device", "gpu0", "cpu or cuda:0"),
-        ("device", "cuda:97", "CUDA GPUs"),
+        ("device", "cuda:97", "CUDA GPU"),
     ],
 )
 def test_a_wrong_option_is_told_with_its_value(train, name, value, told):

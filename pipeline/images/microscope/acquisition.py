@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from pipeline.images.formats import BEGINNING, kind_by_content, open_with_pillow
@@ -47,7 +46,7 @@ class Acquisition:
     instrument: str | None = None
     bar_height: int | None = None
     slice_spacing_nm: float | None = None
-    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sources: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -141,7 +140,7 @@ def merged(findings: list[Finding], warnings: list[str]) -> Acquisition:
         warnings += finding.warnings
     for finding in scaled[1:]:
         warnings += _disagreement(scaled[0], finding)
-    return Acquisition(**values, sources=MappingProxyType(sources), warnings=tuple(dict.fromkeys(warnings)))
+    return Acquisition(**values, sources=dict(sources), warnings=tuple(dict.fromkeys(warnings)))
 
 
 def _disagreement(taken: Finding, other: Finding) -> list[str]:

@@ -22,8 +22,10 @@ def chosen_phases(model: TrainedModel, names: str | Sequence[str] | None = None)
     """
     if names is None:
         return model.phases
-    asked = [str(name).strip() for name in (names.split(",") if isinstance(names, str) else names)]
     known = [phase.name for phase in model.phases]
+    if not isinstance(names, (str, Sequence)) or not names:
+        raise UserError(f"--phases {names!r}: give names, such as {known[0]!r}; {model.path} knows {', '.join(known)}")
+    asked = [str(name).strip() for name in (names.split(",") if isinstance(names, str) else names)]
     for name in asked:
         if name not in known:
             meant = nearest(name, known)

@@ -19,8 +19,7 @@ from pipeline.cluster.watch import worker_count
 from pipeline.data.pairs import sentence_of
 from pipeline.errors import INTERRUPTED, UserError, mistake_behind
 from pipeline.files import write_text
-from pipeline.images import inputs_of, scans_in
-from pipeline.images.formats import is_zarr
+from pipeline.images import scans_in
 from pipeline.measure.pores_2d import CSV
 from pipeline.phases import PORE, metric_of
 from pipeline.text import clean_prompt
@@ -28,7 +27,13 @@ from pipeline.wording import printable
 from pipeline.workflows.items import Prompts
 from pipeline.workflows.model_file import TrainedModel
 from pipeline.workflows.ranks import Ranks, ToldFailure, is_known_to_all
-from pipeline.workflows.scan.finished import ask_for_stack, refuse_own_input, warn_of_folder, without_results
+from pipeline.workflows.scan.finished import (
+    ask_for_stack,
+    check_folder,
+    refuse_own_input,
+    warn_of_folder,
+    without_results,
+)
 from pipeline.workflows.scan.request import ScanSettings
 from pipeline.workflows.scan.results import (
     FIGURES,
@@ -102,16 +107,14 @@ class ScanCommand:
         with self._ranks.joined():
             scans = [] if self._settings.stack else without_results(scans_in(self._path))
             self._ask([str(scan) for scan in scans] or [self._path])
-            folder = Path(self._path)
-            if folder.is_dir() and not is_zarr(folder):
-                self._ranks.first_does(lambda: warn_of_folder(folder, self._folder, self._settings.stack))
             if scans:
+                self._ranks.first_does(lambda: warn_of_folder(Path(self._path), self._folder, stack=False))
                 self._ranks.first_does(lambda: ask_for_stack(Path(self._path), scans))
                 problems = self._folder_of(scans)
             else:
                 if self._pool:
                     logger.warning("%s is one scan, which one process segments: workers are for a folder", self._path)
-                self._ranks.first_does(lambda: refuse_own_input(inputs_of(self._path), [self._folder]))
+                self._ranks.first_does(lambda: check_folder(self._path, self._folder, self._settings.stack))
                 self._segment(self._path, self._folder)
                 self._track(self._folder, self._path)
                 problems = []

@@ -18,8 +18,9 @@ from typing import Any
 from pipeline.data.pairs import is_part_of_data_set
 from pipeline.engine import Journal
 from pipeline.errors import UserError
-from pipeline.images import open_image
+from pipeline.images import inputs_of, open_image
 from pipeline.images.folders import numbered_series, subfolders_with_images
+from pipeline.images.formats import is_zarr
 from pipeline.phases import PORE
 from pipeline.wording import printable, some_of
 from pipeline.workflows.scan.results import FIGURES, FILES, JOURNAL, MANIFEST, STORE, expected_files, result_files
@@ -45,6 +46,22 @@ def refuse_foreign(folder: Path, journal: Path) -> None:
             f"{folder} holds {some_of(there, 3)}, not written by a scan's segmentation: choose another --output_dir, "
             "or give --overwrite to replace these files"
         )
+
+
+def check_folder(path: str, output: Path, stack: bool) -> None:
+    """Check where the results of one scan or stack shall go: not among its slices, and not into or over what is read.
+
+    Args:
+        path: of the scan, or of the folder of slices.
+        output: folder of the results.
+        stack: whether it is a stack.
+
+    Raises:
+        UserError: as `warn_of_folder` and `refuse_own_input`.
+    """
+    if Path(path).is_dir() and not is_zarr(Path(path)):
+        warn_of_folder(Path(path), output, stack)
+    refuse_own_input(inputs_of(path), [output])
 
 
 def refuse_own_input(inputs: Sequence[Path], folders: Sequence[Path]) -> None:

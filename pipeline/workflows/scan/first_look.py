@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,7 +16,10 @@ from pipeline.engine.pinned_network import SIDE, TILES, rock_tiles
 from pipeline.foreground.measurement import Foreground
 from pipeline.images.volume import ScanVolume
 from pipeline.tiling.windows import Windows
+from pipeline.wording import some_of
 from pipeline.workflows.model_file import TrainedModel
+
+logger = logging.getLogger("vlsenet")
 
 UNKNOWN = "unknown"
 #: what to do about a scan that the model does not know
@@ -74,7 +78,7 @@ class FirstLook:
         """Whether the scan is like the training images, in a sentence, and what to do."""
         if self.level == UNKNOWN:
             return "Nothing is known of whether this scan is like the training images: the model says nothing of them."
-        numbers = f"distance {self.distance:.2f}; up to {self.like:.2f} is like them, above {self.far:.2f} far off"
+        numbers = f"distance {self.distance:.2f}; {self._limits}"
         if self.level == "like":
             return f"This scan looks like the training images ({numbers})."
         if self.level == "unlike":
@@ -86,6 +90,10 @@ class FirstLook:
             f"This scan is far off from all training images ({numbers}): don't use the numbers, unless labels of such "
             f"scans confirm them. {_REMEDY.format(model=self.model)}"
         )
+
+    @property
+    def _limits(self) -> str:
+        return f"up to {self.like:.2f} is like them, above {self.far:.2f} far off"
 
     @property
     def warned(self) -> str:
@@ -102,6 +110,35 @@ class FirstLook:
     def from_dict(cls, kept: Mapping[str, Any]) -> FirstLook:
         """As `to_dict` wrote it."""
         return cls(**{field.name: kept[field.name] for field in fields(cls)})
+
+
+def log_looks(looks: Mapping[str, FirstLook]) -> None:
+    """Log what was seen of scans; of several that a model does not know, one warning.
+
+    Args:
+        looks: at each scan, by its name.
+    """
+    unknown = {name: look for name, look in looks.items() if not look.is_known}
+    for name, look in looks.items():
+        if look.is_known or len(unknown) == 1:
+            logger.log(logging.INFO if look.is_known else logging.WARNING, "%s: %s", name, look.said)
+    if len(unknown) < 2:
+        return
+    distances = [look.distance or 0.0 for look in unknown.values()]
+    off = [name for name, look in unknown.items() if look.level == "far off"]
+    one = next(iter(unknown.values()))
+    logger.warning(
+        "%d of %d scans look unlike the training images (%s; distances from %.2f to %.2f; %s): check their overlays "
+        "before you use the numbers%s. %s",
+        len(unknown),
+        len(looks),
+        some_of(list(unknown)),
+        min(distances),
+        max(distances),
+        one._limits,
+        f", and don't use those of {some_of(off)}, unless labels of such scans confirm them" if off else "",
+        _REMEDY.format(model=one.model),
+    )
 
 
 def otsu_share(tiles: np.ndarray) -> float | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 
 from pipeline.engine import BlockCounts, build_pyramid
@@ -17,8 +16,6 @@ from pipeline.workflows.scan.first_look import FirstLook
 from pipeline.workflows.scan.request import ScanSettings, planned, refuse_channels, scan_request
 from pipeline.workflows.scan.segmented import SegmentedScan, segmented_scan
 from pipeline.workflows.scan.voxel import log_voxel, pixel_size_of
-
-logger = logging.getLogger("vlsenet")
 
 
 class CountedChunks:
@@ -57,7 +54,6 @@ def segment_in_memory(
     prediction = settings.prediction
     foreground = Foreground.measured(volume, windows, prediction.skip_empty, prediction.shading)
     look = FirstLook.at(model, volume, windows, foreground)
-    logger.log(logging.INFO if look.is_known else logging.WARNING, "%s: %s", volume.path, look.said)
     predictor = predictor_for(
         volume,
         windows,

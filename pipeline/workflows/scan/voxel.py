@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
-from types import MappingProxyType
 
 from pipeline.errors import UserError
 from pipeline.images.microscope.findings import mean_side, same, square_side
@@ -120,7 +119,7 @@ def take_scale_bar(volume: ScanVolume) -> ScaleBar:
         pixel_height_nm=size,
         pixel_width_nm=size,
         slice_spacing_nm=None if doubt else volume.acquisition.slice_spacing_nm,
-        sources=MappingProxyType({**volume.acquisition.sources, "pixel_size": f"scale bar, {bar.describe()}"}),
+        sources={**volume.acquisition.sources, "pixel_size": f"scale bar, {bar.describe()}"},
         warnings=(*volume.acquisition.warnings, *([doubt] if doubt else [])),
     )
     return bar
