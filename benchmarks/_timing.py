@@ -17,6 +17,8 @@ from pipeline.files import atomic_path
 from pipeline.memory import keep_freed_memory
 
 WARM_UP = 2
+#: by which `seconds` measures; `chosen_device` may choose another
+_clock: Callable[[], float] = time.perf_counter
 
 
 def synchronise(device: torch.device) -> None:
@@ -26,16 +28,16 @@ def synchronise(device: torch.device) -> None:
 
 
 def seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Wall time of one call, the device's work included."""
+    """Time of one call by the chosen clock, the device's work included."""
     synchronise(device)
-    start = time.perf_counter()
+    start = _clock()
     work()
     synchronise(device)
-    return time.perf_counter() - start
+    return _clock() - start
 
 
 def interleaved(work: Mapping[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, list[float]]:
-    """Wall times (s) of several functions that take turns, so that whatever else the machine does hits all alike.
+    """Times (s) of several functions that take turns, so that whatever else the machine does hits all alike.
 
     Each has been called before the first timed turn, for what is made at a first call.
     """
@@ -76,12 +78,20 @@ def common_arguments(description: str | None) -> ArgumentParser:
     parser.add_argument("--device", default="auto", help="cpu, cuda:0 ...; auto uses a GPU if there is one")
     parser.add_argument("--repeats", type=int, default=15, help="timed turns")
     parser.add_argument("--norm", choices=("instance", "group", "batch"), default="instance")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="count the time of this process's threads, not the clock's: on a CPU that other work shares",
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write the numbers to this file")
     return parser
 
 
 def chosen_device(arguments: Namespace) -> torch.device:
-    """The device that the user named, or a GPU, or the CPU; memory is kept on it as by the commands."""
+    """The device that the user named, or a GPU, or the CPU; memory is kept on it as by the commands, and the clock is
+    the one asked for."""
+    global _clock
+    _clock = time.process_time if arguments.processor_time else time.perf_counter
     keep_freed_memory()
     if arguments.device != "auto":
         return torch.device(arguments.device)

@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,13 +60,14 @@ class Benchmark:
         """Peak memory by size of the scan."""
         runs = []
         for side in self._options.memory_sides:
-            case = self._case(side, self._model)
+            case = replace(self._case(side, self._model), windows=self._options.memory_windows)
             run = {"side": side, **alone(segment, case, self._folder / "out")}
             run["ratio"] = run["peak_mb"] / runs[0]["peak_mb"] if runs else 1.0
             runs.append(run)
             print(
                 f"{side:>6} px: peak {run['peak_mb']:.0f} MB ({run['ratio']:.2f} of the first; "
-                f"{run['before_mb']:.0f} MB before), {run['seconds']:.1f} s, chunks of {run['chunk_size']} px",
+                f"{run['before_mb']:.0f} MB before), {run['seconds']:.1f} s, chunks of {run['chunk_size']} px; "
+                + ", ".join(f"{name} {value:.1f}" for name, value in run["stages"].items()),
                 flush=True,
             )
         return {"report": self._options.report, "runs": runs}
@@ -205,6 +207,12 @@ def arguments_of(words: list[str] | None) -> argparse.Namespace:
         "--report", action="store_true", help="memory, time, monai: also make the table of pores and the report"
     )
     parser.add_argument("--memory-sides", type=int, nargs="+", default=[4096, 8192, 16384, 32768], metavar="PX")
+    parser.add_argument(
+        "--memory-windows",
+        type=int,
+        metavar="N",
+        help="memory: the network sees so many windows, and a threshold the others: large scans in minutes",
+    )
     parser.add_argument("--side", type=int, default=8192, help="time, monai: side of the scan (px)")
     parser.add_argument("--repeats", type=int, default=3, help="time: number of repeats")
     parser.add_argument("--kills", type=int, default=20)

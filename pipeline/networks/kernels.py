@@ -7,6 +7,8 @@ from monai.networks.layers.factories import Norm
 from torch import nn
 from torch.nn import functional as F
 
+from pipeline.networks.lean_gradients import gated, modulated
+
 #: by which MONAI's blocks find it
 NAME = "INSTANCE_AS_GROUPS"
 
@@ -81,6 +83,8 @@ def scale_shift(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor
         kind = torch.promote_types(features.dtype, torch.float32)
         weight, bias = scale.flatten().to(kind), shift.flatten().to(kind)
         return F.batch_norm(features, torch.zeros_like(bias), torch.zeros_like(bias), weight, bias, eps=1.0)
+    if trains_here(features):
+        return modulated(features, scale, shift)
     scale, shift = scale.to(features.dtype), shift.to(features.dtype)
     if features.device.type == "cpu" and features.dtype != torch.float32:
         return features * scale + shift  # four times as fast as addcmul there
@@ -99,6 +103,8 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
         (N, C, H, W), of the features' type.
     """
     factors = factors.to(features.dtype)
+    if trains_here(features):
+        return gated(features, scale, factors)
     if not runs_now(features):
         return features * scale.to(features.dtype) * factors
     if features.dtype != torch.float32 and not features.is_contiguous():
@@ -111,3 +117,14 @@ def scale_twice(features: torch.Tensor, scale: torch.Tensor, factors: torch.Tens
 def runs_now(features: torch.Tensor) -> bool:
     """Whether this is inference on a CPU, and not the recording of a graph that is to hold for any batch."""
     return features.device.type == "cpu" and not torch.is_grad_enabled() and not is_recording()
+
+
+def trains_here(features: torch.Tensor) -> bool:
+    """Whether this is training on a CPU in single precision, on features (N, C, H, W) that lie map by map."""
+    return (
+        features.device.type == "cpu"
+        and features.dtype == torch.float32
+        and torch.is_grad_enabled()
+        and not is_recording()
+        and features.is_contiguous()
+    )

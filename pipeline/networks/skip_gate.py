@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from pipeline.networks.blocks import SpatialMean
-from pipeline.networks.kernels import OneMapConvolution, scale_twice
+from pipeline.networks.kernels import OneMapConvolution, scale_twice, trains_here
+from pipeline.networks.lean_gradients import read
 
 REDUCTION = 8
 FEWEST_HIDDEN = 8
@@ -44,12 +45,24 @@ class SkipGate(nn.Module):
 
     def forward(self, skip: torch.Tensor, decoder: torch.Tensor) -> torch.Tensor:
         """Gate the skip (N, C, H, W) by the decoder feature (N, G, H / 2, W / 2)."""
-        channel = self.channel_factors(self.decoder_mean(decoder), self.skip_mean(skip))
-        coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
-        spatial = 1 + self.spatial_strength.tanh() * (coarse + self.skip_to_spatial(skip)).tanh()
+        _, decoder_mean, of_decoder = _read(decoder, self.decoder_mean, self.decoder_to_spatial)
+        skip, skip_mean, of_skip = _read(skip, self.skip_mean, self.skip_to_spatial)
+        channel = self.channel_factors(decoder_mean, skip_mean)
+        coarse = F.interpolate(of_decoder, scale_factor=2.0, mode="bilinear", align_corners=False)
+        spatial = 1 + self.spatial_strength.tanh() * (coarse + of_skip).tanh()
         return scale_twice(skip, channel[..., None, None], spatial)
 
     def channel_factors(self, decoder_mean: torch.Tensor, skip_mean: torch.Tensor) -> torch.Tensor:
         """What each channel of the skip is multiplied by (N, C), from averages (N, G) and (N, C)."""
         delta = self.to_channel_delta(torch.cat([decoder_mean, skip_mean], dim=1)).tanh()
         return 1 + self.channel_strength.tanh() * delta
+
+
+def _read(
+    features: torch.Tensor, mean: nn.Module, to_map: OneMapConvolution
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Features (N, C, H, W) as they are, their averages (N, C), and their map (N, 1, H, W)."""
+    if not (trains_here(features) and type(mean) is SpatialMean):
+        return features, mean(features), to_map(features)
+    same, averages, summed = read(features, to_map.weight.flatten())
+    return same, averages, summed if to_map.bias is None else summed + to_map.bias

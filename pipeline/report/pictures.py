@@ -189,14 +189,40 @@ def _side_by_side(tiles: Sequence[Image.Image]) -> Image.Image:
     return sheet
 
 
+#: tried from the best one
+_QUALITIES = (88, 75, 60, 40, 20)
+#: of libwebp's 0 (fast) to 6 (small): 4 takes twice as long for a tenth less
+_METHOD = 2
+#: rows of a band and how many rows apart bands begin, by which the size of a picture is guessed (px); a guess within
+#: this factor of the limit is worth an attempt
+_BAND, _APART, _NEAR = 32, 256, 1.15
+
+
 def lossy(pixels: np.ndarray | Image.Image, most: int) -> bytes:
-    """As WebP, in the best quality that keeps to a number of bytes."""
+    """As WebP, in the best quality that keeps to a number of bytes.
+
+    Qualities are left out of which bands of a large picture say that they would be far too large.
+    """
     image = Image.fromarray(pixels) if isinstance(pixels, np.ndarray) else pixels
-    for quality in (88, 75, 60, 40, 20):
-        data = _webp(image, quality=quality, method=4)
+    bands = _bands(image)
+    for quality in _QUALITIES:
+        if bands is not None and quality != _QUALITIES[-1]:
+            guess = len(_webp(bands, quality=quality, method=_METHOD)) * image.height / bands.height
+            if guess > _NEAR * most:
+                continue
+        data = _webp(image, quality=quality, method=_METHOD)
         if len(data) <= most:
             break
     return data
+
+
+def _bands(image: Image.Image) -> Image.Image | None:
+    """Some rows of a picture, evenly spread; None: it is too small to be worth a guess."""
+    if image.height < 2 * _APART:
+        return None
+    pixels = np.asarray(image)
+    tops = range((_APART - _BAND) // 2, image.height - _BAND + 1, _APART)
+    return Image.fromarray(np.concatenate([pixels[top : top + _BAND] for top in tops]))
 
 
 def _overlay(codes: np.ndarray, colours: Sequence[RGB]) -> bytes:
@@ -205,7 +231,7 @@ def _overlay(codes: np.ndarray, colours: Sequence[RGB]) -> bytes:
         there = codes == number
         rgba[there] = (*colour, _FILL)
         rgba[find_boundaries(there, mode="inner")] = (*colour, _OUTLINE)
-    return _webp(Image.fromarray(rgba), lossless=True, quality=50, method=4)
+    return _webp(Image.fromarray(rgba), lossless=True, quality=50, method=_METHOD)
 
 
 def _webp(image: Image.Image, **options: int | bool) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
@@ -168,13 +169,14 @@ def report_of_scan(phases: Sequence[Measures], store: ScanStore, opened: Opener,
         path: what the user gave, if that is not what is opened.
     """
     measures = phases[0]
-    sections = tuple(PhaseSection.of(one) for one in phases)
     caption = f"{measures.shown.capitalize()}." if measures.shown else ""
     with opened(measures.shown_slice) as source:
         name, file = source.name, source.path
-    pictures = pictures_of(
-        opened, store, measures.shown_slice, measures.pixel_size_nm, caption, measures.pictured_slices
-    )
+    shown = opened, store, measures.shown_slice, measures.pixel_size_nm, caption, measures.pictured_slices
+    with ThreadPoolExecutor(1, thread_name_prefix="pictures") as executor:
+        encoding = executor.submit(pictures_of, *shown)  # outside of Python, which draws the figures meanwhile
+        sections = tuple(PhaseSection.of(one) for one in phases)
+        pictures = encoding.result()
     report = Report(
         title=Path(path or file).name or file,
         source=path or name,

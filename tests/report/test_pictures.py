@@ -73,6 +73,18 @@ def test_noise_is_compressed_until_it_fits(tmp_path: Path, monkeypatch: pytest.M
     assert 10_000 < len(found.scan) <= 40_000
 
 
+@pytest.mark.parametrize("most", [60_000, 150_000, 10_000_000])
+def test_a_large_picture_is_in_the_best_quality_that_fits(most: int) -> None:
+    random = np.random.default_rng(0)
+    coarse = random.integers(0, 255, (80, 70)).astype(np.uint8)
+    image = Image.fromarray(coarse).resize((700, 800), Image.Resampling.BICUBIC)
+    noisy = np.clip(np.asarray(image) + random.normal(0, 8, (800, 700)), 0, 255).astype(np.uint8)
+    every = [pictures._webp(Image.fromarray(noisy), quality=q, method=pictures._METHOD) for q in (88, 75, 60, 40, 20)]
+    expected = next((data for data in every if len(data) <= most), every[-1])
+    assert pictures.lossy(noisy, most) == expected
+    assert len({len(data) <= 60_000 for data in every}) == 2  # the smallest limit is between them
+
+
 def test_slices_of_a_stack_are_pictured_smaller_and_within_bounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
