@@ -20,6 +20,7 @@ _NAMES = {
     "pipeline.tracking.tracked_run": ["TrackedRun"],
     "pipeline.workflows.audit": ["TextAudit"],
     "pipeline.workflows.audit_conditions": ["ConditionFeatures", "audit_items", "text_conditions"],
+    "pipeline.workflows.averaging": ["AverageWarmUp"],
     "pipeline.workflows.bundle_network": ["BundleNetwork"],
     "pipeline.workflows.bundle_workflow": ["CheckedWorkflow", "running_config"],
     "pipeline.workflows.checkpoints": ["TrainingCheckpoints"],
