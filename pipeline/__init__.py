@@ -45,9 +45,14 @@ def __getattr__(name: str) -> Any:
         return import_module("pipeline.measure")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return loaded(_HOME[name], name)
+
+
+def loaded(module: str, name: str) -> Any:
+    """Something of a module, which is imported by its first use."""
     drawn = random.getstate()  # libraries draw numbers when they are imported; a user's seed is to hold
     try:
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(module), name)
     finally:
         random.setstate(drawn)
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import fcntl
 import functools
 import logging
+import os
+import time
+from pathlib import Path
+
+from pipeline.errors import UserError
 
 logger = logging.getLogger("vlsenet")
 
+#: how long a lock is waited for without a word, how often it is tried, and when it is given up (s)
+_QUIET, _EVERY, PATIENCE = 5.0, 0.2, 900.0
+_LOCKS = Path("/proc/locks")
 
-def take_lock(descriptor: int, what: str | None, wait: bool = False) -> bool:
+
+def take_lock(descriptor: int, what: str, wait: bool = False, *, warns: bool = True) -> bool:
     """Lock an open file against other processes, until it is closed.
 
     A process that inherits the descriptor holds the lock too; it is free when the last of them has ended. On NFS the
@@ -18,20 +27,55 @@ def take_lock(descriptor: int, what: str | None, wait: bool = False) -> bool:
 
     Args:
         descriptor: of the file.
-        what: what it guards, for the warning; None: no warning.
-        wait: wait until it is free.
+        what: what it guards, for messages.
+        wait: wait until it is free; the log says for whom, if that takes seconds.
+        warns: where there are no locks.
 
     Returns:
         Whether it is held now; False: another process holds it.
+
+    Raises:
+        UserError: it was waited for, for `PATIENCE`.
     """
+    began, said = time.monotonic(), False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                return False
+        except OSError as error:
+            if warns:
+                _warn(what, error.strerror or str(error))
+            return True
+        else:
+            return True
+        waited = time.monotonic() - began
+        if waited > PATIENCE:
+            raise UserError(
+                f"{what}: {_holder(descriptor)} has held its lock for {PATIENCE / 60:.0f} minutes; end that process, "
+                "or wait for it, and run the same command again"
+            )
+        if waited > _QUIET and not said:
+            said = True
+            logger.warning("%s: waiting for %s, which holds its lock", what, _holder(descriptor))
+        time.sleep(_EVERY)
+
+
+def _holder(descriptor: int) -> str:
+    """The process that holds the lock of a file, as far as this machine knows it."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if what is not None:
-            _warn(what, error.strerror or str(error))
-    return True
+        status = os.fstat(descriptor)
+        place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+        for line in _LOCKS.read_text(encoding="ascii").splitlines():
+            words = line.split()
+            if "FLOCK" in words and "->" not in words and place in words:
+                number = words[words.index(place) - 1]
+                command = Path(f"/proc/{number}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                return f"process {number} ({command.strip()[:80]})"
+    except (OSError, ValueError):  # not Linux, or it has ended just now
+        pass
+    return "another process"
 
 
 @functools.cache

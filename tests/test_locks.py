@@ -3,6 +3,10 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +16,7 @@ from PIL import Image
 
 from pipeline.annotations.session import LabelSession
 from pipeline.engine.journal import Journal
+from pipeline.errors import UserError
 from pipeline.experiments.record import locked
 from pipeline.locks import take_lock
 from pipeline.workflows.checkpoints import TrainingCheckpoints
@@ -24,6 +29,33 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     files[0].close()
     assert take_lock(files[1].fileno(), "results")
     files[1].close()
+
+
+def test_whom_a_lock_is_waited_for_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By another process, which the kernel knows; after some time the wait ends."""
+    path = tmp_path / "lock"
+    code = "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print(); input()"
+    holder = subprocess.Popen([sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdin is not None
+    assert holder.stdout is not None
+    try:
+        holder.stdout.readline()
+        monkeypatch.setattr("pipeline.locks._QUIET", 0.1)
+        monkeypatch.setattr("pipeline.locks.PATIENCE", 1.0)
+        named = rf"process {holder.pid} \(" if Path("/proc/locks").exists() else "another process"
+        with path.open("w") as file, pytest.raises(UserError, match=f"^results: {named}.*has held its lock"):
+            take_lock(file.fileno(), "results", wait=True)
+        (said,) = [record.getMessage() for record in caplog.records]
+        assert re.match(f"results: waiting for {named}", said)
+        monkeypatch.setattr("pipeline.locks.PATIENCE", 60.0)
+        threading.Timer(0.3, holder.stdin.close).start()
+        with path.open("w") as file:
+            assert take_lock(file.fileno(), "results", wait=True)
+    finally:
+        holder.kill()
+        holder.wait()
 
 
 def _of_a_run(folder: Path) -> None:

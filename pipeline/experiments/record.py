@@ -126,7 +126,7 @@ def read_runs(output_dir: Path) -> list[Run]:
 def locked(path: Path, wait: bool = False) -> Iterator[int | None]:
     """Hold a lock on a file, which is made; gives its descriptor, or None where another process holds the lock.
 
-    With ``wait`` it is waited for.
+    With ``wait`` it is waited for (`take_lock`).
 
     A process that inherits the descriptor holds the lock too, and it is free when the last of them has ended, however
     that came about.

@@ -23,9 +23,9 @@ class _Callable(ModuleType):
 
     def __call__(self, mask: Any, **options: Any) -> Any:
         """As `pipeline.api.measured.measure`."""
-        from importlib import import_module
+        import pipeline
 
-        return import_module("pipeline.api.measured").measure(mask, **options)
+        return pipeline.loaded("pipeline.api.measured", "measure")(mask, **options)
 
 
 sys.modules[__name__].__class__ = _Callable

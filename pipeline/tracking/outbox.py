@@ -372,7 +372,7 @@ def _locked(folder: Path) -> Iterator[None]:
     """Hold the folder, so that no two processes send the same messages."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        take_lock(descriptor, None, wait=True)  # NFS locks no folders
+        take_lock(descriptor, str(folder), wait=True, warns=False)  # NFS locks no folders
         yield
     finally:
         os.close(descriptor)

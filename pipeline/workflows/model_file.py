@@ -361,10 +361,11 @@ def load_model(
         logger.warning(
             "%s was trained with shading %s its images: give --flatten_shading %s", path, way, str(trained).lower()
         )
-    network = build_network(**content["network_settings"])
-    network.load_state_dict(content["network"])
-    text = TextStore()
-    text.load_state_dict(content["text"])
+    with torch.device("cpu"):  # a caller's program may have another default, of the type of numbers too
+        network = build_network(**content["network_settings"]).float()
+        network.load_state_dict(content["network"])
+        text = TextStore()
+        text.load_state_dict(content["text"])
     model = TrainedModel(
         network.to(device).to(memory_format=memory_format(content["network_settings"]["norm"])).eval(),
         content["network_settings"],

@@ -249,6 +249,20 @@ def test_numbers_of_numpy_and_torch_are_numbers(
     assert model.predict(image, **{**OPTIONS, "threshold": None}).porosity == found.porosity
 
 
+def test_other_defaults_of_torch_change_nothing(
+    model: vlsenet.Model, image: np.ndarray, found: vlsenet.Segmentation
+) -> None:
+    try:
+        torch.set_default_dtype(torch.float16)
+        torch.set_default_device("meta")
+        results = [one.predict(image, **OPTIONS) for one in (model, vlsenet.load(model.path, device="cpu"))]
+    finally:
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+    for result in results:
+        np.testing.assert_array_equal(result.probability, found.probability)
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [

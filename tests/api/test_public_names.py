@@ -34,6 +34,14 @@ def test_a_seed_holds_through_the_first_use(monkeypatch: pytest.MonkeyPatch) -> 
     assert random.getstate() == before
 
 
+def test_a_seed_holds_through_the_first_mask() -> None:
+    code = (
+        "import random, pipeline; random.seed(0); before = random.getstate(); pipeline.measure([[0, 1], [1, 0]]);"
+        "assert random.getstate() == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_every_public_name_says_what_it_is() -> None:
     for name in set(PUBLIC) - {"__version__"}:
         assert getattr(vlsenet, name).__doc__
