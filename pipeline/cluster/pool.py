@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,8 @@ class Pool:
     def _local(self, threads: int | None, in_process: bool) -> Any:
         from distributed import LocalCluster
 
+        if not in_process:
+            start_quiet_tracker()
         count = self.workers or 1
         share = str(threads or max(1, len(_own_cores()) // count))
         own = {} if in_process else {"host": LOOPBACK, "env": dict.fromkeys(_THREADS, share)}
@@ -224,7 +227,23 @@ def _quieten() -> None:
     """Restarts of workers and values that died with one are told by the task; an interrupt ends Dask's own tasks."""
     for name, level in {"distributed": logging.ERROR, "distributed.scheduler": logging.CRITICAL}.items():
         logging.getLogger(name).setLevel(level)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    for name in ("asyncio", "tornado.application"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def start_quiet_tracker() -> None:
+    """Start multiprocessing's tracker, which removes the semaphores of workers that were killed, without a word of it.
+
+    It would report them as leaks, after an interrupt that a worker did not follow in time.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        del os.environ["PYTHONWARNINGS"]
+        if before is not None:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _own_cores() -> set[int]:

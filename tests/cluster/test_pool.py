@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,3 +73,21 @@ def test_the_job_script_gives_a_task_all_cores_of_its_worker(tmp_path: Path):
     assert script.index("export OMP_NUM_THREADS=4") < script.index("module load python")
     assert "--nworkers 2" in script
     assert script.rindex("--nthreads 1") > script.index("--nthreads 4")
+
+
+@pytest.mark.parametrize("before", [None, "error::DeprecationWarning"])
+def test_semaphores_of_a_worker_that_was_killed_are_removed_without_a_word(before: str | None) -> None:
+    code = """
+import multiprocessing, os, sys
+from pipeline.cluster.pool import start_quiet_tracker
+before = dict(os.environ)
+start_quiet_tracker()
+assert dict(os.environ) == before
+lock = multiprocessing.get_context("spawn").Lock()
+os._exit(0)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    if before is not None:
+        environment["PYTHONWARNINGS"] = before
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
