@@ -13,7 +13,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 #: elements of a map that are worked on together: with their products, about what a core's cache holds
-_PART = 1 << 16
+_PART = 1 << 18
 
 
 def modulated(features: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -35,13 +35,12 @@ def read(features: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, t
     return result
 
 
-def _parts(features: torch.Tensor) -> Iterator[tuple[int, slice]]:
-    """A sample and some of its channels."""
-    batch, channels, height, width = features.shape
+def _parts(*tensors: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
+    """Of each sample some channels: of the first tensor (N, C, H, W) and of others (N, C, ...), without N."""
+    _, _, height, width = tensors[0].shape
     together = max(1, _PART // (height * width))
-    for sample in range(batch):
-        for first in range(0, channels, together):
-            yield sample, slice(first, first + together)
+    for sample in zip(*tensors, strict=True):
+        yield from zip(*(one.split(together) for one in sample), strict=True)
 
 
 class _Modulated(torch.autograd.Function):
@@ -55,13 +54,11 @@ class _Modulated(torch.autograd.Function):
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         features, scale = ctx.saved_tensors
         to_features = torch.empty_like(features)
-        to_scale, to_shift = scale.new_empty(scale.shape), scale.new_empty(scale.shape)
-        for part in _parts(features):
-            own = gradient[part]
-            product = torch.mul(own, features[part], out=to_features[part])  # there for the sum only
-            torch.sum(product, (1, 2), keepdim=True, out=to_scale[part])
-            torch.sum(own, (1, 2), keepdim=True, out=to_shift[part])
-            torch.mul(own, scale[part], out=to_features[part])
+        to_scale, to_shift = scale.new_empty(scale.shape), gradient.sum((2, 3), keepdim=True)
+        for x, own, factor, out, total in _parts(features, gradient, scale, to_features, to_scale):
+            torch.mul(own, x, out=out)  # there for the sum only
+            torch.sum(out, (1, 2), keepdim=True, out=total)
+            torch.mul(own, factor, out=out)
         return to_features, to_scale, to_shift
 
 
@@ -70,9 +67,9 @@ class _Gated(torch.autograd.Function):
     def forward(ctx: Any, features: torch.Tensor, scale: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
         ctx.save_for_backward(features, scale, factors)
         out = torch.empty_like(features)
-        for sample, channels in _parts(features):
-            own = out[sample, channels]
-            torch.mul(features[sample, channels], scale[sample, channels], out=own).mul_(factors[sample])
+        for sample, of_pixels in enumerate(factors):
+            for x, factor, result in _parts(*(one[sample, None] for one in (features, scale, out))):
+                torch.mul(x, factor, out=result).mul_(of_pixels)
         return out
 
     @staticmethod
@@ -81,12 +78,13 @@ class _Gated(torch.autograd.Function):
         features, scale, factors = ctx.saved_tensors
         to_features, to_scale = torch.empty_like(features), scale.new_empty(scale.shape)
         to_factors = factors.new_zeros(factors.shape)
-        for sample, channels in _parts(features):
-            own, place = gradient[sample, channels], (sample, channels)
-            product = torch.mul(own, features[place], out=to_features[place]).flatten(1)
-            to_factors[sample].view(-1).addmv_(product.T, scale[place].flatten())
-            torch.mv(product, factors[sample].flatten(), out=to_scale[place].view(-1))
-            torch.mul(own, scale[place], out=to_features[place]).mul_(factors[sample])
+        tensors = features, gradient, scale, to_features, to_scale
+        for sample, (of_pixels, to_pixels) in enumerate(zip(factors, to_factors, strict=True)):
+            for x, own, factor, out, total in _parts(*(one[sample, None] for one in tensors)):
+                product = torch.mul(own, x, out=out).flatten(1)
+                to_pixels.view(-1).addmv_(product.T, factor.flatten())
+                torch.mv(product, of_pixels.flatten(), out=total.view(-1))
+                torch.mul(own, factor, out=out).mul_(of_pixels)
         return to_features, to_scale, to_factors
 
 
@@ -105,11 +103,15 @@ class _Read(torch.autograd.Function):
         ctx: Any, to_same: torch.Tensor, to_mean: torch.Tensor, to_map: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         features, weights = ctx.saved_tensors
-        to_features, to_weights = torch.empty_like(features), torch.zeros_like(weights)
+        to_features, to_weights = torch.empty_like(features), weights.new_zeros(weights.shape)
         share = (to_mean / features[0, 0].numel())[..., None, None]
-        for sample, channels in _parts(features):
-            place, of_map = (sample, channels), to_map[sample]
-            to_weights[channels].addmv_(features[place].flatten(1), of_map.flatten())
-            torch.addcmul(to_same[place], of_map, weights[channels, None, None], out=to_features[place])
-            to_features[place].add_(share[place])
+        each = weights[None, :, None, None]
+        tensors = features, to_same, share, to_features
+        for sample, of_map in enumerate(to_map):
+            for x, same, of_mean, out, weight, total in _parts(
+                *(one[sample, None] for one in tensors), each, to_weights[None]
+            ):
+                total.addmv_(x.flatten(1), of_map.flatten())
+                torch.addcmul(same, of_map, weight, out=out)
+                out.add_(of_mean)
         return to_features, to_weights
