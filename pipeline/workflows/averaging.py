@@ -5,7 +5,7 @@ from __future__ import annotations
 from ignite.engine import Events
 from monai.engines import SupervisedTrainer
 
-#: of the average after n steps, (1 + n) / (10 + n) stays, as in TensorFlow's ExponentialMovingAverage with `num_updates`
+#: of the average after n steps, (1 + n) / (10 + n) stays, as in TensorFlow's ExponentialMovingAverage with num_updates
 _FORGETTING = 9
 
 
