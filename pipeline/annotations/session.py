@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from pipeline.label_values import REST_NAMES, UNLABELLED_NAME, label_values
 from pipeline.locks import take_lock
 from pipeline.phases import PORE
 from pipeline.wording import some_of
+
+logger = logging.getLogger("vlsenet")
 
 #: what the images were when they were labelled, and whose turn it is
 _NOTES, _LOCK = ".labelled.json", ".labelling.lock"
@@ -43,11 +46,17 @@ def data_set_of(path: Path) -> Path:
             raise UserError(f"{path}: no images in this folder")
     else:
         images, root = [path], path.with_name(f"{stem_of(path)}_labelled")
-    (root / "images").mkdir(parents=True, exist_ok=True)
-    for image in images:
-        link = root / "images" / image.name
-        if not os.path.lexists(link):
-            link.symlink_to(os.path.relpath(image.resolve(), link.parent.resolve()))
+    try:
+        (root / "images").mkdir(parents=True, exist_ok=True)
+        for image in images:
+            link = root / "images" / image.name
+            if not os.path.lexists(link):
+                link.symlink_to(os.path.relpath(image.resolve(), link.parent.resolve()))
+    except OSError as error:
+        raise UserError(
+            f"{root}: the data set can't be made there ({error.strerror or error}); copy the images to a folder where "
+            "you may write"
+        ) from error
     return root
 
 
@@ -73,7 +82,12 @@ class LabelSession:
         if not self.images:
             raise UserError(f"{root / 'images'}: no images in this folder")
         labels = root / "labels"
-        labels.mkdir(exist_ok=True)
+        try:
+            labels.mkdir(exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{labels}: can't be made ({error.strerror or error}); make space there, or the right to write"
+            ) from error
         self._notes_file = labels / _NOTES
         self._lock = _locked(labels / _LOCK, root)
         try:
@@ -138,9 +152,15 @@ class LabelSession:
             self.put_back.add(stem)
         if before is None:
             self._notes[stem] = identity
-            write_text(self._notes_file, json.dumps(self._notes, indent=1, sort_keys=True))
+            self._write_notes()
         self._stores[stem] = store
         return store
+
+    def _write_notes(self) -> None:
+        try:
+            write_text(self._notes_file, json.dumps(self._notes, indent=1, sort_keys=True))
+        except OSError as error:  # with the next image it is tried again; until then, changes of images go unseen
+            logger.warning("%s can't be written (%s)", self._notes_file, error.strerror or error)
 
     @property
     def labelled(self) -> list[str]:

@@ -143,11 +143,20 @@ class OpenDock(DockForm):
         """Put onto the disk what was painted since the last time; on a full disk, it is tried again."""
         try:
             changed = self.field is not None and self.field.save()
+            self._show_again_what_was_removed()
         except UserError as error:
             self.failed(error)
             return
         if changed:
             self.strokes_changed()
+
+    def _show_again_what_was_removed(self) -> None:
+        """Without the image or the strokes, which napari lets be deleted or renamed, nothing works."""
+        if self.field is None or (self.field.layer in self.viewer.layers and self._stem in self.viewer.layers):
+            return
+        window = self.field.window
+        self.show_image(self._stem, (window.top + window.height / 2, window.left + window.width / 2))
+        self.tell("the image and its strokes are needed, and are shown again; erase strokes with the eraser")
 
     def strokes_changed(self) -> None:
         """Called when strokes were saved."""

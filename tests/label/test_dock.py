@@ -321,6 +321,44 @@ def test_a_folder_that_can_t_be_opened_leaves_the_one_before(dock: LabelDock, ro
         LabelDock(dock.viewer, rock)
 
 
+def test_layers_that_are_deleted_in_napari_come_back(dock: LabelDock, rock: Path) -> None:
+    paint(dock)
+    painted = np.asarray(dock.viewer.layers[STROKES].data).copy()
+    for name in (STROKES, "a"):
+        dock.viewer.layers.remove(name)
+        dock.save()
+        np.testing.assert_array_equal(dock.viewer.layers[STROKES].data, painted)
+        assert "are shown again" in dock.told.text()
+    dock.viewer.layers["a"].name = "another name"
+    dock.save()
+    assert "a" in dock.viewer.layers
+
+
+def test_an_image_that_vanishes_while_it_is_open(dock: LabelDock, rock: Path, qtbot: Any) -> None:
+    paint(dock)
+    (rock / "images" / "a.tif").unlink()
+    (rock / "images" / "b.tif").unlink()
+    dock.save()
+    assert (rock / "labels" / "a.png").exists()
+    dock.preview_button.click()
+    qtbot.waitUntil(lambda: "a.tif" in dock.told.text(), timeout=60_000)
+    dock.images.setCurrentText("b")
+    assert "b.tif" in dock.told.text()
+    assert dock.images.currentText() == "a"
+
+
+def test_strokes_outside_of_the_image_are_no_strokes(dock: LabelDock, rock: Path) -> None:
+    layer = dock.viewer.layers[STROKES]
+    for place in ((-5, 10), (10, -5), (SHAPE[0] + 3, 5), (5, SHAPE[1] + 3)):
+        layer.paint(place, PORE)
+    layer.brush_size = 9
+    layer.paint((0, 0), PORE)
+    dock.save()
+    label = read_label(rock / "labels" / "a.png")
+    assert label.shape == SHAPE
+    assert 0 < (label == 1).sum() < 81
+
+
 def test_the_cross_of_the_dock_saves_and_gives_the_data_set_back(rock: Path, qtbot: Any) -> None:
     viewer = napari.Viewer(show=False)
     dock = LabelDock(viewer, rock)

@@ -49,6 +49,13 @@ class Verdict:
     after: float
     pixels: int
 
+    @classmethod
+    def of(cls, model: Path, before: Agreement, after: Agreement) -> Verdict:
+        """Compare agreements, as if the classes had the shares in the image that both models find on average."""
+        each = [one.shares() for one in (before, after) if one.painted]
+        shares = {name: float(np.mean([one[name] for one in each])) for name in after.painted}
+        return cls(model, before.dice(shares) if before.painted else float("nan"), after.dice(shares), after.pixels)
+
     @property
     def is_better(self) -> bool:
         """Whether it is to be taken over: a tie is not worse."""
@@ -212,8 +219,7 @@ class BackgroundTraining:
             raise UserError(f"{self.folder}: the training has no model yet; let it run for longer")
         before = NO_AGREEMENT if self.start is None else self._score(self.start, before_reading)
         after = self._score(best, before_reading)
-        pixels = after.pixels
-        return Verdict(best, before.dice if pixels else float("nan"), after.dice if pixels else float("nan"), pixels)
+        return Verdict.of(best, before, after)
 
     def _score(self, path: Path, before_reading: Callable[[], None] | None) -> Agreement:
         model, total = load_model(str(path)), NO_AGREEMENT
