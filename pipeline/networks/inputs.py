@@ -19,10 +19,13 @@ class SegmentationOutput(NamedTuple):
     Attributes:
         logits: one for each phase, (N, K, H, W); 0 for a phase about which nothing is known in a sample.
         alignment: loss between region and text, one value per sample (N,).
+        earlier: logits (N, K, H, W) of the model that the training started from, 0 at its thresholds; None: it is not
+            asked.
     """
 
     logits: torch.Tensor
     alignment: torch.Tensor
+    earlier: torch.Tensor | None = None
 
 
 class Encoded(NamedTuple):

@@ -20,18 +20,31 @@ class SegmentationLoss(nn.Module):
     Dice is pooled over the batch. A single crop may hold no pore: its own Dice is then zero whatever is predicted,
     with next to no gradient, and crops with few pores would weigh as much as those with many. Pooled, false pores in
     a pore-free crop cost what they cost elsewhere, and the loss follows the pooled Dice that is reported.
+
+    Where the training starts from an earlier model and labels are sparse, that model answers for the pixels of which
+    nothing is known: `earlier_weight * J * BCE` against its probabilities is added (learning without forgetting, Li and
+    Hoiem, arXiv 1606.09282). Otherwise strokes, which hold more of a rare phase than the image, make the network find
+    too much of it. J is how far the earlier model is right where the labels know it (`trust`).
     """
 
-    def __init__(self, dice_weight: float = 1.0, bce_weight: float = 1.0, alignment_weight: float = 0.07) -> None:
+    def __init__(
+        self,
+        dice_weight: float = 1.0,
+        bce_weight: float = 1.0,
+        alignment_weight: float = 0.07,
+        earlier_weight: float = 1.0,
+    ) -> None:
         """
         Args:
             dice_weight: weight of the Dice loss.
             bce_weight: weight of the binary cross-entropy.
             alignment_weight: weight of the region alignment loss (published: 0.07).
+            earlier_weight: weight of the earlier model's answers.
         """
         super().__init__()
         self.dice = DiceLoss(batch=True, reduction="none")
         self.dice_weight, self.bce_weight, self.alignment_weight = dice_weight, bce_weight, alignment_weight
+        self.earlier_weight = earlier_weight
 
     def forward(self, prediction: torch.Tensor | SegmentationOutput, target: torch.Tensor) -> torch.Tensor:
         """
@@ -54,6 +67,9 @@ class SegmentationLoss(nn.Module):
         loss = self._of_phases(logits.float(), target.float())
         if isinstance(prediction, SegmentationOutput):
             loss = loss + self.alignment_weight * prediction.alignment.mean()
+            if prediction.earlier is not None:
+                earlier = prediction.earlier.float().sigmoid()
+                loss = loss + self.earlier_weight * unlearned(logits.float(), target.float(), earlier)
         return loss
 
     def _of_phases(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
@@ -65,3 +81,38 @@ class SegmentationLoss(nn.Module):
         loss = self.dice_weight * dice + self.bce_weight * crossentropy.sum((0, 2, 3)) / pixels.clamp_min(1)
         # nothing of a phase known: no overlap and no area, a Dice loss of 0, no cross-entropy
         return loss.sum() / (pixels > 0).sum().clamp_min(1)
+
+
+def unlearned(logits: torch.Tensor, target: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
+    """How far a network has gone from an earlier one where nothing is known: cross-entropy against its probabilities,
+    each phase as far as it is to be trusted, averaged over the phases of which something is known.
+
+    Args:
+        logits: (N, K, H, W).
+        target: (N, K, H, W) in [0, 1], negative where nothing is known. A sample counts for the phases of which it
+            knows something: of the others, a network has no logits there.
+        earlier: probabilities (N, K, H, W).
+    """
+    known = target >= 0
+    unknown = (~known & known.any(3, keepdim=True).any(2, keepdim=True)).float()
+    away = F.binary_cross_entropy_with_logits(logits, earlier, unknown, reduction="none").sum((0, 2, 3))
+    mean = away / unknown.sum((0, 2, 3)).clamp_min(1)
+    return (trust(target, earlier) * mean).sum() / known.any(3).any(2).any(0).sum().clamp_min(1)
+
+
+def trust(target: torch.Tensor, earlier: torch.Tensor) -> torch.Tensor:
+    """How far an earlier model is right about each phase (K,), 0 to 1: Youden's J (Cancer 3, 1950) of its
+    probabilities.
+
+    That is their mean over the pixels of the phase, less that over the others. It does not depend on how many of each
+    were labelled; a model that knows nothing of a phase has 0, and so has one in a batch without both.
+
+    Args:
+        target: (N, K, H, W) in [0, 1], negative where nothing is known.
+        earlier: probabilities (N, K, H, W).
+    """
+    inside, outside = target.clamp_min(0), (1 - target) * (target >= 0)
+    pixels = [where.sum((0, 2, 3)) for where in (inside, outside)]
+    found = [(earlier * where).sum((0, 2, 3)) for where in (inside, outside)]
+    gain = found[0] / pixels[0].clamp_min(1) - found[1] / pixels[1].clamp_min(1)
+    return gain.clamp_min(0) * (pixels[0] > 0) * (pixels[1] > 0)

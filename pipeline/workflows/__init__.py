@@ -13,7 +13,6 @@ _NAMES = {
     "pipeline.bundle_files": ["bundle_model"],
     "pipeline.cluster": ["Pool"],
     "pipeline.engine.inferer": ["MicrographInferer"],
-    "pipeline.engine.precision": ["MixedPrecisionInferer"],
     "pipeline.engine.prediction": ["PredictionSettings"],
     "pipeline.tracking.evaluations": ["EvaluationLog"],
     "pipeline.tracking.provenance": ["environment", "run_parameters", "versions"],
@@ -26,6 +25,7 @@ _NAMES = {
     "pipeline.workflows.checkpoints": ["TrainingCheckpoints"],
     "pipeline.workflows.command_line": ["begin"],
     "pipeline.workflows.data_trust": ["check_trust", "report_labels", "warn_of_leaks"],
+    "pipeline.workflows.earlier_answers": ["TrainingInferer", "earlier_model"],
     "pipeline.workflows.evaluation": ["EvaluationReport", "evaluation_about", "evaluation_samples"],
     "pipeline.workflows.export": ["check_formats", "export_model"],
     "pipeline.workflows.items": [

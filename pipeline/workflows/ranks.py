@@ -275,7 +275,8 @@ class GlobalBatchLoss(nn.Module):
             The loss of the whole batch, a scalar.
         """
         if isinstance(prediction, SegmentationOutput):
-            whole: Any = SegmentationOutput(*(_Gathered.apply(part) for part in prediction))
+            parts: Any = [None if part is None else _Gathered.apply(part) for part in prediction]
+            whole: Any = SegmentationOutput(*parts)
         else:
             whole = _Gathered.apply(prediction)
         return self.loss(whole, _Gathered.apply(target))

@@ -6,6 +6,7 @@ import torch
 from monai.losses import DiceCELoss
 
 from pipeline.networks import SegmentationLoss, SegmentationOutput
+from pipeline.networks.losses import trust, unlearned
 from pipeline.phases import UNKNOWN
 
 
@@ -100,3 +101,54 @@ def test_a_batch_of_which_nothing_is_known_has_no_loss() -> None:
 def test_wrong_shapes(prediction: tuple[int, ...], target: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="N, K, H, W"):
         SegmentationLoss()(torch.zeros(prediction), torch.zeros(target))
+
+
+def earlier_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits, a target of which little is known, and an earlier model's probabilities; two phases."""
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(3, 2, 9, 7, generator=generator)
+    earlier = torch.rand(3, 2, 9, 7, generator=generator)
+    target = torch.where(torch.rand(3, 2, 9, 7, generator=generator) < 0.2, (earlier > 0.4).float(), UNKNOWN)
+    target[0, 1] = UNKNOWN  # a sample that knows nothing of a phase
+    return logits, target, earlier
+
+
+def test_the_earlier_model_answers_where_nothing_is_known() -> None:
+    logits, target, earlier = earlier_case()
+    expected = 0.0
+    for k in range(2):
+        known, p, y = target[:, k] >= 0, earlier[:, k].double(), target[:, k]
+        j = p[y == 1].mean() - p[y == 0].mean()
+        assert 0.3 < j < 1
+        there = ~known & known.flatten(1).any(1)[:, None, None]
+        q = logits[:, k].double().sigmoid()[there]
+        away = -(p[there] * q.log() + (1 - p[there]) * (1 - q).log()).mean()
+        expected += float(j * away) / 2
+    assert unlearned(logits, target, earlier).item() == pytest.approx(expected, rel=1e-5)
+    none, some = (
+        SegmentationLoss(earlier_weight=0.5)(SegmentationOutput(logits, torch.zeros(3), one), target)
+        for one in (None, torch.logit(earlier))
+    )
+    assert (some - none).item() == pytest.approx(0.5 * expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("what", ["wrong", "one class", "nothing"])
+def test_an_earlier_model_that_knows_nothing_better_is_not_asked(what: str) -> None:
+    logits, target, earlier = earlier_case()
+    if what == "wrong":
+        earlier = 1 - earlier
+    if what == "one class":
+        target = torch.where(target == 0, UNKNOWN, target)
+    if what == "nothing":
+        target = torch.full_like(target, UNKNOWN)
+    assert unlearned(logits, target, earlier) == 0
+
+
+def test_trust_does_not_depend_on_the_shares_of_the_strokes() -> None:
+    earlier = torch.tensor([0.9, 0.7, 0.1, 0.3, 0.2]).reshape(1, 1, 1, 5)
+    target = torch.tensor([1.0, 1.0, 0.0, 0.0, 0.0]).reshape(1, 1, 1, 5)
+    once = trust(target, earlier)
+    assert once.item() == pytest.approx(0.6)
+    assert trust(target.repeat(1, 1, 3, 1), earlier.repeat(1, 1, 3, 1)).item() == pytest.approx(0.6)
+    many = [0] * 20 + [1] * 20 + [2, 3, 4]
+    assert trust(target[..., many], earlier[..., many]).item() == pytest.approx(0.6)
