@@ -132,7 +132,7 @@ OF_COMMANDS: tuple[Option, ...] = (
         "that reads it is worth nothing", False),
     Option("overwrite", Flag(), ("synthetic",), "replace an earlier synthetic set in the folder", False),
     # ---- mlflow
-    Option("port", Whole(1), ("mlflow",), "of the pages on this machine", 5000, metavar="N"),
+    Option("port", Whole(1, most=65535), ("mlflow",), "of the pages on this machine", 5000, metavar="N"),
     # ---- send
     Option("tracking_uri", Text(), ("send",), "MLflow store", otherwise="the one that was named before", metavar="URI"),
 )

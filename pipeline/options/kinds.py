@@ -89,16 +89,21 @@ class Whole(Kind):
     Attributes:
         least: the smallest that is allowed.
         step: it must be a multiple of this.
+        most: the largest that is allowed; None: any.
     """
 
     least: int = 0
     step: int = 1
+    most: int | None = None
     metavar = "N"
     read = int
 
     def problem(self, value: Any) -> str | None:
-        if isinstance(value, int) and not isinstance(value, bool) and value >= self.least and not value % self.step:
+        whole = isinstance(value, int) and not isinstance(value, bool) and not value % self.step
+        if whole and self.least <= value <= (value if self.most is None else self.most):
             return None
+        if self.most is not None:
+            return f"give a whole number from {self.least} to {self.most}"
         return f"give a multiple of {self.step}" if self.step > 1 else f"give a whole number of at least {self.least}"
 
 
@@ -122,6 +127,8 @@ class Number(Kind):
             return None
         if self.ends == "()":
             return f"give a number between {self.low:g} and {self.high:g}"
+        if self.high == math.inf:
+            return f"give a number of at least {self.low:g}"
         return f"give a number from {self.low:g} to {'below ' if self.ends == '[)' else ''}{self.high:g}"
 
     def _holds(self, value: float) -> bool:

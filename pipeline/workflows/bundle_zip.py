@@ -155,8 +155,8 @@ def _evaluation(path: Path, model: TrainedModel) -> dict[str, Any]:
     file = path / "summary.json" if path.is_dir() else path
     try:
         summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        scored = summary["checkpoint_sha256"], summary["pooled"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        scored = summary["checkpoint_sha256"], score_names(summary)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"--scores {path}: no summary.json of vlsenet evaluate there; give its folder") from error
     if scored[0] != model.sha256:
         raise UserError(f"--scores {path}: these are the scores of another model than {model.path}; evaluate this one")

@@ -108,6 +108,10 @@ def test_mistakes(packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "scores of another model" in capsys.readouterr().err
     assert main([*words, "--scores", str(tmp_path / "none")]) == MISTAKE
     assert "no summary.json of vlsenet evaluate there" in capsys.readouterr().err
+    other = {"checkpoint_sha256": sha256_of(tmp_path / "best.pt"), "pooled": {}}
+    (tmp_path / "summary.json").write_text(json.dumps(other))
+    assert main([*words, "--scores", str(tmp_path)]) == MISTAKE
+    assert "no summary.json of vlsenet evaluate there" in capsys.readouterr().err
     assert main([*words, "--name", "my pores"]) == MISTAKE
     assert "give letters, digits, _ and -" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()

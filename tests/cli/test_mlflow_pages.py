@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.main import main
+from pipeline.errors import MISTAKE
 from tests.interrupts import heed_interrupts
 
 SERVER = """
@@ -39,7 +41,7 @@ def test_no_process_of_the_server_is_left(tmp_path: Path, ended_by: signal.Signa
         [str(tmp_path / "stand_in"), str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     )
     words = [sys.executable, "-m", "pipeline.cli", "mlflow", "sqlite:///runs.db"]
-    (tmp_path / "runs.db").touch()
+    (tmp_path / "runs.db").write_bytes(b"SQLite format 3\0")
     command = subprocess.Popen(
         words,
         cwd=tmp_path,
@@ -59,3 +61,19 @@ def test_no_process_of_the_server_is_left(tmp_path: Path, ended_by: signal.Signa
     while alive(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(child)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"II*\0 an image"])
+def test_a_file_that_is_no_store_is_refused_and_none_is_made(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "runs.db").write_bytes(content)
+    assert main(["mlflow", "sqlite:///runs.db"]) == MISTAKE
+    told = capsys.readouterr().err
+    assert told == ("error: runs.db: no such file; check the path\n" if content is None else told)
+    assert "runs.db: " in told
+    assert (tmp_path / "runs.db").exists() == (content is not None)
+    assert main(["mlflow", "--port", "99999"]) == MISTAKE
+    assert "--port 99999: give a whole number from 1 to 65535" in capsys.readouterr().err
