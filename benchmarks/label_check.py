@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import affine_transform
 
 from pipeline.data import index_dataset
-from pipeline.data.label_check import doubt_kind, fit_label
+from pipeline.data.label_fit import doubt_kind, fit_label
 
 
 def planted(mask: np.ndarray) -> dict[str, np.ndarray]:

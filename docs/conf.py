@@ -82,6 +82,15 @@ def _tidy_outputs(app: Sphinx, doctree: nodes.document) -> None:
             block.parent.remove(block)
 
 
+def _quiet_kernels() -> Path:
+    """Settings of the tutorials' kernels: they listen on this machine alone, and plain TCP will do."""
+    folder = BUILT / "ipython"
+    (folder / "profile_default").mkdir(parents=True, exist_ok=True)
+    settings = "c.IPKernelApp.log_level = 40  # errors\n"
+    (folder / "profile_default" / "ipython_kernel_config.py").write_text(settings)
+    return folder
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     site_reference.write_pages(ROOT / "docs" / "reference")
@@ -96,4 +105,5 @@ def setup(app: Sphinx) -> None:
         PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
         PYTHONSTARTUP=str(ROOT / "docs" / "tutorial_folder.py"),
         MLFLOW_DISABLE_TELEMETRY="true",
+        IPYTHONDIR=str(_quiet_kernels()),
     )

@@ -165,12 +165,13 @@ def _image_of(annotation: Annotation, images: Mapping[str, Path], root: Path) ->
     if begun:
         return max(begun, key=len)
     meant = nearest(stems[0], images, 0.8)
-    of = given or stems[0]
     hint = f" (did you mean {images[meant].name}?)" if meant else ""
     raise FileProblem(
         annotation.file,
-        f"its image {of} is not among the {len(images)} images of {root}{hint}",
-        "put the image there, or name the file after it",
+        f"its image {given} is not among the {len(images)} images of {root}{hint}"
+        if given
+        else f"none of the {len(images)} images of {root} is named as it is{hint}",
+        "put the image there, or name the file after it, such as IMAGE_labels",
     )
 
 

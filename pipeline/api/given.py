@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import reprlib
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 
 from pipeline.errors import UserError, first_line
+
+logger = logging.getLogger("vlsenet")
 
 #: types of numbers that NumPy lacks
 _WIDENED = (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
@@ -126,6 +129,9 @@ def mask_given(values: Any, name: str, value: Any = None) -> np.ndarray:
     if value is not None and not isinstance(value, (bool, int, float)):
         raise UserError(f"value={reprlib.repr(value)}: give one number, that of the phase in an image of labels")
     truth: np.ndarray = array != 0 if value is None else array == value
+    if value is None and array.dtype.kind != "b" and len(there := array[truth]) and there.min() != there.max():
+        values_there = f"from {there.min():.4g} to {there.max():.4g}"
+        logger.warning("%s has several values other than 0 (%s), and all of them count", name, values_there)
     return truth if array.ndim == 3 else truth[None]
 
 

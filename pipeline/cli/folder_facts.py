@@ -71,9 +71,11 @@ def _number(value: float | None) -> str:
 
 
 def _said(value: Any) -> str:
-    """A value of a summary: text, or one for each phase."""
+    """A value of a summary: text, a number, or one for each phase."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={one}" for name, one in value.items())
+        return ", ".join(f"{name}={_said(one)}" for name, one in value.items())
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -94,6 +96,16 @@ def _training(folder: Path) -> dict[str, Any]:
         "last_epoch": content.get("training", {}).get("epoch"),
         "model": checkpoint_facts(str(best)) if best.is_file() else None,
     }
+
+
+def _trainings(folder: Path) -> dict[str, Any]:
+    places = sorted(path.parent.parent for path in folder.glob("*/checkpoints/best.pt"))
+    return {"trainings": [path.name for path in places]}
+
+
+def _trainings_lines(facts: Mapping[str, Any]) -> Lines:
+    lines = [("trainings", ", ".join(facts["trainings"]) or "none with a best.pt")]
+    return [*lines, ("see", f"vlsenet mlflow {facts['path']}"), ("see", f"vlsenet info {facts['path']}/NAME")]
 
 
 def _training_lines(facts: Mapping[str, Any]) -> Lines:
@@ -179,7 +191,7 @@ def _evaluation_lines(facts: Mapping[str, Any]) -> Lines:
             f"{_number(pooled['dice'])} pooled, {_number(mean['dice'])} on average; error of its area {_number(error)}"
         )
         lines.append((f"Dice of {phase}", said))
-    return [*lines, *_files(facts, "per_image.csv", "summary.json")]
+    return [*lines, *_files(facts, "report.html", "per_image.csv", "summary.json")]
 
 
 def _audit(folder: Path) -> dict[str, Any]:
@@ -222,7 +234,7 @@ def _experiment_lines(facts: Mapping[str, Any]) -> Lines:
         scores = [float(run["dice"]) for run in runs if run["variant"] == variant and run.get("dice")]
         if scores:
             mean = sum(scores) / len(scores)
-            lines.append((variant, f"Dice {mean:.4f} on average of {len(scores)} runs"))
+            lines.append((variant, f"pooled Dice {mean:.4f}, mean over its finished runs ({len(scores)})"))
     return [*lines, *_files(facts, "runs.csv", "comparison/report.html")]
 
 
@@ -231,7 +243,7 @@ def _comparison(folder: Path) -> dict[str, Any]:
 
 
 def _comparison_lines(facts: Mapping[str, Any]) -> Lines:
-    names = [next(iter(row.values())) for row in facts["variants"]]
+    names = dict.fromkeys(row["variant"] for row in facts["variants"])
     return [("variants", ", ".join(names)), *_files(facts, "report.html")]
 
 
@@ -285,4 +297,5 @@ KINDS = (
     Kind("a comparison", ("report.html", "differences.csv", "variants.csv"), _comparison, _comparison_lines),
     Kind("a data set", ("images", "labels"), _dataset, _dataset_lines),
     Kind("a data set", ("patch_images", "patch_mask"), _dataset, _dataset_lines),
+    Kind("trainings", ("mlflow.db",), _trainings, _trainings_lines),
 )

@@ -117,14 +117,18 @@ def _facts(runs: Sequence[EvaluatedRun]) -> list[tuple[str, str]]:
     return [
         ("variants", str(len(variants_of(runs)))),
         ("trainings", str(len(runs))),
-        ("seeds", ", ".join(_distinct(run.seed for run in runs)) or "not recorded"),
+        ("seeds", _counted(_distinct(run.seed for run in runs)) or "not recorded"),
         ("folds", ", ".join(_distinct(run.fold for run in runs)) or "none"),
         ("images", str(len(images))),
-        ("sources", f"{len(sources)} ({some_of(sources, _MOST)})"),
+        ("sources", _counted(sources)),
         ("split", ", ".join(_distinct(run.summary.get("split") or "not recorded" for run in runs))),
         ("data", some_of(_distinct(run.summary.get("data_fingerprint") for run in runs), _MOST) or "no fingerprint"),
         ("code", some_of(codes, _MOST) or "not recorded"),
     ]
+
+
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} ({some_of(names, _MOST)})" if names else ""
 
 
 def _distinct(values: Iterable[object]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pipeline
 from pipeline.networks.factory import preset_features
 from pipeline.workflows.model_file import TrainedModel
 
@@ -106,18 +107,21 @@ def _performance(model: TrainedModel, evaluation: Mapping[str, Any] | None) -> s
 
 def _usage(name: str) -> str:
     return f"""\
-With `pip install vlsenet`, in the folder `{name}`:
+Where the package `vlsenet` is installed, in the folder `{name}`:
 
 ```
 vlsenet segment scan.tif --checkpoint models/model.pt
 python -m monai.bundle run --config_file configs/inference.yaml --input images --output_dir out
 python -m monai.bundle verify_net_in_out --net_id network_def --meta_file configs/metadata.json \\
     --config_file configs/inference.yaml
+python -m monai.bundle ckpt_export --net_id network_def --ckpt_file models/model.pt --filepath models/model.ts \\
+    --meta_file configs/metadata.json --config_file configs/inference.yaml
 python -m monai.bundle verify_metadata --meta_file configs/metadata.json --filepath meta_schema.json
 ```
 
-In Python: `import pipeline as vlsenet; vlsenet.load("{name}.zip").segment("scan.tif")`.
-TorchScript by `ckpt_export`, other formats by `vlsenet export`. TensorRT was not tried.
+In Python, with the zip file as it came:
+`import pipeline as vlsenet; vlsenet.load("{name}_v{pipeline.__version__}.zip").segment("scan.tif")`.
+`ckpt_export` writes TorchScript, `vlsenet export` the other formats. TensorRT was not tried.
 """
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.data import DatasetIndex, Sample
-from pipeline.data.label_check import CHANGING, SHIFTED, LabelDoubt, check_labels
+from pipeline.data.label_check import LabelDoubt, check_labels
+from pipeline.data.label_fit import CHANGING, SHIFTED
 from pipeline.data.leaks import Leak, search_leaks
 from pipeline.errors import UserError
 from pipeline.visual import label_picture, write_png

@@ -39,6 +39,15 @@ def test_labels_tensors_and_rock(mask: np.ndarray) -> None:
     assert vlsenet.measure(mask, phase="pyrite").name == "pyrite"
 
 
+def test_several_values_that_all_count_as_pore_are_told(mask: np.ndarray, caplog: pytest.LogCaptureFixture) -> None:
+    for fine in (mask, np.where(mask, 255, 0), np.full((40, 40), 3)):
+        vlsenet.measure(fine)
+    vlsenet.measure(np.where(mask, 7, 2), value=7)
+    assert not caplog.messages
+    assert vlsenet.measure(np.where(mask, 7, 2)).porosity == 1
+    assert caplog.messages == ["mask has several values other than 0 (from 2 to 7), and all of them count"]
+
+
 def test_statistics_of_known_pores() -> None:
     mask = np.zeros((200, 200), bool)
     mask[10:190:20, 5:195] = True  # lines along x, one pixel high

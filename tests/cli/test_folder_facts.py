@@ -50,6 +50,9 @@ def test_a_training_and_a_data_set(work: Path, capsys: pytest.CaptureFixture[str
     assert lines["best model"] == str(work / "run" / "checkpoints" / "best.pt")
     assert "widths 8, 8, 16, 16, 32" in lines["network"]
     assert in_json(capsys, work / "run")["model"]["kind"] == "checkpoint"
+    (work / "mlflow.db").touch()
+    lines = said(capsys, work)
+    assert (lines["folder of"], lines["trainings"]) == ("trainings", "run")
     lines = said(capsys, work / "rock")
     assert lines == {"folder of": "a data set", "images": "3 with labels", "split": "train 2, val 1"}
 
@@ -96,8 +99,16 @@ def test_an_experiment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     pd.DataFrame(rows, columns=["variant", "state", "dice"]).to_csv(tmp_path / "runs.csv", index=False)
     lines = said(capsys, tmp_path)
     assert lines["runs"] == "2 finished, 1 failed"
-    assert lines["unet"] == "Dice 0.6000 on average of 2 runs"
+    assert lines["unet"] == "pooled Dice 0.6000, mean over its finished runs (2)"
     assert "vlsenet" not in lines
+
+
+def test_a_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("report.html", "differences.csv"):
+        (tmp_path / name).touch()
+    rows = [(variant, measure, 0.5) for variant in ("unet", "vlsenet") for measure in ("dice", "cl_dice")]
+    pd.DataFrame(rows, columns=["variant", "measure", "mean"]).to_csv(tmp_path / "variants.csv", index=False)
+    assert said(capsys, tmp_path)["variants"] == "unet, vlsenet"
 
 
 def test_each_kind_has_marks_of_its_own() -> None:

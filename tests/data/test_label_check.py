@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from pipeline.data import index_dataset
-from pipeline.data.label_check import INVERTED, SHIFTED, check_labels, phase_mask
+from pipeline.data.label_check import check_labels, phase_mask
+from pipeline.data.label_fit import INVERTED, SHIFTED
 from pipeline.visual import label_picture
 from pipeline.visual.overlay import displaced_mask
 from tests.data.test_label_fit import rock, warped

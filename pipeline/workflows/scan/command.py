@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -109,8 +110,8 @@ class ScanCommand:
             self._ask([str(scan) for scan in scans] or [self._path])
             if scans:
                 self._ranks.first_does(lambda: warn_of_folder(Path(self._path), self._folder, stack=False))
-                self._ranks.first_does(lambda: ask_for_stack(Path(self._path), scans))
-                problems = self._folder_of(scans)
+                may_be_slices = self._ranks.first_does(lambda: ask_for_stack(Path(self._path), scans))
+                problems = self._folder_of(scans, may_be_slices)
             else:
                 if self._pool:
                     logger.warning("%s is one scan, which one process segments: workers are for a folder", self._path)
@@ -128,8 +129,9 @@ class ScanCommand:
             self._prompts[scan] = clean_prompt(own) if own else self._settings.prompt
         self._model.ask(list(self._prompts.values()), self._settings.sentences, self._text_weights)
 
-    def _segment(self, path: str, folder: Path) -> None:
-        ScanSegmentation(path, folder, self._model, self._settings_of(path), self._ranks, self._overwrite).run()
+    def _segment(self, path: str, folder: Path, say: Callable[[str], object] = print) -> None:
+        settings = self._settings_of(path)
+        ScanSegmentation(path, folder, self._model, settings, self._ranks, self._overwrite, say).run()
 
     def _settings_of(self, path: str) -> ScanSettings:
         return replace(self._settings, prompt=self._prompts[path])
@@ -138,9 +140,9 @@ class ScanCommand:
         if self._ranks.is_first and self._tracking_uri is not None:
             track_scan(folder, Path(path).name, self._tracking_uri, self._experiment_name)
 
-    def _folder_of(self, scans: list[Path]) -> list[str]:
+    def _folder_of(self, scans: list[Path], may_be_slices: bool) -> list[str]:
         """Segment each scan; returns the problems, one line each."""
-        table = ScansTable(self._folder, scans, self._settings.names)
+        table = ScansTable(self._folder, scans, self._settings.names, may_be_slices)
         self._ranks.first_does(lambda: self._check_folders(scans, table))
         try:
             for done in self._by_workers(scans, table) if self._pool else self._one_after_the_other(scans, table):
@@ -154,8 +156,8 @@ class ScanCommand:
         shown = "porosity" if self._settings.names == (PORE,) else "area fractions"
         there = f"{self._folder / SUMMARY}, {self._folder / PAGE}"
         logger.info("%s of %d scans: %s", shown, len(scans) - len(problems), there)
-        for one in table.overall:
-            logger.info("%s", one.said)
+        for line in table.said:
+            logger.info("%s", line)
         return [f"{len(problems)} of {len(scans)} scans were not segmented:", *problems] if problems else []
 
     def _ended(self, done: Done, scans: list[Path], table: ScansTable) -> None:
@@ -179,7 +181,7 @@ class ScanCommand:
             logger.info("scan %d of %d: %s", number + 1, len(scans), printable(str(scan)))
             problem = None
             try:
-                self._segment(str(scan), table.results[number])
+                self._segment(str(scan), table.results[number], partial(_say_of, scan))
             except ToldFailure:
                 continue
             except Exception as error:
@@ -224,6 +226,11 @@ class ScanCommand:
         except KeyboardInterrupt:
             logger.warning("interrupted; run the same command again to resume")
             raise SystemExit(INTERRUPTED) from None
+
+
+def _say_of(scan: Path, line: str) -> None:
+    """Print a line of one scan's results; those that go on from it are indented."""
+    print(line if line.startswith(" ") else f"{printable(scan.name)}: {line}")
 
 
 def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str) -> None:

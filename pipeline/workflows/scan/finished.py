@@ -137,11 +137,11 @@ def warn_of_folder(folder: Path, output: Path, stack: bool) -> None:
         logger.warning("%s: %s %s not segmented; give %s by itself", folder, some_of(names), hold, them)
 
 
-def ask_for_stack(folder: Path, scans: Sequence[Path]) -> None:
-    """Ask, in the log, whether the scans of a folder are the slices of one volume, where they look like it."""
+def ask_for_stack(folder: Path, scans: Sequence[Path]) -> bool:
+    """Ask, in the log, whether the scans of a folder are the slices of one volume; True where they look like it."""
     series = numbered_series([path.name for path in scans])
     if series is None or (size := _common_size(scans)) is None:
-        return
+        return False
     logger.warning(
         "%s: %d images of %d x %d pixels, numbered from %s to %s: are these the slices of one volume? With --stack "
         "they are segmented as one, with its pores and their connections in space. If not, leave it as it is: each is "
@@ -151,6 +151,7 @@ def ask_for_stack(folder: Path, scans: Sequence[Path]) -> None:
         *reversed(size),
         *(printable(name) for name in series),
     )
+    return True
 
 
 def _common_size(scans: Sequence[Path]) -> tuple[int, int] | None:

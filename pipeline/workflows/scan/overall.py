@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from scipy.stats import t
 from pipeline.measure.model_error import CONFIDENCE
 from pipeline.report.units import percent, percent_range
 
+#: how far scans are from the training that may not be known to the model
+_NOT_KNOWN = {"unlike": "unlike", "far off": "far off from"}
 #: in the table and on the page, of what the interval is
 INTERVAL = "from scan to scan"
 
@@ -63,6 +66,29 @@ def overall_fractions(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -
         phase = rock * np.array([float(row[name]) for row in rows])
         found.append(
             OverallFraction(name, phase.sum() / rock.sum(), ratio_interval(phase, rock), len(rows), by, pixels)
+        )
+    return found
+
+
+def cautions_of(rows: Sequence[Mapping[str, Any]], may_be_slices: bool) -> list[str]:
+    """What to know before one uses the figures of all scans; sentences without their full stops.
+
+    Args:
+        rows: of the scans that were segmented, with `familiarity`.
+        may_be_slices: whether they look like the slices of one volume.
+    """
+    found = []
+    levels = Counter(row.get("familiarity") for row in rows)
+    counts = [f"{levels[level]} {said}" for level, said in _NOT_KNOWN.items() if levels[level]]
+    if counts:
+        found.append(
+            f"not known to the model: {' and '.join(counts)} the training images, of {len(rows)} scans; how wrong it "
+            "is on them nobody measured, so check their overlays before you use this figure"
+        )
+    if may_be_slices:
+        found.append(
+            "if these are the slices of one volume, the interval is too narrow, as neighbours show the same rock: "
+            "segment them with --stack"
         )
     return found
 

@@ -17,7 +17,7 @@ from pipeline.files import atomic_path
 from pipeline.phases import PORE
 from pipeline.report.scans_page import PAGE_MARK, ScanEntry, write_scans_page
 from pipeline.wording import printable
-from pipeline.workflows.scan.overall import INTERVAL, OverallFraction, overall_fractions
+from pipeline.workflows.scan.overall import INTERVAL, OverallFraction, cautions_of, overall_fractions
 from pipeline.workflows.scan.results import MANIFEST, OVERVIEW, PHASES, POROSITY, REPORT, THUMBNAIL
 
 SUMMARY, PAGE = "scans.csv", "scans.html"
@@ -35,10 +35,13 @@ class ScansTable:
         folder: of all results.
         scans: in their order.
         phases: that are asked for.
+        may_be_slices: whether the scans look like the slices of one volume.
     """
 
-    def __init__(self, folder: Path, scans: Sequence[Path], phases: Sequence[str] = (PORE,)) -> None:
-        self._folder, self._scans = folder, list(scans)
+    def __init__(
+        self, folder: Path, scans: Sequence[Path], phases: Sequence[str] = (PORE,), may_be_slices: bool = False
+    ) -> None:
+        self._folder, self._scans, self._may_be_slices = folder, list(scans), may_be_slices
         self._columns = ["porosity"] if tuple(phases) == (PORE,) else list(phases)
         self.results = [folder / name for name in folders_of(self._scans)]
         self._rows: dict[int, dict[str, Any]] = {}
@@ -82,7 +85,18 @@ class ScansTable:
     @property
     def overall(self) -> list[OverallFraction]:
         """The area fractions of all scans that were segmented, together; empty with fewer than two."""
-        return overall_fractions([row for row in self._rows.values() if row["status"] == SEGMENTED], self._columns)
+        return overall_fractions(self._segmented, self._columns)
+
+    @property
+    def said(self) -> list[str]:
+        """These in words, and what to know before one uses them; sentences without their full stops."""
+        overall = self.overall
+        cautions = cautions_of(self._segmented, self._may_be_slices) if overall else []
+        return [*(one.said for one in overall), *cautions]
+
+    @property
+    def _segmented(self) -> list[dict[str, Any]]:
+        return [row for row in self._rows.values() if row["status"] == SEGMENTED]
 
     def write(self) -> None:
         """Write both."""
@@ -92,8 +106,7 @@ class ScansTable:
             table = pd.DataFrame([*rows.values(), *last]).convert_dtypes()
             table.to_csv(partial, index=False, float_format="%.6f")
         entries = [self._entry(number, row) for number, row in rows.items()]
-        said = [one.said for one in overall]
-        write_scans_page(self._folder / PAGE, self._folder.absolute().name, entries, len(self._scans), said)
+        write_scans_page(self._folder / PAGE, self._folder.absolute().name, entries, len(self._scans), self.said)
 
     def _entry(self, number: int, row: Mapping[str, Any]) -> ScanEntry:
         folder = self.results[number]
@@ -143,9 +156,10 @@ def _row(folder: Path) -> dict[str, Any]:
         "prompt": manifest["request"]["prompt"],
         "results": folder.name,
     }
+    familiarity = (manifest.get("familiarity") or {}).get("level")
     if "phases" in manifest["request"]:
         made["prompt"] = ", ".join(made["prompt"])
-        return {**_phase_columns(json.loads((folder / PHASES).read_text())), **made}
+        return {**_phase_columns(json.loads((folder / PHASES).read_text())), "familiarity": familiarity, **made}
     summary = json.loads((folder / POROSITY).read_text())
     pores = manifest["pores"] or {}
     low, high = summary["interval_95"] or (None, None)
@@ -155,7 +169,7 @@ def _row(folder: Path) -> dict[str, Any]:
         "interval_95_high": high,
         "interval_95_is_of": summary.get("interval_95_is_of"),
         "otsu_porosity": summary.get("otsu_porosity"),
-        "familiarity": (manifest.get("familiarity") or {}).get("level"),
+        "familiarity": familiarity,
         "rock_pixels": summary["rock_pixels"],
         "pores": pores.get("pores"),
         "pixel_size_nm": summary["pixel_size_nm"],

@@ -128,7 +128,7 @@ def pictures(folder: Path, sizes: dict[str, tuple[int, int]]) -> list[Path]:
 
 def test_numbered_images_of_one_size_may_be_a_stack(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     scans = pictures(tmp_path, {f"slice_{number:03d}.png": (30, 40) for number in (7, 8, 9, 10)})
-    ask_for_stack(tmp_path, scans)
+    assert ask_for_stack(tmp_path, scans)
     (line,) = caplog.messages
     assert "4 images of 40 x 30 pixels, numbered from slice_007.png to slice_010.png" in line
     assert "With --stack they are segmented as one" in line
@@ -145,5 +145,5 @@ def test_other_folders_are_not_asked_about(tmp_path: Path, caplog: pytest.LogCap
     ask_for_stack(tmp_path, pictures(tmp_path, {"r17.png": same, "r5.png": same, "r86.png": same, "r41.png": same}))
     broken = pictures(tmp_path, {"t1.png": same, "t2.png": same, "t3.png": same})
     broken[0].write_bytes(b"no picture")
-    ask_for_stack(tmp_path, broken)
+    assert not ask_for_stack(tmp_path, broken)
     assert caplog.messages == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.workflows.scan.overall import overall_fractions, ratio_interval
+from pipeline.workflows.scan.overall import cautions_of, overall_fractions, ratio_interval
 
 
 def row(porosity: float, rock: int, size: float | None = None) -> dict[str, float | None]:
@@ -26,6 +26,14 @@ def test_scans_count_by_their_area() -> None:
 def test_a_single_scan_and_scans_without_rock_have_none() -> None:
     assert overall_fractions([], ["porosity"]) == []
     assert overall_fractions([row(0.1, 1000), {"porosity": None, "rock_pixels": 0}], ["porosity"]) == []
+
+
+def test_scans_that_the_model_does_not_know_and_slices_are_told() -> None:
+    rows = [{"familiarity": level} for level in ("like", "unlike", "far off", "far off", "unknown", None)]
+    unknown, slices = cautions_of(rows, may_be_slices=True)
+    assert unknown.startswith("not known to the model: 1 unlike and 2 far off from the training images, of 6 scans")
+    assert "segment them with --stack" in slices
+    assert cautions_of([*rows[:1], *rows[-2:]], may_be_slices=False) == []
 
 
 def test_the_interval_is_students_where_all_are_of_one_size() -> None:
