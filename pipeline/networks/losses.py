@@ -21,10 +21,10 @@ class SegmentationLoss(nn.Module):
     with next to no gradient, and crops with few pores would weigh as much as those with many. Pooled, false pores in
     a pore-free crop cost what they cost elsewhere, and the loss follows the pooled Dice that is reported.
 
-    Where the training starts from an earlier model and labels are sparse, that model answers for the pixels of which
-    nothing is known: `earlier_weight * J * BCE` against its probabilities is added (learning without forgetting, Li and
-    Hoiem, arXiv 1606.09282). Otherwise strokes, which hold more of a rare phase than the image, make the network find
-    too much of it. J is how far the earlier model is right where the labels know it (`trust`).
+    Where the training starts from an earlier model and labels are sparse, that model answers for pixels of which
+    nothing is known (`unlearned`): `earlier_weight * J * BCE` against its probabilities is added (learning without
+    forgetting, Li and Hoiem, arXiv 1606.09282). Otherwise strokes, which hold more of a rare phase than the image, make
+    the network find too much of it. J is how far the earlier model is right where the labels know it (`trust`).
     """
 
     def __init__(
@@ -87,6 +87,10 @@ def unlearned(logits: torch.Tensor, target: torch.Tensor, earlier: torch.Tensor)
     """How far a network has gone from an earlier one where nothing is known: cross-entropy against its probabilities,
     each phase as far as it is to be trusted, averaged over the phases of which something is known.
 
+    Only the earlier model's more common answer counts, for a rare phase its no. Most of a rare phase that it finds may
+    be false although it is often right on strokes, which hold as much of each; its no is right nearly everywhere, and
+    is what strokes say too seldom.
+
     Args:
         logits: (N, K, H, W).
         target: (N, K, H, W) in [0, 1], negative where nothing is known. A sample counts for the phases of which it
@@ -94,7 +98,8 @@ def unlearned(logits: torch.Tensor, target: torch.Tensor, earlier: torch.Tensor)
         earlier: probabilities (N, K, H, W).
     """
     known = target >= 0
-    unknown = (~known & known.any(3, keepdim=True).any(2, keepdim=True)).float()
+    usual = (earlier >= 0.5) == (earlier.mean((0, 2, 3), keepdim=True) >= 0.5)
+    unknown = (~known & known.any(3, keepdim=True).any(2, keepdim=True) & usual).float()
     away = F.binary_cross_entropy_with_logits(logits, earlier, unknown, reduction="none").sum((0, 2, 3))
     mean = away / unknown.sum((0, 2, 3)).clamp_min(1)
     return (trust(target, earlier) * mean).sum() / known.any(3).any(2).any(0).sum().clamp_min(1)
