@@ -16,7 +16,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
-from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric
+from mlflow.entities import LoggedModel, LoggedModelOutput, LoggedModelStatus, Metric, Run
 from mlflow.exceptions import MlflowException
 from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
@@ -74,12 +74,13 @@ def log_model(client: mlflow.MlflowClient, run_id: str, message: Mapping[str, An
         MlflowException, OSError, SQLAlchemyError: of `stores.STORE_ERRORS`.
     """
     file = Path(message["file"])
-    experiment, sha256 = client.get_run(run_id).info.experiment_id, sha256_of(file)
+    run, sha256 = client.get_run(run_id), sha256_of(file)
+    experiment = run.info.experiment_id
     try:
         model = _kept(client, experiment, run_id, sha256)
         if model is None:
             model = client.create_logged_model(
-                experiment, NAME, run_id, {_SHA256: sha256}, model_type=message["model_type"]
+                experiment, NAME, run_id, {_SHA256: sha256}, dict(run.data.params), message["model_type"]
             )
     except MlflowException as error:
         if error.error_code != _UNKNOWN_THERE:
@@ -93,10 +94,18 @@ def log_model(client: mlflow.MlflowClient, run_id: str, message: Mapping[str, An
         client.log_model_artifacts(model.model_id, folder)
     client.finalize_logged_model(model.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(model.model_id, message["epoch"])])
-    when = int(time.time() * 1000), message["epoch"]
-    scores = [Metric(name, float(value), *when, model_id=model.model_id) for name, value in message["scores"].items()]
+    when, of = (int(time.time() * 1000), message["epoch"]), (model.model_id, *_judged_on(run))
+    scores = [Metric(name, float(value), *when, *of) for name, value in message["scores"].items()]
     if scores:
         client.log_batch(run_id, metrics=scores)
+
+
+def _judged_on(run: Run) -> tuple[str, str] | tuple[None, None]:
+    """Name and digest of the part of the data that a training's scores are of, where the run has it."""
+    for one in run.inputs.dataset_inputs if run.inputs else ():
+        if any(tag.key == "mlflow.data.context" and tag.value == "val" for tag in one.tags):
+            return one.dataset.name, one.dataset.digest
+    return None, None
 
 
 def _kept(client: mlflow.MlflowClient, experiment: str, run_id: str, sha256: str) -> LoggedModel | None:

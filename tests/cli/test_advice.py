@@ -22,7 +22,7 @@ FLAGS = {
 }
 #: of other programs, whose command lines messages give
 FOREIGN = {"abbrev", "always", "dirty", "backend", "workers", "nproc_per_node", "config_file", "logging_file", "folder"}
-FOREIGN |= {"net_id", "meta_file", "host", "nthreads", "memory", "no", "end_with_stdin", "filepath"}
+FOREIGN |= {"net_id", "meta_file", "host", "nthreads", "memory", "no", "end_with_stdin", "filepath", "ckpt_file"}
 _OPTION = re.compile(r"(?<![\w/-])--([a-z]\w*)")
 
 
@@ -60,7 +60,8 @@ def test_command_lines_have_no_option_that_the_command_refuses() -> None:
         for command, words in re.findall(r"vlsenet ([a-z]+)\b([^\n`;|]*)", text.replace("\\\n", " ")):
             if command in COMMANDS:
                 unknown = set(_OPTION.findall(words)) - FLAGS[command]
-                not_set = set(re.findall(r"--set (\w+)", words)) - set(COMMANDS[command].settable)
+                # what a nested name begins with is any part of a config
+                not_set = set(re.findall(r"--set (\w+)=", words)) - set(COMMANDS[command].settable)
                 refused += [f"{where}: vlsenet {command} {name}" for name in unknown | not_set]
     assert not refused
 

@@ -22,7 +22,11 @@ def trained(folder: Path, weights: str, epoch: int) -> ModelToLog:
 
 def run_with(folder: Path, *models: ModelToLog) -> tuple[mlflow.MlflowClient, mlflow.entities.Run]:
     """A run that ends with each model in turn, as a resumed training does."""
-    run = TrackedRun(None, "rock", None, str(folder / "out"), {}, {})
+    parts = [
+        {"name": "nankai", "digest": f"d-{part}", "source_type": "local", "source": "{}", "context": part}
+        for part in ("train", "val")
+    ]
+    run = TrackedRun(None, "rock", None, str(folder / "out"), {"network": "vlsenet"}, {}, datasets=parts)
     for model in models:
         run.start({})
         run.finish("FINISHED", model)
@@ -46,7 +50,10 @@ def test_models_stand_where_mlflow_looks_for_them_each_once(run):
     for model, epoch in ((better, 6), (first, 3)):
         assert (model.name, model.model_type, model.status) == ("model", "vlsenet", "READY")
         assert model.source_run_id == run.info.run_id
-        assert [(one.key, one.value, one.step) for one in model.metrics] == [("best_val_dice", epoch / 8, epoch)]
+        (score,) = model.metrics
+        assert (score.key, score.value, score.step) == ("best_val_dice", epoch / 8, epoch)
+        assert (score.dataset_name, score.dataset_digest) == ("nankai", "d-val")
+        assert model.params["network"] == "vlsenet"
     outputs = {one.model_id: one.step for one in run.outputs.model_outputs}
     assert outputs == {first.model_id: 3, better.model_id: 6}
     assert run.data.metrics == {"best_val_dice": 0.75}

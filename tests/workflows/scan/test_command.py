@@ -55,7 +55,7 @@ def command(
     return ScanCommand(str(path), str(folder), model, chosen, None, Ranks(), overwrite, uri, "rocks")
 
 
-def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog) -> None:
+def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog, capsys) -> None:
     scans = tmp_path / "scans"
     scans.mkdir()
     for file in list(slices.iterdir())[:2]:
@@ -80,6 +80,8 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
     assert overall["porosity"] == pytest.approx(table.porosity.mean(), abs=2e-6)  # they have one size
     assert overall["interval_95_low"] <= overall["porosity"] <= overall["interval_95_high"]
     assert "Porosity of all 2 scans together" in (folder / "scans.html").read_text()
+    lines = [line for line in capsys.readouterr().out.splitlines() if ": porosity" in line]
+    assert [line.partition(": porosity")[0] for line in lines] == sorted(table.index.drop("broken.tif"))
     (scans / "broken.tif").unlink()
     caplog.set_level("INFO", logger="vlsenet")
     command(scans, folder, model, stack=False).run()
