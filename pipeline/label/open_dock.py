@@ -53,8 +53,11 @@ class OpenDock(DockForm):
         self._saver.timeout.connect(self.save)
         self.images.currentTextChanged.connect(self._chosen)
         self.phases.currentItemChanged.connect(lambda *_: self._choose_phase())
-        if (application := QApplication.instance()) is not None:  # napari closes its window, and not the docks in it
-            application.aboutToQuit.connect(self.close_all)
+        # napari closes its window, which deletes the docks in it without closing them; a method of the dock, in place
+        # of a function, would be disconnected before
+        self.destroyed.connect(lambda: self.close_all())
+        if (application := QApplication.instance()) is not None:
+            application.aboutToQuit.connect(lambda: self.close_all())
 
     # ---- data set and images
 

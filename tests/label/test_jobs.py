@@ -138,6 +138,7 @@ def close():
         print("busy", flush=True)
         global begun_to_close
         begun_to_close = time.monotonic()
+        viewer.layers["strokes"].paint((5, 5), 2)
         viewer.window.close()
     elif time.monotonic() - begun > 120 or not dock._jobs.is_busy:
         print("was done too soon", flush=True)
@@ -164,4 +165,7 @@ def test_a_window_closes_while_a_scan_is_looked_through(tmp_path: Path) -> None:
     assert "busy" in done.stdout, done.stdout + done.stderr[-800:]
     assert "threads []" in done.stdout
     assert float(done.stdout.split("after ")[1]) < 15
+    field = (40_960 - 2048) // 2
+    label = zarr.open(tmp_path / "scan_labelled" / "labels" / "scan.zarr", mode="r")
+    assert (label[field : field + 20, field : field + 20] == 1).any()  # what was painted last
     assert done.returncode == 0
