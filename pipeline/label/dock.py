@@ -65,7 +65,8 @@ class LabelDock(OpenDock):
             self.guarded(self.preview)
 
     def close_all(self) -> None:
-        self.watch.close()
+        if not self._is_closed:
+            self.watch.close()
         super().close_all()
 
     # ---- phases

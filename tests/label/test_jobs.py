@@ -169,3 +169,4 @@ def test_a_window_closes_while_a_scan_is_looked_through(tmp_path: Path) -> None:
     label = zarr.open(tmp_path / "scan_labelled" / "labels" / "scan.zarr", mode="r")
     assert (label[field : field + 20, field : field + 20] == 1).any()  # what was painted last
     assert done.returncode == 0
+    assert "RuntimeError" not in done.stdout + done.stderr  # of what Qt has deleted
