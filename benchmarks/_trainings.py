@@ -40,9 +40,12 @@ class Grid:
         return time.perf_counter() - started
 
     def hash(self, name: str) -> str:
-        """SHA-256 of the weights that all trainings kept; their files also hold times and marks."""
+        """SHA-256 of the weights that all trainings kept; their files also hold times and marks.
+
+        The models in MLflow's store are left out: they are copies, in folders with random names.
+        """
         found = hashlib.sha256()
-        for path in sorted((self._folder / name).rglob("best.pt")):
+        for path in sorted((self._folder / name).glob("unet/*/checkpoints/best.pt")):
             found.update(path.parent.parent.name.encode())
             for tensor_name, tensor in torch.load(path, map_location="cpu")["network"].items():
                 found.update(tensor_name.encode() + tensor.contiguous().numpy().tobytes())
