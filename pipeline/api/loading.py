@@ -65,14 +65,20 @@ def _loaded(path: Path, device: torch.device) -> TrainedModel:
         return load_model(str(path), device)
     with TemporaryDirectory(prefix="vlsenet-bundle-") as folder:
         file = Path(folder) / "model.pt"
+        _unpack(path, member, file)
         try:
-            with zipfile.ZipFile(path) as bundle, bundle.open(member) as packed, file.open("wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
             return replace(load_model(str(file), device), path=path / member)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
-            raise UserError(f"{path}: {member} can't be unpacked ({first_line(error)}); copy the file again") from error
         except UserError as error:
             raise UserError(str(error).replace(str(file), str(path / member))) from error
+
+
+def _unpack(path: Path, member: str, file: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as bundle, bundle.open(member) as packed, file.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+    # RuntimeError is zipfile's answer to a file with a password, NotImplementedError to an unknown compression
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise UserError(f"{path}: {member} can't be unpacked ({first_line(error)}); copy the file again") from error
 
 
 def _model_in(folder: Path) -> Path:
