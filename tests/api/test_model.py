@@ -6,11 +6,9 @@ import logging
 import os
 import pickle
 import random
-import shutil
 import signal
 import sys
 import warnings
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +25,9 @@ import pipeline as vlsenet
 from pipeline.cli.main import main
 from pipeline.engine import MemoryStore
 from pipeline.errors import SUCCESS
-from pipeline.synthetic import generate
-from tests.workflows.export.cases import write_checkpoint
 from tests.workflows.scan.phase_models import NAMES, phases_model
 
 OPTIONS: dict[str, Any] = {"chunk_size": 256, "precision": "float32", "pixel_size_nm": 10.0}
-
-
-@pytest.fixture(scope="module")
-def image() -> np.ndarray:
-    """Rock (300, 420) beside a border without data."""
-    pixels = generate((300, 420), seed=0).image.copy()
-    pixels[:, 350:] = 0
-    return pixels
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> vlsenet.Model:
-    folder = tmp_path_factory.mktemp("model")
-    write_checkpoint(folder / "best.pt")
-    return vlsenet.load(folder / "best.pt", device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -157,24 +138,6 @@ def test_a_notebook_shows_picture_and_numbers_and_the_report_is_written_where_as
     assert "image" in repr(found)
     found.write_report(tmp_path / "page.html")
     assert "Porosity" in (tmp_path / "page.html").read_text()
-
-
-def test_bundles_folders_and_what_is_no_model(model: vlsenet.Model, tmp_path: Path, image: np.ndarray) -> None:
-    training = tmp_path / "run" / "checkpoints"
-    training.mkdir(parents=True)
-    shutil.copy(model.path, training / "best.pt")
-    assert vlsenet.load(tmp_path / "run").path == training / "best.pt"
-    with zipfile.ZipFile(tmp_path / "bundle.zip", "w") as bundle:
-        bundle.write(model.path, "vlsenet/models/model.pt")
-    zipped = vlsenet.load(tmp_path / "bundle.zip", device="cpu")
-    assert zipped.path == tmp_path / "bundle.zip" / "vlsenet" / "models" / "model.pt"
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(
-        vlsenet.UserError, match=r"empty: no model in this folder .*; give best.pt of a training, or `default`"
-    ):
-        vlsenet.load(tmp_path / "empty")
-    with pytest.raises(vlsenet.UserError, match="no such file"):
-        vlsenet.load(tmp_path / "none.pt")
 
 
 def test_mistakes_name_the_argument(model: vlsenet.Model, image: np.ndarray, tmp_path: Path) -> None:
@@ -369,38 +332,6 @@ def test_results_go_to_other_processes(found: vlsenet.Segmentation, model: vlsen
         assert list(other) == ["pore"]
         assert "pore" in other
         assert 0 not in other
-
-
-def test_which_model_of_several(model: vlsenet.Model, tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    for name in ("a.pt", "b.pt"):
-        shutil.copy(model.path, tmp_path / "models" / name)
-    with pytest.raises(vlsenet.UserError, match=r"which model\? It holds a.pt, b.pt; give the file"):
-        vlsenet.load(tmp_path)
-    with zipfile.ZipFile(tmp_path / "two.zip", "w") as bundle:
-        for name in ("a.pt", "b.pt"):
-            bundle.write(model.path, f"x/models/{name}")
-    with pytest.raises(vlsenet.UserError, match=r"two.zip: which model\? It holds x/models/a.pt, x/models/b.pt"):
-        vlsenet.load(tmp_path / "two.zip")
-
-
-def test_damaged_models_are_told_by_the_file_that_the_user_has(model: vlsenet.Model, tmp_path: Path) -> None:
-    content = model.path.read_bytes()
-    with zipfile.ZipFile(tmp_path / "short.zip", "w") as bundle:
-        bundle.writestr("x/models/model.pt", content[:1000])
-    with zipfile.ZipFile(tmp_path / "whole.zip", "w", zipfile.ZIP_DEFLATED) as bundle:
-        bundle.writestr("x/models/model.pt", content)
-    packed = bytearray((tmp_path / "whole.zip").read_bytes())
-    packed[len(packed) // 2] ^= 255
-    (tmp_path / "changed.zip").write_bytes(packed)
-    (tmp_path / "best.pt").write_bytes(b"")
-    for file, message in (
-        ("short.zip", r"short.zip/x/models/model.pt can't be read .*truncated"),
-        ("changed.zip", r"changed.zip: x/models/model.pt can't be unpacked .*copy the file again"),
-        ("", r"best.pt can't be read .*empty.*, or `default` for the model that comes with vlsenet"),
-    ):
-        with pytest.raises(vlsenet.UserError, match=message):
-            vlsenet.load(tmp_path / file)
 
 
 def state() -> dict[str, Any]:
