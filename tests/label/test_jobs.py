@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import subprocess
 import sys
 import threading
@@ -17,10 +16,9 @@ import psutil
 import pytest
 import zarr
 
-for _module in ("qtpy", "pytestqt", "napari"):
-    pytest.importorskip(_module, reason=f"needs {_module}, of the extra label_tests")
-if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-    pytest.skip("needs a display, such as that of xvfb-run", allow_module_level=True)
+from tests.label.window_needed import skip_without_window
+
+skip_without_window()
 
 from qtpy.QtCore import QObject  # noqa: E402
 

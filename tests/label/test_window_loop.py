@@ -7,7 +7,6 @@ takes the guide's picture.
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 import time
@@ -22,11 +21,9 @@ from scipy.ndimage import distance_transform_edt
 from pipeline.cli.main import main
 from pipeline.images import read_label
 from pipeline.label.triton_apart import load_triton_apart
+from tests.label.window_needed import skip_without_window
 
-for _module in ("napari", "qtpy", "pytestqt", "sklearn"):
-    pytest.importorskip(_module, reason=f"needs {_module}, of the extra label_tests")
-if sys.platform.startswith("linux") and not os.environ.get("DISPLAY"):
-    pytest.skip("needs a display, such as that of xvfb-run", allow_module_level=True)
+skip_without_window()
 
 load_triton_apart()
 import napari  # noqa: E402
