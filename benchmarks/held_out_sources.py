@@ -7,8 +7,8 @@ scored on all of its tiles: weights of the last epoch, threshold 0.5. Beside the
 would take without a network: a random forest on scikit-image's multiscale features, trained on the same tiles, with
 the grey levels of each source brought to the same mean and spread.
 
-usual      Nankai's other sources, the training's own augmentation: the recipe of the default model
-mirrored   the same model, averaged over four mirrorings
+usual      Nankai's other sources, the training's own augmentation: the recipe of the default model; not mirrored
+mirrored   the same model, averaged over four mirrorings, as the commands do it with images of this size
 quick      the same with 4 patches of 128 px in a step in place of 8 of 192 px
 unet       as quick, by U-Net
 varied     as quick, with `wide_augmentation`

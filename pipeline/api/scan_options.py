@@ -37,7 +37,7 @@ class ScanOptions(TypedDict, total=False):
         skip_empty: neither segment nor count resin and blank border around the rock.
         rescale: show the network an image of another pixel size at that of its training.
         flatten_shading: remove slow changes of brightness; default: as in the training.
-        mirror: average over four mirrorings of each window.
+        mirror: average over four mirrorings of each window; `auto`: of images of up to 2048 x 2048 px.
         halo: border read around each chunk (px).
         chunk_size: side of the chunks that are computed at a time (px).
         batch: chunks in one forward pass.
@@ -58,7 +58,7 @@ class ScanOptions(TypedDict, total=False):
     skip_empty: bool
     rescale: bool
     flatten_shading: bool | str | None
-    mirror: bool
+    mirror: bool | str
     halo: int
     chunk_size: int | None
     batch: int | None

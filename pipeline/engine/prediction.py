@@ -25,6 +25,9 @@ from pipeline.tiling.windows import Windows, at_network_scale, axis_weights, res
 
 logger = logging.getLogger("vlsenet")
 
+#: imaged pixels of the largest scan or stack that is mirrored unless asked otherwise: there it costs seconds at most
+MIRRORED = 2048 * 2048
+
 #: takes the number of a chunk and its probability of each phase (K, H, W), float32
 Sink = Callable[[int, np.ndarray], None]
 
@@ -60,7 +63,7 @@ class PredictionSettings:
             None: not chosen.
         skip_empty: find empty ground around the rock, which holds no pore.
         rescale: resample an image of another pixel size to that of the training, where both are known.
-        mirror: average over four mirrorings of each window.
+        mirror: average over four mirrorings of each window; `auto`: of an image of up to `MIRRORED` pixels.
     """
 
     halo: int = 128
@@ -71,7 +74,7 @@ class PredictionSettings:
     flatten_shading: ShadingChoice | None = None
     skip_empty: bool = True
     rescale: bool = True
-    mirror: bool = False
+    mirror: bool | str = "auto"
 
     @property
     def shading(self) -> ShadingChoice:
@@ -81,6 +84,16 @@ class PredictionSettings:
     def with_shading(self, usual: ShadingChoice) -> PredictionSettings:
         """The same, with shading as `usual` says where nothing was chosen."""
         return replace(self, flatten_shading=usual) if self.flatten_shading is None else self
+
+    def mirrors(self, volume: ScanVolume) -> bool:
+        """Whether the windows of a scan are mirrored."""
+        pixels = volume.depth * volume.rows.number * volume.shape[1]
+        return pixels <= MIRRORED if self.mirror == "auto" else bool(self.mirror)
+
+    @property
+    def quick(self) -> PredictionSettings:
+        """The same, without mirrorings where the size would decide."""
+        return replace(self, mirror=self.mirror is True)
 
     @property
     def recorded(self) -> dict[str, Any]:

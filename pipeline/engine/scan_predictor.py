@@ -57,7 +57,7 @@ def predictor_for(
         coarse: the scan at an eighth of its resolution, for a network that sees surroundings; None: it is made here.
     """
     network, around = pinned_for(volume, windows, foreground, network, features, settings, device, coarse)
-    run = prompted(network, features, settings.precision, settings.mirror)
+    run = prompted(network, features, settings.precision, settings.mirrors(volume))
     return ChunkPredictor(volume, windows, run, foreground, batch, device, features.phases, logits, around)
 
 

@@ -272,8 +272,10 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("threshold", NamedNumbers(Number(0, 1), alone=True), ("export",),
         "threshold written to export.json; the exported network returns probabilities", "$@model.threshold",
         otherwise="the model's", result=True, metavar="P"),
-    Option("mirror", Flag(), _ON_IMAGES, "average over four mirrorings of each window: steadier, but four times slower",
-        False, flag=False, shared=True, result=_PREDICTING, entry="prediction"),
+    Option("mirror", FlagOr(("auto",)), _ON_IMAGES,
+        "average over four mirrorings of each window, steadier but four times slower; auto: of images of up to 2048 x "
+        "2048 px, and not in the validations of a training", "auto", flag=False, shared=True, result=_PREDICTING,
+        entry="prediction"),
     Option("precision", Choice(("auto", "float32", "bfloat16")), _ON_IMAGES,
         "auto (bfloat16 if the device has it in hardware), float32 or bfloat16", "auto", flag=False, shared=True,
         result=True, entry="prediction"),

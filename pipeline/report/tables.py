@@ -200,6 +200,7 @@ _SETTINGS = {
     "precision": "Precision",
     "statistics": "Statistics of the norms",
     "flatten_shading": "Shading removed",
+    "mirror": "Averaged over four mirrorings",
     "skip_empty": "Empty regions skipped",
     "device": "Device",
 }

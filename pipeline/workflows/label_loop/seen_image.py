@@ -74,7 +74,7 @@ class SeenImage:
         Raises:
             UserError: it can't be read, is too small, or shows no rock.
         """
-        settings = PredictionSettings(chunk_size=PART, batch=1).with_shading(model.shading)
+        settings = PredictionSettings(chunk_size=PART, batch=1, mirror=False).with_shading(model.shading)
         volume = open_volume(str(path), page=page, info_bar=info_bar, before_reading=before_reading)
         try:
             scale = network_scale(volume.acquisition.pixel_size_nm, model.data["pixel_sizes_nm"])

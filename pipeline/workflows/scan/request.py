@@ -121,7 +121,8 @@ def scan_request(
         model: what segments.
         settings: how.
         pixel_size_nm: pixel height and width, if known.
-        earlier: request of an interrupted run in the same folder, whose sizes are kept; empty if there is none.
+        earlier: request of an interrupted run in the same folder, whose sizes are kept, and whether it mirrors; empty
+            if there is none.
         processes: number of processes that share this machine.
 
     Raises:
@@ -141,6 +142,7 @@ def scan_request(
         chunk_size, batch = fitting_sizes(
             per_pixel, model.device, prediction.halo, region, scale, chunk_size, batch, processes, imaged
         )
+    mirror = earlier.get("mirror") if prediction.mirror == "auto" else prediction.mirror
     logger.info("chunk size %d px, halo %d px, batch %d", chunk_size, prediction.halo, batch)
     return {
         "scan": volume.fingerprint(),
@@ -149,6 +151,7 @@ def scan_request(
         "region": list(settings.region or (0, 0, volume.shape[1], volume.shape[0])),
         **{name: value for name, value in asdict(prediction).items() if name != "rescale"},
         "flatten_shading": prediction.shading,
+        "mirror": prediction.mirrors(volume) if mirror is None else mirror,
         "chunk_size": chunk_size,
         "batch": batch,
         "pixel_size_nm": settings.pixel_size_nm,

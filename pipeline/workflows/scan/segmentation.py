@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ class ScanSegmentation:
                     foreground,
                     self._model.network,
                     self._model.text.together(self._settings.prompt),
-                    self._settings.prediction,
+                    replace(self._settings.prediction, mirror=request["mirror"]),
                     request["batch"],
                     self._model.device,
                     self._model.logits_of(self._settings.phases),
@@ -262,7 +263,8 @@ class ScanSegmentation:
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
         earlier = Journal.request_in(self._journal_folder) or {}
         size = pixel_size_of(volume, self._settings)
-        request = scan_request(volume, self._model, self._settings, size, earlier, self._ranks.local_count)
+        kept = {name: value for name, value in earlier.items() if not (self._overwrite and name == "mirror")}
+        request = scan_request(volume, self._model, self._settings, size, kept, self._ranks.local_count)
         return request if self._overwrite else with_sizes_apart(request, earlier, self._folder)
 
     def _journal(self, request: dict[str, Any]) -> Journal:
