@@ -7,6 +7,7 @@ import json
 import zipfile
 from pathlib import Path
 
+from pipeline.bundle_files import DEFAULT_MODEL
 from pipeline.cli.console import own_messages
 from pipeline.cli.folder_facts import folder_facts, folder_lines, kind_of
 from pipeline.cli.parser import Command
@@ -54,7 +55,8 @@ def is_checkpoint(path: str) -> bool:
         return True
     try:
         with zipfile.ZipFile(file) as archive:
-            return any(name.endswith("/data.pkl") for name in archive.namelist())
+            # of a packed bundle, its reader says what to do
+            return any(name.endswith(("/data.pkl", DEFAULT_MODEL)) for name in archive.namelist())
     except (zipfile.BadZipFile, OSError):
         return False
 

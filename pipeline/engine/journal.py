@@ -21,6 +21,8 @@ from pipeline.locks import take_lock
 
 _REQUEST = "request.json"
 _FINISHED = "finished.json"
+#: of a request: what only another version of this package has otherwise
+_OF_VERSION = "format.version "
 #: what these files hold at least
 _NEEDED = {_REQUEST: {"request", "key"}, _FINISHED: {"key"}}
 
@@ -78,6 +80,11 @@ class Journal:
                 begun = {"request": request, "key": os.urandom(8).hex(), "overwrite": overwrite}
                 write_durably(folder / _REQUEST, json.dumps(begun, indent=1, sort_keys=True).encode() + b"\n")
             if differences := request_differences(begun["request"], request):
+                if any(name.startswith(_OF_VERSION) for name in differences):
+                    raise UserError(
+                        f"{folder} belongs to a segmentation by another version of vlsenet, which can't be resumed: "
+                        "--overwrite segments anew, or choose another output folder"
+                    )
                 raise UserError(
                     f"{folder} belongs to a segmentation with other settings: {'; '.join(differences)}. Use the "
                     "original settings to resume, choose another output folder, or give --overwrite"

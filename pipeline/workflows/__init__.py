@@ -22,7 +22,7 @@ _NAMES = {
     "pipeline.workflows.averaging": ["AverageWarmUp"],
     "pipeline.workflows.bundle_network": ["BundleNetwork"],
     "pipeline.workflows.bundle_workflow": ["CheckedWorkflow", "running_config"],
-    "pipeline.workflows.checkpoints": ["TrainingCheckpoints"],
+    "pipeline.workflows.checkpoints": ["TrainingCheckpoints", "begun_before"],
     "pipeline.workflows.command_line": ["begin"],
     "pipeline.workflows.data_trust": ["check_trust", "report_labels", "warn_of_leaks"],
     "pipeline.workflows.earlier_answers": ["TrainingInferer", "earlier_model"],

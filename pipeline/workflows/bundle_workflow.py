@@ -16,11 +16,12 @@ from monai.bundle.config_item import ComponentLocator
 from monai.bundle.utils import ID_SEP_KEY
 from monai.utils import ensure_tuple
 
+import pipeline
 from pipeline.bundle_files import config_files, text_in_config, text_of_config
 from pipeline.errors import UserError
 from pipeline.memory import keep_freed_memory
 from pipeline.options import BUNDLE, check_options, id_in, move_to_entries, names_in, text_options, without_effect
-from pipeline.wording import check_name, nearest
+from pipeline.wording import check_name, nearest, some_of
 from pipeline.workflows.export import FORMATS, MANIFEST
 from pipeline.workflows.ranks import Ranks
 
@@ -62,7 +63,7 @@ class CheckedWorkflow(ConfigWorkflow):
         overrides = {name: value for name, value in arguments.items() if name not in _OF_MONAI}
         check_names(overrides, files)
         super().__init__(files, **arguments)
-        self.overrides = overrides
+        self.overrides, self.files = overrides, files
         config = self.parser.get()
         move_to_entries(config)
         for name in text_options():
@@ -80,7 +81,12 @@ class CheckedWorkflow(ConfigWorkflow):
         if not Ranks.of_environment().is_first:  # of several processes only one logs
             logger.setLevel(logging.ERROR)
         config = self.parser.get()
-        command = check_name("command", config.get("command", "in the config"), BUNDLE)
+        if "command" not in config:
+            raise UserError(
+                f"{some_of(self.files)}: no line `command: ...`, as in configs of vlsenet 0.1.0; this is vlsenet "
+                f"{pipeline.__version__}: take its configs (`vlsenet paths` prints where they are), with your changes"
+            )
+        command = check_name("command", config["command"], BUNDLE)
         check_options(command, config)
         for name in without_effect(command, self.overrides):
             logger.warning("--%s has no effect: %s does not use it", name, command)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any, Protocol, TextIO
 
 import torch
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
+import pipeline
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.locks import take_lock
 from pipeline.workflows.tensor_file import load_tensors
 
+#: what to do where a training can't be resumed
+ANEW = "--overwrite starts from scratch"
+#: settings that a message names
+_SHOWN = 6
 #: what trainings of earlier versions don't say of their network
 _EARLIER_NETWORK = {"phases": 1, "in_channels": 1, "reach": None}
 
@@ -92,8 +98,8 @@ class TrainingCheckpoints:
             UserError: the file can't be read or is of no training, was trained with another recipe, or has
                 ``max_epochs`` already.
         """
-        training = read_training(self.last, "--overwrite starts from scratch")
-        self._check_recipe(training["recipe"], training.get("parts", self._parts))
+        training = read_training(self.last, ANEW)
+        self._check_recipe(training["recipe"], training.get("parts", self._parts), training["vlsenet"])
         epoch = training["epoch"]
         if epoch >= max_epochs:
             raise UserError(
@@ -108,7 +114,7 @@ class TrainingCheckpoints:
         evaluator.state.best_metric_epoch = training["best_metric_epoch"]
         evaluator.state.metrics = dict(training.get("metrics", {}))  # the model's threshold is among them
 
-    def _check_recipe(self, recipe: Mapping[str, Any], parts: Mapping[str, str]) -> None:
+    def _check_recipe(self, recipe: Mapping[str, Any], parts: Mapping[str, str], version: str | None) -> None:
         before = {**{name: recipe.get(name) for name in self._recipe}, **parts}
         if isinstance(recipe.get("network"), Mapping):
             before["network"] = {**_EARLIER_NETWORK, **recipe["network"]}
@@ -119,9 +125,15 @@ class TrainingCheckpoints:
             if before.get(name) != now.get(name)
         ]
         if changed:
+            more = [f"{len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
+            begun = (
+                f". It was begun by vlsenet {version}: what is none of your options only that version can go on with; "
+                f"--start_from {quote(str(self.best))} begins a new training with its model"
+            )
             raise UserError(
-                f"--resume: {self.last} was trained with other settings ({'; '.join(changed)}); "
+                f"--resume: {self.last} was trained with other settings ({'; '.join([*changed[:_SHOWN], *more])}); "
                 "use the original settings, or choose another --output_dir"
+                f"{'' if version in (None, pipeline.__version__) else begun}"
             )
 
     def _write(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
@@ -148,6 +160,9 @@ def read_training(last: Path, remedy: str) -> dict[str, Any]:
         last: the file.
         remedy: what the user can do if it can't be read.
 
+    Returns:
+        What `TrainingCheckpoints` wrote, and as `vlsenet` the version that did, or None.
+
     Raises:
         UserError: it is damaged, or no `last.pt` of a training.
     """
@@ -156,7 +171,25 @@ def read_training(last: Path, remedy: str) -> dict[str, Any]:
     needed = {"recipe", "epoch", "state", "best_metric", "best_metric_epoch"}
     if not isinstance(training, dict) or not needed <= training.keys():
         raise UserError(f"{last} holds no training that could be resumed; {remedy}")
-    return training
+    return {**training, "vlsenet": saved.get("versions", {}).get("vlsenet")}
+
+
+def begun_before(setting: str, resumed: str | None) -> bool:
+    """Whether a training that is resumed was begun by a version that lacked a setting: it goes on without it.
+
+    Args:
+        setting: its name in `recipe`.
+        resumed: the training's folder; None: it begins now.
+
+    Raises:
+        UserError: as `read_training`.
+    """
+    return resumed is not None and setting not in read_training(last_of(resumed), ANEW)["recipe"]
+
+
+def last_of(folder: str | Path) -> Path:
+    """`last.pt` of the training in a folder."""
+    return Path(folder) / "checkpoints" / "last.pt"
 
 
 def _save(content: dict[str, Any], path: Path) -> None:

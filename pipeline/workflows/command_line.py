@@ -29,8 +29,11 @@ logger = logging.getLogger("vlsenet")
 _SWITCH_WORDS = {"true": True, "false": False}
 
 
-def begin() -> None:
+def begin(*command: str) -> None:
     """First step of each config: see that :class:`CheckedWorkflow` runs it.
+
+    Args:
+        command: given by configs of version 0.1.0, which that class refuses.
 
     Raises:
         SystemExit: MONAI's command line has been run, by that class.

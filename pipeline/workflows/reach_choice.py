@@ -11,7 +11,7 @@ from pipeline.data.phase_sizes import PhaseSizes, phase_sizes
 from pipeline.networks.surroundings import REACHES, reach_of, surroundings_of
 from pipeline.phases import PORE
 from pipeline.wording import some_of
-from pipeline.workflows.checkpoints import read_training
+from pipeline.workflows.checkpoints import ANEW, last_of, read_training
 from pipeline.workflows.model_file import TrainedModel
 
 logger = logging.getLogger("vlsenet")
@@ -93,8 +93,6 @@ def _of_one(sizes: PhaseSizes, patch_size: int) -> tuple[int | None, str]:
 
 def _reach_in(folder: Path) -> int | None:
     """Of the training that a folder holds; those of earlier versions may not name it, or have none."""
-    network = read_training(folder / "checkpoints" / "last.pt", "--overwrite starts from scratch")["recipe"].get(
-        "network"
-    )
+    network = read_training(last_of(folder), ANEW)["recipe"].get("network")
     reach: int | None = network.get("reach") if isinstance(network, dict) else None
     return reach

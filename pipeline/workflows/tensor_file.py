@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from pipeline.bundle_files import DEFAULT_MODEL
 from pipeline.errors import UserError
 
 
@@ -55,10 +56,16 @@ def _why_unreadable(path: str, error: Exception) -> str:
         if isinstance(error, zipfile.BadZipFile) or not zipfile.is_zipfile(file):
             return "it is truncated or damaged; copy it again"
         with zipfile.ZipFile(file) as archive:
-            names = [name.rpartition("/")[2] for name in archive.namelist()]
+            members = archive.namelist()
+        names = [name.rpartition("/")[2] for name in members]
         if "constants.pkl" in names:
             return "it is an exported TorchScript model"
-        return "it holds objects other than tensors" if "data.pkl" in names else "it is another kind of zip file"
+        if "data.pkl" in names:
+            return "it holds objects other than tensors"
+        bundled = next((name for name in members if name.endswith(DEFAULT_MODEL)), None)
+        return (
+            f"it is a packed bundle: unpack it, and give its {bundled}" if bundled else "it is another kind of zip file"
+        )
     if start.startswith(b"version https://git-lfs"):
         return "it is a Git LFS pointer; fetch the file with `git lfs pull`"
     if all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):

@@ -66,6 +66,13 @@ def test_an_earlier_zip_file_is_replaced_only_if_asked(
     assert packed.read_bytes() != before
 
 
+def test_commands_say_that_a_zip_file_is_to_be_unpacked(packed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["info", str(packed)], ["bundle", "--checkpoint", str(packed), "--output_dir", "out"]):
+        assert main(words) == MISTAKE
+        (told,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("error: "))
+        assert "(it is a packed bundle: unpack it, and give its shale/models/model.pt)" in told
+
+
 def test_metadata_and_card_say_what_is_known(packed: Path) -> None:
     with zipfile.ZipFile(packed) as bundle:
         metadata = json.loads(bundle.read("shale/configs/metadata.json"))

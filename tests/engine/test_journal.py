@@ -75,6 +75,14 @@ def test_another_request_is_refused_and_what_differs_is_named(tmp_path: Path) ->
         assert list(journal.entries()) == [0]
 
 
+def test_one_of_another_version_is_told_so_and_not_that_settings_differ(tmp_path: Path) -> None:
+    Journal.open(tmp_path, {**REQUEST, "format": {"version": 4}}).close()
+    with pytest.raises(UserError, match="another version of vlsenet") as refused:
+        Journal.open(tmp_path, {**REQUEST, "format": {"version": 5}, "mirror": False})
+    assert "--overwrite" in str(refused.value)
+    assert "settings" not in str(refused.value)
+
+
 def test_finished_is_refused_without_overwrite(tmp_path: Path) -> None:
     with Journal.open(tmp_path, REQUEST) as journal:
         journal.add(0, COUNTS)

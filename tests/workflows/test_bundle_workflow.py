@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,6 +109,13 @@ def test_the_shared_file_must_be_there(config_file, tmp_path):
 def test_a_config_must_say_whose_options_it_has(config_file):
     with pytest.raises(UserError, match="unknown command 'frob': choose from train"):
         start(config_file, command="frob")
+
+
+def test_a_config_of_the_first_version_is_told_so(config_file):
+    earlier = {name: value for name, value in CONFIG.items() if name != "command"}
+    Path(config_file).write_text(yaml.safe_dump(earlier))
+    with pytest.raises(UserError, match=r"config\.yaml: no line `command: .*vlsenet paths"):
+        start(config_file)
 
 
 def test_an_option_of_other_commands_has_no_effect_and_says_so(config_file, caplog):
