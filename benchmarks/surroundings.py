@@ -166,7 +166,7 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=3, help="turns of whole scans")
     parser.add_argument("--reads", action="store_true", help="count the pixels that are read")
     parser.add_argument("--train", action="store_true", help="train on layered images, with 240px")
-    parser.add_argument("--epochs", type=int, default=24, help="of 25 steps, for --train")
+    parser.add_argument("--epochs", type=int, default=40, help="of 25 steps, for --train")
     parser.add_argument("--seed", type=int, default=0, help="for --train")
     arguments = parser.parse_args()
     device, reach = chosen_device(arguments), reach_of(arguments.surroundings)
