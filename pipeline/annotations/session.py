@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pipeline.annotations.stroke_store import LARGEST_WHOLE, StrokeStore
+from pipeline.annotations.stroke_store import StrokeStore, label_name
 from pipeline.annotations.unsaved_strokes import put_back
 from pipeline.annotations.values import known_values, plain_name, with_names
 from pipeline.data.pairs import composed
@@ -178,7 +178,7 @@ class LabelSession:
             if not (is_zarr(there[0]) or there[0].suffix.lower() in (".png", ".tif", ".tiff")):
                 raise UserError(f"{there[0]}: labels of this format can't be painted on; save it as PNG")
             return there[0]
-        return folder / f"{stem}{'.zarr' if shape[0] * shape[1] > LARGEST_WHOLE else '.png'}"
+        return folder / label_name(stem, shape)
 
     def close(self) -> None:
         """Let another window have it."""

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import tifffile
 from PIL import Image
+from scipy.ndimage import find_objects
+from scipy.ndimage import label as connected
 
 from pipeline.annotations.values import Meaning
 from pipeline.errors import FULL_DISK, FileProblem, UserError
@@ -36,6 +38,10 @@ class _Pixels(ABC):
     @abstractmethod
     def write(self, window: Window, values: np.ndarray) -> None:
         """Change values; when this returns, they are on the disk."""
+
+    @abstractmethod
+    def painted(self, meaning: Meaning) -> list[Window]:
+        """As `StrokeStore.painted`."""
 
 
 class _Whole(_Pixels):
@@ -67,6 +73,9 @@ class _Whole(_Pixels):
             self._values[_slices(window)] = before
             raise
 
+    def painted(self, meaning: Meaning) -> list[Window]:
+        return [Window(0, 0, *self._values.shape)] if codes_of(self._values, meaning).any() else []
+
 
 class _Chunked(_Pixels):
     """A Zarr, of which the chunks that were painted are written."""
@@ -93,6 +102,31 @@ class _Chunked(_Pixels):
 
     def write(self, window: Window, values: np.ndarray) -> None:
         self._array[_slices(window)] = values
+
+    def painted(self, meaning: Meaning) -> list[Window]:
+        height, width = self._array.shape
+        chunks = np.zeros((-(-height // _CHUNK), -(-width // _CHUNK)), bool)
+        for row in range(len(chunks)):
+            band = codes_of(self._array[row * _CHUNK : (row + 1) * _CHUNK], meaning) != NOTHING
+            chunks[row] = np.logical_or.reduceat(band.any(axis=0), np.arange(0, width, _CHUNK))
+        found = []
+        for rows, columns in _boxes(chunks):
+            top, left = rows.start * _CHUNK, columns.start * _CHUNK
+            bottom, right = min(rows.stop * _CHUNK, height), min(columns.stop * _CHUNK, width)
+            found.append(Window(top, left, bottom - top, right - left))
+        return found
+
+
+def _boxes(chunks: np.ndarray) -> list[tuple[slice, slice]]:
+    """Boxes, of which no two touch, around the chunks that are true (h, w)."""
+    while True:
+        boxes = find_objects(connected(chunks, np.ones((3, 3), int))[0])
+        filled = chunks.copy()
+        for box in boxes:
+            filled[box] = True
+        if (filled == chunks).all():
+            return boxes
+        chunks = filled
 
 
 def _slices(window: Window) -> tuple[slice, slice]:
@@ -123,6 +157,11 @@ class StrokeStore:
         """Codes (h, w), uint8, of a window."""
         with self._lock:
             return codes_of(self._pixels.read(window), self.meaning)
+
+    def painted(self) -> list[Window]:
+        """Windows that hold all strokes, none of them across two: of a large image, the chunks that were painted on."""
+        with self._lock:
+            return self._pixels.painted(self.meaning)
 
     def difference(self, window: Window, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Label values of codes (h, w), and where they are others than those on the disk, truth values."""
@@ -161,6 +200,11 @@ class StrokeStore:
                     else f"{self.path}: the strokes can't be saved ({why})"
                 ) from error
             return True
+
+
+def label_name(stem: str, shape: tuple[int, int]) -> str:
+    """The name of the label of an image (H, W) that has none yet."""
+    return f"{stem}{'.zarr' if shape[0] * shape[1] > LARGEST_WHOLE else '.png'}"
 
 
 def names_of_codes(meaning: Meaning) -> dict[int, str]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer
-
-from pipeline.errors import UserError
 
 #: between two looks whether a job is done (ms)
 _LOOK = 100
@@ -28,11 +23,13 @@ class Jobs(QObject):
     Args:
         parent: whose end ends it.
         failed: told of errors, in the window's thread.
+        told: of what a job says of its progress, in the window's thread.
     """
 
-    def __init__(self, parent: QObject, failed: Callable[[BaseException], None]) -> None:
+    def __init__(self, parent: QObject, failed: Callable[[BaseException], None], told: Callable[[str], None]) -> None:
         super().__init__(parent)
-        self._failed = failed
+        self._failed, self._told = failed, told
+        self._said = ""
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="label")
         self._running: list[tuple[Future[Any], Callable[[Any], None]]] = []
         self._stopping = threading.Event()
@@ -63,7 +60,14 @@ class Jobs(QObject):
         if self._stopping.is_set():
             raise Stopped
 
+    def say(self, progress: str) -> None:
+        """For jobs: how far it is, which is told in the window."""
+        self._said = progress
+
     def _look(self) -> None:
+        if self._said:
+            self._told(self._said)
+            self._said = ""
         for entry in [one for one in self._running if one[0].done()]:
             self._running.remove(entry)
             future, then = entry
@@ -89,40 +93,3 @@ class Jobs(QObject):
         """End all jobs and the thread."""
         self.stop()
         self._executor.shutdown()
-
-
-def segmented(image: Path, model: Path, folder: Path, check: Callable[[], None]) -> list[str]:
-    """Run `vlsenet segment` on an image, with its report; what it prints, line by line.
-
-    Args:
-        image: its file.
-        model: its file.
-        folder: of the results.
-        check: is called again and again, and may raise to end the run; the same command goes on with it.
-
-    Raises:
-        UserError: it failed.
-    """
-    command = [sys.executable, "-m", "pipeline.cli", "segment", str(image), "--checkpoint", str(model)]
-    with subprocess.Popen(
-        [*command, "--output_dir", str(folder), "--overwrite"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
-    ) as process:  # fmt: skip
-        output = _output(process, check)
-    if process.returncode:
-        lines = [line for line in output[1].splitlines() if line.startswith("error:")]
-        raise UserError((lines or output[1].splitlines() or ["it failed"])[-1].removeprefix("error: "))
-    return output[0].strip().splitlines()
-
-
-def _output(process: subprocess.Popen[str], check: Callable[[], None]) -> tuple[str, str]:
-    while True:
-        try:
-            return process.communicate(timeout=_LOOK / 1000)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
-            check()
-        except BaseException:
-            process.terminate()
-            raise

@@ -21,13 +21,16 @@ from pipeline.label.dock_form import DockForm
 from pipeline.label.jobs import Jobs
 from pipeline.label.levels import ImageLevels
 from pipeline.label.painted_field import PaintedField
-from pipeline.label.window_layers import PREVIEW, STROKES, UNCERTAINTY, add_image
+from pipeline.label.window_layers import MASK, PREVIEW, STROKES, UNCERTAINTY, add_image
 
 logger = logging.getLogger("vlsenet")
 
 #: between two savings of strokes (ms)
 _SAVE = 1000
 BEGIN = "Open a folder of images, a data set, or one scan of any size: the buttons at the top."
+FIRST = (
+    "Does the model know this rock already? Show its mask, and paint where it is wrong. All strokes are saved at once."
+)
 
 
 class OpenDock(DockForm):
@@ -47,7 +50,7 @@ class OpenDock(DockForm):
         self._model: AskedModel | None = None
         self._is_docked = self._is_closed = False
         self._collector = WindowCollector(self)
-        self._jobs = Jobs(self, self.failed)
+        self._jobs = Jobs(self, self.failed, self.told.setText)
         self._resting = RestingView(napari_viewer, self, lambda: self.guarded(self._follow_view))
         self._saver = QTimer(self)
         self._saver.timeout.connect(self.save)
@@ -81,9 +84,31 @@ class OpenDock(DockForm):
         self.phases.show_phases(self.session)
         self.list_images(list(self.session.images))
         self.told.setText("")
-        self.show_image(self.images.currentText())
+        left_out = self._show_first()
         if self.session.vanished:
-            self.tell(f"labelled earlier, and gone now: {', '.join(self.session.vanished)}; their labels are kept")
+            gone = ", ".join(self.session.vanished)
+            left_out.append(f"labelled earlier, and gone now: {gone}; their labels are kept")
+        if left_out:
+            self.tell("\n".join(filter(None, (*left_out, self.told.text()))))
+        elif not self.told.text():
+            self.told.setText(FIRST)
+
+    def _show_first(self) -> list[str]:
+        """Show the first image that can be shown; what is wrong with those before it.
+
+        Raises:
+            UserError: none can be shown.
+        """
+        assert self.session is not None
+        problems: list[str] = []
+        for stem in self.session.images:
+            try:
+                self.show_image(stem)
+            except UserError as problem:
+                problems.append(str(problem))
+            else:
+                return problems
+        raise UserError("\n".join(problems))
 
     def opened(self) -> tuple[LabelSession, AskedModel, PaintedField, ImageLevels]:
         """What is labelled, with everything saved.
@@ -250,7 +275,7 @@ class OpenDock(DockForm):
 
     def _leave(self) -> None:
         """The window stays, without the dock and what it shows of images that are closed now."""
-        for name in (self._stem, STROKES, PREVIEW, UNCERTAINTY):
+        for name in (self._stem, STROKES, PREVIEW, MASK, UNCERTAINTY):
             if name in self.viewer.layers and not self._is_closed:
                 self.viewer.layers.remove(name)
         self.close_all()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QTimer
 
@@ -14,6 +15,8 @@ from pipeline.workflows.label_loop.background_training import BackgroundTraining
 
 #: between two looks at a training (ms)
 _WATCH = 500
+#: of the bar in a training's log: its percent, the time that is left, and the loss
+_BAR = re.compile(r"training:\s*(\d+)%.*<([\d:]+|\?),.*loss=([\d.]+)")
 
 
 class TrainingWatch:
@@ -50,6 +53,7 @@ class TrainingWatch:
         without = f" (without {left_out}, where nothing was painted)" if left_out else ""
         self._form.tell(f"training from {start}{without}; you can go on painting")
         self._form.progress.setRange(0, 0)
+        self._form.training_state.setText("starting ...")
         self._timer.start(_WATCH)
 
     def stop(self) -> None:
@@ -66,15 +70,17 @@ class TrainingWatch:
         training, form = self.training, self._form
         if training is None:
             return
-        if training.epochs:
-            form.progress.setRange(0, training.epochs)
-            form.progress.setValue(training.epoch)
-            form.told.setText(next((one for one in reversed(training.lines) if one.startswith("epoch ")), ""))
+        percent, text = progress_of(training.lines)
+        if percent is not None:
+            form.progress.setRange(0, 100)
+            form.progress.setValue(percent)
+        form.training_state.setText(text)
         if training.is_running:
             return
         self._timer.stop()
         form.progress.setRange(0, 1)
         form.progress.setValue(0)
+        form.training_state.clear()
         if training.problem is not None:
             form.failed(UserError(training.problem))
             return
@@ -86,7 +92,16 @@ class TrainingWatch:
         assert self._session is not None
         if verdict.is_better:
             path = take_over(self._session.root, verdict)
-            self._form.tell(f"{verdict}. It is {path} now")
+            self._form.tell(f"{verdict}. The new model is taken over: {path}")
             self._taken_over()
         else:
             self._form.tell(f"{verdict}. The model before stays; the new one is {verdict.model}")
+
+
+def progress_of(lines: Sequence[str]) -> tuple[int | None, str]:
+    """How far a training is, in percent, and in words, from its log; None before its first step."""
+    bar = next((found for line in reversed(lines) if (found := _BAR.search(line))), None)
+    epoch = next((line for line in reversed(lines) if line.startswith("epoch ")), "")
+    if bar is None:
+        return None, epoch or "starting ..."
+    return int(bar[1]), "\n".join(filter(None, (f"loss {bar[3]}, {bar[2]} left", epoch)))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import UserError
 from pipeline.label.triton_apart import load_triton_apart
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 INSTALL = "vlsenet label needs napari and Qt: pip install 'vlsenet[label]'"
 
@@ -25,6 +29,7 @@ def open_window(path: Path) -> None:
     from pipeline.label.dock import LabelDock
 
     viewer = napari.Viewer(title=f"vlsenet label {path}")
+    _enlarge(viewer)
     try:
         dock = LabelDock(viewer, path)
     except BaseException:
@@ -35,3 +40,13 @@ def open_window(path: Path) -> None:
         napari.run()
     finally:
         dock.close_all()
+
+
+def _enlarge(viewer: Viewer) -> None:
+    """Give the window most of the screen: of napari's own size, the docks leave little to the image."""
+    from qtpy.QtGui import QGuiApplication
+
+    screen = QGuiApplication.primaryScreen().availableGeometry()
+    _, _, width, height = viewer.window.geometry()
+    wanted = max(width, min(1600, screen.width() - 60)), max(height, min(1000, screen.height() - 80))
+    viewer.window.resize(*wanted)

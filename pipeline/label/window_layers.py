@@ -15,7 +15,7 @@ from pipeline.images.rectangles import Part, Window
 from pipeline.label.levels import ImageLevels
 from pipeline.phase_colours import RGB, phase_colours
 
-STROKES, PREVIEW, UNCERTAINTY = "strokes", "preview", "uncertainty"
+STROKES, PREVIEW, MASK, UNCERTAINTY = "strokes", "preview", "the model's mask", "uncertainty"
 #: of the rest of the rock: grey would be lost on grey
 _REST_COLOUR: RGB = (255, 255, 255)
 
@@ -69,14 +69,26 @@ def add_strokes(viewer: Viewer, image: ImageLevels, codes: np.ndarray, field: Wi
     return layer
 
 
-def show_preview(viewer: Viewer, image: ImageLevels, codes: np.ndarray, part: Part, session: LabelSession) -> None:
-    """Show classes (H, W) of a part of the image below the strokes, in place of earlier ones."""
+def show_classes(
+    viewer: Viewer, image: ImageLevels, codes: np.ndarray, part: Part, session: LabelSession, name: str
+) -> None:
+    """Show classes (H, W) of a part of the image below the strokes, in place of earlier ones.
+
+    Args:
+        viewer: whose layer is made, or renamed.
+        image: that is shown.
+        codes: (H, W), as strokes have them.
+        part: of the image.
+        session: the phases.
+        name: of the layer: `PREVIEW` or `MASK`.
+    """
     shown = np.where(codes == REST, 0, codes)  # the image itself is seen in the rest
-    if PREVIEW in viewer.layers:
-        layer = viewer.layers[PREVIEW]
+    layer = next((one for one in viewer.layers if one.name in (PREVIEW, MASK)), None)
+    if layer is not None:
         layer.data, layer.translate, layer.colormap = shown, _corner(image, part), colormap_of(session)
+        layer.name = name
         return
-    layer = viewer.add_labels(shown, name=PREVIEW, colormap=colormap_of(session), opacity=0.4, **_place(image, part))
+    layer = viewer.add_labels(shown, name=name, colormap=colormap_of(session), opacity=0.4, **_place(image, part))
     layer.editable = False
     _below_strokes(viewer, layer)
 

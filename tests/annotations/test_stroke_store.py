@@ -39,7 +39,7 @@ def painted(code: int) -> np.ndarray:
 def test_what_is_painted_is_there_in_the_next_session(
     rock: Path, largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.annotations.session.LARGEST_WHOLE", largest)
+    monkeypatch.setattr(stroke_store, "LARGEST_WHOLE", largest)
     window = Window(50, 60, 20, 30)
     with LabelSession(rock) as session:
         session.add_phase("silt grain")
@@ -56,6 +56,22 @@ def test_what_is_painted_is_there_in_the_next_session(
     assert values.names == ("pore", "silt grain")
     assert (values.codes(read_label(path)) == 2).sum() == (painted(3) > 0).sum()
     assert (values.codes(read_label(path)) == 255).sum() == SHAPE[0] * SHAPE[1] - (painted(3) > 0).sum()
+
+
+def test_the_windows_of_strokes_hold_them_all_and_cut_none(rock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stroke_store, "LARGEST_WHOLE", 100)
+    monkeypatch.setattr(stroke_store, "_CHUNK", 16)
+    codes = np.zeros(SHAPE, np.uint8)
+    codes[14:18, 30:34] = 2  # across four chunks
+    codes[5, 5:40] = 1
+    codes[100:119, 140:149] = 2
+    with LabelSession(rock) as session:
+        store = session.store("a")
+        assert store.painted() == []
+        store.write(Window(0, 0, *SHAPE), codes)
+        windows = store.painted()
+        assert windows == [Window(0, 0, 32, 48), Window(96, 128, 24, 22)]
+        assert sum((store.read(window) > 0).sum() for window in windows) == (codes > 0).sum()
 
 
 def test_values_that_are_there_stay(rock: Path) -> None:

@@ -24,16 +24,22 @@ from qtpy.QtCore import QObject  # noqa: E402
 
 from pipeline.bundle_files import default_model  # noqa: E402
 from pipeline.label.collector import WindowCollector  # noqa: E402
-from pipeline.label.jobs import Jobs, Stopped, segmented  # noqa: E402
+from pipeline.label.handed_over import segmented  # noqa: E402
+from pipeline.label.jobs import Jobs, Stopped  # noqa: E402
 from pipeline.workflows.label_loop.seen_image import SeenImage  # noqa: E402
 from pipeline.workflows.model_file import load_model  # noqa: E402
 
 
 @pytest.fixture
-def jobs(qapp: Any) -> Iterator[Jobs]:
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def jobs(qapp: Any, told: list[str]) -> Iterator[Jobs]:
     failures: list[BaseException] = []
     parent = QObject()  # it goes when nobody knows it, and takes its children along
-    jobs = Jobs(parent, failures.append)
+    jobs = Jobs(parent, failures.append, told.append)
     yield jobs
     jobs.close()
     assert not failures
@@ -60,6 +66,14 @@ def test_stopping_ends_the_job_that_runs_and_those_that_wait(jobs: Jobs, qtbot: 
     qtbot.waitUntil(lambda: given == ["next"], timeout=10_000)
 
 
+def test_a_job_says_how_far_it_is(jobs: Jobs, told: list[str], qtbot: Any) -> None:
+    goes_on = threading.Event()
+    jobs.start(lambda: (jobs.say("half"), goes_on.wait(10)), lambda _: told.append("done"))
+    qtbot.waitUntil(lambda: told == ["half"], timeout=10_000)
+    goes_on.set()
+    qtbot.waitUntil(lambda: told == ["half", "done"], timeout=10_000)
+
+
 def test_an_image_that_nobody_waits_for_is_not_read_to_its_end(tmp_path: Path) -> None:
     zarr.open(tmp_path / "a.zarr", mode="w", shape=(8192, 8192), chunks=(1024, 1024), dtype="u1", fill_value=90)
     model, readings = load_model(str(default_model())), []
@@ -80,7 +94,7 @@ def test_a_segmentation_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
 
     before = time.monotonic()
     with pytest.raises(Stopped):
-        segmented(tmp_path / "a.tif", tmp_path / "model.pt", tmp_path / "out", check)
+        segmented(tmp_path / "a.tif", tmp_path / "model.pt", tmp_path / "out", check, print)
     assert time.monotonic() - before < 20
     assert not [child for child in psutil.Process().children() if "segment" in child.cmdline()]
 

@@ -53,7 +53,14 @@ def test_the_plugin_says_what_to_do_before_a_folder_is_open(rock: Path, qtbot: A
     dock = PluginDock(PublicOnlyProxy(viewer))  # as napari gives it
     qtbot.addWidget(dock)
     assert "Open a folder" in dock.told.text()
-    for button in (dock.preview_button, dock.train_button, dock.next_button, dock.segment_button, dock.add_button):
+    for button in (
+        dock.preview_button,
+        dock.train_button,
+        dock.model_button,
+        dock.next_button,
+        dock.segment_button,
+        dock.add_button,
+    ):
         dock.told.setText("")
         button.click()
         assert "Open a folder" in dock.told.text()

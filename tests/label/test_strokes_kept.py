@@ -67,6 +67,23 @@ def test_an_image_that_vanishes_while_it_is_open(dock: LabelDock, rock: Path, qt
     assert dock.images.currentText() == "a"
 
 
+def test_an_image_that_can_t_be_shown_does_not_keep_the_others_closed(dock: LabelDock, rock: Path) -> None:
+    content = (rock / "images" / "a.tif").read_bytes()
+    (rock / "images" / "a.tif").write_bytes(b"no image any more")
+    dock.open(rock)
+    assert "a.tif" in dock.told.text()
+    assert dock.images.currentText() == "b"
+    paint(dock)
+    dock.save()
+    assert (rock / "labels" / "b.png").exists()
+    (rock / "images" / "b.tif").unlink()
+    with pytest.raises(UserError, match=r"a\.tif"):
+        dock.open(rock)
+    (rock / "images" / "a.tif").write_bytes(content)
+    dock.open(rock)
+    assert dock.images.currentText() == "a"
+
+
 def test_two_windows_on_one_data_set(dock: LabelDock, rock: Path) -> None:
     with pytest.raises(UserError, match="another window is labelling"):
         LabelDock(dock.viewer, rock)

@@ -14,17 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from pipeline.annotations.session import LabelSession
-from pipeline.annotations.stroke_store import NOTHING, REST, StrokeStore, names_of_codes, values_of
+from pipeline.annotations.stroke_store import NOTHING, REST, StrokeStore, label_name, names_of_codes
 from pipeline.bundle_files import DEFAULT, default_model
 from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
-from pipeline.errors import UserError
+from pipeline.errors import INTERRUPTED, UserError
 from pipeline.files import atomic_path
-from pipeline.images.rectangles import Window
 from pipeline.phases import LabelValues
-from pipeline.workflows.label_loop.held_out import NO_AGREEMENT, Agreement, agreement, held_out
+from pipeline.workflows.label_loop.held_out import NO_AGREEMENT, Agreement, PaintedPart, agreement, with_held_out
 from pipeline.workflows.label_loop.seen_image import SeenImage
 from pipeline.workflows.model_file import load_model
 
@@ -73,14 +71,21 @@ class Labelled:
     """An image that was painted on.
 
     Attributes:
+        stem: of its file.
         image: its file.
-        codes: (H, W), its strokes.
-        held: (H, W), which of them are held out.
+        shape: (H, W) of the image (px).
+        parts: with its strokes, and which of these are held out.
     """
 
+    stem: str
     image: Path
-    codes: np.ndarray
-    held: np.ndarray
+    shape: tuple[int, int]
+    parts: list[PaintedPart]
+
+    @property
+    def learned(self) -> set[int]:
+        """Codes of the strokes that are not held out."""
+        return {int(code) for part in self.parts for code in np.unique(part.codes[~part.held])} - {NOTHING}
 
 
 def labelled_images(session: LabelSession) -> list[Labelled]:
@@ -88,9 +93,9 @@ def labelled_images(session: LabelSession) -> list[Labelled]:
     found = []
     for stem in session.labelled:  # to look at the others would take long, and give them labels
         store: StrokeStore = session.store(stem)
-        codes = store.read(Window(0, 0, *store.shape))
-        if codes.any():
-            found.append(Labelled(session.images[stem], codes, held_out(codes, stem)))
+        if painted := {window: store.read(window) for window in store.painted()}:
+            parts = with_held_out(painted, store.shape[1], stem)
+            found.append(Labelled(stem, session.images[stem], store.shape, parts))
     return found
 
 
@@ -101,7 +106,7 @@ def write_training_set(folder: Path, images: Sequence[Labelled], session: LabelS
         UserError: fewer than two classes were painted, the phases among them.
     """
     names = names_of_codes(session.meaning)
-    painted = {int(code) for one in images for code in np.unique(one.codes[~one.held])} - {NOTHING}
+    painted = {code for one in images for code in one.learned}
     if not painted - {REST}:
         raise UserError("no phase was painted: paint some strokes in one, and in the rest of the rock")
     if len(painted) < 2:
@@ -113,17 +118,16 @@ def write_training_set(folder: Path, images: Sequence[Labelled], session: LabelS
     (folder / "labels").mkdir()
     for one in images:
         (folder / "images" / one.image.name).symlink_to(one.image.resolve())
-        codes = np.where(one.held, NOTHING, one.codes)
-        stem = next(stem for stem, path in session.images.items() if path == one.image)
-        with atomic_path(folder / "labels" / f"{stem}.png") as partial:
-            Image.fromarray(values_of(codes, session.meaning)).save(partial, compress_level=1)
+        label = StrokeStore(folder / "labels" / label_name(one.stem, one.shape), one.shape, session.meaning)
+        for part in one.parts:
+            label.write(part.window, np.where(part.held, NOTHING, part.codes))
     write_phases_csv(folder / PHASES_FILE, painted_phases(images, session))
 
 
 def painted_phases(images: Sequence[Labelled], session: LabelSession) -> LabelValues:
     """The values of the phases that were painted: of one without a stroke nothing can be learned."""
     values = session.meaning.values
-    there = {int(code) for one in images for code in np.unique(one.codes[~one.held])}
+    there = {code for one in images for code in one.learned}
     kept = [number for number in range(len(values.phases)) if number + REST + 1 in there]
     return replace(
         values,
@@ -150,7 +154,8 @@ class BackgroundTraining:
 
     def __init__(self, session: LabelSession, settings: Mapping[str, object] | None = None) -> None:
         self.root = session.root
-        number = 1 + len(list((self.root / TRAININGS).glob("run_*"))) if (self.root / TRAININGS).is_dir() else 1
+        earlier = [path.name.removeprefix("run_") for path in (self.root / TRAININGS).glob("run_*")]
+        number = 1 + max((int(name) for name in earlier if name.isdecimal()), default=0)
         self.folder = self.root / TRAININGS / f"run_{number:03d}"
         self._data = self.root / TRAININGS / "strokes"
         self.names = names_of_codes(session.meaning)
@@ -187,9 +192,12 @@ class BackgroundTraining:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it as Ctrl-C would; what it has written stays."""
+        """End it; what it has written stays.
+
+        Not as Ctrl-C would: what a script starts in its background ignores that, and so do its children.
+        """
         if self.is_running:
-            self._process.send_signal(signal.SIGINT)
+            self._process.terminate()
 
     def wait(self, seconds: float) -> int:
         """Wait for its end; returns its exit status."""
@@ -200,7 +208,7 @@ class BackgroundTraining:
     @property
     def problem(self) -> str | None:
         """Why it failed, in a line; None where it did not, or was stopped."""
-        if self.is_running or self._process.returncode in (0, 130, -signal.SIGINT):
+        if self.is_running or self._process.returncode in (0, INTERRUPTED, -signal.SIGTERM):
             return None
         errors = [line for line in self.lines if line.startswith("error:")]
         return (errors or self.lines or ["the training ended"])[-1].removeprefix("error: ")
@@ -224,9 +232,10 @@ class BackgroundTraining:
     def _score(self, path: Path, before_reading: Callable[[], None] | None) -> Agreement:
         model, total = load_model(str(path)), NO_AGREEMENT
         for one in self.images:
-            if one.held.any():
+            held = [part for part in one.parts if part.held.any()]
+            if held:
                 with SeenImage.opened(one.image, model, before_reading=before_reading) as image:
-                    total += agreement(image, one.codes, self.names, one.held)
+                    total = sum((agreement(image, part, self.names) for part in held), total)
         return total
 
 

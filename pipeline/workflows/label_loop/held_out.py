@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
 from scipy.ndimage import label as connected
 
-from pipeline.images.rectangles import Part
+from pipeline.images.rectangles import Part, Window
 from pipeline.label_values import REST_NAMES
 from pipeline.phases import decided
 from pipeline.workflows.label_loop.seen_image import SeenImage
@@ -22,24 +22,54 @@ _EIGHT = np.ones((3, 3), int)
 _SIDE = 512
 
 
-def held_out(codes: np.ndarray, name: str = "") -> np.ndarray:
-    """Which painted pixels (H, W) are held out: whole strokes, some of each class that has a few.
+@dataclass(frozen=True)
+class PaintedPart:
+    """A part of an image, with strokes.
+
+    Attributes:
+        window: where in the image it lies.
+        codes: (h, w), 0 where nothing was painted.
+        held: (h, w), which painted pixels are held out.
+    """
+
+    window: Window
+    codes: np.ndarray
+    held: np.ndarray
+
+
+def with_held_out(painted: Mapping[Window, np.ndarray], width: int, name: str) -> list[PaintedPart]:
+    """Hold strokes of an image out: whole ones, some of each class that has a few.
 
     The lot of a stroke falls by its place, so that it stays when others are added: what the model before has learned
     from would judge in its favour.
 
     Args:
-        codes: (H, W), 0 where nothing was painted.
+        painted: codes (h, w) of windows that no stroke crosses, 0 where nothing was painted.
+        width: of the image (px).
         name: of the image.
     """
-    chosen = np.zeros(codes.shape, bool)
-    for code in np.unique(codes[codes > 0]):
-        strokes, count = connected(codes == code, _EIGHT)
-        if count >= _FEWEST:
-            _, first = np.unique(strokes, return_index=True)
-            lots = [crc32(f"{name} {place}".encode()) for place in first[1:]]  # 0 is what lies between strokes
-            chosen |= np.isin(strokes, np.argsort(lots)[: max(1, round(SHARE * count))] + 1)
-    return chosen
+    parts = [PaintedPart(window, codes, np.zeros(codes.shape, bool)) for window, codes in painted.items()]
+    for code in sorted({int(code) for part in parts for code in np.unique(part.codes)} - {0}):
+        numbered = [connected(part.codes == code, _EIGHT)[0] for part in parts]
+        lots = [
+            (crc32(f"{name} {place}".encode()), number, stroke)
+            for number, (part, strokes) in enumerate(zip(parts, numbered, strict=True))
+            for stroke, place in enumerate(_places(strokes, part.window, width), start=1)
+        ]
+        if len(lots) < _FEWEST:
+            continue
+        chosen = sorted(lots)[: max(1, round(SHARE * len(lots)))]
+        for number, (part, strokes) in enumerate(zip(parts, numbered, strict=True)):
+            part.held[np.isin(strokes, [stroke for _, of, stroke in chosen if of == number])] = True
+    return parts
+
+
+def _places(strokes: np.ndarray, window: Window, width: int) -> list[int]:
+    """The place in the image of the first pixel of each stroke, in order of their numbers (h, w), from 1."""
+    painted = np.flatnonzero(strokes)
+    _, first = np.unique(strokes.ravel()[painted], return_index=True)
+    rows, columns = np.divmod(painted[first], window.width)
+    return ((rows + window.top) * width + columns + window.left).tolist()
 
 
 @dataclass(frozen=True)
@@ -100,33 +130,36 @@ class Agreement:
 NO_AGREEMENT = Agreement(Counter(), Counter())
 
 
-def agreement(image: SeenImage, codes: np.ndarray, names: Mapping[int, str], where: np.ndarray) -> Agreement:
-    """How a model agrees with strokes of an image.
+def agreement(image: SeenImage, part: PaintedPart, names: Mapping[int, str]) -> Agreement:
+    """How a model agrees with the strokes that are held out in a part of an image.
 
     Args:
         image: as the model sees it.
-        codes: (H, W), the strokes.
+        part: with strokes.
         names: of phases and of the rest, by code.
-        where: (H, W), truth values: the pixels that count.
     """
     own = np.array([REST_NAMES[0], *(phase.name for phase in image.model.phases)])
     total = NO_AGREEMENT
-    for part in _parts(where, image):
-        inside = np.s_[part.y : part.y + part.height, part.x : part.x + part.width]
-        found = own[decided(image.probability(part), image.model.thresholds)]
-        painted = np.array([names.get(code, "") for code in range(256)])[codes[inside][where[inside]]]
-        answers = Counter(zip(painted.tolist(), found[where[inside]].tolist(), strict=True))
+    for tile in _tiles(part, image):
+        top, left = tile.y - part.window.top, tile.x - part.window.left
+        inside = np.s_[top : top + tile.height, left : left + tile.width]
+        found = own[decided(image.probability(tile), image.model.thresholds)]
+        held = part.held[inside]
+        painted = np.array([names.get(code, "") for code in range(256)])[part.codes[inside][held]]
+        answers = Counter(zip(painted.tolist(), found[held].tolist(), strict=True))
         total += Agreement(answers, Counter(dict(zip(*np.unique(found, return_counts=True), strict=True))))
     return total
 
 
-def _parts(where: np.ndarray, image: SeenImage) -> list[Part]:
-    """Parts of an image that hold such pixels."""
-    rows = image.volume.rows
+def _tiles(part: PaintedPart, image: SeenImage) -> Sequence[Part]:
+    """What is asked of the model, a tile at a time: the imaged pixels around the strokes that are held out."""
+    rows, window = image.volume.rows, part.window
     found = []
-    for top in range(rows.first, rows.stop, _SIDE):
-        for left in range(0, where.shape[1], _SIDE):
-            height, width = min(_SIDE, rows.stop - top), min(_SIDE, where.shape[1] - left)
-            if where[top : top + height, left : left + width].any():
+    first, stop = max(rows.first, window.top), min(rows.stop, window.top + window.height)
+    for top in range(first, stop, _SIDE):
+        for left in range(window.left, window.left + window.width, _SIDE):
+            height, width = min(_SIDE, stop - top), min(_SIDE, window.left + window.width - left)
+            y, x = top - window.top, left - window.left
+            if part.held[y : y + height, x : x + width].any():
                 found.append(Part(0, top, left, height, width))
     return found

@@ -228,6 +228,7 @@ def all_regions(
     side: int,
     info_bar: str | int = "auto",
     before_reading: Callable[[], None] | None = None,
+    say: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[Region], list[str]]:
     """The regions of all images, and what is wrong with those that can't be read.
 
@@ -237,6 +238,7 @@ def all_regions(
         side: of a region (px).
         info_bar: as for `open_volume`.
         before_reading: as for `open_volume`.
+        say: is told how far it is, again and again.
     """
     images = images_and_labels(path)
     most = max(1, min(_MOST_IN_IMAGE, _MOST // len(images)))
@@ -246,7 +248,9 @@ def all_regions(
         logger.info("image %d of %d: %s", number, len(images), file.name)
         try:
             with SeenImage.opened(file, model, info_bar, before_reading=before_reading) as image:
-                regions += regions_of(image, labelled, side, most)
+                for region in regions_of(image, labelled, side, most):
+                    regions.append(region)
+                    say(f"looking where the model is unsure: image {number} of {len(images)}, {len(regions)} regions")
         except UserError as problem:
             problems.append(str(problem))
             logger.warning("left out: %s", problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from pipeline.workflows.label_loop.background_training import (
     take_over,
     write_training_set,
 )
-from pipeline.workflows.label_loop.held_out import Agreement, held_out
+from pipeline.workflows.label_loop.held_out import Agreement, with_held_out
 
 SHAPE = (300, 320)
 PORE = REST + 1
@@ -53,6 +54,11 @@ def strokes(count: int = 10) -> np.ndarray:
     return codes
 
 
+def held_out(codes: np.ndarray, name: str = "") -> np.ndarray:
+    (part,) = with_held_out({Window(0, 0, *codes.shape): codes}, codes.shape[1], name)
+    return part.held
+
+
 def test_whole_strokes_are_held_out() -> None:
     codes = strokes()
     held = held_out(codes)
@@ -74,6 +80,34 @@ def test_a_stroke_keeps_its_lot_when_others_are_added() -> None:
     assert (held_out(spots, "b") != after).any()
 
 
+def test_the_same_strokes_are_held_out_of_an_image_in_parts() -> None:
+    codes = strokes()
+    codes[:, 205:260] = codes[:, 5:60]  # further strokes, in another window
+    windows = [Window(2, 3, 291, 199), Window(0, 203, 300, 100)]
+    whole = held_out(codes, "a")
+    assert whole.any()
+    for part in with_held_out({window: codes[_slices(window)] for window in windows}, codes.shape[1], "a"):
+        np.testing.assert_array_equal(part.held, whole[_slices(part.window)])
+
+
+def _slices(window: Window) -> tuple[slice, slice]:
+    return slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
+
+
+def test_a_large_label_is_written_as_far_as_it_was_painted(
+    session: LabelSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.annotations.stroke_store.LARGEST_WHOLE", 100)
+    monkeypatch.setattr("pipeline.annotations.stroke_store._CHUNK", 32)
+    session.store("a").write(Window(0, 0, *SHAPE), strokes())
+    (image,) = labelled_images(session)
+    write_training_set(tmp_path / "set", [image], session)
+    (sample,) = index_dataset(tmp_path / "set", divide=False).samples
+    held = held_out(strokes(), "a")
+    assert sample.labelled == ((strokes() > 0) & ~held).sum()
+    assert not read_label(tmp_path / "set" / "labels" / "a.zarr")[held].any()
+
+
 def test_the_training_set_lacks_what_is_held_out(session: LabelSession, tmp_path: Path) -> None:
     codes = strokes()
     for stem in "ab":
@@ -83,9 +117,9 @@ def test_the_training_set_lacks_what_is_held_out(session: LabelSession, tmp_path
     write_training_set(tmp_path / "set", images, session)
     index = index_dataset(tmp_path / "set", divide=False)
     for sample, one in zip(index.samples, images, strict=True):
-        assert sample.labelled == ((codes > 0) & ~one.held).sum()
+        assert sample.labelled == ((codes > 0) & ~one.parts[0].held).sum()
     label = read_label(tmp_path / "set" / "labels" / "a.png")
-    assert not label[images[0].held].any()
+    assert not label[images[0].parts[0].held].any()
 
 
 def test_a_phase_without_strokes_is_left_out(session: LabelSession, tmp_path: Path) -> None:
@@ -173,6 +207,21 @@ def test_where_a_training_starts(session: LabelSession, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_training_stops_where_ctrl_c_is_ignored(session: LabelSession) -> None:
+    """As in what a script has started in its background."""
+    session.store("a").write(Window(0, 0, *SHAPE), strokes())
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        training = BackgroundTraining(session)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    training.stop()
+    training.wait(60)
+    assert training.problem is None
+    with pytest.raises(UserError, match="no model yet"):
+        training.verdict()
+
+
 def test_a_training_of_one_epoch(session: LabelSession) -> None:
     """It takes a process that loads PyTorch and trains."""
     for stem in "abc":
