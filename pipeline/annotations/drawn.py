@@ -107,6 +107,11 @@ class Pixels:
 Drawing = Area | Line | Pixels
 
 
+def separate_points(name: str, points: np.ndarray) -> list[Drawing]:
+    """Points (N, 2) that no line joins, x and y (px)."""
+    return [Line(name, point[None]) for point in points]
+
+
 @dataclass(frozen=True)
 class Annotation:
     """What a file says of one image.

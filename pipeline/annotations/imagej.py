@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.annotations.drawn import UNNAMED, Annotation, Area, Drawing, Line
+from pipeline.annotations.drawn import UNNAMED, Annotation, Area, Drawing, Line, separate_points
 
 if TYPE_CHECKING:
     from roifile import ImagejRoi
@@ -37,7 +37,8 @@ def read_rois(path: Path) -> list[Annotation]:
     from roifile import roiread
 
     found = roiread(path)
-    return [Annotation(path, drawings=[_drawing(one) for one in (found if isinstance(found, list) else [found])])]
+    rois = found if isinstance(found, list) else [found]
+    return [Annotation(path, drawings=[drawing for roi in rois for drawing in _drawings(roi)])]
 
 
 def class_of(name: str) -> str:
@@ -45,7 +46,7 @@ def class_of(name: str) -> str:
     return UNNAMED if _PLACE.fullmatch(name) else _NUMBER.sub("", name.strip())
 
 
-def _drawing(roi: ImagejRoi) -> Drawing:
+def _drawings(roi: ImagejRoi) -> list[Drawing]:
     from roifile import ROI_TYPE
 
     name = class_of(roi.name or UNNAMED)
@@ -53,8 +54,10 @@ def _drawing(roi: ImagejRoi) -> Drawing:
         raise ValueError(f"the ROI {roi.name} belongs to slice {max(roi.position, roi.z_position)}: images of a data "
                          "set are single slices")  # fmt: skip
     rings = [np.asarray(one, float) for one in roi.coordinates(multi=True)]
-    if roi.roitype in (ROI_TYPE.LINE, ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE, ROI_TYPE.POINT, ROI_TYPE.ANGLE):
-        return Line(name, np.concatenate(rings), roi.stroke_width or None)
+    if roi.roitype in (ROI_TYPE.LINE, ROI_TYPE.FREELINE, ROI_TYPE.POLYLINE, ROI_TYPE.ANGLE):
+        return [Line(name, np.concatenate(rings), roi.stroke_width or None)]
+    if roi.roitype == ROI_TYPE.POINT:  # of the multi-point tool, many
+        return separate_points(name, np.concatenate(rings))
     if not rings or not len(rings[0]):
         raise ValueError(f"the ROI {roi.name} has no outline")
-    return Area(name, rings)
+    return [Area(name, rings)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pipeline.annotations.drawn import Annotation, Area, Drawing, Line, Pixels
+from pipeline.annotations.drawn import Annotation, Area, Drawing, Line, Pixels, separate_points
 
 _CIRCLE = 64  # corners
 
@@ -32,14 +32,18 @@ def read_labelme(path: Path, content: dict[str, Any]) -> list[Annotation]:
             path,
             Path(str(content["imagePath"]).replace("\\", "/")).name if content.get("imagePath") else None,
             (int(shape[0]), int(shape[1])) if shape[0] and shape[1] else None,
-            [_drawing(one) for one in content["shapes"]],
+            [drawing for one in content["shapes"] for drawing in _drawings(one)],
         )
     ]
 
 
-def _drawing(shape: dict[str, Any]) -> Drawing:
+def _drawings(shape: dict[str, Any]) -> list[Drawing]:
     name, kind = str(shape["label"]), shape.get("shape_type") or "polygon"
     points = np.array(shape["points"], float).reshape(-1, 2)
+    return separate_points(name, points) if kind == "points" else [_drawing(shape, name, kind, points)]
+
+
+def _drawing(shape: dict[str, Any], name: str, kind: str, points: np.ndarray) -> Drawing:
     if kind == "polygon":
         return Area(name, [points])
     if kind == "rectangle":
@@ -49,7 +53,7 @@ def _drawing(shape: dict[str, Any]) -> Drawing:
         angles = np.linspace(0, 2 * np.pi, _CIRCLE, endpoint=False)
         radius = float(np.hypot(*(points[1] - points[0])))
         return Area(name, [points[0] + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)])
-    if kind in ("line", "linestrip", "point", "points"):
+    if kind in ("line", "linestrip", "point"):
         return Line(name, points)
     if kind == "mask":
         mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(shape["mask"])))) != 0

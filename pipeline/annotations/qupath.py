@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.annotations.drawn import UNNAMED, Annotation, Area, Drawing, Line
+from pipeline.annotations.drawn import UNNAMED, Annotation, Area, Drawing, Line, separate_points
 
 
 def features_of(content: Any) -> list[Any] | None:
@@ -19,6 +21,29 @@ def features_of(content: Any) -> list[Any] | None:
         return [content] if content.get("type") == "Feature" else None
     is_list = isinstance(content, list) and content and all(isinstance(one, dict) for one in content)
     return content if is_list and all(one.get("type") == "Feature" for one in content) else None
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a zip file is GeoJSON that QuPath compressed."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [name.endswith(".geojson") for name in archive.namelist()] == [True]
+    except (zipfile.BadZipFile, OSError):
+        return False
+
+
+def read_compressed(path: Path) -> list[Annotation]:
+    """The annotations of GeoJSON that QuPath compressed (Export objects as GeoJSON, Compress data).
+
+    Raises:
+        Exception: it is damaged, or holds something else.
+    """
+    with zipfile.ZipFile(path) as archive:
+        content = json.loads(archive.read(archive.namelist()[0]))
+    features = features_of(content)
+    if features is None:
+        raise ValueError("it holds JSON, and no features")
+    return read_qupath(path, features)
 
 
 def read_qupath(path: Path, features: list[Any]) -> list[Annotation]:
@@ -51,8 +76,7 @@ def _drawings(geometry: dict[str, Any], name: str) -> Iterator[Drawing]:
         for line in [coordinates] if kind == "LineString" else coordinates:
             yield Line(name, _points(line))
     elif kind in ("Point", "MultiPoint"):
-        for point in [coordinates] if kind == "Point" else coordinates:
-            yield Line(name, _points([point]))
+        yield from separate_points(name, _points([coordinates] if kind == "Point" else coordinates))
     else:
         raise ValueError(f"geometries of type {kind} are not known")
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.annotations.coco import is_coco, read_coco
 from pipeline.annotations.coloured_masks import RGB, read_coloured
 from pipeline.annotations.drawn import Annotation
@@ -16,9 +18,9 @@ from pipeline.annotations.imagej import is_roi_set, read_rois
 from pipeline.annotations.labelme import is_labelme, read_labelme
 from pipeline.annotations.labkit import is_labkit, names_beside, read_labkit
 from pipeline.annotations.own_results import read_own_result, request_beside
-from pipeline.annotations.qupath import features_of, read_qupath
+from pipeline.annotations.qupath import features_of, is_compressed, read_compressed, read_qupath
 from pipeline.errors import FileProblem, UserError, on_one_line
-from pipeline.images import is_image, read_label
+from pipeline.images import is_image, open_only_image
 from pipeline.images.formats import is_zarr
 
 #: of files that hold annotations and no image
@@ -58,6 +60,8 @@ def read_annotations(path: Path, colours: Mapping[RGB, str] | None = None) -> li
             return _of_json(path)
         if suffix == ".roi" or (suffix == ".zip" and is_roi_set(path)):
             return read_rois(path)
+        if suffix == ".zip" and is_compressed(path):
+            return read_compressed(path)
         if path.is_file() and suffix in ILASTIK:
             return read_ilastik(path)
     except UserError:
@@ -79,7 +83,21 @@ def read_annotations(path: Path, colours: Mapping[RGB, str] | None = None) -> li
         raise FileProblem(
             Path(f"{path}.labels"), f"it can't be read ({on_one_line(error)})", "export it again"
         ) from error
-    return [Annotation(path, values=read_label(path), names=names)]
+    return [Annotation(path, values=_values(path), names=names)]
+
+
+def _values(path: Path) -> np.ndarray:
+    """The values (H, W) of a label image.
+
+    Raises:
+        FileProblem: it is in colour, or is no label image.
+    """
+    with open_only_image(path, stored=True) as source:
+        pixels = source.read_all()
+        if pixels.ndim == 3 and pixels.shape[-1] > 2 and (pixels[..., :1] != pixels[..., :3]).any():
+            remedy = "say what its colours mean, as in --colours 'pore=#ff0000, rest=#000000'"
+            raise FileProblem(path, "it is in colour, and nothing says what the colours mean", remedy)
+        return source.read_classes()
 
 
 def _of_json(path: Path) -> list[Annotation]:

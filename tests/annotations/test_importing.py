@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -110,6 +111,10 @@ def test_qupath(rock: Path, tmp_path: Path) -> None:
     found = labels(rock)
     np.testing.assert_array_equal(found["pore"], square())
     np.testing.assert_array_equal(found["clay"], triangle())
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as compressed:  # as QuPath offers
+        compressed.write(path, "a.geojson")
+    imported(rock, tmp_path / "a.zip", "--unnamed", "rest", "--line_width", "3", "--overwrite")
+    np.testing.assert_array_equal(labels(rock)["pore"], found["pore"])
     rows, columns = np.nonzero(found["rest"])
     assert set(rows) == {69, 70, 71}
     assert (columns.min(), columns.max()) in ((4, 51), (5, 50))
@@ -164,6 +169,30 @@ def test_imagej(rock: Path, tmp_path: Path) -> None:
     assert found["rest"][:, 30].sum() == 5
 
 
+@pytest.mark.parametrize("program", ["fiji", "labelme", "qupath"])
+def test_points_are_not_joined(rock: Path, tmp_path: Path, program: str) -> None:
+    points = [[20.5, 70.5], [60.5, 70.5]]
+    if program == "fiji":  # the multi-point tool
+        roifile = pytest.importorskip("roifile", reason="needs roifile")
+        roi = roifile.ImagejRoi.frompoints(np.array(points, np.float32))
+        roi.roitype, roi.name = roifile.ROI_TYPE.POINT, "pore"
+        path = tmp_path / "a.roi"
+        roi.tofile(path)
+    elif program == "labelme":
+        path = tmp_path / "a.json"
+        path.write_text(json.dumps({"shapes": [{"label": "pore", "points": points, "shape_type": "points"}]}))
+    else:
+        path = tmp_path / "a.geojson"
+        geometry = {"type": "MultiPoint", "coordinates": points}
+        feature = {"type": "Feature", "geometry": geometry, "properties": {"classification": {"name": "pore"}}}
+        path.write_text(json.dumps(feature))
+    imported(rock, path, "--line_width", "5", "--background", "rest")
+    pore = labels(rock)["pore"]
+    assert pore[70, 20]
+    assert pore[70, 60]
+    assert not pore[:, 30:50].any()
+
+
 def test_the_class_of_a_roi() -> None:
     names = ("pore 12", "silt grain-3", "0012-0340", "", "pore_v2")
     assert [class_of(name) for name in names] == ["pore", "silt grain", "", "", "pore_v"]
@@ -213,6 +242,8 @@ def test_masks_in_colour(rock: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "1 colours that --colours does not name: #0080ff (450 pixels)" in capsys.readouterr().err.replace(
         str(triangle().sum()), "450"
     )
+    assert main(["import-labels", str(rock), str(tmp_path / "a.png")]) == MISTAKE
+    assert "say what its colours mean, as in --colours" in capsys.readouterr().err
     imported(rock, tmp_path / "a.png", "--colours", "pore=#ff0000, clay=#0080ff, rest=#000000")
     np.testing.assert_array_equal(labels(rock)["clay"], triangle())
     np.testing.assert_array_equal(labels(rock)["rest"], ~(square() | triangle()))
