@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.engine import export_nifti, export_tiff, request_hash, write_label_tiff
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
+from pipeline.files import atomic_path, sha256_of
 from pipeline.measure.outline_files import write_geojson, write_rois
 from pipeline.measure.pores_2d import StoredSegmentation
 from pipeline.measure.pores_2d.numbered import NumberedSlices, painted
@@ -51,17 +52,20 @@ def convert(
         The files that were written.
 
     Raises:
-        UserError: there is no finished segmentation, or the disk is full or refuses.
+        UserError: there is no finished segmentation, a mask would be replaced that was corrected, or the disk is full
+            or refuses.
     """
     scan = reopened(Path(result))
     folder = scan.folder if output_dir is None else Path(output_dir)
     written = []
     names = FORMATS_OF_PHASES if scan.store.labelled else FORMATS
     if "tiff" in formats:
-        export_tiff(scan.store, folder / names["tiff"], **scan.sizes, identity=request_hash(scan.request))
+        with _unless_corrected(folder / names["tiff"]) as path:
+            export_tiff(scan.store, path, **scan.sizes, identity=request_hash(scan.request))
         written.append(folder / names["tiff"])
     if "nifti" in formats:
-        export_nifti(scan.store, folder / names["nifti"], **scan.sizes)
+        with _unless_corrected(folder / names["nifti"]) as path:
+            export_nifti(scan.store, path, **scan.sizes)
         written.append(folder / names["nifti"])
     for phase in scan.phases:
         if "csv" in formats:
@@ -73,6 +77,22 @@ def convert(
             continue
         written += _objects(scan, phase, folder, formats, most_outlines, tolerance_px)
     return written
+
+
+@contextmanager
+def _unless_corrected(path: Path) -> Iterator[Path]:
+    """Lend a path for a mask; it becomes `path`, unless another one is there.
+
+    Raises:
+        UserError: the mask there has other bytes than are written now: somebody has corrected it.
+    """
+    with atomic_path(path) as partial:
+        yield partial
+        if path.exists() and sha256_of(path) != sha256_of(partial):
+            raise UserError(
+                f"{path} is not as it was written, and may have been corrected: it is not replaced; give "
+                "--output_dir, or move it away (vlsenet import-labels takes corrections into a data set)"
+            )
 
 
 def _note(scan: ReopenedScan, phase: SegmentedPhase) -> str | None:
@@ -134,7 +154,8 @@ def _areas(scan: ReopenedScan, phase: SegmentedPhase) -> np.ndarray:
         listed = read_table(table)["area_px"].to_numpy(np.int64)
         if not np.array_equal(listed, together):
             raise UserError(
-                f"{table} is not of this segmentation; run vlsenet segment again, which writes the results anew"
+                f"{table} lists other objects than the segmentation holds. Was that corrected? vlsenet import-labels "
+                "takes corrections into a data set; vlsenet segment --overwrite writes both anew, without them"
             )
     return together
 

@@ -128,6 +128,18 @@ def test_the_mask_is_what_a_segmentation_writes(result: Path, tmp_path: Path) ->
     np.testing.assert_array_equal(np.asarray(nib.load(tmp_path / "mask.nii.gz").dataobj)[..., 0].T, mask)
 
 
+def test_a_corrected_mask_is_not_replaced(result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):  # as it was written, it may be written again
+        converted(result, tmp_path, "--formats", "tiff,nifti")
+    path = tmp_path / "mask.ome.tif"
+    corrected = tifffile.imread(path)
+    corrected[:9, :9] = 1
+    tifffile.imwrite(path, corrected)
+    assert main(["convert", str(result), "--formats", "tiff", "--output_dir", str(tmp_path)]) == MISTAKE
+    assert f"{path} is not as it was written, and may have been corrected" in capsys.readouterr().err
+    np.testing.assert_array_equal(tifffile.imread(path), corrected)
+
+
 def test_the_figures_data(result: Path, tmp_path: Path) -> None:
     converted(result, tmp_path, "--formats", "csv")
     tables = {file.stem: pd.read_csv(file) for file in (tmp_path / "figures").glob("*.csv")}
