@@ -48,7 +48,7 @@ class OpenDock(DockForm):
         self._image: ImageLevels | None = None
         self._stem = ""
         self._model: AskedModel | None = None
-        self._is_docked = self._is_closed = False
+        self._is_docked = self._is_closed = self._is_refused = False
         self._collector = WindowCollector(self)
         self._jobs = Jobs(self, self.failed, self.told.setText)
         self._resting = RestingView(napari_viewer, self, lambda: self.guarded(self._follow_view))
@@ -173,8 +173,12 @@ class OpenDock(DockForm):
             changed = self.field is not None and self.field.save()
             self._show_again_what_was_removed()
         except UserError as error:
+            self._is_refused = True
             self.failed(error)
             return
+        if changed and self._is_refused:
+            self._is_refused = False
+            self.tell("all strokes are saved now")
         if changed:
             self.strokes_changed()
 

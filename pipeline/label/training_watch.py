@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import QTimer
 
 from pipeline.annotations.session import LabelSession
+from pipeline.bundle_files import default_model
 from pipeline.errors import UserError
 from pipeline.label.dock_form import DockForm
 from pipeline.label.jobs import Jobs
@@ -48,7 +49,9 @@ class TrainingWatch:
             raise UserError("a training is running; stop it first")
         self._session = session
         self.training = BackgroundTraining(session, self._form.training_settings())
-        start = "the model before" if self.training.start else "scratch, as no model knows these phases"
+        start = str(self.training.start or "scratch, as no model knows these phases")
+        if self.training.start == default_model():
+            start = "the default model"
         left_out = ", ".join(self.training.left_out)
         without = f" (without {left_out}, where nothing was painted)" if left_out else ""
         self._form.tell(f"training from {start}{without}; you can go on painting")

@@ -46,7 +46,9 @@ def _enlarge(viewer: Viewer) -> None:
     """Give the window most of the screen: of napari's own size, the docks leave little to the image."""
     from qtpy.QtGui import QGuiApplication
 
-    screen = QGuiApplication.primaryScreen().availableGeometry()
+    screen = QGuiApplication.primaryScreen()
+    if screen is None:
+        return
+    there = screen.availableGeometry()
     _, _, width, height = viewer.window.geometry()
-    wanted = max(width, min(1600, screen.width() - 60)), max(height, min(1000, screen.height() - 80))
-    viewer.window.resize(*wanted)
+    viewer.window.resize(max(width, min(1600, there.width() - 60)), max(height, min(1000, there.height() - 80)))

@@ -127,6 +127,8 @@ def test_nothing_is_lost_on_a_full_disk(dock: LabelDock, monkeypatch: pytest.Mon
         with pytest.raises(UserError, match="no space left"):
             dock.open(dock.session.root)
         assert (dock.viewer.layers[STROKES].data > 0).sum() == painted
+    dock.save()
+    assert dock.told.text() == "all strokes are saved now"
     dock.images.setCurrentText("b")
     assert dock.images.currentText() == "b"
     dock.images.setCurrentText("a")
