@@ -15,6 +15,16 @@ INTERRUPTED = 130
 
 #: error numbers of a write for which there is no space, or none left to this user
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+#: error numbers of a path that the file system refuses: access rights, a link that leads nowhere, a file for a folder
+_REFUSED = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ELOOP,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
 #: letters of an error's first line
 _LONGEST = 200
 
@@ -85,7 +95,8 @@ def mistake_behind(error: BaseException) -> UserError | None:
         error: as it was caught.
 
     Returns:
-        None if it is not the user's mistake. A full disk counts as one: only the user can make space.
+        None if it is not the user's mistake. A full disk counts as one, and a path that the file system refuses: only
+        the user can make space, or change access rights.
     """
     causes = list(_causes(error))
     for cause in causes:
@@ -100,6 +111,11 @@ def mistake_behind(error: BaseException) -> UserError | None:
             return UserError(
                 f"no space left on the disk{file}: free some space and run the same command again "
                 "(a training with --resume)"
+            )
+        if isinstance(cause, OSError) and cause.errno in _REFUSED and cause.filename:
+            return UserError(
+                f"{cause.filename}: can't be read or written ({cause.strerror}); check its access rights and those of "
+                "the folders that it is in, or give another path"
             )
     return None
 

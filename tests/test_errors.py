@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
@@ -53,8 +54,22 @@ def test_a_full_disk_is_one_line(error: Exception) -> None:
     assert ("a.csv" in told) == (getattr(error, "filename", None) == "a.csv")
 
 
+def test_a_path_that_the_file_system_refuses_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    for path in (tmp_path / "file" / "below", tmp_path / "a" / "below", tmp_path / "a", tmp_path / "file"):
+        with pytest.raises(OSError) as refused:  # noqa: PT011
+            path.mkdir()
+        told = str(mistake_behind(wrapped(refused.value)))
+        assert told.startswith(f"{path}: can't be read or written (")
+        assert len(told.splitlines()) == 1
+
+
 def test_other_errors_of_files_are_not_hidden() -> None:
     assert mistake_behind(OSError(errno.EIO, "Input/output error")) is None
+    assert mistake_behind(PermissionError(errno.EPERM, "Operation not permitted")) is None  # of no path
+    assert mistake_behind(FileNotFoundError(errno.ENOENT, "No such file or directory", "a.csv")) is None
 
 
 def test_the_first_line_of_an_error() -> None:

@@ -38,11 +38,13 @@ class LoadedModel:
         Raises:
             UserError: an image can't be segmented.
         """
+        count, *size = np.shape(images)
         results = self.model.predict_batch(images, pixel_size_nm=(params or {}).get("pixel_size_nm"))
         probabilities = [[one.probability for one in result.phases.values()] for result in results]
         return {
-            "probability": np.asarray(probabilities, np.float32),
-            "mask": np.stack([result.mask for result in results]).astype(np.uint8),
+            # the shapes are those of no images, too
+            "probability": np.asarray(probabilities, np.float32).reshape(count, len(self.model.phases), *size),
+            "mask": np.asarray([result.mask for result in results], np.uint8).reshape(count, *size),
         }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.cli.console import own_messages
 from pipeline.cli.parser import Command
 from pipeline.errors import MISTAKE, SUCCESS, UserError
+from pipeline.options import options_of
 
 _STORE = "mlflow.db"
 
@@ -20,6 +21,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         UserError: a store, experiment, run, baseline or score does not exist, or the runs can't be compared.
     """
+    options_of("compare")["output_dir"].check(options.output_dir)
     named = [stores_and_runs(store) for store in options.store]
     addresses = [address for found, _ in named for address in found]
     with own_messages():

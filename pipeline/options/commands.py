@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.options.domain_kinds import InfoBar, OneOrMore, Phases
+from pipeline.options.domain_kinds import InfoBar, OneOrMore, OutputFolder, Phases
 from pipeline.options.kinds import Choice, Flag, Names, Number, Numbers, PathText, Text, Whole
 from pipeline.options.option import Option
 
@@ -23,7 +23,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("dry_run", Flag(), ("prompts",), "print the sentences and write nothing", False),
     Option("overwrite", Flag(), ("prompts",), "also replace existing texts", False),
     # ---- compare
-    Option("output_dir", Text(), ("compare",), "folder of report.html and the tables", required=True, metavar="DIR"),
+    Option("output_dir", OutputFolder(), ("compare",), "folder of report.html and the tables", required=True),
     Option("experiment", Text(), ("compare",), "MLflow experiment, where a store holds several",
         otherwise="the one with evaluated runs", metavar="NAME"),
     Option("runs", Names(), ("compare",), "only these runs; a parent run's id stands for its children", [],
@@ -32,7 +32,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("baseline", Text(), ("compare",), "what the others are compared with", otherwise="unet", metavar="VARIANT"),
     Option("metric", Text(), ("compare",), "score of the verdicts at the top", "dice", metavar="SCORE"),
     # ---- experiment
-    Option("output_dir", Text(), ("experiment",), "folder of all results", required=True, metavar="DIR"),
+    Option("output_dir", OutputFolder(), ("experiment",), "folder of all results", required=True),
     Option("only", Names(), ("experiment",), "run these variants only", [], otherwise="all"),
     Option("seeds", Names(), ("experiment",), "random seeds", [], otherwise="the plan's", metavar="K,..."),
     Option("folds", Text(), ("experiment",), "split, 5, leave_one_source_out, {leave_out: [11]}",
@@ -45,7 +45,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("experiment_name", Text(), ("experiment",), "MLflow experiment", otherwise="the name of output_dir",
         metavar="NAME"),
     # ---- rerun
-    Option("output_dir", Text(), ("rerun",), "a new folder", required=True, metavar="DIR"),
+    Option("output_dir", OutputFolder(), ("rerun",), "a new folder", required=True),
     Option("dataset_dir", OneOrMore("a folder with images/ and labels/", Path.is_dir), ("rerun",),
         "where the data are now; of several data sets, each of them in the order of the training",
         otherwise="where they were", metavar="DIR"),
@@ -61,7 +61,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("formats", Names(("tiff", "nifti", "instances", "geojson", "roi", "csv"), least=1), ("convert",),
         "what to write: the mask as OME-TIFF or NIfTI, numbered objects, outlines for QuPath or Fiji, figures' data",
         required=True, metavar="tiff,nifti,instances,geojson,roi,csv"),
-    Option("output_dir", Text(), ("convert",), "folder of the files", otherwise="that of the results", metavar="DIR"),
+    Option("output_dir", OutputFolder(), ("convert",), "folder of the files", otherwise="that of the results"),
     Option("most_outlines", Whole(1), ("convert",), "outlined objects of each phase, the largest first", 20000),
     Option("tolerance", Number(ends="[)"), ("convert",), "how far an outline may leave the true one", 0.5,
         unit="pixels", metavar="PX"),
@@ -85,13 +85,13 @@ OF_COMMANDS: tuple[Option, ...] = (
     # ---- suggest
     Option("checkpoint", PathText(), ("suggest",), "the model that is asked, best.pt of a training",
         otherwise="as for vlsenet segment: in the end the default model"),
-    Option("output_dir", Text(), ("suggest",), "folder of the tables and pictures",
+    Option("output_dir", OutputFolder(), ("suggest",), "folder of the tables and pictures",
         otherwise="NAME_suggestions in the current folder", metavar="DIR"),
     Option("count", Whole(1), ("suggest",), "regions at most", 20),
     Option("side", Whole(64), ("suggest",), "of a region, up to 512", 256, unit="pixels", metavar="PX"),
     Option("info_bar", InfoBar(), ("suggest",), "the microscope's strip of text, as for vlsenet segment", "auto"),
     # ---- bundle
-    Option("output_dir", Text(), ("bundle",), "folder of the zip file", required=True, metavar="DIR"),
+    Option("output_dir", OutputFolder(), ("bundle",), "folder of the zip file", required=True),
     Option("checkpoint", PathText("a model", "best.pt"), ("bundle",), "model: best.pt of a training",
         otherwise="as for vlsenet segment", metavar="FILE"),
     Option("name", Text(), ("bundle",), "of the bundle: letters, digits, _ and -", "vlsenet_model"),
@@ -109,7 +109,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("scale_bar_png", PathText(), ("info",), "write a picture of the scale bar as it was read", metavar="FILE"),
     Option("json", Flag(), ("info",), "print as JSON", False),
     # ---- synthetic
-    Option("output_dir", Text(), ("synthetic",), "folder to write, empty or absent", required=True, metavar="DIR"),
+    Option("output_dir", OutputFolder(), ("synthetic",), "folder to write, empty or absent", required=True),
     Option("count", Whole(1), ("synthetic",), "number of images", 40),
     Option("size", Numbers(), ("synthetic",), "height and width", (256, 256), unit="pixels", metavar="H,W"),
     Option("seed", Whole(), ("synthetic",), "same seed, same images", 0, metavar="K"),

@@ -113,7 +113,9 @@ class OutputFolder(Kind):
 
     def problem(self, value: Any) -> str | None:
         path = Path(str(value)).absolute()
-        there = next(parent for parent in (path, *path.parents) if parent.exists())
+        there = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
+        if not there.exists():
+            return f"{there} is a link that leads nowhere; remove it, or give another folder for the results"
         if not there.is_dir():
             return f"{there} is a file; give {self.what}"
         if not os.access(there, os.W_OK | os.X_OK):

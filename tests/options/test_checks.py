@@ -7,7 +7,7 @@ import yaml
 
 from pipeline.bundle_files import config_folder
 from pipeline.errors import UserError
-from pipeline.options import check_options, move_to_entries
+from pipeline.options import BUNDLE, check_options, move_to_entries, options_of
 
 CONFIGS = config_folder()
 
@@ -98,6 +98,27 @@ def test_the_output_folder_may_not_be_a_file(train, tmp_path):
     (tmp_path / "taken").write_text("x")
     with pytest.raises(UserError, match="is a file"):
         check_options("train", {**train, "output_dir": str(tmp_path / "taken" / "run")})
+
+
+@pytest.mark.parametrize("below", ["", "run"])
+def test_the_output_folder_may_not_be_a_link_that_leads_nowhere(train, tmp_path, below):
+    (tmp_path / "lost").symlink_to(tmp_path / "away" / "runs")
+    (tmp_path / "round").symlink_to("about")
+    (tmp_path / "about").symlink_to("round")
+    for link in ("lost", "round"):
+        with pytest.raises(UserError, match=f"{link} is a link that leads nowhere; .* another folder"):
+            check_options("train", {**train, "output_dir": str(tmp_path / link / below)})
+    (tmp_path / "away" / "runs").mkdir(parents=True)
+    check_options("train", {**train, "output_dir": str(tmp_path / "lost" / below)})
+
+
+@pytest.mark.parametrize(
+    "command", ["compare", "experiment", "rerun", "convert", "suggest", "bundle", "synthetic", *BUNDLE]
+)
+def test_every_output_folder_is_checked(command, tmp_path):
+    (tmp_path / "taken").write_text("x")
+    with pytest.raises(UserError, match="is a file"):
+        options_of(command)["output_dir"].check(str(tmp_path / "taken" / "below"))
 
 
 def test_the_output_folder_must_be_open_to_the_user(train, tmp_path, monkeypatch):
