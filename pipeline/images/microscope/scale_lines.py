@@ -49,7 +49,8 @@ def scale_lines(ink: Ink) -> list[ScaleLine]:
         Those of `SHORTEST` px and more, the frames of boxes and tables left out.
     """
     longest = _LONGEST_SHARE * ink.grey.shape[1]
-    found = [*_whole_lines(ink, longest), *_broken_lines(ink, longest), *_dotted_lines(ink)]
+    strokes = _strokes(ink, longest)
+    found = [*_whole_lines(ink, strokes), *_broken_lines(ink, strokes, longest), *_dotted_lines(ink)]
     rows = len(ink.grey)
     return [
         line
@@ -123,16 +124,19 @@ def _hollow(ink: Ink, number: int, box: Box, mask: np.ndarray, full: np.ndarray)
     return _Stroke(number, box, upper, np.zeros(box.width, bool), hollow=True)
 
 
-def _strokes(ink: Ink, shortest: int, longest: float) -> list[_Stroke]:
+def _strokes(ink: Ink, longest: float) -> list[_Stroke]:
+    """The lines of an image from half of a broken bar to the longest bar."""
     top, left, bottom, right = ink.boxes.T
     width, height = right - left, bottom - top
-    numbers = np.flatnonzero((width >= shortest) & (width <= longest) & (height <= width)) + 1
+    numbers = np.flatnonzero((width >= _SHORTEST_HALF) & (width <= longest) & (height <= width)) + 1
     strokes = (_stroke(ink, int(number)) for number in numbers)
     return [stroke for stroke in strokes if stroke is not None]
 
 
-def _whole_lines(ink: Ink, longest: float) -> Iterator[ScaleLine]:
-    for stroke in _strokes(ink, SHORTEST - 2, longest):
+def _whole_lines(ink: Ink, strokes: list[_Stroke]) -> Iterator[ScaleLine]:
+    for stroke in strokes:
+        if stroke.box.width < SHORTEST - 2:
+            continue
         ends = stroke.end(right=False), stroke.end(right=True)
         if stroke.ticks.any() and None in ends:
             continue
@@ -142,9 +146,9 @@ def _whole_lines(ink: Ink, longest: float) -> Iterator[ScaleLine]:
         yield ScaleLine(stroke.box, pixels, None, (stroke.number,))
 
 
-def _broken_lines(ink: Ink, longest: float) -> Iterator[ScaleLine]:
+def _broken_lines(ink: Ink, strokes: list[_Stroke], longest: float) -> Iterator[ScaleLine]:
     """Two lines of one length at one height, whose ticks, if any, are at their outer ends."""
-    halves = [stroke for stroke in _strokes(ink, _SHORTEST_HALF, longest / 2) if not stroke.hollow]
+    halves = [stroke for stroke in strokes if stroke.box.width <= longest / 2 and not stroke.hollow]
     for left in halves:
         for right in halves:
             gap = right.box.left - left.box.right
@@ -234,6 +238,8 @@ def _dotted_lines(ink: Ink) -> Iterator[ScaleLine]:
         rows.setdefault(place, []).append(index)
     taken: set[int] = set()
     for (middle, height), members in sorted(rows.items(), key=lambda row: -len(row[1])):
+        if len(members) < 2:
+            return  # nor has any that follows
         near = [
             index
             for y in (middle - 1, middle, middle + 1)
@@ -241,7 +247,7 @@ def _dotted_lines(ink: Ink) -> Iterator[ScaleLine]:
             for index in rows.get((y, high), ())
             if index not in taken
         ]
-        if len(members) < 2 or len(near) < _FEWEST_DOTS:
+        if len(near) < _FEWEST_DOTS:
             continue
         near.sort(key=starts.__getitem__)
         for run in _even_runs(near, centres):

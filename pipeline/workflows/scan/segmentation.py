@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,15 +123,19 @@ class ScanSegmentation:
         refuse_channels(self._model)
         if not self._overwrite:
             self._ranks.first_does(lambda: refuse_foreign(self._folder, self._journal_folder))
-        with self._ranks.one_then_others(self._open) as volume:
+        # one at a time, beside what waits for the disk, and then for the network
+        look_beside = ThreadPoolExecutor(1, thread_name_prefix="first-look")
+        with self._ranks.one_then_others(self._open) as volume, look_beside:
             request = self._ranks.first_does(lambda: self._request(volume))
             if self._ranks.first_does(lambda: not self._overwrite and self._was_done(request, volume)):
                 return None
             plan, windows = planned(volume, self._settings, request)
+            offers = [look_beside.submit(offer_scale_bar, volume)] if self._wants_size(volume) else []
             with self._ranks.one_then_others(lambda: self._journal(request)) as journal:
                 store = self._ranks.one_then_others(lambda: self._store(plan, volume, journal))
                 foreground = self._ranks.first_does(lambda: self._measured(volume, windows, journal))
-                look = self._ranks.first_does(lambda: self._first_look(volume, windows, foreground))
+                look_at = partial(self._first_look, volume, windows, foreground)
+                looks = [look_beside.submit(look_at)] if self._ranks.is_first else []
                 coarse = self._ranks.first_does(lambda: self._coarse(volume, windows, foreground, journal))
                 predictor = predictor_for(
                     volume,
@@ -144,6 +149,9 @@ class ScanSegmentation:
                     self._model.logits_of(self._settings.phases),
                     coarse,
                 )
+                for offered in offers:
+                    offered.result()
+                look = self._ranks.first_does(lambda: looks[0].result())
                 before = time.monotonic()
                 self._segment(predictor, store, journal)
                 seconds = {"first_look": before - started, "chunks": time.monotonic() - before}
@@ -256,9 +264,12 @@ class ScanSegmentation:
             for warning in volume.acquisition.warnings:
                 logger.warning("%s: %s", self._path, warning)
             log_voxel(volume, self._settings)
-            if pixel_size_of(volume, self._settings) is None and not (self._folder / MANIFEST).exists():
-                offer_scale_bar(volume)
         return volume
+
+    def _wants_size(self, volume: ScanVolume) -> bool:
+        """Whether to look for a scale bar: the size of a pixel is not known, and no run has said so before."""
+        known = pixel_size_of(volume, self._settings) is not None or (self._folder / MANIFEST).exists()
+        return self._ranks.is_first and not known
 
     def _request(self, volume: ScanVolume) -> dict[str, Any]:
         earlier = Journal.request_in(self._journal_folder) or {}
