@@ -100,12 +100,5 @@ def check_options(command: str, config: Mapping[str, Any]) -> None:
             option.check(text_of_config(_value(option, config)))
         except UserError as error:
             problems.append(str(error))
-    interval, epochs = config.get("val_interval"), config.get("max_epochs")
-    # either may be an expression, whose value is not known yet
-    if not problems and isinstance(interval, int) and isinstance(epochs, int) and interval > epochs:
-        problems.append(
-            f"--val_interval {interval} is more than --max_epochs {epochs}: no epoch would be validated and no best "
-            f"model kept; give {epochs} or less"
-        )
     if problems:
         raise UserError("\n".join(problems))

@@ -47,7 +47,13 @@ _NAMES = {
     "pipeline.workflows.reach_choice": ["chosen_reach"],
     "pipeline.workflows.scan": ["ScanCommand", "ScanSegmentation", "ScanSettings", "chosen_phases"],
     "pipeline.workflows.starting_point": ["start_weights", "training_parts", "warn_of_known_images"],
-    "pipeline.workflows.training": ["EpochMean", "TrainingRun", "validation_metrics", "warmup_cosine"],
+    "pipeline.workflows.training": [
+        "EpochMean",
+        "EpochValidation",
+        "TrainingRun",
+        "validation_metrics",
+        "warmup_cosine",
+    ],
     "pipeline.workflows.training_look": ["describe_training"],
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

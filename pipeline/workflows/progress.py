@@ -36,7 +36,8 @@ class ValidationPictures:
     Args:
         directory: folder for ``epoch_0010_NAME.png``.
         run: MLflow run that takes the pictures too.
-        interval: epochs between two sets of pictures; the first epoch has one.
+        interval: epochs between two sets of pictures; the first validation has one, and that which comes with or after
+            each multiple of the interval.
         phases: names of the phases; of several each picture has a panel for those that the image's labels name.
     """
 
@@ -46,18 +47,22 @@ class ValidationPictures:
         self._interval = interval
         self._phases = tuple(phases)
         self._seen = 0
+        self._sets: int | None = None  # multiples of the interval before the last validation
+        self._draws = False
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Draw while ``evaluator`` runs; its output holds image, probability (``pred``) and label."""
         evaluator.add_event_handler(Events.STARTED, self._begin)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._draw)
 
-    def _begin(self, _: SupervisedEvaluator) -> None:
+    def _begin(self, evaluator: SupervisedEvaluator) -> None:
         self._seen = 0
+        before, self._sets = self._sets, evaluator.state.max_epochs // self._interval  # that of the training
+        self._draws = before is None or self._sets > before
 
     def _draw(self, evaluator: SupervisedEvaluator) -> None:
         epoch = evaluator.state.epoch
-        if epoch != 1 and epoch % self._interval:
+        if not self._draws:
             return
         # this epoch's thresholds are known at its end only
         metrics, several = evaluator.state.metrics, len(self._phases) > 1

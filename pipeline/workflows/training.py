@@ -88,6 +88,29 @@ class EpochMean:
         trainer.state.metrics[self._name] = math.fsum(self._values) / len(self._values)
 
 
+class EpochValidation:
+    """Validates every so many epochs, and after the last one whatever its number: MONAI's own leaves it out.
+
+    Args:
+        validator: the validation.
+        interval: in epochs.
+    """
+
+    def __init__(self, validator: SupervisedEvaluator, interval: int) -> None:
+        self._validator = validator
+        self._interval = interval
+
+    def attach(self, trainer: SupervisedTrainer) -> None:
+        """Validate ``trainer``; before handlers that read its scores."""
+        trainer.add_event_handler(Events.EPOCH_COMPLETED(event_filter=self._is_due), self._validate)
+
+    def _is_due(self, trainer: SupervisedTrainer, epoch: int) -> bool:
+        return epoch % self._interval == 0 or epoch == trainer.state.max_epochs
+
+    def _validate(self, trainer: SupervisedTrainer) -> None:
+        self._validator.run(trainer.state.epoch)
+
+
 class TrainingRun:
     """Connects trainer, validation, checkpoints, MLflow and progress, and runs them.
 
@@ -98,7 +121,7 @@ class TrainingRun:
     wait for it at the end of the epoch.
 
     Args:
-        trainer: validates each epoch by a ``ValidationHandler`` of its own.
+        trainer: validates by an `EpochValidation` of its own.
         evaluator: the validation.
         checkpoints: best and last model.
         run: MLflow run.

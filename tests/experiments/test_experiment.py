@@ -183,7 +183,8 @@ def test_an_interrupted_training_goes_on_in_its_own_run_and_a_bad_variant_is_rec
     plan_file = tmp_path / "plan.yaml"
     plan_file.write_text(
         "variants: {small: {network: unet}, bad: {network: unet, switches: {context: false}}}\n"
-        "common: {max_epochs: 3, steps_per_epoch: 1, batch_size: 2, patch_size: 64}\nevaluation: {mirror: false}"
+        "common: {max_epochs: 3, val_interval: 1, steps_per_epoch: 1, batch_size: 2, patch_size: 64}\n"
+        "evaluation: {mirror: false}"
     )
     command = [sys.executable, "-m", "pipeline.cli", "experiment", str(plan_file)]
     command += ["--dataset_dir", str(rock), "--output_dir", "out"]

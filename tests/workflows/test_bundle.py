@@ -40,6 +40,7 @@ QUICK = {
     "batch_size": 2,
     "patch_size": 64,
     "text_source": "random",
+    "val_interval": 1,
     "picture_interval": 2,
     **NARROW,
 }

@@ -115,6 +115,7 @@ def train(folder: Path, output_dir: str, processes: int) -> str:
         "dataset_dir": "rock",
         "output_dir": output_dir,
         "max_epochs": 2,
+        "val_interval": 1,
         "steps_per_epoch": 3,
         "batch_size": 4,
         "patch_size": 64,
