@@ -7,4 +7,4 @@ and PNG files leave. `measures.py` holds the numbers; `key_figures.py`, `method.
 
 from pipeline.report.measures import Measures
 from pipeline.report.plots import PLOTS
-from pipeline.report.scan_report import Report, report_of_scan, write_figures, write_report
+from pipeline.report.scan_report import Report, begin_pictures, report_of_scan, write_figures, write_report

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -61,6 +62,7 @@ class Measures:
         note: why there is no table, as a sentence.
         imaged_height: rows of the segmented region that are imaged (px); None: all.
         volume_files: of a stack, pictures in space and of the middle planes, each of which there may be.
+        surveyed: its survey, where that was begun before; None: it is made when it is asked for.
     """
 
     store: ScanStore
@@ -79,6 +81,7 @@ class Measures:
     note: str | None = None
     imaged_height: int | None = None
     volume_files: tuple[Path, ...] = ()
+    surveyed: Future[Survey] | None = None
 
     @property
     def plan(self) -> ChunkPlan:
@@ -88,7 +91,7 @@ class Measures:
     @cached_property
     def survey(self) -> Survey:
         """Statistics of the pixels; the mask is read for them, of large scans only a part."""
-        return survey(self.store, self.blocks.rock)
+        return survey(self.store, self.blocks.rock) if self.surveyed is None else self.surveyed.result()
 
     @property
     def threshold(self) -> float | None:
@@ -139,7 +142,7 @@ class Measures:
     @property
     def shown(self) -> str:
         """Which slice is shown, of a stack; else empty."""
-        return f"slice {self.shown_slice + 1} of {self.plan.shape[0]}" if self.is_stack else ""
+        return slice_shown(self.shown_slice, self.plan.depth)
 
     @cached_property
     def whole_pores(self) -> pd.DataFrame:
@@ -233,9 +236,7 @@ class Measures:
     @cached_property
     def pictured_slices(self) -> tuple[int, ...]:
         """The slices that the report has pictures of, from 0, ascending; the one that is shown first is among them."""
-        depth = self.plan.shape[0]
-        spread = np.linspace(0, depth - 1, min(depth, _PICTURED)).round().astype(int).tolist()
-        return tuple(sorted({*spread, self.shown_slice}))
+        return slices_pictured(self.shown_slice, self.plan.depth)
 
     @cached_property
     def rose(self) -> OrientationRose | None:
@@ -279,3 +280,14 @@ class Measures:
         """Share of the surveyed rock whose 8-bit probability reaches a threshold."""
         counts = self.survey.probabilities
         return float(counts[np.arange(256) >= threshold * 255].sum() / counts.sum()) if counts.sum() else float("nan")
+
+
+def slice_shown(shown: int, depth: int) -> str:
+    """Which slice is shown, of a stack of this depth; else empty."""
+    return f"slice {shown + 1} of {depth}" if depth > 1 else ""
+
+
+def slices_pictured(shown: int, depth: int) -> tuple[int, ...]:
+    """The slices that a report has pictures of, from 0, ascending; the one that is shown first is among them."""
+    spread = np.linspace(0, depth - 1, min(depth, _PICTURED)).round().astype(int).tolist()
+    return tuple(sorted({*spread, shown}))

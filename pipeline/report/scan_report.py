@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.resources import files
@@ -24,7 +24,7 @@ from pipeline.engine import ScanStore
 from pipeline.files import atomic_path, write_text
 from pipeline.phase_colours import as_hex
 from pipeline.report.key_figures import KeyFigure, phase_figures, scan_figures, section_figures, summary
-from pipeline.report.measures import Measures
+from pipeline.report.measures import Measures, slice_shown, slices_pictured
 from pipeline.report.method import REFERENCES, caveats, method, phase_caveats, scan_caveats
 from pipeline.report.pictures import Opener, Pictures, pictures_of
 from pipeline.report.plots import Plot, plots_of
@@ -159,7 +159,31 @@ class Report:
         ]
 
 
-def report_of_scan(phases: Sequence[Measures], store: ScanStore, opened: Opener, path: str | None = None) -> Report:
+def begin_pictures(
+    executor: Executor, store: ScanStore, opened: Opener, shown: int, pixel_size_nm: float | None
+) -> Future[Pictures]:
+    """Pictures of a scan, made outside of Python's lock while others measure and draw.
+
+    Args:
+        executor: where.
+        store: finished, with its pyramid.
+        opened: gives the scan, or a slice of a stack.
+        shown: number of the slice that is shown first.
+        pixel_size_nm: if known.
+    """
+    depth = store.plan.depth
+    which = slice_shown(shown, depth)
+    caption = f"{which.capitalize()}." if which else ""
+    return executor.submit(pictures_of, opened, store, shown, pixel_size_nm, caption, slices_pictured(shown, depth))
+
+
+def report_of_scan(
+    phases: Sequence[Measures],
+    store: ScanStore,
+    opened: Opener,
+    path: str | None = None,
+    pictures: Future[Pictures] | None = None,
+) -> Report:
     """Put what was measured into words, tables, pictures and figures.
 
     Args:
@@ -167,23 +191,22 @@ def report_of_scan(phases: Sequence[Measures], store: ScanStore, opened: Opener,
         store: with all of them.
         opened: gives the scan, or a slice of a stack.
         path: what the user gave, if that is not what is opened.
+        pictures: where they were begun before (`begin_pictures`).
     """
     measures = phases[0]
-    caption = f"{measures.shown.capitalize()}." if measures.shown else ""
     with opened(measures.shown_slice) as source:
         name, file = source.name, source.path
-    shown = opened, store, measures.shown_slice, measures.pixel_size_nm, caption, measures.pictured_slices
     with ThreadPoolExecutor(1, thread_name_prefix="pictures") as executor:
-        encoding = executor.submit(pictures_of, *shown)  # outside of Python, which draws the figures meanwhile
+        encoding = pictures or begin_pictures(executor, store, opened, measures.shown_slice, measures.pixel_size_nm)
         sections = tuple(PhaseSection.of(one) for one in phases)
-        pictures = encoding.result()
+        encoded = encoding.result()
     report = Report(
         title=Path(path or file).name or file,
         source=path or name,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         key_figures=scan_figures(measures),
         summary=(),
-        pictures=pictures,
+        pictures=encoded,
         plots=(),
         tables=(),
         method=method(measures),

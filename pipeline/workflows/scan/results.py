@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,17 @@ import pandas as pd
 from pipeline.engine import export_nifti, export_tiff, request_hash
 from pipeline.files import atomic_path, left_over, write_text
 from pipeline.measure.object_files import PATTERNS, PORE_FILES
+from pipeline.measure.pore_statistics import Survey, survey
 from pipeline.measure.pores_2d import CSV, PARQUET
 from pipeline.measure.pores_3d import LABELS, VOLUME_CSV, VOLUME_FILES, VOLUME_PARQUET
 from pipeline.measure.porosity import Porosity
 from pipeline.measure.table_files import read_table
 from pipeline.phase_colours import as_hex
 from pipeline.phases import PORE
-from pipeline.report import PLOTS, Measures, report_of_scan, write_figures, write_report
+from pipeline.report import PLOTS, Measures, begin_pictures, report_of_scan, write_figures, write_report
 from pipeline.report.measures import NO_OBJECTS
 from pipeline.report.overview import write_overview
+from pipeline.report.pictures import Pictures
 from pipeline.report.terms import Terms
 from pipeline.workflows.scan.objects import PhaseObjects, measure_objects, written_tables
 from pipeline.workflows.scan.segmented import SegmentedPhase, SegmentedScan
@@ -113,8 +117,33 @@ def write_summary(folder: Path, scan: SegmentedScan, otsu: float | None = None) 
         )
 
 
+@dataclass(frozen=True)
+class BegunReport:
+    """What a report takes from pixels alone, made by another thread while objects are measured.
+
+    Attributes:
+        surveys: of each phase.
+        pictures: of the scan.
+    """
+
+    surveys: Mapping[str, Future[Survey]]
+    pictures: Future[Pictures]
+
+
+def begin_report(executor: Executor, scan: SegmentedScan) -> BegunReport:
+    """Begin what takes long of a report, and needs no table of objects."""
+    surveys = {phase.name: executor.submit(survey, phase.store, phase.blocks.rock) for phase in scan.phases}
+    pictures = begin_pictures(executor, scan.store, scan.pictured, scan.volume.depth // 2, scan.pixel_size_nm)
+    return BegunReport(surveys, pictures)
+
+
 def write_results(
-    folder: Path, scan: SegmentedScan, formats: Sequence[str], min_area_px: int | None, manifest: Mapping[str, Any]
+    folder: Path,
+    scan: SegmentedScan,
+    formats: Sequence[str],
+    min_area_px: int | None,
+    manifest: Mapping[str, Any],
+    begun: BegunReport | None = None,
 ) -> dict[str, Any]:
     """Write tables of objects, report, and the formats asked for.
 
@@ -124,6 +153,7 @@ def write_results(
         formats: of `FORMATS`.
         min_area_px: smallest pore in the table (px); None: no table, and no report.
         manifest: what the report says of how it was made.
+        begun: what was begun of the report; needed for one.
 
     Returns:
         For the manifest: `pores`, what their table holds, and of a stack `volume`, what was measured in 3-D; None where
@@ -143,8 +173,8 @@ def write_results(
         _write_csv(folder / PHASE_TABLE, _phase_table(found["phases"]))
         measured["phases"] = {name: one.to_dict() for name, one in objects.items()} or None
         measured["tables"] = written_tables(folder, scan, objects)
-    if min_area_px is not None:
-        _write_report(folder, scan, objects, min_area_px, {**manifest, **measured})
+    if min_area_px is not None and begun is not None:
+        _write_report(folder, scan, objects, min_area_px, {**manifest, **measured}, begun)
     names = FORMATS_OF_PHASES if store.labelled else FORMATS
     if "tiff" in formats:
         identity = request_hash(manifest["request"])
@@ -160,9 +190,13 @@ def _write_report(
     objects: Mapping[str, PhaseObjects],
     min_area_px: int,
     manifest: Mapping[str, Any],
+    begun: BegunReport,
 ) -> None:
-    measures = [_measures(folder, scan, phase, objects[phase.name], min_area_px, manifest) for phase in scan.phases]
-    report = report_of_scan(measures, scan.store, scan.pictured, scan.volume.path)
+    measures = [
+        _measures(folder, scan, phase, objects[phase.name], min_area_px, manifest, begun.surveys[phase.name])
+        for phase in scan.phases
+    ]
+    report = report_of_scan(measures, scan.store, scan.pictured, scan.volume.path, begun.pictures)
     write_report(folder / REPORT, report)
     for phase, figures in zip(scan.phases, report.figures, strict=True):
         write_figures(folder / FIGURES, {f"{phase.files.figures}{name}": figure for name, figure in figures.items()})
@@ -175,6 +209,7 @@ def _measures(
     objects: PhaseObjects,
     min_area_px: int,
     manifest: Mapping[str, Any],
+    surveyed: Future[Survey],
 ) -> Measures:
     table, files, volume = objects.table, phase.files, scan.volume
     bodies = table is not None and volume.depth > 1
@@ -195,6 +230,7 @@ def _measures(
         note=objects.note,
         imaged_height=volume.rows.within(scan.store.plan.region).height,
         volume_files=(folder / files.surface, folder / files.volume),
+        surveyed=surveyed,
     )
 
 

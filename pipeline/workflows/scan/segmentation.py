@@ -51,6 +51,7 @@ from pipeline.workflows.scan.results import (
     REPORT,
     SCALE_BAR_PICTURE,
     STORE,
+    begin_report,
     remove_earlier,
     remove_left_over,
     write_manifest,
@@ -172,26 +173,48 @@ class ScanSegmentation:
         started: float,
     ) -> dict[str, Porosity]:
         """What process 0 does when all chunks are written: certificate, numbers, pictures, manifest."""
-        volume, foreground, settings = predictor.volume, predictor.foreground, self._settings
+        volume, settings = predictor.volume, self._settings
         refuse_changed(volume, journal.request)
-        scan = segmented_scan(self._model, settings, volume, store, journal.entries(), foreground, look)
+        scan = segmented_scan(self._model, settings, volume, store, journal.entries(), predictor.foreground, look)
         phases = scan.phases
-        errors = {name: self._model.error_of(name) for name in store.phases}
         remove_left_over(self._folder, [name for phase in phases for name in phase.files.names])
-        with ThreadPoolExecutor(1, thread_name_prefix="certificate") as executor:
+        least = settings.min_pore_area_px if settings.report else None
+        with ThreadPoolExecutor(1, thread_name_prefix="beside") as beside:
             # the one waits for the network, the other for Python
-            certificate = executor.submit(certify, predictor, store, settings.threshold)
+            certificate = beside.submit(certify, predictor, store, settings.threshold)
+            begun = None if least is None else begin_report(beside, scan)
             write_summary(self._folder, scan, look.otsu_porosity)
-            seam = certificate.result()
-        acquisition = volume.acquisition.to_dict()
-        manifest: dict[str, Any] = {
+            if self._scale_bar is not None:
+                with volume.slice(0, as_stored=True) as source:
+                    write_scale_bar(self._folder / SCALE_BAR_PICTURE, source, self._scale_bar)
+            manifest = self._manifest(predictor, store, journal, look, certificate.result())
+            manifest |= write_results(self._folder, scan, settings.format_names, least, manifest, begun)
+        timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
+        manifest["seconds_of_this_run"] = timing
+        write_manifest(self._folder, manifest)
+        fractions = {phase.name: phase.porosity for phase in phases}
+        if store.labelled:
+            journal.finish({"area_fractions": {name: one.porosity for name, one in fractions.items()}})
+        else:
+            journal.finish({"porosity": fractions[PORE].porosity})
+        self._coarse_file(journal).unlink(missing_ok=True)
+        self._log_results(fractions, manifest, look)
+        return fractions
+
+    def _manifest(
+        self, predictor: ChunkPredictor, store: ScanStore, journal: Journal, look: FirstLook, seam: dict[str, Any]
+    ) -> dict[str, Any]:
+        """What produced the results, but for what is measured of single objects."""
+        volume, foreground, settings = predictor.volume, predictor.foreground, self._settings
+        errors = {name: self._model.error_of(name) for name in store.phases}
+        return {
             "request": journal.request,
             "checkpoint": str(self._model.path),
             "model": self._model.about,
             "model_error": {name: error.to_dict() for name, error in errors.items() if error is not None},
             "familiarity": look.to_dict(),
             "reads_prompt": self._model.reads_prompt,
-            "acquisition": acquisition,
+            "acquisition": volume.acquisition.to_dict(),
             "scale_bar": None if self._scale_bar is None else self._scale_bar.to_dict(),
             "pixel_size_nm": self._side(volume),
             "slice_spacing_nm": self._slice_spacing(volume),
@@ -207,22 +230,6 @@ class ScanSegmentation:
             "versions": versions(),
             "outputs": settings.outputs,
         }
-        if self._scale_bar is not None:
-            with volume.slice(0, as_stored=True) as source:
-                write_scale_bar(self._folder / SCALE_BAR_PICTURE, source, self._scale_bar)
-        least = settings.min_pore_area_px if settings.report else None
-        manifest |= write_results(self._folder, scan, settings.format_names, least, manifest)
-        timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
-        manifest["seconds_of_this_run"] = timing
-        write_manifest(self._folder, manifest)
-        fractions = {phase.name: phase.porosity for phase in phases}
-        if store.labelled:
-            journal.finish({"area_fractions": {name: one.porosity for name, one in fractions.items()}})
-        else:
-            journal.finish({"porosity": fractions[PORE].porosity})
-        self._coarse_file(journal).unlink(missing_ok=True)
-        self._log_results(fractions, manifest, look)
-        return fractions
 
     def _first_look(self, volume: ScanVolume, windows: Windows, foreground: Foreground) -> FirstLook:
         """Whether the model knows such scans, told before they are segmented."""
