@@ -16,6 +16,7 @@ from pipeline.workflows.label_loop.background_training import BackgroundTraining
 
 #: between two looks at a training (ms)
 _WATCH = 500
+_STOPPING = "stopping, after the step that it is at ..."
 #: of the bar in a training's log: its percent, the time that is left, and the loss
 _BAR = re.compile(r"training:\s*(\d+)%.*<([\d:]+|\?),.*loss=([\d.]+)")
 
@@ -36,6 +37,7 @@ class TrainingWatch:
         self._form, self._jobs, self._taken_over = form, jobs, taken_over
         self.training: BackgroundTraining | None = None
         self._session: LabelSession | None = None
+        self._is_stopping = False
         self._timer = QTimer(form)
         self._timer.timeout.connect(self._look)
 
@@ -47,7 +49,7 @@ class TrainingWatch:
         """
         if self.training is not None and self.training.is_running:
             raise UserError("a training is running; stop it first")
-        self._session = session
+        self._session, self._is_stopping = session, False
         self.training = BackgroundTraining(session, self._form.training_settings())
         start = str(self.training.start or "scratch, as no model knows these phases")
         if self.training.start == default_model():
@@ -61,8 +63,10 @@ class TrainingWatch:
 
     def stop(self) -> None:
         """Stop the training; its best model so far may still be taken over."""
-        if self.training is not None:
+        if self.training is not None and self.training.is_running:
+            self._is_stopping = True
             self.training.stop()
+            self._form.training_state.setText(_STOPPING)
 
     def close(self) -> None:
         """Stop the training, and look no more."""
@@ -77,7 +81,7 @@ class TrainingWatch:
         if percent is not None:
             form.progress.setRange(0, 100)
             form.progress.setValue(percent)
-        form.training_state.setText(text)
+        form.training_state.setText(_STOPPING if self._is_stopping else text)
         if training.is_running:
             return
         self._timer.stop()

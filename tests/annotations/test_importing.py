@@ -6,64 +6,21 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-import zarr
 from PIL import Image
 from skimage.draw import disk
 
 from pipeline.annotations.coco import _counts
 from pipeline.annotations.imagej import class_of
 from pipeline.cli.main import main
-from pipeline.data import index_dataset
-from pipeline.errors import MISTAKE, SUCCESS
+from pipeline.errors import MISTAKE
 from pipeline.images import read_label
-
-H, W = 80, 100
-#: a square of pore with a hole, and a triangle of clay, in pixels' corners
-SQUARE = [[10.0, 20.0], [40.0, 20.0], [40.0, 50.0], [10.0, 50.0]]
-HOLE = [[20.0, 30.0], [30.0, 30.0], [30.0, 40.0], [20.0, 40.0]]
-CLAY = [[60.2, 10.0], [90.2, 10.0], [90.2, 40.0]]
-
-
-@pytest.fixture
-def rock(tmp_path: Path) -> Path:
-    """A data set of two images without labels."""
-    folder = tmp_path / "rock"
-    (folder / "images").mkdir(parents=True)
-    random = np.random.default_rng(0)
-    for name in ("a", "b"):
-        Image.fromarray(random.integers(0, 255, (H, W), np.uint8)).save(folder / "images" / f"{name}.tif")
-    return folder
-
-
-def square(hole: bool = True) -> np.ndarray:
-    mask = np.zeros((H, W), bool)
-    mask[20:50, 10:40] = True
-    mask[30:40, 20:30] = not hole
-    return mask
-
-
-def triangle() -> np.ndarray:
-    """Pixels whose centres lie in the triangle: right of its slope."""
-    y, x = np.mgrid[:H, :W] + 0.5
-    return (x > 60.2) & (x < 90.2) & (y > 10) & (x - 60.2 > y - 10)
-
-
-def labels(rock: Path, name: str = "a") -> dict[str, np.ndarray]:
-    """Where each phase is, by name, in a written label."""
-    label = read_label(rock / "labels" / f"{name}.png")
-    table = pd.read_csv(rock / "phases.csv")
-    return {phase: np.isin(label, rows["value"]) for phase, rows in table.groupby("phase")}
-
-
-def imported(rock: Path, *arguments: object) -> None:
-    assert main(["import-labels", str(rock), *map(str, arguments)]) == SUCCESS
+from tests.annotations.drawn_rock import CLAY, HOLE, SQUARE, H, W, imported, labels, square, triangle
 
 
 def labelme(folder: Path) -> Path:
@@ -216,71 +173,6 @@ def test_labkit(rock: Path, tmp_path: Path) -> None:
     assert labels(rock)["rest"].sum() == 2
     np.testing.assert_array_equal(labels(rock, "b")["pore"], triangle())
     assert labels(rock, "b")["rest"].sum() == W
-
-
-def test_label_images_and_their_values(rock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    values = np.zeros((H, W), np.uint16)
-    values[square()], values[triangle()] = 3, 9
-    tifffile.imwrite(tmp_path / "a_labels.tif", values)
-    assert main(["import-labels", str(rock), str(tmp_path / "a_labels.tif")]) == MISTAKE
-    assert "holds the values 0, 3, 9, and nothing says what 3 is" in capsys.readouterr().err
-    imported(rock, tmp_path / "a_labels.tif", "--phases", "pore=3, rest=9")
-    np.testing.assert_array_equal(labels(rock)["pore"], square())
-    np.testing.assert_array_equal(labels(rock)["rest"], triangle())
-    # the data set reads what was written
-    index = index_dataset(rock, skip_bad=True, divide=False)
-    assert index.samples[0].labelled == (square() | triangle()).sum()
-
-
-def test_masks_in_colour(rock: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    colours = np.zeros((H, W, 3), np.uint8)
-    colours[square()], colours[triangle()] = (255, 0, 0), (0, 128, 255)
-    Image.fromarray(colours).save(tmp_path / "a.png")
-    table = tmp_path / "colours.csv"
-    table.write_text("colour,phase\n#ff0000,pore\n#000000,rest\n")
-    assert main(["import-labels", str(rock), str(tmp_path / "a.png"), "--colours", str(table)]) == MISTAKE
-    assert "1 colours that --colours does not name: #0080ff (450 pixels)" in capsys.readouterr().err.replace(
-        str(triangle().sum()), "450"
-    )
-    assert main(["import-labels", str(rock), str(tmp_path / "a.png")]) == MISTAKE
-    assert "say what its colours mean, as in --colours" in capsys.readouterr().err
-    imported(rock, tmp_path / "a.png", "--colours", "pore=#ff0000, clay=#0080ff, rest=#000000")
-    np.testing.assert_array_equal(labels(rock)["clay"], triangle())
-    np.testing.assert_array_equal(labels(rock)["rest"], ~(square() | triangle()))
-
-
-@pytest.fixture
-def result(tmp_path: Path) -> Callable[..., Path]:
-    def make(**request: object) -> Path:
-        folder = tmp_path / "a_pores"
-        folder.mkdir()
-        asked = {"scan": {"name": "a.tif"}, "region": [0, 0, W, H], **request}
-        (folder / "manifest.json").write_text(json.dumps({"request": asked}))
-        return folder
-
-    return make
-
-
-def test_a_corrected_mask_of_our_own_whatever_its_values(rock: Path, result: Callable[..., Path]) -> None:
-    mask = np.where(square(), 255, 0).astype(np.uint8)
-    mask[triangle()] = 1  # as napari paints
-    tifffile.imwrite(result() / "mask.ome.tif", mask)
-    imported(rock, rock.parent / "a_pores" / "mask.ome.tif")
-    np.testing.assert_array_equal(labels(rock)["pore"], square() | triangle())
-    np.testing.assert_array_equal(labels(rock)["rest"], ~(square() | triangle()))
-
-
-def test_corrected_labels_of_a_part_of_a_scan(rock: Path, result: Callable[..., Path]) -> None:
-    folder = result(phases=["pore", "clay"], region=[10, 20, 80, 50])
-    store = zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="w", zarr_format=2)
-    codes = np.where(square(), 1, np.where(triangle(), 2, 0)).astype(np.uint8)[20:70, 10:90]
-    array = store.create_array("labels/phases/0", shape=codes.shape, chunks=(32, 32), dtype="uint8")
-    array[:] = codes
-    imported(rock, folder / "segmentation.ome.zarr" / "labels" / "phases" / "0")
-    found = labels(rock)
-    np.testing.assert_array_equal(found["pore"], square())
-    assert found["unlabelled"].sum() == H * W - 80 * 50
-    assert found["clay"].sum() == (codes == 2).sum()
 
 
 def test_what_is_there_is_kept_and_its_values_too(rock: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,6 +129,7 @@ def trained(dock: LabelDock, qtbot: Any, weights: Callable[[torch.Tensor], torch
     training = dock.watch.training
     assert training is not None
     dock.stop_button.click()
+    assert "stopping" in dock.training_state.text()
     content = torch.load(default_model(), map_location="cpu", weights_only=True)
     content["network"] = {name: weights(value) for name, value in content["network"].items()}
     (training.folder / "checkpoints").mkdir(parents=True)
