@@ -69,12 +69,21 @@ def start_weights(
         The network.
 
     Raises:
-        UserError: the model has another network or text prior; the message names the options of its training.
+        UserError: the model has another network or text prior, whose options the message names, or is of another number
+            of phases.
     """
     if origin is None:
         return network
+    asked, known = settings.get("phases", 1), [phase.name for phase in origin.phases]
+    if asked != len(known):
+        raise UserError(
+            f"--start_from {origin.path}: it knows {len(known)} phase(s) ({', '.join(known)}), and {asked} are to be "
+            "learned; leave --start_from out, or name as many by --phases"
+        )
     now, then = _options(settings, text), _options(origin.network_settings, origin.text)
     needed = [f"--{name} {value}" for name, value in then.items() if now.get(name) != value]
+    if settings.get("in_channels", 1) != origin.network_settings.get("in_channels", 1):
+        needed.append(f"--set flatten_shading={str(origin.shading).lower()}")
     if needed:
         raise UserError(f"--start_from {origin.path}: it was trained with other options; give {' '.join(needed)}")
     if now.get("text_source") == "clip":

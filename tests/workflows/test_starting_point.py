@@ -39,6 +39,8 @@ def test_without_a_model_the_weights_stay(tmp_path: Path) -> None:
         ({}, {"switches": {"alignment": False}, "norm": "batch"}, "--norm instance --switches::alignment true"),
         ({"network": "unet"}, {"network": "vlsenet"}, "give --network unet"),
         ({"text_source": "none"}, {}, "give --text_source none"),
+        ({}, {"in_channels": 2}, "give --set flatten_shading=true"),
+        ({}, {"phases": 3}, r"it knows 1 phase\(s\) \(pore\), and 3 are to be learned; leave --start_from out"),
     ],
 )
 def test_another_network_or_text_is_refused(tmp_path: Path, trained: dict, settings: dict, told: str) -> None:
