@@ -6,6 +6,7 @@ names a cluster; Dask's dashboard listens to this machine only, unless told othe
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import platform
@@ -38,6 +39,8 @@ SETTINGS = {
 _WORKER_WORDS = ("--nthreads", "1", "--memory-limit", "0", "--no-dashboard")
 #: variables by which libraries know their number of threads
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+#: settings of a queue that are lists of lines or words; the letters of a text would count as such
+_LISTS = ("worker_extra_args", "job_script_prologue", "job_extra_directives", "job_directives_skip")
 #: classes of dask-jobqueue, by the name of their section
 QUEUES = {
     "slurm": "SLURMCluster",
@@ -140,9 +143,12 @@ class Pool:
 
         try:
             if Path(address).is_file():
+                _check_scheduler_file(Path(address))
                 return Client(scheduler_file=address, timeout=30)
             return Client(address, timeout=30)
-        except (OSError, ValueError, TypeError) as error:
+        except UserError:
+            raise
+        except Exception as error:  # Dask has many, from assertions to those of its protocols
             remedy = "start one by `dask scheduler`, and give the address that it prints, such as tcp://10.0.0.1:8786"
             if address.startswith("tls"):
                 remedy = "with TLS, Dask's configuration must name the certificates (docs/guide/cluster.md)"
@@ -196,6 +202,16 @@ class Pool:
         }
 
 
+def _check_scheduler_file(path: Path) -> None:
+    try:
+        str(json.loads(path.read_text(encoding="utf-8"))["address"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"--scheduler {path}: it is no file of a scheduler; give the one that `dask scheduler --scheduler-file` "
+            "wrote, or the address that it prints, such as tcp://10.0.0.1:8786"
+        ) from error
+
+
 def read_cluster_file(path: Path) -> tuple[str, dict[str, Any], int]:
     """The queue, its settings and the number of jobs of a YAML file in the form of dask-jobqueue's own.
 
@@ -218,7 +234,10 @@ def read_cluster_file(path: Path) -> tuple[str, dict[str, Any], int]:
     jobs = content.get("jobs", 1)
     if not isinstance(jobs, int) or jobs < 1:
         raise UserError(f"--cluster {path}: jobs: {jobs}: give a whole number from 1")
-    if unknown := sorted(content.keys() - {"jobs", "jobqueue"}):
+    for name in _LISTS:
+        if not isinstance(settings.get(name, []), list):
+            raise UserError(f"--cluster {path}: {name}: {settings[name]}: give a list, as in [{settings[name]}]")
+    if unknown := sorted(map(str, content.keys() - {"jobs", "jobqueue"})):
         raise UserError(f"--cluster {path}: {', '.join(unknown)}: unknown; {example}")
     return str(kind), settings, jobs
 

@@ -48,6 +48,8 @@ def test_a_cluster_file_in_the_form_of_dask_jobqueue(tmp_path: Path):
         ("jobqueue: {slurmm: {}}", "choose from slurm, pbs"),
         ("jobs: 0\njobqueue: {slurm: {}}", "jobs: 0: give a whole number from 1"),
         ("job: 2\njobqueue: {slurm: {}}", "job: unknown"),
+        ("1: 2\njob: 2\njobqueue: {slurm: {}}", "1, job: unknown"),
+        ("jobqueue: {slurm: {job_script_prologue: module load x}}", "give a list, as in [module load x]"),
     ],
 )
 def test_other_files_are_refused_in_a_line(tmp_path: Path, text: str, told: str):
@@ -57,6 +59,15 @@ def test_other_files_are_refused_in_a_line(tmp_path: Path, text: str, told: str)
         read_cluster_file(file)
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"[1]", b'{"x": 1}', b"\xff\xfe"])
+def test_a_file_that_no_scheduler_wrote_is_told(tmp_path: Path, content: bytes):
+    file = tmp_path / "scheduler.json"
+    file.write_bytes(content)
+    told = r"^--scheduler .*scheduler\.json: it is no file of a scheduler; .*--scheduler-file"
+    with pytest.raises(UserError, match=told), Pool(scheduler=str(file)).opened():
+        pass
 
 
 def test_the_job_script_gives_a_task_all_cores_of_its_worker(tmp_path: Path):
