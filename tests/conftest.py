@@ -63,7 +63,8 @@ def _new_stores_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture(scope="session")
 def make_store(_new_stores_are_copies: None) -> Callable[[Path], str]:
     """Puts an empty MLflow store into a folder."""
-    from pipeline.tracking.stores import default_tracking_uri, open_client  # imports MLflow, which takes seconds
+    from pipeline.tracking.addresses import default_tracking_uri
+    from pipeline.tracking.stores import open_client  # imports MLflow, which takes seconds
 
     def make(folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)

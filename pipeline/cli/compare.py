@@ -59,7 +59,7 @@ def store_addresses(store: str) -> list[str]:
         files = sorted(path.glob(f"*/{_STORE}"))
     if not files or not files[0].is_file():
         raise UserError(f"{store}: no {_STORE} found; give a folder of runs, sqlite:///FILE.db or a server's address")
-    from pipeline.tracking.stores import sqlite_address
+    from pipeline.tracking.addresses import sqlite_address
 
     return [sqlite_address(file) for file in files]
 
@@ -79,7 +79,7 @@ def stores_and_runs(place: str) -> tuple[list[str], list[str]]:
     folder = Path(place)
     if "://" in place or not folder.is_dir() or (folder / _STORE).is_file():
         return store_addresses(place), []
-    from pipeline.tracking.evaluations import read_training_link
+    from pipeline.tracking.training_link import read_training_link
 
     best = [folder / "checkpoints" / "best.pt", *sorted(folder.glob("*/checkpoints/best.pt"))]
     links = [link for file in best if (link := read_training_link(file)) is not None]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import UserError
-from pipeline.tracking.stores import EVALUATED, PARENT, RERUNS, TRAINING, Store, StoredRun, kept_address
+from pipeline.tracking.addresses import kept_address
+from pipeline.tracking.stores import EVALUATED, PARENT, RERUNS, TRAINING, Store, StoredRun
 from pipeline.wording import some_of
 
 #: names in a message

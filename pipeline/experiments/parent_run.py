@@ -10,8 +10,8 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.experiments.record import Run, locked
 from pipeline.files import write_text
+from pipeline.tracking.addresses import default_tracking_uri, kept_address
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.stores import default_tracking_uri, kept_address
 from pipeline.tracking.tracked_run import TrackedRun
 
 FILE = "experiment.json"

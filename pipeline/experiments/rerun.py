@@ -29,9 +29,10 @@ from pipeline.experiments.finished_training import (
 from pipeline.experiments.repeated_data import RepeatedData
 from pipeline.files import write_text
 from pipeline.options import default, options_of
+from pipeline.tracking.addresses import kept_address
 from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
-from pipeline.tracking.stores import RERUNS, Store, kept_address
+from pipeline.tracking.stores import RERUNS, Store
 from pipeline.tracking.tracked_run import TrackedRun
 
 logger = logging.getLogger("vlsenet")

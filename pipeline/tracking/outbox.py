@@ -21,18 +21,10 @@ from PIL import Image
 from pipeline.errors import UserError, first_line
 from pipeline.files import write_text
 from pipeline.locks import take_lock
+from pipeline.tracking.addresses import default_tracking_uri, kept_address
 from pipeline.tracking.logged_model import ModelToLog, log_model
 from pipeline.tracking.run_start import run_in_store, start_run
-from pipeline.tracking.stores import (
-    KEY,
-    STORE_ERRORS,
-    default_tracking_uri,
-    is_away,
-    is_key,
-    kept_address,
-    open_client,
-    store_error,
-)
+from pipeline.tracking.stores import KEY, STORE_ERRORS, is_away, is_key, open_client, store_error
 from pipeline.visual import write_png
 from pipeline.wording import without_passwords
 

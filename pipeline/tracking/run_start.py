@@ -11,6 +11,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 
+from pipeline.tracking.addresses import kept_address
 from pipeline.tracking.stores import (
     FOLD,
     KEY,
@@ -20,7 +21,6 @@ from pipeline.tracking.stores import (
     VARIANT,
     find_run,
     is_key,
-    kept_address,
     new_key,
     open_experiment,
 )

@@ -1,4 +1,4 @@
-"""MLflow stores: their addresses, opening and reading them, and which of their errors pass by themselves."""
+"""MLflow stores: opening and reading them, and which of their errors pass by themselves."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
 from uuid import uuid4
 
 import mlflow
 import requests
-import sqlalchemy
 from alembic.util import CommandError
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
@@ -23,6 +21,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from pipeline.errors import UserError, first_line
 from pipeline.shared_folders import shared_file_system
+from pipeline.tracking.addresses import SQLITE, full_address, kept_address, sqlite_address, sqlite_file
 from pipeline.wording import without_passwords
 
 logger = logging.getLogger("vlsenet")
@@ -46,68 +45,12 @@ KIND = {"mlflow.experimentKind": "custom_model_development"}
 #: what the name of an experiment with repeated runs ends with
 RERUNS = " reruns"
 
-#: environment variable with the full address of a store, where files hold it without its password
-ADDRESS_VARIABLE = "VLSENET_TRACKING_URI"
-
-_SQLITE = "sqlite:///"
-#: whether the installed SQLAlchemy decodes the path of a database, as versions from 2.1 do
-_DECODES = sqlalchemy.make_url(f"{_SQLITE}%41").database == "A"
-
 #: what a store raises that does not answer, is damaged or locked, or lacks its driver; MLflow hands on those of its
 #: database as they are
 STORE_ERRORS = (MlflowException, OSError, SQLAlchemyError, CommandError, ImportError)
 
 #: in errors of databases that no waiting mends
 _REFUSALS = ("unable to open", "authentication failed", "access denied", "does not exist")
-
-
-def default_tracking_uri(output_dir: str | Path) -> str:
-    """The SQLite store of an output folder."""
-    return sqlite_address(Path(output_dir) / "mlflow.db")
-
-
-def sqlite_address(file: Path) -> str:
-    """The address of an SQLite store; MLflow's database layer takes a `?` for options, and some versions decode `%`."""
-    path = file.absolute().as_posix()
-    return _SQLITE + (path.replace("%", "%25").replace("?", "%3F") if _DECODES else path)
-
-
-def sqlite_file(tracking_uri: str) -> Path | None:
-    """The file of an SQLite store; None for any other address."""
-    return _file_and_options(tracking_uri)[0] if tracking_uri.startswith(_SQLITE) else None
-
-
-def _file_and_options(address: str) -> tuple[Path, str]:
-    """The file of an SQLite store and what follows its path, from `?`.
-
-    A path that was typed as it is, not encoded, is understood where its folder is there.
-    """
-    path = address.removeprefix(_SQLITE)
-    parent = Path(path).parent
-    if "?" in str(parent) and parent.is_dir():
-        return Path(path), ""
-    typed, mark, options = path.partition("?")
-    decoded = Path(unquote(typed) if _DECODES else typed)
-    as_typed = Path(typed).parent.is_dir() and not decoded.parent.is_dir()
-    return Path(typed) if as_typed else decoded, mark + options
-
-
-def kept_address(tracking_uri: str) -> str:
-    """A store's address as files keep it: with the whole path of an SQLite file, and without a password."""
-    if tracking_uri.startswith(_SQLITE):
-        file, options = _file_and_options(tracking_uri)
-        return sqlite_address(file) + options
-    return without_passwords(tracking_uri)
-
-
-def full_address(tracking_uri: str) -> str:
-    """An address with its password, if this process or one above it was given the same address with one."""
-    if sqlite_file(tracking_uri) is not None:
-        return kept_address(tracking_uri)
-    given = os.environ.get(ADDRESS_VARIABLE, "")
-    if kept_address(tracking_uri) != tracking_uri:
-        os.environ[ADDRESS_VARIABLE] = tracking_uri  # for what is read from files, and for processes of this one
-    return given if given and kept_address(given) == tracking_uri else tracking_uri
 
 
 def is_away(error: BaseException) -> bool:
@@ -172,7 +115,7 @@ def _warn_if_shared(file: Path) -> None:
 
 def _client(address: str) -> mlflow.MlflowClient:
     """A client, without the empty folder that MLflow makes where the address of a file is not its path."""
-    folder = Path(address.removeprefix(_SQLITE)).parent if address.startswith(_SQLITE) else Path()
+    folder = Path(address.removeprefix(SQLITE)).parent if address.startswith(SQLITE) else Path()
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         return mlflow.MlflowClient(address)

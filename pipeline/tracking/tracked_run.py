@@ -16,18 +16,11 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.bundle_files import flattened
 from pipeline.files import name_that_fits
+from pipeline.tracking.addresses import default_tracking_uri
 from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.machine_use import MachineUse
 from pipeline.tracking.outbox import Outbox, unsent_messages
-from pipeline.tracking.stores import (
-    STORE_ERRORS,
-    Store,
-    StoredRun,
-    check_store,
-    default_tracking_uri,
-    new_key,
-    store_error,
-)
+from pipeline.tracking.stores import STORE_ERRORS, Store, StoredRun, check_store, new_key, store_error
 
 logger = logging.getLogger("vlsenet")
 

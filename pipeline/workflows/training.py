@@ -21,9 +21,9 @@ from pipeline.errors import INTERRUPTED, UserError, first_line
 from pipeline.metrics import PhaseMetrics
 from pipeline.metrics.phase_metrics import THRESHOLD, metric_name
 from pipeline.phases import Phase
-from pipeline.tracking.evaluations import write_training_link
 from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.tracked_run import TrackedRun
+from pipeline.tracking.training_link import write_training_link
 from pipeline.workflows.checkpoints import TrainingCheckpoints
 from pipeline.workflows.model_file import read_model_file
 from pipeline.workflows.progress import TrainingProgress
@@ -196,7 +196,7 @@ class TrainingRun:
             self._run.start(files)
             if not resume:
                 self._checkpoints.start_anew()  # until the store is known to be right, nothing is lost
-            write_training_link(self._checkpoints.best.parent, self._run)
+            write_training_link(self._checkpoints.best.parent, self._run.tracking_uri, str(self._run.run_id))
             self._evaluator.add_event_handler(Events.EPOCH_COMPLETED, self._early_stop)
             self._run.attach(self._trainer, self._evaluator)
             self._log.begin(self._trainer.state.epoch if resume else 0)

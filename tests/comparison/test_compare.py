@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.cli.main import main
 from pipeline.comparison.compare import _about_sources, compare
 from pipeline.comparison.evaluated_runs import EvaluatedRun
-from pipeline.tracking.stores import default_tracking_uri
+from pipeline.tracking.addresses import default_tracking_uri
 from tests.comparison.simulated import NAMES, evaluate, log_run, stored
 
 

@@ -18,11 +18,13 @@ from pipeline.experiments import Run
 from pipeline.experiments.parent_run import open_mlflow, read_mlflow
 from pipeline.tracking import outbox as outbox_module
 from pipeline.tracking import stores
-from pipeline.tracking.evaluations import EvaluationLog, read_training_link, write_training_link
+from pipeline.tracking.addresses import ADDRESS_VARIABLE, full_address, kept_address
+from pipeline.tracking.evaluations import EvaluationLog
 from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.outbox import FILE_NAME, send_unsent, unsent_messages
-from pipeline.tracking.stores import ADDRESS_VARIABLE, Store, check_store, full_address, is_key, kept_address
+from pipeline.tracking.stores import Store, check_store, is_key
 from pipeline.tracking.tracked_run import TrackedRun
+from pipeline.tracking.training_link import read_training_link, write_training_link
 
 
 class Server:
@@ -72,7 +74,7 @@ def test_a_training_begun_while_the_store_is_away_reaches_it_whole(server, tmp_p
     run = tracked(server, out)
     with caplog.at_level(logging.WARNING, "vlsenet"):
         run.start({"config.yaml": {"seed": 0}})
-        write_training_link(model.parent, run)
+        write_training_link(model.parent, run.tracking_uri, str(run.run_id))
         for epoch in (1, 2):
             run.log_metrics({"loss": 3.0 - epoch}, epoch)
             run.log_picture(np.zeros((4, 5, 3), np.uint8), "val", epoch)
@@ -185,7 +187,7 @@ def test_an_evaluation_reaches_the_run_of_its_training(server, evaluation, tmp_p
     training = tracked(server, out)
     training.start({})
     training.finish("KILLED")
-    write_training_link(out / "checkpoints", training)
+    write_training_link(out / "checkpoints", training.tracking_uri, str(training.run_id))
     server.is_away = True
     evaluate(server, evaluation, out / "checkpoints" / "best.pt", server.address if named else None)
     assert unsent_messages(evaluation)
@@ -203,7 +205,7 @@ def test_an_evaluation_waits_for_its_training(server, evaluation, tmp_path):
     training = tracked(server, out)
     training.start({})
     training.finish("FINISHED")
-    write_training_link(out / "checkpoints", training)
+    write_training_link(out / "checkpoints", training.tracking_uri, str(training.run_id))
     evaluate(server, evaluation, out / "checkpoints" / "best.pt")
     server.is_away = False
     sent, left = send_unsent(evaluation)
@@ -260,7 +262,7 @@ def test_no_password_reaches_files_and_logs(tmp_path, monkeypatch, caplog):
     with caplog.at_level(logging.DEBUG, "vlsenet"):
         run = TrackedRun(address, "rock", None, str(tmp_path / "out"), {}, {})
         run.start({"config.yaml": {"tracking_uri": address}})
-        write_training_link(tmp_path / "out" / "checkpoints", run)
+        write_training_link(tmp_path / "out" / "checkpoints", run.tracking_uri, str(run.run_id))
         run.finish("FAILED", error=f"MlflowException('{address}/api failed')")
         open_mlflow(tmp_path / "grid", address, None, "unet", [])
     kept = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]

@@ -7,8 +7,8 @@ import mlflow
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tracking.evaluations import FILE, EvaluationLog, TrainingLink, read_training_link, write_training_link
-from pipeline.tracking.tracked_run import TrackedRun
+from pipeline.tracking.evaluations import EvaluationLog
+from pipeline.tracking.training_link import FILE, TrainingLink, read_training_link, write_training_link
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def training(store: str, folder, run_name: str = "first") -> tuple[mlflow.Mlflow
     run_id = str(client.create_run(experiment, run_name=run_name).info.run_id)
     client.log_param(run_id, "seed", "3")
     client.set_terminated(run_id, "FINISHED")
-    write_training_link(folder / run_name / "checkpoints", TrackedRun(store, "", "", "", {}, {}, run_id))
+    write_training_link(folder / run_name / "checkpoints", store, run_id)
     return client, run_id, str(folder / run_name / "checkpoints" / "best.pt")
 
 
@@ -147,7 +147,7 @@ def test_what_nobody_asked_for_fails_nothing(store, results, tmp_path, how):
 def test_a_folder_of_a_training_may_be_moved(tmp_path):
     checkpoint = tmp_path / "there" / "checkpoints" / "best.pt"
     there = f"sqlite:///{tmp_path}/there/mlflow.db"
-    write_training_link(checkpoint.parent, TrackedRun(there, "", "", "", {}, {}, "1f"))
+    write_training_link(checkpoint.parent, there, "1f")
     assert read_training_link(checkpoint) is None  # no store there
     (tmp_path / "there" / "mlflow.db").touch()
     (tmp_path / "there").rename(tmp_path / "here")

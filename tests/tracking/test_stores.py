@@ -19,15 +19,8 @@ from mlflow.protos.databricks_pb2 import (
 )
 from sqlalchemy.exc import OperationalError
 
-from pipeline.tracking.stores import (
-    STORE_ERRORS,
-    default_tracking_uri,
-    is_away,
-    kept_address,
-    open_client,
-    sqlite_file,
-    store_error,
-)
+from pipeline.tracking.addresses import default_tracking_uri, kept_address, sqlite_file
+from pipeline.tracking.stores import STORE_ERRORS, is_away, open_client, store_error
 
 
 def begin(address: str) -> None:

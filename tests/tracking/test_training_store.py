@@ -10,9 +10,9 @@ import pytest
 from pipeline.cli.compare import stores_and_runs
 from pipeline.cli.main import main
 from pipeline.errors import MISTAKE, UserError
-from pipeline.tracking.evaluations import FILE, training_store, write_training_link
 from pipeline.tracking.stores import Store
 from pipeline.tracking.tracked_run import TrackedRun
+from pipeline.tracking.training_link import FILE, training_store, write_training_link
 
 
 def trained(folder: Path, resume: bool = False) -> str:
@@ -22,7 +22,7 @@ def trained(folder: Path, resume: bool = False) -> str:
     run = TrackedRun(None, "vlsenet", None, str(folder), {}, {}, default_uri=store)
     run.start({})
     run.finish("FINISHED")
-    write_training_link(folder / "checkpoints", run)
+    write_training_link(folder / "checkpoints", run.tracking_uri, str(run.run_id))
     return str(run.run_id)
 
 
@@ -68,8 +68,10 @@ def test_the_pages_are_opened_on_this_machine(
         def __init__(self, words: list[str], **_: object) -> None:
             called.append(words)
 
-        def wait(self) -> int:
+        def poll(self) -> int:
             return 0
+
+        wait = poll
 
     monkeypatch.setattr("pipeline.cli.mlflow_pages.subprocess.Popen", Server)
     assert main(["mlflow", str(tmp_path / "runs" / "first"), "--port", "5005"]) == 0

@@ -244,8 +244,8 @@ def track_scan(folder: Path, name: str, tracking_uri: str, experiment_name: str)
         tracking_uri: MLflow store.
         experiment_name: MLflow experiment.
     """
+    from pipeline.tracking.addresses import kept_address
     from pipeline.tracking.outbox import Outbox
-    from pipeline.tracking.stores import kept_address
     from pipeline.tracking.tracked_run import TrackedRun
 
     file = folder / TRACKED
