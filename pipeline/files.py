@@ -92,12 +92,12 @@ def write_error(path: Path, error: OSError) -> UserError:
     """The error for the user when writing failed."""
     if error.errno in FULL_DISK:
         return UserError(
-            f"no space left on the disk to write {path}: finished chunks are kept; "
-            "free some space and run the same command again to resume"
+            f"no space left on the disk to write {path}; free some space and run the same command again: what is "
+            "finished is kept"
         )
     return UserError(
-        f"cannot write {path} ({error.strerror or error}): finished chunks are kept; "
-        "fix this and run the same command again to resume"
+        f"cannot write {path} ({error.strerror or error}); fix this and run the same command again: what is finished "
+        "is kept"
     )
 
 

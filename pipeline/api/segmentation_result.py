@@ -140,13 +140,19 @@ class Segmentation:
         return self[PORE].pores_3d
 
     @says_in_python
-    def write_report(self, path: str | os.PathLike[str]) -> None:
+    def write_report(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Write the HTML page that `vlsenet segment` writes: one file, which needs no network.
 
+        Args:
+            path: of the file.
+            overwrite: replace a file that is there.
+
         Raises:
-            UserError: the disk is full or refuses.
+            UserError: there is such a file, or the disk is full or refuses.
         """
         file = Path(path_given(path, "write_report", "name the file, such as report.html"))
+        if file.is_file() and not overwrite:
+            raise UserError(f"{path} is there already; name another file, or give overwrite=True to replace it")
         measures = [one._measures for one in self.phases.values()]
         page = report_of_scan(measures, self._scan.store, self._scan.pictured, self.name)
         try:

@@ -11,6 +11,7 @@ from pipeline.cli.overrides import dataset_options, parse_assignments
 from pipeline.cli.parser import Command
 from pipeline.cluster import Pool
 from pipeline.errors import MISTAKE, SUCCESS
+from pipeline.options import options_of
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,6 +22,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from pipeline.experiments import FoldPlan, check_seeds, read_plan, report_experiment, run_experiment
 
+    options_of("experiment")["output_dir"].check(options.output_dir)
     output_dir = Path(options.output_dir)
     with own_messages():
         if options.report:

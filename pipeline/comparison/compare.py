@@ -23,7 +23,7 @@ from pipeline.comparison.variant_scores import cost_table, phase_table, variant_
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.tracking.outbox import Outbox
-from pipeline.tracking.stores import COMPARISON_FOLDER, PARENT, Store
+from pipeline.tracking.stores import COMPARISON_FOLDER, PARENT, Store, StoredRun
 from pipeline.wording import nearest
 
 _DEFAULT_BASELINE = "unet"
@@ -60,7 +60,8 @@ def compare(
         output_dir: folder of the results.
         experiment_name: all evaluated runs of this MLflow experiment; None: the one that has any ...
         run_ids: ... or these runs; the id of a parent run stands for its children.
-        baseline: variant to compare with; ``unet`` where there is one, or the only one whose network is U-Net.
+        baseline: variant to compare with; None: ``unet`` where there is one, or the only one whose network is U-Net, or
+            else that of the first of `run_ids`.
         measure: score of the verdicts at the top, of the strata of images and of the gallery.
         split: only evaluations of this part of the data; None: the first evaluation of each training.
 
@@ -82,7 +83,7 @@ def compare(
             notes.append(f"Skipped, as they have no evaluation: {', '.join(left_out)}.")
         if unfinished := [_how_far(run) for run in runs if run.stored.status != "FINISHED"]:
             notes.append(f"Not trained to the end, and compared as they are: {', '.join(unfinished)}.")
-        baseline = _baseline(baseline, runs)
+        baseline = _baseline(baseline, runs, choice.runs if run_ids else ())
         findings = collect_findings(runs, choice.title, baseline, BY_NAME[measure], notes, Path(scratch))
     figures = draw(findings)
     files = {
@@ -162,7 +163,7 @@ def _check_folder(output_dir: Path) -> None:
         )
 
 
-def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
+def _baseline(asked: str | None, runs: Sequence[EvaluatedRun], named: Sequence[StoredRun]) -> str:
     variants = variants_of(runs)
     there = ", ".join(variants)
     if asked is None:
@@ -171,6 +172,10 @@ def _baseline(asked: str | None, runs: Sequence[EvaluatedRun]) -> str:
         for candidates in ([name for name in variants if name == _DEFAULT_BASELINE], variants, unets):
             if len(candidates) == 1:
                 return candidates[0]
+        by_id = {run.stored.run_id: run.variant for run in runs}
+        for one in named:
+            if one.run_id in by_id:
+                return by_id[one.run_id]
         raise UserError(f"--baseline is missing; choose from {there}")
     if asked not in variants:
         meant = nearest(asked, variants)

@@ -126,6 +126,11 @@ class FinishedTraining:
     evaluation: dict[str, Any] | None
     histories: Histories
 
+    @property
+    def asked_sentences(self) -> bool:
+        """Whether images were asked with sentences of their own; versions without this option always did."""
+        return any(config.get("sentences", True) for config in (self.config, self.evaluation or self.config))
+
 
 def read_training(store: Store, run_id: str) -> FinishedTraining:
     """Read a finished training.

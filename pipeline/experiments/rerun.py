@@ -89,9 +89,9 @@ def rerun(
     Raises:
         UserError: a run that can't be repeated, other data, a folder that is in use, or a training that failed.
     """
-    if output_dir.exists() and (not output_dir.is_dir() or any(output_dir.iterdir())):
+    options_of("rerun")["output_dir"].check(output_dir)
+    if output_dir.is_dir() and any(output_dir.iterdir()):
         raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
-    options_of("train")["output_dir"].check(output_dir)
     store = Store(tracking_uri)
     first = read_training(store, run_id)
     found = RepeatedData.of(first, [dataset_dir] if isinstance(dataset_dir, str) else dataset_dir)

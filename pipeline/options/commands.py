@@ -29,7 +29,8 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("runs", Names(), ("compare",), "only these runs; a parent run's id stands for its children", [],
         otherwise="all", metavar="ID,..."),
     Option("split", Text(), ("compare",), "evaluations of this part of the data, such as test", metavar="NAME"),
-    Option("baseline", Text(), ("compare",), "what the others are compared with", otherwise="unet", metavar="VARIANT"),
+    Option("baseline", Text(), ("compare",), "what the others are compared with",
+        otherwise="unet, or the only U-Net, or the first training whose folder is named", metavar="VARIANT"),
     Option("metric", Text(), ("compare",), "score of the verdicts at the top", "dice", metavar="SCORE"),
     # ---- experiment
     Option("output_dir", OutputFolder(), ("experiment",), "folder of all results", required=True),
@@ -86,7 +87,7 @@ OF_COMMANDS: tuple[Option, ...] = (
     Option("checkpoint", PathText(), ("suggest",), "the model that is asked, best.pt of a training",
         otherwise="as for vlsenet segment: in the end the default model"),
     Option("output_dir", OutputFolder(), ("suggest",), "folder of the tables and pictures",
-        otherwise="NAME_suggestions in the current folder", metavar="DIR"),
+        otherwise="NAME_suggestions in the current folder"),
     Option("count", Whole(1), ("suggest",), "regions at most", 20),
     Option("side", Whole(64), ("suggest",), "of a region, up to 512", 256, unit="pixels", metavar="PX"),
     Option("info_bar", InfoBar(), ("suggest",), "the microscope's strip of text, as for vlsenet segment", "auto"),

@@ -138,6 +138,12 @@ def test_a_notebook_shows_picture_and_numbers_and_the_report_is_written_where_as
     assert "image" in repr(found)
     found.write_report(tmp_path / "page.html")
     assert "Porosity" in (tmp_path / "page.html").read_text()
+    (tmp_path / "page.html").write_text("mine")
+    with pytest.raises(vlsenet.UserError, match=r"page\.html is there already; .* overwrite=True"):
+        found.write_report(tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_text() == "mine"
+    found.write_report(tmp_path / "page.html", overwrite=True)
+    assert "Porosity" in (tmp_path / "page.html").read_text()
 
 
 def test_mistakes_name_the_argument(model: vlsenet.Model, image: np.ndarray, tmp_path: Path) -> None:

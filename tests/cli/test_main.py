@@ -198,3 +198,29 @@ def test_options_reach_the_config_with_their_types(ran, tmp_path: Path) -> None:
         "halo": 64,
         "skip_empty": False,
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["convert", "scan_pores", "--formats", "csv"],
+        ["suggest", "scan.tif"],
+        ["compare", "runs/first", "runs/second"],
+        ["bundle"],
+        ["experiment", "plan.yaml"],
+        ["rerun", "first", "sqlite:///mlflow.db"],
+        ["segment", "scan.tif"],
+    ],
+)
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_file_in_the_place_of_the_output_folder_is_refused_at_once(
+    words: list[str], below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "scan.tif").touch()
+    (tmp_path / "mine").write_text("kept")
+    assert main([*words, "--output_dir", str(Path("mine") / below)]) == MISTAKE
+    told = capsys.readouterr().err
+    assert f"{tmp_path / 'mine'} is a file; give a folder for the results" in told
+    assert "Traceback" not in told
+    assert (tmp_path / "mine").read_text() == "kept"

@@ -12,6 +12,7 @@ from PIL import Image
 from pipeline.cli.main import main
 from pipeline.comparison.compare import _about_sources, compare
 from pipeline.comparison.evaluated_runs import EvaluatedRun
+from pipeline.errors import UserError
 from pipeline.tracking.addresses import default_tracking_uri
 from tests.comparison.simulated import NAMES, evaluate, log_run, stored
 
@@ -184,6 +185,19 @@ def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
     assert told in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_first_training_that_is_named_is_the_baseline_where_none_is_a_unet(store, tmp_path):
+    uri, client, _, folder, _ = store
+    experiment = client.create_experiment("named", artifact_location=(folder / "named").as_uri())
+    ids = [
+        log_run(client, uri, experiment, folder / str(seed), variant=name, seed="0")
+        for name, seed in (("b", 0), ("a", 10))
+    ]
+    assert compare(uri, tmp_path / "named", run_ids=ids).findings.baseline == "b"
+    assert compare(uri, tmp_path / "turned", run_ids=ids[::-1]).findings.baseline == "a"
+    with pytest.raises(UserError, match="--baseline is missing; choose from"):
+        compare(uri, tmp_path / "all", "named")
 
 
 def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):

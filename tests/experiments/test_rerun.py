@@ -98,6 +98,23 @@ def test_the_same_settings_data_and_threads_are_run_and_all_metrics_compared(tmp
     assert found.warnings == []
 
 
+def test_sentences_that_nobody_asked_may_be_written_since(tmp_path, store, finished, commands, rock):
+    shutil.copytree(rock, tmp_path / "rock")
+    (tmp_path / "rock" / "text").mkdir()
+    (name, *_) = (file.stem for file in (rock / "images").iterdir())
+    (tmp_path / "rock" / "text" / f"{name}.txt").write_text("small pores")
+    with pytest.raises(UserError, match="1 of 3 images differ, such as"):  # of a version that always asked them
+        run_again(finished, store, tmp_path / "refused", str(tmp_path / "rock"))
+    client = mlflow.MlflowClient(store)
+    client.log_dict(finished, CONFIG | {"sentences": False}, "config.yaml")
+    client.log_dict(finished, {"split": "val", "sentences": False}, "evaluation/config.yaml")
+    assert run_again(finished, store, tmp_path / "again", str(tmp_path / "rock")).agreement.agrees
+    (label,) = (tmp_path / "rock" / "labels").glob(f"{name}.*")
+    label.write_bytes(next(file for file in (rock / "labels").iterdir() if file.stem != name).read_bytes())
+    with pytest.raises(UserError, match=f"1 of 3 images differ, such as {name}"):
+        run_again(finished, store, tmp_path / "other", str(tmp_path / "rock"))
+
+
 def test_differences_beyond_the_tolerance_end_with_status_1(tmp_path, store, finished, commands, capsys):
     options = ["rerun", finished, store, "--output_dir", str(tmp_path / "again"), "--tolerance", "0"]
     assert main(options) == 1

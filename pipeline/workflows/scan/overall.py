@@ -17,6 +17,8 @@ from pipeline.report.units import percent, percent_range
 _NOT_KNOWN = {"unlike": "unlike", "far off": "far off from"}
 #: in the table and on the page, of what the interval is
 INTERVAL = "from scan to scan"
+#: scans without an interval: two of 8 and 12 % would have one of 0 to 35 %, by Student's t of 12.7
+_TOO_FEW = 2
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class OverallFraction:
     Attributes:
         name: its column: `porosity`, or the phase.
         fraction: its area over that of rock, of all scans together.
-        interval: 95 %, from scan to scan.
+        interval: 95 %, from scan to scan; None of two scans, which say next to nothing about how scans differ.
         scans: number of scans.
         by: what they are weighted by.
         rock_pixels: of all.
@@ -34,7 +36,7 @@ class OverallFraction:
 
     name: str
     fraction: float
-    interval: tuple[float, float]
+    interval: tuple[float, float] | None
     scans: int
     by: str
     rock_pixels: int
@@ -42,10 +44,13 @@ class OverallFraction:
     @property
     def said(self) -> str:
         """In a few words."""
-        ends = percent_range(*self.interval)
+        kind = f"{percent(CONFIDENCE, 2)} interval {INTERVAL}"
+        if self.interval is None:
+            ends = f"no {kind}, which takes three scans or more"
+        else:
+            ends = f"{kind} {percent_range(*self.interval)}"
         return (
-            f"{self.name} of all {self.scans} scans together {percent(self.fraction)}, weighted by {self.by} "
-            f"({percent(CONFIDENCE, 2)} interval {INTERVAL} {ends})"
+            f"{self.name} of all {self.scans} scans together {percent(self.fraction)}, weighted by {self.by} ({ends})"
         )
 
 
@@ -64,9 +69,8 @@ def overall_fractions(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -
     found = []
     for name in names:
         phase = rock * np.array([float(row[name]) for row in rows])
-        found.append(
-            OverallFraction(name, phase.sum() / rock.sum(), ratio_interval(phase, rock), len(rows), by, pixels)
-        )
+        interval = ratio_interval(phase, rock) if len(rows) > _TOO_FEW else None
+        found.append(OverallFraction(name, phase.sum() / rock.sum(), interval, len(rows), by, pixels))
     return found
 
 

@@ -182,9 +182,10 @@ def _overall_row(overall: Sequence[OverallFraction]) -> dict[str, Any]:
     row: dict[str, Any] = {"scan": f"all {overall[0].scans} scans", "status": OVERALL}
     for one in overall:
         of_phase = "" if one.name == "porosity" else f"{one.name}: "
-        low, high = one.interval
+        low, high = one.interval or (None, None)
         row |= {one.name: one.fraction, f"{of_phase}interval_95_low": low, f"{of_phase}interval_95_high": high}
-    return {**row, "interval_95_is_of": INTERVAL, "rock_pixels": overall[0].rock_pixels}
+    is_of = INTERVAL if overall[0].interval is not None else None
+    return {**row, "interval_95_is_of": is_of, "rock_pixels": overall[0].rock_pixels}
 
 
 def _phase_columns(summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,19 @@ def test_scans_count_by_their_area() -> None:
     assert "not all pixel sizes are known" in found.said
 
 
+def test_two_scans_have_no_interval() -> None:
+    """Student's t of one degree of freedom is 12.7: it would reach from 0 to nearly all."""
+    (found,) = overall_fractions([row(0.08, 1000), row(0.12, 1000)], ["porosity"])
+    assert found.interval is None
+    assert found.said == (
+        "porosity of all 2 scans together 10.0\N{NO-BREAK SPACE}%, weighted by pixels of rock "
+        "(no 95\N{NO-BREAK SPACE}% interval from scan to scan, which takes three scans or more)"
+    )
+    (found,) = overall_fractions([row(0.08, 1000), row(0.10, 1000), row(0.12, 1000)], ["porosity"])
+    assert found.interval is not None
+    assert "95\N{NO-BREAK SPACE}% interval from scan to scan 5.03 to 14.97\N{NO-BREAK SPACE}%)" in found.said
+
+
 def test_a_single_scan_and_scans_without_rock_have_none() -> None:
     assert overall_fractions([], ["porosity"]) == []
     assert overall_fractions([row(0.1, 1000), {"porosity": None, "rock_pixels": 0}], ["porosity"]) == []
