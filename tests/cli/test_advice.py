@@ -23,6 +23,7 @@ FLAGS = {
 #: of other programs, whose command lines messages give
 FOREIGN = {"abbrev", "always", "dirty", "backend", "workers", "nproc_per_node", "config_file", "logging_file", "folder"}
 FOREIGN |= {"net_id", "meta_file", "host", "nthreads", "memory", "no", "end_with_stdin", "filepath", "ckpt_file"}
+FOREIGN |= {"uvicorn", "log", "timeout"}
 _OPTION = re.compile(r"(?<![\w/-])--([a-z]\w*)")
 
 
