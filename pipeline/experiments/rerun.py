@@ -107,7 +107,8 @@ def rerun(
     made = str(run.run_id)
     data |= {"tracking_uri": kept_address(tracking_uri), "overwrite": False}
     config = {**first.config, **data, "output_dir": text_in_config(str(output_dir)), "resume": False}
-    config["mlflow_run"] = {**config["mlflow_run"], "run_id": made}
+    # the store is given; what else a config says of it may call a function that has moved since
+    config["mlflow_run"] = {**config["mlflow_run"], "run_id": made, "default_uri": None}
     threads = first.environment.get("threads")
     _run("train", config, output_dir, threads)
     if first.evaluation is not None:

@@ -25,7 +25,6 @@ from pipeline.tracking.stores import (
 )
 from pipeline.tracking.tracked_run import TrackedRun
 from pipeline.tracking.training_link import TrainingLink, read_training_link
-from pipeline.tracking.training_link import training_store as training_store  # where configs of earlier runs name it
 
 logger = logging.getLogger("vlsenet")
 

@@ -21,7 +21,13 @@ from pipeline.synthetic import write_dataset
 from pipeline.tracking.provenance import environment
 from pipeline.tracking.stores import Store
 
-CONFIG = {"dataset_dir": "moved away since", "seed": 0, "mlflow_run": {"run_id": "@mlflow_run_id"}}
+#: its store comes from a function that is no longer there
+MOVED = "$pipeline.tracking.evaluations.training_store('here', False)"
+CONFIG = {
+    "dataset_dir": "moved away since",
+    "seed": 0,
+    "mlflow_run": {"run_id": "@mlflow_run_id", "default_uri": MOVED},
+}
 DICE = {1: 0.5, 2: 0.75}
 
 
@@ -85,6 +91,7 @@ def test_the_same_settings_data_and_threads_are_run_and_all_metrics_compared(tmp
     assert (train, evaluate, threads) == ("train", "evaluate", 3)
     assert (trained["seed"], trained["dataset_dir"], trained["resume"]) == (0, str(rock), False)
     assert index_dataset(rock, split_csv=trained["split_csv"]).fingerprint() == index_dataset(rock).fingerprint()
+    assert MOVED not in json.dumps(trained)
     assert evaluated["split"] == "val"
     assert evaluated["checkpoint"] == str(tmp_path / "again" / "checkpoints" / "best.pt")
     # the times are no matter of the comparison
