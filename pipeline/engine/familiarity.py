@@ -31,6 +31,8 @@ _QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 LIKE = 0.95
 #: ... and far off where it is this many times as far as those
 FAR = 1.5
+#: windows for each feature from which a spread is known: of fewer, what was not seen is infinitely far
+_LEAST = 2
 
 LEVELS = ("like", "unlike", "far off")
 
@@ -103,6 +105,11 @@ class FeatureDistance:
         return float(np.sqrt((((features - self.mean) / self.spread @ self.whitening.T) ** 2).mean()))
 
 
+def describable(images: Sequence[np.ndarray]) -> bool:
+    """Whether the windows' features (M, D) of images are enough to say what such images look like."""
+    return bool(images) and sum(map(len, images)) >= _LEAST * images[0].shape[1]
+
+
 @dataclass(frozen=True)
 class Familiarity:
     """What a checkpoint keeps of its training images, to tell whether a scan is like them.
@@ -123,8 +130,8 @@ class Familiarity:
     ) -> Familiarity:
         """From the windows' features of each training image.
 
-        Limits come from images that the description does not know: each source is left out of it in turn, and there are
-        those of other sources. With a single source, halves of its images are left out.
+        Limits come from images that the description does not know: each source is left out of it in turn, where enough
+        is left, and there are those of other sources. With a single source, halves of its images are left out.
 
         Args:
             images: (M, D) of each image.
@@ -132,10 +139,10 @@ class Familiarity:
             others: of images of further sources.
 
         Raises:
-            ValueError: there is no image.
+            ValueError: the images show too little.
         """
-        if not images:
-            raise ValueError("no image to describe a training by")
+        if not describable(images):
+            raise ValueError("too little to describe a training by")
         groups = np.array(sources)
         if len(set(sources)) == 1:
             groups = np.arange(len(images)) % 2
@@ -143,7 +150,7 @@ class Familiarity:
         apart = [distance.of(image) for image in others]
         for group in np.unique(groups):
             known = [image for image, own in zip(images, groups, strict=True) if own != group]
-            if known:
+            if describable(known):
                 without = FeatureDistance.fitted(np.concatenate(known))
                 apart += [without.of(image) for image, own in zip(images, groups, strict=True) if own == group]
         like = float(np.quantile(apart or [distance.of(image) for image in images], LIKE))

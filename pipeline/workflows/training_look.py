@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline.engine.familiarity import Familiarity, window_features
+from pipeline.engine.familiarity import Familiarity, describable, window_features
 from pipeline.engine.pinned_network import SIDE, TILES, rock_tiles
 from pipeline.engine.prediction import PredictionSettings
 from pipeline.engine.sizes import network_scale
@@ -98,8 +98,8 @@ def describe_training(
     """
     trained_nm = read_model_file(str(path))["data"]["pixel_sizes_nm"]
     images, sources = features_of_items(items, read, settings, trained_nm)
-    if not images:
-        logger.warning("%s: the training images show nothing that scans could be compared with", path)
+    if not describable(images):
+        logger.warning("%s: the training images show too little for scans to be compared with them", path)
         return
     known = Familiarity.fitted(images, sources, features_of_items(others, read, settings, trained_nm)[0])
     add_to_model(path, familiarity=known.to_dict())

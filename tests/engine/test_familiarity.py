@@ -47,8 +47,8 @@ def normal(image: np.ndarray) -> np.ndarray:
     return ((image - image.mean()) / image.std())[None].astype(np.float32)
 
 
-def rock(seed: int) -> np.ndarray:
-    return window_features(normal(generate((256, 256), seed).image.astype(float)))
+def rock(seed: int, side: int = 256) -> np.ndarray:
+    return window_features(normal(generate((side, side), seed).image.astype(float)))
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +93,23 @@ def test_sources_are_left_out_whole() -> None:
 
 
 def test_a_single_image_and_a_single_source_have_limits() -> None:
-    assert Familiarity.fitted([rock(0)], ["a"]).like > 0
-    assert Familiarity.fitted([rock(0), rock(1)], ["a", "a"]).like > 0
-    with pytest.raises(ValueError, match="no image"):
-        Familiarity.fitted([], [])
+    assert 0 < Familiarity.fitted([rock(0, 768)], ["a"]).like < 2
+    assert 0 < Familiarity.fitted([rock(0, 768), rock(1, 768)], ["a", "a"]).like < 3
+
+
+@pytest.mark.parametrize("windows", [[], [12], [6, 6], [1] * 12])
+def test_few_windows_describe_nothing(windows: list[int]) -> None:
+    """An image left out of so few is thousands of spreads away, and everything would be like the training."""
+    random = np.random.default_rng(3)
+    images = [random.normal(size=(count, 13)) for count in windows]
+    with pytest.raises(ValueError, match="too little"):
+        Familiarity.fitted(images, ["a", "b"] * 6)
+
+
+def test_a_source_is_not_left_out_where_nearly_nothing_is_left() -> None:
+    random = np.random.default_rng(4)
+    images = [random.normal(size=(count, 13)) for count in (60, 2)]
+    assert Familiarity.fitted(images, ["a", "b"]).like < 3
 
 
 def test_it_comes_back_from_a_file(known: Familiarity, tmp_path) -> None:
