@@ -110,7 +110,7 @@ def test_a_published_model_shows_its_card(tmp_path: Path, capsys: pytest.Capture
     write_checkpoint(tmp_path / "best.pt")
     about = {"title": "A model", "trained_on": "two rocks", "licence": "MIT"}
     areas = [{"source": name, "found": 0.1, "true": 0.11, "pixels": 10} for name in "ab"]
-    images = [np.random.default_rng(seed).normal(size=(4, 13)) for seed in range(3)]
+    images = [np.random.default_rng(seed).normal(size=(20, 13)) for seed in range(3)]
     known = Familiarity.fitted(images, ["a", "b", "c"]).to_dict()
     add_to_model(tmp_path / "best.pt", about=about, held_out={"pore": areas}, familiarity=known)
     found = facts(capsys, tmp_path / "best.pt")

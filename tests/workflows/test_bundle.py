@@ -24,7 +24,6 @@ import torch
 from PIL import Image
 
 import pipeline as vlsenet
-from pipeline.engine.familiarity import window_features
 from pipeline.errors import UserError
 from pipeline.metrics import PoreCounts
 from pipeline.synthetic import write_dataset
@@ -85,12 +84,9 @@ def test_training_leaves_checkpoints_pictures_and_a_run(trained):
     assert not any("clip" in key or "transformer" in key for key in best["network"])
 
 
-def test_a_training_describes_its_images_and_keeps_what_it_found_on_others(work, trained):
+def test_a_training_keeps_what_it_found_on_other_micrographs(work, trained):
     model = load_model(str(trained / "checkpoints" / "best.pt"))
-    images = [np.asarray(Image.open(file), float) for file in sorted((work / "rock" / "images").iterdir())]
-    known = model.familiarity
-    levels = [known.level(known.distance.of(window_features(((i - i.mean()) / i.std())[None]))) for i in images]
-    assert set(levels) == {"like"}
+    assert model.familiarity is None  # three windows describe nothing
     held_out = model.data["held_out"]["pore"]
     truth = pd.read_csv(work / "rock" / "truth.csv").set_index("name")["porosity"]
     split = pd.read_csv(work / "rock" / "split.csv").set_index("name")["split"]
