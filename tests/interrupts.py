@@ -1,4 +1,4 @@
-"""Ctrl-C in processes that tests start."""
+"""Interrupts of the processes that tests start."""
 
 from __future__ import annotations
 
@@ -7,4 +7,5 @@ import signal
 
 def heed_interrupts() -> None:
     """In the child (`preexec_fn`): a test run in the background, or by nohup, hands down that they are ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for ends in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(ends, signal.SIG_DFL)

@@ -144,7 +144,7 @@ def test_workers_of_one_machine_use_different_gpus_also_one_that_followed_anothe
     assert tasks.own_gpu(1) == 0
 
 
-@pytest.mark.parametrize("address", ["nowhere:x", "tcp://127.0.0.1:abc", "http://127.0.0.1:1", "nowhere"])
+@pytest.mark.parametrize("address", ["nowhere:x", "tcp://127.0.0.1:abc", "nowhere"])
 def test_no_scheduler_is_a_line(address: str) -> None:
     told = f"--scheduler {address}: no Dask scheduler answers there"
     with pytest.raises(UserError, match=told), Pool(scheduler=address).opened():

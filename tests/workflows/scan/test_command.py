@@ -58,11 +58,11 @@ def command(
 def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, caplog, capsys) -> None:
     scans = tmp_path / "scans"
     scans.mkdir()
-    for file in list(slices.iterdir())[:2]:
+    for file in slices.iterdir():
         (scans / file.name).write_bytes(file.read_bytes())
     (scans / "broken.tif").write_bytes(b"II*\0" + bytes(20))
     folder = tmp_path / "out"
-    with pytest.raises(UserError, match=r"1 of 3 scans were not segmented:\n.*broken\.tif"):
+    with pytest.raises(UserError, match=r"1 of 4 scans were not segmented:\n.*broken\.tif"):
         command(scans, folder, model, stack=False).run()
     table = scans_table(folder).set_index("scan")
     assert "broken.tif" in table.problem["broken.tif"]
@@ -74,20 +74,20 @@ def test_a_folder_of_scans(slices: Path, tmp_path: Path, model: TrainedModel, ca
         assert (results / "manifest.json").exists()
     text = (folder / "scans.csv").read_text().splitlines()
     column = text[0].split(",").index("rock_pixels")
-    assert {line.split(",")[column] for line in text[1:]} == {"84000", "168000", ""}  # counts are whole numbers
+    assert {line.split(",")[column] for line in text[1:]} == {"84000", "252000", ""}  # counts are whole numbers
     overall = pd.read_csv(folder / "scans.csv").iloc[-1]
-    assert (overall["scan"], overall["status"]) == ("all 2 scans", "all")
+    assert (overall["scan"], overall["status"]) == ("all 3 scans", "all")
     assert overall["porosity"] == pytest.approx(table.porosity.mean(), abs=2e-6)  # they have one size
     assert overall["interval_95_low"] <= overall["porosity"] <= overall["interval_95_high"]
-    assert "Porosity of all 2 scans together" in (folder / "scans.html").read_text()
+    assert "Porosity of all 3 scans together" in (folder / "scans.html").read_text()
     lines = [line for line in capsys.readouterr().out.splitlines() if ": porosity" in line]
     assert [line.partition(": porosity")[0] for line in lines] == sorted(table.index.drop("broken.tif"))
     (scans / "broken.tif").unlink()
     caplog.set_level("INFO", logger="vlsenet")
     command(scans, folder, model, stack=False).run()
-    assert caplog.text.count("already segmented") == 2
-    assert len(scans_table(folder)) == 2
-    with pytest.raises(UserError, match=r"(?s)2 of 2 .*other settings: threshold"):
+    assert caplog.text.count("already segmented") == 3
+    assert len(scans_table(folder)) == 3
+    with pytest.raises(UserError, match=r"(?s)3 of 3 .*other settings: threshold"):
         command(scans, folder, model, stack=False, threshold=0.3).run()
 
 
