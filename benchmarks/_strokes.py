@@ -9,6 +9,8 @@ from skimage.draw import disk
 UNLABELLED = 255
 _WIDTH = 3  # px, of a stroke
 _LENGTH = 40  # px, at most
+_REGION = 128  # px, the side of what is corrected at once
+_OF_REGION = 0.1  # share of its pixels that are painted in one round
 _TURN = 0.3  # standard deviation of the direction's change with each pixel, in radians
 
 
@@ -61,6 +63,38 @@ def corrected(
         left = (found == UNLABELLED) & (further != UNLABELLED)
         places = np.flatnonzero(left)[: max(0, wanted - int((found != UNLABELLED).sum()))]
         found.ravel()[places] = further.ravel()[places]
+    return found
+
+
+def in_worst_regions(
+    label: np.ndarray, strokes: np.ndarray, wrong: np.ndarray, share: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Strokes with further ones in the regions where a model is most wrong: there as `stroked`, in all values alike.
+
+    Args:
+        label: values (H, W) of the full mask.
+        strokes: (H, W), so far.
+        wrong: (H, W), truth values.
+        share: of the pixels to be labelled in all.
+        generator: of the strokes' places.
+
+    Returns:
+        (H, W), uint8, as `stroked`.
+    """
+    found = strokes.copy()
+    wanted = round(share * label.size)
+    corners = [(y, x) for y in range(0, label.shape[0], _REGION) for x in range(0, label.shape[1], _REGION)]
+    regions = [np.s_[y : y + _REGION, x : x + _REGION] for y, x in corners]
+    while (missing := wanted - int((found != UNLABELLED).sum())) > 0:
+        for region in sorted(regions, key=lambda region: -int(wrong[region].sum())):
+            own = label[region]
+            further = stroked(own, min(_OF_REGION, missing / own.size), generator)
+            place = found[region]  # a view
+            new = (place == UNLABELLED) & (further != UNLABELLED)
+            place[new] = further[new]
+            missing = wanted - int((found != UNLABELLED).sum())
+            if missing <= 0:
+                break
     return found
 
 

@@ -3,9 +3,13 @@
     python benchmarks/strokes.py runs/strokes --data ../shared/data/nankai --pore_label 2 --tiles 11_1 11_2 11_3 \\
         --score_on '^13_' --start_from runs/without_13/best.pt --seeds 0 1 2
 
-Thin strokes (`_strokes.py`) are painted on some tiles, a share of their pixels, and more in each round: at random, or
-where the arm's own model is most wrong. What is scored are tiles of other micrographs, pooled Dice at the models' own
-threshold.
+Thin strokes (`_strokes.py`) are painted on some tiles, a share of their pixels, and more in each round. What is scored
+are tiles of other micrographs, pooled Dice at the models' own threshold.
+
+way of the further strokes
+random       at random, as the first ones
+ranked       on the largest mistakes of the arm's own model, and nowhere else
+regions      in the regions (128 px) that hold most of its mistakes, there in all phases alike
 
 arm          what learns from the strokes
 none         nothing: the model of --start_from as it is
@@ -27,35 +31,28 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pandas as pd
-from _strokes import UNLABELLED, corrected, stroked
+from _stroke_arms import Predict, forest_of, network_features, network_of, plain_features
+from _strokes import UNLABELLED, corrected, in_worst_regions, stroked
 from PIL import Image
-from skimage.feature import multiscale_basic_features
-from sklearn.ensemble import RandomForestClassifier
 
 from pipeline.cli.paths import model_named
 from pipeline.errors import UserError
 from pipeline.files import sha256_of, write_text
-from pipeline.images.rectangles import Part
-from pipeline.phases import decided
 from pipeline.workflows import load_model
-from pipeline.workflows.label_loop.pixel_features import PixelFeatures
-from pipeline.workflows.label_loop.seen_image import SeenImage
-from pipeline.workflows.model_file import TrainedModel
 
 ARMS = ("none", "forest", "features", "scratch", "start", "all")
+WAYS = ("random", "ranked", "regions")
+#: how strokes are added to those of an earlier round, where that is not at random
+CORRECTIONS = {"ranked": corrected, "regions": in_worst_regions}
 WITHOUT_STROKES = ("none", "all")
 #: the way of the first strokes, which all ways begin with; the file of a training's score
 FIRST, SCORE = "first", "score.json"
-FOREST = {"n_estimators": 100, "min_samples_leaf": 5}
-
-#: where a tile's pixels are pore, by the tile's file: (H, W), truth values
-Predict = Callable[[Path], np.ndarray]
 
 
 class Tiles:
@@ -85,53 +82,6 @@ def dice(predict: Predict, tiles: Tiles, names: Sequence[str]) -> float:
         predicted, truth = predict(tiles.image(name)), tiles.truth(name) == 1
         both, found, there = both + (predicted & truth).sum(), found + predicted.sum(), there + truth.sum()
     return float(2 * both / max(1, found + there))
-
-
-def network_of(model: TrainedModel) -> Predict:
-    """A trained network."""
-
-    def predict(path: Path) -> np.ndarray:
-        with SeenImage.opened(path, model, info_bar="keep") as image:
-            return decided(image.probability(Part(0, 0, 0, *image.volume.shape)), model.thresholds) == 1
-
-    return predict
-
-
-def forest_of(strokes: dict[Path, np.ndarray], features: Callable[[Path], np.ndarray], seed: int) -> Predict:
-    """A random forest on features (H, W, D) of the pixels with strokes."""
-    samples, classes = [], []
-    for path, label in strokes.items():
-        known = label != UNLABELLED
-        samples.append(features(path)[known])
-        classes.append(label[known])
-    forest = RandomForestClassifier(**FOREST, random_state=seed).fit(np.concatenate(samples), np.concatenate(classes))
-    pore = list(forest.classes_).index(1)
-
-    def predict(path: Path) -> np.ndarray:
-        own = features(path)
-        probability = forest.predict_proba(own.reshape(-1, own.shape[-1]))[:, pore]
-        return probability.reshape(own.shape[:2]) >= 0.5
-
-    return predict
-
-
-def plain_features(path: Path) -> np.ndarray:
-    """Of each pixel (H, W, D), of an image of mean 0 and spread 1."""
-    grey = np.asarray(Image.open(path), np.float32)
-    return multiscale_basic_features((grey - grey.mean()) / grey.std(), sigma_min=0.5, sigma_max=16)
-
-
-def network_features(model: TrainedModel) -> Callable[[Path], np.ndarray]:
-    """Of each pixel (H, W, D), from inside a network."""
-
-    def features(path: Path) -> np.ndarray:
-        with SeenImage.opened(path, model, info_bar="keep") as image:
-            height, width = image.volume.shape
-            rows, columns = (place.ravel() for place in np.mgrid[:height, :width])
-            maps = PixelFeatures(image).of(Part(0, 0, 0, height, width))
-            return maps.at(rows, columns).reshape(height, width, -1)
-
-    return features
 
 
 def write_set(folder: Path, labels: dict[Path, np.ndarray]) -> None:
@@ -213,7 +163,8 @@ class Benchmark:
                     own = np.random.default_rng([seed, *path.name.encode()])  # the same beginning: strokes add up
                     labels[path] = stroked(truth, share, own)
                 else:
-                    labels[path] = corrected(truth, labels[path], predict(path) != (truth == 1), share, draw)
+                    wrong = predict(path) != (truth == 1)
+                    labels[path] = CORRECTIONS[way](truth, labels[path], wrong, share, draw)
             if way == "random" and (folder / SCORE).is_file():
                 continue
             predict = self._learn(arm, folder, labels, seed)
@@ -257,7 +208,7 @@ def draw(table: pd.DataFrame, path: Path) -> None:
     for (arm, way), rows in painted[painted["way"] != FIRST].groupby(["arm", "way"], sort=False):
         first = painted[(painted["arm"] == arm) & (painted["way"] == FIRST)]
         shares = pd.concat([first, rows]).groupby("share")["dice"].agg(["mean", "min", "max"])
-        line = "-" if way == "ranked" else "--"
+        line = {"random": "--", "ranked": "-", "regions": ":"}[way]
         axes.plot(100 * shares.index, shares["mean"], line, marker=".", color=colours[arm], label=f"{arm}, {way}")
         axes.fill_between(100 * shares.index, shares["min"], shares["max"], color=colours[arm], alpha=0.1)
     for arm, text, line in (("all", "all labels", ":"), ("none", "before any stroke", "-.")):
@@ -282,7 +233,7 @@ def main() -> None:
     parser.add_argument("--start_from", type=Path, required=True, help="model that knows none of the scored tiles")
     parser.add_argument("--shares", type=float, nargs="+", default=[0.0025, 0.005, 0.01, 0.02])
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
-    parser.add_argument("--ways", nargs="+", choices=("random", "ranked"), default=["random", "ranked"])
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--train", nargs=argparse.REMAINDER, default=[], help="last: further options of vlsenet train")
     options = parser.parse_args()

@@ -119,31 +119,32 @@ def write_summary(folder: Path, scan: SegmentedScan, otsu: float | None = None) 
 
 @dataclass(frozen=True)
 class BegunReport:
-    """What a report takes from pixels alone, made by another thread while objects are measured.
+    """A report that is asked for, and what it takes from pixels alone, made by another thread meanwhile.
 
     Attributes:
+        min_area_px: smallest object in its tables (px).
         surveys: of each phase.
         pictures: of the scan.
     """
 
+    min_area_px: int
     surveys: Mapping[str, Future[Survey]]
     pictures: Future[Pictures]
 
 
-def begin_report(executor: Executor, scan: SegmentedScan) -> BegunReport:
+def begin_report(executor: Executor, scan: SegmentedScan, min_area_px: int) -> BegunReport:
     """Begin what takes long of a report, and needs no table of objects."""
     surveys = {phase.name: executor.submit(survey, phase.store, phase.blocks.rock) for phase in scan.phases}
     pictures = begin_pictures(executor, scan.store, scan.pictured, scan.volume.depth // 2, scan.pixel_size_nm)
-    return BegunReport(surveys, pictures)
+    return BegunReport(min_area_px, surveys, pictures)
 
 
 def write_results(
     folder: Path,
     scan: SegmentedScan,
     formats: Sequence[str],
-    min_area_px: int | None,
     manifest: Mapping[str, Any],
-    begun: BegunReport | None = None,
+    begun: BegunReport | None,
 ) -> dict[str, Any]:
     """Write tables of objects, report, and the formats asked for.
 
@@ -151,9 +152,8 @@ def write_results(
         folder: of the results.
         scan: segmented.
         formats: of `FORMATS`.
-        min_area_px: smallest pore in the table (px); None: no table, and no report.
         manifest: what the report says of how it was made.
-        begun: what was begun of the report; needed for one.
+        begun: the report; None: no table of objects, and no report.
 
     Returns:
         For the manifest: `pores`, what their table holds, and of a stack `volume`, what was measured in 3-D; None where
@@ -162,8 +162,8 @@ def write_results(
     store = scan.store
     measured: dict[str, Any] = {"pores": None, "volume": None}
     objects: dict[str, PhaseObjects] = {}
-    if min_area_px is not None:
-        objects = measure_objects(folder, scan, min_area_px, labels="nifti" in formats)
+    if begun is not None:
+        objects = measure_objects(folder, scan, begun.min_area_px, labels="nifti" in formats)
         if PORE in objects:
             of_pores = objects[PORE].to_dict()
             measured |= {"pores": of_pores["objects"], "volume": of_pores["volume"]}
@@ -173,8 +173,8 @@ def write_results(
         _write_csv(folder / PHASE_TABLE, _phase_table(found["phases"]))
         measured["phases"] = {name: one.to_dict() for name, one in objects.items()} or None
         measured["tables"] = written_tables(folder, scan, objects)
-    if min_area_px is not None and begun is not None:
-        _write_report(folder, scan, objects, min_area_px, {**manifest, **measured}, begun)
+    if begun is not None:
+        _write_report(folder, scan, objects, {**manifest, **measured}, begun)
     names = FORMATS_OF_PHASES if store.labelled else FORMATS
     if "tiff" in formats:
         identity = request_hash(manifest["request"])
@@ -188,14 +188,10 @@ def _write_report(
     folder: Path,
     scan: SegmentedScan,
     objects: Mapping[str, PhaseObjects],
-    min_area_px: int,
     manifest: Mapping[str, Any],
     begun: BegunReport,
 ) -> None:
-    measures = [
-        _measures(folder, scan, phase, objects[phase.name], min_area_px, manifest, begun.surveys[phase.name])
-        for phase in scan.phases
-    ]
+    measures = [_measures(folder, scan, phase, objects[phase.name], manifest, begun) for phase in scan.phases]
     report = report_of_scan(measures, scan.store, scan.pictured, scan.volume.path, begun.pictures)
     write_report(folder / REPORT, report)
     for phase, figures in zip(scan.phases, report.figures, strict=True):
@@ -207,9 +203,8 @@ def _measures(
     scan: SegmentedScan,
     phase: SegmentedPhase,
     objects: PhaseObjects,
-    min_area_px: int,
     manifest: Mapping[str, Any],
-    surveyed: Future[Survey],
+    begun: BegunReport,
 ) -> Measures:
     table, files, volume = objects.table, phase.files, scan.volume
     bodies = table is not None and volume.depth > 1
@@ -220,7 +215,7 @@ def _measures(
         table=NO_OBJECTS if table is None else read_table(folder / f"{files.table}.parquet"),
         manifest={**manifest, "volume": objects.to_dict()["volume"]},
         pixel_size_nm=scan.pixel_size_nm,
-        min_area_px=min_area_px,
+        min_area_px=begun.min_area_px,
         dropped=None if table is None else table.dropped,
         acquisition=volume.acquisition.to_dict(),
         bodies=read_table(folder / f"{files.bodies}.parquet") if bodies else None,
@@ -230,7 +225,7 @@ def _measures(
         note=objects.note,
         imaged_height=volume.rows.within(scan.store.plan.region).height,
         volume_files=(folder / files.surface, folder / files.volume),
-        surveyed=surveyed,
+        surveyed=begun.surveys[phase.name],
     )
 
 

@@ -178,17 +178,16 @@ class ScanSegmentation:
         scan = segmented_scan(self._model, settings, volume, store, journal.entries(), predictor.foreground, look)
         phases = scan.phases
         remove_left_over(self._folder, [name for phase in phases for name in phase.files.names])
-        least = settings.min_pore_area_px if settings.report else None
         with ThreadPoolExecutor(1, thread_name_prefix="beside") as beside:
             # the one waits for the network, the other for Python
             certificate = beside.submit(certify, predictor, store, settings.threshold)
-            begun = None if least is None else begin_report(beside, scan)
+            begun = begin_report(beside, scan, settings.min_pore_area_px) if settings.report else None
             write_summary(self._folder, scan, look.otsu_porosity)
             if self._scale_bar is not None:
                 with volume.slice(0, as_stored=True) as source:
                     write_scale_bar(self._folder / SCALE_BAR_PICTURE, source, self._scale_bar)
             manifest = self._manifest(predictor, store, journal, look, certificate.result())
-            manifest |= write_results(self._folder, scan, settings.format_names, least, manifest, begun)
+            manifest |= write_results(self._folder, scan, settings.format_names, manifest, begun)
         timing = {name: round(value, 2) for name, value in {**seconds, "all": time.monotonic() - started}.items()}
         manifest["seconds_of_this_run"] = timing
         write_manifest(self._folder, manifest)
