@@ -30,7 +30,7 @@ _OTHERS = {
     ".qpdata": "it is QuPath's own; in QuPath: File, Export objects as GeoJSON",
     ".xml": "export it as COCO JSON, LabelMe JSON, GeoJSON or a label image",
     ".nrrd": "save it as TIFF or NIfTI",
-    ".csv": "save the labels layer as TIFF (napari: File, Save selected layers)",
+    ".csv": "in napari: right click on the shapes layer, Convert to Labels; then File, Save selected layers, as TIFF",
 }
 
 

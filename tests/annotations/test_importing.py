@@ -51,6 +51,25 @@ def test_labelme(rock: Path) -> None:
     assert found["unlabelled"][0, 0]
 
 
+def test_labelme_kinds_of_shapes(rock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tilted = [[30, 20], [40, 30], [30, 40], [20, 30]]  # LabelMe 6: a rectangle by its four corners
+
+    def write(kind: str, points: list[list[int]]) -> Path:
+        path = rock.parent / "a.json"
+        path.write_text(json.dumps({"shapes": [{"label": "pore", "points": points, "shape_type": kind}]}))
+        return path
+
+    imported(rock, write("oriented_rectangle", tilted), "--background", "rest")
+    oriented = labels(rock)["pore"]
+    imported(rock, write("polygon", tilted), "--background", "rest", "--overwrite")
+    np.testing.assert_array_equal(oriented, labels(rock)["pore"])
+    assert 180 <= oriented.sum() <= 220
+    capsys.readouterr()
+    assert main(["import-labels", str(rock), str(write("spline", tilted)), "--overwrite"]) == MISTAKE
+    told = capsys.readouterr().err
+    assert "a.json: shapes of type spline (pore) are not read; draw it as a polygon" in told
+
+
 def test_qupath(rock: Path, tmp_path: Path) -> None:
     def feature(name: str | None, kind: str, coordinates: object) -> dict:
         properties = {"objectType": "annotation", **({"classification": {"name": name}} if name else {})}
@@ -204,7 +223,7 @@ def test_what_is_there_is_kept_and_its_values_too(rock: Path, capsys: pytest.Cap
         ({"imageHeight": 81}, "it is of an image of 100x81 pixels, but the image is 100x80"),
         ({"shapes": [{"label": "pore", "points": [[500, 500], [600, 500], [600, 600]]}]}, "1 of 1 shapes lie outside"),
         ({"shapes": [{"label": "pore", "points": SQUARE}]}, "only pore is annotated, and nothing that is not it"),
-        ({"shapes": [{"label": "pore", "points": SQUARE, "shape_type": "spline"}]}, "of type spline are not known"),
+        ({"shapes": [{"label": "pore", "points": SQUARE, "shape_type": "spline"}]}, "of type spline (pore) are not read"),
         ({"shapes": [{"points": SQUARE}]}, "it can't be read ('label')"),
         ({"shapes": 3}, "JSON of no kind that is known"),
     ],
