@@ -28,6 +28,8 @@ from pipeline.workflows.model_file import load_model
 
 #: in the data set's folder: trainings, and the model that was taken over, which `vlsenet segment` finds there
 TRAININGS, MODEL = "trainings", "best.pt"
+#: by how much that model was better
+_NOTE = "best.json"
 _EPOCH = re.compile(r"epoch (\d+)/(\d+)")
 
 
@@ -253,12 +255,17 @@ def start_model(root: Path, phases: Sequence[str]) -> Path | None:
 def take_over(root: Path, verdict: Verdict) -> Path:
     """Make a trained model the one of the data set's folder, and note by how much it was better.
 
+    A model of that name that none of our trainings has made is kept under another.
+
     Returns:
         Its path.
     """
+    if (root / MODEL).exists() and not (root / _NOTE).exists():
+        names = (f"best_before{number}.pt" for number in ("", *range(2, 10**6)))
+        (root / MODEL).rename(next(root / name for name in names if not (root / name).exists()))
     with atomic_path(root / MODEL) as partial:
         shutil.copyfile(verdict.model, partial)
     note = {"from": str(verdict.model), "dice_before": verdict.before, "dice": verdict.after, "pixels": verdict.pixels}
-    with atomic_path(root / "best.json") as partial:
+    with atomic_path(root / _NOTE) as partial:
         partial.write_text(json.dumps({k: None if v != v else v for k, v in note.items()}, indent=1), encoding="utf-8")
     return root / MODEL

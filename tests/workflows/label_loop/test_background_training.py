@@ -206,6 +206,19 @@ def test_where_a_training_starts(session: LabelSession, tmp_path: Path) -> None:
     assert '"dice": 0.75' in (session.root / "best.json").read_text()
 
 
+def test_a_model_of_the_users_own_is_kept(session: LabelSession, tmp_path: Path) -> None:
+    trained = tmp_path / "trained.pt"
+    for number, name in enumerate(("best_before.pt", "best_before2.pt")):
+        (session.root / "best.json").unlink(missing_ok=True)
+        (session.root / MODEL).write_bytes(b"of the user %d" % number)
+        for content in (b"first", b"second"):
+            trained.write_bytes(content)
+            take_over(session.root, Verdict(trained, 0.5, 0.75, 100))
+        assert (session.root / name).read_bytes() == b"of the user %d" % number
+        assert (session.root / MODEL).read_bytes() == b"second"
+    assert len(list(session.root.glob("best*.pt"))) == 3
+
+
 @pytest.mark.slow
 def test_a_training_stops_where_ctrl_c_is_ignored(session: LabelSession) -> None:
     """As in what a script has started in its background."""
