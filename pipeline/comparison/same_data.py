@@ -177,7 +177,7 @@ def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
             "The runs' data sets differ (fingerprints), although the compared images have the same true masks: "
             "they may have been trained on different images."
         )
-    notes += _same_but_seed(runs)
+    notes += [*_other_sentences(runs), *_same_but_seed(runs)]
     seeds: dict[str, set[tuple[str, str]]] = {}
     for run in sorted(runs, key=lambda run: run.variant):
         seeds.setdefault(run.variant, set()).add((run.seed, run.fold))
@@ -185,6 +185,18 @@ def _unlike(runs: Sequence[EvaluatedRun]) -> list[str]:
         counts = ", ".join(f"{variant} {len(have)}" for variant, have in seeds.items())
         notes.append(f"Not all variants have the same seeds and folds (trainings: {counts}).")
     return notes
+
+
+def _other_sentences(runs: Sequence[EvaluatedRun]) -> list[str]:
+    """Images that two runs asked with sentences of their own, which were others: no fingerprint holds sentences."""
+    asked = [run.images for run in runs if run.summary.get("sentences") and run.summary.get("reads_prompt")]
+    texts = pd.concat(asked).groupby("name")["prompt"].nunique() if asked else pd.Series(dtype=int)
+    if not (other := [str(name) for name in texts[texts > 1].index]):
+        return []
+    return [
+        f"The runs asked {some_of(other)} with different sentences, which may be all that makes them differ: evaluate "
+        "them with the same ones."
+    ]
 
 
 def _same_but_seed(runs: Sequence[EvaluatedRun]) -> list[str]:

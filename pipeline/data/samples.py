@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.data.fingerprints import hash_of
 from pipeline.data.problems import Problem
 from pipeline.data.splits import SPLITS, SplitRow
 from pipeline.errors import UserError
@@ -170,8 +169,9 @@ class DatasetIndex:
     def fingerprint(self) -> dict[str, Any]:
         """Return what identifies the data, to be kept with a trained model; made of JSON's types.
 
-        Keys: `hash` (short, over all that follows), `pore_label`, `splits` (images, sources, pixels, pore pixels
-        and porosity for each) and `files` (name, source, split, hashes, shape, pixels and pore pixels for each).
+        Keys: `hash` (short, over all that follows but sentences, which are asked or not), `pore_label`, `splits`
+        (images, sources, pixels, pore pixels and porosity for each) and `files` (name, source, split, hashes, sentence,
+        shape, pixels and pore pixels for each). `pipeline.data.fingerprints` compares two.
         Where there is more than pore and rock, also `values` (what those of each data set mean), and for each split
         and file the labelled pixels and those of each phase.
         No path is in it, so a copy of the folder elsewhere has the same fingerprint.
@@ -183,8 +183,7 @@ class DatasetIndex:
         }
         if not self._only_pores:
             content["values"] = [values.to_dict() for values in self.values]
-        text = json.dumps(content, sort_keys=True, ensure_ascii=True)
-        return {"hash": hashlib.sha256(text.encode()).hexdigest()[:16], **content}
+        return {"hash": hash_of(content), **content}
 
     @property
     def _only_pores(self) -> bool:

@@ -13,6 +13,7 @@ import yaml
 
 from pipeline.cluster import Pool
 from pipeline.data import DatasetIndex, index_datasets
+from pipeline.data.fingerprints import changes, hash_of
 from pipeline.data.folds import Fold, k_folds, leave_out_folds, source_sizes
 from pipeline.data.split_file import told_in, write_split_csv
 from pipeline.data.splits import SPLIT_FILE
@@ -89,7 +90,7 @@ def run_experiment(
     plan.runs(output_dir, only=only)  # a wrong name is reported before the data are read
     for difference in plan.unequal():
         logger.warning("the variants are not treated equally: %s", difference)
-    folds = prepare_folds(plan.folds, plan.common, output_dir)
+    folds = prepare_folds(plan.folds, plan.common, output_dir, plan.asks_sentences)
     runs = plan.runs(output_dir, folds, only, seeds)
     if unfinished := [run for run in runs if run.resumed().state != "finished"]:
         check_runs(unfinished)
@@ -152,11 +153,14 @@ def report_experiment(output_dir: Path, failed: Sequence[str] = (), unfinished: 
     return Outcome(list(failed), list(unfinished), compared.report, compared.markdown)
 
 
-def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -> list[RunFold]:
+def prepare_folds(
+    plan: FoldPlan, common: Mapping[str, Any], output_dir: Path, sentences: bool = False
+) -> list[RunFold]:
     """Divide the data set, or check that it is the one that was divided before.
 
     Writes ``folds.json`` (which source is in which fold, the data's fingerprints) and ``folds/NAME.csv`` into the
-    experiment's folder; `common` are the options of all variants, with the data set.
+    experiment's folder; `common` are the options of all variants, with the data set; `sentences`: whether any run asks
+    the images' own sentences.
 
     Raises:
         UserError: a data set that can't be used or divided; data or folds that differ from those of an earlier call.
@@ -186,10 +190,10 @@ def prepare_folds(plan: FoldPlan, common: Mapping[str, Any], output_dir: Path) -
     ] or [RunFold(fingerprint=index.fingerprint()["hash"])]
     content = {
         "folds": asdict(plan) | {"sources": list(plan.sources)},
-        "data": _content_hash(index),
+        "data": _content(index),
         "divisions": [_described(fold, part) for fold, part in divided] or [_own_split(index)],
     }
-    _keep(content, output_dir / FOLDS_FILE)
+    _keep(content, output_dir / FOLDS_FILE, sentences)
     told = told_in(
         Path(data.get("split_csv") or index.roots[0] / SPLIT_FILE), {sample.name for sample in index.samples}
     )
@@ -224,21 +228,38 @@ def _own_split(index: DatasetIndex) -> dict[str, Any]:
     return {"sources": sources, "data_fingerprint": index.fingerprint()["hash"]}
 
 
-def _content_hash(index: DatasetIndex) -> str:
-    """Of images and labels alone, however they are divided."""
-    undivided = Fold("all", (), {sample.source: "test" for sample in index.samples}).divide(index)
-    return str(undivided.fingerprint()["hash"])
+def _content(index: DatasetIndex) -> dict[str, Any]:
+    """The fingerprint of images and labels alone, however they are divided."""
+    return Fold("all", (), {sample.source: "test" for sample in index.samples}).divide(index).fingerprint()
 
 
-def _keep(content: dict[str, Any], path: Path) -> None:
+def _keep(content: dict[str, Any], path: Path, sentences: bool) -> None:
     try:
         before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else content
     except (OSError, ValueError) as error:
         raise UserError(f"{path} can't be read ({error}); choose another --output_dir") from error
-    for part, name in {"data": "images or labels", "folds": "folds", "divisions": "sources or splits"}.items():
-        if before.get(part) != content[part]:
+    for what, differs in {
+        "images or labels": _other_data(before.get("data"), content["data"], sentences),
+        "folds": before.get("folds") != content["folds"],
+        "sources or splits": _divided(before) != _divided(content),
+    }.items():
+        if differs:
+            which = f"{differs}; see" if isinstance(differs, str) else "see"
             raise UserError(
-                f"{path.parent} was started with other {name} (see {path}), so its results would not be comparable: "
-                "restore them, or choose another --output_dir"
+                f"{path.parent} was started with other {what} ({which} {path}), so its results would not be "
+                "comparable: restore them, or choose another --output_dir"
             )
     write_text(path, json.dumps(content, indent=2))
+
+
+def _other_data(then: Any, now: Mapping[str, Any], sentences: bool) -> str | bool:
+    """Whether the data are other ones, and if that is known, which of them."""
+    if isinstance(then, Mapping):
+        return changes(then, now, sentences)
+    return then != hash_of(now, sentences=True)  # which is all that versions up to 0.2.0 kept
+
+
+def _divided(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Which source is where; the data themselves are compared on their own."""
+    divisions = content.get("divisions") or []
+    return [{name: value for name, value in part.items() if name != "data_fingerprint"} for part in divisions]

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from pipeline.bundle_files import text_of_config
+from pipeline.data.fingerprints import hash_of
 from pipeline.errors import UserError, first_line
 from pipeline.tracking.machine_use import PREFIX
 from pipeline.tracking.stores import EVALUATION_FOLDER, Store, StoredRun
@@ -146,7 +147,7 @@ def read_training(store: Store, run_id: str) -> FinishedTraining:
         raise UserError(f"the run {run.name} lacks config.yaml or data.json: give a run of vlsenet train")
     environment = _artifact(run, "environment.json") or {"versions": dict(run.tags)}
     summary = _artifact(run, f"{EVALUATION_FOLDER}/summary.json") or {}
-    same_data = summary.get("data_fingerprint") == data["hash"]
+    same_data = summary.get("data_fingerprint") in (data["hash"], hash_of(data))  # the first of earlier versions
     return FinishedTraining(
         run.run_id,
         run.name,

@@ -182,6 +182,12 @@ class Plan:
         check_not_own("--", overrides)
         return replace(self, common={**self.common, **overrides})
 
+    @property
+    def asks_sentences(self) -> bool:
+        """Whether any training or evaluation asks images with sentences of their own."""
+        own = [{**self.common, **overrides} for overrides in self.variants.values()]
+        return any(options.get("sentences") for options in (*own, self.evaluation))
+
     def content(self) -> dict[str, Any]:
         """The plan as its file has it."""
         parts = {"common": dict(self.common), "evaluation": dict(self.evaluation)}

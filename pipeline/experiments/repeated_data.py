@@ -14,6 +14,7 @@ from typing import Any
 
 from pipeline.bundle_files import text_in_config, text_of_config
 from pipeline.data import index_datasets
+from pipeline.data.fingerprints import changes
 from pipeline.data.merging import titles_of
 from pipeline.data.pairs import pair_files
 from pipeline.data.split_file import split_row, told_in, write_split_csv
@@ -95,26 +96,8 @@ class RepeatedData:
             except UserError as error:
                 reason = str(error).replace(f"{scratch}/", "the run's ")
                 raise UserError(f"{others}: {_REMEDY}\n{reason}") from error
-        found = index.fingerprint()
-        if found["hash"] == first.data["hash"]:
-            return
-        files_then, files_now = (_files(data, first.asked_sentences) for data in (first.data, found))
-        if files_then == files_now and _totals(first.data) == _totals(found):
-            return  # only sentences, which nobody asked, were written or changed since
-        then, now = ({file["name"]: file for file in files} for files in (files_then, files_now))
-        changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-        which = f"{len(changed)} of {len(then)} images differ, such as {changed[0]}" if changed else "the totals differ"
-        raise UserError(f"{others} (fingerprint {found['hash']}, was {first.data['hash']}; {which}): {_REMEDY}")
-
-
-def _files(data: Mapping[str, Any], with_sentences: bool) -> list[dict[str, Any]]:
-    """What a fingerprint says of each image; sentences in `text/` belong to it where they were asked."""
-    left_out = () if with_sentences else ("prompt",)
-    return [{key: value for key, value in file.items() if key not in left_out} for file in data["files"]]
-
-
-def _totals(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in data.items() if key not in ("files", "hash")}
+        if which := changes(first.data, index.fingerprint(), first.asked_sentences):
+            raise UserError(f"{others} ({which}): {_REMEDY}")
 
 
 def _are_not(folders: Sequence[str], first: FinishedTraining) -> str:

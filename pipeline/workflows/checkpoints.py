@@ -12,6 +12,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 import pipeline
+from pipeline.data.fingerprints import changes, hash_of
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.locks import take_lock
@@ -44,7 +45,8 @@ class TrainingCheckpoints:
         state: everything that a training needs to resume (network, optimiser, schedule ...); random numbers follow
             from seed and epoch (`PatchSampler`).
         recipe: the settings that may not change when a training is resumed ...
-        parts: ... nor these (`training_parts`); files of earlier versions lack them.
+        parts: ... nor these (`training_parts`); files of earlier versions lack them ...
+        data: ... nor what the training uses of this fingerprint (`DatasetIndex.fingerprint`).
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class TrainingCheckpoints:
         state: Mapping[str, Stateful],
         recipe: Mapping[str, Any],
         parts: Mapping[str, str] | None = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
         self.best = Path(directory) / "best.pt"
         self.last = Path(directory) / "last.pt"
@@ -61,6 +64,7 @@ class TrainingCheckpoints:
         self._state = state
         self._recipe = dict(recipe)
         self._parts = dict(parts or {})
+        self._data = data
         self._lock: TextIO | None = None
 
     def lock(self) -> None:
@@ -99,7 +103,7 @@ class TrainingCheckpoints:
                 ``max_epochs`` already.
         """
         training = read_training(self.last, ANEW)
-        self._check_recipe(training["recipe"], training.get("parts", self._parts), training["vlsenet"])
+        self._check_recipe(training)
         epoch = training["epoch"]
         if epoch >= max_epochs:
             raise UserError(
@@ -114,16 +118,20 @@ class TrainingCheckpoints:
         evaluator.state.best_metric_epoch = training["best_metric_epoch"]
         evaluator.state.metrics = dict(training.get("metrics", {}))  # the model's threshold is among them
 
-    def _check_recipe(self, recipe: Mapping[str, Any], parts: Mapping[str, str], version: str | None) -> None:
-        before = {**{name: recipe.get(name) for name in self._recipe}, **parts}
+    def _check_recipe(self, training: Mapping[str, Any]) -> None:
+        recipe, version = training["recipe"], training["vlsenet"]
+        before = {**{name: recipe.get(name) for name in self._recipe}, **training.get("parts", self._parts)}
         if isinstance(recipe.get("network"), Mapping):
             before["network"] = {**_EARLIER_NETWORK, **recipe["network"]}
         now = {**self._recipe, **self._parts}
+        of_data = self._changed_data(training)
         changed = [
             f"{name} was {before.get(name)}, now {now.get(name)}"
             for name in dict.fromkeys([*now, *before])
-            if before.get(name) != now.get(name)
+            if before.get(name) != now.get(name) and not (name == "data" and of_data is not None)
         ]
+        if of_data:
+            changed.insert(0, f"other data: {of_data}")
         if changed:
             more = [f"{len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
             begun = (
@@ -136,6 +144,14 @@ class TrainingCheckpoints:
                 f"{'' if version in (None, pipeline.__version__) else begun}"
             )
 
+    def _changed_data(self, training: Mapping[str, Any]) -> str | None:
+        """What of the data that the training uses is not what it was; None where that can't be known."""
+        if self._data is None:
+            return None
+        if (then := training.get("data")) is not None:
+            return changes(then, self._data, bool(self._recipe.get("sentences")), ("train", "val"))
+        return "" if training["recipe"].get("data") == hash_of(self._data, sentences=True) else None
+
     def _write(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         epoch = trainer.state.epoch
         model = self._model()
@@ -144,6 +160,7 @@ class TrainingCheckpoints:
         training = {
             "recipe": self._recipe,
             "parts": self._parts,
+            **({} if self._data is None else {"data": dict(self._data)}),
             "metrics": {name: float(value) for name, value in evaluator.state.metrics.items()},
             "epoch": epoch,
             "best_metric": float(evaluator.state.best_metric),

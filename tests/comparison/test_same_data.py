@@ -65,6 +65,19 @@ def test_a_threshold_of_the_training_is_no_difference_and_an_earlier_summary_non
     assert not ways(run("unet", 0, **_WAY), own, earlier)
 
 
+def test_sentences_that_were_changed_between_two_evaluations_are_told_where_they_were_read():
+    def of(variant: str, text: str, **summary: Any) -> EvaluatedRun:
+        one = run(variant, 0, **{**_WAY, "sentences": True, "reads_prompt": True, **summary})
+        return replace(one, images=one.images.assign(prompt=text))
+
+    def told(*runs: EvaluatedRun) -> str:
+        return "".join(note for note in check_same_data(runs) if "sentences" in note)
+
+    assert "asked a with different sentences" in told(of("mine", "thin pores"), of("other", "large pores"))
+    assert not told(of("mine", "thin pores"), of("other", "thin pores"))
+    assert not told(of("mine", "thin pores"), of("other", "large pores", reads_prompt=False))
+
+
 def budgets(*runs: EvaluatedRun) -> list[str]:
     return [note for note in check_same_data(runs) if "budgets" in note]
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pipeline.data import index_dataset, index_datasets
+from pipeline.data.fingerprints import hash_of
 from pipeline.errors import UserError
 from pipeline.experiments.experiment import prepare_folds
 from pipeline.experiments.plan import FoldPlan
@@ -66,6 +68,50 @@ def test_sources_that_are_not_there_and_damaged_files_are_told(tmp_path, rock):
     (tmp_path / "folds.json").write_text("{")
     with pytest.raises(UserError, match=r"folds\.json can't be read"):
         prepare_folds(FoldPlan(), {"dataset_dir": str(rock)}, tmp_path)
+
+
+def test_sentences_are_a_part_of_the_data_where_they_are_asked(tmp_path: Path, rock: Path) -> None:
+    data, out = tmp_path / "rock", tmp_path / "out"
+    shutil.copytree(rock, data)
+    (data / "text").mkdir()
+    name = index_dataset(data).samples[0].name
+
+    def again(sentences: bool) -> None:
+        prepare_folds(FoldPlan("k", 2), {"dataset_dir": str(data)}, out, sentences)
+
+    again(False)
+    (data / "text" / f"{name}.txt").write_text("thin pores")
+    again(False)
+    again(True)
+    (data / "text" / f"{name}.txt").write_text("large pores")
+    with pytest.raises(
+        UserError, match=rf"out was started with other images or labels \(sentence of {name}; see .*json\)"
+    ):
+        again(True)
+    again(False)
+    (label,) = (data / "labels").glob(f"{name}.*")
+    label.write_bytes(next(file for file in (data / "labels").iterdir() if file.stem != name).read_bytes())
+    with pytest.raises(UserError, match=rf"\(label of {name}; see"):
+        again(False)
+
+
+def test_an_experiment_of_0_2_0_goes_on(tmp_path: Path, rock: Path) -> None:
+    """It kept no more than a hash of the data, in which there were sentences that nobody asked, too."""
+    data, out = tmp_path / "rock", tmp_path / "out"
+    shutil.copytree(rock, data)
+    (data / "text").mkdir()
+    (data / "text" / f"{index_dataset(data).samples[0].name}.txt").write_text("thin pores")
+    prepare_folds(FoldPlan("k", 2), {"dataset_dir": str(data)}, out)
+    content = json.loads((out / "folds.json").read_text())
+    content["data"] = hash_of(content["data"], sentences=True)
+    for part in content["divisions"]:
+        part["data_fingerprint"] = "with sentences"
+    (out / "folds.json").write_text(json.dumps(content))
+    prepare_folds(FoldPlan("k", 2), {"dataset_dir": str(data)}, out)
+    content["data"] = "another"
+    (out / "folds.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"other images or labels \(see"):
+        prepare_folds(FoldPlan("k", 2), {"dataset_dir": str(data)}, out)
 
 
 @pytest.mark.parametrize("plan", [FoldPlan("k", 2), FoldPlan("leave_out")])

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.data.fingerprints import hash_of
 from pipeline.errors import UserError
 from pipeline.workflows import TrainingCheckpoints
 
@@ -79,6 +81,68 @@ def test_other_settings_are_refused(tmp_path: Path, recipe: dict, parts: dict, t
     trainer.end_epoch()
     with pytest.raises(UserError, match=re.escape(told)):
         TrainingCheckpoints(str(tmp_path), dict, {}, recipe, parts).resume(*engines(0), max_epochs=4)
+
+
+def of_image(name: str, split: str, **changed: object) -> dict[str, object]:
+    return {"name": name, "split": split, "image_sha256": "1", "label_sha256": "2", "prompt": None, **changed}
+
+
+DATA = [of_image("a", "train"), of_image("b", "val"), of_image("c", "test")]
+
+
+def data(files: list[dict[str, object]]) -> dict[str, object]:
+    content = {"pore_label": 1, "splits": {}, "files": files}
+    return {"hash": hash_of(content), **content}
+
+
+def checkpoints(folder: Path, files: list[dict[str, object]], sentences: bool = False) -> TrainingCheckpoints:
+    now = data(files)
+    return TrainingCheckpoints(str(folder), dict, {}, {"data": now["hash"], "sentences": sentences}, {}, now)
+
+
+def trained(folder: Path, files: list[dict[str, object]], sentences: bool = False) -> TrainingCheckpoints:
+    """The checkpoints of a training of one epoch."""
+    trainer, evaluator = engines(1)
+    kept = checkpoints(folder, files, sentences)
+    kept.attach(trainer, evaluator)
+    trainer.end_epoch()
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("number", "changed", "sentences", "told"),
+    [
+        (0, {"label_sha256": "3"}, False, "(other data: label of a)"),
+        (1, {"image_sha256": "3", "label_sha256": "3"}, False, "(other data: image of b; label of b)"),
+        (1, {"split": "test"}, False, "(other data: split of b)"),
+        (0, {"prompt": "thin pores"}, True, "(other data: sentence of a)"),
+        (0, {"prompt": "thin pores"}, False, ""),
+        (2, {"label_sha256": "3"}, True, ""),
+    ],
+)
+def test_what_of_the_data_changed_is_named_and_what_is_not_used_is_no_matter(
+    tmp_path: Path, number: int, changed: dict[str, object], sentences: bool, told: str
+) -> None:
+    trained(tmp_path, DATA, sentences)
+    files = [{**file, **(changed if index == number else {})} for index, file in enumerate(DATA)]
+    now = checkpoints(tmp_path, files, sentences)
+    with pytest.raises(UserError, match=re.escape(told)) if told else nullcontext():
+        now.resume(*engines(0), max_epochs=4)
+
+
+def test_a_training_of_0_2_0_goes_on_with_its_data(tmp_path: Path) -> None:
+    """It kept a hash alone, in which there were sentences that nobody asked, too."""
+    with_text = [{**file, "prompt": "thin pores"} for file in DATA]
+    for files, name in ((DATA, "without text"), (with_text, "with text")):
+        last = trained(tmp_path / name, files).last
+        saved = torch.load(last, weights_only=True)
+        del saved["training"]["data"]
+        saved["training"]["recipe"]["data"] = hash_of(data(files), sentences=True)
+        torch.save(saved, last)
+        checkpoints(tmp_path / name, files).resume(*engines(0), max_epochs=4)
+        with pytest.raises(UserError, match=r"\(data was \w{16}, now \w{16}\)"):
+            checkpoints(tmp_path / name, files[1:]).resume(*engines(0), max_epochs=4)
+    checkpoints(tmp_path / "without text", with_text).resume(*engines(0), max_epochs=4)
 
 
 FOREIGN = {
