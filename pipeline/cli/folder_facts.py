@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.csv_tables import read_csv_cells
 from pipeline.errors import UserError
 
 Lines = list[tuple[str, str]]
@@ -59,11 +60,6 @@ def folder_lines(facts: Mapping[str, Any], kind: Kind) -> Lines:
 
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _number(value: float | None) -> str:
@@ -153,7 +149,7 @@ def _segmentation_lines(facts: Mapping[str, Any]) -> Lines:
 
 
 def _scans(folder: Path) -> dict[str, Any]:
-    return {"scans": _table(folder / "scans.csv")}
+    return {"scans": read_csv_cells(folder / "scans.csv")}
 
 
 def _scans_lines(facts: Mapping[str, Any]) -> Lines:
@@ -195,7 +191,7 @@ def _evaluation_lines(facts: Mapping[str, Any]) -> Lines:
 
 
 def _audit(folder: Path) -> dict[str, Any]:
-    return {"audit": _table(folder / "audit.csv"), "about": {**_json(folder / "audit.json"), "images": None}}
+    return {"audit": read_csv_cells(folder / "audit.csv"), "about": {**_json(folder / "audit.json"), "images": None}}
 
 
 def _audit_lines(facts: Mapping[str, Any]) -> Lines:
@@ -211,7 +207,7 @@ def _audit_lines(facts: Mapping[str, Any]) -> Lines:
 
 
 def _masks(folder: Path) -> dict[str, Any]:
-    return {"images": _table(folder / "porosity.csv"), "manifest": _json(folder / "manifest.json")}
+    return {"images": read_csv_cells(folder / "porosity.csv"), "manifest": _json(folder / "manifest.json")}
 
 
 def _masks_lines(facts: Mapping[str, Any]) -> Lines:
@@ -223,7 +219,7 @@ def _masks_lines(facts: Mapping[str, Any]) -> Lines:
 
 def _experiment(folder: Path) -> dict[str, Any]:
     table = folder / "runs.csv"
-    return {"runs": _table(table) if table.is_file() else []}
+    return {"runs": read_csv_cells(table) if table.is_file() else []}
 
 
 def _experiment_lines(facts: Mapping[str, Any]) -> Lines:
@@ -239,7 +235,7 @@ def _experiment_lines(facts: Mapping[str, Any]) -> Lines:
 
 
 def _comparison(folder: Path) -> dict[str, Any]:
-    return {"variants": _table(folder / "variants.csv")}
+    return {"variants": read_csv_cells(folder / "variants.csv")}
 
 
 def _comparison_lines(facts: Mapping[str, Any]) -> Lines:
@@ -264,7 +260,7 @@ def _dataset(folder: Path) -> dict[str, Any]:
     from pipeline.data.splits import SPLIT_FILE, SPLITS
 
     pairing, split = pair_files(folder), folder / SPLIT_FILE
-    counts = Counter(row["split"] for row in _table(split)) if split.is_file() else {}
+    counts = Counter(row["split"] for row in read_csv_cells(split)) if split.is_file() else {}
     splits = {name: counts[name] for name in SPLITS if counts.get(name)}
     return {"pairs": len(pairing.pairs), "problems": len(pairing.problems), "splits": splits}
 

@@ -20,6 +20,7 @@ from pipeline.comparison.same_data import check_same_data
 from pipeline.comparison.scores import BY_NAME, Measure
 from pipeline.comparison.strata import strata_table
 from pipeline.comparison.variant_scores import cost_table, phase_table, variant_table, variants_of
+from pipeline.csv_tables import csv_text
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, write_text
 from pipeline.tracking.outbox import Outbox
@@ -87,15 +88,15 @@ def compare(
         findings = collect_findings(runs, choice.title, baseline, BY_NAME[measure], notes, Path(scratch))
     figures = draw(findings)
     files = {
-        "variants.csv": findings.table.to_csv(index=False, float_format="%.6g"),
-        "differences.csv": findings.differences.to_csv(index=False, float_format="%.6g"),
-        "strata.csv": findings.strata.to_csv(index=False, float_format="%.6g"),
+        "variants.csv": csv_text(findings.table, "%.6g"),
+        "differences.csv": csv_text(findings.differences, "%.6g"),
+        "strata.csv": csv_text(findings.strata, "%.6g"),
         "variants.md": markdown(findings),
         "variants.html": table_html(findings),
         "report.html": render(findings, figures),
     }
     if not findings.phases.empty:
-        files["phases.csv"] = findings.phases.to_csv(index=False, float_format="%.6g")
+        files["phases.csv"] = csv_text(findings.phases, "%.6g")
     try:
         (output_dir / "phases.csv").unlink(missing_ok=True)  # of an earlier comparison
         for name, text in files.items():

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.csv_tables import read_csv
 from pipeline.errors import UserError, first_line
 from pipeline.phases import PORE
 from pipeline.tracking.stores import (
@@ -53,7 +54,7 @@ def read_pores(path: Path) -> tuple[pd.DataFrame, bool]:
     Raises:
         ValueError: another kind of table.
     """
-    pores = pd.read_csv(
+    pores = read_csv(
         path,
         dtype={"name": str, "source": str, "phase": str},
         keep_default_na=False,
@@ -203,7 +204,7 @@ def _evaluated(run: StoredRun, folder: Path) -> EvaluatedRun | None:
             if name in there
         }
         names = {"name": str, "source": str, "phase": str}
-        images = pd.read_csv(files[_IMAGES], dtype=names, keep_default_na=False, na_values=[""])
+        images = read_csv(files[_IMAGES], dtype=names, keep_default_na=False, na_values=[""])
         pores, earlier_shapes = read_pores(files[_PORES]) if _PORES in files else (pd.DataFrame(), False)
         summary = json.loads(files[_SUMMARY].read_text(encoding="utf-8"))
         phases = phase_results(images, summary)

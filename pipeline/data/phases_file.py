@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
+from pipeline.csv_tables import write_csv_rows
 from pipeline.data.spreadsheet import read_rows
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
 from pipeline.label_values import REST_NAMES, UNLABELLED_NAME, label_values, whole_value
 from pipeline.phases import LabelValues
 
@@ -55,7 +54,4 @@ def write_phases_csv(path: Path, values: LabelValues) -> None:
     rows += [(value, REST_NAMES[0], "") for value in values.rest]
     rows += [(value, UNLABELLED_NAME, "") for value in values.unlabelled]
     columns = 3 if any(prompt for *_, prompt in rows) else 2
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*_COLUMNS, _PROMPT][:columns])
-        writer.writerows(row[:columns] for row in rows)
+    write_csv_rows(path, [[*_COLUMNS, _PROMPT][:columns], *(row[:columns] for row in rows)])

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.csv_tables import write_csv_rows
 from pipeline.data.index import index_dataset, index_with_new_split
 from pipeline.data.phases_file import PHASES_FILE, write_phases_csv
 from pipeline.data.samples import DatasetIndex
 from pipeline.data.splits import COLUMNS, INFO_BAR, PART, PORE_LABEL, SPLIT_FILE, SplitRow, read_split_csv
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
 
 
 def make_split_file(
@@ -121,7 +120,5 @@ def write_split_csv(
     """
     told, full = told or {}, [SplitRow(*row) for row in rows]
     columns = len(COLUMNS) + any(row.part for row in full)
-    with atomic_path(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*(*COLUMNS, PART)[:columns], *told])
-        writer.writerows([*row[:columns], *told.values()] for row in full)
+    head = [*(*COLUMNS, PART)[:columns], *told]
+    write_csv_rows(path, [head, *([*row[:columns], *told.values()] for row in full)])

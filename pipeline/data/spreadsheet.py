@@ -7,6 +7,7 @@ import io
 from collections.abc import Collection
 from pathlib import Path
 
+from pipeline.csv_tables import of_cell
 from pipeline.errors import UserError
 from pipeline.files import read_bytes
 from pipeline.images.microscope.side_files import unicode_of
@@ -52,7 +53,7 @@ def _rows(path: Path, text: str, delimiter: str) -> list[tuple[list[str], int]]:
     text = text.replace("\0", "")  # Python 3.10 reads no line that has one
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
     try:
-        found = [([cell.strip(_INVISIBLE).strip() for cell in row], reader.line_num) for row in reader]
+        found = [([of_cell(cell.strip(_INVISIBLE).strip()) for cell in row], reader.line_num) for row in reader]
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: it is not CSV ({error}); save it as 'CSV UTF-8'") from error
     return [(cells, number) for cells, number in found if any(cells)]

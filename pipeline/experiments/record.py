@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.csv_tables import write_csv
 from pipeline.errors import UserError
-from pipeline.files import atomic_path, write_text
+from pipeline.files import write_text
 from pipeline.locks import take_lock
 
 FILE = "run.json"
@@ -186,6 +187,4 @@ def _area_scores(summary: Mapping[str, Any]) -> dict[str, float | None]:
 
 def write_run_table(output_dir: Path) -> None:
     """Rewrite ``runs.csv``."""
-    table = run_table(read_runs(output_dir))
-    with atomic_path(output_dir / TABLE_FILE) as partial:
-        table.to_csv(partial, index=False, float_format="%.6g")
+    write_csv(output_dir / TABLE_FILE, run_table(read_runs(output_dir)), "%.6g")

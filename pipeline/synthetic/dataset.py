@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import re
@@ -16,6 +15,7 @@ from PIL import Image
 from skimage.measure import label as connected_components
 from skimage.measure import regionprops_table
 
+from pipeline.csv_tables import write_csv_rows
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
 from pipeline.synthetic.looks import any_look
@@ -249,9 +249,10 @@ def _direction_name(degrees: float) -> str:
 
 def _write_table(path: Path, rows: list[list[str]]) -> None:
     """Write a CSV file with Unix line ends."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    _write(path, text.getvalue().encode())
+    try:
+        write_csv_rows(path, rows)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ from ignite.engine import Events
 from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 
+from pipeline.csv_tables import write_csv
 from pipeline.errors import INTERRUPTED
 from pipeline.files import atomic_path, write_text
 from pipeline.metrics.threshold import CLEAR_GAIN
@@ -107,8 +108,7 @@ class TextAudit:
         write_text(files["json"], json.dumps(content, indent=2, allow_nan=False))
         with atomic_path(files["png"]) as partial:
             self._figure().savefig(partial)
-        with atomic_path(files["csv"]) as partial:  # last: it marks a finished audit
-            table.to_csv(partial, index=False, float_format="%.6f")
+        write_csv(files["csv"], table, "%.6f")  # last: it marks a finished audit
         print(_printed(table))
         self._run.log_metrics(self._metrics())
         self._run.log_files(files.values(), "audit")

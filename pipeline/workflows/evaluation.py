@@ -15,8 +15,9 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from pipeline.comparison.evaluation_page import PAGE, write_evaluation_page
+from pipeline.csv_tables import write_csv
 from pipeline.data import DatasetIndex, Sample
-from pipeline.files import atomic_path, write_text
+from pipeline.files import write_text
 from pipeline.metrics import Tolerances
 from pipeline.phases import PORE, picture_name
 from pipeline.tracking.provenance import versions
@@ -153,8 +154,7 @@ class EvaluationReport:
         tables = pd.concat([phase.table for phase in scored], ignore_index=True)
         objects = pd.concat([phase.objects for phase in scored], ignore_index=True)
         for name, rows, form in (("per_image.csv", tables, "%.6f"), ("per_pore.csv", objects, "%.4g")):
-            with atomic_path(self._output_dir / name) as partial:
-                rows.to_csv(partial, index=False, float_format=form)
+            write_csv(self._output_dir / name, rows, form)
         write_evaluation_page(self._output_dir, summary, {phase.phase: phase.table for phase in scored})
         for number, phase in enumerate(self._phases):
             if not len(phase):

@@ -16,6 +16,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 from PIL import Image
 
+from pipeline.csv_tables import read_csv, write_csv
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, name_that_fits, write_text
 from pipeline.tracking.provenance import versions
@@ -68,9 +69,7 @@ class PlainMasks:
             return set()
         try:
             earlier = json.loads(self._manifest.read_text())
-            self._rows = pd.read_csv(self._table.absolute(), dtype={"name": str}, keep_default_na=False).to_dict(
-                "records"
-            )
+            self._rows = read_csv(self._table, dtype={"name": str}, keep_default_na=False).to_dict("records")
         except (OSError, ValueError) as error:
             raise UserError(
                 f"--resume: {self._output_dir} can't be resumed ({error}); --overwrite starts from scratch"
@@ -126,8 +125,7 @@ class PlainMasks:
         write_png(self._output_dir / "overlays" / name_that_fits(name, after=".png"), mask_overlay(image, pore))
         row = {"name": name, "porosity": pore.mean(), "pore_pixels": int(pore.sum()), "pixels": pore.size}
         self._rows.append({**row, "width": pore.shape[1], "height": pore.shape[0], "prompt": prompt, "file": str(file)})
-        with atomic_path(self._table) as partial:
-            pd.DataFrame(self._rows).sort_values("name").to_csv(partial, index=False, float_format="%.6f")
+        write_csv(self._table, pd.DataFrame(self._rows).sort_values("name"), "%.6f")
 
     def print_porosity(self) -> None:
         """Print the porosity of every image, and where the files are."""

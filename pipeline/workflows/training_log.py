@@ -9,6 +9,7 @@ import pandas as pd
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
+from pipeline.csv_tables import read_csv, write_csv
 from pipeline.files import atomic_path
 from pipeline.visual.drawing import BLUE, VERMILLION, as_float
 from pipeline.visual.figure import label_axes, new_figure
@@ -39,7 +40,7 @@ class TrainingLog:
         """
         self._rows = []
         if epoch and self.table.is_file():
-            earlier = pd.read_csv(self.table)
+            earlier = read_csv(self.table)
             self._rows = earlier[earlier["epoch"] <= epoch].to_dict("records")
 
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
@@ -52,8 +53,7 @@ class TrainingLog:
         if evaluator.state.epoch == trainer.state.epoch:  # validated in this epoch
             row |= evaluator.state.metrics
         self._rows.append({name: value if name == "epoch" else float(value) for name, value in row.items()})
-        with atomic_path(self.table) as partial:
-            pd.DataFrame(self._rows).to_csv(partial, index=False, float_format="%.6g")
+        write_csv(self.table, pd.DataFrame(self._rows), "%.6g")
 
     def draw(self) -> None:
         """Draw the curves, where there is an epoch."""

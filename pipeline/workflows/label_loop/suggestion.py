@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.csv_tables import write_csv
 from pipeline.data.pairs import composed
 from pipeline.data.phases_file import PHASES_FILE, read_phases_csv
 from pipeline.engine.familiarity import window_features
 from pipeline.errors import UserError
-from pipeline.files import atomic_path, name_that_fits
+from pipeline.files import name_that_fits
 from pipeline.images import is_image, open_only_image, stem_of
 from pipeline.images.formats import is_zarr
 from pipeline.images.grey import label_of
@@ -301,8 +302,7 @@ def _write_tables(chosen: Sequence[Region], names: Sequence[str], regions: Seque
     images = of_images.groupby("image", sort=False).mean().sort_values("uncertainty", ascending=False).reset_index()
     images.insert(0, "rank", range(1, len(images) + 1))
     for file, table in ((TABLE, pd.DataFrame(rows)), (OF_IMAGES, images)):
-        with atomic_path(folder / file) as partial:
-            table.replace([np.inf, -np.inf], np.nan).to_csv(partial, index=False, float_format="%.4f")
+        write_csv(folder / file, table.replace([np.inf, -np.inf], np.nan), "%.4f")
     if not chosen:
         logger.info("nothing is left to label: the rock of all images is labelled; %s", folder)
         return

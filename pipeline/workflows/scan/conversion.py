@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.csv_tables import write_csv
 from pipeline.engine import export_nifti, export_tiff, request_hash, write_label_tiff
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, sha256_of
@@ -210,6 +211,5 @@ def _figures(scan: ReopenedScan, phase: SegmentedPhase, folder: Path) -> Iterato
     )
     for name, data in figure_tables(measures).items():
         path = folder / FIGURES / f"{phase.files.figures}{name}.csv"
-        with atomic_path(path) as partial:
-            data.to_csv(partial, index=False, float_format="%.7g")
+        write_csv(path, data, "%.7g")
         yield path

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.csv_tables import write_csv
 from pipeline.engine import export_nifti, export_tiff, request_hash
-from pipeline.files import atomic_path, left_over, write_text
+from pipeline.files import left_over, write_text
 from pipeline.measure.object_files import PATTERNS, PORE_FILES
 from pipeline.measure.pore_statistics import Survey, survey
 from pipeline.measure.pores_2d import CSV, PARQUET
@@ -101,9 +102,9 @@ def write_summary(folder: Path, scan: SegmentedScan, otsu: float | None = None) 
         porosity = scan.pore.porosity
         summary = {**porosity_summary(porosity), "otsu_porosity": otsu, "pixel_size_nm": scan.pixel_size_nm}
         write_text(folder / POROSITY, json.dumps(summary, indent=2, allow_nan=False))
-        _write_csv(folder / FIELDS, _fields(scan, {"porosity": porosity}))
+        write_csv(folder / FIELDS, _fields(scan, {"porosity": porosity}), "%.6f")
     if scan.store.labelled:
-        _write_csv(folder / PHASE_FIELDS, _fields(scan, {phase.name: phase.porosity for phase in scan.phases}))
+        write_csv(folder / PHASE_FIELDS, _fields(scan, {phase.name: phase.porosity for phase in scan.phases}), "%.6f")
     middle = volume.depth // 2
     with scan.pictured(middle) as source:
         write_overview(
@@ -170,7 +171,7 @@ def write_results(
     if store.labelled:
         found = _phase_summaries(scan, objects, manifest["request"])
         write_text(folder / PHASES, json.dumps({**found, **scan.sizes}, indent=2, allow_nan=False))
-        _write_csv(folder / PHASE_TABLE, _phase_table(found["phases"]))
+        write_csv(folder / PHASE_TABLE, _phase_table(found["phases"]), "%.6f")
         measured["phases"] = {name: one.to_dict() for name, one in objects.items()} or None
         measured["tables"] = written_tables(folder, scan, objects)
     if begun is not None:
@@ -273,11 +274,6 @@ def _phase_table(phases: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     if any(phase["objects_3d"] is not None for phase in phases):
         columns.append("objects_3d")
     return pd.DataFrame(rows)[[*columns, "note"]].convert_dtypes()
-
-
-def _write_csv(path: Path, table: pd.DataFrame) -> None:
-    with atomic_path(path) as partial:
-        table.to_csv(partial, index=False, float_format="%.6f")
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

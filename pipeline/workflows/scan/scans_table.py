@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.csv_tables import write_csv
 from pipeline.errors import UserError
-from pipeline.files import atomic_path
 from pipeline.phases import PORE
 from pipeline.report.scans_page import PAGE_MARK, ScanEntry, write_scans_page
 from pipeline.wording import printable
@@ -102,9 +102,8 @@ class ScansTable:
         """Write both."""
         rows, overall = dict(sorted(self._rows.items())), self.overall
         last = [_overall_row(overall)] if overall else []
-        with atomic_path(self._folder / SUMMARY) as partial:
-            table = pd.DataFrame([*rows.values(), *last]).convert_dtypes()
-            table.to_csv(partial, index=False, float_format="%.6f")
+        table = pd.DataFrame([*rows.values(), *last]).convert_dtypes()
+        write_csv(self._folder / SUMMARY, table, "%.6f")
         entries = [self._entry(number, row) for number, row in rows.items()]
         write_scans_page(self._folder / PAGE, self._folder.absolute().name, entries, len(self._scans), self.said)
 
