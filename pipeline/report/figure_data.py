@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.measure.pore_statistics import SizeDistribution
-from pipeline.report.measures import Measures
+from pipeline.report.measures import ENOUGH_OBJECTS, Measures
 
 
 def figure_tables(measures: Measures) -> dict[str, pd.DataFrame]:
@@ -23,12 +23,12 @@ def figure_tables(measures: Measures) -> dict[str, pd.DataFrame]:
 
 def _sizes(measures: Measures) -> pd.DataFrame | None:
     """Bins of the equivalent diameter, and below them D10, D50 and D90."""
-    return _distribution(measures.sizes, measures.corrected_sizes, measures.scale.unit, "area")
+    return _distribution(measures.told_sizes, measures.corrected_sizes, measures.scale.unit, "area")
 
 
 def _body_sizes(measures: Measures) -> pd.DataFrame | None:
     """The same of 3-D objects, by number and volume."""
-    return _distribution(measures.body_sizes(), measures.body_sizes(corrected=True), measures.scale.unit, "volume")
+    return _distribution(measures.body_sizes(), measures.body_sizes(corrected=True), measures.body_scale.unit, "volume")
 
 
 def _distribution(
@@ -52,14 +52,16 @@ def _distribution(
 
 def _directions(measures: Measures) -> pd.DataFrame | None:
     rose = measures.rose
-    if rose is None:
+    if rose is None or rose.count < ENOUGH_OBJECTS:
         return None
     return pd.DataFrame({"from_deg": rose.edges[:-1], "to_deg": rose.edges[1:], "share_by_area": rose.share})
 
 
 def _shapes(measures: Measures) -> pd.DataFrame | None:
     """The pores themselves: any bins can be made of them."""
-    return None if measures.rose is None else measures.shaped_pores[["pore", "area_px", "aspect_ratio", "circularity"]]
+    if measures.rose is None or measures.rose.count < ENOUGH_OBJECTS:
+        return None
+    return measures.shaped_pores[["pore", "area_px", "aspect_ratio", "circularity"]]
 
 
 def _porosity_map(measures: Measures) -> pd.DataFrame | None:

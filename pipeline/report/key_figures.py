@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pipeline.measure.pore_statistics import SizeDistribution
 from pipeline.measure.pore_statistics.orientation import NO_DIRECTION
 from pipeline.measure.pore_statistics.representative_area import REPRESENTATIVE
 from pipeline.measure.porosity import CONFIDENCE
-from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.measures import ENOUGH_OBJECTS, SHAPE_AREA_PX, Measures
 from pipeline.report.units import (
     MISSING,
     area_text,
@@ -67,7 +68,7 @@ def scan_figures(measures: Measures) -> tuple[KeyFigure, ...]:
 def summary(measures: Measures) -> tuple[str, ...]:
     """The main findings in sentences, with measured numbers only."""
     sentences = []
-    porosity, sizes, rose = measures.porosity, measures.sizes, measures.rose
+    porosity, sizes, rose = measures.porosity, measures.told_sizes, measures.rose
     if np.isfinite(porosity.porosity):
         interval = ""
         if np.isfinite(porosity.interval[0]):
@@ -181,10 +182,13 @@ def _body_size(measures: Measures) -> tuple[KeyFigure, ...]:
         return ()
     sizes, corrected = measures.body_sizes(), measures.body_sizes(corrected=True)
     cut = "whole " if measures.cut_volume_share else ""
-    name, unit = f"Median size of {cut}3-D {measures.terms.things}", measures.scale.unit
+    name, unit = f"Median size of {cut}3-D {measures.terms.things}", measures.body_scale.unit
     if sizes is None:
-        return (KeyFigure(name, MISSING, f"every 3-D {measures.terms.thing} reaches a face of the stack"),)
+        reach = f"every 3-D {measures.terms.thing} reaches a face of the stack"
+        few = _too_few(measures.whole_bodies, f"3-D {measures.terms.things} that reach no face of the stack")
+        return (KeyFigure(name, MISSING, few or reach),)
     note = f"diameter of the sphere, by number; by volume {with_unit(number(sizes.area_percentiles[1]), unit)}"
+    note += f"; {measures.voxels_as_cubes}" if measures.voxels_as_cubes else ""
     if corrected is not None:
         of = [with_unit(number(one[1]), unit) for one in (corrected.number_percentiles, corrected.area_percentiles)]
         note += (
@@ -192,6 +196,12 @@ def _body_size(measures: Measures) -> tuple[KeyFigure, ...]:
             f"corrected for it {of[0]} and {of[1]}"
         )
     return (KeyFigure(name, with_unit(number(sizes.number_percentiles[1]), unit), note),)
+
+
+def _too_few(objects: pd.DataFrame | None, what: str) -> str:
+    """Why there is no median of some objects; empty where there are none, or enough."""
+    count = 0 if objects is None else len(objects)
+    return f"fewer than {ENOUGH_OBJECTS} {what} ({count})" if 0 < count < ENOUGH_OBJECTS else ""
 
 
 def _in_space(measures: Measures) -> list[str]:
@@ -212,12 +222,13 @@ def _in_space(measures: Measures) -> list[str]:
 
 
 def _size(measures: Measures) -> KeyFigure:
-    sizes = measures.sizes
+    sizes = measures.told_sizes
     name, what = f"Median {measures.terms.thing} size", ""
     if measures.is_stack:
         name, what = "Median size of sections", " of the sections in the slices"
     if sizes is None:
-        return KeyFigure(name, MISSING, f"no whole {measures.terms.thing} in the scan")
+        few = _too_few(measures.whole_pores, f"whole {measures.rows_are}")
+        return KeyFigure(name, MISSING, few or f"no whole {measures.terms.thing} in the scan")
     unit = measures.scale.unit
     by_area = with_unit(number(sizes.area_percentiles[1]), unit)
     by_number = with_unit(number(sizes.number_percentiles[1]), unit)

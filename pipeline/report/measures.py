@@ -35,6 +35,8 @@ from pipeline.tiling.chunk_plan import ChunkPlan
 NO_OBJECTS = pd.DataFrame({column.name: pd.Series(dtype=column.kind) for column in COLUMNS})
 #: smaller pores (px²) have a shape and a direction that come from the pixel grid more than from the pore
 SHAPE_AREA_PX = 20
+#: objects of which a report tells sizes; of fewer, D10 and D90 would be the smallest and the largest
+ENOUGH_OBJECTS = 10
 #: slices of a stack that the report has pictures of at most, but for the one that is shown first
 _PICTURED = 40
 
@@ -175,6 +177,11 @@ class Measures:
             self.scale.lengths(pores["equivalent_diameter_px"].to_numpy()), pores["area_px"].to_numpy()
         )
 
+    @property
+    def told_sizes(self) -> SizeDistribution | None:
+        """As `sizes`, for a report; None of fewer than `ENOUGH_OBJECTS`."""
+        return self.sizes if len(self.whole_pores) >= ENOUGH_OBJECTS else None
+
     @cached_property
     def border_weights(self) -> np.ndarray:
         """How many pores each whole pore stands for, as the border cuts others of its size."""
@@ -210,18 +217,34 @@ class Measures:
         faces = [name for name in self.bodies.columns if name.startswith("touches_")]
         return self.bodies[~self.bodies[faces].to_numpy(bool).any(axis=1)]
 
+    @cached_property
+    def body_scale(self) -> Scale:
+        """The unit of the 3-D objects' diameters: pixels, each voxel as a cube, where a side of voxels is not known."""
+        known = self.bodies is not None and "volume_um3" in self.bodies
+        return self.scale if known else Scale("px", 1.0)
+
+    @property
+    def voxels_as_cubes(self) -> str:
+        """What lengths in the volume rest on, in words, where a side of voxels is not known; else empty."""
+        if self.bodies is None or "volume_um3" in self.bodies:
+            return ""
+        lacking = "pixel size" if self.pixel_size_nm is None else "distance of slices"
+        return f"voxels count as cubes, as the {lacking} is not known"
+
     def body_sizes(self, corrected: bool = False) -> SizeDistribution | None:
-        """Of the whole 3-D objects, by number and volume, in the unit of the scale; None without one.
+        """Of the whole 3-D objects, by number and volume, in the unit `body_scale`; None of few (`ENOUGH_OBJECTS`).
 
         Args:
             corrected: with the effect of the stack's faces taken out; None where they cut no object.
         """
         whole = self.whole_bodies
-        if whole is None or self.bodies is None or not len(whole) or (corrected and len(whole) == len(self.bodies)):
+        if whole is None or self.bodies is None or len(whole) < ENOUGH_OBJECTS:
+            return None
+        if corrected and len(whole) == len(self.bodies):
             return None
         sides = [whole[name].to_numpy() for name in ("slices", "bbox_height_px", "bbox_width_px")]
         return size_distribution(
-            self.scale.lengths(whole["equivalent_diameter_px"].to_numpy()),
+            self.body_scale.lengths(whole["equivalent_diameter_px"].to_numpy()),
             whole["volume_voxels"].to_numpy(),
             border_weights(sides, self._field) if corrected else None,
         )
@@ -240,7 +263,7 @@ class Measures:
 
     @cached_property
     def rose(self) -> OrientationRose | None:
-        """Of the shaped pores, weighted by area; None without one."""
+        """Of the shaped pores, weighted by area; None without one, and drawn of `ENOUGH_OBJECTS` at least."""
         pores = self.shaped_pores
         pores = pores[np.isfinite(pores["orientation_deg"])]
         if not len(pores):

@@ -20,7 +20,7 @@ from pipeline.report.drawings import (
     size_figure,
     threshold_figure,
 )
-from pipeline.report.measures import SHAPE_AREA_PX, Measures
+from pipeline.report.measures import ENOUGH_OBJECTS, SHAPE_AREA_PX, Measures
 from pipeline.report.units import length_text, number, percent, whole
 
 
@@ -54,12 +54,13 @@ def plots_of(measures: Measures) -> tuple[Plot, ...]:
 
 
 def _sizes(measures: Measures) -> Drawn | None:
-    if measures.sizes is None:
+    sizes = measures.told_sizes
+    if sizes is None:
         return None
     cut = f", which is {percent(1 - measures.cut_area_share)} of {measures.its_area}" if measures.cut_area_share else ""
     corrected = measures.corrected_sizes
     text = f"Equivalent diameters of the {measures.rows_are} that are not cut by a border{cut}. {_LINES}"
-    figure = size_figure(measures.sizes, measures.scale.unit, corrected)
+    figure = size_figure(sizes, measures.scale.unit, corrected)
     return f"{_kind(measures)} sizes", text + (_DOTTED if corrected is not None else ""), figure
 
 
@@ -77,13 +78,14 @@ def _body_sizes(measures: Measures) -> Drawn | None:
         f"Diameters of the spheres of the same volume, of the {whole(sizes.count)} 3-D {things} that reach no face of "
         f"the stack{cut}. {_LINES}"
     )
-    figure = size_figure(sizes, measures.scale.unit, corrected, "volume")
-    return f"Sizes of 3-D {things}", text + (_DOTTED if corrected is not None else ""), figure
+    cubes = f" {measures.voxels_as_cubes.capitalize()}." if measures.voxels_as_cubes else ""
+    figure = size_figure(sizes, measures.body_scale.unit, corrected, "volume")
+    return f"Sizes of 3-D {things}", text + (_DOTTED if corrected is not None else "") + cubes, figure
 
 
 def _directions(measures: Measures) -> Drawn | None:
     rose = measures.rose
-    if rose is None:
+    if rose is None or rose.count < ENOUGH_OBJECTS:
         return None
     text = (
         f"Long axes of {whole(rose.count)} whole {measures.rows_are} of at least {SHAPE_AREA_PX} px², weighted by "
@@ -94,7 +96,7 @@ def _directions(measures: Measures) -> Drawn | None:
 
 
 def _shapes(measures: Measures) -> Drawn | None:
-    if measures.rose is None:
+    if measures.rose is None or measures.rose.count < ENOUGH_OBJECTS:
         return None
     pores, several = measures.shaped_pores, measures.rows_are
     text = (

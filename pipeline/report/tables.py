@@ -84,7 +84,7 @@ _SHAPES = (
 def tables(measures: Measures) -> tuple[Table, ...]:
     """Percentiles of each measure, the largest pores, and statistics of the pixels; empty tables are skipped."""
     found = []
-    if len(measures.whole_pores):
+    if measures.told_sizes is not None:
         found.append(_percentiles(measures))
     if measures.bodies is None and len(measures.table):
         found.append(_largest(measures))

@@ -127,7 +127,7 @@ def _rounded(value: float | None, unit: str) -> str | None:
 
 def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
     """Of the 3-D objects, each once, whatever the number of slices that it crosses."""
-    scale, largest = measures.scale, bodies.nlargest(_LARGEST, "volume_voxels")
+    scale, largest = measures.body_scale, bodies.nlargest(_LARGEST, "volume_voxels")
     rows, boxes = [], []
     for body in largest.to_dict("records"):
         first, last = int(body["bbox_slice"]), int(body["bbox_slice"] + body["slices"] - 1)
@@ -147,10 +147,11 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
         boxes.append(Box.of(body, middle[len(middle) // 2]) if middle else None)
     share = largest["volume_voxels"].sum() / bodies["volume_voxels"].sum()
     things, file = measures.terms.things, f"{measures.terms.table}_3d.csv"
+    cubes = f"; {measures.voxels_as_cubes}" if measures.voxels_as_cubes else ""
     caption = (
         f"The {len(largest)} largest 3-D {things}, each listed once, hold {percent(share)} of {measures.its_volume}; "
-        "the diameter is that of a sphere of the same volume. The first and the last slice are borders, too. The frame "
-        f"in the picture encloses all slices of the {measures.terms.thing}. Numbers are those of {file}. Slices count "
+        f"the diameter is that of a sphere of the same volume{cubes}. The first and the last slice are "
+        f"borders, too. The frame in the picture encloses all slices of the {measures.terms.thing}. Numbers are those of {file}. Slices count "
         f"from 1 (in {file} from 0)."
     )
     return listed(f"Largest {things}", caption, rows, boxes)

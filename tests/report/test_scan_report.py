@@ -91,7 +91,9 @@ def test_one_pore_in_a_strip_and_an_empty_manifest(make: Maker) -> None:
     mask = np.zeros((20, 500), bool)
     mask[8:11, 10:40] = True
     made = make(np.resize(NOISE, mask.shape), mask, pixel_size_nm=1000.0, manifest={})
-    assert figures(made)["Median pore size"] == "10.7 µm"  # 90 px
+    assert figures(made)["Median pore size"] == "–"
+    note = next(one.note for one in made.key_figures if one.name == "Median pore size")
+    assert note == "fewer than 10 whole pores (1)"
     assert made.facts == ()
     rows = {row[0]: row[1:] for row in next(t for t in made.tables if t.title == "Along x and y").rows}
     assert rows["Median chord length (µm)"][:2] == ("30.0", "3.00")
@@ -109,10 +111,7 @@ def test_a_stack_shows_one_slice_and_measures_all(make: Maker) -> None:
     assert [row[1] for row in largest.rows] == ["2", "1", "3"]  # from 1, as below the picture
     assert "Slices count from 1 (in pores.csv from 0)" in largest.caption
     assert largest.boxes == ((20, 20, 40, 30, 1), (50, 50, 20, 10, 0), (100, 100, 4, 4, 2))
-    assert (
-        "over the 3 sections not cut by a border; a pore has one in every slice"
-        in tables["Sections in numbers"].caption
-    )
+    assert "Sections in numbers" not in tables  # of three
     assert made.pictures.caption == "Slice 2 of 3."
     porosity_map = next(plot for plot in made.plots if plot.name == "porosity_map")
     assert porosity_map.caption.startswith("Slice 2 of 3: ")
@@ -183,12 +182,10 @@ def test_a_stack_lists_each_body_once(make: Maker) -> None:
     connections = dict(in_space(made)["Connections"].rows)
     assert connections["Connected fraction along z"] == "95.2\u00a0%"
     assert figures(made)["Connected fraction"] == "0 / 0 / 95.2 %"
-    # the pore that reaches the last slice is left out of the sizes, and the headline says so
+    # one pore has no median, and no distribution
     size = next(one for one in made.key_figures if one.name == "Median size of whole 3-D pores")
-    assert size.value == "15.6\u00a0px"
-    assert "without those that reach a face (4.76\u00a0% of the pore volume); corrected for it" in size.note
-    assert [plot.name for plot in made.volume.plots] == ["size_distribution_3d"]
-    assert "size_distribution_3d" in made.figures[0]
+    assert (size.value, size.note) == ("–", "fewer than 10 3-D pores that reach no face of the stack (1)")
+    assert [plot.name for plot in made.volume.plots] == []
     assert made.key_figures.index(size) == 3  # before what was found in the slices
     assert [one.name for one in made.slice_figures] == ["Sections of pores", "Median size of sections", "Anisotropy"]
     scaled = make(
@@ -202,13 +199,31 @@ def test_a_stack_lists_each_body_once(make: Maker) -> None:
     largest = in_space(scaled)["Largest pores"]
     assert largest.columns[2:4] == ("volume (µm³)", "diameter (µm)")
     assert largest.rows[0][2:4] == ("2.00", "1.56")
+    # ten of the first are enough; the pore that reaches the last slice is left out, and the headline says so
+    many = pd.concat([bodies.iloc[[0] * 10], bodies.iloc[[1]]], ignore_index=True)
+    for known, columns, value in (
+        ({}, {}, "15.6\u00a0px"),
+        ({"pixel_size_nm": 100.0}, {}, "15.6\u00a0px"),  # the slices' distance is not known
+        ({"pixel_size_nm": 100.0}, {"volume_um3": [2.0] * 10 + [0.1]}, "1.56\u00a0µm"),
+    ):
+        made = make(NOISE, mask, shown_slice=7, bodies=many.assign(**columns), manifest={"volume": volume}, **known)
+        size = next(one for one in made.key_figures if one.name == "Median size of whole 3-D pores")
+        assert size.value == value
+        assert "without those that reach a face (0.498\u00a0% of the pore volume); corrected for it" in size.note
+        lacking = "" if columns else "distance of slices" if known else "pixel size"
+        assert (f"voxels count as cubes, as the {lacking} is not known" in size.note) == bool(lacking)
+        (plot,) = made.volume.plots
+        assert plot.name == "size_distribution_3d"
+        assert ("oxels count as cubes" in plot.caption) == bool(lacking)
+        assert in_space(made)["Largest pores"].columns[3] == f"diameter ({value.split()[-1]})"
 
 
 def test_the_same_quantity_is_the_same_number(make: Maker) -> None:
     """The median of an even number of pores, between which there is a gap."""
     mask = np.zeros(NOISE.shape, bool)
     for place, side in enumerate((5, 10, 20, 30)):
-        mask[20 : 20 + side, 20 + 60 * place : 20 + 60 * place + side] = True
+        for top in (20, 80, 140):
+            mask[top : top + side, 20 + 60 * place : 20 + 60 * place + side] = True
     made = make(NOISE, mask)
     table = next(table for table in made.tables if table.title == "Pores in numbers")
     row = next(row for row in table.rows if row[0].startswith("Equivalent diameter"))

@@ -37,6 +37,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image[disk((y, x), radius)] = 30
     image[disk((150, 150), 15)] = 200
     image[disk((150, 150), 6)] = 30  # a pore in the hole of another
+    for x, radius in enumerate((3, 4, 5, 6, 7, 8)):  # enough for a distribution of sizes
+        image[disk((20, 80 + 25 * x), radius)] = 30
     image[180:183, 40:43] = image[183:186, 43:46] = 30
     image[190, 20:22] = 30
     tifffile.imwrite(folder / "scan.tif", image + np.random.default_rng(0).integers(0, 9, image.shape).astype(np.uint8))
@@ -74,7 +76,7 @@ def test_numbered_objects_are_the_rows_of_the_table(result: Path, tmp_path: Path
     assert numbers.dtype == np.uint16
     np.testing.assert_array_equal(numbers, numbers_of(result))
     table = pd.read_csv(result / "pores.csv")
-    assert len(table) == 7
+    assert len(table) == 13
     np.testing.assert_array_equal(np.bincount(numbers.ravel())[table["pore"]], table["area_px"])
 
 
@@ -91,11 +93,11 @@ def test_outlines_hold_exactly_the_pixels_of_their_pores(result: Path, tmp_path:
     converted(result, tmp_path, "--formats", "geojson", "--tolerance", "0")
     numbers = numbers_of(result)
     features = json.loads((tmp_path / "pores.geojson").read_text())["features"]
-    assert [one["properties"]["name"] for one in features] == [f"pore {number}" for number in range(1, 8)]
+    assert [one["properties"]["name"] for one in features] == [f"pore {number}" for number in range(1, 14)]
     assert features[0]["properties"]["classification"] == {"name": "pore", "color": [230, 159, 0]}
     for number, feature in enumerate(features, start=1):
         np.testing.assert_array_equal(burnt(feature["geometry"]["coordinates"]), numbers == number)
-    assert sorted(len(one["geometry"]["coordinates"]) for one in features) == [1] * 6 + [2]
+    assert sorted(len(one["geometry"]["coordinates"]) for one in features) == [1] * 12 + [2]
 
 
 def test_simplified_outlines_have_few_corners_and_keep_the_area(result: Path, tmp_path: Path) -> None:
