@@ -151,7 +151,7 @@ def _largest_bodies(measures: Measures, bodies: pd.DataFrame) -> Table:
     caption = (
         f"The {len(largest)} largest 3-D {things}, each listed once, hold {percent(share)} of {measures.its_volume}; "
         f"the diameter is that of a sphere of the same volume{cubes}. The first and the last slice are "
-        f"borders, too. The frame in the picture encloses all slices of the {measures.terms.thing}. Numbers are those of {file}. Slices count "
-        f"from 1 (in {file} from 0)."
+        f"borders, too. The frame in the picture encloses all slices of the {measures.terms.thing}. Numbers are those "
+        f"of {file}. Slices count from 1 (in {file} from 0)."
     )
     return listed(f"Largest {things}", caption, rows, boxes)

@@ -223,7 +223,7 @@ def test_what_is_there_is_kept_and_its_values_too(rock: Path, capsys: pytest.Cap
         ({"imageHeight": 81}, "it is of an image of 100x81 pixels, but the image is 100x80"),
         ({"shapes": [{"label": "pore", "points": [[500, 500], [600, 500], [600, 600]]}]}, "1 of 1 shapes lie outside"),
         ({"shapes": [{"label": "pore", "points": SQUARE}]}, "only pore is annotated, and nothing that is not it"),
-        ({"shapes": [{"label": "pore", "points": SQUARE, "shape_type": "spline"}]}, "of type spline (pore) are not read"),
+        ({"shapes": [{"label": "pore", "points": SQUARE, "shape_type": "spline"}]}, "type spline (pore) are not read"),
         ({"shapes": [{"points": SQUARE}]}, "it can't be read ('label')"),
         ({"shapes": 3}, "JSON of no kind that is known"),
     ],
