@@ -64,6 +64,16 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
+def _load_pyfunc(path: str) -> Any:
+    """The door by which `mlflow.pyfunc` loads a model that was logged, from its file of weights.
+
+    MLflow's error names the module of this door where it is not installed: so it has the package's name.
+    """
+    from pipeline.api.mlflow_loader import load_logged
+
+    return load_logged(path)
+
+
 def main() -> int:
     """The command `vlsenet`; returns the exit status."""
     from pipeline.cli.main import main as run

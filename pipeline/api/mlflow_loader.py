@@ -1,4 +1,4 @@
-"""A trained model as `mlflow.pyfunc` loads it; what a training logs with its model names this module.
+"""A trained model as `mlflow.pyfunc` loads it; what a training logs with its model names `vlsenet`.
 
 model = mlflow.pyfunc.load_model("runs:/RUN/model")
 found = model.predict(images, params={"pixel_size_nm": 10.0})
@@ -48,6 +48,10 @@ class LoadedModel:
         }
 
 
-def _load_pyfunc(path: str) -> LoadedModel:
-    """The door that MLflow knows; `path` is the file of the weights."""
+def load_logged(path: str) -> LoadedModel:
+    """The model of a file of weights."""
     return LoadedModel(load(path))
+
+
+#: the door of models that versions up to 0.2.0 logged; now it is `vlsenet`'s
+_load_pyfunc = load_logged

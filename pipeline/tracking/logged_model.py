@@ -1,7 +1,8 @@
 """A trained model as MLflow keeps models: loadable by `mlflow.pyfunc`, with its signature and an example of its input.
 
-Nothing of the package is pickled: MLflow's description names the module of the installed package that loads the file of
-weights (`pipeline.api.mlflow_loader`), and that file, the training's own, lies beside it.
+Nothing of the package is pickled: MLflow's description names the installed package, which loads the file of weights
+(`pipeline.api.mlflow_loader`), and that file, the training's own, lies beside it. Where the package is missing, MLflow
+warns that it needs `vlsenet` of this version, and its error has that name, too.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from pipeline.files import sha256_of
 #: of the model in its run: `runs:/RUN/model`
 NAME = "model"
 #: the module that `mlflow.pyfunc` loads a model by
-LOADER = "pipeline.api.mlflow_loader"
+LOADER = "vlsenet"
 #: tag of a model: of its file of weights, so that the same is sent once
 _SHA256 = "vlsenet.sha256"
 #: what servers before version 3 answer, which keep models among the files of runs

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import ENDPOINT_NOT_FOUND
 
+import pipeline
 from pipeline.tracking.logged_model import ModelToLog
 from pipeline.tracking.tracked_run import TrackedRun
 
@@ -66,12 +68,19 @@ def test_the_description_has_signature_example_and_phases_and_pickles_nothing(ru
     assert (folder / "data" / "best.pt").read_text() == "better"
     about = mlflow.models.Model.load(str(folder))
     assert about.metadata == {"phases": ["pore", "silt grain"]}
-    assert about.flavors["python_function"]["loader_module"] == "pipeline.api.mlflow_loader"
+    assert about.flavors["python_function"]["loader_module"] == "vlsenet"
+    assert f"vlsenet=={pipeline.__version__}" in (folder / "requirements.txt").read_text().split()
     (image,) = about.signature.inputs.inputs
     assert (image.type, image.shape) == (np.float32, (-1, -1, -1))
     shapes = {one.name: (one.type, one.shape) for one in about.signature.outputs.inputs}
     assert shapes == {"probability": (np.float32, (-1, 2, -1, -1)), "mask": (np.uint8, (-1, -1, -1))}
     assert about.load_input_example(str(folder)).shape == (1, 32, 32)
+
+
+def test_where_the_package_is_missing_mlflows_error_names_it(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "vlsenet", None)
+    with pytest.raises(ModuleNotFoundError, match="vlsenet"):
+        mlflow.pyfunc.load_model(f"runs:/{run.info.run_id}/model")
 
 
 def test_a_server_that_knows_no_models_gets_it_among_the_files_of_the_run(tmp_path, monkeypatch):
