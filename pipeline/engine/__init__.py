@@ -9,7 +9,7 @@ What changes the bytes of a segmentation belongs to the journal's request, or ra
 """
 
 from pipeline.engine.block_counts import BlockCounts
-from pipeline.engine.journal import Journal, TakenError, request_differences, request_hash
+from pipeline.engine.journal import Journal, TakenError, request_hash
 from pipeline.engine.mask_files import export_nifti, export_tiff, write_label_tiff, write_nifti
 from pipeline.engine.memory_store import MemoryStore
 from pipeline.engine.phase_view import phase_view

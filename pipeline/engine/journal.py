@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.bundle_files import flattened
+from pipeline.changed_settings import changed_settings
 from pipeline.engine.block_counts import BlockCounts
 from pipeline.errors import UserError
 from pipeline.files import make_folders, sync_folder, write_durably, write_error
@@ -79,7 +79,7 @@ class Journal:
                 # Earlier lines and an earlier finish carry another key: one rename begins the new run.
                 begun = {"request": request, "key": os.urandom(8).hex(), "overwrite": overwrite}
                 write_durably(folder / _REQUEST, json.dumps(begun, indent=1, sort_keys=True).encode() + b"\n")
-            if differences := request_differences(begun["request"], request):
+            if differences := changed_settings(begun["request"], request):
                 if any(name.startswith(_OF_VERSION) for name in differences):
                     raise UserError(
                         f"{folder} belongs to a segmentation by another version of vlsenet, which can't be resumed: "
@@ -249,20 +249,6 @@ def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
 def request_hash(request: Mapping[str, Any]) -> str:
     """SHA-256 of a request, in hexadecimal, whatever the order of its names."""
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()
-
-
-def request_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs, as ``threshold was 0.5, now 0.6``; names inside mappings are joined by dots."""
-    before, now = flattened(old), flattened(new)
-    return [
-        f"{name} was {_shown(before, name)}, now {_shown(now, name)}"
-        for name in sorted(before.keys() | now.keys())
-        if _shown(before, name) != _shown(now, name)
-    ]
-
-
-def _shown(values: Mapping[str, Any], name: str) -> str:
-    return json.dumps(values[name], ensure_ascii=False) if name in values else "not given"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

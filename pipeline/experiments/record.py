@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.changed_settings import changed_settings
 from pipeline.csv_tables import write_csv
 from pipeline.errors import UserError
 from pipeline.files import write_text
@@ -107,14 +108,16 @@ class Run:
         for command in ("training", "evaluation"):
             # through JSON, as what is on disk: tuples become lists
             before, now = (json.loads(json.dumps(getattr(run, command), default=str)) for run in (found, self))
-            changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-            if changed:
-                differences = ", ".join(f"{name} was {before.get(name)}, now {now.get(name)}" for name in changed)
+            if changed := changed_settings(_given(before), _given(now)):
                 raise UserError(
-                    f"{self.folder} was started with other settings of the {command} ({differences}): "
+                    f"{self.folder} was started with other settings of the {command} ({'; '.join(changed)}): "
                     "use the original settings, or choose another --output_dir"
                 )
         return found
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def read_runs(output_dir: Path) -> list[Run]:

@@ -12,6 +12,8 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 import pipeline
+from pipeline.bundle_files import flattened
+from pipeline.changed_settings import changed_settings
 from pipeline.data.fingerprints import changes, hash_of
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
@@ -120,18 +122,16 @@ class TrainingCheckpoints:
 
     def _check_recipe(self, training: Mapping[str, Any]) -> None:
         recipe, version = training["recipe"], training["vlsenet"]
-        before = {**{name: recipe.get(name) for name in self._recipe}, **training.get("parts", self._parts)}
+        before, now = {name: recipe.get(name) for name in self._recipe}, dict(self._recipe)
         if isinstance(recipe.get("network"), Mapping):
             before["network"] = {**_EARLIER_NETWORK, **recipe["network"]}
-        now = {**self._recipe, **self._parts}
         of_data = self._changed_data(training)
-        changed = [
-            f"{name} was {before.get(name)}, now {now.get(name)}"
-            for name in dict.fromkeys([*now, *before])
-            if before.get(name) != now.get(name) and not (name == "data" and of_data is not None)
-        ]
-        if of_data:
-            changed.insert(0, f"other data: {of_data}")
+        for settings in (before, now):
+            if of_data is not None:
+                settings.pop("data", None)
+        changed = [f"other data: {of_data}"] if of_data else []
+        changed += changed_settings(_given(before), _given(now))
+        changed += changed_settings(training.get("parts", self._parts), self._parts)
         if changed:
             more = [f"{len(changed) - _SHOWN} more"] if len(changed) > _SHOWN else []
             begun = (
@@ -207,6 +207,10 @@ def begun_before(setting: str, resumed: str | None) -> bool:
 def last_of(folder: str | Path) -> Path:
     """`last.pt` of the training in a folder."""
     return Path(folder) / "checkpoints" / "last.pt"
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flattened(settings).items() if value is not None}
 
 
 def _save(content: dict[str, Any], path: Path) -> None:

@@ -16,6 +16,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 from PIL import Image
 
+from pipeline.changed_settings import changed_settings
 from pipeline.csv_tables import read_csv, write_csv
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, name_that_fits, write_text
@@ -74,13 +75,12 @@ class PlainMasks:
             raise UserError(
                 f"--resume: {self._output_dir} can't be resumed ({error}); --overwrite starts from scratch"
             ) from error
-        for name, value in self._made_by.items():
-            if earlier.get(name) != value:
-                what = name.removesuffix("_sha256")
-                raise UserError(
-                    f"--resume: the results in {self._output_dir} were made with another {what} "
-                    f"({earlier.get(name)}, now {value}); use the original one, or choose another --output_dir"
-                )
+        made_by = json.loads(json.dumps(self._made_by))  # as it was read back: tuples are lists
+        if changed := changed_settings({name: earlier.get(name) for name in made_by}, made_by):
+            raise UserError(
+                f"--resume: the results in {self._output_dir} were made with other settings ({'; '.join(changed)}); "
+                "use the original ones, or choose another --output_dir"
+            )
         return {row["name"] for row in self._rows}
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:

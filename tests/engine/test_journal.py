@@ -67,7 +67,7 @@ def test_another_request_is_refused_and_what_differs_is_named(tmp_path: Path) ->
     with pytest.raises(UserError) as refused:
         Journal.open(tmp_path, other)
     message = str(refused.value)
-    assert 'input.hash was "ab12", now "cd34"' in message
+    assert "input.hash was ab12, now cd34" in message
     assert "chunk was not given, now 512" in message
     assert "threshold" not in message
     assert "roi" not in message

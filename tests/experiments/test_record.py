@@ -37,7 +37,7 @@ def test_results_of_other_settings_are_not_taken_for_these(tmp_path):
     with pytest.raises(UserError, match="max_epochs was 2, now 3") as caught:
         run_in(folder, max_epochs=3).resumed()
     assert "--output_dir" in str(caught.value)
-    with pytest.raises(UserError, match="norm was None, now batch"):
+    with pytest.raises(UserError, match="norm was not given, now batch"):
         run_in(folder, max_epochs=2, norm="batch").resumed()
 
 

@@ -150,6 +150,6 @@ def test_other_settings_are_refused_before_anything_is_run(tmp_path):
     path = tmp_path / "a" / "seed0" / "run.json"
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, "training": {**record["training"], "norm": "batch"}}))
-    with pytest.raises(UserError, match="norm was batch, now None"):
+    with pytest.raises(UserError, match="norm was batch, now not given"):
         make(tmp_path, "b", "a").run()
     assert order(tmp_path) == ["a0"]

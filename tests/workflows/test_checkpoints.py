@@ -71,7 +71,11 @@ def test_a_resumed_training_knows_the_last_validation(tmp_path: Path) -> None:
     [
         ({"seed": 1}, {"loss::bce_weight": "1.0"}, "(seed was 0, now 1)"),
         ({"seed": 0}, {"loss::bce_weight": "0"}, "(loss::bce_weight was 1.0, now 0)"),
-        ({"seed": 0}, {"loss::focal": "2"}, "(loss::focal was None, now 2; loss::bce_weight was 1.0, now None)"),
+        (
+            {"seed": 0},
+            {"loss::focal": "2"},
+            "(loss::bce_weight was 1.0, now not given; loss::focal was not given, now 2)",
+        ),
     ],
 )
 def test_other_settings_are_refused(tmp_path: Path, recipe: dict, parts: dict, told: str) -> None:

@@ -87,7 +87,7 @@ def test_one_with_other_parts_is_refused_in_a_line_that_can_be_read(tmp_path: Pa
         TrainingCheckpoints(str(tmp_path), dict, {}, {"seed": 1}, {}).resume(*engines(0), max_epochs=4)
     told = str(caught.value)
     assert "seed was 0, now 1; " in told
-    assert re.search(r"now None; 25 more\)", told)
+    assert re.search(r"now not given; 25 more\)", told)
     assert len(told) < 900
     assert ("begun by vlsenet 0.1.0" in told) == (version is not None)
     assert ("--start_from" in told) == (version is not None)

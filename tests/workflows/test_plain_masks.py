@@ -95,11 +95,11 @@ def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
     segment(again, ["b"], tmp_path)
     assert list(pd.read_csv(tmp_path / "porosity.csv")["name"]) == ["a", "b"]
     assert PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=False) == set()
-    with pytest.raises(UserError, match="another prompt"):
+    with pytest.raises(UserError, match=r"other settings .prompt was pore, now \"thin pores\""):
         PlainMasks(str(tmp_path), MODEL, "thin pores", 0.5, SETTINGS).finished(resume=True)
-    with pytest.raises(UserError, match=r"another halo .128, now 64"):
+    with pytest.raises(UserError, match=r"\(halo was 128, now 64\)"):
         PlainMasks(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "halo": 64}).finished(resume=True)
-    with pytest.raises(UserError, match="another checkpoint"):
+    with pytest.raises(UserError, match=r"model .SHA-256. was "):
         PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", about=None), "pore", 0.5, SETTINGS).finished(
             resume=True
         )

@@ -11,7 +11,8 @@ from typing import Any
 
 import numcodecs
 
-from pipeline.engine import FORMAT_VERSION, request_differences
+from pipeline.changed_settings import changed_settings
+from pipeline.engine import FORMAT_VERSION
 from pipeline.engine.prediction import PredictionSettings
 from pipeline.engine.sizes import bytes_for_a_pixel, fitting_sizes, log_scale, network_scale
 from pipeline.errors import UserError
@@ -231,7 +232,7 @@ def refuse_changed(volume: ScanVolume, request: Mapping[str, Any]) -> None:
         now = volume.fingerprint()
     except OSError as error:
         raise UserError(f"{volume.path}: it was removed while it was segmented; put it back to resume") from error
-    if differences := request_differences({"scan": request["scan"]}, json.loads(json.dumps({"scan": now}))):
+    if differences := changed_settings({"scan": request["scan"]}, json.loads(json.dumps({"scan": now}))):
         raise UserError(
             f"{volume.path}: it changed while it was segmented ({'; '.join(differences)}), and the chunks show parts "
             "of both; --overwrite segments it again"
