@@ -130,9 +130,11 @@ class LabelValues:
         """
         numbers = {name: number for number, name in enumerate(self.names if among is None else among, start=1)}
         codes = np.zeros(label.shape, np.uint8)
-        for name, values in zip(self.names, self.values, strict=True):
-            codes[np.isin(label, values)] = numbers.get(name, 0)
-        codes[np.isin(label, self.unlabelled)] = UNLABELLED
+        meant = [
+            (value, numbers.get(name, 0)) for name, of in zip(self.names, self.values, strict=True) for value in of
+        ]
+        for value, code in (*meant, *((value, UNLABELLED) for value in self.unlabelled)):
+            codes[label == value] = code  # np.isin takes 16 times the memory of a label image
         return codes
 
     def named_among(self, names: Sequence[str]) -> np.ndarray:

@@ -40,14 +40,15 @@ def cut_parts(codes: np.ndarray, phases: int, fractions: Mapping[str, float]) ->
         UserError: It is too small, or its labelled pixels lie so that a part would hold none.
     """
     wanted = {split: share / sum(fractions.values()) for split, share in fractions.items() if share > 0}
-    whole = _size(codes, phases)
+    along = [_counts(codes, phases, axis) for axis in (0, 1)]
+    whole = _size(along[0])
     best: dict[str, Roi] = {}
     least = float("inf")
-    for parts in _divisions(codes, wanted):
-        sizes = {split: _size(codes[_slices(part)], phases) for split, part in parts.items()}
+    for axis, spans in _divisions(along, wanted):
+        sizes = {split: _size(along[axis][start:end]) for split, (start, end) in spans.items()}
         cost = sum(_cost(sizes[split], whole, share) for split, share in wanted.items())
         if all(size.pixels for size in sizes.values()) and cost < least:
-            best, least = parts, cost
+            best, least = {split: _part(codes.shape, axis, *span) for split, span in spans.items()}, cost
     if not best:
         raise UserError(
             f"the only micrograph is {codes.shape[1]}x{codes.shape[0]} pixels, or labelled in too small a part, to be "
@@ -56,17 +57,25 @@ def cut_parts(codes: np.ndarray, phases: int, fractions: Mapping[str, float]) ->
     return best
 
 
-def _divisions(codes: np.ndarray, wanted: Mapping[str, float]) -> Iterator[dict[str, Roi]]:
-    height, width = codes.shape
-    for axis, side in enumerate((height, width)):
+def _counts(codes: np.ndarray, phases: int, axis: int) -> np.ndarray:
+    """In each row (axis 0) or column (axis 1), (side, 1 + phases): labelled pixels, and those of each phase."""
+    labelled = np.count_nonzero(codes != UNLABELLED, axis=1 - axis)
+    each = [np.count_nonzero(codes == number, axis=1 - axis) for number in range(1, phases + 1)]
+    return np.stack([labelled, *each], axis=1)
+
+
+def _divisions(
+    along: Sequence[np.ndarray], wanted: Mapping[str, float]
+) -> Iterator[tuple[int, dict[str, tuple[int, int]]]]:
+    """Axes, and where the parts of the splits start and end along them."""
+    for axis, counts in enumerate(along):
+        side = len(counts)
         gap = max(_LEAST_GAP, round(_GAP * side))
-        labelled = (codes != UNLABELLED).sum(axis=1 - axis)
         for order in permutations(wanted):
-            starts, ends = _borders(labelled, [wanted[split] for split in order], gap)
+            starts, ends = _borders(counts[:, 0], [wanted[split] for split in order], gap)
             if min(end - start for start, end in zip(starts, ends, strict=True)) < LEAST_SIDE:
                 continue
-            spans = zip(order, starts, ends, strict=True)
-            yield {split: Roi(0, a, width, b - a) if axis == 0 else Roi(a, 0, b - a, height) for split, a, b in spans}
+            yield axis, dict(zip(order, zip(starts, ends, strict=True), strict=True))
 
 
 def _borders(labelled: np.ndarray, shares: Sequence[float], gap: int) -> tuple[list[int], list[int]]:
@@ -77,13 +86,14 @@ def _borders(labelled: np.ndarray, shares: Sequence[float], gap: int) -> tuple[l
     return [0, *(end + gap for end in ends)], [*ends, len(labelled)]
 
 
-def _slices(part: Roi) -> tuple[slice, slice]:
-    return slice(part.y, part.y + part.height), slice(part.x, part.x + part.width)
+def _part(shape: tuple[int, ...], axis: int, start: int, end: int) -> Roi:
+    height, width = shape
+    return Roi(0, start, width, end - start) if axis == 0 else Roi(start, 0, end - start, height)
 
 
-def _size(codes: np.ndarray, phases: int) -> SourceSize:
-    counts = np.bincount(codes.ravel(), minlength=UNLABELLED + 1)
-    return SourceSize(int(counts[:UNLABELLED].sum()), tuple(int(count) for count in counts[1 : phases + 1]))
+def _size(counts: np.ndarray) -> SourceSize:
+    labelled, *phases = (int(count) for count in counts.sum(axis=0))
+    return SourceSize(labelled, tuple(phases))
 
 
 def _cost(size: SourceSize, whole: SourceSize, share: float) -> float:

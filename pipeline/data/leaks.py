@@ -1,6 +1,6 @@
 """Leaks: the same or overlapping image content in two splits.
 
-Every pair of images of different splits is compared.
+Every pair of images of different splits is compared, but for parts of one image that lie apart.
 
 1. Both are brought to one low resolution and normalised locally (mean 0, standard deviation 1 in a Gaussian
    neighbourhood; straight stripes removed), so that brightness, contrast, shading and curtaining don't count.
@@ -121,9 +121,10 @@ def search_leaks(samples: Sequence[Sample], seconds: float | None = None) -> Lea
         UserError: An image can't be read.
     """
     start = time.monotonic()
-    views = _Views(samples)
-    hashes = {sample.name: _pixel_hash(views.pixels(sample.name)) for sample in samples}
-    pairs = [(a, b) for a, b in combinations(samples, 2) if a.split != b.split]
+    pairs = [(a, b) for a, b in combinations(samples, 2) if a.split != b.split and not _apart(a, b)]
+    compared = {sample.name: sample for pair in pairs for sample in pair}
+    views = _Views(list(compared.values()))
+    hashes = {name: _pixel_hash(views.pixels(name)) for name in compared}
     copies = [(a, b) for a, b in pairs if hashes[a.name] and hashes[a.name] == hashes[b.name]]
     found = {(a.name, b.name): Leak(a, b, share=1.0, shift=(0, 0), correlation=1.0, copy=True) for a, b in copies}
     different = [(a, b) for a, b in pairs if (a.name, b.name) not in found]
@@ -140,6 +141,15 @@ def search_leaks(samples: Sequence[Sample], seconds: float | None = None) -> Lea
                     found[first.name, second.name] = leak
     names = [(a.name, b.name) for a, b in copies + different]
     return LeakSearch([found[pair] for pair in names if pair in found], made / total if total else 1.0)
+
+
+def _apart(first: Sample, second: Sample) -> bool:
+    """Whether both are parts of one image that have no pixel in common."""
+    if first.image != second.image or first.part is None or second.part is None:
+        return False
+    a, b = first.part, second.part
+    meet_x = a.x < b.x + b.width and b.x < a.x + a.width
+    return not (meet_x and a.y < b.y + b.height and b.y < a.y + a.height)
 
 
 def _comparisons(pairs: list[tuple[Sample, Sample]], in_order: bool) -> Iterator[tuple[Sample, Sample, int]]:

@@ -10,9 +10,10 @@ from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter
 
 from pipeline.data.index import index_dataset
-from pipeline.data.leaks import Leak, search_leaks
+from pipeline.data.leaks import Leak, LeakSearch, search_leaks
 from pipeline.data.samples import Sample
 from pipeline.images import read_image
+from pipeline.images.rectangles import Roi
 from pipeline.phases import LabelValues
 
 SIZE = (200, 240)
@@ -44,6 +45,20 @@ def _search(tmp_path: Path, train: list[np.ndarray], val: list[np.ndarray]) -> l
 
 def _crop(image: np.ndarray, y: int, x: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return image[y : y + size[0], x : x + size[1]]
+
+
+def test_parts_of_one_image_are_compared_only_where_they_meet(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.clip(_texture(0), 0, 255).astype(np.uint8)).save(path)
+
+    def part(split: str, y: int, height: int) -> Sample:
+        roi, shape = Roi(0, y, 300, height), (height, 300)
+        return Sample(f"a_{split}", path, path, "a", split, None, shape, PORES, 100, {"pore": 10}, "", "", part=roi)
+
+    assert search_leaks([part("train", 0, 250), part("val", 150, 250)]).leaks
+    apart = [part("train", 0, 200), part("val", 200, 200)]
+    path.unlink()
+    assert search_leaks(apart) == LeakSearch([], 1.0)  # nothing is read
 
 
 @pytest.mark.parametrize(("dy", "dx"), [(100, 120), (-100, 120), (0, 180), (150, 0), (-60, -155), (0, 0)])
