@@ -5,8 +5,8 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,7 +47,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
     Readers see the old file or the new one, never half of it, also when the writer is killed or two processes
     write the same file. The folder is made if missing. On an exception the temporary file is removed and `path`
-    stays as it was.
+    stays as it was; an error of the file system then names `path`.
 
     Args:
         path: where the file shall end up.
@@ -63,8 +63,26 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # a write names no file, and the temporary name says nothing to a user
+        if error.errno is not None and error.filename in (None, temporary, str(temporary)):
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def files_together(folder: Path) -> Iterator[Callable[[str], Path]]:
+    """Lend temporary paths for files of a folder: at the end they are renamed one after the other, the first one last.
+
+    On an exception, of a full disk or an interrupt, none of them appears, and earlier files stay as they were.
+
+    Yields:
+        A function that gives the path for a name; as `atomic_path`.
+    """
+    with ExitStack() as lent:
+        yield lambda name: lent.enter_context(atomic_path(folder / name))
 
 
 def write_text(path: Path, text: str) -> None:

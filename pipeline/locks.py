@@ -7,6 +7,8 @@ import functools
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -18,7 +20,7 @@ _QUIET, _EVERY, PATIENCE = 5.0, 0.2, 900.0
 _LOCKS = Path("/proc/locks")
 
 
-def take_lock(descriptor: int, what: str, wait: bool = False, *, warns: bool = True) -> bool:
+def take_lock(descriptor: int, what: str, wait: bool = False, *, shared: bool = False, warns: bool = True) -> bool:
     """Lock an open file against other processes, until it is closed.
 
     A process that inherits the descriptor holds the lock too; it is free when the last of them has ended. On NFS the
@@ -29,6 +31,7 @@ def take_lock(descriptor: int, what: str, wait: bool = False, *, warns: bool = T
         descriptor: of the file.
         what: what it guards, for messages.
         wait: wait until it is free; the log says for whom, if that takes seconds.
+        shared: with others that take it so, such as readers.
         warns: where there are no locks.
 
     Returns:
@@ -38,9 +41,10 @@ def take_lock(descriptor: int, what: str, wait: bool = False, *, warns: bool = T
         UserError: it was waited for, for `PATIENCE`.
     """
     began, said = time.monotonic(), False
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if not wait:
                 return False
@@ -60,6 +64,21 @@ def take_lock(descriptor: int, what: str, wait: bool = False, *, warns: bool = T
             said = True
             logger.warning("%s: waiting for %s, which holds its lock", what, _holder(descriptor))
         time.sleep(_EVERY)
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes that hold it so; it is waited for.
+
+    Raises:
+        UserError: as `take_lock`.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        take_lock(descriptor, str(folder), wait=True, warns=False)  # NFS locks no folders
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _holder(descriptor: int) -> str:

@@ -22,6 +22,12 @@ def bars_shown(shown: bool) -> Iterator[None]:
         _SHOWN.reset(before)
 
 
+def close_bars() -> None:
+    """Leave all bars as they stand, so that what is printed next has a line of its own: the work was ended."""
+    for bar in list(getattr(tqdm, "_instances", ())):
+        bar.close()
+
+
 def progress_bar(*arguments: Any, disable: bool = False, **options: Any) -> tqdm:
     """A bar of tqdm, in a notebook or a terminal; arguments as for `tqdm.tqdm`."""
     return tqdm(*arguments, disable=disable or not _SHOWN.get(), **{"mininterval": 1, **options})

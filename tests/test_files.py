@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 
-from pipeline.files import atomic_path, left_over
+from pipeline.errors import mistake_behind
+from pipeline.files import atomic_path, files_together, left_over
 
 
 def test_the_file_appears_whole_and_alone(tmp_path):
@@ -29,6 +34,41 @@ def test_an_exception_leaves_what_was_there(tmp_path):
         fail_halfway(target)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_error_of_the_file_system_names_the_file_and_not_the_temporary_one(tmp_path, named):
+    target = tmp_path / "sub" / "x.csv"
+    with pytest.raises(OSError, match="No space left") as caught, atomic_path(target) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *([str(temporary)] if named else []))
+    assert caught.value.filename == str(target)
+    assert mistake_behind(caught.value).args[0].startswith(f"no space left on the disk to write {target}: free some")
+    assert list(target.parent.iterdir()) == []
+
+
+def test_files_that_belong_together_appear_together(tmp_path):
+    (tmp_path / "a.csv").write_text("old")
+    with pytest.raises(OSError, match="No space left"), files_together(tmp_path) as path_of:  # noqa: PT012
+        path_of("a.csv").write_text("new")
+        path_of("pictures/b.png").write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.csv"]
+    assert (tmp_path / "a.csv").read_text() == "old"
+    with files_together(tmp_path) as path_of:
+        for name in ("a.csv", "pictures/b.png"):
+            path_of(name).write_text("new")
+        assert (tmp_path / "a.csv").read_text() == "old"
+    assert [(tmp_path / name).read_text() for name in ("a.csv", "pictures/b.png")] == ["new", "new"]
+
+
+def test_the_mark_of_what_belongs_together_is_renamed_last(tmp_path, monkeypatch):
+    order = []
+    monkeypatch.setattr(os, "replace", lambda old, new: order.append(Path(new).name))
+    with files_together(tmp_path) as path_of:
+        for name in ("mark", "a", "b"):
+            path_of(name).touch()
+    assert order[-1] == "mark"
 
 
 def test_long_names_fit(tmp_path):

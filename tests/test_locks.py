@@ -31,6 +31,17 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
     files[1].close()
 
 
+def test_readers_share_a_lock_and_keep_writers_out(tmp_path: Path) -> None:
+    files = [(tmp_path / "lock").open("w") for _ in range(3)]
+    assert take_lock(files[0].fileno(), "results", shared=True)
+    assert take_lock(files[1].fileno(), "results", shared=True)
+    assert not take_lock(files[2].fileno(), "results")
+    for file in files[:2]:
+        file.close()
+    assert take_lock(files[2].fileno(), "results")
+    files[2].close()
+
+
 def test_whom_a_lock_is_waited_for_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

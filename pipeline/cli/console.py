@@ -118,6 +118,7 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
     try:
         return command()
     except KeyboardInterrupt:
+        _end_bars()
         print(interrupted, file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
@@ -127,7 +128,15 @@ def run_command(command: Callable[[], int], interrupted: str = "interrupted") ->
         mistake = mistake_behind(error)
         if mistake is None:
             raise
+        _end_bars()
         print_mistake(UserError(spelling.get()(str(mistake))))
         return MISTAKE
     finally:
         spelling.reset(before)
+
+
+def _end_bars() -> None:
+    if "tqdm" in sys.modules:  # otherwise there are none, and a message need not wait for it
+        from pipeline.progress_bars import close_bars
+
+        close_bars()

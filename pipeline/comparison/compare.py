@@ -22,13 +22,15 @@ from pipeline.comparison.strata import strata_table
 from pipeline.comparison.variant_scores import cost_table, phase_table, variant_table, variants_of
 from pipeline.csv_tables import csv_text
 from pipeline.errors import UserError
-from pipeline.files import atomic_path, write_text
+from pipeline.files import files_together
+from pipeline.locks import locked_folder
 from pipeline.tracking.outbox import Outbox
 from pipeline.tracking.stores import COMPARISON_FOLDER, PARENT, Store, StoredRun
 from pipeline.wording import nearest
 
 _DEFAULT_BASELINE = "unet"
-_PICTURES = f"{COMPARISON_FOLDER}/figures"
+_PICTURE_FOLDER, _OF_PHASES = "figures", "phases.csv"
+_PICTURES = f"{COMPARISON_FOLDER}/{_PICTURE_FOLDER}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +90,17 @@ def compare(
         findings = collect_findings(runs, choice.title, baseline, BY_NAME[measure], notes, Path(scratch))
     figures = draw(findings)
     files = {
+        "report.html": render(findings, figures),
         "variants.csv": csv_text(findings.table, "%.6g"),
         "differences.csv": csv_text(findings.differences, "%.6g"),
         "strata.csv": csv_text(findings.strata, "%.6g"),
         "variants.md": markdown(findings),
         "variants.html": table_html(findings),
-        "report.html": render(findings, figures),
     }
     if not findings.phases.empty:
-        files["phases.csv"] = csv_text(findings.phases, "%.6g")
+        files[_OF_PHASES] = csv_text(findings.phases, "%.6g")
     try:
-        (output_dir / "phases.csv").unlink(missing_ok=True)  # of an earlier comparison
-        for name, text in files.items():
-            write_text(output_dir / name, text)
-        pictures = _write_pictures(output_dir / "figures", figures)
+        pictures = _write(output_dir, files, figures)
     except OSError as error:
         raise UserError(f"--output_dir {output_dir}: can't be written ({error.strerror or error})") from error
     _log(output_dir, findings.runs, {COMPARISON_FOLDER: [output_dir / name for name in files], _PICTURES: pictures})
@@ -115,16 +114,23 @@ def _how_far(run: EvaluatedRun) -> str:
     return f"{run.name} ({run.stored.status.lower()}{epochs})"
 
 
-def _write_pictures(folder: Path, figures: Mapping[str, Figure]) -> list[Path]:
-    """Write the figures as PNG files, and remove those of an earlier comparison; returns their paths."""
-    folder.mkdir(exist_ok=True)
-    for name in FIGURES:
-        (folder / f"{name}.png").unlink(missing_ok=True)
-    paths = {name: folder / f"{name}.png" for name in figures}
-    for name, path in paths.items():
-        with atomic_path(path) as partial:
-            figures[name].savefig(partial, format="png", dpi=120)
-    return list(paths.values())
+def _write(output_dir: Path, files: Mapping[str, str], figures: Mapping[str, Figure]) -> list[Path]:
+    """Write all files and the figures as PNG files, or nothing; returns the figures' paths.
+
+    What an earlier comparison had besides is removed; another process that compares into the folder waits.
+    """
+    output_dir.mkdir(parents=True, exist_ok=True)
+    pictures = {f"{_PICTURE_FOLDER}/{name}.png": figure for name, figure in figures.items()}
+    with locked_folder(output_dir):
+        with files_together(output_dir) as path_of:
+            for name, text in files.items():
+                path_of(name).write_text(text, encoding="utf-8")
+            for name, figure in pictures.items():
+                figure.savefig(path_of(name), format="png", dpi=120)
+        for name in (_OF_PHASES, *(f"{_PICTURE_FOLDER}/{name}.png" for name in FIGURES)):
+            if name not in files and name not in pictures:
+                (output_dir / name).unlink(missing_ok=True)
+    return [output_dir / name for name in pictures]
 
 
 def collect_findings(

@@ -7,7 +7,8 @@ import json
 import os
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,28 @@ class Journal:
         if begun is None or not _is_finished(Path(folder), begun):
             return None
         return begun["request"], _entries(Path(folder), begun["key"])
+
+    @staticmethod
+    @contextmanager
+    def reading(folder: str | Path) -> Iterator[None]:
+        """Keep other processes from writing a finished segmentation while it is read; any number may read at once.
+
+        Raises:
+            TakenError: one is writing it.
+        """
+        try:
+            file = os.open(Path(folder) / _file_name(0), os.O_RDONLY)
+        except OSError:  # there is none, as whoever reads will find
+            file = None
+        try:
+            if file is not None and not take_lock(file, str(Path(folder).parent), shared=True):
+                raise TakenError(
+                    f"{Path(folder).parent}: another process is segmenting into it: wait for it, or stop it"
+                )
+            yield
+        finally:
+            if file is not None:
+                os.close(file)
 
     @staticmethod
     def reopen(folder: str | Path) -> None:
@@ -234,7 +257,7 @@ def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
 
     Two runs in one folder would rename each other's half-written chunks into place.
     """
-    path = folder / f"chunks-{rank:04d}.jsonl"
+    path = folder / _file_name(rank)
     try:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         sync_folder(folder)
@@ -242,8 +265,12 @@ def _open_locked(folder: Path, rank: int) -> tuple[int, Path]:
         raise write_error(path, error) from error
     if not take_lock(file, str(folder.parent)):
         os.close(file)
-        raise TakenError(f"another process is writing this segmentation ({path}): wait for it, or stop it")
+        raise TakenError(f"another process is writing or reading this segmentation ({path}): wait for it, or stop it")
     return file, path
+
+
+def _file_name(rank: int) -> str:
+    return f"chunks-{rank:04d}.jsonl"
 
 
 def request_hash(request: Mapping[str, Any]) -> str:

@@ -7,8 +7,7 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from PIL import Image
 
 from pipeline.errors import UserError, first_line
 from pipeline.files import write_text
-from pipeline.locks import take_lock
+from pipeline.locks import locked_folder
 from pipeline.tracking.addresses import default_tracking_uri, kept_address
 from pipeline.tracking.logged_model import ModelToLog, log_model
 from pipeline.tracking.run_start import run_in_store, start_run
@@ -145,7 +144,7 @@ class Outbox:
             return []
         if self._failed_just_now():
             return self.waiting()
-        with _locked(self._folder):
+        with locked_folder(self._folder):
             every = unsent_messages(self._folder)
             waiting = [message for message in every if self._is_for_here(message)]
             sent: list[dict[str, Any]] = []
@@ -281,7 +280,7 @@ class Outbox:
             place = self._folder / PICTURES / f"{time.time_ns()}.png"
             write_png(place, picture)
             message = {**message, "picture": place.name}
-        with _locked(self._folder):
+        with locked_folder(self._folder):
             whole = _whole_lines(self.file)
             with self.file.open("ab") as file:
                 file.truncate(len(whole))
@@ -357,17 +356,6 @@ def unsent_messages(folder: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in _whole_lines(file).splitlines()]
     except (OSError, ValueError) as error:
         raise UserError(f"{file} can't be read ({error}); remove it to continue without its content") from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, so that no two processes send the same messages."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        take_lock(descriptor, str(folder), wait=True, warns=False)  # NFS locks no folders
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _whole_lines(file: Path) -> bytes:

@@ -17,7 +17,7 @@ from monai.engines import SupervisedEvaluator
 from pipeline.comparison.evaluation_page import PAGE, write_evaluation_page
 from pipeline.csv_tables import write_csv
 from pipeline.data import DatasetIndex, Sample
-from pipeline.files import write_text
+from pipeline.files import files_together, write_text
 from pipeline.metrics import Tolerances
 from pipeline.phases import PORE, picture_name
 from pipeline.tracking.provenance import versions
@@ -150,12 +150,13 @@ class EvaluationReport:
     def _write(self, _: SupervisedEvaluator) -> None:
         scored = [phase for phase in self._phases if len(phase)]
         summary = self._summary(scored)
-        write_text(self._output_dir / "summary.json", json.dumps(summary, indent=2, allow_nan=False))
         tables = pd.concat([phase.table for phase in scored], ignore_index=True)
         objects = pd.concat([phase.objects for phase in scored], ignore_index=True)
-        for name, rows, form in (("per_image.csv", tables, "%.6f"), ("per_pore.csv", objects, "%.4g")):
-            write_csv(self._output_dir / name, rows, form)
-        write_evaluation_page(self._output_dir, summary, {phase.phase: phase.table for phase in scored})
+        with files_together(self._output_dir) as path_of:
+            write_csv(path_of("per_image.csv"), tables, "%.6f")  # renamed last: it marks a finished evaluation
+            write_csv(path_of("per_pore.csv"), objects, "%.4g")
+            write_text(path_of("summary.json"), json.dumps(summary, indent=2, allow_nan=False))
+            write_evaluation_page(self._output_dir, summary, {phase.phase: phase.table for phase in scored})
         for number, phase in enumerate(self._phases):
             if not len(phase):
                 logger.warning("no image has labels for the phase %s", phase.phase)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ignite.engine import Events
+from ignite.engine import Engine, Events
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from tqdm.auto import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -85,9 +85,13 @@ class ValidationPictures:
             self._run.log_picture(picture, f"validation_{batch['name']}", epoch)
 
 
-def _no_interrupt(_: logging.LogRecord) -> bool:
-    """Drop Ignite's line that a run ended by an exception if the user interrupted it: it reads like a crash."""
-    return not isinstance(sys.exc_info()[1], KeyboardInterrupt)
+def _said_once(engine: Engine) -> None:
+    """Drop Ignite's line that a run ended by an exception, which goes on and is told where the command ends."""
+    engine.logger.addFilter(_is_of_no_exception)
+
+
+def _is_of_no_exception(_: logging.LogRecord) -> bool:
+    return sys.exc_info()[1] is None
 
 
 class TrainingProgress:
@@ -99,7 +103,7 @@ class TrainingProgress:
     def attach(self, trainer: SupervisedTrainer, evaluator: SupervisedEvaluator) -> None:
         """Show the progress of ``trainer``; to be attached after its validation."""
         for engine in (trainer, evaluator):
-            engine.logger.addFilter(_no_interrupt)
+            _said_once(engine)
         trainer.add_event_handler(Events.STARTED, self._open)
         trainer.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         trainer.add_event_handler(Events.EPOCH_COMPLETED, self._line, evaluator)
@@ -155,6 +159,7 @@ class ImageProgress:
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
         """Count the images of ``evaluator``."""
+        _said_once(evaluator)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._step)
         evaluator.add_event_handler(Events.COMPLETED, self._close)
 

@@ -8,7 +8,8 @@ import warnings
 import pytest
 from tqdm import tqdm
 
-from pipeline.cli.console import own_messages
+from pipeline.cli.console import own_messages, run_command
+from pipeline.errors import UserError
 
 
 def test_the_terminal_shows_the_package_and_warnings_of_others(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,6 +26,21 @@ def test_the_terminal_shows_the_package_and_warnings_of_others(capsys: pytest.Ca
     assert capsys.readouterr().err == "scan.tif: 5 x 5 pixels\nwarning: odd\nwarning: down\n"
     now = logger.level, logger.propagate, logger.disabled, list(logger.handlers), list(logging.getLogger().handlers)
     assert now == before
+
+
+@pytest.mark.parametrize("ended_by", [UserError("scan.tif: it is damaged"), KeyboardInterrupt()])
+def test_the_end_of_a_command_has_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch, ended_by: BaseException) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    bars = []
+
+    def command() -> int:
+        bars.append(tqdm(total=2, file=stream))
+        bars[0].update()
+        raise ended_by
+
+    run_command(command)
+    assert stream.getvalue().splitlines()[-1] in ("error: scan.tif: it is damaged", "interrupted")
 
 
 def test_a_message_does_not_tear_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -7,12 +9,14 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
 from pipeline.cli.main import main
 from pipeline.comparison.compare import _about_sources, compare
 from pipeline.comparison.evaluated_runs import EvaluatedRun
 from pipeline.errors import UserError
+from pipeline.locks import locked_folder
 from pipeline.tracking.addresses import default_tracking_uri
 from tests.comparison.simulated import NAMES, evaluate, log_run, stored
 
@@ -198,6 +202,29 @@ def test_the_first_training_that_is_named_is_the_baseline_where_none_is_a_unet(s
     assert compare(uri, tmp_path / "turned", run_ids=ids[::-1]).findings.baseline == "a"
     with pytest.raises(UserError, match="--baseline is missing; choose from"):
         compare(uri, tmp_path / "all", "named")
+
+
+def test_a_full_disk_leaves_the_earlier_comparison_whole(store, tmp_path, monkeypatch):
+    compare(store[0], tmp_path, "rock")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def full(_: Figure, target: object, **options: str) -> None:
+        if options["format"] == "png":  # a file; those within the page are SVG
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        drawn(_, target, **options)
+
+    drawn = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", full)
+    with pytest.raises(UserError, match=r"can't be written \(No space left"):
+        compare(store[0], tmp_path, "rock", baseline="noisy")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_two_comparisons_into_one_folder_wait_for_each_other(store, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("pipeline.locks.PATIENCE", 0.1)
+    with locked_folder(tmp_path), pytest.raises(UserError, match="has held its lock"):
+        compare(store[0], tmp_path, "rock")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):

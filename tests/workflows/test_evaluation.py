@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import html
 import json
 import logging
+import os
 import re
 from types import SimpleNamespace
 
@@ -18,7 +20,7 @@ from sklearn.metrics import f1_score
 
 from pipeline.foreground.whole_image import normalised_image
 from pipeline.metrics import PoreScores, Tolerances
-from pipeline.workflows import EvaluationReport, evaluation_about, evaluation_samples
+from pipeline.workflows import EvaluationReport, ImageProgress, evaluation_about, evaluation_samples
 
 
 def masks(seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -86,6 +88,33 @@ def test_the_table_and_the_summary_hold_what_scikit_learn_says(tmp_path, capsys)
     printed = capsys.readouterr().out
     assert "pooled pixels" in printed
     assert f"{summary['pooled']['cl_dice']:.3f}" in printed
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_what_ends_an_evaluation_is_told_once(caplog, error):
+    def end(engine, batch):
+        raise error
+
+    engine = Engine(end)
+    ImageProgress(1).attach(engine)
+    with pytest.raises(type(error)):
+        engine.run([0])
+    assert not caplog.records
+
+
+def test_a_full_disk_leaves_no_part_of_an_evaluation(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pipeline.workflows.evaluation.write_evaluation_page", full)
+    with pytest.raises(OSError, match="No space left"):
+        evaluate(tmp_path, ["a1"])
+    assert {path.suffix for path in tmp_path.rglob("*") if path.is_file()} == {".png"}  # pictures of images
+    monkeypatch.undo()
+    evaluate(tmp_path, ["a1"])
+    assert {"per_image.csv", "per_pore.csv", "summary.json", "report.html"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
 
 
 def test_an_image_of_the_training_is_told(caplog):

@@ -22,7 +22,7 @@ from pipeline.data.pairs import composed
 from pipeline.data.phases_file import PHASES_FILE, read_phases_csv
 from pipeline.engine.familiarity import window_features
 from pipeline.errors import UserError
-from pipeline.files import name_that_fits
+from pipeline.files import files_together, name_that_fits
 from pipeline.images import is_image, open_only_image, stem_of
 from pipeline.images.formats import is_zarr
 from pipeline.images.grey import label_of
@@ -301,8 +301,9 @@ def _write_tables(chosen: Sequence[Region], names: Sequence[str], regions: Seque
     )
     images = of_images.groupby("image", sort=False).mean().sort_values("uncertainty", ascending=False).reset_index()
     images.insert(0, "rank", range(1, len(images) + 1))
-    for file, table in ((TABLE, pd.DataFrame(rows)), (OF_IMAGES, images)):
-        write_csv(folder / file, table.replace([np.inf, -np.inf], np.nan), "%.4f")
+    with files_together(folder) as path_of:
+        for file, table in ((TABLE, pd.DataFrame(rows)), (OF_IMAGES, images)):
+            write_csv(path_of(file), table.replace([np.inf, -np.inf], np.nan), "%.4f")
     if not chosen:
         logger.info("nothing is left to label: the rock of all images is labelled; %s", folder)
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.csv_tables import write_csv
-from pipeline.engine import export_nifti, export_tiff, request_hash, write_label_tiff
+from pipeline.engine import Journal, export_nifti, export_tiff, request_hash, write_label_tiff
 from pipeline.errors import UserError
 from pipeline.files import atomic_path, sha256_of
 from pipeline.measure.outline_files import write_geojson, write_rois
@@ -23,7 +23,7 @@ from pipeline.report.figure_data import figure_tables
 from pipeline.report.measures import NO_OBJECTS
 from pipeline.report.terms import Terms
 from pipeline.workflows.scan.reopened import ReopenedScan, reopened
-from pipeline.workflows.scan.results import FIGURES, FORMATS, FORMATS_OF_PHASES
+from pipeline.workflows.scan.results import FIGURES, FORMATS, FORMATS_OF_PHASES, JOURNAL
 from pipeline.workflows.scan.segmented import SegmentedPhase
 
 logger = logging.getLogger("vlsenet")
@@ -53,11 +53,18 @@ def convert(
         The files that were written.
 
     Raises:
-        UserError: there is no finished segmentation, a mask would be replaced that was corrected, or the disk is full
-            or refuses.
+        UserError: there is no finished segmentation, or another process is at work on it; a mask would be replaced that
+            was corrected; the disk is full or refuses.
     """
-    scan = reopened(Path(result))
-    folder = scan.folder if output_dir is None else Path(output_dir)
+    with Journal.reading(Path(result) / JOURNAL):
+        scan = reopened(Path(result))
+        folder = scan.folder if output_dir is None else Path(output_dir)
+        return _written(scan, folder, formats, most_outlines, tolerance_px)
+
+
+def _written(
+    scan: ReopenedScan, folder: Path, formats: Sequence[str], most_outlines: int, tolerance_px: float
+) -> list[Path]:
     written = []
     names = FORMATS_OF_PHASES if scan.store.labelled else FORMATS
     if "tiff" in formats:
@@ -88,7 +95,10 @@ def _unless_corrected(path: Path) -> Iterator[Path]:
         UserError: the mask there has other bytes than are written now: somebody has corrected it.
     """
     with atomic_path(path) as partial:
-        yield partial
+        try:
+            yield partial
+        except UserError as error:  # of the disk, with a name that says nothing to a user
+            raise UserError(str(error).replace(str(partial), str(path))) from error
         if path.exists() and sha256_of(path) != sha256_of(partial):
             raise UserError(
                 f"{path} is not as it was written, and may have been corrected: it is not replaced; give "

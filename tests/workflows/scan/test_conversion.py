@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 
 import nibabel as nib
@@ -15,8 +18,9 @@ from skimage.draw import disk, polygon
 from skimage.measure import label
 
 from pipeline.cli.main import main
-from pipeline.engine import Journal
+from pipeline.engine import Journal, TakenError
 from pipeline.errors import MISTAKE, SUCCESS
+from pipeline.files import write_error
 from pipeline.report import PLOTS
 from pipeline.report.figure_data import TABLES
 from pipeline.workflows import ScanSegmentation
@@ -185,6 +189,37 @@ def test_it_needs_a_finished_segmentation(
     assert "not finished; run vlsenet segment again" in capsys.readouterr().err
     assert main(["convert", str(result), "--formats", "jpeg"]) == MISTAKE
     assert "give one or more of tiff, nifti, instances" in capsys.readouterr().err
+
+
+def test_a_segmentation_that_is_written_is_not_read_and_one_that_is_read_is_not_written(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pores = tmp_path / "pores"
+    shutil.copytree(result, pores)
+    journal = pores / "journal"
+    with Journal.join(journal, 0):
+        assert main(["convert", str(pores), "--formats", "tiff"]) == MISTAKE
+        assert "another process is segmenting into it: wait for it, or stop it" in capsys.readouterr().err
+    request = Journal.request_in(journal) or {}
+    with (
+        Journal.reading(journal),
+        Journal.reading(journal),
+        pytest.raises(TakenError, match="writing or reading this segmentation"),
+    ):
+        Journal.open(journal, request, overwrite=True)
+    assert main(["convert", str(pores), "--formats", "tiff"]) == SUCCESS
+
+
+def test_a_full_disk_is_told_with_the_name_that_the_user_knows(
+    result: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: object, path: Path, **_: object) -> None:
+        raise write_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    monkeypatch.setattr("pipeline.workflows.scan.conversion.export_tiff", full)
+    assert main(["convert", str(result), "--output_dir", str(tmp_path), "--formats", "tiff"]) == MISTAKE
+    assert capsys.readouterr().err.startswith(f"error: no space left on the disk to write {tmp_path / 'mask.ome.tif'};")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_new_segmentation_removes_what_was_converted(result: Path, tmp_path: Path) -> None:
