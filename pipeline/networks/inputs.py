@@ -105,7 +105,8 @@ def phrase_count(text: torch.Tensor | None, tokens: torch.Tensor | None) -> int 
         ValueError: they are of different numbers of phrases.
     """
     features = [(feature, dims) for feature, dims in ((text, 3), (tokens, 4)) if feature is not None]
-    counts = {feature.shape[1] if feature.dim() == dims else None for feature, dims in features}
+    # as numbers: while TorchScript is traced, sizes are tensors, no two of which are one in a set
+    counts = {int(feature.shape[1]) if feature.dim() == dims else None for feature, dims in features}
     if len(counts) > 1:
         shapes = [tuple(feature.shape) for feature, _ in features]
         raise ValueError(f"`text` and `tokens` must be of as many phrases, not {shapes[0]} and {shapes[1]}")

@@ -69,6 +69,17 @@ def no_view(image: torch.Tensor, reach: int | None) -> torch.Tensor | None:
     return image.new_zeros(len(image), CHANNELS, *(view_side(side, reach) for side in image.shape[2:]))
 
 
+def view_of_whole(image: torch.Tensor, reach: int) -> torch.Tensor:
+    """The view (N, 2, h, w) of whole micrographs (N, C, H, W), outside of which nothing is.
+
+    Of two channels the last is shown, which has its shading. Without a condition on sizes, as `padded_side`.
+    """
+    grey = image[:, -1:]
+    bottom, right = (padded_side(side) - side for side in image.shape[2:])
+    shown = F.pad(torch.cat([grey, torch.ones_like(grey)], dim=1), (0, right, 0, bottom))
+    return F.pad(F.avg_pool2d(shown, FACTOR), (view_margin(reach),) * 4)
+
+
 def view_margin(reach: int) -> int:
     """Pixels of the view beyond the window, on each side."""
     return reach // FACTOR + _BORDER

@@ -40,7 +40,7 @@ def card_text(
         "Model Description": _description(model, phases),
         "Data": _data(model, metadata),
         "Performance": _performance(model, evaluation),
-        "Additional Usage Steps": _usage(name),
+        "Additional Usage Steps": _usage(name) + _standing_alone(model),
         "System Configuration": "A CPU is enough; a CUDA GPU is used where there is one.",
         "Limitations": _limitations(model),
         "Licence": f"Weights: {licence}. Configs: Apache-2.0 (`LICENSE`).",
@@ -59,9 +59,12 @@ def _description(model: TrainedModel, phases: str) -> str:
     )
     network = "VLSE-Net" if settings["network"] == "vlsenet" else "U-Net"
     text = f" Text prior: {model.text.provenance.get('source')}." if model.reads_text else ""
+    around = (
+        "" if model.reach is None else f" It sees {model.reach} px around each window, at an eighth of the resolution."
+    )
     return (
         f"{network} that finds {phases} in scanning electron micrographs of rock, by the package `vlsenet` on MONAI. "
-        f"Widths {', '.join(map(str, widths))}; {count / 1e6:.2f} million weights.{text} Thresholds of the "
+        f"Widths {', '.join(map(str, widths))}; {count / 1e6:.2f} million weights.{text}{around} Thresholds of the "
         f"probability: {thresholds}."
     )
 
@@ -123,6 +126,19 @@ In Python, with the zip file as it came:
 `import pipeline as vlsenet; vlsenet.load("{name}_v{pipeline.__version__}.zip").segment("scan.tif")`.
 `ckpt_export` writes TorchScript, `vlsenet export` the other formats. TensorRT was not tried.
 """
+
+
+def _standing_alone(model: TrainedModel) -> str:
+    """What `network_def` of a network with surroundings does in its own way."""
+    if model.reach is None:
+        return ""
+    shading = (
+        ", and its shading is taken out of that, too, which it was not in the training" if model.shading is True else ""
+    )
+    return (
+        "\n`network_def`, which these two commands take, sees the image as a whole micrograph: nothing lies around it"
+        f"{shading}. `vlsenet export` writes the network with its surroundings as a second input.\n"
+    )
 
 
 def _limitations(model: TrainedModel) -> str:

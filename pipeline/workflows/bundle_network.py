@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from pipeline.errors import UserError
+from pipeline.networks.surroundings import reach_of_network, view_of_whole
 from pipeline.text import TextFeatures, TextStore
 from pipeline.workflows.export.exported_graph import TRACED_SIZE
 from pipeline.workflows.items import Prompts
@@ -17,7 +17,7 @@ from pipeline.workflows.model_file import TrainedModel
 
 
 class PromptedNetwork(nn.Module):
-    """A network with the text that it is asked with.
+    """A network with the text that it is asked with, and nothing around its images.
 
     Args:
         network: called as `network(image, text, tokens)`.
@@ -37,7 +37,9 @@ class PromptedNetwork(nn.Module):
         """Logits (N, K, H, W) of images (N, C, H, W)."""
         count = image.shape[0]
         text, tokens = (feature.expand(count, *feature.shape) for feature in (self.text, self.tokens))
-        logits: torch.Tensor = self.network(image, text, tokens)
+        reach = reach_of_network(self.network)
+        around = {} if reach is None else {"view": view_of_whole(image, reach)}
+        logits: torch.Tensor = self.network(image, text, tokens, **around)
         return logits
 
     def __prepare_scriptable__(self) -> nn.Module:
@@ -55,23 +57,20 @@ class PromptedNetwork(nn.Module):
 class BundleNetwork(nn.Module):
     """A model's network, on its own: for `verify_net_in_out`, `ckpt_export` and programs that read bundles.
 
-    The engine of the commands gives it more than an image: the statistics of the whole micrograph.
+    The engine of the commands gives it more than an image: the statistics of the whole micrograph, and what lies around
+    a window. Here an image is a whole micrograph, around which nothing lies; the view of it is made from the image, so
+    that its shading is left in only where a channel has it.
 
     Args:
         model: whose network it is; both share the weights.
         asked: the text that it is asked with, as `asked_prompts` gives it.
 
     Raises:
-        UserError: the network sees what lies around an image, which is a second input; or the text is not stored.
+        UserError: the text is not stored.
     """
 
     def __init__(self, model: TrainedModel, asked: Prompts) -> None:
         super().__init__()
-        if model.reach is not None:
-            raise UserError(
-                f"{model.path}: its network sees what lies around a window, and takes more than an image; vlsenet "
-                "export writes it with both inputs"
-            )
         self._asked = asked
         self.graph = PromptedNetwork(model.network, model.text.together(asked)).to(model.device)
         self.eval()

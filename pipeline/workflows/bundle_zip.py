@@ -17,14 +17,24 @@ import pipeline
 from pipeline.bundle_files import DEFAULT_MODEL, config_folder, data_file
 from pipeline.errors import UserError
 from pipeline.files import atomic_path
+from pipeline.foreground.measurement import BOTH
 from pipeline.workflows.bundle_card import card_text, score_names
 from pipeline.workflows.model_file import TrainedModel, load_model, read_model_file
 
 METADATA = "configs/metadata.json"
 CARD = "docs/README.md"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+#: networks, as `metadata.json` describes them
+_KINDS = {
+    "vlsenet": "A U-Net with language-driven semantic calibration (LSCM) and anisotropic structure refinement (ASRM)",
+    "unet": "A U-Net",
+}
+#: what the images of the network are, by what the training did with shading
+_SHADING = {True: "shading taken out", False: "shading left in", BOTH: "with shading taken out, and with it left in"}
 #: of every file, so that the same model gives the same bytes
 _DATE = (1980, 1, 1, 0, 0, 0)
+#: of every file once it is unpacked: others of the machine may read it, too
+_MODE = 0o100644
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,9 @@ def write_bundle(
     try:
         with atomic_path(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as bundle:
             for name, data in sorted(content.items()):
-                bundle.writestr(zipfile.ZipInfo(f"{facts.name}/{name}", _DATE), data, zipfile.ZIP_DEFLATED)
+                entry = zipfile.ZipInfo(f"{facts.name}/{name}", _DATE)
+                entry.external_attr = _MODE << 16
+                bundle.writestr(entry, data, zipfile.ZIP_DEFLATED)
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror or error}); name another folder") from error
     return path
@@ -109,17 +121,20 @@ def bundle_metadata(
     (image,), (pred,) = (source["network_data_format"][kind].values() for kind in ("inputs", "outputs"))
     shown = {"0": "grey"} if channels == 1 else {"0": "grey, without shading", "1": "grey, with its shading"}
     found = ", ".join(phases)
+    normalised = "mean 0 and standard deviation 1 over the whole micrograph"
     return {
         **source,
         "changelog": {pipeline.__version__: "written by vlsenet bundle"},
         "version": pipeline.__version__,
         "required_packages_version": {**source["required_packages_version"], "vlsenet": pipeline.__version__},
         "name": model.about["title"] if model.about else facts.name,
-        "description": f"Finds {found} in SEM images of rock, and measures their share. {source['description']}",
+        "task": f"Segmentation of {found} in scanning electron micrographs of rock",
+        "description": f"{_KINDS[model.network_settings['network']]} that finds {found} in SEM images of rock, and "
+        "measures their share",
         "authors": facts.authors,
         "copyright": f"weights: {facts.licence}; configs: {source['copyright']}",
         "data_source": facts.data_source,
-        "image_classes": source["image_classes"].replace("one channel", f"{channels} channel(s)"),
+        "image_classes": f"{channels} channel(s), {normalised}, {_SHADING[model.shading]}",
         "label_classes": f"{len(phases)} channel(s): {found}",
         "pred_classes": f"{len(phases)} channel(s), logits of {found}",
         "eval_metrics": {} if evaluation is None else score_names(evaluation),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from monai.bundle import verify_metadata, verify_net_in_out
+from monai.bundle import ckpt_export, verify_metadata, verify_net_in_out
 
 import pipeline as vlsenet
 from pipeline.cli.main import main
 from pipeline.errors import MISTAKE, SUCCESS
 from pipeline.files import sha256_of
+from pipeline.networks.surroundings import view_of_whole
+from pipeline.workflows import load_model
 from tests.paths import ROOT
-from tests.workflows.export.cases import TWO_PHASES, write_checkpoint
+from tests.workflows.export.cases import FEW_PARTS, TWO_PHASES, probability, write_checkpoint
 from tests.workflows.monai_schema import write_schema
 
 
@@ -122,6 +125,47 @@ def test_mistakes(packed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main([*words, "--name", "my pores"]) == MISTAKE
     assert "give letters, digits, _ and -" in capsys.readouterr().err
     assert not (tmp_path / "no").exists()
+
+
+def facts_of(folder: Path, flatten_shading: bool = True, **settings: object) -> tuple[dict[str, Any], str]:
+    """The metadata and the card of a packed tiny model, which is unpacked in the folder."""
+    write_checkpoint(folder / "best.pt", **settings)
+    content = torch.load(folder / "best.pt", weights_only=True)
+    content["data"]["flatten_shading"] = flatten_shading
+    torch.save(content, folder / "best.pt")
+    assert main(["bundle", "--checkpoint", str(folder / "best.pt"), "--output_dir", str(folder)]) == SUCCESS
+    with zipfile.ZipFile(next(folder.glob("*.zip"))) as bundle:
+        assert {entry.external_attr >> 16 & 0o777 for entry in bundle.infolist()} == {0o644}
+        bundle.extractall(folder)
+    root = folder / "vlsenet_model"
+    return json.loads((root / "configs" / "metadata.json").read_text()), (root / "docs" / "README.md").read_text()
+
+
+def test_metadata_are_those_of_this_network_and_its_images(tmp_path: Path) -> None:
+    metadata, _ = facts_of(tmp_path, flatten_shading=False, network="unet", values=TWO_PHASES)
+    assert metadata["description"].startswith("A U-Net that finds large pore, clay in SEM images")
+    assert metadata["task"] == "Segmentation of large pore, clay in scanning electron micrographs of rock"
+    assert metadata["image_classes"].endswith("shading left in")
+
+
+def test_a_network_with_surroundings_takes_a_whole_micrograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, card = facts_of(tmp_path, values=TWO_PHASES, reach=240, switches=FEW_PARTS | {"cross_attention": True})
+    assert "It sees 240 px around each window" in card
+    assert "nothing lies around it" in card
+    monkeypatch.chdir(tmp_path / "vlsenet_model")
+    files = {"config_file": "configs/inference.yaml", "meta_file": "configs/metadata.json", "device": "cpu"}
+    verify_net_in_out(net_id="network_def", n=2, **files)
+    ckpt_export(net_id="network_def", ckpt_file="models/model.pt", filepath="model.ts", **files)
+    model = load_model("models/model.pt")
+    assert model.network.surroundings is not None
+    image = torch.randn(1, 1, 70, 52, generator=torch.Generator().manual_seed(0))
+    prompts = [phase.prompt for phase in model.phases]
+    expected = probability(model, {"image": image, "view": view_of_whole(image, 240)}, prompts)
+    with torch.no_grad():
+        found = torch.jit.load("model.ts")(image).sigmoid()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    elsewhere = probability(model, {"image": image, "view": torch.zeros_like(view_of_whole(image, 240))}, prompts)
+    assert (found - elsewhere).abs().max() > 1e-4, "the view must matter"
 
 
 def test_paths_are_there(capsys: pytest.CaptureFixture[str]) -> None:

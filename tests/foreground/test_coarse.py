@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline.engine.pinned_network import rock_places, tiles_at
 from pipeline.engine.scan_predictor import seen_around
@@ -15,7 +16,7 @@ from pipeline.foreground.measurement import Foreground
 from pipeline.foreground.whole_image import seen_image
 from pipeline.images import ScanStack, ScanVolume
 from pipeline.images.rectangles import Roi, Window
-from pipeline.networks.surroundings import FACTOR, view_margin, view_side
+from pipeline.networks.surroundings import FACTOR, view_margin, view_of_whole, view_side
 from pipeline.tiling.chunk_plan import ChunkPlan
 from pipeline.tiling.windows import Windows
 from tests.images.arrays import ArraySource, volume_of
@@ -101,6 +102,16 @@ def test_views_of_neighbours_agree_and_reach_beyond_the_scan() -> None:
             for start, side in zip(window[:2], window[2:], strict=True)
         )
         np.testing.assert_array_equal(found.view(0, window, REACH), whole[:, rows, columns])
+
+
+def test_a_network_on_its_own_sees_what_a_command_sees_of_a_whole_micrograph() -> None:
+    volume, windows, foreground = measured(ROCK)
+    high, wide = ROCK.shape
+    grey = foreground.normalisation.with_shading(ROCK)
+    image = np.stack([np.zeros_like(grey), grey])[None]  # a first channel without shading is not looked at
+    found = view_of_whole(torch.from_numpy(image), REACH)[0]
+    seen = CoarseMicrograph.of(volume, windows, foreground).view(0, Window(0, 0, high, wide), REACH)
+    np.testing.assert_allclose(found, seen, atol=3e-3)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.6])

@@ -111,8 +111,9 @@ def test_vlsenet_as_torchscript(tmp_path: Path, text_inputs: bool) -> None:
 @pytest.mark.parametrize("text_inputs", [False, True])
 @pytest.mark.parametrize("text_source", ["random", "learned"])
 def test_several_phases_as_torchscript(tmp_path: Path, text_source: str, text_inputs: bool) -> None:
+    switches = FEW_PARTS | {"cross_attention": True}  # so that both the text and its tokens are read
     model = trained_model(
-        tmp_path, text_source=text_source, learned_text=text_source == "learned", values=TWO_PHASES, switches=FEW_PARTS
+        tmp_path, text_source=text_source, learned_text=text_source == "learned", values=TWO_PHASES, switches=switches
     )
     prompts = [phase.prompt for phase in model.phases]
     source = ExportSource(model, model.text.together(prompts), text_inputs)
