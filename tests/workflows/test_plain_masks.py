@@ -14,9 +14,13 @@ from ignite.engine import Engine
 from PIL import Image
 
 from pipeline.errors import UserError
+from pipeline.phase_colours import phase_colours
+from pipeline.phases import Phase
+from pipeline.visual import phase_overlay
 from pipeline.workflows import PlainMasks
 
-MODEL = SimpleNamespace(sha256="abc", path="best.pt", about=None)
+PORES = {"about": None, "phases": (Phase.of("pore"),), "thresholds_for": lambda given: (given,)}
+MODEL = SimpleNamespace(sha256="abc", path="best.pt", **PORES)
 SETTINGS = {"halo": 128, "mirror": True}
 
 
@@ -56,6 +60,48 @@ def test_files_hold_mask_probability_and_porosity(tmp_path):
     assert not list(tmp_path.rglob(".*"))
 
 
+def test_of_several_phases_masks_hold_numbers_and_the_table_area_fractions(tmp_path):
+    probability = torch.tensor([[[0.9, 0.3, 0.2, 0.6]] * 2, [[0.1, 0.45, 0.2, 0.7]] * 2])  # (K, H, W)
+    phases = (Phase.of("pore"), Phase.of("clay", "clay between grains"))
+    given = []
+    model = SimpleNamespace(
+        sha256="abc", path="best.pt", about=None, phases=phases, thresholds_for=lambda x: given.append(x) or (0.5, 0.4)
+    )
+
+    def infer(engine, name):
+        engine.state.batch = [
+            {
+                "name": name,
+                "image_path": str(tmp_path / f"{name}.png"),
+                "rows": torch.tensor([1, 3]),
+                "height": 3,
+                "prompt": [["pore"], ["clay between grains"]],
+            }
+        ]
+        return [{"image": torch.linspace(0, 1, 4).repeat(1, 2, 1), "pred": probability}]
+
+    engine = Engine(infer)
+    thresholds = {"pore": 0.5, "clay": 0.4}
+    results = PlainMasks(str(tmp_path), model, ["pore", "clay between grains"], thresholds, SETTINGS)
+    results.attach(engine)
+    engine.run(["a"])
+    assert given == [thresholds]
+    mask = np.asarray(Image.open(tmp_path / "masks" / "a.png"))
+    np.testing.assert_array_equal(mask, [[0] * 4, [1, 2, 0, 2], [1, 2, 0, 2]])
+    assert tifffile.imread(tmp_path / "probability" / "a.tif").shape == (2, 3, 4)
+    overlay = np.asarray(Image.open(tmp_path / "overlays" / "a.png"))
+    expected = phase_overlay(np.linspace(0, 1, 4)[None].repeat(2, 0), mask[1:], phase_colours(["pore", "clay"]))
+    np.testing.assert_array_equal(overlay, expected)
+    table = pd.read_csv(tmp_path / "area_fractions.csv")
+    assert table[["pore/area_fraction", "clay/area_fraction"]].iloc[0].to_list() == [0.25, 0.5]
+    assert table["prompt"][0] == "pore, clay between grains"
+    assert json.loads((tmp_path / "manifest.json").read_text())["phases"] == ["pore", "clay"]
+    again = PlainMasks(str(tmp_path), model, ["pore", "clay between grains"], thresholds, SETTINGS)
+    assert again.finished(resume=True) == {"a"}
+    again.print_porosity()
+    assert not (tmp_path / "porosity.csv").exists()
+
+
 def test_an_info_bar_holds_no_pore_and_is_not_counted(tmp_path):
     segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a"], tmp_path, bars=(3, 2))
     for file in (tmp_path / "masks" / "a.png", tmp_path / "probability" / "a.tif"):
@@ -80,7 +126,7 @@ def test_a_nifti_mask_lies_in_the_image(tmp_path):
 def test_rows_of_an_overwritten_run_do_not_pass_for_new_ones(tmp_path):
     segment(PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS), ["a", "NA"], tmp_path)
     assert PlainMasks(str(tmp_path), MODEL, "pore", 0.5, SETTINGS).finished(resume=True) == {"a", "NA"}
-    other = PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", about=None), "pore", 0.5, SETTINGS)
+    other = PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", **PORES), "pore", 0.5, SETTINGS)
     killed = Engine(lambda engine, name: sys.exit())  # --overwrite, killed before the first image
     other.attach(killed)
     with pytest.raises(SystemExit):
@@ -100,6 +146,6 @@ def test_it_goes_on_only_with_the_same_model_and_prompt(tmp_path):
     with pytest.raises(UserError, match=r"\(halo was 128, now 64\)"):
         PlainMasks(str(tmp_path), MODEL, "pore", 0.5, {**SETTINGS, "halo": 64}).finished(resume=True)
     with pytest.raises(UserError, match=r"model .SHA-256. was "):
-        PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", about=None), "pore", 0.5, SETTINGS).finished(
+        PlainMasks(str(tmp_path), SimpleNamespace(sha256="xyz", path="b", **PORES), "pore", 0.5, SETTINGS).finished(
             resume=True
         )
