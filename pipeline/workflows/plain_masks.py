@@ -40,7 +40,7 @@ class PlainMasks:
     ``porosity.csv`` is rewritten after each image, last of its files, so that all results it lists are complete.
 
     Of a model that knows other phases than pore alone, the masks hold the number of each pixel's phase, from 1 in the
-    model's order, 0 for none; the probability is (K, H, W), and ``area_fractions.csv`` takes the place of ``porosity.csv``.
+    model's order, 0 for none; the probability is (K, H, W), and ``area_fractions.csv`` replaces ``porosity.csv``.
 
     Args:
         output_dir: folder of the results.
@@ -99,7 +99,7 @@ class PlainMasks:
         return {row["name"] for row in self._rows}
 
     def attach(self, evaluator: SupervisedEvaluator) -> None:
-        """Write for each image of ``evaluator``, whose output holds image (1, H, W) and probability (``pred``, K, H, W)."""
+        """Write for each image of ``evaluator``: its ``image`` (1, H, W) and probabilities ``pred`` (K, H, W)."""
         evaluator.add_event_handler(Events.STARTED, self._begin)
         evaluator.add_event_handler(Events.ITERATION_COMPLETED, self._collect)
         evaluator.add_event_handler(Events.COMPLETED, lambda _: self.print_porosity())
