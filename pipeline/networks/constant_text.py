@@ -93,7 +93,8 @@ def _fold_text(network: VLSENet, text: torch.Tensor) -> None:
             own = own or _nothing(convolution_in(adapter.h[1]))
             lscm.adapters[level] = ConstantAdapter(adapter, text, own)
             _scale_what_follows(network, level, own.scale)
-        elif own is not None and level == 0 and network.surroundings is None:
+        # what the surroundings add is not modulated; by the reach, as the branch itself is the encoder's
+        elif own is not None and level == 0 and network.reach is None:
             network.final_conv = _after(own, network.final_conv)
         else:
             lscm.adapters[level] = _constant(own)

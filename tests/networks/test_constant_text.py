@@ -60,10 +60,11 @@ def test_each_of_several_phrases(left_out: str) -> None:
     assert_same(moved(network.double()), (2, 37, 51), phases=3)
 
 
-def test_with_surroundings() -> None:
+@pytest.mark.parametrize("phases", [None, 3])
+def test_with_surroundings(phases: int | None) -> None:
     torch.manual_seed(0)
-    network = moved(VLSENet(1, 1, FEATURES, TEXT_DIM, reach=240).double())
-    inputs = given(2, 32, 48)
+    network = moved(VLSENet(1, phases or 1, FEATURES, TEXT_DIM, reach=240).double())
+    inputs = given(2, 32, 48, phases=phases)
     view = torch.rand(2, CHANNELS, view_side(32, 240), view_side(48, 240)).double()
     pinned = pin_statistics(network, **inputs, view=view)
     with torch.no_grad():
