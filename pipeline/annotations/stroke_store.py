@@ -87,11 +87,13 @@ class _Chunked(_Pixels):
         if path.exists():
             self._array: Any = zarr.open(path, mode="r+")
         else:
+            # zarr 2, which knows no other format, has no name for it
+            format_2: dict[str, Any] = {"zarr_format": 2} if int(zarr.__version__.partition(".")[0]) > 2 else {}
             # made beside its name, and renamed: half a folder would be no label
             with atomic_path(path) as partial:
                 zarr.open(
                     partial, mode="w", shape=shape, chunks=(_CHUNK, _CHUNK), dtype="uint8", fill_value=empty,
-                    zarr_format=2,
+                    **format_2,
                 )  # fmt: skip
             self._array = zarr.open(path, mode="r+")
         if not hasattr(self._array, "chunks") or tuple(self._array.shape) != shape:

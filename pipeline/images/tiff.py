@@ -119,6 +119,10 @@ class TiffFile(ImageFile):
         if planar:
             shape = (samples, height, width)
 
+        if key.compression not in tifffile.TIFF.DECOMPRESSORS:
+            known_as = getattr(key.compression, "name", key.compression)
+            what = f"its compression ({known_as}) is not known to the installed tifffile"
+            raise FileProblem(self.name, what, "save it uncompressed or with LZW, or install a newer tifffile")
         if image.data_at is not None:
             tiff.close()
             return RawSource(self.name, self.path, shape, dtype, offset=image.data_at, planar=planar, **options)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import sqlalchemy
 
+from pipeline.errors import UserError
 from pipeline.wording import without_passwords
 
 #: environment variable with the full address of a store, where files hold it without its password
@@ -15,7 +16,7 @@ ADDRESS_VARIABLE = "VLSENET_TRACKING_URI"
 
 SQLITE = "sqlite:///"
 #: whether the installed SQLAlchemy decodes the path of a database, as versions from 2.1 do
-_DECODES = sqlalchemy.make_url(f"{SQLITE}%41").database == "A"
+DECODES = sqlalchemy.make_url(f"{SQLITE}%41").database == "A"
 
 
 def default_tracking_uri(output_dir: str | Path) -> str:
@@ -24,9 +25,17 @@ def default_tracking_uri(output_dir: str | Path) -> str:
 
 
 def sqlite_address(file: Path) -> str:
-    """The address of an SQLite store; MLflow's database layer takes a `?` for options, and some versions decode `%`."""
+    """The address of an SQLite store; MLflow's database layer takes a `?` for options, and some versions decode `%`.
+
+    Raises:
+        UserError: there is a `?` in the path, and that layer has no form for it.
+    """
     path = file.absolute().as_posix()
-    return SQLITE + (path.replace("%", "%25").replace("?", "%3F") if _DECODES else path)
+    if "?" in path and not DECODES:
+        raise UserError(
+            f"{file}: MLflow's store can't be in a folder with a ? in its name; rename it (SQLAlchemy 2.1 can)"
+        )
+    return SQLITE + (path.replace("%", "%25").replace("?", "%3F") if DECODES else path)
 
 
 def sqlite_file(tracking_uri: str) -> Path | None:
@@ -44,7 +53,7 @@ def _file_and_options(address: str) -> tuple[Path, str]:
     if "?" in str(parent) and parent.is_dir():
         return Path(path), ""
     typed, mark, options = path.partition("?")
-    decoded = Path(unquote(typed) if _DECODES else typed)
+    decoded = Path(unquote(typed) if DECODES else typed)
     as_typed = Path(typed).parent.is_dir() and not decoded.parent.is_dir()
     return Path(typed) if as_typed else decoded, mark + options
 

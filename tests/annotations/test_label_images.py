@@ -72,11 +72,10 @@ def test_a_corrected_mask_of_our_own_whatever_its_values(rock: Path, result: Cal
 
 def test_corrected_labels_of_a_part_of_a_scan(rock: Path, result: Callable[..., Path]) -> None:
     folder = result(phases=["pore", "clay"], region=[10, 20, 80, 50])
-    store = zarr.open_group(str(folder / "segmentation.ome.zarr"), mode="w", zarr_format=2)
     codes = np.where(square(), 1, np.where(triangle(), 2, 0)).astype(np.uint8)[20:70, 10:90]
-    array = store.create_array("labels/phases/0", shape=codes.shape, chunks=(32, 32), dtype="uint8")
-    array[:] = codes
-    imported(rock, folder / "segmentation.ome.zarr" / "labels" / "phases" / "0")
+    place = folder / "segmentation.ome.zarr" / "labels" / "phases" / "0"
+    zarr.open(str(place), mode="w", shape=codes.shape, chunks=(32, 32), dtype="uint8")[:] = codes
+    imported(rock, place)
     found = labels(rock)
     np.testing.assert_array_equal(found["pore"], square())
     assert found["unlabelled"].sum() == H * W - 80 * 50

@@ -91,7 +91,7 @@ def test_an_image_in_a_group_of_the_root(tmp_path: Path, version: int) -> None:
         assert_reads(source, image)
 
 
-@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("version", FORMATS)
 def test_an_image_in_groups_of_groups(tmp_path: Path, version: int) -> None:
     image, root = noise((70, 90)), tmp_path / "a.zarr"
     for group in (root, root / "A", root / "A" / "1", root / "labels"):
