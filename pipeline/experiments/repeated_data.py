@@ -60,6 +60,11 @@ class RepeatedData:
                 f"--dataset_dir {' '.join(given)}: {first.name} was trained on {wanted} data set(s); give as many "
                 "folders, in the same order"
             )
+        if gone := [folder for folder in given if not Path(folder).expanduser().is_dir()]:
+            raise UserError(
+                f"{', '.join(gone)}: no such folder; {first.name} was trained on data there: give where "
+                f"{'they are' if len(given) > 1 else 'it is'} now as --dataset_dir"
+            )
         rows = _rows_of_each(first, given)
         splits = [
             (of_set, told_in(Path(folder) / SPLIT_FILE, {row.name for row in of_set}))

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+import pipeline
 from pipeline.bundle_files import config_files, text_in_config
 from pipeline.errors import UserError
 from pipeline.experiments.finished_training import (
@@ -28,12 +29,13 @@ from pipeline.experiments.finished_training import (
 )
 from pipeline.experiments.repeated_data import RepeatedData
 from pipeline.files import write_text
-from pipeline.options import default, options_of
+from pipeline.options import default, lacking_options, options_of
 from pipeline.tracking.addresses import kept_address
 from pipeline.tracking.outbox import unsent_messages
 from pipeline.tracking.provenance import environment, versions
 from pipeline.tracking.stores import RERUNS, Store
 from pipeline.tracking.tracked_run import TrackedRun
+from pipeline.wording import some_of
 
 logger = logging.getLogger("vlsenet")
 
@@ -94,6 +96,7 @@ def rerun(
         raise UserError(f"--output_dir {output_dir} is not empty: give a new folder")
     store = Store(tracking_uri)
     first = read_training(store, run_id)
+    _check_version(first)
     found = RepeatedData.of(first, [dataset_dir] if isinstance(dataset_dir, str) else dataset_dir)
     output_dir.mkdir(parents=True, exist_ok=True)
     data = found.options(found.write_splits(output_dir))
@@ -109,8 +112,7 @@ def rerun(
     config = {**first.config, **data, "output_dir": text_in_config(str(output_dir)), "resume": False}
     # the store is given; what else a config says of it may call a function that has moved since
     config["mlflow_run"] = {**config["mlflow_run"], "run_id": made, "default_uri": None}
-    threads = first.environment.get("threads")
-    _run("train", config, output_dir, threads)
+    _run("train", config, first, output_dir)
     if first.evaluation is not None:
         checkpoint = text_in_config(str(output_dir / "checkpoints" / "best.pt"))
         places = {
@@ -118,7 +120,7 @@ def rerun(
             "output_dir": text_in_config(str(output_dir / "evaluation")),
             "mlflow_run_id": made,
         }
-        _run("evaluate", {**first.evaluation, **data, **places}, output_dir, threads)
+        _run("evaluate", {**first.evaluation, **data, **places}, first, output_dir)
     before = {name: values for name, values in first.histories.items() if _is_repeated(name, first)}
     again = store.find(made)
     if again is None or unsent_messages(output_dir):
@@ -132,8 +134,29 @@ def rerun(
     return result
 
 
-def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int | None) -> None:
+def _check_version(first: FinishedTraining) -> None:
+    """Refuse a run whose settings lack what this version asks.
+
+    Raises:
+        UserError: naming the settings and the version that made it.
+    """
+    for command, config in (("train", first.config), ("evaluate", first.evaluation)):
+        # where the data and results are is given anew
+        lacking = [name for name in lacking_options(command, config or {}) if name not in ("dataset_dir", "output_dir")]
+        if config is not None and lacking:
+            raise UserError(
+                f"the run {first.name} was made by {_made_by(first)}, which had no {some_of(lacking)}; this is vlsenet "
+                f"{pipeline.__version__}, which would do other things there: repeat it with that version"
+            )
+
+
+def _made_by(first: FinishedTraining) -> str:
+    return f"vlsenet {first.environment.get('versions', {}).get('vlsenet', 'of another version')}"
+
+
+def _run(command: str, config: Mapping[str, Any], first: FinishedTraining, output_dir: Path) -> None:
     """Run a config in a process of its own, with as many threads as the first run had: sums depend on it."""
+    threads = first.environment.get("threads")
     path = output_dir / "configs" / f"{command}.yaml"
     write_text(path, yaml.safe_dump(dict(config), sort_keys=False))
     chosen = {} if threads is None else {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
@@ -142,7 +165,11 @@ def _run(command: str, config: Mapping[str, Any], output_dir: Path, threads: int
     line += ["--config_file", files, "--logging_file", "False"]
     status = subprocess.run(line, env={**os.environ, **chosen}).returncode
     if status:
-        raise UserError(f"{command} ended with status {status}; see the messages above, and {path} for its settings")
+        now = f"vlsenet {versions()['vlsenet']}"
+        other = f"; the run was made by {_made_by(first)}, this is {now}" if _made_by(first) != now else ""
+        raise UserError(
+            f"{command} ended with status {status}; see the messages above, and {path} for its settings{other}"
+        )
 
 
 def _is_repeated(metric: str, first: FinishedTraining) -> bool:

@@ -71,6 +71,18 @@ def move_to_entries(config: dict[str, Any]) -> None:
             taker[option.name] = config.pop(option.name)
 
 
+def lacking_options(command: str, config: Mapping[str, Any]) -> list[str]:
+    """Options that a config has to have and lacks: another version of this package resolved it."""
+    lacking = []
+    for option in options_of(command).values():
+        if _value(option, config) is None:
+            try:
+                option.check(None)
+            except UserError:
+                lacking.append(option.name)
+    return lacking
+
+
 def _value(option: Option, config: Mapping[str, Any]) -> Any:
     """The value of an option in a config."""
     if not option.entry or option.name in config:

@@ -14,9 +14,10 @@ from pipeline.cli.main import main
 from pipeline.data import index_dataset, index_datasets
 from pipeline.errors import UserError
 from pipeline.experiments import Plan, rerun, run_experiment
-from pipeline.experiments.finished_training import read_training
+from pipeline.experiments.finished_training import FinishedTraining, read_training
 from pipeline.experiments.parent_run import read_mlflow
 from pipeline.experiments.rerun import rerun as run_again
+from pipeline.options import options_of
 from pipeline.synthetic import write_dataset
 from pipeline.tracking.provenance import environment
 from pipeline.tracking.stores import Store
@@ -24,10 +25,12 @@ from pipeline.tracking.stores import Store
 #: its store comes from a function that is no longer there
 MOVED = "$pipeline.tracking.evaluations.training_store('here', False)"
 CONFIG = {
+    **{name: option.initial for name, option in options_of("train").items()},
     "dataset_dir": "moved away since",
     "seed": 0,
     "mlflow_run": {"run_id": "@mlflow_run_id", "default_uri": MOVED},
 }
+EVALUATION = {name: option.initial for name, option in options_of("evaluate").items()} | {"split": "val"}
 DICE = {1: 0.5, 2: 0.75}
 
 
@@ -56,7 +59,7 @@ def finished(store: str, rock: Path) -> str:
     client.log_dict(run_id, data, "data.json")
     client.log_dict(run_id, environment("cpu") | {"threads": 3}, "environment.json")
     client.log_dict(run_id, {"data_fingerprint": data["hash"]}, "evaluation/summary.json")
-    client.log_dict(run_id, {"split": "val"}, "evaluation/config.yaml")
+    client.log_dict(run_id, EVALUATION, "evaluation/config.yaml")
     log(client, run_id, DICE)
     client.log_metric(run_id, "evaluation_mean_dice", 0.625)
     client.log_metric(run_id, "training_seconds", 12.0)
@@ -74,8 +77,8 @@ def commands(monkeypatch: pytest.MonkeyPatch, store: str) -> list[tuple[str, dic
     """What would have been run; the training finds the same Dice again, but for the last bit in epoch 2."""
     client, ran = mlflow.MlflowClient(store), []
 
-    def run(command: str, config: dict[str, Any], folder: Path, threads: int) -> None:
-        ran.append((command, config, threads))
+    def run(command: str, config: dict[str, Any], first: FinishedTraining, folder: Path) -> None:
+        ran.append((command, config, first.environment.get("threads")))
         if command == "train":
             log(client, config["mlflow_run"]["run_id"], {1: 0.5, 2: 0.75 + 2**-53})
         else:
@@ -110,11 +113,12 @@ def test_sentences_that_nobody_asked_may_be_written_since(tmp_path, store, finis
     (tmp_path / "rock" / "text").mkdir()
     (name, *_) = (file.stem for file in (rock / "images").iterdir())
     (tmp_path / "rock" / "text" / f"{name}.txt").write_text("small pores")
-    with pytest.raises(UserError, match=rf"trained on \(sentence of {name}\)"):  # of a version that always asked them
-        run_again(finished, store, tmp_path / "refused", str(tmp_path / "rock"))
     client = mlflow.MlflowClient(store)
+    client.log_dict(finished, CONFIG | {"sentences": True}, "config.yaml")
+    with pytest.raises(UserError, match=rf"trained on \(sentence of {name}\)"):
+        run_again(finished, store, tmp_path / "refused", str(tmp_path / "rock"))
     client.log_dict(finished, CONFIG | {"sentences": False}, "config.yaml")
-    client.log_dict(finished, {"split": "val", "sentences": False}, "evaluation/config.yaml")
+    client.log_dict(finished, EVALUATION | {"sentences": False}, "evaluation/config.yaml")
     assert run_again(finished, store, tmp_path / "again", str(tmp_path / "rock")).agreement.agrees
     (label,) = (tmp_path / "rock" / "labels").glob(f"{name}.*")
     label.write_bytes(next(file for file in (rock / "labels").iterdir() if file.stem != name).read_bytes())
@@ -151,6 +155,30 @@ def test_other_data_are_refused(tmp_path, store, finished, commands, rock):
     with pytest.raises(UserError, match=r"not the data set that first was trained on: .*--dataset_dir\n"):
         run_again(finished, store, tmp_path / "again", str(other))
     assert commands == []
+    assert not (tmp_path / "again").exists()
+
+
+def test_data_that_are_gone_are_told_with_where_they_were(tmp_path, store, finished, commands, rock):
+    mlflow.MlflowClient(store).log_dict(finished, CONFIG, "config.yaml")
+    with pytest.raises(
+        UserError, match=r"^\S+moved: no such folder; first was trained on data there: .*--dataset_dir$"
+    ):
+        run_again(finished, store, tmp_path / "again", str(tmp_path / "moved"))
+    assert not (tmp_path / "again").exists()
+
+
+def test_a_run_of_a_version_with_fewer_settings_is_refused_before_anything_is_written(
+    tmp_path, store, finished, commands
+):
+    client = mlflow.MlflowClient(store)
+    config = {name: value for name, value in CONFIG.items() if name != "surroundings"}
+    client.log_dict(finished, config, "config.yaml")
+    client.log_dict(finished, {"versions": {"vlsenet": "0.1.0 (abc)"}}, "environment.json")
+    with pytest.raises(
+        UserError, match=r"first was made by vlsenet 0\.1\.0 \(abc\), which had no surroundings; "
+    ) as told:
+        run_again(finished, store, tmp_path / "again")
+    assert "\n" not in str(told.value)
     assert not (tmp_path / "again").exists()
 
 
