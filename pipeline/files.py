@@ -6,7 +6,7 @@ import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -41,6 +41,28 @@ def _first_bytes(text: str, count: int) -> str:
     return os.fsencode(text)[:count].decode(errors="ignore")
 
 
+#: temporary files that are being written
+_UNFINISHED: set[Path] = set()
+
+
+@contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """Lend a path for a file that is removed at the end, if it is still there."""
+    _UNFINISHED.add(path)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+        _UNFINISHED.discard(path)
+
+
+def remove_unfinished() -> None:
+    """Remove all that `temporary_file` has lent: for what ends a process at once, without its exceptions."""
+    for path in list(_UNFINISHED):
+        with suppress(OSError):
+            path.unlink()
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Lend a temporary path beside `path`; what was written there is renamed to `path` at the end.
@@ -59,17 +81,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path).absolute()  # libraries take a relative folder such as `http:` for an address
     path.parent.mkdir(parents=True, exist_ok=True)
     begin, suffix = _begin_and_suffix(path)
-    temporary = path.with_name(f"{begin}{uuid4().hex[:_DRAWN]}{suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        # a write names no file, and the temporary name says nothing to a user
-        if error.errno is not None and error.filename in (None, temporary, str(temporary)):
-            error.filename = str(path)
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+    with temporary_file(path.with_name(f"{begin}{uuid4().hex[:_DRAWN]}{suffix}")) as temporary:
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        except OSError as error:
+            # a write names no file, and the temporary name says nothing to a user
+            if error.errno is not None and error.filename in (None, temporary, str(temporary)):
+                error.filename = str(path)
+            raise
 
 
 @contextmanager

@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
 
 from pipeline.errors import INTERRUPTED
 
 _IMPORTING = "<frozen importlib._bootstrap>"
+#: after which an interrupt that was lost comes again (s)
+_SOON = 0.05
 
 
 def end_in_order() -> None:
@@ -31,6 +34,7 @@ def end_in_order() -> None:
         signal.signal(signal.SIGINT, _interrupt)
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _interrupt)
+    sys.unraisablehook = _interrupt_again
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -38,9 +42,22 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     while caller is not None:
         if caller.f_code.co_filename == _IMPORTING:
             os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"interrupted\n")
+            if (files := sys.modules.get("pipeline.files")) is not None:  # otherwise nothing was written
+                files.remove_unfinished()
             os._exit(INTERRUPTED)
         caller = caller.f_back
     raise KeyboardInterrupt
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Python drops an exception that comes while an object is removed: the command would go on, as if nobody had
+    pressed Ctrl-C."""
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    again = threading.Timer(_SOON, os.kill, (os.getpid(), signal.SIGINT))  # here it would be lost, too
+    again.daemon = True
+    again.start()
 
 
 # here, before the modules of the commands are loaded, and only for the command itself

@@ -20,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from pipeline.errors import UserError, first_line
+from pipeline.files import temporary_file
 from pipeline.shared_folders import shared_file_system
 from pipeline.tracking.addresses import SQLITE, full_address, kept_address, sqlite_address, sqlite_file
 from pipeline.wording import without_passwords
@@ -126,8 +127,7 @@ def _client(address: str) -> mlflow.MlflowClient:
 
 
 def _make(file: Path) -> None:
-    new = file.with_name(f".{file.name}-{uuid4().hex[:12]}")
-    try:
+    with temporary_file(file.with_name(f".{file.name}-{uuid4().hex[:12]}")) as new:
         _client(sqlite_address(new))
         try:
             os.link(new, file)  # a rename would replace what another process has made and used meanwhile
@@ -135,8 +135,6 @@ def _make(file: Path) -> None:
             return
         except OSError:  # a file system without links
             new.replace(file)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def new_key() -> str:

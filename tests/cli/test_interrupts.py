@@ -50,6 +50,56 @@ def test_a_kill_is_as_ctrl_c(tmp_path: Path) -> None:
     _ends_at_once(tmp_path, "numpy", SWALLOWS.replace("SIGINT", "SIGTERM"))
 
 
+def _ends(folder: Path, code: str) -> None:
+    """A program that is taken for the command ends as one that was interrupted."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.argv[0] = 'vlsenet'\n{code}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=heed_interrupts,
+    )
+    assert (done.returncode, done.stderr) == (INTERRUPTED, "interrupted\n")
+
+
+def test_ctrl_c_while_an_object_is_removed_is_not_lost(tmp_path: Path) -> None:
+    code = """
+import os, signal, time
+from pipeline.cli.console import run_command
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+
+def command():
+    Last()
+    time.sleep(20)
+    return 0
+
+sys.exit(run_command(command))
+"""
+    _ends(tmp_path, code)
+
+
+def test_ctrl_c_while_a_library_is_loaded_leaves_no_temporary_files(tmp_path: Path) -> None:
+    """Such as an MLflow store, during whose making its migrations are loaded."""
+    (tmp_path / "slow.py").write_text(ABORTS)
+    code = """
+from pathlib import Path
+import pipeline.cli
+from pipeline.files import atomic_path
+
+with atomic_path(Path("table.csv")) as partial:
+    partial.write_text("half")
+    import slow
+"""
+    _ends(tmp_path, code)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["slow.py"]
+
+
 def test_ctrl_c_is_left_to_a_program_that_imports_the_commands() -> None:
     code = """
 import signal, pipeline.cli.main
