@@ -21,7 +21,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.tracking.outbox import send_unsent
 
     sent, left = send_unsent(folder, getattr(options, "tracking_uri", None))
-    print(f"{sent} of {sent + left} messages were sent")
+    print(f"{sent} of {sent + left} messages were sent" if sent + left else f"nothing waits to be sent in {folder}")
     return MISTAKE if left else SUCCESS
 
 

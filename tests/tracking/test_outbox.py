@@ -199,3 +199,8 @@ def test_the_file_is_a_line_for_each_message(tmp_path, store, clock):
     box.send_metrics({"loss": 1.0}, 7)
     (line,) = (tmp_path / "mlflow_unsent.jsonl").read_text().splitlines()
     assert json.loads(line)["step"] == 7
+
+
+def test_a_folder_where_nothing_waits_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"nothing waits to be sent in {tmp_path}\n"
