@@ -19,7 +19,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from pipeline.errors import UserError, first_line
+from pipeline.errors import FULL_DISK, UserError, first_line, mistake_behind
 from pipeline.files import temporary_file
 from pipeline.shared_folders import shared_file_system
 from pipeline.tracking.addresses import SQLITE, full_address, kept_address, sqlite_address, sqlite_file
@@ -72,6 +72,8 @@ def is_away(error: BaseException) -> bool:
 
 def store_error(tracking_uri: str, error: BaseException) -> UserError:
     """What to say to the user of one of `STORE_ERRORS`."""
+    if isinstance(error, OSError) and error.errno in FULL_DISK and (full := mistake_behind(error)) is not None:
+        return full  # of the messages that are kept for a store that is away
     file, address, reason = sqlite_file(tracking_uri), kept_address(tracking_uri), without_passwords(first_line(error))
     if isinstance(error, ImportError):
         return UserError(f"--tracking_uri {address}: {reason}; install the driver of this database")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -83,6 +84,14 @@ def test_a_locked_file_is_told(tmp_path: Path) -> None:
             open_client(f"sqlite:///{file}?timeout=0")
     assert is_away(caught.value)
     assert "wait for the process that uses it" in str(store_error(f"sqlite:///{file}", caught.value))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_no_address_to_check(code: int) -> None:
+    """Nor can messages be kept there for a store that is away."""
+    told = str(store_error("sqlite:////runs/mlflow.db", OSError(code, os.strerror(code))))
+    assert told.startswith("no space left on the disk")
+    assert "address" not in told
 
 
 @pytest.mark.parametrize(
