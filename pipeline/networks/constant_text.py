@@ -214,17 +214,17 @@ class ConstantGate(nn.Module):
         """Gate the skip (N, C, H, W) by the decoder feature (N, G, H / 2, W / 2)."""
         coarse = F.interpolate(self.decoder_to_spatial(decoder), scale_factor=2.0, mode="bilinear", align_corners=False)
         spatial = self.skip_to_spatial(skip).add_(coarse).tanh_()
-        scaled: torch.Tensor = self.scale(skip, self._factors(spatial))
-        return scaled
+        if runs_now(spatial):
+            return self.scale(skip, self._factors(spatial))  # type: ignore[no-any-return]
+        scaled: torch.Tensor = self.scale.convolution(skip)
+        return torch.addcmul(scaled, scaled, (self.strength * spatial).to(scaled.dtype))
 
     def _factors(self, spatial: torch.Tensor) -> torch.Tensor:
-        """What each pixel is multiplied by, from the gate (N, 1, H, W): such a map, or one for each channel.
+        """What each pixel is multiplied by in all of its channels, from the gate (N, 1, H, W), on a CPU.
 
-        A CPU broadcasts a pixel over its channels in a loop of its own. There the pixels of a line are taken together,
-        as channels, and a convolution repeats each of them.
+        A CPU broadcasts a pixel over its channels in a loop of its own. So the pixels of a line are taken together, as
+        channels, and a convolution repeats each of them.
         """
-        if not runs_now(spatial):
-            return 1 + self.strength * spatial
         batch, _, height, width = spatial.shape
         lines = spatial.view(batch, height, -1, self.spread.in_channels).movedim(-1, 1)
         repeated: torch.Tensor = self.spread(lines).movedim(1, -1)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple, cast
 
 import torch
 from torch import nn
@@ -23,6 +24,9 @@ from pipeline.networks.fused_convolution import (
 from pipeline.networks.kernels import is_recording
 from pipeline.networks.snake import CENTRE, TAPS, SnakeConvolution, snake_offsets
 
+#: taps, and how far across the line each may read (px)
+_READ = [(tap, across) for tap in range(TAPS) for across in range(-abs(tap - CENTRE), abs(tap - CENTRE) + 1)]
+
 
 class FoldedASRM(nn.Module):
     """`ASRM` whose norms are folded away.
@@ -41,6 +45,7 @@ class FoldedASRM(nn.Module):
         self.snakes = FoldedSnakes([cast(SnakeConvolution, snake) for snake in snakes]) if snakes else None
         if asrm.gate is not None:
             self.gate = nn.Sequential(_activated(asrm.gate[0]), convolution_in(asrm.gate[1]))
+            self._bags = _KeptBags()
         self.fuse = _activated(asrm.fuse[0])
         self.refine = _with_residual(convolution_in(asrm.fuse[1]), asrm.residual)
 
@@ -50,23 +55,35 @@ class FoldedASRM(nn.Module):
         z = self.straight(compressed)
         if self.snakes is not None:
             branches = torch.cat([z, self.snakes(compressed)], dim=1)
-            z = _sum_of_branches(branches, self.gate(branches).movedim(1, -1).softmax(-1))
+            z = self._sum_of(branches, self.gate(branches).movedim(1, -1).softmax(-1))
         refined: torch.Tensor = self.refine(self.fuse(z), x)
         return refined
+
+    def _sum_of(self, branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        """Features (N, C, H, W): a sum of those side by side (N, B C, H, W), weighted at each pixel (N, H, W, B)."""
+        size, count = weights.shape[:3], weights.shape[-1]
+        rows = branches.movedim(1, -1).reshape(-1, branches.shape[1] // count)
+        bags = self._bags((rows.shape[0] // count, count), rows.device, _branches)
+        return _weighted_sums(rows, bags, weights.to(rows.dtype)).view(*size, -1).movedim(-1, 1)
 
 
 class FoldedSnakes(nn.Module):
     """Snake convolutions of the same features, side by side: their outputs (N, S C, H, W).
 
     A snake takes a value for each tap, between two pixels, and weighs the values by a convolution. Both are linear:
-    here the convolution comes first, for all pixels and taps, and a snake's output is a weighted sum of ten of its
-    rows, which PyTorch's embedding bag takes in one step. The taps' values are never laid out.
+    here the convolution comes first, for all pixels and taps, and a snake's output is a weighted sum of its rows, which
+    PyTorch's embedding bag takes in one step. The taps' values are never laid out.
+
+    A tap d pixels along the line is at most d pixels across it. So all 17 rows that a snake may read are summed, always
+    the same ones for a size of x, by their distance from the tap: most weights are 0, but to find the ten others takes
+    longer than to add them.
 
     Args:
         snakes: S of them, whose weights are used.
     """
 
     accumulate: torch.Tensor
+    across: torch.Tensor
 
     def __init__(self, snakes: Sequence[SnakeConvolution]) -> None:
         super().__init__()
@@ -81,61 +98,38 @@ class FoldedSnakes(nn.Module):
         self.to_rows = convolution_of(torch.cat(by_tap), torch.cat(biases))
         self.slope = cast(nn.LeakyReLU, snakes[0].weigh_taps.get_submodule("adn.A")).negative_slope
         every = torch.eye(TAPS - 1, device=weight.device, dtype=at_least_single(weight).dtype)
-        own = snake_offsets(every[..., None, None]).flatten(1)
+        own = snake_offsets(every[..., None, None]).flatten(1)[:, [tap for tap, _ in _READ]]
         self.register_buffer("accumulate", torch.block_diag(*[own] * len(snakes)), persistent=False)
-        self._kept: tuple[object, tuple[torch.Tensor, torch.Tensor]] | None = None
+        across = torch.tensor([offset for _, offset in _READ] * len(snakes)).to(own)
+        self.register_buffer("across", across, persistent=False)
+        self._bags = _KeptBags()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Convolve x (N, C, H, W) along the snakes."""
         steps = at_least_single(self.to_steps(x)).movedim(1, -1)
         with torch.autocast(x.device.type, enabled=False):  # it would round positions to a quarter of a pixel
-            offsets = steps.flatten(0, 2) @ self.accumulate.to(steps.dtype)
-        # a border that repeats itself, as far as snakes reach: no position has to be clamped to the image
-        rows = self.to_rows(F.pad(x, (CENTRE,) * 4, mode="replicate")).movedim(1, -1)
+            across, accumulate = self.across.to(steps.dtype), self.accumulate.to(steps.dtype)
+            distances = torch.addmm(across, steps.flatten(0, 2), accumulate, beta=-1)
+            shares = (1 - distances.abs_()).clamp_(min=0)
+        rows = self.to_rows(x).movedim(1, -1)
         width = rows.shape[-1] // (TAPS * len(self.vertical))
-        first, stride = self._places(steps)
-        below = offsets.floor().clamp_(max=CENTRE - 1)  # an offset of CENTRE itself lies at the end of its two pixels
-        share = (offsets - below).unflatten(-1, (-1, TAPS))
-        index = (below.int() * stride + first).unflatten(-1, (-1, TAPS))
-        bags = torch.cat([index, index + stride.unflatten(-1, (-1, TAPS))], dim=-1).flatten(0, 1)
-        shares = torch.cat([1 - share, share], dim=-1).flatten(0, 1).to(rows.dtype)
-        along = F.leaky_relu(_weighted_sums(rows.reshape(-1, width), bags, shares), self.slope)
-        return along.view(*steps.shape[:3], -1).movedim(-1, 1)
+        bags = self._bags((*steps.shape[:3],), steps.device, self._read)
+        summed = _weighted_sums(rows.reshape(-1, width), bags, shares.to(rows.dtype))
+        return F.leaky_relu(summed, self.slope).view(*steps.shape[:3], -1).movedim(-1, 1)
 
-    def _places(self, steps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows of taps without an offset, for steps (N, H, W, ...): kept for the next call, which mostly has as many.
-
-        Returns:
-            Of every pixel and tap (N H W, S TAPS) its row among those of all padded pixels and taps; and of every tap
-            (S TAPS,) how many rows lie between two pixels across its line.
-        """
-        batch, height, width = steps.shape[:3]
-        key = (batch, height, width), steps.device
-        if self._kept is not None and self._kept[0] == key and not is_recording():
-            return self._kept[1]
-        places = _places(*key, self.vertical)
-        if not is_recording():
-            self._kept = key, places
-        return places
-
-
-def _places(
-    size: tuple[int, int, int], device: torch.device, vertical: Sequence[bool]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    _, height, width = size
-    high, wide, count = height + 2 * CENTRE, width + 2 * CENTRE, TAPS * len(vertical)
-
-    def line(steps: int) -> torch.Tensor:
-        return torch.arange(steps, dtype=torch.int32, device=device)
-
-    image, row, column = (axis[..., None] for axis in torch.meshgrid(*map(line, size), indexing="ij"))
-    first = []
-    for number, is_vertical in enumerate(vertical):
-        down, right = (line(TAPS), CENTRE) if is_vertical else (CENTRE, line(TAPS))
-        pixel = (image * high + row + down) * wide + column + right
-        first.append(pixel * count + TAPS * number + line(TAPS))
-    stride = [count * (1 if is_vertical else wide) for is_vertical in vertical for _ in range(TAPS)]
-    return torch.cat(first, -1).flatten(0, 2), torch.tensor(stride, dtype=torch.int32, device=device)
+    def _read(self, size: Sequence[int], device: torch.device) -> torch.Tensor:
+        """Numbers of the rows that each snake of each pixel reads (N H W S, 17), of all pixels' and taps' rows."""
+        line = partial(torch.arange, dtype=torch.int32, device=device)
+        image, row, column = (axis[..., None] for axis in torch.meshgrid(*map(line, size), indexing="ij"))
+        tap, across = torch.tensor(_READ, dtype=torch.int32, device=device).unbind(1)
+        _, height, width = size
+        found = []
+        for number, is_vertical in enumerate(self.vertical):
+            down, right = (tap - CENTRE, across) if is_vertical else (across, tap - CENTRE)
+            # beyond the border it repeats itself
+            y, x = (row + down).clamp(0, height - 1), (column + right).clamp(0, width - 1)
+            found.append(((image * height + y) * width + x) * (TAPS * len(self.vertical)) + TAPS * number + tap)
+        return torch.stack(found, -2).flatten(0, 3)
 
 
 class FoldedContext(nn.Module):
@@ -176,16 +170,50 @@ def _with_residual(convolution: nn.Conv2d, residual: ControlledResidual) -> Join
     return JoinedConvolution(convolution_of(weight, bias))
 
 
-def _sum_of_branches(branches: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Features (N, C, H, W) that are sums of those side by side (N, B C, H, W), weighted at each pixel (N, H, W, B)."""
-    size, count = weights.shape[:3], weights.shape[-1]
-    rows = branches.movedim(1, -1).reshape(-1, branches.shape[1] // count)
-    index = torch.arange(len(rows), dtype=torch.int32, device=rows.device).view(-1, count)
-    summed = _weighted_sums(rows, index, weights.reshape(-1, count).to(rows.dtype))
-    return summed.view(*size, -1).movedim(-1, 1)
+def _branches(size: Sequence[int], device: torch.device) -> torch.Tensor:
+    """Numbers of rows that lie one after the other: of B branches (P, B), for the size P, B."""
+    pixels, count = size
+    return torch.arange(pixels * count, dtype=torch.int32, device=device).view(-1, count)
 
 
-def _weighted_sums(rows: torch.Tensor, index: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Sums (B, C) of rows (R, C), by their numbers and weights (B, n)."""
-    result: torch.Tensor = F.embedding_bag(index, rows, per_sample_weights=weights, mode="sum")
+class Bags(NamedTuple):
+    """Rows that are summed together.
+
+    Attributes:
+        numbers: of the rows, bag after bag.
+        first: where each bag begins.
+    """
+
+    numbers: torch.Tensor
+    first: torch.Tensor
+
+
+class _KeptBags:
+    """Bags that are the same for a size, kept for the next call, which mostly has the same."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, Bags] | None = None
+
+    def __call__(
+        self,
+        size: Sequence[int],
+        device: torch.device,
+        make: Callable[[Sequence[int], torch.device], torch.Tensor],
+    ) -> Bags:
+        """Those that `make` numbers for this size, (bags, rows in each)."""
+        key = tuple(size), device
+        if self._kept is not None and self._kept[0] == key and not is_recording():
+            return self._kept[1]
+        index = make(size, device)
+        first = torch.arange(index.shape[0], dtype=torch.int32, device=device) * index.shape[1]
+        bags = Bags(index.flatten(), first)
+        if not is_recording():
+            self._kept = key, bags
+        return bags
+
+
+def _weighted_sums(rows: torch.Tensor, bags: Bags, weights: torch.Tensor) -> torch.Tensor:
+    """Sums (B, C) of rows (R, C), weighted, weights in the order of the bags."""
+    flat = weights.flatten()
+    result: torch.Tensor = F.embedding_bag(bags.numbers, rows, bags.first, per_sample_weights=flat, mode="sum")
     return result
