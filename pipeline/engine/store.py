@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -258,13 +259,25 @@ class ScanStore:
         Raises:
             UserError: a chunk is missing or damaged.
         """
+        return self.area_of(partial(self.read, level, channel), level, slice_, rows, columns)
+
+    def area_of(
+        self,
+        read: Callable[[tuple[int, int, int]], np.ndarray],
+        level: int,
+        slice_: int,
+        rows: slice,
+        columns: slice,
+    ) -> np.ndarray:
+        """`read_area` by a function that gives chunks (H, W), uint8, by slice, row and column: such as one that keeps
+        those that are read again."""
         side = self.plan.chunk
         _, height, width = self.shapes[level]
         (top, bottom, _), (left, right, _) = rows.indices(height), columns.indices(width)
         area = np.empty((bottom - top, right - left), np.uint8)
         for y in range(top // side * side, bottom, side):
             for x in range(left // side * side, right, side):
-                chunk = self.read(level, channel, (slice_, y // side, x // side))
+                chunk = read((slice_, y // side, x // side))
                 part = chunk[max(top - y, 0) : bottom - y, max(left - x, 0) : right - x]
                 first, start = max(y - top, 0), max(x - left, 0)
                 area[first : first + part.shape[0], start : start + part.shape[1]] = part

@@ -14,7 +14,7 @@ from pipeline.report.units import Scale, number
 from pipeline.visual.drawing import BLUE, VERMILLION, as_float
 from pipeline.visual.figure import label_axes, log_ticks, new_figure
 
-_WIDTH, _HEIGHT = 4.6, 3.2  # inches; two fit side by side on a page
+_WIDTH, _HEIGHT, _DPI = 4.6, 3.2, 200  # inches; two fit side by side on a page
 #: of two curves, which also differ in their line style, for grey prints
 FIRST, SECOND = as_float(BLUE), as_float(VERMILLION)
 FIRST_LINE, SECOND_LINE = "-", (0, (4, 1.5))
@@ -22,7 +22,7 @@ _ALONG = (("along x", FIRST, FIRST_LINE), ("along y", SECOND, SECOND_LINE))
 
 
 def _one_panel() -> tuple[Figure, Axes]:
-    figure = new_figure(_WIDTH, _HEIGHT)
+    figure = new_figure(_WIDTH, _HEIGHT, _DPI)
     return figure, figure.subplots()
 
 
@@ -79,7 +79,7 @@ def shape_figure(aspect_ratio: np.ndarray, circularity: np.ndarray, several: str
         circularity: of each pore.
         several: what they are called.
     """
-    figure = new_figure(_WIDTH, _HEIGHT)
+    figure = new_figure(_WIDTH, _HEIGHT, _DPI)
     panels = figure.subplots(1, 2, sharey=True)
     shapes = (
         (aspect_ratio, np.linspace(1, _MOST_ELONGATED, 28), FIRST, f"aspect ratio (last: ≥ {_MOST_ELONGATED:g})"),
@@ -150,7 +150,7 @@ def size_figure(
 
 def rose_figure(rose: OrientationRose) -> Figure:
     """Petals whose area is the share of each sector, drawn on both sides, with the mean direction as a line."""
-    figure = new_figure(_WIDTH, _HEIGHT)
+    figure = new_figure(_WIDTH, _HEIGHT, _DPI)
     axes = figure.add_subplot(projection="polar")
     assert isinstance(axes, PolarAxes)
     middle = np.deg2rad((rose.edges[:-1] + rose.edges[1:]) / 2)
@@ -231,7 +231,7 @@ def representative_area_figure(
     axes.axhline(100 * porosity, color=SECOND, linestyle=SECOND_LINE, linewidth=1, label="whole scan")
     axes.set_xscale("log", base=2)
     axes.set_xticks(_apart(side))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.4g}" if value < 10_000 else f"{value:.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(0, 100 * areas.high.max() * 1.05)
     label_axes(axes, f"side of the field ({scale.unit})", f"{fraction} (%)")

@@ -22,7 +22,7 @@ from pipeline.phases import PORE
 from pipeline.report.units import percent
 from pipeline.visual import any_script, phase_overlay, plain, to_grey8
 from pipeline.visual.drawing import as_float
-from pipeline.visual.figure import save_png
+from pipeline.visual.figure import new_figure, save_png
 
 #: longest side of what is read for a panel (px)
 _OVERVIEW_SIDE = 1500
@@ -44,7 +44,7 @@ def write_overview(
     """Write `overview_figure` as PNG, and its pores over the scan as a small WebP, for a page of many scans."""
     figure = overview_figure(source, store, fractions, slice_=slice_, rows=rows)
     with atomic_path(path) as partial:
-        save_png(figure, partial, _DPI)
+        save_png(figure, partial)
     if thumbnail is None:
         return
     small = Image.fromarray(np.asarray(figure.axes[_OVERLAID].images[0].get_array()))
@@ -83,10 +83,10 @@ def overview_figure(
     _, high, wide = store.plan.shape
     down, across = (4, 1) if wide >= 2 * high else (2, 2)  # panels of wide scans are stacked
     aspect = down * high / (across * wide)
-    figure = Figure(figsize=(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down))), layout="constrained")
+    figure = new_figure(_INCHES, max(4.0, min(24.0, _INCHES * aspect + 0.4 * down)), _DPI)
     panels = figure.subplots(down, across).ravel()
     mapped, porosity = _mapped(fractions)
-    figure.suptitle(plain(_title(source, fractions, slice_)))
+    figure.suptitle(plain(_title(source, fractions, slice_)), wrap=True)
 
     side = _INCHES * _DPI // across
     place = {"extent": (0, wide, high, 0)}

@@ -266,4 +266,4 @@ def write_figures(folder: Path, figures: Mapping[str, Figure]) -> None:
     """Write each figure as PNG, by its name."""
     for name, figure in figures.items():
         with atomic_path(folder / f"{name}.png") as partial:
-            save_png(figure, partial, 200)
+            save_png(figure, partial)

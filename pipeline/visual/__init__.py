@@ -6,4 +6,4 @@ axes, SVG, and figures of several panels. Nothing here reads a file or knows wha
 
 from pipeline.visual.drawing import any_script, plain, write_png
 from pipeline.visual.figure import Dots, comparison_figure, dot_figure
-from pipeline.visual.overlay import error_overlay, label_picture, mask_overlay, phase_overlay, to_grey8
+from pipeline.visual.overlay import error_overlay, inner_edge, label_picture, mask_overlay, phase_overlay, to_grey8

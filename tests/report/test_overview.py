@@ -88,3 +88,12 @@ def test_it_is_written_as_a_picture(tmp_path: Path, segmented: tuple[ScanStore, 
     with Image.open(tmp_path / "overview.png") as picture:
         assert picture.size[0] == 1320
         assert len(np.unique(np.asarray(picture.convert("L")))) > 100
+
+
+def test_a_long_title_is_not_cut_off(segmented: tuple[ScanStore, dict[str, Porosity]]) -> None:
+    source = ArraySource(SCAN)
+    source.path = "a scan with a long name " * 12 + ".tif"
+    figure = overview_figure(source, *segmented)
+    figure.draw_without_rendering()
+    title = figure._suptitle.get_window_extent()
+    assert 0 <= title.x0 < title.x1 <= figure.bbox.width

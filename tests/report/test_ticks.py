@@ -60,6 +60,13 @@ def test_two_sizes_of_fields_are_both_told() -> None:
     assert labels(figure.axes[0].xaxis) == [64, 128]
 
 
+def test_sides_of_fields_have_no_exponents() -> None:
+    two = RepresentativeArea(np.array([1056, 2112]), np.array([16, 4]), *(np.array([0.1, 0.1]) for _ in range(4)))
+    axes = plots.representative_area_figure(two, Scale("nm", 10.0), 0.1).axes[0]
+    axes.figure.draw_without_rendering()
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["10560", "21120"]
+
+
 def test_the_band_of_fields_is_not_cut_off() -> None:
     wide = RepresentativeArea(
         np.array([32, 64]),

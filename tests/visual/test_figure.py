@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image
 
-from pipeline.visual.figure import comparison_figure
+from pipeline.visual.figure import comparison_figure, new_figure, save_png
 
 
 def test_three_panels_with_a_title_and_the_pictures_in_them(tmp_path):
@@ -25,3 +25,15 @@ def test_three_panels_with_a_title_and_the_pictures_in_them(tmp_path):
     assert dict(mpl.rcParams) == settings
     # pyplot would keep the figure open
     assert "matplotlib.pyplot" not in sys.modules or not sys.modules["matplotlib.pyplot"].get_fignums()
+
+
+def test_a_saved_figure_has_its_own_resolution_and_is_opaque(tmp_path):
+    figure = new_figure(2.0, 1.5, dpi=120)
+    figure.subplots().plot([0, 1], color="red")
+    save_png(figure, tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.png") as image:
+        assert (image.size, image.mode) == ((240, 180), "RGB")
+        assert abs(image.info["dpi"][0] - 120) < 0.1
+        pixels = np.asarray(image)
+    assert pixels[0, 0].tolist() == [255, 255, 255]
+    assert (pixels == [255, 0, 0]).all(-1).any()

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.segmentation import find_boundaries
 
 from pipeline.visual.drawing import FALSE_NEGATIVE, FALSE_POSITIVE, PORE, TRUE_POSITIVE
-from pipeline.visual.overlay import error_overlay, mask_overlay, phase_overlay, to_grey8
+from pipeline.visual.overlay import error_overlay, inner_edge, mask_overlay, phase_overlay, to_grey8
 
 
 @pytest.fixture
@@ -129,3 +130,10 @@ def test_inputs_are_left_as_they_are(image):
     error_overlay(image, mask, mask)
     np.testing.assert_array_equal(image, before)
     np.testing.assert_array_equal(mask, mask_before)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (40, 50)])
+@pytest.mark.parametrize("share", [0.1, 0.6, 1.0])
+def test_the_inner_edge_is_that_of_skimage(shape: tuple[int, int], share: float) -> None:
+    there = np.random.default_rng(0).random(shape) < share
+    np.testing.assert_array_equal(inner_edge(there), find_boundaries(there, mode="inner"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ _CELL = 32
 #: most pixels that are read; some 2 s for each 100 million on one core
 MOST_PIXELS = 1 << 30
 _LONGEST_LAG = 1024
+#: chunks of the mask in memory
+_KEPT = 3
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ class _Counts:
         plan = store.plan
         depth, height, width = plan.shape
         self._store, self._full = store, full
+        # each is read with its neighbours, the one to the right is the next
+        self._chunk = lru_cache(_KEPT)(partial(store.read, 0, MASK))
         lags_x, lags_y = (lags_up_to(min(_LONGEST_LAG, plan.chunk, side // 2)) for side in (width, height))
         #: how far a pair of points reaches (px)
         self._reach_x, self._reach_y = int(lags_x[-1]), int(lags_y[-1])
@@ -136,7 +141,7 @@ class _Counts:
 
     def _read(self, slice_: int, rows: slice, columns: slice) -> _Part:
         """Any rectangle of the mask whose upper left corner is that of a block."""
-        pore = self._store.read_area(0, MASK, slice_, rows, columns) > 0
+        pore = self._store.area_of(self._chunk, 0, slice_, rows, columns) > 0
         block = self._store.plan.block
         down, across = (slice(side.start // block, -(-side.stop // block)) for side in (rows, columns))
         full = self._full[slice_, down, across]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pipeline.engine.store import MASK
 from pipeline.measure.pore_statistics.chords import ChordCounter
 from pipeline.measure.pore_statistics.mask_survey import survey
 from pipeline.measure.pore_statistics.two_point import TwoPointCounter
@@ -81,3 +83,18 @@ def test_nothing_but_partly_empty_blocks(tmp_path: Path) -> None:
     assert found.pixels == 0
     assert np.isnan(found.two_point_x.s2).all()
     assert np.isnan(found.chords_x.mean_intercept)
+
+
+def test_a_chunk_is_not_read_for_each_neighbour_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, entries = store_of(tmp_path, np.ones((128, 160), bool), chunk=32)
+    read: Counter[tuple[int, int, int]] = Counter()
+    from_disk = store.read
+
+    def counted(level: int, channel: int, at: tuple[int, int, int]) -> np.ndarray:
+        read[at] += channel == MASK
+        return from_disk(level, channel, at)
+
+    monkeypatch.setattr(store, "read", counted)
+    survey(store, rock_blocks(store, entries))
+    assert len(read) == 20
+    assert max(read.values()) <= 2  # with its row, and below the one before
