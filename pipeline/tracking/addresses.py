@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
-
-import sqlalchemy
 
 from pipeline.errors import UserError
 from pipeline.wording import without_passwords
@@ -15,8 +14,14 @@ from pipeline.wording import without_passwords
 ADDRESS_VARIABLE = "VLSENET_TRACKING_URI"
 
 SQLITE = "sqlite:///"
-#: whether the installed SQLAlchemy decodes the path of a database, as versions from 2.1 do
-DECODES = sqlalchemy.make_url(f"{SQLITE}%41").database == "A"
+
+
+@cache
+def decodes() -> bool:
+    """Whether the installed SQLAlchemy decodes the path of a database, as versions from 2.1 do."""
+    import sqlalchemy  # for which commands without a store need not wait
+
+    return sqlalchemy.make_url(f"{SQLITE}%41").database == "A"
 
 
 def default_tracking_uri(output_dir: str | Path) -> str:
@@ -31,11 +36,11 @@ def sqlite_address(file: Path) -> str:
         UserError: there is a `?` in the path, and that layer has no form for it.
     """
     path = file.absolute().as_posix()
-    if "?" in path and not DECODES:
+    if "?" in path and not decodes():
         raise UserError(
             f"{file}: MLflow's store can't be in a folder with a ? in its name; rename it (SQLAlchemy 2.1 can)"
         )
-    return SQLITE + (path.replace("%", "%25").replace("?", "%3F") if DECODES else path)
+    return SQLITE + (path.replace("%", "%25").replace("?", "%3F") if decodes() else path)
 
 
 def sqlite_file(tracking_uri: str) -> Path | None:
@@ -53,7 +58,7 @@ def _file_and_options(address: str) -> tuple[Path, str]:
     if "?" in str(parent) and parent.is_dir():
         return Path(path), ""
     typed, mark, options = path.partition("?")
-    decoded = Path(unquote(typed) if DECODES else typed)
+    decoded = Path(unquote(typed) if decodes() else typed)
     as_typed = Path(typed).parent.is_dir() and not decoded.parent.is_dir()
     return Path(typed) if as_typed else decoded, mark + options
 

@@ -116,7 +116,7 @@ def test_what_passes_by_itself_and_what_does_not(error: Exception, away: bool) -
 
 
 @pytest.mark.parametrize(
-    "name", ["30%Calcite", "a%20b", "#1", "a:b@c", "ü [1]", "%(here)s", *(["what?/x"] if addresses.DECODES else [])]
+    "name", ["30%Calcite", "a%20b", "#1", "a:b@c", "ü [1]", "%(here)s", *(["what?/x"] if addresses.decodes() else [])]
 )
 def test_a_store_in_a_folder_of_any_name_is_the_file_there(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
@@ -130,7 +130,7 @@ def test_a_store_in_a_folder_of_any_name_is_the_file_there(name: str, tmp_path: 
 
 def test_options_of_a_database_stay_in_its_address(tmp_path: Path) -> None:
     (tmp_path / "1%").mkdir()
-    for name in ("1%", "1%25") if addresses.DECODES else ("1%",):
+    for name in ("1%", "1%25") if addresses.decodes() else ("1%",):
         typed = f"sqlite:///{tmp_path}/{name}/a.db?timeout=3"
         assert sqlite_file(typed) == tmp_path / "1%" / "a.db"
         assert kept_address(typed).endswith("/a.db?timeout=3")
@@ -139,6 +139,6 @@ def test_options_of_a_database_stay_in_its_address(tmp_path: Path) -> None:
 
 
 def test_a_question_mark_that_cannot_be_told_from_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(addresses, "DECODES", False)
+    monkeypatch.setattr(addresses, "decodes", lambda: False)
     with pytest.raises(UserError, match=r"SQLAlchemy 2\.1"):
         default_tracking_uri(tmp_path / "what?" / "x")
