@@ -77,9 +77,15 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Yields:
         An absolute path with the same suffix (writers choose the format by it) in the same folder (so that the rename
         stays within one file system).
+
+    Raises:
+        UserError: its folder can't be made.
     """
     path = Path(path).absolute()  # libraries take a relative folder such as `http:` for an address
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # in a folder in which none can be made, such as /proc
+        raise write_error(path.parent, error) from error
     begin, suffix = _begin_and_suffix(path)
     with temporary_file(path.with_name(f"{begin}{uuid4().hex[:_DRAWN]}{suffix}")) as temporary:
         try:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import mistake_behind
+from pipeline.errors import UserError, mistake_behind
 from pipeline.files import atomic_path, files_together, left_over
 
 
@@ -85,3 +85,9 @@ def test_what_a_killed_writer_left_is_found(tmp_path, name):
     temporary.write_text("half")
     (tmp_path / f".{name}").write_text("mine")
     assert left_over(tmp_path / name) == [temporary]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_a_folder_that_can_not_be_made_is_told() -> None:
+    with pytest.raises(UserError, match="cannot write /proc/no_such_folder"), atomic_path("/proc/no_such_folder/a.txt"):
+        pass

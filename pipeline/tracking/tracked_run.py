@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from ignite.engine import Events
+from mlflow.utils.mlflow_tags import MLFLOW_SOURCE_NAME, MLFLOW_SOURCE_TYPE, MLFLOW_USER
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from pipeline.bundle_files import flattened
@@ -77,7 +80,7 @@ class TrackedRun:
             "experiment": experiment_name,
             "name": run_name or self.output_dir.absolute().name,
             "parameters": {name: str(value)[:_LONGEST_PARAMETER] for name, value in flattened(parameters).items()},
-            "tags": dict(tags),
+            "tags": {**_origin(), **tags},
             "parent": parent,
             "evaluation": evaluation,
             "training": training,
@@ -188,3 +191,11 @@ class TrackedRun:
 
 def _as_text(name: str, content: Any) -> str:
     return json.dumps(content, indent=2) if name.endswith(".json") else yaml.safe_dump(content, sort_keys=False)
+
+
+def _origin() -> dict[str, str]:
+    """Who made a run, and by what, where MLflow's pages show it."""
+    tags = {MLFLOW_SOURCE_NAME: "vlsenet", MLFLOW_SOURCE_TYPE: "LOCAL"}
+    with suppress(OSError, KeyError, ImportError):  # in a container, a user may have no name
+        tags[MLFLOW_USER] = getpass.getuser()
+    return tags

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import getpass
 import logging
 
 import mlflow
@@ -40,6 +41,8 @@ def test_parameters_files_and_pictures_reach_the_store(tmp_path):
     assert found.info.status == "FINISHED"
     assert found.data.params == {"network.preset": "small", "network.depth.levels": "4", "seed": "0"}
     assert found.data.tags["torch"] == "2.0"
+    assert found.data.tags["mlflow.source.name"] == "vlsenet"
+    assert found.data.tags["mlflow.user"] == getpass.getuser()
     assert {item.path for item in client.list_artifacts(found.info.run_id)} == {"config.yaml", "data.json", "images"}
 
 
