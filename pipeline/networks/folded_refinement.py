@@ -100,7 +100,7 @@ class FoldedSnakes(nn.Module):
         every = torch.eye(TAPS - 1, device=weight.device, dtype=at_least_single(weight).dtype)
         own = snake_offsets(every[..., None, None]).flatten(1)[:, [tap for tap, _ in _READ]]
         self.register_buffer("accumulate", torch.block_diag(*[own] * len(snakes)), persistent=False)
-        across = torch.tensor([offset for _, offset in _READ] * len(snakes)).to(own)
+        across = torch.tensor([offset for _, offset in _READ] * len(snakes), dtype=own.dtype, device=own.device)
         self.register_buffer("across", across, persistent=False)
         self._bags = _KeptBags()
 

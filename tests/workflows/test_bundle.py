@@ -369,7 +369,7 @@ def test_a_training_with_surroundings_and_what_follows_it(work):
     refused = bundle(
         work, "train", status=1, output_dir="around", max_epochs=3, resume=True, **{**options, "surroundings": "none"}
     )
-    assert "'reach': 240" in refused
+    assert "network.reach was 240" in refused
     checkpoint = "around/checkpoints/best.pt"
     bundle(work, "evaluate", dataset_dir="rock", output_dir="around_scores", checkpoint=checkpoint, device="cpu")
     assert json.loads((work / "around_scores" / "summary.json").read_text())["network"]["reach"] == 240

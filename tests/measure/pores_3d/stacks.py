@@ -50,7 +50,7 @@ class MemoryStore:
         part = self._mask[slice_, row * side : (row + 1) * side, column * side : (column + 1) * side]
         return part.astype(np.uint8) * 255
 
-    read_area, bands = ScanStore.read_area, ScanStore.bands
+    read_area, area_of, bands = ScanStore.read_area, ScanStore.area_of, ScanStore.bands
 
 
 def library_labels(mask: np.ndarray) -> np.ndarray:

@@ -153,7 +153,7 @@ class Rods:
         self.most = max(self.most, len(self.alive))
         return chunk
 
-    read_area, bands = ScanStore.read_area, ScanStore.bands
+    read_area, area_of, bands = ScanStore.read_area, ScanStore.area_of, ScanStore.bands
     # a chunk is known by where it lies
     Watched.__hash__ = object.__hash__  # type: ignore[assignment]
     Watched.__eq__ = object.__eq__  # type: ignore[assignment]

@@ -131,7 +131,7 @@ def test_a_scan_that_changes_meanwhile_is_not_taken_for_segmented(
             scan.unlink()
 
     monkeypatch.setattr(ChunkMerger, "aggregate", changing)
-    told = r"scan\.tif: the file is gone" if removed else r"it changed while .*sha256_of_samples was .*--overwrite"
+    told = r"scan\.tif: the file is gone" if removed else r"it changed while .*SHA-256\) was .*--overwrite"
     with pytest.raises(UserError, match=told):
         segmentation(scan, tmp_path / "out", model).run()
     assert not {"manifest.json", "porosity.json", "overview.png"} & {path.name for path in (tmp_path / "out").iterdir()}
