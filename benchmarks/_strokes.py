@@ -71,15 +71,7 @@ def in_worst_regions(
 ) -> np.ndarray:
     """Strokes with further ones in the regions where a model is most wrong: there as `stroked`, in all values alike.
 
-    Args:
-        label: values (H, W) of the full mask.
-        strokes: (H, W), so far.
-        wrong: (H, W), truth values.
-        share: of the pixels to be labelled in all.
-        generator: of the strokes' places.
-
-    Returns:
-        (H, W), uint8, as `stroked`.
+    Args and returns: as of `corrected`.
     """
     found = strokes.copy()
     wanted = round(share * label.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from scipy.ndimage import binary_erosion, map_coordinates
 
 from pipeline.visual.drawing import (
     BLUE,
@@ -108,14 +108,10 @@ def phase_overlay(image: np.ndarray, codes: np.ndarray, colours: Sequence[RGB]) 
 def inner_edge(there: np.ndarray) -> np.ndarray:
     """Pixels of a mask (H, W), truth values, of which one of the four neighbours is not in it; outside is no neighbour.
 
-    What skimage's `find_boundaries` gives with `mode="inner"`, in a tenth of the time.
+    What skimage's `find_boundaries` gives with `mode="inner"`, in less than half the time.
     """
-    inside = there.copy()
-    inside[1:] &= there[:-1]
-    inside[:-1] &= there[1:]
-    inside[:, 1:] &= there[:, :-1]
-    inside[:, :-1] &= there[:, 1:]
-    return there > inside
+    edge: np.ndarray = there & ~binary_erosion(there, border_value=1)
+    return edge
 
 
 def _tint(rgb: np.ndarray, where: np.ndarray, colour: RGB) -> None:
