@@ -171,6 +171,24 @@ def decided(probability: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     return np.where(reaching.max(axis=0) >= 0, best + 1, 0).astype(np.uint8)
 
 
+def taken_by_others(probability: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """Which pixels another phase takes whatever the threshold of this one is, (K, ...), truth values.
+
+    The phase k of `decided` is where its probability reaches its threshold and the pixel is not taken so.
+
+    Args:
+        probability: Of each phase, (K, ...), 0 to 1; below 0 a phase takes no part.
+        thresholds: Of each phase, K numbers.
+    """
+    limits = np.asarray(thresholds, probability.dtype).reshape(-1, *[1] * (probability.ndim - 1))
+    reaching = np.where(probability >= limits, probability, -1)
+    taken = np.zeros(probability.shape, bool)
+    for number, own in enumerate(probability):  # of equal ones the first is the phase
+        before, after = reaching[:number], reaching[number + 1 :]
+        taken[number] = (before >= own).any(axis=0) | (after > own).any(axis=0)
+    return taken
+
+
 def metric_of(phase: str, metric: str) -> str:
     """The name in MLflow of one phase's metric, as in `silt grain/val_dice`; odd characters become `_`."""
     return re.sub(r"[^\w.\- ]", "_", phase) + f"/{metric}"

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.phases import PORE, UNKNOWN, UNLABELLED, LabelValues, Phase, decided, phases_from, targets, united
+from pipeline.phases import (
+    PORE,
+    UNKNOWN,
+    UNLABELLED,
+    LabelValues,
+    Phase,
+    decided,
+    phases_from,
+    taken_by_others,
+    targets,
+    united,
+)
 
 ROCK = LabelValues((Phase.of("pore"), Phase.of("silt grain", "a grain of silt")), ((2, 7), (1,)), (255, 254))
 
@@ -59,3 +70,16 @@ def test_the_most_probable_phase_above_its_threshold_is_chosen(dtype):
 def test_one_phase_is_decided_by_its_threshold():
     probability = np.array([[[0.2, 0.5, 0.7]]])
     assert decided(probability, [0.5]).tolist() == [[0, 1, 1]]
+
+
+def test_a_pixel_is_taken_by_others_whatever_the_threshold_of_a_phase_is():
+    rng = np.random.default_rng(0)
+    probability = rng.integers(0, 6, (4, 30, 40)) / 5  # many are equal
+    probability[2, :10] = -1
+    thresholds = [0.4, 0.8, 0.2, 0.6]
+    taken = taken_by_others(probability, thresholds)
+    for number in range(4):
+        for own in (0.0, 0.2, 0.6, 1.0):
+            codes = decided(probability, [own if k == number else one for k, one in enumerate(thresholds)])
+            expected = (probability[number] >= own) & ~taken[number]
+            np.testing.assert_array_equal(codes == number + 1, expected)

@@ -172,9 +172,10 @@ def _sentences(summary: Mapping[str, Any], phase: str, several: bool) -> list[st
         said.append(f"Otsu's threshold, which needs no training: Dice {_cell(pooled['otsu_dice'])} over all pixels.")
     suited = summary.get("suited_threshold")
     if suited and pooled["dice"] is not None and suited["dice"] >= pooled["dice"] + CLEAR_GAIN:
+        others = ", with those of the other phases as they are" if several else ""
         said.append(
             f"These images would be served best by a threshold of {suited['threshold']:.3g} (Dice "
-            f"{_cell(suited['dice'])}); it was chosen on them, so score it on others first."
+            f"{_cell(suited['dice'])}{others}); it was chosen on them, so score it on others first."
         )
     return said
 

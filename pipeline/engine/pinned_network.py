@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -71,10 +70,16 @@ class NetworkForImage(nn.Module):
         super().__init__()
         self._image, self._asked = image, (text, tokens)
         self._network, self._logits = _pinned(network, _channels_last(image), text, tokens, view)
+        self._form: nn.Module | None = None
 
-    @cached_property
-    def _form(self) -> nn.Module:
-        return inference_form(self._network, *self._asked)
+    def _fast(self) -> nn.Module:
+        """The form for other windows, made for the first of them.
+
+        No property: where one raises an `AttributeError`, `nn.Module` says instead that it lacks the property.
+        """
+        if self._form is None:
+            self._form = inference_form(self._network, *self._asked)
+        return self._form
 
     def forward(
         self,
@@ -86,7 +91,7 @@ class NetworkForImage(nn.Module):
         """Logits (N, K, H, W) of windows (N, C, H, W) of the image, with their `view` where the network sees it."""
         if torch.equal(windows, self._image):
             return self._logits
-        result: torch.Tensor = self._form(windows, text, tokens, **around)
+        result: torch.Tensor = self._fast()(windows, text, tokens, **around)
         return result
 
 

@@ -56,9 +56,10 @@ def check_features(features: Any) -> tuple[int, ...]:
         UserError: anything but five whole numbers, 2 or more each.
     """
     if not isinstance(features, (list, tuple)) or len(features) != 5 or not all(map(_is_width, features)):
+        quoted = ", which in a file has no quotes around it" if isinstance(features, str) else ""
         raise UserError(
-            f"features {features}: give the widths of four levels and the bottleneck, each 2 or more, as in "
-            '"[16, 32, 64, 128, 256]"'
+            f"features {features!r}: give the widths of four levels and the bottleneck, each 2 or more, as a list: "
+            f"[16,32,64,128,256]{quoted}"
         )
     return tuple(features)
 
@@ -175,6 +176,13 @@ def build_network(
 def reads_text(network: str, switches: Mapping[str, bool] | None = None, phases: int = 1, **_: Any) -> bool:
     """Whether a network of these settings, as for `build_network`, reads text, in its training at least."""
     return network == "vlsenet" and Switches.from_mapping(switches).of(phases).train_with_text
+
+
+def rows_of_phases(network: nn.Module) -> tuple[str, ...]:
+    """Names of the weights that have a row for each phase that the network is trained for, in their order."""
+    if isinstance(network, VLSENet):
+        return () if network.learned_text is None or network.learned_text.own is None else ("learned_text.own",)
+    return ("final_conv.weight", "final_conv.bias")
 
 
 def equal_unet_features(preset: str, **settings: Any) -> tuple[int, ...]:

@@ -152,7 +152,7 @@ OF_CONFIGS: tuple[Option, ...] = (
     Option("preset", Choice(("small", "base", "large")), ("train",),
         "widths of the network: small (16 to 256), base (32 to 512), large (64 to 1024, as published)", "small",
         result=True),
-    Option("features", Widths(), ("train",), "widths of four levels and the bottleneck, as in \"[24,48,96,192,384]\"",
+    Option("features", Widths(), ("train",), "widths of four levels and the bottleneck, as in [24,48,96,192,384]",
         otherwise="the preset's", flag=False, result=True),
     Option("surroundings", Choice(SURROUNDINGS), ("train",),
         "how far the network sees beyond its window, at an eighth of the resolution: none, 240px, 496px, 1008px, or "

@@ -226,7 +226,9 @@ def report_of_scan(
             plots=only.plots,
             tables=only.tables,
         )
-    any_of_them = replace(measures, terms=Terms("the phase", measures.is_stack, "objects_*"))
+    any_of_them = measures
+    if len(store.phases) > 1:
+        any_of_them = replace(measures, terms=Terms("the phase", measures.is_stack, "objects_*"))
     return replace(
         report,
         method=method(any_of_them, store.phases),

@@ -107,9 +107,9 @@ def whole(value: float) -> str:
 
 
 def percent_range(low: float, high: float) -> str:
-    """Two shares in percent, the upper one with as many decimals as the lower."""
+    """Two shares in percent, the upper one with as many decimals as the lower, or as it needs where that is 0."""
     lower = number(100 * low, 3)
-    decimals = len(lower.partition(".")[2])
+    decimals = len((lower if low else number(100 * high, 3)).partition(".")[2])
     return f"{lower} to {with_unit(f'{100 * high:.{decimals}f}', '%')}"
 
 

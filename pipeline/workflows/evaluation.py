@@ -17,9 +17,10 @@ from monai.engines import SupervisedEvaluator
 from pipeline.comparison.evaluation_page import PAGE, write_evaluation_page
 from pipeline.csv_tables import write_csv
 from pipeline.data import DatasetIndex, Sample
+from pipeline.errors import UserError
 from pipeline.files import files_together, write_text
 from pipeline.metrics import Tolerances
-from pipeline.phases import PORE, picture_name
+from pipeline.phases import PORE, picture_name, taken_by_others
 from pipeline.tracking.provenance import versions
 from pipeline.visual import error_overlay, mask_overlay, write_png
 from pipeline.workflows.model_file import TrainedModel
@@ -31,10 +32,13 @@ logger = logging.getLogger("vlsenet")
 def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> list[Sample]:
     """The samples of a split (or ``all``), with a warning for those that the model was trained on.
 
+    Phases of the labels that a model of several phases does not know are warned of, too.
+
     Raises:
-        UserError: the split is empty.
+        UserError: the split is empty, or its labels name none of the model's phases.
     """
     samples = list(index.samples) if split == "all" else index.select(split)
+    _check_phases(index, samples, model)
     train_images = set(model.data["train_images"])
     trained_on = [sample.name for sample in samples if sample.image_sha256 in train_images]
     if trained_on:
@@ -45,6 +49,24 @@ def evaluation_samples(index: DatasetIndex, split: str, model: TrainedModel) -> 
             ", ".join(trained_on[:6]),
         )
     return samples
+
+
+def _check_phases(index: DatasetIndex, samples: Sequence[Sample], model: TrainedModel) -> None:
+    known = [phase.name for phase in model.phases]
+    named = dict.fromkeys(name for sample in samples for name in sample.values.names)
+    if not set(named) & set(known):
+        raise UserError(
+            f"the labels of {', '.join(map(str, index.roots))} name {', '.join(named)}, and {model.path} knows "
+            f"{', '.join(known)}: there is nothing to score; give the phases the model's names, by --phases or in "
+            "phases.csv"
+        )
+    unknown = [name for name in named if name not in known]
+    if unknown and len(known) > 1:
+        logger.warning(
+            "the labels name %s, which the model does not know: such pixels count as none of its phases (%s)",
+            ", ".join(unknown),
+            ", ".join(known),
+        )
 
 
 def evaluation_about(
@@ -81,7 +103,8 @@ class EvaluationReport:
     - ``summary.json``: means over the images, pooled scores, the counts that they come from, and ``suited_threshold``:
       the threshold of the best pooled Dice on these images, with that Dice and the pooled porosity; null where that
       Dice is not clearly better than that of calling everything pore. It was chosen with the true masks, so it is not a
-      score of the model; it is for further images of the same kind;
+      score of the model; it is for further images of the same kind. Of several phases, those of the others stay as they
+      are in use;
     - ``overlays/NAME.png`` (true positive, false positive, false negative) and ``truth/NAME.png`` (true pores).
 
     Of several phases the tables have a row for each phase that an image's labels name, with a column ``phase``, and
@@ -120,10 +143,19 @@ class EvaluationReport:
         for batch, output in zip(evaluator.state.batch, evaluator.state.output, strict=True):
             (image,), targets, masks = (np.asarray(output[key].cpu()) for key in ("image", "label", "pred"))
             probabilities = np.asarray(output["probability"].float().cpu()) if "probability" in output else None
+            taken = None if probabilities is None else self._taken(probabilities, targets)
             for number, phase in enumerate(self._phases):
                 if (targets[number] >= 0).any():
-                    probability = None if probabilities is None else probabilities[number]
-                    self._score(phase, batch, image, masks[number] > 0, targets[number], probability, number)
+                    probability, its = (None if one is None else one[number] for one in (probabilities, taken))
+                    self._score(phase, batch, image, masks[number] > 0, targets[number], probability, its, number)
+
+    def _taken(self, probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray | None:
+        """`taken_by_others` (K, H, W) of phases that the labels name; None of one phase, or without thresholds."""
+        used = [self._threshold("threshold", number) for number in range(len(self._phases))]
+        if not self._several or None in used:
+            return None
+        named = (targets >= 0).any(axis=(1, 2), keepdims=True)
+        return taken_by_others(np.where(named, probabilities, -1), [one for one in used if one is not None])
 
     def _score(
         self,
@@ -133,13 +165,14 @@ class EvaluationReport:
         predicted: np.ndarray,
         target: np.ndarray,
         probability: np.ndarray | None,
+        taken: np.ndarray | None,
         number: int,
     ) -> None:
         name, prompt = batch["name"], batch["prompt"]
         about = {"name": name, "source": batch["source"], **({"phase": phase.phase} if self._several else {})}
         asked = prompt if isinstance(prompt, str) else prompt[number]
         further: dict[str, Any] = {"pixel_size_nm": self._pixel_sizes.get(name), "prompt": asked}
-        phase.add(about, image, predicted, target, probability, further)
+        phase.add(about, image, predicted, target, probability, further, taken)
         file = picture_name(name, phase.phase if self._several else None)
         for folder, picture in {
             "overlays": error_overlay(image, predicted & (target >= 0), target > 0),

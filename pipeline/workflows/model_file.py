@@ -188,7 +188,8 @@ class TrainedModel:
             UserError: a prompt is new and the tower's weights can't be reached.
         """
         prompts = list(prompts)
-        if not self.reads_prompt and set(prompts) - {DEFAULT_PROMPT}:
+        # of several phases the phrases are asked whether anybody wrote them or not
+        if not self.reads_prompt and set(prompts) - {DEFAULT_PROMPT, *(phase.prompt for phase in self.phases)}:
             source = f"text_source {self.text.provenance['source']}" if self.reads_text else "a network without text"
             logger.warning("this model has %s and reads no prompt; texts do nothing", source)
         extend_text_store(self.text, prompts, weights=weights)

@@ -54,6 +54,7 @@ class PhaseEvaluation:
         target: np.ndarray,
         probability: np.ndarray | None,
         further: Mapping[str, Any],
+        taken: np.ndarray | None = None,
     ) -> None:
         """Score an image.
 
@@ -64,6 +65,7 @@ class PhaseEvaluation:
             target: 1 the phase, 0 not, below 0 where it is not known and nothing counts, (H, W).
             probability: (H, W), where there is one.
             further: last columns of the table of images.
+            taken: pixels (H, W) that another phase takes whatever the threshold of this one is; None: none are.
         """
         known = target >= 0
         predicted, truth = predicted & known, target > 0
@@ -77,6 +79,8 @@ class PhaseEvaluation:
         if probability is not None:
             histogram = ProbabilityHistogram.of(torch.from_numpy(probability), label)
             other["dice_at_half"] = histogram.counts_at(0.5)
+            if taken is not None:
+                histogram = ProbabilityHistogram.of(torch.from_numpy(np.where(taken, 0, probability)), label)
             self._probabilities = histogram if self._probabilities is None else self._probabilities + histogram
         self._pooled = scores if self._pooled is None else self._pooled + scores
         for name, compared in other.items():
@@ -174,9 +178,10 @@ class PhaseEvaluation:
         if suited is not None and suited["dice"] >= pixels.dice + CLEAR_GAIN:
             images = len(self._rows)
             logger.info(
-                "a threshold of %.3g, chosen on these %d images themselves, would give them a Dice of %.3f, %s %.4f "
+                "a threshold of %.3g%s, chosen on these %d images themselves, would give them a Dice of %.3f, %s %.4f "
                 "(true: %.4f); %s",
                 suited["threshold"],
+                " (those of the other phases as they are)" if self._among_several else "",
                 images,
                 suited["dice"],
                 self._area,
@@ -237,7 +242,7 @@ class PhaseEvaluation:
             )
 
     def _as_option(self, threshold: float) -> str:
-        return f"'{self.phase}={threshold:.3g}, ...'" if self._among_several else f"{threshold:.3g}"
+        return f"'{self.phase}={threshold:.3g}'" if self._among_several else f"{threshold:.3g}"
 
 
 def _threshold_text(used: float, own: float | None) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from pipeline.data import DatasetIndex
 from pipeline.errors import UserError
 from pipeline.networks import Switches
-from pipeline.networks.factory import preset_features
+from pipeline.networks.factory import preset_features, rows_of_phases
 from pipeline.networks.surroundings import surroundings_of
 from pipeline.text import TextStore
 from pipeline.wording import some_of
@@ -55,30 +56,41 @@ def _values(name: str, node: Any) -> Iterator[tuple[str, Any]]:
 
 
 def start_weights(
-    network: nn.Module, settings: Mapping[str, Any], text: TextStore, origin: TrainedModel | None
+    network: nn.Module,
+    settings: Mapping[str, Any],
+    text: TextStore,
+    origin: TrainedModel | None,
+    phases: Sequence[str],
 ) -> nn.Module:
     """Give a network the weights that it starts from.
+
+    What a network has for each phase it takes from the model's phase of that name. A phase that the model does not know
+    starts from random weights; one that is alone, from those of the model's only phase, whatever it is.
 
     Args:
         network: as built, with random weights; changed in place.
         settings: the arguments of `build_network` that made it.
         text: the features of the text prior that it will be trained with.
         origin: the model to start from; None leaves the random weights.
+        phases: names of those that are to be learned.
 
     Returns:
         The network.
 
     Raises:
-        UserError: the model has another network or text prior, whose options the message names, or is of another number
-            of phases.
+        UserError: the model has another network or text prior, whose options the message names, or a VLSE-Net is of one
+            phase, and of several here, or the other way round.
     """
     if origin is None:
         return network
-    asked, known = settings.get("phases", 1), [phase.name for phase in origin.phases]
-    if asked != len(known):
+    known = [phase.name for phase in origin.phases]
+    alone = [len(names) == 1 for names in (phases, known)]
+    if settings["network"] == origin.network_settings["network"] == "vlsenet" and alone[0] != alone[1]:
+        # the parts that tell phases apart are missing in one of them
         raise UserError(
-            f"--start_from {origin.path}: it knows {len(known)} phase(s) ({', '.join(known)}), and {asked} are to be "
-            "learned; leave --start_from out, or name as many by --phases"
+            f"--start_from {origin.path}: it knows {len(known)} phase(s) ({', '.join(known)}), and {len(phases)} are "
+            "to be learned; a VLSE-Net of one phase lacks parts of one of several: leave --start_from out, or name "
+            f"{'several' if alone[0] else 'one'} by --phases"
         )
     now, then = _options(settings, text), _options(origin.network_settings, origin.text)
     needed = [f"--{name} {value}" for name, value in then.items() if now.get(name) != value]
@@ -94,9 +106,30 @@ def start_weights(
                 f"--start_from {origin.path}: its text features come from other weights ({made_by}); "
                 "give the same --text_weights"
             )
-    network.load_state_dict(origin.network.state_dict())
-    logger.info("starting from the weights of %s", origin.path)
+    network.load_state_dict(_of_phases(network, origin.network, phases, phases if all(alone) else known))
+    new = [] if all(alone) else [name for name in phases if name not in known]
+    kept = f"; it does not know {', '.join(new)}, which start from random weights" if new else ""
+    logger.info("starting from the weights of %s%s", origin.path, kept)
     return network
+
+
+def _of_phases(
+    network: nn.Module, origin: nn.Module, phases: Sequence[str], known: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """The weights of a network of other phases, or of another order of them, for this one.
+
+    Args:
+        network: that is to have them.
+        origin: that has them.
+        phases: names of those of the first.
+        known: of the second.
+    """
+    state, own = dict(origin.state_dict()), network.state_dict()
+    for name in set(rows_of_phases(network)) & set(state):
+        state[name] = torch.stack(
+            [state[name][known.index(phase)] if phase in known else own[name][k] for k, phase in enumerate(phases)]
+        )
+    return state
 
 
 def warn_of_known_images(index: DatasetIndex, origin: TrainedModel | None) -> None:

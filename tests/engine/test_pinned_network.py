@@ -64,6 +64,16 @@ def test_an_image_that_is_a_window_of_its_own_passes_once() -> None:
     assert Counted.passes == 2
 
 
+def test_a_fault_in_the_fast_form_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> nn.Module:
+        raise AttributeError("a fault inside")
+
+    whole = NetworkForImage(network("instance"), torch.randn(1, 1, 37, 51))
+    monkeypatch.setattr(pinned_network, "inference_form", fails)
+    with pytest.raises(AttributeError, match="a fault inside"):
+        whole(torch.randn(1, 1, 32, 32))
+
+
 def test_mirroring_gives_an_answer_that_mirrors_with_the_image() -> None:
     torch.manual_seed(0)
     convolution = nn.Conv2d(1, 1, 5, padding=2)  # not symmetric

@@ -27,7 +27,7 @@ def test_widths_may_stand_in_place_of_the_presets(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [[16, 32, 64, 128], [16, 32, 64, 128, 0], [16, 32, 64, 128, 2.5], 16, "16", [True] * 5]
+    "wrong", [[16, 32, 64, 128], [16, 32, 64, 128, 0], [16, 32, 64, 128, 2.5], 16, "16", [True] * 5, "[8,8,8,8,16]"]
 )
 def test_widths_that_are_none_are_told(wrong: object) -> None:
     with pytest.raises(UserError, match="give the widths of four levels and the bottleneck"):

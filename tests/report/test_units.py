@@ -70,4 +70,6 @@ def test_shares_and_counts() -> None:
     assert percent(0.1234) == "12.3\u00a0%"
     assert percent(math.nan) == MISSING
     assert percent_range(0.0974, 0.1206) == "9.74 to 12.06\u00a0%"
+    assert percent_range(0, 0.000031) == "0 to 0.00310\u00a0%"  # a rare phase is not in 0 to 0
+    assert percent_range(0, 0) == "0 to 0\u00a0%"
     assert whole(1234567) == "1\u202f234\u202f567"

@@ -27,7 +27,7 @@ def test_it_is_asked_where_a_training_starts_from_it_and_labels_are_sparse(tmp_p
 def test_it_answers_as_it_was_with_its_threshold_at_zero(tmp_path: Path, kind: str) -> None:
     origin = trained_model(tmp_path, network=kind)
     network = start_weights(
-        build_network(**origin.network_settings), origin.network_settings, origin.text, origin
+        build_network(**origin.network_settings), origin.network_settings, origin.text, origin, ["pore"]
     ).train()
     (threshold,) = origin.thresholds
     image, mask = torch.randn(2, 1, 32, 48), torch.zeros(2, 1, 32, 48)

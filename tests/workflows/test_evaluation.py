@@ -18,8 +18,10 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import skeletonize
 from sklearn.metrics import f1_score
 
+from pipeline.errors import UserError
 from pipeline.foreground.whole_image import normalised_image
 from pipeline.metrics import PoreScores, Tolerances
+from pipeline.phases import LabelValues, Phase, decided
 from pipeline.workflows import EvaluationReport, ImageProgress, evaluation_about, evaluation_samples
 
 
@@ -120,11 +122,34 @@ def test_a_full_disk_leaves_no_part_of_an_evaluation(tmp_path, monkeypatch):
 def test_an_image_of_the_training_is_told(caplog):
     samples = [SimpleNamespace(name=n, image_sha256=n * 2, split="val") for n in "abc"]
     index = SimpleNamespace(samples=samples, select=lambda split: samples)
-    model = SimpleNamespace(data={"train_images": ["bb"]})
+    for sample in samples:
+        sample.values = LabelValues.of_pore(1)
+    model = SimpleNamespace(data={"train_images": ["bb"]}, phases=[Phase.of("pore")])
     with caplog.at_level(logging.WARNING, "vlsenet"):
         assert evaluation_samples(index, "val", model) == samples
     assert "1 of 3 images" in caplog.text
     assert "b" in caplog.text
+
+
+def test_phases_that_the_model_does_not_know_are_told(caplog):
+    names = ("pore", "crack")
+    values = LabelValues(tuple(map(Phase.of, names)), ((1,), (2,)))
+    samples = [SimpleNamespace(name="a", image_sha256="aa", split="val", values=values)]
+    index = SimpleNamespace(samples=samples, select=lambda split: samples, roots=["rock"])
+
+    def model(*phases):
+        return SimpleNamespace(data={"train_images": []}, phases=[Phase.of(one) for one in phases], path="best.pt")
+
+    with caplog.at_level(logging.WARNING, "vlsenet"):
+        evaluation_samples(index, "val", model("pore", "crack", "silt"))
+        evaluation_samples(index, "val", model("pore"))  # all but pore is rock to it
+        assert not caplog.text
+        evaluation_samples(index, "val", model("pore", "silt"))
+    assert "the labels name crack, which the model does not know" in caplog.text
+    with pytest.raises(
+        UserError, match=r"labels of rock name pore, crack, and best\.pt knows cracks: there is nothing"
+    ):
+        evaluation_samples(index, "val", model("cracks"))
 
 
 def test_scores_that_are_undefined_are_null(tmp_path):
@@ -335,6 +360,34 @@ def test_each_phase_is_scored_where_an_image_s_labels_name_it(tmp_path, caplog):
     assert "threshold 0.5 (the model's: 0.4)" in caplog.text
     assert (tmp_path / "overlays" / "a_silt.png").exists()
     assert not (tmp_path / "overlays" / "b_silt.png").exists()
+
+
+def test_a_threshold_of_one_of_several_phases_is_sought_among_the_others(tmp_path, caplog):
+    """What it is said to give is what the masks have with it, where another phase takes its pixels as ever."""
+    rng = torch.Generator().manual_seed(0)
+    codes = torch.randint(0, 3, (40, 50), generator=rng)
+    target = torch.stack([codes == 1, codes == 2]).float()
+    probability = (0.5 * target + 0.5 * torch.rand(2, 40, 50, generator=rng)).clamp(0, 1)
+    probability[0] = probability[0] * 0.6 + 0.1 * (codes == 0)
+    thresholds = {"pore": 0.7, "silt": 0.3}
+
+    def infer(engine, name):
+        engine.state.batch = [{"name": name, "source": name, "prompt": ["pore", "silt"]}]
+        masks = decided(probability.numpy(), list(thresholds.values())) == np.array([1, 2])[:, None, None]
+        pred = torch.from_numpy(masks.astype(np.float32))
+        return [{"image": torch.rand(1, 40, 50), "pred": pred, "label": target, "probability": probability}]
+
+    engine = Engine(infer)
+    about = {"threshold": thresholds, "model_threshold": thresholds}
+    EvaluationReport(str(tmp_path), about, phases=("pore", "silt")).attach(engine)
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        engine.run([f"image{number}" for number in range(10)])
+    suited = json.loads((tmp_path / "summary.json").read_text())["phases"]["pore"]["suited_threshold"]
+    found = decided(probability.numpy(), [suited["threshold"], thresholds["silt"]]) == 1
+    assert suited["dice"] == pytest.approx(f1_score(codes.flatten() == 1, found.ravel()))
+    assert suited["porosity"] == pytest.approx(found.mean())
+    assert f"--threshold 'pore={suited['threshold']:.3g}' takes it" in caplog.text
+    assert "(those of the other phases as they are)" in caplog.text
 
 
 def test_the_page_has_the_scores_the_worst_images_and_no_link(tmp_path):

@@ -12,6 +12,7 @@ from pipeline.networks import build_network
 from pipeline.phases import LabelValues, Phase
 from pipeline.text import build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
+from tests.workflows.scan.phase_models import phases_model
 
 SETTINGS = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "batch", "switches": {"context": False}}
 
@@ -116,6 +117,14 @@ OTHER_FILES = (
     (b"II*\0" + bytes(90), "it is damaged, or was not written"),
     (b"PK\3\4" + bytes(90), "it is truncated or damaged"),
 )
+
+
+def test_a_network_without_text_speaks_of_prompts_only_where_somebody_gave_one(tmp_path, caplog):
+    model = phases_model(tmp_path, "unet")
+    model.ask([["pore", "silt grain", "clay"]], sentences=False)
+    assert not caplog.text
+    model.ask([["pore", "silt grain", "plates of clay"]], sentences=False)
+    assert "a network without text and reads no prompt; texts do nothing" in caplog.text
 
 
 def test_what_is_no_model_is_told(tmp_path, saved):

@@ -54,7 +54,9 @@ def outlines_of(
     begin, end, owner = (values[chosen] for values in runs)
     order = np.argsort(owner, kind="stable")
     begin, end, owner = begin[order], end[order], owner[order]
-    starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1])) if len(owner) else np.zeros(0, int)
+    if not len(owner):
+        return
+    starts = np.flatnonzero(np.append(True, owner[1:] != owner[:-1]))
     step = width + 2
     for first, last in zip(starts, np.append(starts[1:], len(owner)), strict=True):
         row, start = np.divmod(begin[first:last], step)

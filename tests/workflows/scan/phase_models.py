@@ -10,7 +10,7 @@ from torch import nn
 from pipeline.data import DatasetIndex
 from pipeline.networks import build_network
 from pipeline.phases import LabelValues, Phase
-from pipeline.text import build_text_source, build_text_store
+from pipeline.text import TextSource, build_text_source, build_text_store
 from pipeline.workflows import load_model, model_content
 from pipeline.workflows.model_file import TrainedModel
 
@@ -31,17 +31,24 @@ class ByGrey(nn.Module):
         return 4 - 4 * (image - self.levels[:, None, None]).abs()
 
 
-def phases_model(folder: Path, network: str = "unet", names: tuple[str, ...] = NAMES) -> TrainedModel:
+def phases_model(
+    folder: Path,
+    network: str = "unet",
+    names: tuple[str, ...] = NAMES,
+    source: TextSource | None = None,
+    reach: int | None = None,
+) -> TrainedModel:
     """The model of a file that a training with these phases would write; its weights are random."""
     torch.manual_seed(0)
     phases = tuple(Phase.of(name) for name in names)
-    source = build_text_source("random")
-    widths = {"features": [8, 8, 16, 16, 32], "text_dim": source.dim}
-    settings = {"network": network, "norm": "instance", "phases": len(names), **widths}
+    learned = source is not None and network == "vlsenet"
+    source = source or build_text_source("random")
+    settings = {"network": network, "norm": "instance", "phases": len(names), "text_dim": source.dim}
+    settings |= {"features": [8, 8, 16, 16, 32], "learned_text": learned, "reach": reach}
     values = LabelValues(phases, tuple((number,) for number in range(len(names))))
     data = DatasetIndex((folder,), (), (values,))
     asked = [phase.prompt for phase in phases]
-    metrics = {f"{name}/val_threshold": value for name, value in zip(names, THRESHOLDS, strict=True)}
+    metrics = {f"{name}/val_threshold": value for name, value in zip(names, THRESHOLDS, strict=False)}
     content = model_content(
         build_network(**settings), settings, build_text_store(source, asked), data, metrics, (), True, asked=asked
     )

@@ -16,7 +16,8 @@ import zarr
 from skimage.draw import disk
 from skimage.measure import label
 
-from pipeline.errors import UserError
+from pipeline.cli.main import main
+from pipeline.errors import SUCCESS, UserError
 from pipeline.phases import Phase
 from pipeline.workflows import Ranks, ScanCommand, ScanSegmentation, asked_prompts, chosen_phases
 from pipeline.workflows.model_file import TrainedModel
@@ -157,6 +158,43 @@ def test_pore_alone_gives_the_files_of_a_model_of_pores(
     assert not any("phase" in name for name in listed[0])
     for name in ("pores.csv", "porosity.json", "porosity_fields.csv"):
         assert (tmp_path / "asked" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+def test_a_single_phase_other_than_pore_has_a_report(
+    scan: tuple[Path, np.ndarray], tmp_path: Path, model: TrainedModel
+) -> None:
+    path, codes = scan
+    segmentation(path, tmp_path, model, "silt grain").run()
+    table = pd.read_csv(tmp_path / "phases.csv").set_index("phase")
+    labels = labels_in(tmp_path)[0]
+    assert set(np.unique(labels)) == {0, 1}
+    assert ((labels == 1) == (codes == 2)).mean() > 0.999
+    assert list(table.index) == ["silt grain"]
+    assert table.area_fraction["silt grain"] == pytest.approx((labels == 1).mean(), abs=1e-6)
+    page = (tmp_path / "report.html").read_text()
+    assert "pixels at or above the threshold of 0.5 are silt grain" in page
+
+
+def test_a_phase_without_objects_is_converted(
+    scan: tuple[Path, np.ndarray], tmp_path: Path, model: TrainedModel
+) -> None:
+    segmentation(scan[0], tmp_path, model, "pore, silt grain", threshold="pore=0.999999").run()
+    assert len(pd.read_csv(tmp_path / "pores.csv")) == 0
+    assert main(["convert", str(tmp_path), "--formats", "instances,geojson,roi,csv,tiff,nifti"]) == SUCCESS
+    assert json.loads((tmp_path / "pores.geojson").read_text())["features"] == []
+    assert tifffile.imread(tmp_path / "pores_numbered.ome.tif").max() == 0
+    grains = json.loads((tmp_path / "objects_silt_grain.geojson").read_text())["features"]
+    assert len(grains) == len(pd.read_csv(tmp_path / "objects_silt_grain.csv")) > 0
+
+
+def test_slices_without_objects_are_converted(tmp_path: Path, model: TrainedModel) -> None:
+    image, _ = made_image()
+    slices = [image, np.full_like(image, GREY["clay"]), image]
+    tifffile.imwrite(tmp_path / "stack.tif", np.stack(slices), photometric="minisblack")
+    segmentation(tmp_path / "stack.tif", tmp_path / "out", model, "pore", stack=True).run()
+    assert main(["convert", str(tmp_path / "out"), "--formats", "geojson,roi"]) == SUCCESS
+    features = json.loads((tmp_path / "out" / "pores.geojson").read_text())["features"]
+    assert len(features) == len(pd.read_csv(tmp_path / "out" / "pores.csv")) > 0
 
 
 def test_the_same_command_leaves_it_alone_and_other_phases_are_refused(
