@@ -2,14 +2,16 @@
 
     python benchmarks/errors.py runs/*/checkpoints/best.pt --dataset_dir nankai --pore_label 2
 
-For each checkpoint, on the images that it was trained on and on the validation images, each window once, at the
-threshold of the best Dice on these images:
+For each checkpoint, on the images of each of `--splits`, by default those that it was trained on and the validation
+images, each window once, at the threshold of the best Dice on these images, or at `--threshold`:
 
 dice             pooled over all pixels
 own_threshold    the same with the best threshold of each image: no calibration does better
 near_1, near_2   share of the wrong pixels that have one of the other true class within 1 px (2 px)
 missed, made_up  share in true pores of which nothing was found, and in found pores of which nothing is true
 inside           Dice leaving out all pixels that have one of the other true class within 1 px
+area_edges       share of the area that is found too much (below 0: too little) within 2 px of the true edges
+area_missed, area_made_up  the same farther from them: what is missed there (below 0), and what is made up
 
 Below, what the labels alone decide: the Dice of the true masks against themselves with every edge moved by a pixel.
 """
@@ -55,12 +57,13 @@ def outside_of(mask: Mask, other: Mask) -> Mask:
     return ~shared[bodies]
 
 
-def anatomy(images: Images) -> dict[str, float]:
-    """The row of one checkpoint and split."""
+def anatomy(images: Images, threshold: float | None = None) -> dict[str, float]:
+    """The row of one checkpoint and split; without a threshold, at that of the best Dice on these images."""
     histograms = [ProbabilityHistogram.of(*image) for image in images]
-    threshold = sum(histograms[1:], histograms[0]).best_threshold(1 / 256, 255 / 256)
+    threshold = threshold or sum(histograms[1:], histograms[0]).best_threshold(1 / 256, 255 / 256)
     pooled = own = inside = PoreCounts()
     wrong = near_1 = near_2 = missed = made_up = 0
+    area = {"area_edges": 0, "area_missed": 0, "area_made_up": 0}
     for (probability, label), histogram in zip(images, histograms, strict=True):
         found, truth = probability[0].numpy() >= threshold, label[0].numpy() > 0
         distance, errors = edge_distance(truth), found != truth
@@ -72,12 +75,16 @@ def anatomy(images: Images) -> dict[str, float]:
         near_2 += int((errors & (distance <= 2)).sum())
         missed += int(outside_of(truth, found).sum())
         made_up += int(outside_of(found, truth).sum())
+        area["area_edges"] += int((found & (distance <= 2)).sum()) - int((truth & (distance <= 2)).sum())
+        area["area_missed"] -= int((errors & truth & (distance > 2)).sum())
+        area["area_made_up"] += int((errors & found & (distance > 2)).sum())
     shares = {"near_1": near_1, "near_2": near_2, "missed": missed, "made_up": made_up}
     return {
         "dice": pooled.dice,
         "own_threshold": own.dice,
         **{name: pixels / max(wrong, 1) for name, pixels in shares.items()},
         "inside": inside.dice,
+        **{name: pixels / sum(label.numel() for _, label in images) for name, pixels in area.items()},
     }
 
 
@@ -96,13 +103,15 @@ def main() -> None:
     parser.add_argument("checkpoints", nargs="+", type=Path)
     parser.add_argument("--dataset_dir", required=True)
     parser.add_argument("--pore_label", type=int, default=None)
+    parser.add_argument("--splits", nargs="+", choices=["train", "val", "test"], default=["train", "val"])
+    parser.add_argument("--threshold", type=float, default=None)
     arguments = parser.parse_args()
     options = {"dataset_dir": arguments.dataset_dir, "pore_label": arguments.pore_label}
     rows, of_split = [], {}
     for checkpoint in arguments.checkpoints:
-        for split in ("train", "val"):
+        for split in arguments.splits:
             of_split[split] = evaluated_images(checkpoint, split, options)
-            rows.append({"checkpoint": str(checkpoint), "split": split, **anatomy(of_split[split])})
+            rows.append({"checkpoint": str(checkpoint), "split": split, **anatomy(of_split[split], arguments.threshold)})
             print(rows[-1], flush=True)
     print(pd.DataFrame(rows).round(4).to_string(index=False))
     for split, images in of_split.items():

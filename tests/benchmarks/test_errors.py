@@ -29,6 +29,9 @@ def test_every_kind_of_error_is_counted_where_it_is() -> None:
     assert row["missed"] == pytest.approx(10 / wrong)
     assert row["made_up"] == pytest.approx(20 / wrong)
     assert row["inside"] == pytest.approx(2 * 63 / (2 * 63 + 1 + 20))  # 8 x 8 without the pixel, and the made-up pore
+    assert row["area_edges"] == pytest.approx(-(10 + 10) / 3600)  # the column and the missed pore
+    assert row["area_missed"] == pytest.approx(-1 / 3600)
+    assert row["area_made_up"] == pytest.approx(20 / 3600)
 
 
 def test_a_threshold_for_each_image_is_no_worse_than_one_for_all() -> None:
