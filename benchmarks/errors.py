@@ -111,7 +111,9 @@ def main() -> None:
     for checkpoint in arguments.checkpoints:
         for split in arguments.splits:
             of_split[split] = evaluated_images(checkpoint, split, options)
-            rows.append({"checkpoint": str(checkpoint), "split": split, **anatomy(of_split[split], arguments.threshold)})
+            rows.append(
+                {"checkpoint": str(checkpoint), "split": split, **anatomy(of_split[split], arguments.threshold)}
+            )
             print(rows[-1], flush=True)
     print(pd.DataFrame(rows).round(4).to_string(index=False))
     for split, images in of_split.items():

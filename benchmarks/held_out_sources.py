@@ -7,14 +7,16 @@ scored on all of its tiles: weights of the last epoch, threshold 0.5. Beside the
 would take without a network: a random forest on scikit-image's multiscale features, trained on the same tiles, with
 the grey levels of each source brought to the same mean and spread.
 
-usual      Nankai's other sources, the training's own augmentation: the recipe of the default model; not mirrored
-mirrored   the same model, averaged over four mirrorings, as the commands do it with images of this size
-quick      the same with 4 patches of 128 px in a step in place of 8 of 192 px
+usual      Nankai's other sources, the training's own augmentation: the recipe of the default model
+large_patches  as usual, with 3 patches of 320 px in a step in place of 8 of 192 px
+quick      as usual, with 4 patches of 128 px in a step in place of 8 of 192 px
 unet       as quick, by U-Net
 varied     as quick, with `wide_augmentation`
 pretrained as quick, starting from a training on synthetic images of every look
 wide       as quick, with `wide_augmentation`, synthetic images of every look, and the three patches of the published
            method
+
+Each also with `_mirrored`: the same model, averaged over four mirrorings, as the commands do it with such images.
 
 What is finished is left alone, so that the command goes on where it stopped.
 """
@@ -32,6 +34,7 @@ from skimage.feature import multiscale_basic_features
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from train_default_model import (
+    LARGE_PATCHES,
     LEFT_OUT,
     PRETRAINED,
     QUICK,
@@ -45,7 +48,7 @@ from train_default_model import (
 )
 
 #: ways to train, by name
-RECIPES = {recipe.name: recipe for recipe in (USUAL, QUICK, UNET, VARIED, PRETRAINED, WIDE)}
+RECIPES = {recipe.name: recipe for recipe in (USUAL, LARGE_PATCHES, QUICK, UNET, VARIED, PRETRAINED, WIDE)}
 
 #: of the forest: pixels of each training tile, trees, least pixels of a leaf
 PIXELS, TREES, LEAF = 2000, 100, 5
@@ -151,14 +154,13 @@ def tables(data: Path, work: Path, way: str, left_out: str, seed: int) -> list[p
     """Scores of one way, and Otsu's beside the usual one."""
     if way == "forest":
         return [forest(data, work, left_out, seed)]
-    if way == "mirrored":
-        table = scored(data, work, USUAL, left_out, seed, mirror=True)
-        return [table.assign(recipe="usual, mirrored")]
-    table = scored(data, work, RECIPES[way], left_out, seed)
+    recipe = RECIPES[way.removesuffix(MIRRORED)]
+    table = scored(data, work, recipe, left_out, seed, mirror=way.endswith(MIRRORED)).assign(recipe=way)
     return [table, otsu_of(table)] if way == "usual" else [table]
 
 
-WAYS = ("forest", "mirrored", *RECIPES)
+MIRRORED = "_mirrored"
+WAYS = ("forest", *(name + mirrored for name in RECIPES for mirrored in ("", MIRRORED)))
 
 
 def main() -> None:

@@ -64,6 +64,8 @@ class Recipe:
 
 #: as `vlsenet train` does it: 8 patches of 192 px in a step
 USUAL = Recipe("usual", ())
+#: as many pixels in a step in patches that show more around each pixel
+LARGE_PATCHES = Recipe("large_patches", ("--set", "batch_size=3", "--set", "patch_size=320"))
 #: with a quarter of the pixels in a step, for less time; and by the baseline
 QUICK = Recipe("quick", SMALL_PATCHES)
 UNET = Recipe("unet", (*SMALL_PATCHES, "--network", "unet"))
