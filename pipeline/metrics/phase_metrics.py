@@ -53,16 +53,20 @@ class PhaseMetrics(Metric):
     def reset(self) -> None:
         """Forget all images."""
         self._images: list[list[ProbabilityHistogram]] = [[] for _ in self._phases]
+        self._winning: list[list[ProbabilityHistogram]] = [[] for _ in self._phases]
         self._numbers: list[list[int]] = [[] for _ in self._phases]
         self._count = 0
 
     def update(self, output: tuple[Sequence[torch.Tensor], Sequence[torch.Tensor]]) -> None:
         """Count images: their probabilities and their targets, (K, H, W) each; the latter below 0 where not known."""
         for probability, target in zip(*output, strict=True):
-            for images, numbers, p, t in zip(self._images, self._numbers, probability, target, strict=True):
-                if bool((t >= 0).any()):
-                    images.append(ProbabilityHistogram.of(p, t))
-                    numbers.append(self._count)
+            named = (target >= 0).flatten(1).any(1)
+            most = torch.where(named[:, None, None], probability, -1).argmax(0)  # of equal ones the first, as in masks
+            for number, (p, t) in enumerate(zip(probability, target, strict=True)):
+                if named[number]:
+                    self._images[number].append(ProbabilityHistogram.of(p, t))
+                    self._winning[number].append(ProbabilityHistogram.of(torch.where(most == number, p, 0), t))
+                    self._numbers[number].append(self._count)
             self._count += 1
 
     def compute(self) -> dict[str, float]:
@@ -81,13 +85,15 @@ class PhaseMetrics(Metric):
         """Area fractions of each image that was seen, by phase.
 
         Returns:
-            The image's `number` from 0, what was `found` at the threshold that the model takes along, what is `true`,
-            and the `pixels` that they are of.
+            The image's `number` from 0, what was `found`, what is `true`, and the `pixels` that they are of. Found is
+            what is the most probable phase and reaches the threshold that the model takes along: what masks have, where
+            those of all phases are alike.
         """
         result: dict[str, list[dict[str, float]]] = {}
-        for phase, images, numbers in zip(self._phases, self._images, self._numbers, strict=True):
+        each = zip(self._phases, self._images, self._winning, self._numbers, strict=True)
+        for phase, images, winning, numbers in each:
             threshold = proven_threshold(images) if images else 0.5
-            counts = [image.counts_at(threshold) for image in images]
+            counts = [image.counts_at(threshold) for image in winning]
             result[phase] = [
                 {"number": n, "found": one.porosity_predicted, "true": one.porosity_true, "pixels": one.pixels}
                 for n, one in zip(numbers, counts, strict=True)

@@ -58,7 +58,7 @@ def check_features(features: Any) -> tuple[int, ...]:
     if not isinstance(features, (list, tuple)) or len(features) != 5 or not all(map(_is_width, features)):
         quoted = ", which in a file has no quotes around it" if isinstance(features, str) else ""
         raise UserError(
-            f"features {features!r}: give the widths of four levels and the bottleneck, each 2 or more, as a list: "
+            f"features {features}: give the widths of four levels and the bottleneck, each 2 or more, as a list: "
             f"[16,32,64,128,256]{quoted}"
         )
     return tuple(features)

@@ -108,7 +108,7 @@ def start_weights(
             )
     network.load_state_dict(_of_phases(network, origin.network, phases, phases if all(alone) else known))
     new = [] if all(alone) else [name for name in phases if name not in known]
-    kept = f"; it does not know {', '.join(new)}, which start from random weights" if new else ""
+    kept = f"; phases that it does not know start from random ones: {', '.join(new)}" if new else ""
     logger.info("starting from the weights of %s%s", origin.path, kept)
     return network
 

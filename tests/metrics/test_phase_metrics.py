@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 from pipeline.metrics import PhaseMetrics, PoreCounts, ProbabilityHistogram, otsu_mask
 from pipeline.metrics.phase_metrics import phase_scores
 from pipeline.metrics.threshold import proven_threshold
-from pipeline.phases import UNKNOWN
+from pipeline.phases import UNKNOWN, decided
 
 
 def random_masks(seed: int, n: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
@@ -96,6 +96,29 @@ def test_each_phase_is_scored_by_itself_where_it_is_known():
     for score in ("dice", "iou", "area_error"):
         each = [scores[f"{name}/val_{score}"] for name in ("pore", "silt_grain", "crack")]
         assert scores[f"val_{score}"] == pytest.approx(np.mean(each))
+
+
+def test_areas_are_those_of_masks_in_which_phases_exclude_each_other():
+    rng = torch.Generator().manual_seed(1)
+    probability = torch.rand(2, 3, 20, 30, generator=rng)
+    target = (torch.rand(2, 3, 20, 30, generator=rng) < 0.3).float()
+    target[1, 2] = UNKNOWN  # of a data set that does not name the third, which takes no part
+    target[0, :, :, :9] = UNKNOWN  # nobody labelled it
+    metric = PhaseMetrics(("pore", "silt", "clay"))
+    metric.update((probability, target))
+    areas = metric.areas()
+    for number, phase in enumerate(("pore", "silt", "clay")):
+        threshold = metric.compute()[f"{phase}/val_threshold"]
+        for one in areas[phase]:
+            among = probability[one["number"]].numpy().copy()
+            among[2] -= one["number"]  # in the second image the third is below all others
+            known = target[one["number"], number].numpy() >= 0
+            # masks of equal thresholds, as each phase sees them
+            found = decided(among, [threshold] * 3) == number + 1
+            assert one["found"] == pytest.approx(found[known].mean())
+            assert one["true"] == pytest.approx((target[one["number"], number].numpy() == 1)[known].mean())
+            assert one["pixels"] == known.sum()
+    assert [one["number"] for one in areas["clay"]] == [0]
 
 
 def test_a_phase_without_validation_images_is_left_out_of_the_mean():

@@ -69,7 +69,7 @@ def test_phases_take_the_weights_of_their_names(
     with caplog.at_level(logging.INFO, "vlsenet"):
         started = start_weights(build_network(**settings), settings, text, origin, phases).eval()
     new = [name for name in phases if name not in NAMES]
-    assert (f"it does not know {', '.join(new)}, which start" in caplog.text) == bool(new)
+    assert (f"does not know start from random ones: {', '.join(new)}" in caplog.text) == bool(new)
     image = torch.randn(1, 1, 32, 48)
     with torch.no_grad():
         found = _logits(started, text, phases, image)

@@ -7,4 +7,4 @@ ONNX Runtime does it. A new format is an entry of `FORMATS` in `export_formats.p
 
 from pipeline.workflows.export.checked_export import MANIFEST, export_model
 from pipeline.workflows.export.export_formats import FORMATS, check_formats
-from pipeline.workflows.export.exported_graph import PhaseProbability
+from pipeline.workflows.export.exported_graph import PhaseProbability, PhaseProbabilityOfWhole

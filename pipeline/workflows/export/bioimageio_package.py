@@ -1,7 +1,7 @@
 """A network as a package of bioimage.io: TorchScript, a description by its specification, test tensors and a README.
 
 One network answers one text, which is built in. What the description can't hold stands in the README: shading, which
-this package takes out, and the statistics of a whole micrograph where a program passes tiles.
+this package takes out, and the statistics of a whole micrograph, or what lies around, where a program passes tiles.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def write_bioimageio(source: ExportSource, path: Path, about: str) -> None:
     """Write the package, with `about` (JSON) as `config.vlsenet` of its description.
 
     Raises:
-        UserError: the network takes more than an image, or images that no description of preprocessing can give.
+        UserError: the texts are inputs, or the network takes images that no description of preprocessing can give.
     """
     from bioimageio.spec import save_bioimageio_package
 
@@ -70,11 +70,13 @@ def load_bioimageio(path: Path) -> Callable[[Inputs], torch.Tensor]:
 def _refuse(source: ExportSource) -> None:
     remedy = "remove bioimageio from --formats"
     if len(source.axes) > 1:
-        raise UserError(f"--formats bioimageio: this network takes more than an image; {remedy}")
+        raise UserError(
+            f"--formats bioimageio: a package answers one text, which is built in; {remedy}, or --text_inputs"
+        )
     if source.model.shading == BOTH:
         raise UserError(
             "--formats bioimageio: this network sees each image with and without its shading, which bioimage.io has no "
-            f"preprocessing for; {remedy}"
+            f"preprocessing for; {remedy}, or train with --set flatten_shading=false"
         )
 
 
@@ -160,6 +162,11 @@ def _readme(source: ExportSource, about: dict[str, Any]) -> str:
         if about["statistics"] != "fixed"
         else "Its statistics are fixed, so that tiles get the answer of the whole image, their edges aside."
     )
+    if source.model.reach is not None:
+        statistics += (
+            f" The network sees {source.model.reach} px beyond each place of the image at an eighth of the resolution, "
+            "and takes what it is given for a whole micrograph: around a tile it sees nothing."
+        )
     return f"""\
 # {_TITLE}
 

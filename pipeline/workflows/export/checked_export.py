@@ -97,20 +97,21 @@ def export_model(
             an exported network whose output differs.
     """
     chosen = check_formats(formats)
-    source = ExportSource(model, model.text.together(asked), text_inputs)
+    features, limits = model.text.together(asked), model.named(model.thresholds_for(threshold))
+    sources = {name: ExportSource(model, features, text_inputs, FORMATS[name].of_whole) for name in chosen}
     folder = Path(output_dir)
-    about = _about(source, asked, model.named(model.thresholds_for(threshold)))
     for name in (MANIFEST, TEXT_FILE, *(kind.file for kind in FORMATS.values())):
         (folder / name).unlink(missing_ok=True)  # an earlier export's files must not pass for this one's
     files: dict[str, Any] = {}
     for name in chosen:
-        kind = FORMATS[name]
+        kind, source = FORMATS[name], sources[name]
         logger.info("%s: exporting to %s", name, folder / kind.file)
         with atomic_path(folder / kind.file) as partial:
-            kind.write(source, partial, json.dumps(about))
+            kind.write(source, partial, json.dumps(_about(source, asked, limits)))
             differences = verify(source, kind.load(partial), kind.file)
         files[name] = {
             "file": kind.file,
+            "inputs": list(source.axes),
             "sha256": sha256_of(folder / kind.file),
             "largest_difference": max(differences.values()),
             "difference_by_size": differences,
@@ -118,6 +119,7 @@ def export_model(
         }
     if text_inputs:
         write_text_features(model.text, folder / TEXT_FILE)
+    about = _about(max(sources.values(), key=lambda one: len(one.axes)), asked, limits)  # with the inputs of all files
     write_text(
         folder / MANIFEST,
         json.dumps({**about, "checkpoint": str(model.path), "model": model.about, "files": files}, indent=2),
@@ -157,7 +159,7 @@ def _about(source: ExportSource, asked: Prompts, threshold: float | dict[str, fl
         "normalisation": normalisation,
         "smallest_side": STRIDE,
     }
-    if model.reach is not None:
+    if model.reach is not None and "view" in inputs:
         inputs["view"] |= {
             "factor": FACTOR,
             "margin": view_margin(model.reach),

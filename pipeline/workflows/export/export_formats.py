@@ -84,19 +84,23 @@ class ExportFormat(NamedTuple):
         write: writes a source to a path, with a JSON text about it inside.
         load: a written file as a function of the graph's inputs, as its users would load it.
         needs: packages beyond those that every installation has.
+        of_whole: whether its graph takes an image for a whole micrograph, and has no input for what lies around it.
     """
 
     file: str
     write: Callable[[ExportSource, Path, str], None]
     load: Callable[[Path], Callable[[Inputs], torch.Tensor]]
     needs: tuple[str, ...] = ()
+    of_whole: bool = False
 
 
 FORMATS = {
     "torch_export": ExportFormat("model.pt2", write_torch_export, load_torch_export),
     "onnx": ExportFormat("model.onnx", write_onnx, load_onnx, ("onnx", "onnxscript", "onnxruntime")),
     "torchscript": ExportFormat("model.ts", write_torchscript, load_torchscript),
-    "bioimageio": ExportFormat("model.bioimageio.zip", write_bioimageio, load_bioimageio, ("bioimageio.spec",)),
+    "bioimageio": ExportFormat(
+        "model.bioimageio.zip", write_bioimageio, load_bioimageio, ("bioimageio.spec",), of_whole=True
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from pipeline.errors import UserError
 from pipeline.networks.inputs import STRIDE
-from pipeline.networks.surroundings import no_view, view_side
+from pipeline.networks.surroundings import no_view, reach_of_network, view_of_whole, view_side
 from pipeline.text import TextFeatures
 from pipeline.workflows.model_file import TrainedModel
 
@@ -91,6 +91,18 @@ class PhaseProbabilityInView(PhaseProbability):
         return self._probability(image, text, tokens, view=view)
 
 
+class PhaseProbabilityOfWhole(PhaseProbability):
+    """The same of whole micrographs, around which nothing lies: the view of one is made from its image."""
+
+    def _probability(
+        self, image: torch.Tensor, text: torch.Tensor | None, tokens: torch.Tensor | None, **around: torch.Tensor
+    ) -> torch.Tensor:
+        reach = reach_of_network(self.network)
+        if reach is not None:
+            around = {"view": view_of_whole(image, reach)}
+        return super()._probability(image, text, tokens, **around)
+
+
 class ExportSource:
     """A trained model ready for export, on the CPU and in float32.
 
@@ -98,12 +110,13 @@ class ExportSource:
         model: what is exported.
         features: text features of the prompt, or of those of the model's phases.
         text_inputs: leave the text features as inputs, rather than building in those given.
+        of_whole: take an image for a whole micrograph, rather than what lies around it as an input.
 
     Raises:
         UserError: text inputs for a network that reads no text.
     """
 
-    def __init__(self, model: TrainedModel, features: TextFeatures, text_inputs: bool) -> None:
+    def __init__(self, model: TrainedModel, features: TextFeatures, text_inputs: bool, of_whole: bool = False) -> None:
         if text_inputs and not model.reads_text:
             raise UserError(f"--text_inputs: the network in {model.path} reads no text; remove the option")
         self.model = model
@@ -111,14 +124,17 @@ class ExportSource:
         self.reads_text = model.reads_text
         self.text_inputs = text_inputs
         network = model.network.to("cpu", torch.float32).to(memory_format=torch.contiguous_format)
-        kind = PhaseProbability if model.reach is None else PhaseProbabilityInView
-        self.graph = kind(network, features if model.reads_text and not text_inputs else None)
+        self._reach = None if of_whole else model.reach  # of the view that is an input
+        kind = PhaseProbability if self._reach is None else PhaseProbabilityInView
+        self.graph = (PhaseProbabilityOfWhole if of_whole else kind)(
+            network, features if model.reads_text and not text_inputs else None
+        )
 
     @property
     def axes(self) -> dict[str, Axes]:
         """Each input's axes of free size, by name."""
         axes: dict[str, Axes] = {"image": {0: "batch", 2: "height", 3: "width"}}
-        if self.model.reach is not None:
+        if self._reach is not None:
             axes["view"] = {0: "batch", 2: "view_height", 3: "view_width"}
         if self.text_inputs:
             axes |= {"text": {0: "batch"}, "tokens": {0: "batch"}}
@@ -133,7 +149,7 @@ class ExportSource:
         generator = torch.Generator().manual_seed(height * width)
         channels = int(self.model.network_settings.get("in_channels", 1))
         inputs = {"image": torch.randn(batch, channels, height, width, generator=generator)}
-        view = no_view(inputs["image"], self.model.reach)
+        view = no_view(inputs["image"], self._reach)
         if view is not None:
             inputs["view"] = torch.randn(view.shape, generator=generator)
         if self.text_inputs:
@@ -145,8 +161,8 @@ class ExportSource:
     def program(self) -> ExportedProgram:
         """The graph by `torch.export`, which the ONNX file is made from too."""
         smallest = {"batch": 1, "height": STRIDE, "width": STRIDE}
-        if self.model.reach is not None:
-            smallest |= dict.fromkeys(("view_height", "view_width"), view_side(STRIDE, self.model.reach))
+        if self._reach is not None:
+            smallest |= dict.fromkeys(("view_height", "view_width"), view_side(STRIDE, self._reach))
         free = {
             name: {axis: Dim.DYNAMIC(min=smallest[size]) for axis, size in axes.items()}
             for name, axes in self.axes.items()

@@ -74,7 +74,7 @@ def _quiet() -> Iterator[None]:
 def _as_config(source: ExportSource) -> dict[str, Any]:
     """The graph as MONAI's config makes it, the weights aside."""
     config: dict[str, Any] = {
-        "_target_": "pipeline.workflows.export.PhaseProbability",
+        "_target_": f"pipeline.workflows.export.{type(source.graph).__name__}",
         "network": {"_target_": "pipeline.networks.build_network", **source.model.network_settings},
     }
     if source.reads_text:

@@ -65,11 +65,35 @@ def test_it_answers_what_the_network_answers(exported: tuple[ExportSource, Path]
             torch.testing.assert_close(run(inputs), expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("network", ["unet", "vlsenet"])
+def test_a_network_with_surroundings_takes_its_image_for_a_whole_micrograph(tmp_path: Path, network: str) -> None:
+    """The view is the image's means of 8 x 8 pixels with nothing around them."""
+    parts = {} if network == "unet" else {"switches": FEW_PARTS}
+    model = trained_model(tmp_path, network=network, values=TWO_PHASES, reach=240, **parts)
+    for joint in (model.network.surroundings.to_bottleneck, model.network.surroundings.to_last):
+        torch.nn.init.normal_(next(joint.parameters()), std=0.3)  # not near 0, as they start
+    asked = [phase.prompt for phase in model.phases]
+    export_model(model, str(tmp_path), asked, model.threshold, "torchscript,bioimageio")
+    path = tmp_path / FORMATS["bioimageio"].file
+    assert spec.load_description(path, perform_io_checks=True).validation_summary.status == "valid-format"
+    run = FORMATS["bioimageio"].load(path)
+    image = torch.randn(2, 1, 64, 96)
+    inside = torch.nn.functional.pad(torch.ones(2, 1, 8, 12), (31,) * 4)
+    means = torch.nn.functional.pad(image.reshape(2, 1, 8, 8, 12, 8).mean((3, 5)), (31,) * 4)
+    expected = probability(model, {"image": image, "view": torch.cat([means, inside], dim=1)}, asked)
+    torch.testing.assert_close(run({"image": image}), expected, rtol=0, atol=1e-4)
+    with zipfile.ZipFile(path) as package:
+        assert "takes what it is given for a whole micrograph" in package.read("README.md").decode()
+    about = json.loads((tmp_path / "export.json").read_text())
+    assert list(about["inputs"]) == about["files"]["torchscript"]["inputs"] == ["image", "view"]
+    assert about["files"]["bioimageio"]["inputs"] == ["image"]
+
+
 def test_what_a_description_cannot_say_is_refused(tmp_path: Path) -> None:
     write, about = FORMATS["bioimageio"].write, json.dumps({})
-    seeing = trained_model(tmp_path, network="unet", reach=240)
-    with pytest.raises(UserError, match="more than an image"):
-        write(ExportSource(seeing, seeing.text.get("pore"), False), tmp_path / "x", about)
+    read = trained_model(tmp_path, switches=FEW_PARTS)
+    with pytest.raises(UserError, match=r"answers one text, which is built in; .*, or --text_inputs"):
+        write(ExportSource(read, read.text.get("pore"), True, of_whole=True), tmp_path / "x", about)
     both = trained_model(tmp_path, network="unet", in_channels=1)
     both = replace(both, data={**both.data, "flatten_shading": BOTH})
     with pytest.raises(UserError, match="with and without its shading"):
