@@ -137,7 +137,7 @@ class PhaseEvaluation:
 
     @property
     def _area(self) -> str:
-        return f"area of {self.phase}" if self._among_several else "porosity"
+        return "porosity" if self.phase == PORE and not self._among_several else f"area of {self.phase}"
 
     def _best_threshold(self) -> dict[str, float] | None:
         if self._probabilities is None:

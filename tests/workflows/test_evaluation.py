@@ -305,6 +305,22 @@ def test_the_threshold_in_use_is_told(tmp_path, caplog, about, said):
     assert "calling everything" not in text
 
 
+def test_the_area_of_another_phase_alone_is_not_called_porosity(tmp_path, caplog):
+    truth = torch.zeros(1, 32, 32)
+    truth[:, :8] = 1
+
+    def infer(engine, name):
+        engine.state.batch = [{"name": name, "source": name, "prompt": "crack"}]
+        return [{"image": 1 - truth, "pred": truth, "label": truth, "probability": truth}]
+
+    engine = Engine(infer)
+    EvaluationReport(str(tmp_path), {"threshold": 0.5}, phases=("crack",)).attach(engine)
+    with caplog.at_level(logging.INFO, "vlsenet"):
+        engine.run(["a"])
+    assert "area of crack 0.2500 (true: 0.2500)" in caplog.text
+    assert "porosity" not in caplog.text
+
+
 def test_the_summary_knows_the_model_s_own_threshold(tmp_path):
     model = SimpleNamespace(
         path=tmp_path, sha256="ab", network_settings={}, threshold=0.7, reads_prompt=True, about=None
