@@ -4,6 +4,8 @@ BIN := .venv/bin
 # or another program that runs pytest, such as one that measures coverage
 PYTEST ?= -m pytest
 export MLFLOW_DISABLE_TELEMETRY := true
+# where an environment forbids to write bytecode, each process that a test starts would compile the package again
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint generated docs benchmark constraints clean
