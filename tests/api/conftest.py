@@ -12,9 +12,9 @@ from tests.workflows.export.cases import write_checkpoint
 
 @pytest.fixture(scope="module")
 def image() -> np.ndarray:
-    """Rock (300, 420) beside a border without data."""
-    pixels = generate((300, 420), seed=0).image.copy()
-    pixels[:, 350:] = 0
+    """Rock (270, 300) beside a border without data."""
+    pixels = generate((270, 300), seed=0).image.copy()
+    pixels[:, 240:] = 0
     return pixels
 
 

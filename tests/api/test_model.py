@@ -69,8 +69,8 @@ def test_the_same_bytes_as_the_command(
 
 
 def test_numbers_against_independent_ones(found: vlsenet.Segmentation) -> None:
-    assert found.mask.shape == found.probability.shape == found.shape == (300, 420)
-    assert not found.mask[:, 352:].any()
+    assert found.mask.shape == found.probability.shape == found.shape == (270, 300)
+    assert not found.mask[:, 242:].any()
     labels, _ = ndimage.label(found.mask, np.ones((3, 3)))
     areas = np.bincount(labels.ravel())[1:]
     assert sorted(found.pores["area_px"]) == sorted(areas[areas >= 4])
@@ -86,7 +86,7 @@ def test_batches_and_tensors_give_what_each_image_gives(
     np.testing.assert_array_equal(first.probability, found.probability)
     np.testing.assert_array_equal(second.probability, model.predict(other, **OPTIONS).probability)
     both = model.predict_batch([image, image[:200]], **OPTIONS)
-    assert [one.shape for one in both] == [(300, 420), (200, 420)]
+    assert [one.shape for one in both] == [(270, 300), (200, 300)]
 
 
 def test_a_stack(model: vlsenet.Model, image: np.ndarray, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_mistakes_name_the_argument(model: vlsenet.Model, image: np.ndarray, tmp
         with pytest.raises(vlsenet.UserError, match=message) as caught:
             model.predict(image, **options)
         assert "--" not in str(caught.value).replace("vlsenet train", "")[:60]
-    with pytest.raises(vlsenet.UserError, match=r"the shape \(300, 420, 3\): give \(H, W\), or several"):
+    with pytest.raises(vlsenet.UserError, match=r"the shape \(270, 300, 3\): give \(H, W\), or several"):
         model.predict(np.repeat(image[..., None], 3, axis=2))
     tifffile.imwrite(tmp_path / "two.tif", np.stack([image, image]), photometric="minisblack")
     with pytest.raises(vlsenet.FileProblem, match="stack=True"):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -146,6 +147,7 @@ def test_everything_is_logged_to_the_parent_run(store, compared):
     assert all(Image.open(folder / "figures" / name).width > 400 for name in drawn)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_one_variant_is_shown_and_compared_with_nothing(store, tmp_path):
     uri, *_, ids = store
     alone = compare(uri, tmp_path, run_ids=ids[:1])
@@ -191,6 +193,7 @@ def test_mistakes_are_told_in_one_line(store, tmp_path, capsys, options, told):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_first_training_that_is_named_is_the_baseline_where_none_is_a_unet(store, tmp_path):
     uri, client, _, folder, _ = store
     experiment = client.create_experiment("named", artifact_location=(folder / "named").as_uri())
@@ -204,8 +207,8 @@ def test_the_first_training_that_is_named_is_the_baseline_where_none_is_a_unet(s
         compare(uri, tmp_path / "all", "named")
 
 
-def test_a_full_disk_leaves_the_earlier_comparison_whole(store, tmp_path, monkeypatch):
-    compare(store[0], tmp_path, "rock")
+def test_a_full_disk_leaves_the_earlier_comparison_whole(store, compared, tmp_path, monkeypatch):
+    shutil.copytree(compared.report.parent, tmp_path, dirs_exist_ok=True)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
     def full(_: Figure, target: object, **options: str) -> None:
@@ -227,6 +230,7 @@ def test_two_comparisons_into_one_folder_wait_for_each_other(store, tmp_path, ca
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):
     *_, folder, _ = store
     uri = make_store(tmp_path)
@@ -238,6 +242,7 @@ def test_repeated_runs_are_not_compared_unasked(store, make_store, tmp_path):
     assert set(compare(uri, tmp_path / "again", "rock reruns").findings.table["variant"]) == {"unet again"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_store_without_evaluations_and_a_killed_training_are_named(store, tmp_path: Path) -> None:
     folder = store[3]
     (tmp_path / "a").mkdir()

@@ -67,23 +67,23 @@ def rock(*size: int, seed: int = 0) -> np.ndarray:
 
 
 def with_blank_ground() -> np.ndarray:
-    image = rock(420, 600).astype(np.float32)
-    image[:, 400:] = image[:70] = -9999
+    image = rock(330, 440).astype(np.float32)
+    image[:, 320:] = image[:70] = -9999
     return image
 
 
 def drifting() -> np.ndarray:
-    return (rock(400, 500).astype(np.uint16) * np.linspace(60, 200, 500)).astype(np.uint16)
+    return (rock(200, 500).astype(np.uint16) * np.linspace(60, 200, 500)).astype(np.uint16)
 
 
 IMAGES = {
     "smaller than a chunk": (rock(180, 201), {}),
-    "several chunks": (rock(600, 700), {}),
-    "several chunks, each norm in its own way": (rock(300, 520), {"statistics": "network"}),
+    "several chunks": (rock(290, 560), {}),
+    "several chunks, each norm in its own way": (rock(280, 300), {"statistics": "network"}),
     "blank ground": (with_blank_ground(), {}),
     "shading, 16 bit": (drifting(), {}),
-    "mirrored": (rock(300, 310), {"mirror": True}),
-    "batches": (rock(600, 700), {"batch": 3}),
+    "mirrored": (rock(200, 270), {"mirror": True}),
+    "batches": (rock(290, 560), {"batch": 3}),
 }
 
 
@@ -98,21 +98,21 @@ def test_the_inferer_and_the_segmentation_agree(tmp_path: Path, model: TrainedMo
     np.testing.assert_array_equal(probability >= 0.5, mask)
     assert 0 < mask.mean() < 1
     if case == "blank ground":
-        assert not probability[:, 400:].any()
+        assert not probability[:, 320:].any()
 
 
 def test_another_layout_of_chunks_gives_the_same(model: TrainedModel) -> None:
-    image = rock(600, 700)
+    image = rock(290, 400)
     maps = [inferred(model, image, chunk_size=size) for size in (None, 256, 128)]
     for other in maps[1:]:
         assert np.abs(maps[0] - other).max() < 1e-4
 
 
 def test_an_info_bar_is_cut_off_before(tmp_path: Path, model: TrainedModel) -> None:
-    image = rock(300, 500)
-    Image.fromarray(np.vstack([image, one_line(40, 500, 0, 255)])).save(tmp_path / "a.png")
+    image = rock(300, 250)
+    Image.fromarray(np.vstack([image, one_line(40, 250, 0, 255)])).save(tmp_path / "a.png")
     mask, stored = segmented(model, tmp_path / "a.png", tmp_path / "out")
-    assert mask.shape == (340, 500)
+    assert mask.shape == (340, 250)
     assert not mask[300:].any()
     assert np.abs(inferred(model, image) - stored[:300]).max() <= 0.5001 * STEP
 
@@ -120,20 +120,21 @@ def test_an_info_bar_is_cut_off_before(tmp_path: Path, model: TrainedModel) -> N
 @pytest.mark.parametrize("size", [13.0, 47.0])
 def test_an_image_of_another_pixel_size(tmp_path: Path, model: TrainedModel, size: float) -> None:
     knowing = dataclasses.replace(model, data={**model.data, "pixel_sizes_nm": [20.0, 22.0]})
-    image = rock(300, 330)
+    image = rock(150, 270)
     Image.fromarray(image).save(tmp_path / "a.png")
     mask, stored = segmented(knowing, tmp_path / "a.png", tmp_path / "out", pixel_size_nm=size)
     probability = inferred(knowing, image, size)
     assert np.abs(probability - stored).max() <= 0.5001 * STEP
     np.testing.assert_array_equal(probability >= 0.5, mask)
-    assert np.abs(probability - inferred(knowing, image)).max() > 0.1  # it matters
-    np.testing.assert_array_equal(inferred(knowing, image, size, rescale=False), inferred(knowing, image))
+    as_it_is = inferred(knowing, image)
+    assert np.abs(probability - as_it_is).max() > 0.1  # it matters
+    np.testing.assert_array_equal(inferred(knowing, image, size, rescale=False), as_it_is)
 
 
 def test_real_images(tmp_path: Path, model: TrainedModel, shared: Path) -> None:
-    files = [shared / "nankai" / "images" / name for name in ("11_1.png", "13_4.png", "14_1.png")]
+    files = [shared / "nankai" / "images" / name for name in ("11_1.png", "13_4.png")]
     part = tmp_path / "part.png"  # of a mosaic, over the borders of its tiles
-    Image.fromarray(read_image(shared / "nankai" / "mosaics" / "11_image.png")[500:1300, 400:1200]).save(part)
+    Image.fromarray(read_image(shared / "nankai" / "mosaics" / "11_image.png")[200:760, 250:810]).save(part)
     for path in [*files, part]:
         mask, stored = segmented(model, path, tmp_path / path.stem, chunk_size=512)
         probability = inferred(model, read_image(path), chunk_size=512)
@@ -198,11 +199,11 @@ def test_the_dice_of_an_evaluation_is_that_of_the_mask_of_a_segmentation(tmp_pat
     rng = np.random.default_rng(0)
     for folder in ("images", "labels", "text"):
         (tmp_path / "rock" / folder).mkdir(parents=True)
-    blank = rock(270, 420).copy()
-    blank[:, 300:] = 0
+    blank = rock(140, 300).copy()
+    blank[:, 200:] = 0
     images = {
-        "plain": rock(200, 400),
-        "barred": np.vstack([rock(260, 280, seed=2), one_line(40, 280, 0, 255)]),
+        "plain": rock(120, 280),
+        "barred": np.vstack([rock(230, 200, seed=2), one_line(40, 200, 0, 255)]),
         "blank": blank,
     }
     for name, image in images.items():
@@ -229,8 +230,8 @@ def test_the_dice_of_an_evaluation_is_that_of_the_mask_of_a_segmentation(tmp_pat
             mask = np.asarray(zarr.open_group(str(store), mode="r")["0"][0, 0, 0]) > 0
             truth = read_image(tmp_path / "rock" / "labels" / f"{name}.png") == 2
             if name == "barred":
-                assert not mask[260:].any()
-                mask, truth = mask[:260], truth[:260]
+                assert not mask[230:].any()
+                mask, truth = mask[:230], truth[:230]
             dice = 2 * (mask & truth).sum() / (mask.sum() + truth.sum())
             assert scores.loc[name, "dice"] == pytest.approx(dice, abs=1e-6)
             plain = np.asarray(Image.open(out / "masks" / "masks" / f"{name}.png")) > 0

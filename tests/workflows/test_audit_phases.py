@@ -35,6 +35,7 @@ from pipeline.workflows.model_file import TrainedModel
 
 PHASES = tuple(map(Phase.of, ("pore", "silt grain", "crack")))
 NAMES = [phase.name for phase in PHASES]
+NARROW = [8, 8, 16, 16, 32]
 
 
 def values(*names: str) -> LabelValues:
@@ -49,7 +50,7 @@ ITEMS = [
 
 
 def model(source: str, **settings) -> TrainedModel:
-    settings = {"network": "vlsenet", "preset": "small", "text_dim": 256, "phases": 3, **settings}
+    settings = {"network": "vlsenet", "features": NARROW, "text_dim": 256, "phases": 3, **settings}
     torch.manual_seed(0)
     text = build_text_store(build_text_source(source, phases=NAMES), ["", *NAMES])
     data = {"phases": [phase.to_dict() for phase in PHASES]}
@@ -196,7 +197,7 @@ def audited(tmp_path_factory) -> Path:
         Image.fromarray(label).save(file)
     (folder / "rock" / "phases.csv").write_text("value,phase\n1,pore\n2,silt grain\n255,unlabelled\n")
     index = open_dataset(str(folder / "rock"))
-    settings = {"network": "vlsenet", "preset": "small", "text_dim": 256, "norm": "instance", "phases": 2}
+    settings = {"network": "vlsenet", "features": NARROW, "text_dim": 256, "norm": "instance", "phases": 2}
     torch.manual_seed(0)
     network = build_network(**settings)
     for parameter in network.lscm.parameters():

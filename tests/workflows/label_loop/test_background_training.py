@@ -239,7 +239,7 @@ def test_a_training_of_one_epoch(session: LabelSession) -> None:
     """It takes a process that loads PyTorch and trains."""
     for stem in "abc":
         session.store(stem).write(Window(0, 0, *SHAPE), strokes())
-    settings = {"max_epochs": 1, "set": "val_interval=1"}
+    settings = {"max_epochs": 1, "batch_size": 1, "set": "steps_per_epoch=1"}
     training = BackgroundTraining(session, settings)
     assert training.wait(400) == 0, training.lines
     assert training.problem is None

@@ -26,7 +26,8 @@ from tests.images.microscope.bars import one_line
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files, settings_of
 
-SIZE = (600, 1100)
+#: H, W of the scan, and how wide its rock is: four chunks of 256 px, and as many without rock
+SIZE, ROCK = (300, 1000), 420
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Rock beside a border of no data."""
     path = tmp_path_factory.mktemp("scan") / "scan.tif"
     image = generate(SIZE, seed=0).image.copy()
-    image[:, 560:] = 0
+    image[:, ROCK:] = 0
     tifffile.imwrite(path, image, tile=(128, 128), compression="zlib")
     return path
 
@@ -42,6 +43,14 @@ def scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
     return trained_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def whole(scan: Path, model: TrainedModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scan, segmented without an interruption."""
+    folder = tmp_path_factory.mktemp("whole")
+    segmentation(scan, folder, model).run()
+    return folder
 
 
 def segmentation(scan: Path, folder: Path, model: TrainedModel, **changes: Any) -> ScanSegmentation:
@@ -73,7 +82,7 @@ def test_mask_porosity_certificate_and_pictures(
     assert ((mask > 0) == (probability >= 127.5))[np.abs(probability.astype(int) - 127.5) > 1].all()
     porosity = json.loads((tmp_path / "porosity.json").read_text())
     rock = porosity["rock_pixels"]
-    assert SIZE[0] * 560 - 10 < rock <= SIZE[0] * 560  # the empty border is not counted, and a black pixel beside it
+    assert SIZE[0] * ROCK - 10 < rock <= SIZE[0] * ROCK  # the empty border is not counted, and a black pixel beside it
     assert porosity["porosity"] == pytest.approx((mask > 0).sum() / rock)
     assert f"{porosity['porosity']:.4f}" in capsys.readouterr().out
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "mask.ome.tif"), mask)
@@ -95,24 +104,23 @@ def test_mask_porosity_certificate_and_pictures(
 
 
 def test_an_interrupted_run_goes_on_to_the_same_bytes(
-    scan: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+    scan: Path, whole: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segmentation(scan, tmp_path / "whole", model).run()
     with monkeypatch.context() as patch:
-        interrupted_after(4, patch)
+        interrupted_after(2, patch)
         with pytest.raises(SystemExit):
             segmentation(scan, tmp_path / "parts", model).run()
     assert not (tmp_path / "parts" / "manifest.json").exists()
     with pytest.raises(UserError, match=r"threshold was 0\.5, now 0\.6"):
         segmentation(scan, tmp_path / "parts", model, threshold=0.6).run()
     segmentation(scan, tmp_path / "parts", model).run()
-    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    assert files(tmp_path / "parts") == files(whole)
     assert segmentation(scan, tmp_path / "parts", model).run() is None  # done before
     (tmp_path / "parts" / "journal" / "finished.json").unlink()  # as after a kill behind the last file
     segmentation(scan, tmp_path / "parts", model).run()
-    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    assert files(tmp_path / "parts") == files(whole)
     segmentation(scan, tmp_path / "parts", model, threshold=0.6, overwrite=True).run()
-    assert files(tmp_path / "parts") != files(tmp_path / "whole")
+    assert files(tmp_path / "parts") != files(whole)
 
 
 @pytest.mark.parametrize("removed", [False, True])
@@ -120,14 +128,14 @@ def test_a_scan_that_changes_meanwhile_is_not_taken_for_segmented(
     tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch, removed: bool
 ) -> None:
     scan, aggregate, seen = tmp_path / "scan.tif", ChunkMerger.aggregate, []
-    tifffile.imwrite(scan, generate((300, 600), seed=0).image)
+    tifffile.imwrite(scan, generate((200, 600), seed=0).image)
 
     def changing(self, values, location):
         if len(seen) == 2 and not removed:
-            tifffile.imwrite(scan, generate((300, 600), seed=1).image)
+            tifffile.imwrite(scan, generate((200, 600), seed=1).image)
         aggregate(self, values, location)
         seen.append(location)
-        if removed and len(seen) == 6:
+        if removed and len(seen) == 3:
             scan.unlink()
 
     monkeypatch.setattr(ChunkMerger, "aggregate", changing)
@@ -138,23 +146,23 @@ def test_a_scan_that_changes_meanwhile_is_not_taken_for_segmented(
 
 
 def test_fields_lie_where_they_are_in_the_scan(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
-    segmentation(scan, tmp_path, model, roi="100,40,400,300").run()
+    segmentation(scan, tmp_path, model, roi="20,30,390,260").run()
     mask = np.asarray(zarr.open_group(str(tmp_path / "segmentation.ome.zarr"), mode="r")["0"])[0, 0, 0] > 0
     fields = pd.read_csv(tmp_path / "porosity_fields.csv")
-    assert (fields["y_px"].min(), fields["x_px"].min()) == (40, 100)
+    assert (fields["y_px"].min(), fields["x_px"].min()) == (30, 20)
     for field in fields.itertuples():
-        y, x = field.y_px - 40, field.x_px - 100
+        y, x = field.y_px - 30, field.x_px - 20
         seen = mask[y : y + field.height_px, x : x + field.width_px]
         assert seen.shape == (field.height_px, field.width_px)  # those at the border are cut off
         assert field.rock_px == seen.size
         assert field.porosity == pytest.approx(seen.mean(), abs=1e-6)
-    assert fields["rock_px"].sum() == 400 * 300
+    assert fields["rock_px"].sum() == 390 * 260
 
 
 def test_pictures_show_rock_beside_ground_of_any_value(
     tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    image = generate((400, 800), seed=0).image.astype(np.float32)
+    image = generate((200, 800), seed=0).image.astype(np.float32)
     image[:, 512:] = -9999
     tifffile.imwrite(tmp_path / "scan.tif", image)
     seen = []
@@ -173,7 +181,7 @@ def test_what_a_killed_run_had_begun_is_removed(scan: Path, tmp_path: Path, mode
     begun = [".mask.ome-abe693eb2196.tif", ".overview-ee9f0873dee6.png", ".labels-i7327k1i", ".pores-0123.csv"]
     for name in [*begun, ".mine.tif"]:
         (tmp_path / name).mkdir() if name.startswith(".labels") else (tmp_path / name).write_text("half")
-    segmentation(scan, tmp_path, model).run()
+    segmentation(scan, tmp_path, model, roi="0,0,100,100").run()
     assert [path.name for path in tmp_path.glob(".*")] == [".mine.tif"]
 
 
@@ -187,11 +195,10 @@ def test_a_manifest_of_something_else_is_left_alone(scan: Path, tmp_path: Path, 
 
 
 def test_a_full_disk_keeps_what_is_done(
-    scan: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
+    scan: Path, whole: Path, tmp_path: Path, model: TrainedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segmentation(scan, tmp_path / "whole", model).run()
     replace = os.replace
-    for room in (3, 9, 20):  # in the chunks and in the pyramid
+    for room in (3, 9, 12):  # before the chunks, in them and in the pyramid
         left = iter(range(room))
 
         def full(source: Any, target: Any, left=left) -> None:
@@ -205,7 +212,7 @@ def test_a_full_disk_keeps_what_is_done(
                 segmentation(scan, tmp_path / "parts", model).run()
         assert not (tmp_path / "parts" / "manifest.json").exists()
     segmentation(scan, tmp_path / "parts", model).run()
-    assert files(tmp_path / "parts") == files(tmp_path / "whole")
+    assert files(tmp_path / "parts") == files(whole)
 
 
 def test_a_model_of_colour_images_is_refused(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
@@ -215,22 +222,20 @@ def test_a_model_of_colour_images_is_refused(scan: Path, tmp_path: Path, model: 
     assert not list(tmp_path.iterdir())
 
 
-def test_a_region_is_the_same_part_of_the_whole_scan(scan: Path, tmp_path: Path, model: TrainedModel) -> None:
-    segmentation(scan, tmp_path / "whole", model).run()
-    segmentation(scan, tmp_path / "part", model, roi="112,96,300,200").run()
-    whole, part = (
-        np.asarray(zarr.open_group(str(tmp_path / name / "segmentation.ome.zarr"), mode="r")["0"][0, 1, 0]).astype(int)
-        for name in ("whole", "part")
-    )
+def test_a_region_is_the_same_part_of_the_whole_scan(
+    scan: Path, whole: Path, tmp_path: Path, model: TrainedModel
+) -> None:
+    segmentation(scan, tmp_path, model, roi="112,96,300,200").run()
+    part, all_of_it = (levels(folder, 1).astype(int) for folder in (tmp_path, whole))
     assert part.shape == (200, 300)
-    assert np.abs(part - whole[96:296, 112:412]).max() <= 1
+    assert np.abs(part - all_of_it[96:296, 112:412]).max() <= 1
 
 
 @pytest.mark.parametrize("statistics", ["network", "micrograph"])
 def test_what_statistics_of_each_window_do_to_seams(
     scan: Path, tmp_path: Path, model: TrainedModel, statistics: str
 ) -> None:
-    segmentation(scan, tmp_path, model, statistics=statistics, skip_empty=False).run()
+    segmentation(scan, tmp_path, model, statistics=statistics, skip_empty=False, roi="0,0,500,300").run()
     largest = json.loads((tmp_path / "manifest.json").read_text())["seam_certificate"]["largest"]
     assert largest > 5 / 255 if statistics == "network" else largest < 1.01 / 255
 
@@ -252,8 +257,8 @@ def levels(folder: Path, channel: int) -> np.ndarray:
 @pytest.mark.parametrize("rows", [300, 256])
 def test_an_info_bar_is_never_rock(tmp_path: Path, model: TrainedModel, rows: int) -> None:
     """The mask keeps the image's size; the rock above is segmented as if there were no bar."""
-    rock = generate((rows, 500), seed=1).image
-    bar = np.zeros((40, 500), np.uint8)
+    rock = generate((rows, 200), seed=1).image
+    bar = np.zeros((40, 200), np.uint8)
     bar[10:30:2, ::3] = 255
     with_bar, without = tmp_path / "bar.png", tmp_path / "rock.png"
     Image.fromarray(np.concatenate([rock, bar])).save(with_bar)
@@ -265,27 +270,27 @@ def test_an_info_bar_is_never_rock(tmp_path: Path, model: TrainedModel, rows: in
     segmentation(without, tmp_path / "b", model, info_bar="keep").run()
     for channel in (0, 1):
         answer = levels(tmp_path / "a", channel)
-        assert answer.shape == (rows + 40, 500)
+        assert answer.shape == (rows + 40, 200)
         assert not answer[rows:].any()
         np.testing.assert_array_equal(answer[:rows], levels(tmp_path / "b", channel))
     first, second = (json.loads((tmp_path / name / "porosity.json").read_text()) for name in "ab")
-    assert first["rock_pixels"] == second["rock_pixels"] == rows * 500
+    assert first["rock_pixels"] == second["rock_pixels"] == rows * 200
     assert first["porosity"] == second["porosity"]
 
 
 def test_a_bar_on_top_is_never_rock(tmp_path: Path, model: TrainedModel) -> None:
     """Pores lie where the file has them, and those at the bar are cut by the border."""
-    rock = generate((300, 500), seed=1).image
-    Image.fromarray(np.concatenate([one_line(40, 500, 0, 255), rock])).save(tmp_path / "bar.png")
+    rock = generate((300, 250), seed=1).image
+    Image.fromarray(np.concatenate([one_line(40, 250, 0, 255), rock])).save(tmp_path / "bar.png")
     Image.fromarray(rock).save(tmp_path / "rock.png")
     segmentation(tmp_path / "bar.png", tmp_path / "a", model, info_bar="auto", report=True).run()
     segmentation(tmp_path / "rock.png", tmp_path / "b", model, info_bar="keep").run()
     for channel in (0, 1):
         answer = levels(tmp_path / "a", channel)
-        assert answer.shape == (340, 500)
+        assert answer.shape == (340, 250)
         assert not answer[:40].any()
     barred, plain = (json.loads((tmp_path / name / "porosity.json").read_text()) for name in "ab")
-    assert barred["rock_pixels"] == plain["rock_pixels"] == 300 * 500
+    assert barred["rock_pixels"] == plain["rock_pixels"] == 300 * 250
     assert barred["porosity"] == pytest.approx(plain["porosity"], abs=0.05)  # the network sees another grid
     table = pd.read_parquet(tmp_path / "a" / "pores.parquet")
     assert table["bbox_y_px"].min() >= 40
@@ -297,7 +302,7 @@ def test_a_pixel_size_is_added_to_a_finished_segmentation(
 ) -> None:
     """Without the network, as it would see the same; tables, report, store and manifest have it then."""
     image, out = tmp_path / "a.png", tmp_path / "out"
-    Image.fromarray(generate((200, 260), seed=4).image).save(image)
+    Image.fromarray(generate((160, 200), seed=4).image).save(image)
     segmentation(image, out, model, report=True).run()
     before = levels(out, 1)
     monkeypatch.setattr("pipeline.workflows.scan.segmentation.write_chunks", lambda *a: a[4] and pytest.fail("network"))
@@ -314,7 +319,7 @@ def test_a_pixel_size_is_added_to_a_finished_segmentation(
 
 def test_a_pixel_size_that_changes_the_scale_needs_the_network(tmp_path: Path, model: TrainedModel) -> None:
     image, out = tmp_path / "a.png", tmp_path / "out"
-    Image.fromarray(generate((200, 260), seed=4).image).save(image)
+    Image.fromarray(generate((160, 200), seed=4).image).save(image)
     knowing = dataclasses.replace(model, data={**model.data, "pixel_sizes_nm": [20.0]})
     segmentation(image, out, knowing).run()
     with pytest.raises(UserError, match=r"sees the scan 0.5x0.5 times as large, .* 1x1 times: .* --overwrite"):
@@ -324,7 +329,7 @@ def test_a_pixel_size_that_changes_the_scale_needs_the_network(tmp_path: Path, m
 
 
 def test_bright_pores_are_found_in_an_inverted_scan(tmp_path: Path, model: TrainedModel) -> None:
-    image = generate((200, 260), seed=4).image
+    image = generate((160, 200), seed=4).image
     for name, pixels in (("a", image), ("b", 255 - image)):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
         segmentation(tmp_path / f"{name}.png", tmp_path / name, model, invert=name == "b").run()
@@ -334,15 +339,15 @@ def test_bright_pores_are_found_in_an_inverted_scan(tmp_path: Path, model: Train
 def test_a_scan_of_another_pixel_size_is_seen_at_the_models(tmp_path: Path, model: TrainedModel) -> None:
     """A scan enlarged twice, said to have pixels of half the size, gets the enlarged answer."""
     # smooth, so that enlarging and shrinking lose nothing
-    small = ndimage.gaussian_filter(generate((256, 320), seed=2).image, 2)
-    large = np.asarray(Image.fromarray(small).resize((640, 512), Image.Resampling.BILINEAR))
+    small = ndimage.gaussian_filter(generate((160, 200), seed=2).image, 2)
+    large = np.asarray(Image.fromarray(small).resize((400, 320), Image.Resampling.BILINEAR))
     for name, image in (("small", small), ("large", large)):
         Image.fromarray(image).save(tmp_path / f"{name}.png")
     knowing = dataclasses.replace(model, data={**model.data, "pixel_sizes_nm": [20.0, 22.0]})
     segmentation(tmp_path / "small.png", tmp_path / "a", knowing, pixel_size_nm=20.0).run()
     segmentation(tmp_path / "large.png", tmp_path / "b", knowing, pixel_size_nm=10.0).run()
     segmentation(tmp_path / "large.png", tmp_path / "c", knowing, pixel_size_nm=10.0, rescale=False).run()
-    expected = np.asarray(Image.fromarray(levels(tmp_path / "a", 1)).resize((640, 512), Image.Resampling.BILINEAR))
+    expected = np.asarray(Image.fromarray(levels(tmp_path / "a", 1)).resize((400, 320), Image.Resampling.BILINEAR))
     resampled, as_it_is = (np.abs(levels(tmp_path / name, 1) - expected.astype(float)).mean() for name in "bc")
     assert resampled < 0.3 * as_it_is
     manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())

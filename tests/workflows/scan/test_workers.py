@@ -53,7 +53,7 @@ def cluster(tmp_path: Path) -> Iterator[tuple[Path, dict[str, subprocess.Popen[b
 def scans_in(folder: Path) -> Path:
     folder.mkdir()
     for number in range(4):
-        Image.fromarray(generate((300, 280), seed=number).image).save(folder / f"s{number}.png")
+        Image.fromarray(generate((280, 140), seed=number).image).save(folder / f"s{number}.png")
     return folder
 
 
@@ -115,7 +115,7 @@ def test_a_killed_worker_and_a_bad_scan_change_no_byte_of_the_others(tmp_path: P
     assert "5 scans: 4 segmented, 1 failed;" in page
     for number in range(4):
         assert f'<a href="s{number}/overview.png">s{number}.png</a>' in page
-        assert Image.open(out / f"s{number}" / "thumbnail.webp").size == (224, 240)
+        assert Image.open(out / f"s{number}" / "thumbnail.webp").size == (120, 240)
 
 
 @pytest.mark.slow
