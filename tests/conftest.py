@@ -102,8 +102,9 @@ def _logs_reach_pytest():
 
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made but not drawn, which takes half the time of a small scan: their files hold a single pixel."""
-    from matplotlib.figure import Figure  # takes long where no test needs it
+    """Figures are made but not drawn, which takes half the time of a small scan: their files are blank."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # takes long where no test needs it
+    from matplotlib.figure import Figure
 
     def savefig(figure: Figure, file: Path | StringIO, format: str = "png", **_: object) -> None:
         if isinstance(file, StringIO):
@@ -112,6 +113,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
             Image.new("L", (1, 1)).save(file, format)
 
     monkeypatch.setattr(Figure, "savefig", savefig)
+    monkeypatch.setattr(FigureCanvasAgg, "draw", FigureCanvasAgg.get_renderer)  # which is blank
+    monkeypatch.setattr("pipeline.visual.figure._laid_out", lambda figure: figure)
 
 
 @pytest.fixture

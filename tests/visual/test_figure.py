@@ -37,3 +37,10 @@ def test_a_saved_figure_has_its_own_resolution_and_is_opaque(tmp_path):
         pixels = np.asarray(image)
     assert pixels[0, 0].tolist() == [255, 255, 255]
     assert (pixels == [255, 0, 0]).all(-1).any()
+
+
+def test_what_tests_leave_undrawn_is_blank(tmp_path, undrawn):
+    figure = new_figure(2, 1)
+    figure.add_subplot().plot([1, 2])
+    save_png(figure, tmp_path / "figure.png")
+    assert len(np.unique(np.asarray(Image.open(tmp_path / "figure.png")))) == 1
