@@ -27,7 +27,6 @@ from tests.paths import CONFIGS
 from tests.workflows.export.cases import trained_model
 from tests.workflows.scan.files import files, scans_table, settings_of
 
-
 #: H, W of each slice: two chunks of 256 px
 SHAPE = (270, 140)
 
