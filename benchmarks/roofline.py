@@ -4,9 +4,9 @@
 
 Every step of the form for inference is counted: the operations of convolutions and products of matrices, and the bytes
 of what it reads and writes, as if nothing stayed in a cache from step to step. The machine's own speeds are those of a
-3x3 convolution of 64 channels, and of adding two arrays that fit into no cache. No step is faster than the slower of
-the two; the bound is the sum over all steps. What is above it is the cost of asking for a step, and of kernels that use
-less than the machine has.
+3x3 convolution of 64 channels, in the networks' precision, and of adding two arrays that fit into no cache. No step is
+faster than the slower of the two; the bound is the sum over all steps. What is above it is the cost of asking for a
+step, and of kernels that use less than the machine has.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from _timing import chosen_device, common_arguments, interleaved, machine, ratio
 from networks import make, work_of
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from pipeline.engine.precision import has_fast_bfloat16
 from pipeline.networks import NETWORKS
 
 #: side of the convolution's image (px), and numbers in each of the two arrays (larger than caches), and turns
-_SIDE, _NUMBERS, _TURNS = 256, 1 << 26, 5
+_SIDE, _NUMBERS, _TURNS = 256, 1 << 26, 25
 
 
 class Steps(TorchDispatchMode):
@@ -60,8 +61,9 @@ def _operations(name: str, given: list[torch.Tensor], made: list[torch.Tensor]) 
 
 def speeds() -> tuple[float, float]:
     """Operations in a second of a convolution, and bytes in a second of an addition: the best of some turns."""
-    image = torch.randn(1, 64, _SIDE, _SIDE).to(memory_format=torch.channels_last)
-    kernel = torch.randn(64, 64, 3, 3).to(memory_format=torch.channels_last)
+    precision = torch.bfloat16 if has_fast_bfloat16("cpu") else torch.float32
+    image = torch.randn(1, 64, _SIDE, _SIDE).to(precision, memory_format=torch.channels_last)
+    kernel = torch.randn(64, 64, 3, 3).to(precision, memory_format=torch.channels_last)
     first, second, total = (torch.zeros(_NUMBERS) for _ in range(3))
     work = {
         "convolution": lambda: torch.conv2d(image, kernel, padding=1),
