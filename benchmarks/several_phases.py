@@ -158,7 +158,8 @@ def run_arm(arm: Arm, folder: Path, seed: int, steps: int, quick: bool = False) 
 def _exchanged(folder: Path, asked: Sequence[str]) -> dict[str, float]:
     """Dice of each phase that is asked for with another's phrase."""
     if not (folder / "audit.csv").exists():
-        _vlsenet("audit", *asked, "--output_dir", str(folder), "--overwrite")
+        # four times the work, for a difference that no exchange is in doubt by
+        _vlsenet("audit", *asked, "--output_dir", str(folder), "--overwrite", "--set", "mirror=false")
     table = pd.read_csv(folder / "audit.csv")
     table = table[table["condition"] == "exchanged"]
     return dict(zip(table["phase"], table["dice"], strict=True)) if "phase" in table else {}
