@@ -60,7 +60,8 @@ def outside_of(mask: Mask, other: Mask) -> Mask:
 def anatomy(images: Images, threshold: float | None = None) -> dict[str, float]:
     """The row of one checkpoint and split; without a threshold, at that of the best Dice on these images."""
     histograms = [ProbabilityHistogram.of(*image) for image in images]
-    threshold = threshold or sum(histograms[1:], histograms[0]).best_threshold(1 / 256, 255 / 256)
+    if threshold is None:
+        threshold = sum(histograms[1:], histograms[0]).best_threshold(1 / 256, 255 / 256)
     pooled = own = inside = PoreCounts()
     wrong = near_1 = near_2 = missed = made_up = 0
     area = {"area_edges": 0, "area_missed": 0, "area_made_up": 0}

@@ -50,6 +50,9 @@ from train_default_model import (
 #: ways to train, by name
 RECIPES = {recipe.name: recipe for recipe in (USUAL, LARGE_PATCHES, QUICK, UNET, VARIED, PRETRAINED, WIDE)}
 
+#: at the end of a way's name
+MIRRORED = "_mirrored"
+
 #: of the forest: pixels of each training tile, trees, least pixels of a leaf
 PIXELS, TREES, LEAF = 2000, 100, 5
 
@@ -159,7 +162,6 @@ def tables(data: Path, work: Path, way: str, left_out: str, seed: int) -> list[p
     return [table, otsu_of(table)] if way == "usual" else [table]
 
 
-MIRRORED = "_mirrored"
 WAYS = ("forest", *(name + mirrored for name in RECIPES for mirrored in ("", MIRRORED)))
 
 

@@ -76,8 +76,11 @@ def _unpack(path: Path, member: str, file: Path) -> None:
     try:
         with zipfile.ZipFile(path) as bundle, bundle.open(member) as packed, file.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked)
-    # RuntimeError is zipfile's answer to a file with a password, NotImplementedError to an unknown compression
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    # zipfile's answer to a password and, as NotImplementedError, to an unknown compression
+    except RuntimeError as error:
+        remedy = "unpack it with another program, and give the file"
+        raise UserError(f"{path}: {member} can't be unpacked here ({first_line(error)}); {remedy}") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise UserError(f"{path}: {member} can't be unpacked ({first_line(error)}); copy the file again") from error
 
 

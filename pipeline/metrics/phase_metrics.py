@@ -64,8 +64,10 @@ class PhaseMetrics(Metric):
             most = torch.where(named[:, None, None], probability, -1).argmax(0)  # of equal ones the first, as in masks
             for number, (p, t) in enumerate(zip(probability, target, strict=True)):
                 if named[number]:
-                    self._images[number].append(ProbabilityHistogram.of(p, t))
-                    self._winning[number].append(ProbabilityHistogram.of(torch.where(most == number, p, 0), t))
+                    image = ProbabilityHistogram.of(p, t)
+                    self._images[number].append(image)
+                    wins = ProbabilityHistogram.of(torch.where(most == number, p, 0), t) if len(target) > 1 else image
+                    self._winning[number].append(wins)
                     self._numbers[number].append(self._count)
             self._count += 1
 

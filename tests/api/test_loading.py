@@ -51,10 +51,20 @@ def test_damaged_models_are_told_by_the_file_that_the_user_has(model: vlsenet.Mo
     packed = bytearray((tmp_path / "whole.zip").read_bytes())
     packed[len(packed) // 2] ^= 255
     (tmp_path / "changed.zip").write_bytes(packed)
+    for name, place, value in (("locked.zip", 8, 1), ("odd.zip", 10, 97)):  # password; a compression that zipfile lacks
+        foreign = bytearray((tmp_path / "whole.zip").read_bytes())
+        for header in (place - 2, foreign.rindex(b"PK\x01\x02") + place):  # of the file, and in the list at the end
+            foreign[header] = value
+        (tmp_path / name).write_bytes(foreign)
     (tmp_path / "best.pt").write_bytes(b"")
     for file, message in (
         ("short.zip", r"short.zip/x/models/model.pt can't be read .*truncated"),
         ("changed.zip", r"changed.zip: x/models/model.pt can't be unpacked .*copy the file again"),
+        (
+            "locked.zip",
+            r"locked.zip: x/models/model.pt can't be unpacked here .*password.*unpack it with another program",
+        ),
+        ("odd.zip", r"odd.zip: x/models/model.pt can't be unpacked here .*compression.*unpack it with another program"),
         ("", r"best.pt can't be read .*empty.*, or `default` for the model that comes with vlsenet"),
     ):
         with pytest.raises(vlsenet.UserError, match=message):
